@@ -1,0 +1,45 @@
+import type { Family, Ip } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
+
+/** An etcd revision; etcd counts in 64 bits. */
+export type Revision = bigint
+
+/** Identity of an etcd lease, as decimal text of its 64 bits; `'0'` is "none": the key is a reservation. */
+export type EtcdLeaseId = string
+export const NO_ETCD_LEASE: EtcdLeaseId = '0'
+
+/** Who wrote a lease. Ours alone: upstream neither writes nor reads it. */
+export interface NodeIdentity {
+  readonly id: string
+  readonly hostname: string
+}
+
+/** What a lease says for one address family. */
+export interface LeaseFamily {
+  readonly family: Family
+  readonly subnet: Prefix
+  /** Underlay address of the node's tunnel end point. */
+  readonly publicIp: Ip
+  /** Whatever the backend published (vxlan: VNI and VtepMAC); its own codec reads it. */
+  readonly backendData: unknown
+}
+
+/** A node's claim to its container subnet(s): the decoded value of one etcd key. */
+export interface LeaseClaim {
+  readonly backendType: string
+  /** One or two, IPv4 before IPv6. */
+  readonly families: readonly LeaseFamily[]
+  readonly node?: NodeIdentity
+}
+
+/** A claim as it stands in etcd. */
+export interface Lease extends LeaseClaim {
+  /** Name below `PREFIX/subnets/`, such as `10.15.64.0-20`. */
+  readonly key: string
+  readonly etcdLeaseId: EtcdLeaseId
+  readonly createRevision: Revision
+  readonly modRevision: Revision
+}
+
+export const leaseFamily = (lease: LeaseClaim, family: Family): LeaseFamily | undefined =>
+  lease.families.find((part) => part.family === family)

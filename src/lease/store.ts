@@ -1,0 +1,114 @@
+import type { EtcdLeaseId, Revision } from './lease.ts'
+
+/**
+ * One key below `PREFIX/subnets/` as the store holds it, not yet believed: decoding and rejecting is `lease/codec.ts`' business,
+ * so that a malformed neighbour can never stop a list or a watch.
+ */
+export interface LeaseRecord {
+  /** Name below `PREFIX/subnets/`. */
+  readonly key: string
+  readonly value: string
+  readonly etcdLeaseId: EtcdLeaseId
+  readonly createRevision: Revision
+  readonly modRevision: Revision
+}
+
+export type LeaseDelta =
+  | { readonly kind: 'put'; readonly record: LeaseRecord; readonly revision: Revision }
+  | { readonly kind: 'deleted'; readonly key: string; readonly revision: Revision }
+
+export type LeaseWatchEvent =
+  /** All changes of one revision, in order. */
+  | { readonly kind: 'deltas'; readonly revision: Revision; readonly deltas: readonly LeaseDelta[] }
+  /** The history we would have to resume from is gone: list again. The stream ends after this. */
+  | { readonly kind: 'compacted'; readonly compactRevision: Revision }
+  /** The store is another one, or its revision went back (restored): list again. The stream ends after this. */
+  | { readonly kind: 'reset'; readonly reason: string }
+
+/** Identity of the store, to notice that it was replaced under us. */
+export interface StoreIdentity {
+  readonly clusterId: string
+  readonly revision: Revision
+}
+
+export interface LeaseList extends StoreIdentity {
+  readonly records: readonly LeaseRecord[]
+}
+
+/** Result of a compare-and-set: done, or what stands there instead (undefined: the key is gone). */
+export type CasResult =
+  { readonly ok: true; readonly record: LeaseRecord } | { readonly ok: false; readonly found: LeaseRecord | undefined }
+
+/** How long a new key lives without renewal; `'reservation'` is for ever, on no etcd lease. */
+export type KeyLifetime =
+  | { readonly kind: 'grant'; readonly ttlSeconds: number }
+  | { readonly kind: 'attach'; readonly etcdLeaseId: EtcdLeaseId }
+  | { readonly kind: 'reservation' }
+
+export type KeepAliveResult =
+  /** Renewed: the store counts `ttlSeconds` from now. */
+  | { readonly alive: true; readonly ttlSeconds: number }
+  /** The etcd lease has expired or was revoked; the key is gone with it. */
+  | { readonly alive: false }
+
+/** A call to the store that failed. Errors are data: branch on the fields, never on the text. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly op: string
+  /** gRPC status name such as `UNAVAILABLE`, `DEADLINE_EXCEEDED`, `PERMISSION_DENIED`; `ABORTED_BY_CALLER` when the signal fired. */
+  readonly code: string
+  /** Whether trying the same again later can succeed without anybody changing our configuration. */
+  readonly retryable: boolean
+
+  constructor(fields: { op: string; code: string; retryable: boolean; message: string; cause?: unknown }) {
+    super(fields.message, { cause: fields.cause })
+    this.op = fields.op
+    this.code = fields.code
+    this.retryable = fields.retryable
+  }
+}
+
+/** Raw network configuration under `PREFIX/config`; undefined while the key does not exist. */
+export interface ConfigRecord {
+  readonly value: string
+  readonly modRevision: Revision
+}
+
+/**
+ * Port: where leases live. All calls reject with {@link StoreError}, and never hang: each has a deadline of its own besides `signal`.
+ * Every write is a compare-and-set against what the caller last saw.
+ */
+export interface LeaseStore {
+  /** `PREFIX/config`. */
+  readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined>
+
+  /** All lease keys of one revision, read in pages. */
+  list(signal: AbortSignal): Promise<LeaseList>
+
+  /**
+   * Changes after `fromRevision`, none lost and none twice, in revision order, over reconnects for as long as it takes.
+   * `onConnected` and `onDisconnected` tell about the connection; neither is a reason to change anything in the kernel.
+   * Ends when `signal` aborts, and after `compacted` or `reset`.
+   */
+  watch(from: StoreIdentity, signal: AbortSignal, status?: WatchStatus): AsyncIterable<LeaseWatchEvent>
+
+  /** Creates the key if it does not exist (transaction on `version(key) == 0`). A new etcd lease that found the key taken is revoked. */
+  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult>
+
+  /** Writes a new value if the key's mod_revision is still `seen.modRevision`; keeps the etcd lease it hangs on (or none), unless `lifetime` is given. */
+  replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult>
+
+  /** Deletes the key if its mod_revision is still `seen.modRevision`; true also when it is already gone. */
+  remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean>
+
+  /** Renews the etcd lease once. Does not touch the key and wakes no watcher. */
+  keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult>
+
+  close(): void
+}
+
+export interface WatchStatus {
+  onConnected?(): void
+  /** Called once per loss, with what the connection died of. */
+  onDisconnected?(error: StoreError): void
+}

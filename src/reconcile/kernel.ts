@@ -1,0 +1,218 @@
+import type { Family, Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Prefix } from '../net/prefix.ts'
+
+/** Route protocol of all our routes (rtm_protocol): 70, ASCII F; free in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 70
+/** rtm_protocol of upstream flannel's routes: its netlink library leaves RTPROT_BOOT (linux/rtnetlink.h). */
+export const ROUTE_PROTOCOL_BOOT = 3
+
+/** Flags of a network link that we look at (linux/if.h). */
+export interface LinkState {
+  readonly index: number
+  readonly name: string
+  readonly mac: Mac | undefined
+  readonly mtu: number
+  /** IFF_UP: administratively up. */
+  readonly up: boolean
+  /** IFF_LOWER_UP: has carrier. */
+  readonly carrier: boolean
+  readonly loopback: boolean
+  /** IFLA_INFO_KIND: `vxlan`, `bridge`, `veth` …; undefined for a plain card. */
+  readonly kind: string | undefined
+  readonly alias: string | undefined
+  /** Present when `kind` is `vxlan`. */
+  readonly vxlan: VxlanState | undefined
+  /** Index of the enslaving master (bridge, bond, VRF), if any. */
+  readonly master: number | undefined
+}
+
+/** Parameters of a VXLAN device (IFLA_VXLAN_*, linux/if_link.h). */
+export interface VxlanState {
+  readonly vni: number
+  /** Underlay address packets are sent from. */
+  readonly local: Ip | undefined
+  /** Index of the underlay device (IFLA_VXLAN_LINK); 0 when not bound to one. */
+  readonly underlayIndex: number
+  /** UDP destination port. */
+  readonly port: number
+  readonly learning: boolean
+  readonly gbp: boolean
+  /** Time to live of outer packets; 0 means the kernel's default. */
+  readonly ttl: number
+  /** Whether outer UDP over IPv4 carries a checksum. */
+  readonly udpChecksum: boolean
+  /** `collect metadata` mode: the device takes its tunnels from routes, not from its FDB. */
+  readonly external: boolean
+}
+
+export interface AddressState {
+  readonly linkIndex: number
+  readonly ip: Ip
+  readonly prefixLength: number
+  /** RT_SCOPE_* (linux/rtnetlink.h): 0 universe, 253 link, 254 host. */
+  readonly scope: number
+  /** IFA_F_* (linux/if_addr.h). */
+  readonly flags: number
+}
+
+export interface NeighbourState {
+  readonly ip: Ip
+  readonly mac: Mac | undefined
+  /** NUD_PERMANENT: set by hand, never ages. */
+  readonly permanent: boolean
+}
+
+/** One destination of an FDB entry. The kernel keeps a list per MAC; a second one duplicates traffic. */
+export interface FdbState {
+  readonly mac: Mac
+  readonly remote: Ip | undefined
+  readonly permanent: boolean
+}
+
+export interface RouteState {
+  readonly destination: Prefix
+  readonly gateway: Ip | undefined
+  /** RTA_PRIORITY. */
+  readonly metric: number
+  /** rtm_protocol. */
+  readonly protocol: number
+  /** rtm_scope. */
+  readonly scope: number
+  /** RTNH_F_ONLINK: the gateway counts as directly reachable. */
+  readonly onlink: boolean
+  /** RTN_* (1 unicast, 6 blackhole …). */
+  readonly type: number
+  readonly table: number
+  readonly linkIndex: number | undefined
+}
+
+export interface KernelTables {
+  readonly neighbours: readonly NeighbourState[]
+  readonly fdb: readonly FdbState[]
+  readonly routes: readonly RouteState[]
+}
+
+/** Settings of a VXLAN device to create. */
+export interface VxlanSpec {
+  readonly name: string
+  readonly mac: Mac
+  readonly mtu: number
+  readonly alias: string
+  readonly vxlan: Omit<VxlanState, 'external'>
+}
+
+/** One change to the kernel. `replace` creates or overwrites; deleting what is gone is success. */
+export type KernelOp =
+  | { readonly op: 'link.create'; readonly spec: VxlanSpec }
+  | { readonly op: 'link.delete'; readonly linkIndex: number }
+  | {
+      readonly op: 'link.set'
+      readonly linkIndex: number
+      readonly mtu?: number
+      readonly mac?: Mac
+      readonly up?: boolean
+      readonly alias?: string
+      /** IFLA_INET6_ADDR_GEN_MODE: `none` keeps the kernel from giving the device a link-local address. */
+      readonly addressGeneration?: 'none' | 'eui64'
+    }
+  | { readonly op: 'address.add'; readonly linkIndex: number; readonly ip: Ip; readonly prefixLength: number }
+  | { readonly op: 'address.delete'; readonly linkIndex: number; readonly ip: Ip; readonly prefixLength: number }
+  | { readonly op: 'neighbour.replace'; readonly linkIndex: number; readonly ip: Ip; readonly mac: Mac }
+  | { readonly op: 'neighbour.delete'; readonly linkIndex: number; readonly ip: Ip }
+  | { readonly op: 'fdb.replace'; readonly linkIndex: number; readonly mac: Mac; readonly remote: Ip }
+  /** Without `remote`: the MAC with all its destinations. */
+  | { readonly op: 'fdb.delete'; readonly linkIndex: number; readonly mac: Mac; readonly remote?: Ip }
+  | {
+      readonly op: 'route.replace'
+      readonly destination: Prefix
+      /** unicast needs a link; a blackhole (RTN_BLACKHOLE) has neither link nor gateway */
+      readonly type: 'unicast' | 'blackhole'
+      readonly linkIndex?: number
+      readonly gateway?: Ip
+      readonly metric: number
+      readonly protocol: number
+      readonly onlink?: boolean
+    }
+  | {
+      readonly op: 'route.delete'
+      readonly destination: Prefix
+      readonly type: 'unicast' | 'blackhole'
+      readonly linkIndex?: number
+      readonly gateway?: Ip
+      readonly metric: number
+      readonly protocol: number
+    }
+
+/** A request the kernel refused, or a socket that failed. Errors are data: branch on `code`, never on the text. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError'
+  /** What was asked, such as `route.replace`. */
+  readonly op: string
+  /** Positive errno; 0 when the fault is not the kernel's (then `code` says what). */
+  readonly errno: number
+  /** Name of the errno (`EEXIST`), or `DECODE` for an answer we could not read, `LOST` when the answer was lost to an overrun. */
+  readonly code: string
+  /** The object concerned, for people: `10.15.64.0/20 dev flannel.100`. */
+  readonly target: string
+
+  constructor(fields: { op: string; errno: number; code: string; target: string; message: string; cause?: unknown }) {
+    super(fields.message, { cause: fields.cause })
+    this.op = fields.op
+    this.errno = fields.errno
+    this.code = fields.code
+    this.target = fields.target
+  }
+}
+
+export type OpResult = { readonly ok: true } | { readonly ok: false; readonly error: KernelError }
+
+/** Something in the kernel is no longer as last read. Facts, in the kernel's order; what to do about them is the reconciler's business. */
+export type KernelChange =
+  | { readonly kind: 'link'; readonly link: LinkState; readonly gone: boolean }
+  | { readonly kind: 'address'; readonly address: AddressState; readonly gone: boolean }
+  | {
+      readonly kind: 'neighbour'
+      readonly linkIndex: number
+      readonly neighbour: NeighbourState
+      readonly gone: boolean
+    }
+  | { readonly kind: 'fdb'; readonly linkIndex: number; readonly entry: FdbState; readonly gone: boolean }
+  | { readonly kind: 'route'; readonly route: RouteState; readonly gone: boolean }
+  /** Notifications were lost (ENOBUFS), or muted during a large batch of our own: only a new snapshot tells the truth. */
+  | { readonly kind: 'overrun' }
+
+/** Where a packet to an address would leave. */
+export interface RouteLookup {
+  readonly linkIndex: number
+  /** undefined: the destination is on the link. */
+  readonly gateway: Ip | undefined
+  readonly source: Ip | undefined
+}
+
+/** Port: the kernel's tables over rtnetlink. Calls reject with {@link KernelError}. */
+export interface Kernel {
+  links(signal: AbortSignal): Promise<readonly LinkState[]>
+  /** Undefined when there is no link of that name. */
+  link(name: string, signal: AbortSignal): Promise<LinkState | undefined>
+  addresses(signal: AbortSignal): Promise<readonly AddressState[]>
+  /** What RTM_GETROUTE answers; undefined when unreachable. */
+  lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined>
+  /** Main-table routes of one family, for the default route. */
+  routes(family: Family, signal: AbortSignal): Promise<readonly RouteState[]>
+
+  /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
+  snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables>
+
+  /** Sends the operations in order, in large batches; one result per operation, in the same order. One failure never stops the rest. */
+  apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]>
+
+  /**
+   * Changes from the moment of the call on (the subscription stands when this returns): of all links and addresses, and of the
+   * neighbours, fdb entries and routes of the link that `watched()` names at the time (all other devices' are dropped unread).
+   * Ends when `signal` aborts.
+   */
+  changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange>
+
+  close(): void
+}
