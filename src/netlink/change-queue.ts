@@ -1,0 +1,80 @@
+import type { KernelChange } from '../reconcile/kernel.ts'
+
+/** Changes a slow reader may leave unread before they are given up for one `overrun`. */
+const MAX_UNREAD = 65_536
+
+/**
+ * Hands changes from the socket's callback to one reader, in order. Never blocks the writer: a reader that falls too far behind
+ * gets one `overrun` in place of everything it had not read, which is what the kernel itself does to a full socket.
+ */
+export class ChangeQueue {
+  readonly #maxUnread: number
+  #unread: KernelChange[] = []
+  #next = 0
+  #ended = false
+  #wake: (() => void) | undefined
+
+  constructor(maxUnread = MAX_UNREAD) {
+    this.#maxUnread = maxUnread
+  }
+
+  push(change: KernelChange): void {
+    if (this.#ended) return
+    if (this.#unread.length - this.#next >= this.#maxUnread) this.#forget()
+    this.#unread.push(change)
+    this.#wakeReader()
+  }
+
+  /** Drops everything unread and leaves one `overrun`. */
+  overrun(): void {
+    if (this.#ended) return
+    this.#unread = [{ kind: 'overrun' }]
+    this.#next = 0
+    this.#wakeReader()
+  }
+
+  /** The reader ends at once; what it has not read is dropped. */
+  end(): void {
+    this.#ended = true
+    this.#unread = []
+    this.#next = 0
+    this.#wakeReader()
+  }
+
+  async *read(): AsyncGenerator<KernelChange, void, undefined> {
+    while (!this.#ended) {
+      const change = this.#unread[this.#next]
+      if (change === undefined) await this.#arrival()
+      else {
+        this.#advance()
+        yield change
+      }
+    }
+  }
+
+  #forget(): void {
+    this.#unread = [{ kind: 'overrun' }]
+    this.#next = 0
+  }
+
+  #advance(): void {
+    this.#next++
+    if (this.#next < this.#unread.length) return
+    this.#unread = []
+    this.#next = 0
+  }
+
+  async #arrival(): Promise<void> {
+    this.#unread = []
+    this.#next = 0
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+}

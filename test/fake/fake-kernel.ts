@@ -1,0 +1,219 @@
+import type { Family, Ip } from '../../src/net/ip.ts'
+import { prefixContains } from '../../src/net/prefix.ts'
+import { ChangeQueue } from '../../src/netlink/change-queue.ts'
+import {
+  KernelError,
+  type AddressState,
+  type Kernel,
+  type KernelChange,
+  type KernelOp,
+  type KernelTables,
+  type LinkState,
+  type OpResult,
+  type RouteLookup,
+  type RouteState,
+} from '../../src/reconcile/kernel.ts'
+import { FakeTables, type Refusal } from './fake-tables.ts'
+
+const RTN_BLACKHOLE = 6
+
+/** What goes wrong, for as long as it is set. */
+export interface Faults {
+  /** Refuses operations: the name of the errno, or undefined to let the operation pass. Nothing is changed by a refused one. */
+  refuse?: (op: KernelOp) => string | undefined
+  /** The operation is carried out but its answer is lost: its result is `LOST`. */
+  loseAnswer?: (op: KernelOp) => boolean
+  /** Notifications vanish; when switched off again with {@link FakeKernel.heal}, the listeners get `overrun`. */
+  loseNotifications?: boolean
+  /** So many snapshots fail as interrupted too often. */
+  interruptSnapshots?: number
+  /** Awaited before every call is carried out: hold it to test what happens meanwhile. */
+  gate?: () => Promise<void>
+}
+
+/** What was asked of the kernel so far. Writes by operation name; `outside` does not count. */
+export interface FakeStats {
+  readonly writes: number
+  readonly byOp: Readonly<Record<string, number>>
+  readonly snapshots: number
+}
+
+export interface FakeOptions {
+  /** Whether a caller hears of its own writes (the real one filters most of them, but not all). Default true. */
+  readonly echo?: boolean
+}
+
+/** The {@link Kernel} port in memory. Behaves as the contract suite (test/contract) has seen the real one behave. */
+export class FakeKernel implements Kernel {
+  faults: Faults = {}
+  /** The tables themselves, to read in assertions. */
+  readonly tables: FakeTables
+  readonly #echo: boolean
+  readonly #listeners = new Set<{ readonly queue: ChangeQueue; readonly watched: () => number | undefined }>()
+  readonly #byOp: Record<string, number> = {}
+  #snapshots = 0
+  #muted = false
+  #closed = false
+
+  constructor(options: FakeOptions = {}) {
+    this.#echo = options.echo ?? true
+    this.tables = new FakeTables((change) => {
+      this.#publish(change)
+    })
+    this.tables.addLink({ name: 'lo', index: 1, loopback: true, mtu: 65_536 })
+  }
+
+  /** Somebody else changes the kernel: listeners hear of it, the counters do not. Throws if the kernel would refuse. */
+  outside(...ops: readonly KernelOp[]): void {
+    for (const op of ops) {
+      const refused = this.tables.perform(op)
+      if (refused !== undefined) throw new Error(`outside ${op.op}: ${refused.code} ${refused.message}`)
+    }
+  }
+
+  /** A plain card, up and with carrier. */
+  addCard(name: string, fields: Partial<LinkState> = {}): LinkState {
+    return this.tables.addLink({ name, ...fields })
+  }
+
+  /** Index of a link by its name. */
+  indexOf(name: string): number | undefined {
+    return [...this.tables.links.values()].find((link) => link.name === name)?.index
+  }
+
+  /** Switches all faults off. Listeners whose notifications were lost now learn that they were. */
+  heal(): void {
+    const lost = this.faults.loseNotifications === true
+    this.faults = {}
+    if (lost) this.overrun()
+  }
+
+  /** Every listener gets `overrun`. */
+  overrun(): void {
+    for (const { queue } of this.#listeners) queue.overrun()
+  }
+
+  stats(): FakeStats {
+    const writes = Object.values(this.#byOp).reduce((sum, count) => sum + count, 0)
+    return { writes, byOp: { ...this.#byOp }, snapshots: this.#snapshots }
+  }
+
+  async links(signal: AbortSignal): Promise<readonly LinkState[]> {
+    await this.#enter('links', signal)
+    return [...this.tables.links.values()]
+  }
+
+  async link(name: string, signal: AbortSignal): Promise<LinkState | undefined> {
+    await this.#enter('link', signal)
+    return [...this.tables.links.values()].find((link) => link.name === name)
+  }
+
+  async addresses(signal: AbortSignal): Promise<readonly AddressState[]> {
+    await this.#enter('addresses', signal)
+    return [...this.tables.addresses.values()]
+  }
+
+  async routes(family: Family, signal: AbortSignal): Promise<readonly RouteState[]> {
+    await this.#enter('routes', signal)
+    return [...this.tables.routes.values()].filter(({ destination }) => destination.family === family)
+  }
+
+  /** Longest prefix, then lowest metric; the source is the leaving link's first address of that family. */
+  async lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined> {
+    await this.#enter('lookup', signal)
+    const best = [...this.tables.routes.values()]
+      .filter((route) => prefixContains(route.destination, destination))
+      .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)[0]
+    if (best?.linkIndex === undefined || best.type === RTN_BLACKHOLE) return undefined
+    const { linkIndex, gateway } = best
+    const addresses = [...this.tables.addresses.values()]
+    const source = addresses.find((a) => a.linkIndex === linkIndex && a.ip.family === destination.family)?.ip
+    return { linkIndex, gateway, source }
+  }
+
+  async snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
+    await this.#enter('snapshot', signal)
+    this.#snapshots++
+    const interrupts = this.faults.interruptSnapshots ?? 0
+    if (interrupts > 0) {
+      this.faults.interruptSnapshots = interrupts - 1
+      throw new KernelError({
+        op: 'snapshot',
+        errno: 4,
+        code: 'EINTR',
+        target: '',
+        message: 'dump interrupted too often',
+      })
+    }
+    const { neighbours, fdb, routes } = this.tables
+    const own = <T>(table: ReadonlyMap<string, { linkIndex: number; value: T }>): T[] =>
+      [...table.values()].filter((entry) => entry.linkIndex === linkIndex).map((entry) => entry.value)
+    return {
+      neighbours: own(neighbours).filter(({ ip }) => families.includes(ip.family)),
+      fdb: own(fdb),
+      routes: [...routes.values()].filter(
+        (route) => route.linkIndex === linkIndex && families.includes(route.destination.family),
+      ),
+    }
+  }
+
+  async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
+    await this.#enter('apply', signal)
+    this.#muted = !this.#echo
+    const results = ops.map((op) => this.#perform(op))
+    this.#muted = false
+    return results
+  }
+
+  changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange> {
+    const listener = { queue: new ChangeQueue(), watched }
+    const end = (): void => {
+      this.#listeners.delete(listener)
+      listener.queue.end()
+    }
+    this.#listeners.add(listener)
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
+    return listener.queue.read()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const { queue } of this.#listeners) queue.end()
+    this.#listeners.clear()
+  }
+
+  /** Yields once, as a socket would, and again while `faults.gate` holds. */
+  async #enter(op: string, signal: AbortSignal): Promise<void> {
+    await Promise.resolve()
+    await this.faults.gate?.()
+    const code = this.#closed ? 'CLOSED' : signal.aborted ? 'ABORTED' : undefined
+    if (code !== undefined) throw new KernelError({ op, errno: 0, code, target: '', message: code.toLowerCase() })
+  }
+
+  #perform(op: KernelOp): OpResult {
+    this.#byOp[op.op] = (this.#byOp[op.op] ?? 0) + 1
+    const code = this.faults.refuse?.(op)
+    const refused: Refusal | undefined =
+      code === undefined ? this.tables.perform(op) : { code, message: 'refused by a fault' }
+    if (refused !== undefined) return failed(op, refused)
+    if (this.faults.loseAnswer?.(op) === true) return failed(op, { code: 'LOST', message: 'answer lost to an overrun' })
+    return { ok: true }
+  }
+
+  #publish(change: KernelChange): void {
+    if (this.#muted || this.faults.loseNotifications === true) return
+    for (const { queue, watched } of this.#listeners) if (concerns(change, watched())) queue.push(change)
+  }
+}
+
+/** Links and addresses concern everybody; table entries only who watches their link. */
+function concerns(change: KernelChange, watched: number | undefined): boolean {
+  if (change.kind === 'neighbour' || change.kind === 'fdb') return change.linkIndex === watched
+  return change.kind !== 'route' || change.route.linkIndex === watched
+}
+
+function failed(op: KernelOp, { code, message }: Refusal): OpResult {
+  const errno = code === 'LOST' ? 0 : 1
+  return { ok: false, error: new KernelError({ op: op.op, errno, code, target: op.op, message }) }
+}
