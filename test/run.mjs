@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/**
+ * `npm test`, `npm run demo` and `npm run bench` on a clone where nothing is installed yet: fetches what is missing, builds,
+ * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
+ */
+import { ensureBuilt } from './setup/build.mjs'
+import { ensureDependencies } from './setup/dependencies.mjs'
+import { insideNamespace } from './setup/namespace.mjs'
+import { run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
+import { runTests } from './setup/suites.mjs'
+import { ensureTools } from './setup/tools.mjs'
+
+const inLab = (script) => (args) => {
+  const [command, ...rest] = insideNamespace([process.execPath, '--import', 'tsx', script, ...args])
+  return run(command, rest)
+}
+
+const VERBS = { test: runTests, demo: inLab('test/lab/demo.ts'), bench: inLab('test/bench/main.ts') }
+
+async function main([verb, ...args]) {
+  if (!Object.hasOwn(VERBS, verb))
+    throw new SetupError(`usage: node test/run.mjs ${Object.keys(VERBS).join('|')} [arguments]`)
+  stopWithChildren()
+  ensureTools()
+  ensureDependencies()
+  ensureBuilt()
+  return VERBS[verb](args)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error
+  say(error.message)
+  process.exitCode = 1
+}

@@ -1,0 +1,25 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { cacheFolder, ROOT, say, setupStep } from './shell.mjs'
+
+const modifiedMs = (path) => statSync(join(ROOT, path), { throwIfNoEntry: false })?.mtimeMs
+
+/** npm keeps its cache below the home folder; where that cannot be written it goes into the checkout. */
+export function npmEnvironment() {
+  if (process.env.npm_config_cache) return process.env
+  try {
+    accessSync(homedir(), constants.W_OK)
+    return process.env
+  } catch {
+    return { ...process.env, npm_config_cache: cacheFolder('npm') }
+  }
+}
+
+/** `npm ci` when node_modules is missing or older than the lock file. */
+export function ensureDependencies() {
+  const installed = modifiedMs('node_modules/.package-lock.json')
+  if (installed !== undefined && installed >= modifiedMs('package-lock.json')) return
+  say('Installing npm packages …')
+  setupStep('npm', ['ci', '--no-audit', '--no-fund'], { env: npmEnvironment() })
+}

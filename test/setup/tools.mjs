@@ -1,0 +1,95 @@
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { CACHE, cacheFolder, output, say, setupStep, SetupError } from './shell.mjs'
+
+/** Commands that the laboratory calls, by the Debian package that brings them. */
+const PACKAGES = {
+  'etcd-server': ['etcd'],
+  'etcd-client': ['etcdctl'],
+  iproute2: ['ip', 'bridge', 'tc'],
+  nftables: ['nft'],
+  tshark: ['tshark', 'dumpcap'],
+  'iputils-ping': ['ping'],
+  ethtool: ['ethtool'],
+  strace: ['strace'],
+  'util-linux': ['unshare', 'nsenter', 'setpriv'],
+}
+
+const UNPACKED = join(CACHE, 'tools')
+const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+const UNPACKED_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder))
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const onPath = (command) =>
+  process.env.PATH.split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, command)))
+
+/** Folders of the unpacked packages that hold shared libraries. */
+function unpackedLibraries() {
+  const roots = [join(UNPACKED, 'usr/lib'), join(UNPACKED, 'lib')].filter((folder) => existsSync(folder))
+  const nested = roots.flatMap((root) =>
+    readdirSync(root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(root, entry.name)),
+  )
+  return [...roots, ...nested].filter((folder) => readdirSync(folder).some((name) => name.includes('.so')))
+}
+
+/** Adds what an ordinary user's PATH lacks, and the unpacked tools last, so that the machine's own win. */
+function extendEnvironment() {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...ADMIN_FOLDERS, ...UNPACKED_FOLDERS]
+  process.env.PATH = [...new Set(folders)].join(delimiter)
+  const libraries = unpackedLibraries()
+  if (libraries.length > 0)
+    process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(delimiter)
+}
+
+const missingPackages = () => Object.keys(PACKAGES).filter((name) => !PACKAGES[name].every(onPath))
+
+function installAsRoot(names, prefix = []) {
+  const apt = (...args) => {
+    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get', ...args]
+    setupStep(command, rest)
+  }
+  apt('update', '-qq')
+  apt('install', '-y', '-qq', '--no-install-recommends', ...names)
+}
+
+/** Downloads the packages with whatever libraries the machine lacks, and unpacks them in the checkout; needs no rights. */
+function unpackInCheckout(names) {
+  const folder = cacheFolder('apt')
+  for (const part of ['lists/partial', 'archives/partial']) cacheFolder(join('apt', part))
+  const settings = [`Dir::State::lists=${folder}/lists`, `Dir::Cache=${folder}`, 'Debug::NoLocking=1']
+  const options = settings.flatMap((setting) => ['-o', setting])
+  setupStep('apt-get', [...options, 'update', '-qq'])
+  const plan = output('apt-get', [...options, '-s', 'install', '--no-install-recommends', ...names])
+  if (plan === undefined) throw new SetupError(`apt-get cannot resolve ${names.join(' ')}`)
+  const wanted = [...plan.matchAll(/^Inst (\S+) /gm)].map(([, name]) => name)
+  setupStep('apt-get', [...options, 'download', ...wanted], { cwd: join(folder, 'archives') })
+  for (const file of readdirSync(join(folder, 'archives')).filter((name) => name.endsWith('.deb')))
+    setupStep('dpkg', ['-x', join(folder, 'archives', file), cacheFolder('tools')])
+}
+
+/** Finds the tools, or installs them: as root, by a sudo that asks nothing, or unpacked in the checkout. */
+export function ensureTools() {
+  extendEnvironment()
+  const names = missingPackages()
+  if (names.length === 0) return
+  const needed = `these packages: ${names.join(' ')}`
+  if (!onPath('apt-get'))
+    throw new SetupError(`This machine has no apt-get. Please install what Debian calls ${needed}`)
+  say(`Installing ${needed} …`)
+  if (process.getuid() === 0) installAsRoot(names)
+  else if (onPath('sudo') && output('sudo', ['-n', 'true']) !== undefined) installAsRoot(names, ['sudo', '-n'])
+  else unpackInCheckout(names)
+  extendEnvironment()
+  const still = missingPackages()
+  if (still.length > 0) throw new SetupError(`Could not install ${still.join(' ')}; please install them by hand`)
+}
