@@ -1,0 +1,214 @@
+import { isTransient, type StoreCode } from '../../src/etcd/codes.ts'
+import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../src/lease/lease.ts'
+import {
+  StoreError,
+  type CasResult,
+  type ConfigRecord,
+  type KeepAliveResult,
+  type KeyLifetime,
+  type LeaseList,
+  type LeaseRecord,
+  type LeaseStore,
+  type LeaseWatchEvent,
+  type StoreIdentity,
+  type WatchStatus,
+} from '../../src/lease/store.ts'
+import { FakeEtcd } from './fake-etcd.ts'
+import { FakeWatch } from './fake-watch.ts'
+
+export type StoreOp = 'readConfig' | 'list' | 'create' | 'replace' | 'remove' | 'keepAlive'
+
+/** How a call is to go wrong. */
+export interface Fault {
+  readonly code: StoreCode
+  /** The call takes effect and only its answer is lost. */
+  readonly applied?: boolean
+}
+
+export interface StoreCall {
+  readonly op: StoreOp
+  /** Lease key, or etcd lease id for `keepAlive`; empty for `list` and `readConfig`. */
+  readonly target: string
+}
+
+const WRITES: ReadonlySet<StoreOp> = new Set<StoreOp>(['create', 'replace', 'remove'])
+
+function failure(op: string, code: StoreCode): StoreError {
+  return new StoreError({ op, code, retryable: isTransient(code), message: `${op}: injected ${code}` })
+}
+
+/**
+ * In-memory {@link LeaseStore}: one node's connection to a {@link FakeEtcd}, passing the same contract suite as the real one,
+ * with faults set by hand. Everything "from outside" (foreign puts and deletes, revoked leases, compaction, wiping, restoring,
+ * the clock) is done on `etcd`.
+ */
+export class FakeLeaseStore implements LeaseStore {
+  readonly etcd: FakeEtcd
+  /** All calls so far, in order. */
+  readonly calls: StoreCall[] = []
+  private connected = true
+  private closed = false
+  private readonly faults = new Map<StoreOp, Fault[]>()
+  private readonly hanging = new Set<StoreOp>()
+  private readonly watches = new Set<FakeWatch>()
+
+  constructor(etcd: FakeEtcd = new FakeEtcd()) {
+    this.etcd = etcd
+    etcd.onReplaced(() => {
+      if (!this.connected) return
+      this.disconnect()
+      this.reconnect()
+    })
+  }
+
+  /** Calls so far that write keys; `keepAlive` is none. */
+  get writes(): readonly StoreCall[] {
+    return this.calls.filter(({ op }) => WRITES.has(op))
+  }
+  /** Watches that stand, connected or not. */
+  get watchCount(): number {
+    return this.watches.size
+  }
+
+  /** The next call of this kind fails; several faults queue up. */
+  failNext(op: StoreOp, fault: Fault): void {
+    this.faults.set(op, [...(this.faults.get(op) ?? []), fault])
+  }
+
+  /** Calls of this kind from now on are answered only by their signal. @returns how to end that for later calls */
+  hang(op: StoreOp): () => void {
+    this.hanging.add(op)
+    return () => this.hanging.delete(op)
+  }
+
+  /** Out of reach: watches lose their connection, calls fail as `UNAVAILABLE`. */
+  disconnect(code: StoreCode = 'UNAVAILABLE'): void {
+    if (!this.connected) return
+    this.connected = false
+    for (const watch of this.watches) watch.disconnect(failure('watch', code))
+  }
+
+  /** In reach again: watches catch up from where they were. */
+  reconnect(): void {
+    if (this.connected) return
+    this.connected = true
+    for (const watch of this.watches) watch.connect()
+  }
+
+  readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
+    return this.call('readConfig', '', signal, () => this.etcd.config)
+  }
+
+  list(signal: AbortSignal): Promise<LeaseList> {
+    const { etcd } = this
+    return this.call('list', '', signal, () => ({
+      clusterId: etcd.clusterId,
+      revision: etcd.revision,
+      records: etcd.records,
+    }))
+  }
+
+  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
+    return this.call('create', key, signal, () => {
+      const found = this.etcd.get(key)
+      return found === undefined ? this.put('create', key, value, lifetime) : { ok: false, found }
+    })
+  }
+
+  replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {
+    return this.call('replace', seen.key, signal, () => {
+      const found = this.etcd.get(seen.key)
+      if (found?.modRevision !== seen.modRevision) return { ok: false, found }
+      const { etcdLeaseId } = found
+      return this.put('replace', seen.key, value, lifetime ?? { kind: 'attach', etcdLeaseId })
+    })
+  }
+
+  remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    return this.call('remove', seen.key, signal, () => {
+      const found = this.etcd.get(seen.key)
+      if (found !== undefined && found.modRevision !== seen.modRevision) return false
+      this.etcd.delete(seen.key)
+      return true
+    })
+  }
+
+  keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
+    return this.call('keepAlive', etcdLeaseId, signal, () => {
+      const ttlSeconds = this.etcd.renew(etcdLeaseId)
+      return ttlSeconds === undefined ? { alive: false } : { alive: true, ttlSeconds }
+    })
+  }
+
+  watch(from: StoreIdentity, signal: AbortSignal, status: WatchStatus = {}): AsyncIterable<LeaseWatchEvent> {
+    const watch = new FakeWatch(this.etcd, from, status)
+    this.watches.add(watch)
+    return this.follow(watch, signal)
+  }
+
+  close(): void {
+    this.closed = true
+    for (const watch of this.watches) watch.stop()
+  }
+
+  private async *follow(watch: FakeWatch, signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+    const stop = (): void => {
+      watch.abandon()
+    }
+    signal.addEventListener('abort', stop)
+    try {
+      if (signal.aborted || this.closed) return
+      if (this.connected) watch.connect()
+      yield* watch.events()
+    } finally {
+      stop()
+      this.watches.delete(watch)
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  private put(op: StoreOp, key: string, value: string, lifetime: KeyLifetime): CasResult {
+    const record = this.etcd.put(key, value, this.etcdLeaseFor(lifetime))
+    if (record === undefined) throw failure(op, 'NOT_FOUND')
+    return { ok: true, record }
+  }
+
+  private etcdLeaseFor(lifetime: KeyLifetime): EtcdLeaseId {
+    switch (lifetime.kind) {
+      case 'grant':
+        return this.etcd.grant(lifetime.ttlSeconds)
+      case 'attach':
+        return lifetime.etcdLeaseId
+      case 'reservation':
+        return NO_ETCD_LEASE
+    }
+  }
+
+  /** Answers later than now, as a network does, unless a fault is set. */
+  private async call<T>(op: StoreOp, target: string, signal: AbortSignal, effect: () => T): Promise<T> {
+    this.calls.push({ op, target })
+    if (this.closed) throw failure(op, 'CLOSED')
+    if (this.hanging.has(op)) await aborted(signal)
+    await Promise.resolve()
+    if (signal.aborted) throw failure(op, 'ABORTED_BY_CALLER')
+    if (!this.connected) throw failure(op, 'UNAVAILABLE')
+    const fault = this.faults.get(op)?.shift()
+    if (fault === undefined) return effect()
+    if (fault.applied === true) effect()
+    throw failure(op, fault.code)
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true },
+      )
+  })
+}
