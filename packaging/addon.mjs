@@ -1,0 +1,148 @@
+// Makes the netlink addon available: `npm install` runs this. A prebuilt one that was built from these very sources and loads in
+// this Node is used as it is; otherwise it is compiled, which needs a C compiler and Node's headers.
+//
+//   node packaging/addon.mjs              use the prebuilt one, or compile
+//   node packaging/addon.mjs --compile    compile in any case (into src/netlink/native/build/Release)
+//   node packaging/addon.mjs --prebuild   compile, strip and record as this architecture's prebuilt addon
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const NATIVE = join(ROOT, 'src/netlink/native')
+const SOURCES = ['netlink.c', 'binding.gyp']
+const BUILT = join(NATIVE, 'build/Release')
+const PREBUILT = join(NATIVE, 'prebuilds', `linux-${process.arch}`)
+const FLAGS = [
+  '-std=c11',
+  '-D_GNU_SOURCE',
+  '-DNAPI_VERSION=8',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-shared',
+  '-s',
+]
+
+/** SHA-256 over names and content of what the addon is made of. */
+export function sourcesHash() {
+  const hash = createHash('sha256')
+  for (const name of SOURCES)
+    hash
+      .update(name)
+      .update('\0')
+      .update(readFileSync(join(NATIVE, name)))
+      .update('\0')
+  return hash.digest('hex')
+}
+
+const recordedHash = (directory) => {
+  const file = join(directory, 'sources.sha256')
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+}
+
+/** Why the addon in `directory` cannot be used; undefined when it can. Loaded in a process of its own: it may be for another libc. */
+function unfit(directory) {
+  const addon = join(directory, 'netlink.node')
+  if (!existsSync(addon)) return 'there is none'
+  if (recordedHash(directory) !== sourcesHash()) return 'it was built from other sources'
+  const load = spawnSync(process.execPath, ['-e', 'require(process.argv[1]).open', addon], { encoding: 'utf8' })
+  return load.status === 0
+    ? undefined
+    : `it does not load: ${load.stderr.split('\n').find((line) => line.includes('Error')) ?? load.signal}`
+}
+
+function headerDirectory() {
+  const beside = join(dirname(process.execPath), '..')
+  const roots = [
+    process.env['npm_config_nodedir'],
+    beside,
+    '/usr',
+    '/usr/local',
+    join(homedir(), '.cache/node-gyp', process.versions.node),
+  ]
+  const candidates = roots
+    .filter(Boolean)
+    .flatMap((root) => [join(root, 'include/node'), join(root, 'include/nodejs/src')])
+  return candidates.find(
+    (directory) => existsSync(join(directory, 'node_api.h')) && existsSync(join(directory, 'uv.h')),
+  )
+}
+
+const runs = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+
+function compiler() {
+  return [process.env['CC'], 'cc', 'gcc', 'clang'].filter(Boolean).find(runs)
+}
+
+function compileDirectly(cc, headers) {
+  mkdirSync(BUILT, { recursive: true })
+  const output = join(BUILT, 'netlink.node')
+  return (
+    spawnSync(cc, [...FLAGS, `-I${headers}`, join(NATIVE, 'netlink.c'), '-o', output], { stdio: 'inherit' }).status ===
+    0
+  )
+}
+
+/** node-gyp fetches the headers it does not find; only npm brings one. */
+function compileWithNodeGyp(nodeGyp) {
+  return spawnSync(process.execPath, [nodeGyp, 'rebuild', '--directory', NATIVE], { stdio: 'inherit' }).status === 0
+}
+
+function compile(why) {
+  const cc = compiler()
+  if (cc === undefined) fail(why, 'there is no C compiler (cc, gcc, clang; on Debian: apt-get install build-essential)')
+  const headers = headerDirectory()
+  const nodeGyp = process.env['npm_config_node_gyp']
+  rmSync(BUILT, { recursive: true, force: true })
+  if (headers === undefined && nodeGyp === undefined)
+    fail(
+      why,
+      `there are no Node headers beside ${process.execPath} (on Debian: apt-get install libnode-dev, or set npm_config_nodedir)`,
+    )
+  if (!(headers === undefined ? compileWithNodeGyp(nodeGyp) : compileDirectly(cc, headers)))
+    fail(why, 'the compiler failed, see above')
+  writeFileSync(join(BUILT, 'sources.sha256'), `${sourcesHash()}\n`)
+  const fault = unfit(BUILT)
+  if (fault !== undefined) fail(why, `the addon just compiled cannot be used: ${fault}`)
+  say(`compiled ${relative(ROOT, join(BUILT, 'netlink.node'))} (${why})`)
+}
+
+function say(text) {
+  console.log(`netlink addon: ${text}`)
+}
+
+function fail(why, text) {
+  console.error(`netlink addon: has to be compiled (${why}), but ${text}`)
+  process.exit(1)
+}
+
+function prebuild() {
+  compile('asked for')
+  mkdirSync(PREBUILT, { recursive: true })
+  for (const file of ['netlink.node', 'sources.sha256']) copyFileSync(join(BUILT, file), join(PREBUILT, file))
+  rmSync(join(NATIVE, 'build'), { recursive: true })
+  say(`recorded ${relative(ROOT, PREBUILT)}`)
+}
+
+function install() {
+  const fault = unfit(PREBUILT)
+  if (fault === undefined) {
+    rmSync(join(NATIVE, 'build'), { recursive: true, force: true })
+    say(`using the prebuilt one for linux-${process.arch}`)
+  } else if (unfit(BUILT) !== undefined) compile(`no prebuilt one: ${fault}`)
+  else say('already compiled')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.platform !== 'linux') fail('', 'netlink exists on Linux only')
+  const [mode] = process.argv.slice(2)
+  if (mode === '--prebuild') prebuild()
+  else if (mode === '--compile') compile('asked for')
+  else install()
+}

@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+declare const isSocketHandle: unique symbol
+
+/** A socket of the addon; closed by `close`, by garbage collection, or with its thread. */
+export interface SocketHandle {
+  readonly [isSocketHandle]: true
+}
+
+/**
+ * What netlink.c exports. Numbers below zero are negated errnos. Wrong arguments throw a TypeError or RangeError, a closed
+ * socket throws `ERR_SOCKET_CLOSED`.
+ */
+export interface NetlinkAddon {
+  open(protocol: number): SocketHandle | number
+  portId(socket: SocketHandle): number
+  setOption(socket: SocketHandle, level: number, option: number, value: number | Uint8Array): number
+  /** `program`: classic BPF instructions of 8 bytes (linux/filter.h). */
+  attachFilter(socket: SocketHandle, program: Uint8Array): number
+  send(socket: SocketHandle, bytes: Uint8Array, length: number): number
+  /** Length of the datagram; greater than `bytes.length` if it was cut. */
+  receive(socket: SocketHandle, bytes: Uint8Array): number
+  /** Calls back with 0 when there is something to receive, with a negated errno when the socket has failed; without callback, stops. */
+  poll(socket: SocketHandle, callback?: (status: number) => void): number
+  close(socket: SocketHandle): void
+}
+
+const FUNCTIONS = ['open', 'portId', 'setOption', 'attachFilter', 'send', 'receive', 'poll', 'close'] as const
+
+const isAddon = (value: unknown): value is NetlinkAddon =>
+  typeof value === 'object' &&
+  value !== null &&
+  FUNCTIONS.every((name) => typeof Reflect.get(value, name) === 'function')
+
+/** The addon was found nowhere, or nowhere in a form that this Node loads. */
+export class AddonError extends Error {
+  override readonly name = 'AddonError'
+}
+
+/** Folder of this file as a module, or of the bundle it was built into (CommonJS, where `import.meta` is empty). */
+const here = typeof __dirname === 'string' ? __dirname : dirname(fileURLToPath(import.meta.url))
+
+function candidates(override: string | undefined): readonly string[] {
+  if (override !== undefined && override !== '') return [override]
+  const places = ['.', 'build/Release', `prebuilds/linux-${process.arch}`]
+  return places.map((place) => join(here, place, 'netlink.node'))
+}
+
+/**
+ * Loads the addon: `FLANNELD_NETLINK_ADDON` if set, else beside the bundle, compiled, prebuilt, in this order.
+ * @throws {AddonError} naming every path tried and why it would not do
+ */
+export function loadAddon(override = process.env['FLANNELD_NETLINK_ADDON']): NetlinkAddon {
+  const require = createRequire(join(here, 'netlink.node'))
+  const tried: string[] = []
+  for (const path of candidates(override)) {
+    const loaded = existsSync(path) ? tryToLoad(require, path) : 'not there'
+    if (typeof loaded !== 'string') return loaded
+    tried.push(`${path}: ${loaded}`)
+  }
+  throw new AddonError(`no usable netlink addon (npm install makes one):\n  ${tried.join('\n  ')}`)
+}
+
+function tryToLoad(require: NodeJS.Require, path: string): NetlinkAddon | string {
+  try {
+    const loaded: unknown = require(path)
+    return isAddon(loaded) ? loaded : 'not a netlink addon'
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

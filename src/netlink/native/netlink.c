@@ -1,0 +1,280 @@
+/*
+ * A netlink socket for Node: open, options, send, receive, poll, close. Knows nothing of the messages; every byte of the
+ * protocol is src/netlink's business. System errors come back as negative errno; wrong arguments and use after close throw.
+ */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <node_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+/*
+ * Freed when nobody can reach it any more: the JavaScript handle was collected AND libuv has let go of the poll handle.
+ * Either may happen first; a worker that is terminated closes the poll handle through the cleanup hook.
+ */
+typedef struct {
+  uv_poll_t poll;
+  napi_env env;
+  napi_async_cleanup_hook_handle hook;
+  napi_ref callback; /* while polling */
+  napi_ref self;     /* while polling: a polled socket is not garbage */
+  int fd;            /* -1 once closed */
+  bool collected;
+  bool released;
+} Socket;
+
+static const napi_type_tag SOCKET_TAG = {0x9b1f3ac8d2e64b05, 0xa7c04e5d18f2963b};
+
+static napi_value integer(napi_env env, int64_t value) {
+  napi_value result = NULL;
+  napi_create_int64(env, value, &result);
+  return result;
+}
+
+static napi_value type_error(napi_env env, const char *message) {
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", message);
+  return NULL;
+}
+
+static void drop_reference(Socket *s, napi_ref *reference) {
+  if (*reference != NULL) napi_delete_reference(s->env, *reference);
+  *reference = NULL;
+}
+
+static void on_released(uv_handle_t *handle) {
+  Socket *s = handle->data;
+  s->released = true;
+  if (s->hook != NULL) napi_remove_async_cleanup_hook(s->hook);
+  s->hook = NULL;
+  if (s->collected) free(s);
+}
+
+static void close_socket(Socket *s) {
+  if (s->fd < 0) return;
+  uv_poll_stop(&s->poll);
+  drop_reference(s, &s->callback);
+  drop_reference(s, &s->self);
+  close(s->fd);
+  s->fd = -1;
+  uv_close((uv_handle_t *)&s->poll, on_released);
+}
+
+static void on_environment_exit(napi_async_cleanup_hook_handle hook, void *data) {
+  (void)hook;
+  close_socket(data);
+}
+
+static void on_collected(napi_env env, void *data, void *hint) {
+  Socket *s = data;
+  (void)env, (void)hint;
+  s->collected = true;
+  if (s->released) free(s);
+  else close_socket(s);
+}
+
+/* Takes the arguments; argument 0 has to be a socket of ours. NULL (and an exception) if it is not. */
+static Socket *any_socket(napi_env env, napi_callback_info info, size_t count, napi_value *argv) {
+  bool ours = false;
+  void *s = NULL;
+  napi_valuetype type = napi_undefined;
+  napi_get_cb_info(env, info, &count, argv, NULL, NULL);
+  napi_typeof(env, argv[0], &type);
+  if (type == napi_external) napi_check_object_type_tag(env, argv[0], &SOCKET_TAG, &ours);
+  if (!ours || napi_get_value_external(env, argv[0], &s) != napi_ok)
+    type_error(env, "argument 1 is not a netlink socket");
+  return s;
+}
+
+static Socket *open_socket_of(napi_env env, napi_callback_info info, size_t count, napi_value *argv) {
+  Socket *s = any_socket(env, info, count, argv);
+  if (s == NULL || s->fd >= 0) return s;
+  napi_throw_error(env, "ERR_SOCKET_CLOSED", "the netlink socket is closed");
+  return NULL;
+}
+
+static bool take_bytes(napi_env env, napi_value value, uint8_t **data, size_t *length) {
+  napi_typedarray_type type;
+  bool is_typed_array = false;
+  napi_is_typedarray(env, value, &is_typed_array);
+  return is_typed_array && napi_get_typedarray_info(env, value, &type, length, (void **)data, NULL, NULL) == napi_ok &&
+         type == napi_uint8_array;
+}
+
+/* open(protocol): socket | -errno */
+static napi_value open_socket(napi_env env, napi_callback_info info) {
+  napi_value argument, result;
+  size_t count = 1;
+  int32_t protocol;
+  uv_loop_t *loop;
+  struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  if (napi_get_value_int32(env, argument, &protocol) != napi_ok) return type_error(env, "protocol is not a number");
+
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) return integer(env, -errno);
+  Socket *s = calloc(1, sizeof *s);
+  int error = s == NULL ? ENOMEM : 0;
+  if (error == 0 && bind(fd, (struct sockaddr *)&any, sizeof any) < 0) error = errno;
+  if (error == 0 && napi_get_uv_event_loop(env, &loop) != napi_ok) error = ENOTSUP;
+  if (error == 0) error = -uv_poll_init(loop, &s->poll, fd);
+  if (error != 0) {
+    close(fd);
+    free(s);
+    return integer(env, -error);
+  }
+  s->env = env;
+  s->fd = fd;
+  s->poll.data = s;
+  if (napi_add_async_cleanup_hook(env, on_environment_exit, s, &s->hook) != napi_ok ||
+      napi_create_external(env, s, on_collected, NULL, &result) != napi_ok) {
+    s->collected = true;
+    close_socket(s);
+    return integer(env, -ENOMEM);
+  }
+  napi_type_tag_object(env, result, &SOCKET_TAG);
+  return result;
+}
+
+/* portId(socket): the kernel's name for this socket, which it puts into nlmsg_pid */
+static napi_value port_id(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  Socket *s = open_socket_of(env, info, 1, argv);
+  struct sockaddr_nl address;
+  socklen_t length = sizeof address;
+  if (s == NULL) return NULL;
+  return integer(env, getsockname(s->fd, (struct sockaddr *)&address, &length) < 0 ? -errno : (int64_t)address.nl_pid);
+}
+
+/* setOption(socket, level, option, number | bytes): 0 | -errno */
+static napi_value set_option(napi_env env, napi_callback_info info) {
+  napi_value argv[4];
+  Socket *s = open_socket_of(env, info, 4, argv);
+  int32_t level, option, number;
+  uint8_t *bytes = (uint8_t *)&number;
+  size_t length = sizeof number;
+  if (s == NULL) return NULL;
+  if (napi_get_value_int32(env, argv[1], &level) != napi_ok || napi_get_value_int32(env, argv[2], &option) != napi_ok)
+    return type_error(env, "level and option are numbers");
+  if (napi_get_value_int32(env, argv[3], &number) != napi_ok && !take_bytes(env, argv[3], &bytes, &length))
+    return type_error(env, "the option's value is neither a number nor a Uint8Array");
+  return integer(env, setsockopt(s->fd, level, option, bytes, (socklen_t)length) < 0 ? -errno : 0);
+}
+
+/* attachFilter(socket, program): 0 | -errno; program is an array of struct sock_filter (linux/filter.h) */
+static napi_value attach_filter(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  Socket *s = open_socket_of(env, info, 2, argv);
+  uint8_t *program;
+  size_t length;
+  if (s == NULL) return NULL;
+  if (!take_bytes(env, argv[1], &program, &length) || length % 8 != 0 || length / 8 > 4096)
+    return type_error(env, "the program is not a Uint8Array of 8-byte instructions");
+  struct { unsigned short count; const void *instructions; } filter = {(unsigned short)(length / 8), program};
+  return integer(env, setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0);
+}
+
+/* send(socket, bytes, length): bytes sent | -errno; the kernel has acted on all of it when this returns */
+static napi_value send_bytes(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  Socket *s = open_socket_of(env, info, 3, argv);
+  uint8_t *bytes;
+  size_t size;
+  uint32_t length;
+  if (s == NULL) return NULL;
+  if (!take_bytes(env, argv[1], &bytes, &size)) return type_error(env, "what to send is not a Uint8Array");
+  if (napi_get_value_uint32(env, argv[2], &length) != napi_ok) return type_error(env, "length is not a number");
+  if (length > size) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "length is beyond the end of the bytes");
+    return NULL;
+  }
+  ssize_t sent;
+  do sent = send(s->fd, bytes, length, 0);
+  while (sent < 0 && errno == EINTR);
+  return integer(env, sent < 0 ? -errno : sent);
+}
+
+/* receive(socket, bytes): full length of the next datagram, more than `bytes` holds if it was cut, | -errno.
+ * Datagrams that did not come from the kernel are dropped. */
+static napi_value receive_bytes(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  Socket *s = open_socket_of(env, info, 2, argv);
+  uint8_t *bytes;
+  size_t size;
+  struct sockaddr_nl from;
+  if (s == NULL) return NULL;
+  if (!take_bytes(env, argv[1], &bytes, &size)) return type_error(env, "where to receive is not a Uint8Array");
+  ssize_t received;
+  do {
+    socklen_t length = sizeof from;
+    from.nl_pid = 0;
+    received = recvfrom(s->fd, bytes, size, MSG_TRUNC, (struct sockaddr *)&from, &length);
+  } while (received < 0 ? errno == EINTR : from.nl_pid != 0);
+  return integer(env, received < 0 ? -errno : received);
+}
+
+/* libuv stops a poll handle that reports an error. An overrun is no reason to stop listening: clear it, tell, go on. */
+static void on_ready(uv_poll_t *poll, int status, int events) {
+  Socket *s = poll->data;
+  napi_env env = s->env;
+  napi_handle_scope scope;
+  napi_value callback, receiver, argument, error;
+  int failure = 0;
+  socklen_t length = sizeof failure;
+  (void)events;
+  if (status < 0) {
+    getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failure, &length);
+    uv_poll_start(poll, UV_READABLE, on_ready);
+  }
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  argument = integer(env, -failure);
+  if (argument != NULL && napi_get_reference_value(env, s->callback, &callback) == napi_ok &&
+      napi_get_global(env, &receiver) == napi_ok &&
+      napi_make_callback(env, NULL, receiver, callback, 1, &argument, NULL) == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok)
+    napi_fatal_exception(env, error);
+  napi_close_handle_scope(env, scope);
+}
+
+/* poll(socket, callback): calls back with 0 whenever there is something to receive, with -errno when the socket reports an
+ * error. poll(socket) stops. */
+static napi_value poll_socket(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  Socket *s = open_socket_of(env, info, 2, argv);
+  napi_valuetype type;
+  if (s == NULL) return NULL;
+  napi_typeof(env, argv[1], &type);
+  if (type != napi_function && type != napi_undefined) return type_error(env, "callback is not a function");
+  uv_poll_stop(&s->poll);
+  drop_reference(s, &s->callback);
+  drop_reference(s, &s->self);
+  if (type == napi_undefined) return integer(env, 0);
+  napi_create_reference(env, argv[1], 1, &s->callback);
+  napi_create_reference(env, argv[0], 1, &s->self);
+  return integer(env, uv_poll_start(&s->poll, UV_READABLE, on_ready));
+}
+
+/* close(socket); closing twice is nothing */
+static napi_value close_handle(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  Socket *s = any_socket(env, info, 1, argv);
+  if (s != NULL) close_socket(s);
+  return NULL;
+}
+
+NAPI_MODULE_INIT() {
+  static const struct { const char *name; napi_callback call; } FUNCTIONS[] = {
+      {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
+      {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
+  };
+  for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
+    napi_value function;
+    if (napi_create_function(env, FUNCTIONS[i].name, NAPI_AUTO_LENGTH, FUNCTIONS[i].call, NULL, &function) != napi_ok ||
+        napi_set_named_property(env, exports, FUNCTIONS[i].name, function) != napi_ok)
+      return NULL;
+  }
+  return exports;
+}
