@@ -1,0 +1,84 @@
+import { parseIp, type Family, type Ip } from '../net/ip.ts'
+import { parsePrefix, type Prefix } from '../net/prefix.ts'
+import { ConfigError } from './error.ts'
+
+/** @throws {ConfigError} when `text` is not JSON, or not a JSON object */
+export function parseJsonObject(path: string, text: string): JsonFields {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new ConfigError(path, `valid JSON (${error instanceof Error ? error.message : 'unreadable'})`, text)
+  }
+  return new JsonFields(path, '', value)
+}
+
+/**
+ * Reads fields of a JSON object as Go's encoding/json does: names match in any case, an exact match first; `null` counts as absent.
+ * Every reader throws {@link ConfigError} with the path of the field.
+ */
+export class JsonFields {
+  readonly #prefix: string
+  readonly #byLowerName = new Map<string, unknown>()
+  readonly #exact: Readonly<Record<string, unknown>>
+
+  constructor(documentPath: string, prefix: string, value: unknown) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new ConfigError(documentPath, 'a JSON object', value)
+    this.#prefix = prefix
+    this.#exact = Object.fromEntries(Object.entries(value))
+    for (const [name, field] of Object.entries(value)) this.#byLowerName.set(name.toLowerCase(), field)
+  }
+
+  path(name: string): string {
+    return `${this.#prefix}${name}`
+  }
+
+  raw(name: string): unknown {
+    const value = Object.hasOwn(this.#exact, name) ? this.#exact[name] : this.#byLowerName.get(name.toLowerCase())
+    return value ?? undefined
+  }
+
+  object(name: string): JsonFields | undefined {
+    const value = this.raw(name)
+    return value === undefined ? undefined : new JsonFields(this.path(name), `${this.path(name)}.`, value)
+  }
+
+  boolean(name: string): boolean | undefined {
+    const value = this.raw(name)
+    if (value === undefined || typeof value === 'boolean') return value
+    throw new ConfigError(this.path(name), 'true or false', value)
+  }
+
+  string(name: string): string | undefined {
+    const value = this.raw(name)
+    if (value === undefined || typeof value === 'string') return value
+    throw new ConfigError(this.path(name), 'a string', value)
+  }
+
+  /** A whole number within [min, max]; `rule` says what bounds it. */
+  integer(name: string, min: number, max: number, rule = ''): number | undefined {
+    const value = this.raw(name)
+    if (value === undefined) return undefined
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
+    throw new ConfigError(this.path(name), `a whole number from ${min} to ${max}${rule}`, value)
+  }
+
+  prefix(name: string, family: Family): Prefix | undefined {
+    const text = this.string(name)
+    if (text === undefined) return undefined
+    const parsed = parsePrefix(text)
+    if (parsed?.family === family) return parsed
+    throw new ConfigError(this.path(name), `an IPv${family} network such as ${SAMPLE_NETWORK[family]}`, text)
+  }
+
+  ip(name: string, family: Family): Ip | undefined {
+    const text = this.string(name)
+    if (text === undefined) return undefined
+    const parsed = parseIp(text)
+    if (parsed?.family === family) return parsed
+    throw new ConfigError(this.path(name), `an IPv${family} address`, text)
+  }
+}
+
+const SAMPLE_NETWORK = { 4: '10.0.0.0/8', 6: 'fd00:10::/48' } as const

@@ -1,0 +1,99 @@
+import { ConfigError } from '../config/error.ts'
+import { parseJsonObject, type JsonFields } from '../config/json.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import { parsePrefix, type Prefix } from '../net/prefix.ts'
+import type { Lease, LeaseClaim, LeaseFamily, NodeIdentity } from './lease.ts'
+import { leaseFamily } from './lease.ts'
+import type { LeaseRecord } from './store.ts'
+
+/** A key or value under `PREFIX/subnets/` that cannot be honoured: why, in words for the log. The rest goes on without it. */
+export interface Rejected {
+  readonly rejected: string
+}
+
+/** No honest lease comes near this; longer values are not even parsed. In UTF-16 units. */
+const LONGEST_VALUE = 16_384
+
+/** Names of the lease value's fields, by family. */
+const FIELDS = {
+  4: { publicIp: 'PublicIP', backendData: 'BackendData' },
+  6: { publicIp: 'PublicIPv6', backendData: 'BackendV6Data' },
+} as const
+
+/** Reads `10.15.64.0-20` or `10.15.64.0-20&fd00:10:0:40::-64`; undefined when it is neither, or has host bits set. */
+export function parseLeaseKey(key: string): readonly Prefix[] | undefined {
+  const parts = key.split('&')
+  const subnets = parts.flatMap((part) => parseKeyPart(part) ?? [])
+  if (subnets.length !== parts.length) return undefined
+  const families = subnets.map((subnet) => subnet.family).join(',')
+  return families === '4' || families === '4,6' ? subnets : undefined
+}
+
+function parseKeyPart(part: string): Prefix | undefined {
+  const dash = part.lastIndexOf('-')
+  const subnet = dash < 0 ? undefined : parsePrefix(`${part.slice(0, dash)}/${part.slice(dash + 1)}`)
+  return subnet !== undefined && formatKeyPart(subnet) === part ? subnet : undefined
+}
+
+const formatKeyPart = (subnet: Prefix): string => `${subnet.base.text}-${subnet.length}`
+
+/** The key of a lease for these subnets, IPv4 first. */
+export const formatLeaseKey = (subnets: readonly Prefix[]): string => subnets.map(formatKeyPart).join('&')
+
+/** Decodes one record. Never throws: what cannot be read comes back as {@link Rejected}. Unknown fields are ignored. */
+export function decodeLease(record: LeaseRecord): Lease | Rejected {
+  const subnets = parseLeaseKey(record.key)
+  if (subnets === undefined)
+    return { rejected: 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)' }
+  if (record.value.length > LONGEST_VALUE)
+    return { rejected: `the value has ${record.value.length} characters, more than ${LONGEST_VALUE}` }
+  try {
+    return { ...decodeClaim(subnets, parseJsonObject('lease value', record.value)), ...bookkeeping(record) }
+  } catch (error) {
+    if (error instanceof ConfigError) return { rejected: error.message }
+    throw error
+  }
+}
+
+const bookkeeping = (record: LeaseRecord): Pick<Lease, 'key' | 'etcdLeaseId' | 'createRevision' | 'modRevision'> => ({
+  key: record.key,
+  etcdLeaseId: record.etcdLeaseId,
+  createRevision: record.createRevision,
+  modRevision: record.modRevision,
+})
+
+function decodeClaim(subnets: readonly Prefix[], fields: JsonFields): LeaseClaim {
+  const node = decodeNode(fields.object('Node'))
+  return {
+    backendType: fields.string('BackendType') ?? '',
+    families: subnets.map((subnet) => decodeFamily(subnet, fields)),
+    ...(node === undefined ? {} : { node }),
+  }
+}
+
+function decodeFamily(subnet: Prefix, fields: JsonFields): LeaseFamily {
+  const { family } = subnet
+  const names = FIELDS[family]
+  const publicIp = fields.ip(names.publicIp, family)
+  if (publicIp === undefined) throw new ConfigError(names.publicIp, `an IPv${family} address`, undefined)
+  return { family, subnet, publicIp, backendData: fields.raw(names.backendData) }
+}
+
+function decodeNode(fields: JsonFields | undefined): NodeIdentity | undefined {
+  const id = fields?.string('ID')
+  return id === undefined ? undefined : { id, hostname: fields?.string('Hostname') ?? '' }
+}
+
+/** The value to store: upstream's fields in upstream's order, then our `Node`, which upstream ignores. */
+export function encodeLease(claim: LeaseClaim): string {
+  const publicIp = (family: Family): Ip | undefined => leaseFamily(claim, family)?.publicIp
+  const backendData = (family: Family): unknown => leaseFamily(claim, family)?.backendData
+  return JSON.stringify({
+    PublicIP: publicIp(4)?.text ?? '0.0.0.0',
+    PublicIPv6: publicIp(6)?.text ?? null,
+    BackendType: claim.backendType,
+    BackendData: backendData(4),
+    BackendV6Data: backendData(6),
+    Node: claim.node === undefined ? undefined : { ID: claim.node.id, Hostname: claim.node.hostname },
+  })
+}

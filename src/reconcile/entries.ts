@@ -1,0 +1,29 @@
+import type { Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Prefix } from '../net/prefix.ts'
+
+/** A permanent neighbour (ARP or ND) entry: the overlay gateway `ip` is at `mac`. Keyed by address, as in the kernel. */
+export interface NeighbourEntry {
+  readonly ip: Ip
+  readonly mac: Mac
+}
+
+/** A forwarding entry of the VXLAN device: frames for `mac` go to the VTEP at `remote`. Keyed by MAC. */
+export interface FdbEntry {
+  readonly mac: Mac
+  readonly remote: Ip
+}
+
+/** A route to a peer's subnet through our device. Keyed by destination and metric. */
+export interface RouteEntry {
+  readonly destination: Prefix
+  readonly gateway: Ip
+  readonly metric: number
+}
+
+/** Everything the kernel needs to reach one peer. */
+export interface PeerEntries {
+  readonly neighbours: readonly NeighbourEntry[]
+  readonly fdb: readonly FdbEntry[]
+  readonly routes: readonly RouteEntry[]
+}

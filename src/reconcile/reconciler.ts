@@ -1,0 +1,321 @@
+import type { Clock, Random } from '../net/clock.ts'
+import { sameIp, type Family } from '../net/ip.ts'
+import type { PeerEntries } from './entries.ts'
+import type { KernelError } from './kernel.ts'
+import type { FdbState, Kernel, KernelChange, KernelTables, OpResult } from './kernel.ts'
+import { planRows } from './plan.ts'
+import { Table, type PlannedRow } from './table.ts'
+import {
+  fdbRow,
+  fdbRules,
+  isOwnRoute,
+  neighbourRules,
+  ownFdb,
+  ownNeighbour,
+  routeRow,
+  routeRowOf,
+  routeRules,
+  type FdbRow,
+  type RouteRow,
+} from './tables.ts'
+
+/** A row the kernel refused, with its own words. */
+export interface RowFailure {
+  readonly row: string
+  readonly peer: string | undefined
+  readonly error: KernelError
+  /** How often in a row. */
+  readonly times: number
+}
+
+/** What one pass did. */
+export interface PassReport {
+  readonly written: number
+  readonly erased: number
+  readonly failures: readonly RowFailure[]
+  /** Rows that somebody else had changed since the last pass, and one of them by name. */
+  readonly undone: number
+  readonly undoneExample: string | undefined
+  /** A row that keeps being undone, if there is one: it is now healed ever more slowly. */
+  readonly fought: string | undefined
+  readonly tookSnapshot: boolean
+}
+
+/** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
+const SNAPSHOT_SPACING_MS = 250
+
+/** Errors after which only reading the tables again tells what is true; no row is to blame. */
+const SNAPSHOT_CODES: ReadonlySet<string> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
+
+/**
+ * Keeps three kernel tables of one device as the peers demand. Passive: it is told what should be ({@link setPeer}) and what is
+ * ({@link observe}), and {@link pass} sends the difference. It never waits and never starts anything by itself.
+ */
+export class Reconciler {
+  readonly #kernel: Kernel
+  readonly #clock: Clock
+  readonly #families: readonly Family[]
+  readonly #neighbours
+  readonly #fdb
+  readonly #routes
+  readonly #tables
+  readonly #peers = new Map<string, PeerEntries>()
+  #link: number | undefined
+  #mayPrune = false
+  #unknown = true
+  #lastSnapshotMs = Number.NEGATIVE_INFINITY
+  /** Changes that arrive while a snapshot is being read are applied after it. */
+  #inbox: KernelChange[] | undefined
+  #undone = 0
+  #undoneExample: string | undefined
+  #fought: string | undefined
+
+  constructor(kernel: Kernel, families: readonly Family[], clock: Clock, random: Random) {
+    this.#kernel = kernel
+    this.#clock = clock
+    this.#families = families
+    this.#neighbours = new Table(neighbourRules, random)
+    this.#fdb = new Table(fdbRules, random)
+    this.#routes = new Table(routeRules, random)
+    this.#tables = [this.#neighbours, this.#fdb, this.#routes]
+  }
+
+  /** The device whose tables are kept; undefined while there is none. */
+  get linkIndex(): number | undefined {
+    return this.#link
+  }
+
+  get peers(): number {
+    return this.#peers.size
+  }
+
+  /** Rows that are not as they should be, those held back included. */
+  get pending(): number {
+    return this.#tables.reduce((sum, table) => sum + table.pendingSize, 0)
+  }
+
+  /** The device has this index now; its tables are read before the next write. */
+  attach(linkIndex: number): void {
+    if (this.#link !== linkIndex) this.detach()
+    this.#link = linkIndex
+    this.#unknown = true
+  }
+
+  /** The device is gone, and its rows with it. */
+  detach(): void {
+    this.#link = undefined
+    this.#unknown = true
+    for (const table of this.#tables) table.forgetActual()
+  }
+
+  /** A complete list of peers has been seen: rows that no peer wants may go from now on. */
+  allowPruning(): void {
+    this.#mayPrune = true
+  }
+
+  /** Only a new snapshot tells the truth. */
+  distrust(): void {
+    this.#unknown = true
+  }
+
+  /** Sets, changes or (undefined) gives up what one peer needs. */
+  setPeer(peer: string, entries: PeerEntries | undefined): void {
+    const before = this.#peers.get(peer)
+    if (before !== undefined) this.#unwant(peer, before)
+    if (entries === undefined) this.#peers.delete(peer)
+    else {
+      this.#peers.set(peer, entries)
+      this.#want(peer, entries)
+    }
+  }
+
+  #want(peer: string, entries: PeerEntries): void {
+    for (const entry of entries.neighbours) this.#neighbours.want(peer, entry)
+    for (const entry of entries.fdb) this.#fdb.want(peer, fdbRow(entry))
+    for (const entry of entries.routes) this.#routes.want(peer, routeRow(entry))
+  }
+
+  #unwant(peer: string, entries: PeerEntries): void {
+    for (const entry of entries.neighbours) this.#neighbours.unwant(peer, entry)
+    for (const entry of entries.fdb) this.#fdb.unwant(peer, fdbRow(entry))
+    for (const entry of entries.routes) this.#routes.unwant(peer, routeRow(entry))
+  }
+
+  /** The kernel reports a change. @returns whether there may be something to do */
+  observe(change: KernelChange): boolean {
+    if (this.#inbox !== undefined) {
+      this.#inbox.push(change)
+      return true
+    }
+    switch (change.kind) {
+      case 'overrun':
+        this.distrust()
+        break
+      case 'link':
+        if (change.link.index !== this.#link) return false
+        if (change.gone) this.detach()
+        else this.distrust()
+        break
+      case 'address':
+        if (change.address.linkIndex !== this.#link) return false
+        this.distrust()
+        break
+      default:
+        this.#observeRow(change)
+    }
+    return this.#unknown || this.pending > 0
+  }
+
+  #observeRow(change: Extract<KernelChange, { kind: 'neighbour' | 'fdb' | 'route' }>): void {
+    if (change.kind === 'route') this.#observeRoute(change)
+    else if (change.linkIndex !== this.#link) return
+    else if (change.kind === 'fdb') this.#observeFdb(change.entry, change.gone)
+    else {
+      const { ip } = change.neighbour
+      this.#note(this.#neighbours, ip.text, change.gone ? undefined : ownNeighbour(change.neighbour))
+    }
+  }
+
+  #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
+    const row = route.linkIndex === this.#link ? routeRowOf(route) : undefined
+    if (row !== undefined && this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
+  }
+
+  /** A notice names one destination and not whether it replaced or joined the others; what is not plainly ours is read again. */
+  #observeFdb(state: FdbState, gone: boolean): void {
+    const entry = ownFdb(state)
+    if (entry === undefined) return
+    const row = fdbRow(entry)
+    const others = (this.#fdb.actual(entry.mac)?.remotes ?? []).filter((remote) => !sameIp(remote, entry.remote))
+    const desired = this.#fdb.desired(entry.mac)
+    if (gone) this.#note(this.#fdb, entry.mac, others.length === 0 ? undefined : { ...row, remotes: others })
+    else if (others.length === 0 || (desired !== undefined && fdbRules.same(desired, row)))
+      this.#note(this.#fdb, entry.mac, row)
+    else this.distrust()
+  }
+
+  #note<V>(table: Table<V>, key: string, value: V | undefined): void {
+    const finding = table.observe(key, value, this.#clock.monotonicMs())
+    if (finding !== 'quiet') this.#countDrift(`${table.name} ${key}`, finding)
+  }
+
+  #countDrift(row: string, finding: 'undone' | 'fought'): void {
+    this.#undone++
+    this.#undoneExample ??= row
+    if (finding === 'fought') this.#fought = row
+  }
+
+  #isOurs(row: RouteRow): boolean {
+    return isOwnRoute(row) || this.#routes.desired(routeRules.key(row)) !== undefined
+  }
+
+  /**
+   * Brings the kernel's tables closer to what the peers demand: reads them when they are not known, then sends what differs.
+   * Rows that fail are retried later, alone. Only one pass may run at a time.
+   * @throws {KernelError} when the tables cannot be read; nothing is lost, the next pass reads again
+   */
+  async pass(signal: AbortSignal): Promise<PassReport> {
+    const linkIndex = this.#link
+    const nowMs = this.#clock.monotonicMs()
+    const tookSnapshot = linkIndex !== undefined && this.#unknown && nowMs - this.#lastSnapshotMs >= SNAPSHOT_SPACING_MS
+    if (tookSnapshot) await this.#readAll(linkIndex, signal)
+    if (linkIndex === undefined || linkIndex !== this.#link || (this.#unknown && !tookSnapshot))
+      return this.#report([], [], tookSnapshot)
+    const rows = planRows(this.#tables, linkIndex, nowMs, this.#mayPrune)
+    return this.#report(rows, await this.#write(rows, signal), tookSnapshot)
+  }
+
+  async #readAll(linkIndex: number, signal: AbortSignal): Promise<void> {
+    this.#unknown = false
+    this.#lastSnapshotMs = this.#clock.monotonicMs()
+    const inbox: KernelChange[] = []
+    this.#inbox = inbox
+    try {
+      this.#replaceActual(await this.#kernel.snapshot(linkIndex, this.#families, signal))
+    } catch (error) {
+      this.#unknown = true
+      throw error
+    } finally {
+      this.#inbox = undefined
+      for (const change of inbox) this.observe(change)
+    }
+  }
+
+  #replaceActual(tables: KernelTables): void {
+    const routes = tables.routes.flatMap((route) => routeRowOf(route) ?? []).filter((row) => this.#isOurs(row))
+    this.#replaceTable(
+      this.#neighbours,
+      tables.neighbours.flatMap((state) => ownNeighbour(state) ?? []),
+    )
+    this.#replaceTable(this.#fdb, groupByMac(tables.fdb))
+    this.#replaceTable(this.#routes, routes)
+  }
+
+  #replaceTable<V>(table: Table<V>, dump: readonly V[]): void {
+    for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs()))
+      this.#countDrift(`${table.name} ${key}`, finding)
+  }
+
+  async #write(rows: readonly PlannedRow[], signal: AbortSignal): Promise<readonly OpResult[]> {
+    if (rows.length === 0) return []
+    for (const table of this.#tables) table.beginWrite()
+    try {
+      return await this.#kernel.apply(
+        rows.flatMap(({ ops }) => ops),
+        signal,
+      )
+    } finally {
+      for (const table of this.#tables) table.endWrite()
+    }
+  }
+
+  #report(rows: readonly PlannedRow[], results: readonly OpResult[], tookSnapshot: boolean): PassReport {
+    const failures: RowFailure[] = []
+    let [at, written, erased] = [0, 0, 0]
+    for (const row of rows) {
+      const outcome = results.slice(at, (at += row.ops.length)).find(({ ok }) => !ok)
+      if (outcome?.ok === false) this.#fail(row, outcome.error, failures)
+      else {
+        row.settle()
+        if (row.erases) erased++
+        else written++
+      }
+    }
+    const { undone, undoneExample, fought } = this.#takeDrift()
+    return { written, erased, failures, undone, undoneExample, fought, tookSnapshot }
+  }
+
+  #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
+    if (SNAPSHOT_CODES.has(error.code)) this.distrust()
+    const times = row.refuse(this.#clock.monotonicMs())
+    failures.push({ row: row.describe(), peer: row.owner, error, times })
+  }
+
+  #takeDrift(): Pick<PassReport, 'undone' | 'undoneExample' | 'fought'> {
+    const drift = { undone: this.#undone, undoneExample: this.#undoneExample, fought: this.#fought }
+    this.#undone = 0
+    this.#undoneExample = undefined
+    this.#fought = undefined
+    return drift
+  }
+
+  /** How long the next pass can wait if nothing is reported until then, in milliseconds; undefined: for ever. */
+  nextPassInMs(): number | undefined {
+    if (this.#link === undefined) return undefined
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#unknown) return Math.max(0, this.#lastSnapshotMs + SNAPSHOT_SPACING_MS - nowMs)
+    const times = this.#tables.flatMap((table) => table.nextAttemptMs(nowMs, this.#mayPrune) ?? [])
+    return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)
+  }
+}
+
+function groupByMac(states: readonly FdbState[]): readonly FdbRow[] {
+  const rows = new Map<string, FdbRow>()
+  for (const state of states) {
+    const entry = ownFdb(state)
+    if (entry === undefined) continue
+    const known = rows.get(entry.mac)
+    rows.set(entry.mac, known === undefined ? fdbRow(entry) : { ...known, remotes: [...known.remotes, entry.remote] })
+  }
+  return [...rows.values()]
+}

@@ -1,0 +1,71 @@
+import type { Random } from '../net/clock.ts'
+import { backoffMs, type BackoffSpec } from './backoff.ts'
+
+/** Delays for a row that the kernel refuses, or that somebody keeps undoing. */
+const ROW_BACKOFF: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
+/** Undone this often without a quiet minute between, a row is being fought over. */
+const HEALS_AT_ONCE = 3
+const QUIET_MS = 60_000
+
+interface Trouble {
+  readonly failures: number
+  readonly undone: number
+  readonly lastMs: number
+  readonly notBeforeMs: number
+}
+
+const NO_TROUBLE: Trouble = { failures: 0, undone: 0, lastMs: Number.NEGATIVE_INFINITY, notBeforeMs: 0 }
+
+/**
+ * How long to leave each row alone. Rows without trouble take no memory and no time; one row's trouble never delays another.
+ */
+export class RowPatience {
+  readonly #random: Random
+  readonly #troubles = new Map<string, Trouble>()
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  /** When the row may be written again, on the monotonic clock; 0 when at once. */
+  notBeforeMs(row: string): number {
+    return this.#troubles.get(row)?.notBeforeMs ?? 0
+  }
+
+  /** The kernel refused the row. @returns how often in a row, counting this one */
+  refused(row: string, nowMs: number): number {
+    const trouble = this.#troubles.get(row) ?? NO_TROUBLE
+    const failures = trouble.failures + 1
+    const delayMs = backoffMs(ROW_BACKOFF, failures, this.#random)
+    this.#troubles.set(row, { ...trouble, failures, lastMs: nowMs, notBeforeMs: nowMs + delayMs })
+    return failures
+  }
+
+  /** The row was as desired, and somebody changed it. @returns whether that makes it a fight, to be answered slowly */
+  undone(row: string, nowMs: number): boolean {
+    const known = this.#troubles.get(row) ?? NO_TROUBLE
+    const undone = nowMs - known.lastMs > QUIET_MS ? 1 : known.undone + 1
+    const fights = undone - HEALS_AT_ONCE
+    const delayMs = fights <= 0 ? 0 : backoffMs(ROW_BACKOFF, fights, this.#random)
+    this.#troubles.set(row, { failures: 0, undone, lastMs: nowMs, notBeforeMs: delayMs === 0 ? 0 : nowMs + delayMs })
+    return fights > 0
+  }
+
+  /** The row was written. A fight is remembered until a quiet minute has passed. */
+  written(row: string): void {
+    const trouble = this.#troubles.get(row)
+    if (trouble === undefined) return
+    if (trouble.undone === 0) this.#troubles.delete(row)
+    else this.#troubles.set(row, { ...trouble, failures: 0, notBeforeMs: 0 })
+  }
+
+  /** Forgets what has been quiet long enough. */
+  expire(nowMs: number): void {
+    for (const [row, trouble] of this.#troubles)
+      if (nowMs - trouble.lastMs > QUIET_MS && trouble.notBeforeMs <= nowMs) this.#troubles.delete(row)
+  }
+
+  clear(): void {
+    this.#troubles.clear()
+  }
+}

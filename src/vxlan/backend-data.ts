@@ -1,0 +1,26 @@
+import { ConfigError } from '../config/error.ts'
+import { MAX_VNI } from '../config/backend.ts'
+import { JsonFields } from '../config/json.ts'
+import { isUnicastMac, parseMac, type Mac } from '../net/mac.ts'
+
+/** What a vxlan node publishes about its tunnel end point. v0.6 wrote no VNI. */
+export interface VtepData {
+  readonly vni: number | undefined
+  readonly mac: Mac
+}
+
+/** @throws {ConfigError} when there is no usable VtepMAC, or the VNI is not a 24-bit number */
+export function decodeVtepData(backendData: unknown, path: string): VtepData {
+  const fields = new JsonFields(path, `${path}.`, backendData)
+  const text = fields.string('VtepMAC')
+  const mac = text === undefined ? undefined : parseMac(text)
+  if (mac === undefined || !isUnicastMac(mac))
+    throw new ConfigError(fields.path('VtepMAC'), 'a unicast Ethernet address other than zero', text)
+  return { vni: fields.integer('VNI', 0, MAX_VNI), mac }
+}
+
+/** The object to publish as BackendData, in upstream's shape. */
+export const encodeVtepData = (vni: number, mac: Mac): { readonly VNI: number; readonly VtepMAC: Mac } => ({
+  VNI: vni,
+  VtepMAC: mac,
+})

@@ -1,0 +1,48 @@
+import { ConfigError } from '../config/error.ts'
+import { leaseFamily, type Lease } from '../lease/lease.ts'
+import type { Rejected } from '../lease/codec.ts'
+import { subnetIndex, type Prefix } from '../net/prefix.ts'
+import type { PeerEntries } from '../reconcile/entries.ts'
+import { decodeVtepData, type VtepData } from './backend-data.ts'
+import type { Vtep } from './vtep.ts'
+
+/** Metrics are 32 bits (RTA_PRIORITY); an IPv6 network can hold more subnets than that, and there uniqueness buys nothing. */
+const METRIC_RANGE = 1n << 31n
+
+/**
+ * Metric of the route to a peer's subnet: its number within the network, counted from 1. Stable over restarts, and for IPv4 unique,
+ * because the kernel's fib_info hash covers the metric but not the gateway: equal metrics would all share one hash chain and make
+ * adding n routes cost n².
+ */
+export const routeMetric = (network: Prefix, subnet: Prefix): number =>
+  Number(subnetIndex(network, subnet) % METRIC_RANGE) + 1
+
+/**
+ * Entries that let this node reach one peer. Pure: same lease and VTEP, same entries.
+ * @throws never; a lease that cannot be honoured comes back as {@link Rejected} with the reason
+ */
+export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
+  const part = leaseFamily(lease, vtep.family)
+  if (part === undefined) return { rejected: `it has no IPv${vtep.family} subnet` }
+  if (lease.backendType !== 'vxlan')
+    return { rejected: `its backend type is ${JSON.stringify(lease.backendType)}, not vxlan` }
+  const peer = tryDecode(part.backendData, vtep.family === 4 ? 'BackendData' : 'BackendV6Data')
+  if ('rejected' in peer) return peer
+  if (peer.vni !== undefined && peer.vni !== vtep.vni) return { rejected: `its VNI is ${peer.vni}, ours ${vtep.vni}` }
+  if (peer.mac === vtep.mac) return { rejected: `its VtepMAC ${peer.mac} is our own` }
+  const gateway = part.subnet.base
+  return {
+    neighbours: [{ ip: gateway, mac: peer.mac }],
+    fdb: [{ mac: peer.mac, remote: part.publicIp }],
+    routes: [{ destination: part.subnet, gateway, metric: routeMetric(vtep.overlay.network, part.subnet) }],
+  }
+}
+
+function tryDecode(backendData: unknown, path: string): VtepData | Rejected {
+  try {
+    return decodeVtepData(backendData, path)
+  } catch (error) {
+    if (error instanceof ConfigError) return { rejected: error.message }
+    throw error
+  }
+}

@@ -1,0 +1,21 @@
+import type { OverlayNetwork } from '../config/network.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Prefix } from '../net/prefix.ts'
+
+/** Our own tunnel end point for one address family: everything that peer entries and the device are derived from. */
+export interface Vtep {
+  readonly family: Family
+  readonly vni: number
+  readonly mac: Mac
+  /** Our own container subnet. */
+  readonly subnet: Prefix
+  readonly overlay: OverlayNetwork
+}
+
+/** Name of the device for a VNI: `flannel.100`, `flannel-v6.100`. */
+export const deviceName = (family: Family, vni: number): string =>
+  family === 4 ? `flannel.${vni}` : `flannel-v6.${vni}`
+
+/** Address of the device itself: the base of our subnet, on which peers' routes have their gateway. */
+export const vtepAddress = (vtep: Vtep): Ip => vtep.subnet.base
