@@ -1,5 +1,5 @@
 import type { Random } from '../net/clock.ts'
-import { backoffMs, type BackoffSpec } from './backoff.ts'
+import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
 
 /** Delays for a row that the kernel refuses, or that somebody keeps undoing. */
 const ROW_BACKOFF: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }

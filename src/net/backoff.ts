@@ -1,4 +1,4 @@
-import type { Random } from '../net/clock.ts'
+import type { Random } from './clock.ts'
 
 /** Exponential delays in milliseconds, capped, spread by ±`jitter` so that many nodes or rows do not come back in step. */
 export interface BackoffSpec {

@@ -1,0 +1,63 @@
+import type { OverlayNetwork } from '../config/network.ts'
+import { subnetFits } from '../config/network.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
+import { leaseFamily, type Lease, type LeaseClaim, type NodeIdentity } from './lease.ts'
+
+/** On what terms this node wants its lease. */
+export interface LeaseTerms {
+  readonly node: NodeIdentity
+  readonly overlays: readonly OverlayNetwork[]
+  /** Our underlay address, per family of the overlay. */
+  readonly publicIps: ReadonlyMap<Family, Ip>
+  readonly backendType: string
+  /** What to publish for a family; `current` is the lease we already hold, if any, whose VtepMAC is worth keeping. */
+  readonly backendData: (family: Family, current: Lease | undefined) => unknown
+  /** Subnets of the previous run, from the subnet file: taken again when free. */
+  readonly previousSubnets: readonly Prefix[]
+  /** Life of a new etcd lease, in seconds. */
+  readonly ttlSeconds: number
+}
+
+/** The claim to publish for these subnets. */
+export function claimFor(terms: LeaseTerms, subnets: readonly Prefix[], current: Lease | undefined): LeaseClaim {
+  return {
+    backendType: terms.backendType,
+    families: subnets.map((subnet) => ({
+      family: subnet.family,
+      subnet,
+      publicIp: publicIpOf(terms, subnet.family),
+      backendData: terms.backendData(subnet.family, current),
+    })),
+    node: terms.node,
+  }
+}
+
+function publicIpOf(terms: LeaseTerms, family: Family): Ip {
+  const publicIp = terms.publicIps.get(family)
+  if (publicIp === undefined) throw new RangeError(`no public IPv${family} address among the terms`)
+  return publicIp
+}
+
+/** Whether the lease's subnets are what the configuration now asks for, family by family. */
+export const leaseFits = (lease: Lease, overlays: readonly OverlayNetwork[]): boolean =>
+  lease.families.length === overlays.length &&
+  overlays.every((overlay) => {
+    const part = leaseFamily(lease, overlay.family)
+    return part !== undefined && subnetFits(overlay, part.subnet)
+  })
+
+/** How a lease in etcd relates to us. */
+export type Ownership =
+  /** Ours: it carries our node id, or it carries none and has our PublicIP (upstream's rule). */
+  | 'ours'
+  /** It has our PublicIP but another node's id. */
+  | 'rival'
+  | 'other'
+
+export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps'>): Ownership {
+  if (lease.node?.id === terms.node.id) return 'ours'
+  const sameAddress = lease.families.some(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)
+  if (!sameAddress) return 'other'
+  return lease.node === undefined ? 'ours' : 'rival'
+}
