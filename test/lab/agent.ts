@@ -1,0 +1,104 @@
+import type { ChildProcess } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { exitOf, type CommandLine, type Exit } from './command.ts'
+import type { Place } from './namespace.ts'
+import { waitFor } from './wait-for.ts'
+
+const STOP_DEADLINE_MS = 10_000
+
+/** The daemon of one host: started, stopped, killed and frozen at will; its log outlives each run. */
+export class Agent {
+  readonly #place: Place
+  readonly #command: CommandLine
+  readonly #defaultFlags: readonly string[]
+  readonly #logPath: string
+  #running: { readonly child: ChildProcess; readonly exit: Promise<Exit> } | undefined
+  #runStartsAt = 0
+
+  constructor(place: Place, command: CommandLine, defaultFlags: readonly string[], logPath: string) {
+    this.#place = place
+    this.#command = command
+    this.#defaultFlags = defaultFlags
+    this.#logPath = logPath
+  }
+
+  /** Starts it with the laboratory's flags and these after them. */
+  start(extraFlags: readonly string[] = []): void {
+    this.startWith([...this.#defaultFlags, ...extraFlags])
+  }
+
+  /** Starts it with exactly these flags. */
+  startWith(flags: readonly string[]): void {
+    if (this.#running) throw new Error('this agent is running already')
+    this.#runStartsAt = statSync(this.#logPath, { throwIfNoEntry: false })?.size ?? 0
+    const [command, ...args] = this.#command
+    const child = this.#place.start(this.#logPath, command, [...args, ...flags])
+    const exit = exitOf(child)
+    exit.catch(() => undefined)
+    this.#running = { child, exit }
+  }
+
+  get isRunning(): boolean {
+    return this.#running?.child.exitCode === null && this.#running.child.signalCode === null
+  }
+
+  /** Undefined when it does not run. */
+  get pid(): number | undefined {
+    return this.#running?.child.pid
+  }
+
+  /** Waits for the run to end by itself. */
+  async exit(deadlineMs = STOP_DEADLINE_MS): Promise<Exit> {
+    const running = this.#required()
+    await waitFor('the agent to end', () => !this.isRunning, { deadlineMs })
+    this.#running = undefined
+    return running.exit
+  }
+
+  /** SIGTERM, as systemd does it. */
+  async stop(): Promise<Exit> {
+    this.signal('SIGTERM')
+    return this.exit()
+  }
+
+  /** SIGKILL: no chance to tidy up. */
+  async kill(): Promise<Exit> {
+    this.signal('SIGKILL')
+    return this.exit()
+  }
+
+  freeze(): void {
+    this.signal('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.signal('SIGCONT')
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#required().child.kill(signal)
+  }
+
+  /** What all runs have written. */
+  log(): Promise<string> {
+    return readFile(this.#logPath, 'utf8').catch(() => '')
+  }
+
+  /** What the current (or last) run has written. */
+  async logOfRun(): Promise<string> {
+    const bytes = await readFile(this.#logPath).catch(() => Buffer.alloc(0))
+    return bytes.subarray(this.#runStartsAt).toString()
+  }
+
+  /** Resident set in bytes, of the process itself. */
+  async residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.#required().child.pid ?? 'self'}/status`, 'utf8')
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
+  }
+
+  #required(): { readonly child: ChildProcess; readonly exit: Promise<Exit> } {
+    if (!this.#running) throw new Error('this agent does not run')
+    return this.#running
+  }
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Agent } from './agent.ts'
+import type { CommandLine } from './command.ts'
+import { Container, createContainerBridge } from './container.ts'
+import { LinkFaults } from './link-faults.ts'
+import { Namespace } from './namespace.ts'
+import { parseSubnetFile, type SubnetFile } from './subnet-file.ts'
+import { readLink, readPeerTables, type Link, type PeerTables } from './tables.ts'
+import { hostAddress, UNDERLAY, type Underlay } from './underlay.ts'
+import { waitFor } from './wait-for.ts'
+
+export const SUBNET_FILE = '/run/flannel/subnet.env'
+
+export interface HostOptions {
+  readonly index: number
+  readonly underlay: Underlay
+  /** Folder for what belongs to this host. */
+  readonly folder: string
+  readonly agentCommand: CommandLine
+  readonly agentFlags: readonly string[]
+}
+
+/** Gives the machine its identity and a /run of its own; a file bound over /etc/machine-id keeps the id over agent restarts. */
+const machineSetup = (name: string, folder: string): string => `
+hostname ${name}
+[ -e /etc/machine-id ] || {
+  mkdir ${folder}/etc
+  cp -a /etc/. ${folder}/etc 2>/dev/null || true
+  mount --bind ${folder}/etc /etc
+  touch /etc/machine-id
+}
+mount --bind ${folder}/machine-id /etc/machine-id
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -m 1777 /run/tmp
+ip link set lo up
+echo 1 > /proc/sys/net/ipv4/ip_forward`
+
+/** One simulated machine: namespaces, a network card on the switch, an agent, containers. */
+export class LabHost {
+  readonly name: string
+  /** Underlay address it was created with. */
+  readonly address: string
+  readonly place: Namespace
+  readonly agent: Agent
+  readonly faults: LinkFaults
+  readonly containers: Container[] = []
+  readonly #folder: string
+  readonly #underlay: Underlay
+
+  private constructor(name: string, place: Namespace, { index, underlay, folder, ...options }: HostOptions) {
+    this.name = name
+    this.address = hostAddress(index)
+    this.place = place
+    this.#folder = folder
+    this.#underlay = underlay
+    this.agent = new Agent(place, options.agentCommand, options.agentFlags, join(folder, 'agent.log'))
+    this.faults = new LinkFaults(place, underlay.place, name)
+  }
+
+  static async create(options: HostOptions): Promise<LabHost> {
+    const { index, underlay, folder } = options
+    const name = `host${index}`
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'machine-id'), `${randomBytes(16).toString('hex')}\n`)
+    const place = await Namespace.create(machineSetup(name, folder))
+    const host = new LabHost(name, place, options)
+    await underlay.connect(name, place.pid ?? 0)
+    // Captures would show outer checksums that no card has filled in.
+    await place.exec('ethtool', ['-K', 'eth0', 'tx', 'off'])
+    await host.setUnderlayAddress(host.address)
+    return host
+  }
+
+  /** Gives eth0 this address alone, with the default route that hangs on it. */
+  async setUnderlayAddress(address: string): Promise<void> {
+    await this.place.ipBatch([
+      'address flush dev eth0',
+      `address add ${address}/${UNDERLAY.prefixLength} dev eth0`,
+      'link set eth0 up',
+      `route replace default via ${UNDERLAY.gateway} dev eth0`,
+    ])
+  }
+
+  async setUnderlayMtu(mtu: number): Promise<void> {
+    await this.place.exec('ip', ['link', 'set', 'eth0', 'mtu', `${mtu}`])
+  }
+
+  /** The subnet file, or undefined while there is none. */
+  async subnetFile(): Promise<SubnetFile | undefined> {
+    const { code, stdout } = await this.place.attempt('cat', [SUBNET_FILE])
+    return code === 0 ? parseSubnetFile(stdout) : undefined
+  }
+
+  /** Waits for the subnet file: the agent's word that containers may start. */
+  async ready(deadlineMs = 20_000): Promise<SubnetFile> {
+    try {
+      return await waitFor(`the subnet file of ${this.name}`, () => this.subnetFile(), { deadlineMs })
+    } catch (error) {
+      throw new Error(`${this.name} is not ready:\n${await this.agent.log()}`, { cause: error })
+    }
+  }
+
+  link(device: string): Promise<Link | undefined> {
+    return readLink(this.place, device)
+  }
+
+  peerTables(device: string): Promise<PeerTables> {
+    return readPeerTables(this.place, device)
+  }
+
+  /** Starts a "container" on the bridge that Docker would have; needs the subnet file. */
+  async addContainer(): Promise<Container> {
+    const file = await this.ready()
+    if (this.containers.length === 0) await createContainerBridge(this.place, file)
+    const container = await Container.create(this.place, file, this.containers.length, this.#folder)
+    this.containers.push(container)
+    return container
+  }
+
+  async close(): Promise<void> {
+    if (this.agent.isRunning) await this.agent.kill()
+    await Promise.all(this.containers.map((container) => container.close()))
+    await this.#underlay.disconnect(this.name)
+    await this.place.close()
+  }
+}

@@ -1,0 +1,8 @@
+export { Lab, vxlanLease, type LabOptions, type StoredLease } from './lab.ts'
+export { LabHost, SUBNET_FILE } from './host.ts'
+export { Container } from './container.ts'
+export { Place } from './namespace.ts'
+export { PingStream, type PingResult } from './ping.ts'
+export { Capture, type VxlanPacket } from './capture.ts'
+export { waitFor } from './wait-for.ts'
+export type { FdbEntry, Link, Neighbour, PeerTables, Route } from './tables.ts'

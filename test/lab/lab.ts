@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Capture } from './capture.ts'
+import type { CommandLine } from './command.ts'
+import { EtcdCluster } from './etcd-process.ts'
+import { LabHost } from './host.ts'
+import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from './json.ts'
+import { etcdAddress, Underlay, UNDERLAY } from './underlay.ts'
+
+/** Where leases and configuration live; the agent's default. */
+export const ETCD_PREFIX = '/coreos.com/network'
+
+const CLIENT_PORT = 2379
+const PEER_PORT = 2380
+const DEFAULT_VXLAN_PORT = 8472
+
+export const AGENT_SCRIPT = fileURLToPath(new URL('../../dist/flanneld.cjs', import.meta.url))
+
+export interface LabOptions {
+  readonly hosts?: number
+  readonly etcdMembers?: 1 | 3
+  /** Verbosity of the agents. */
+  readonly verbosity?: number
+  /** What runs as the agent; the built bundle on this Node by default. */
+  readonly agentCommand?: CommandLine
+}
+
+/** One lease key as it stands in etcd. */
+export interface StoredLease {
+  /** Name below PREFIX/subnets/. */
+  readonly name: string
+  readonly value: string
+  readonly modRevision: number
+  readonly createRevision: number
+  readonly version: number
+}
+
+const base64 = (text = ''): string => Buffer.from(text, 'base64').toString()
+
+function storedLeaseFrom(row: JsonObject): StoredLease {
+  return {
+    name: base64(textAt(row, 'key')).slice(`${ETCD_PREFIX}/subnets/`.length),
+    value: base64(textAt(row, 'value')),
+    modRevision: numberAt(row, 'mod_revision') ?? 0,
+    createRevision: numberAt(row, 'create_revision') ?? 0,
+    version: numberAt(row, 'version') ?? 0,
+  }
+}
+
+/** A JSON lease value as v0.6 and later read it. */
+export function vxlanLease(publicIp: string, mac: string, vni = 100): string {
+  return JSON.stringify({ PublicIP: publicIp, BackendType: 'vxlan', BackendData: { VNI: vni, VtepMAC: mac } })
+}
+
+/** Several machines, the switch between them and etcd, all inside the namespaces that test/run.mjs made. */
+export class Lab {
+  readonly hosts: readonly LabHost[]
+  readonly etcd: EtcdCluster
+  readonly underlay: Underlay
+  readonly #folder: string
+  #captures = 0
+
+  private constructor(parts: { hosts: readonly LabHost[]; etcd: EtcdCluster; underlay: Underlay; folder: string }) {
+    this.hosts = parts.hosts
+    this.etcd = parts.etcd
+    this.underlay = parts.underlay
+    this.#folder = parts.folder
+  }
+
+  /** @throws {Error} outside the laboratory's namespaces: it would change the machine's own network */
+  static async create({ hosts = 3, etcdMembers = 1, verbosity = 0, agentCommand }: LabOptions = {}): Promise<Lab> {
+    if (process.env['FLANNEL_LAB'] !== '1')
+      throw new Error('run this by `npm test` or `npm run demo`: they enter namespaces of their own first')
+    const folder = await mkdtemp(join(tmpdir(), 'lab-'))
+    const etcdAddresses = Array.from({ length: etcdMembers }, (_, at) => etcdAddress(at))
+    const underlay = await Underlay.create(etcdAddresses)
+    const endpoints = etcdAddresses.map((host) => `http://${host}:${CLIENT_PORT}`).join(',')
+    const hostOptions = {
+      underlay,
+      agentCommand: agentCommand ?? [process.execPath, AGENT_SCRIPT],
+      agentFlags: [`--etcd-endpoints=${endpoints}`, `--etcd-prefix=${ETCD_PREFIX}`, '--iface=eth0', `--v=${verbosity}`],
+    }
+    const [etcd, ...machines] = await Promise.all([
+      EtcdCluster.start({
+        places: etcdAddresses.map((host) => ({ host, clientPort: CLIENT_PORT, peerPort: PEER_PORT })),
+      }),
+      ...Array.from({ length: hosts }, (_, index) =>
+        LabHost.create({ ...hostOptions, index, folder: join(folder, `host${index}`) }),
+      ),
+    ])
+    return new Lab({ hosts: machines, etcd, underlay, folder })
+  }
+
+  /** @throws {RangeError} when there is no such host */
+  host(index: number): LabHost {
+    const host = this.hosts[index]
+    if (!host) throw new RangeError(`there is no host ${index}, only ${this.hosts.length}`)
+    return host
+  }
+
+  etcdctl(...args: readonly string[]): Promise<string> {
+    return this.etcd.etcdctl(args)
+  }
+
+  /** @param config an object to write as JSON, or a text to write as it is */
+  async putConfig(config: object | string): Promise<void> {
+    const text = typeof config === 'string' ? config : JSON.stringify(config)
+    await this.etcdctl('put', `${ETCD_PREFIX}/config`, '--', text)
+  }
+
+  async putLease(name: string, value: string): Promise<void> {
+    await this.etcdctl('put', `${ETCD_PREFIX}/subnets/${name}`, '--', value)
+  }
+
+  async deleteLease(name: string): Promise<void> {
+    await this.etcdctl('del', `${ETCD_PREFIX}/subnets/${name}`)
+  }
+
+  /** Lease keys in etcd's order. */
+  async leases(): Promise<readonly StoredLease[]> {
+    const answer = parseObject(await this.etcdctl('get', '--prefix', `${ETCD_PREFIX}/subnets/`, '-w', 'json'))
+    return objectsAt(answer, 'kvs').map(storedLeaseFrom)
+  }
+
+  /** The store's revision: it moves with every write, whoever makes it. */
+  async revision(): Promise<number> {
+    const answer = parseObject(await this.etcdctl('get', `${ETCD_PREFIX}/config`, '-w', 'json'))
+    return numberAt(objectAt(answer, 'header'), 'revision') ?? 0
+  }
+
+  /** Catches VXLAN packets between the machines. */
+  capture(port = DEFAULT_VXLAN_PORT): Promise<Capture> {
+    const file = join(this.#folder, `capture-${this.#captures++}.pcapng`)
+    return Capture.start(this.underlay.place, UNDERLAY.device, port, file)
+  }
+
+  /** Starts every agent and waits for all their subnet files. */
+  async startAgents(): Promise<void> {
+    for (const { agent } of this.hosts) agent.start()
+    await Promise.all(this.hosts.map((host) => host.ready()))
+  }
+
+  /** Everybody's last words, for a failed test. */
+  async logs(): Promise<string> {
+    const texts = this.hosts.map(async ({ name, agent }) => `── ${name}\n${(await agent.log()).slice(-8000)}`)
+    return (await Promise.all(texts)).join('\n')
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.hosts.map((host) => host.close()), this.etcd.close()])
+    await this.underlay.close()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,48 @@
+import { Place } from './namespace.ts'
+
+/** The network that the simulated machines share, as in the walkthroughs. */
+export const UNDERLAY = {
+  device: 'underlay',
+  gateway: '192.168.205.1',
+  prefixLength: 24,
+  address: (lastOctet: number): string => `192.168.205.${lastOctet}`,
+} as const
+
+const FIRST_ETCD = 2
+const FIRST_HOST = 10
+
+export const etcdAddress = (index: number): string => UNDERLAY.address(FIRST_ETCD + index)
+export const hostAddress = (index: number): string => UNDERLAY.address(FIRST_HOST + index)
+
+/** The switch: a bridge in the laboratory's own network namespace, with the gateway's and etcd's addresses on it. */
+export class Underlay {
+  readonly place = new Place()
+
+  static async create(addresses: readonly string[]): Promise<Underlay> {
+    const { device, gateway, prefixLength } = UNDERLAY
+    const underlay = new Underlay()
+    await underlay.place.ipBatch([
+      `link add ${device} type bridge forward_delay 0 mcast_snooping 0`,
+      ...[gateway, ...addresses].map((address) => `address add ${address}/${prefixLength} dev ${device}`),
+      `link set ${device} up`,
+    ])
+    return underlay
+  }
+
+  /** Plugs a machine in: its end is called eth0, ours as given. */
+  async connect(port: string, pid: number): Promise<void> {
+    await this.place.ipBatch([
+      `link add ${port} type veth peer name eth0 netns ${pid}`,
+      `link set ${port} master ${UNDERLAY.device} up`,
+    ])
+  }
+
+  /** Unplugs it at once; the kernel takes its time to clean up after a namespace. */
+  async disconnect(port: string): Promise<void> {
+    await this.place.attempt('ip', ['link', 'delete', port])
+  }
+
+  close(): Promise<void> {
+    return this.disconnect(UNDERLAY.device)
+  }
+}
