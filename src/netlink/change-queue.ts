@@ -41,14 +41,19 @@ export class ChangeQueue {
     this.#wakeReader()
   }
 
-  async *read(): AsyncGenerator<KernelChange, void, undefined> {
-    while (!this.#ended) {
-      const change = this.#unread[this.#next]
-      if (change === undefined) await this.#arrival()
-      else {
-        this.#advance()
-        yield change
+  /** @param stopped called when the reader is done, be it that it leaves or that the queue ends */
+  async *read(stopped: () => void): AsyncGenerator<KernelChange, void, undefined> {
+    try {
+      while (!this.#ended) {
+        const change = this.#unread[this.#next]
+        if (change === undefined) await this.#arrival()
+        else {
+          this.#advance()
+          yield change
+        }
       }
+    } finally {
+      stopped()
     }
   }
 

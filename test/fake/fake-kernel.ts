@@ -174,7 +174,7 @@ export class FakeKernel implements Kernel {
     this.#listeners.add(listener)
     if (signal.aborted) end()
     else signal.addEventListener('abort', end, { once: true })
-    return listener.queue.read()
+    return listener.queue.read(end)
   }
 
   close(): void {
@@ -202,10 +202,13 @@ export class FakeKernel implements Kernel {
   }
 
   #publish(change: KernelChange): void {
-    if (this.#muted || this.faults.loseNotifications === true) return
+    if ((this.#muted && isFiltered(change)) || this.faults.loseNotifications === true) return
     for (const { queue, watched } of this.#listeners) if (concerns(change, watched())) queue.push(change)
   }
 }
+
+/** What the real kernel's own-echo filter drops: not links and addresses, and not an fdb's (they come from nobody). */
+const isFiltered = (change: KernelChange): boolean => change.kind === 'neighbour' || change.kind === 'route'
 
 /** Links and addresses concern everybody; table entries only who watches their link. */
 function concerns(change: KernelChange, watched: number | undefined): boolean {

@@ -1,0 +1,91 @@
+import type { KernelError, OpResult } from '../reconcile/kernel.ts'
+import { fault, refusal } from './errors.ts'
+import { isError, readAcknowledgement, type Acknowledgement, type Exchange, type Outcome } from './exchange.ts'
+import { isAlreadySo, operationTarget, writeOperation, type Operation } from './operation.ts'
+import { NLM_F } from './uapi.ts'
+import { MessageTooLong, type MessageWriter } from './writer.ts'
+
+/** Room that any operation fits into, unless its texts are beyond what the kernel would take. */
+const ROOM_FOR_ONE = 1024
+
+const DONE: OpResult = { ok: true }
+const failure = (error: KernelError): OpResult => ({ ok: false, error })
+
+/**
+ * Sends operations in one go and in order, with an acknowledgement wanted for the last only: the kernel reports every message that
+ * fails anyway. An operation whose answer was lost counts as failed, with code `LOST`.
+ * @returns one result for each operation taken from the front of `ops`; at least one was, unless there is none
+ */
+export async function sendBatch(exchange: Exchange, ops: readonly Operation[]): Promise<OpResult[]> {
+  const first = exchange.takeSequence(ops.length)
+  const taken = writeBatch(exchange.writer, ops, first)
+  if (taken === 0) return ops.slice(0, 1).map((op) => failure(fault(op.op, operationTarget(op), 'ENCODE')))
+  const sent = exchange.send()
+  if (sent < 0) return ops.slice(0, taken).map((op) => failure(refusal(op.op, operationTarget(op), -sent)))
+
+  const answers = new Map<number, Acknowledgement>()
+  const outcome = await exchange.receiveUntil((message) => {
+    const index = (message.sequence - first) >>> 0
+    if (!isError(message) || index >= taken) return false
+    const answer = readAcknowledgement(message)
+    if (answer.errno !== 0) answers.set(index, answer)
+    return index === taken - 1
+  })
+  const results: OpResult[] = []
+  for (let index = 0; index < taken; index++) {
+    const op = ops[index]
+    if (op !== undefined) results.push(resultOf(op, answers.get(index), outcome))
+  }
+  return results
+}
+
+/** @returns how many operations fitted; numbered from `first` on, the last one is to be acknowledged */
+function writeBatch(writer: MessageWriter, ops: readonly Operation[], first: number): number {
+  let taken = 0
+  writer.reset()
+  for (const op of ops) {
+    if (taken > 0 && writer.room < ROOM_FOR_ONE) break
+    if (!fits(writer, op, first + taken)) break
+    taken++
+  }
+  if (taken > 0) writer.flagLast(NLM_F.ACK)
+  return taken
+}
+
+/** Writes the operation; one that does not fit leaves no trace. */
+function fits(writer: MessageWriter, op: Operation, sequence: number): boolean {
+  const before = writer.mark()
+  try {
+    writeOperation(writer, op, sequence)
+    return true
+  } catch (error) {
+    if (!(error instanceof MessageTooLong)) throw error
+    writer.rewind(before)
+    return false
+  }
+}
+
+function resultOf(op: Operation, answer: Acknowledgement | undefined, outcome: Outcome): OpResult {
+  if (answer !== undefined) {
+    if (isAlreadySo(op, answer.errno)) return DONE
+    return failure(refusal(op.op, operationTarget(op), answer.errno, answer.explanation))
+  }
+  if (outcome.is === 'complete' && !outcome.overrun) return DONE
+  return failure(unanswered(op.op, operationTarget(op), outcome))
+}
+
+/** Why there is no answer, or none that can be relied on. */
+export function unanswered(op: string, target: string, outcome: Outcome): KernelError {
+  switch (outcome.is) {
+    case 'failed':
+      return refusal(op, target, outcome.errno)
+    case 'unreadable':
+      return fault(op, target, 'DECODE', outcome.error)
+    case 'closed':
+      return fault(op, target, 'CLOSED')
+    case 'complete':
+    case 'lost':
+    case 'timeout':
+      return fault(op, target, 'LOST')
+  }
+}

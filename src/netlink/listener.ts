@@ -1,0 +1,126 @@
+import type { KernelChange } from '../reconcile/kernel.ts'
+import { readAddress } from './address.ts'
+import { MessageBuffer } from './buffer.ts'
+import { ChangeQueue } from './change-queue.ts'
+import { echoFilter } from './echo-filter.ts'
+import { EAGAIN } from './errors.ts'
+import { readLink } from './link.ts'
+import type { NetlinkAddon } from './native/load.ts'
+import { neighbourLink, readNeighbour } from './neighbour.ts'
+import { DecodeError, MessageCursor } from './reader.ts'
+import { readRoute, routeLink } from './route.ts'
+import { NetlinkSocket } from './socket.ts'
+import { RTM, RTNLGRP } from './uapi.ts'
+
+const ALWAYS = [RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR] as const
+/** The groups that our own large batches would flood. */
+const TABLES = [RTNLGRP.NEIGH, RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV6_ROUTE] as const
+
+/** A notification is one object; the largest is a link with all its attributes, a few KB. */
+const RECEIVE_BYTES = 32_768
+/** Datagrams read before others get a turn. */
+const DATAGRAMS_PER_TURN = 256
+/** Datagrams thrown away at most to reach the end of an overrun socket's queue; more than any buffer holds. */
+const MAX_STALE = 1_000_000
+
+/** One subscription to the kernel's notifications. Losing some is reported as `overrun` and never ends it. */
+export class ChangeListener {
+  readonly queue = new ChangeQueue()
+  readonly #socket: NetlinkSocket
+  readonly #watched: () => number | undefined
+  readonly #cursor = new MessageCursor(new MessageBuffer(RECEIVE_BYTES))
+
+  /**
+   * The subscription stands when this returns.
+   * @param ownPortId the socket whose own table writes are not to be reported
+   * @throws {KernelError}
+   */
+  constructor(addon: NetlinkAddon, bufferBytes: number, ownPortId: number, watched: () => number | undefined) {
+    this.#watched = watched
+    this.#socket = new NetlinkSocket(addon, bufferBytes)
+    this.#socket.filter(echoFilter(ownPortId))
+    for (const group of [...ALWAYS, ...TABLES]) this.#socket.join(group)
+    this.#socket.poll((status) => {
+      if (status < 0) this.#overrun()
+      else this.#receive()
+    })
+  }
+
+  /** Hears nothing of neighbours, fdb entries and routes until {@link unmute}. */
+  mute(): void {
+    if (!this.#socket.closed) for (const group of TABLES) this.#socket.leave(group)
+  }
+
+  unmute(): void {
+    if (this.#socket.closed) return
+    for (const group of TABLES) this.#socket.join(group)
+    this.#overrun()
+  }
+
+  close(): void {
+    this.#socket.close()
+    this.queue.end()
+  }
+
+  #receive(): void {
+    for (let datagrams = 0; datagrams < DATAGRAMS_PER_TURN; datagrams++) {
+      const length = this.#socket.receive(this.#cursor.buffer)
+      if (length === -EAGAIN) return
+      if (length < 0 || !this.#read(length)) {
+        this.#overrun()
+        return
+      }
+    }
+  }
+
+  /** What still waits is older than the snapshot that an overrun calls for, and would contradict it. */
+  #overrun(): void {
+    for (let stale = 0; stale < MAX_STALE; stale++) if (this.#socket.receive(this.#cursor.buffer) === -EAGAIN) break
+    this.queue.overrun()
+  }
+
+  /** @returns false when the datagram could not be read: whatever it said is lost */
+  #read(length: number): boolean {
+    try {
+      this.#cursor.start(length)
+      while (this.#cursor.next()) {
+        const change = readChange(this.#cursor, this.#watched())
+        if (change !== undefined) this.queue.push(change)
+      }
+      return true
+    } catch (error) {
+      if (error instanceof DecodeError) return false
+      throw error
+    }
+  }
+}
+
+/** The change a notification tells of; undefined for other links' table entries and for what we do not follow. */
+export function readChange(message: MessageCursor, watched: number | undefined): KernelChange | undefined {
+  switch (message.type) {
+    case RTM.NEWNEIGH:
+    case RTM.DELNEIGH: {
+      if (neighbourLink(message) !== watched) return undefined
+      const change = readNeighbour(message)
+      return change && { ...change, gone: message.type === RTM.DELNEIGH }
+    }
+    case RTM.NEWROUTE:
+    case RTM.DELROUTE: {
+      if (watched === undefined || routeLink(message) !== watched) return undefined
+      const route = readRoute(message)
+      return route && { kind: 'route', route, gone: message.type === RTM.DELROUTE }
+    }
+    case RTM.NEWLINK:
+    case RTM.DELLINK: {
+      const link = readLink(message)
+      return link && { kind: 'link', link, gone: message.type === RTM.DELLINK }
+    }
+    case RTM.NEWADDR:
+    case RTM.DELADDR: {
+      const address = readAddress(message)
+      return address && { kind: 'address', address, gone: message.type === RTM.DELADDR }
+    }
+    default:
+      return undefined
+  }
+}

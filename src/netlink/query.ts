@@ -1,0 +1,108 @@
+import type { KernelError } from '../reconcile/kernel.ts'
+import { unanswered } from './batch.ts'
+import { fault, refusal } from './errors.ts'
+import { isDone, isError, readAcknowledgement, readDone, type Acknowledgement, type Exchange } from './exchange.ts'
+import { DecodeError, type MessageCursor } from './reader.ts'
+import { NLM_F } from './uapi.ts'
+import type { MessageWriter } from './writer.ts'
+
+/** How often a table that changes while it is read is read again. */
+const MAX_INTERRUPTIONS = 16
+
+/** A question to the kernel: how to write it, and what to make of each message of the answer. */
+export interface Query<T> {
+  /** For errors. */
+  readonly name: string
+  readonly write: (writer: MessageWriter, sequence: number) => void
+  /** Undefined: the message is none of ours. */
+  readonly read: (message: MessageCursor) => T | undefined
+}
+
+/**
+ * Reads a table. One that the kernel marks as changed meanwhile (NLM_F_DUMP_INTR) is read again.
+ * @param aborted when it turns true the rest of the table is fetched, so that the socket is free for the next, but not decoded
+ * @throws {KernelError}
+ */
+export async function dump<T>(exchange: Exchange, query: Query<T>, aborted: () => boolean): Promise<T[]> {
+  for (let attempt = 0; attempt <= MAX_INTERRUPTIONS; attempt++) {
+    const once = new Dump(query, aborted)
+    if (await once.run(exchange)) return once.found
+  }
+  throw fault(query.name, '', 'INTERRUPTED')
+}
+
+/** One pass over a table. Reads to the end whatever happens: a dump left half-way would block the socket for the next. */
+class Dump<T> {
+  readonly found: T[] = []
+  readonly #query: Query<T>
+  readonly #aborted: () => boolean
+  #error: KernelError | undefined
+  #interrupted = false
+
+  constructor(query: Query<T>, aborted: () => boolean) {
+    this.#query = query
+    this.#aborted = aborted
+  }
+
+  /** @returns whether what was found is consistent */
+  async run(exchange: Exchange): Promise<boolean> {
+    const { name } = this.#query
+    const sequence = ask(exchange, this.#query)
+    const outcome = await exchange.receiveUntil((message) => message.sequence === sequence && this.#take(message))
+    if (outcome.is !== 'complete') throw unanswered(name, '', outcome)
+    if (this.#aborted()) throw fault(name, '', 'ABORTED')
+    if (this.#error !== undefined) throw this.#error
+    return !this.#interrupted
+  }
+
+  #take(message: MessageCursor): boolean {
+    if ((message.flags & NLM_F.DUMP_INTR) !== 0) this.#interrupted = true
+    if (isDone(message)) return this.#end(readDone(message))
+    if (isError(message)) return this.#end(readAcknowledgement(message))
+    if (!this.#aborted() && this.#error === undefined) this.#keep(message)
+    return false
+  }
+
+  #end({ errno, explanation }: Acknowledgement): true {
+    if (errno !== 0) this.#error ??= refusal(this.#query.name, '', errno, explanation)
+    return true
+  }
+
+  #keep(message: MessageCursor): void {
+    try {
+      const entry = this.#query.read(message)
+      if (entry !== undefined) this.found.push(entry)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.#error = fault(this.#query.name, '', 'DECODE', error)
+    }
+  }
+}
+
+/** Asks for one object; the answer is one message, or a refusal. @throws {KernelError} */
+export async function lookUp<T>(exchange: Exchange, query: Query<T>, target: string): Promise<T | undefined> {
+  const sequence = ask(exchange, query)
+  let refused: KernelError | undefined
+  let found: T | undefined
+  const outcome = await exchange.receiveUntil((message) => {
+    if (message.sequence !== sequence) return false
+    if (isError(message)) {
+      const { errno, explanation } = readAcknowledgement(message)
+      if (errno !== 0) refused = refusal(query.name, target, errno, explanation)
+    } else found = query.read(message)
+    return true
+  })
+  if (outcome.is !== 'complete') throw unanswered(query.name, target, outcome)
+  if (refused !== undefined) throw refused
+  return found
+}
+
+/** @returns the sequence number that answers will carry */
+function ask<T>(exchange: Exchange, query: Query<T>): number {
+  const sequence = exchange.takeSequence()
+  exchange.writer.reset()
+  query.write(exchange.writer, sequence)
+  const sent = exchange.send()
+  if (sent < 0) throw refusal(query.name, '', -sent)
+  return sequence
+}

@@ -1,0 +1,250 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Family, Ip } from '../net/ip.ts'
+import {
+  KernelError,
+  type AddressState,
+  type FdbState,
+  type Kernel,
+  type KernelChange,
+  type KernelOp,
+  type KernelTables,
+  type LinkState,
+  type NeighbourState,
+  type OpResult,
+  type RouteLookup,
+  type RouteState,
+} from '../reconcile/kernel.ts'
+import { readAddress, writeAddressQuery } from './address.ts'
+import { sendBatch } from './batch.ts'
+import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT } from './errors.ts'
+import { Exchange } from './exchange.ts'
+import { readLink, writeLinkQuery } from './link.ts'
+import { ChangeListener } from './listener.ts'
+import { loadAddon, type NetlinkAddon } from './native/load.ts'
+import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './neighbour.ts'
+import { dump, lookUp, type Query } from './query.ts'
+import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './route.ts'
+import { NetlinkSocket } from './socket.ts'
+import { Turns } from './turns.ts'
+
+export interface RtnetlinkOptions {
+  /** Where the addon comes from; default {@link loadAddon}. */
+  readonly addon?: NetlinkAddon
+  /** Receive buffer of the request socket, bytes. The system may grant less. */
+  readonly requestBufferBytes?: number
+  /** Receive buffer of each subscription, bytes. */
+  readonly listenerBufferBytes?: number
+  /** Longest wait for an answer. The kernel answers at once, so this is for answers that were lost. */
+  readonly timeoutMs?: number
+  /** Operations per send. */
+  readonly batchSize?: number
+  /** An `apply` of more operations than this mutes the subscriptions meanwhile; they get `overrun` after it. */
+  readonly muteAbove?: number
+}
+
+/** Error replies wait in the receive buffer until the whole batch is sent: this many fit even the system's default. */
+const BATCH_SIZE = 192
+const REQUEST_BUFFER_BYTES = 1 << 20
+const LISTENER_BUFFER_BYTES = 4 << 20
+const TIMEOUT_MS = 5_000
+const MUTE_ABOVE = 3_000
+
+/** What has been asked of the kernel so far. */
+export interface RequestCounts {
+  /** Operations sent by `apply`. */
+  readonly writes: number
+  /** Operations and queries by name. */
+  readonly byOp: Readonly<Record<string, number>>
+}
+
+/** The {@link Kernel} port over rtnetlink(7): one socket for requests, one at a time, and one for each subscription. */
+export class RtnetlinkKernel implements Kernel {
+  readonly #addon: NetlinkAddon
+  readonly #options: RtnetlinkOptions
+  readonly #socket: NetlinkSocket
+  readonly #exchange: Exchange
+  readonly #listeners = new Set<ChangeListener>()
+  readonly #counts = new Map<string, number>()
+  readonly #turns = new Turns()
+  #writes = 0
+
+  /** @throws {KernelError} when no socket can be had; {AddonError} when there is no addon */
+  constructor(options: RtnetlinkOptions = {}) {
+    this.#options = options
+    this.#addon = options.addon ?? loadAddon()
+    this.#socket = new NetlinkSocket(this.#addon, options.requestBufferBytes ?? REQUEST_BUFFER_BYTES)
+    this.#exchange = new Exchange(this.#socket, options.timeoutMs ?? TIMEOUT_MS)
+  }
+
+  /** Requests sent so far, repeated dumps counted once. */
+  stats(): RequestCounts {
+    return { writes: this.#writes, byOp: Object.fromEntries(this.#counts) }
+  }
+
+  links(signal: AbortSignal): Promise<readonly LinkState[]> {
+    return this.#dump({ name: 'links', write: writeLinkQuery, read: readLink }, signal)
+  }
+
+  link(name: string, signal: AbortSignal): Promise<LinkState | undefined> {
+    const query: Query<LinkState> = {
+      name: 'link',
+      write: (writer, sequence) => {
+        writeLinkQuery(writer, sequence, name)
+      },
+      read: readLink,
+    }
+    return this.#lookUp(query, name, [ENODEV], signal)
+  }
+
+  addresses(signal: AbortSignal): Promise<readonly AddressState[]> {
+    return this.#dump({ name: 'addresses', write: writeAddressQuery, read: readAddress }, signal)
+  }
+
+  lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined> {
+    const query: Query<RouteLookup> = {
+      name: 'lookup',
+      write: (writer, sequence) => {
+        writeRouteLookup(writer, destination, sequence)
+      },
+      read: readLookup,
+    }
+    // Each kind of unreachable route has an errno of its own; a blackhole's is EINVAL.
+    return this.#lookUp(query, destination.text, [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL], signal)
+  }
+
+  routes(family: Family, signal: AbortSignal): Promise<readonly RouteState[]> {
+    return this.#routes(family, undefined, signal)
+  }
+
+  async snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
+    const neighbours: NeighbourState[][] = []
+    const routes: (readonly RouteState[])[] = []
+    const fdb = await this.#fdb(linkIndex, signal)
+    for (const family of families) {
+      neighbours.push(await this.#neighbours(family, linkIndex, signal))
+      routes.push(await this.#routes(family, linkIndex, signal))
+    }
+    return { neighbours: neighbours.flat(), fdb, routes: routes.flat() }
+  }
+
+  async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
+    const muted = ops.length > (this.#options.muteAbove ?? MUTE_ABOVE) ? [...this.#listeners] : []
+    for (const listener of muted) listener.mute()
+    try {
+      return await this.#turns.take('apply', signal, () => this.#applyAll(ops, signal))
+    } finally {
+      for (const listener of muted) listener.unmute()
+    }
+  }
+
+  changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange> {
+    const bufferBytes = this.#options.listenerBufferBytes ?? LISTENER_BUFFER_BYTES
+    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, watched)
+    const end = (): void => {
+      signal.removeEventListener('abort', end)
+      this.#listeners.delete(listener)
+      listener.close()
+    }
+    this.#listeners.add(listener)
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+    return listener.queue.read(end)
+  }
+
+  /** Ends all subscriptions; requests under way and later ones reject with code `CLOSED`. */
+  close(): void {
+    this.#socket.close()
+    for (const listener of this.#listeners) listener.close()
+    this.#listeners.clear()
+  }
+
+  async #applyAll(ops: readonly KernelOp[], signal: AbortSignal): Promise<OpResult[]> {
+    const size = this.#options.batchSize ?? BATCH_SIZE
+    const results: OpResult[] = []
+    while (results.length < ops.length && !signal.aborted) {
+      const batch = await this.#applyBatch(ops.slice(results.length, results.length + size))
+      for (const result of batch) results.push(result)
+      if (results.length < ops.length) await setImmediate()
+    }
+    return results
+  }
+
+  /** Carries out some from the front of `ops`, at least one. A link's creation ends its batch: the alias is set right after it. */
+  async #applyBatch(ops: readonly KernelOp[]): Promise<OpResult[]> {
+    const creation = ops.findIndex(({ op }) => op === 'link.create')
+    const results = await sendBatch(this.#exchange, creation < 0 ? ops : ops.slice(0, creation + 1))
+    this.#writes += results.length
+    for (let index = 0; index < results.length; index++) this.#count(ops[index]?.op ?? '')
+    const last = ops[results.length - 1]
+    if (last?.op !== 'link.create' || results.at(-1)?.ok !== true || last.spec.alias === '') return results
+    const { name, alias } = last.spec
+    return [...results.slice(0, -1), ...(await sendBatch(this.#exchange, [{ op: 'link.alias', name, alias }]))]
+  }
+
+  async #neighbours(family: Family, linkIndex: number, signal: AbortSignal): Promise<NeighbourState[]> {
+    const query: Query<NeighbourState> = {
+      name: 'neighbours',
+      write: (writer, sequence) => {
+        writeNeighbourQuery(writer, family, linkIndex, sequence)
+      },
+      read: (message) => {
+        const found = readNeighbour(message)
+        return found?.kind === 'neighbour' && found.linkIndex === linkIndex ? found.neighbour : undefined
+      },
+    }
+    return this.#dump(query, signal)
+  }
+
+  async #fdb(linkIndex: number, signal: AbortSignal): Promise<FdbState[]> {
+    const query: Query<FdbState> = {
+      name: 'fdb',
+      write: (writer, sequence) => {
+        writeFdbQuery(writer, linkIndex, sequence)
+      },
+      read: (message) => {
+        const found = readNeighbour(message)
+        return found?.kind === 'fdb' && found.linkIndex === linkIndex ? found.entry : undefined
+      },
+    }
+    return this.#dump(query, signal)
+  }
+
+  /** A namespace in which no route was ever made has no main table yet: ENOENT. */
+  async #routes(family: Family, linkIndex: number | undefined, signal: AbortSignal): Promise<readonly RouteState[]> {
+    const query: Query<RouteState> = {
+      name: 'routes',
+      write: (writer, sequence) => {
+        writeRouteQuery(writer, family, linkIndex, sequence)
+      },
+      read: (message) => {
+        const route = readRoute(message)
+        return linkIndex === undefined || route?.linkIndex === linkIndex ? route : undefined
+      },
+    }
+    return this.#dump(query, signal).catch(unlessErrno([ENOENT], []))
+  }
+
+  #dump<T>(query: Query<T>, signal: AbortSignal): Promise<T[]> {
+    this.#count(query.name)
+    return this.#turns.take(query.name, signal, () => dump(this.#exchange, query, () => signal.aborted))
+  }
+
+  /** Undefined for a refusal with one of the errnos that mean there is no such thing. */
+  #lookUp<T>(query: Query<T>, target: string, none: readonly number[], signal: AbortSignal): Promise<T | undefined> {
+    this.#count(query.name)
+    const answer = this.#turns.take(query.name, signal, () => lookUp(this.#exchange, query, target))
+    return answer.catch(unlessErrno(none, undefined))
+  }
+
+  #count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  }
+}
+
+/** Turns a refusal with one of these errnos into `instead`, and lets every other error pass on. */
+function unlessErrno<T>(errnos: readonly number[], instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof KernelError && errnos.includes(error.errno)) return instead
+    throw error
+  }
+}
