@@ -39,7 +39,7 @@ export class LeaseKeeper {
   readonly #options: KeeperOptions
   #record: LeaseRecord
   /** What the key should say. */
-  readonly #value: string
+  #value: string
   #attention: 'none' | 'renew' | 'recreate' | 'restore' = 'none'
   #lost: string | undefined
   readonly #wakeup = new Wakeup()
@@ -75,6 +75,13 @@ export class LeaseKeeper {
     }
     this.#record = record
     this.#need(record.value === this.#value ? 'none' : 'restore')
+  }
+
+  /** From now on the key should say this instead. */
+  publish(value: string): void {
+    if (value === this.#value) return
+    this.#value = value
+    if (this.#attention !== 'recreate') this.#need('restore')
   }
 
   /** Renew soon: the connection to etcd is back. */
@@ -164,7 +171,10 @@ export class LeaseKeeper {
     this.#attention = 'none'
     if (result.ok) {
       this.#record = result.record
-      this.#options.onState({ is: 'held', record: result.record }, 'had been rewritten and was restored')
+      this.#options.onState(
+        { is: 'held', record: result.record },
+        'was written again, because it did not say what it should',
+      )
     } else if (result.found === undefined) this.#attention = 'recreate'
     else this.#observePut(result.found)
   }

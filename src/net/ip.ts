@@ -67,3 +67,4 @@ const UNROUTABLE: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'mu
 
 /** Whether another host can answer at this address (it is unicast and not this host's own loopback). */
 export const isReachableUnicast = (address: Ip): boolean => !UNROUTABLE.has(addressRange(address))
+

@@ -20,11 +20,16 @@ export function mac(text: string): Mac {
   return parsed
 }
 
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+/** `:0a` for 10: octets are put together often enough (every fdb entry of a dump) to have their text ready. */
+const COLON_HEX = Array.from({ length: 256 }, (_, octet) => `:${octet.toString(16).padStart(2, '0')}`)
 
 /** @throws {RangeError} when there are not exactly 6 octets */
 export function macFromBytes(bytes: Uint8Array): Mac {
-  return mac(Array.from(bytes, (octet) => HEX[octet]).join(':'))
+  let text = ''
+  for (const octet of bytes) text += COLON_HEX[octet] ?? ''
+  const canonical = text.slice(1)
+  if (!isCanonicalMac(canonical)) throw new RangeError(`an Ethernet address has 6 octets, not ${bytes.length}`)
+  return canonical
 }
 
 export function macToBytes(address: Mac): Uint8Array {

@@ -14,8 +14,13 @@ export class Wakeup {
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const waiting = new AbortController()
+      const stop = (): void => {
+        waiting.abort()
+      }
       this.#waiting = waiting
-      await clock.sleep(ms, AbortSignal.any([signal, waiting.signal]))
+      signal.addEventListener('abort', stop)
+      await clock.sleep(ms, waiting.signal)
+      signal.removeEventListener('abort', stop)
       this.#waiting = undefined
     }
     this.#rung = false

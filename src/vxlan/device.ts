@@ -37,7 +37,7 @@ export class DeviceConflictError extends Error {
  * Why an existing device cannot carry this overlay and must be made anew; undefined when it can be kept. VNI, underlay, local address,
  * port, learning and GBP are fixed at creation as far as forwarding goes; MTU, MAC, addresses and state are mended in place.
  */
-export function incompatibility(link: LinkState, spec: DeviceSpec): string | undefined {
+export function incompatibility(link: LinkState, spec: Pick<DeviceSpec, 'vxlan'>): string | undefined {
   const { vxlan } = link
   if (vxlan === undefined) return `it is a ${link.kind ?? 'plain'} device, not vxlan`
   const wanted = spec.vxlan

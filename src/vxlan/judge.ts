@@ -7,11 +7,11 @@ import { peerEntries } from './peer-entries.ts'
 import type { Vtep } from './vtep.ts'
 
 /** Judges lease records for a vxlan node: decode, the rules every peer must keep, then the entries. Our own key is ignored. */
-export function vxlanJudge(vtep: Vtep, ownKey: string, around: Surroundings): Judge<PeerEntries> {
+export function vxlanJudge(vtep: Vtep, ownKey: string, around: () => Surroundings): Judge<PeerEntries> {
   return (record) => {
     if (record.key === ownKey) return { ignored: true }
     const lease = decodeLease(record)
-    return 'rejected' in lease ? lease : judgeLease(lease, vtep, around)
+    return 'rejected' in lease ? lease : judgeLease(lease, vtep, around())
   }
 }
 

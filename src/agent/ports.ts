@@ -1,0 +1,21 @@
+import type { LeaseStore } from '../lease/store.ts'
+import type { NodeIdentity } from '../lease/lease.ts'
+import type { Clock, Random } from '../net/clock.ts'
+import type { Family } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Kernel } from '../reconcile/kernel.ts'
+
+/** The outside world as the agent sees it. */
+export interface AgentPorts {
+  readonly kernel: Kernel
+  /** Write requests sent to the kernel so far, for the log. */
+  readonly kernelWrites: () => number
+  readonly store: LeaseStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly node: NodeIdentity
+  /** VTEP MAC for a node that has none yet. */
+  readonly deriveMac: (vni: number, family: Family) => Mac
+}

@@ -1,0 +1,100 @@
+import type { Wakeup } from '../net/wakeup.ts'
+import type { PeerTable } from '../lease/peers.ts'
+import type { PeerEntries } from '../reconcile/entries.ts'
+import type { PassReport, Reconciler, RowFailure } from '../reconcile/reconciler.ts'
+import type { AgentPorts } from './ports.ts'
+import { isCurable } from './retry.ts'
+import { isStopped } from './tasks.ts'
+import type { SubnetFile } from './subnet-file.ts'
+
+export interface ReconcileTaskInput {
+  readonly ports: AgentPorts
+  readonly reconciler: Reconciler
+  readonly peers: PeerTable<PeerEntries>
+  readonly subnetFile: SubnetFile
+  readonly somethingToDo: Wakeup
+}
+
+/** Behind the notifications, the tables are read in full this often, in milliseconds. */
+const PERIODIC_SNAPSHOT_MS = 60_000
+const RETRY_MS = 1_000
+/** A bulk pass with many refusals must not flood the log. */
+const MOST_FAILURES_NAMED = 10
+
+/** Runs the reconciler whenever there may be something to do, and says what it did. */
+export class ReconcileTask {
+  readonly #input: ReconcileTaskInput
+  #synced = false
+  #complaint = ''
+
+  constructor(input: ReconcileTaskInput) {
+    this.#input = input
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { ports, reconciler, subnetFile, somethingToDo } = this.#input
+    let snapshotAtMs = ports.clock.monotonicMs()
+    while (!isStopped(signal)) {
+      if (ports.clock.monotonicMs() - snapshotAtMs >= PERIODIC_SNAPSHOT_MS) reconciler.distrust()
+      const report = await this.#pass(signal)
+      if (isStopped(signal)) break
+      if (report?.tookSnapshot === true) snapshotAtMs = ports.clock.monotonicMs()
+      const retryMs = report === undefined ? RETRY_MS : reconciler.nextPassInMs()
+      const untilSnapshotMs = Math.max(0, snapshotAtMs + PERIODIC_SNAPSHOT_MS - ports.clock.monotonicMs())
+      const waitMs = Math.min(untilSnapshotMs, retryMs ?? Infinity, (await subnetFile.sync()) ?? Infinity)
+      await somethingToDo.wait(ports.clock, waitMs, signal)
+    }
+  }
+
+  /** @returns undefined when the kernel could not be read */
+  async #pass(signal: AbortSignal): Promise<PassReport | undefined> {
+    const { ports, reconciler } = this.#input
+    try {
+      const report = await reconciler.pass(signal)
+      this.#complaint = ''
+      this.#say(report)
+      if (report.tookSnapshot) this.#firstCompletePass(report)
+      return report
+    } catch (error) {
+      if (signal.aborted || !isCurable(error)) throw error
+      if (error.message !== this.#complaint) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
+      this.#complaint = error.message
+      return undefined
+    }
+  }
+
+  #firstCompletePass(report: PassReport): void {
+    if (this.#synced) return
+    this.#synced = true
+    const { ports, reconciler, subnetFile, peers } = this.#input
+    ports.log.info('forwarding is set up', {
+      peers: reconciler.peers,
+      rejected: peers.rejected.size,
+      written: report.written,
+      erased: report.erased,
+      failed: report.failures.length,
+      kernelWrites: ports.kernelWrites(),
+    })
+    subnetFile.release()
+  }
+
+  #say(report: PassReport): void {
+    const { log } = this.#input.ports
+    const { undone, undoneExample, fought, failures, written, erased } = report
+    if (undone > 0) log.warn('entries changed from outside; restoring them', { entries: undone, one: undoneExample })
+    if (fought !== undefined)
+      log.warn('an entry keeps being changed from outside; restoring it ever more slowly. Another agent or script?', {
+        entry: fought,
+      })
+    for (const failure of failures.filter(isWorthSaying).slice(0, MOST_FAILURES_NAMED)) this.#sayFailure(failure)
+    if (failures.length > MOST_FAILURES_NAMED) log.warn('further entries were refused', { entries: failures.length })
+    if (written + erased > 0) log.debug('entries programmed', { written, erased })
+  }
+
+  #sayFailure({ row, peer, error, times }: RowFailure): void {
+    this.#input.ports.log.warn(`the kernel refuses ${row}: ${error.message}`, { peer, code: error.code, times })
+  }
+}
+
+/** Often enough to be seen, ever more rarely: the 1st, 2nd, 4th, 8th … refusal in a row. */
+const isWorthSaying = ({ times }: RowFailure): boolean => Number.isInteger(Math.log2(times))

@@ -1,0 +1,129 @@
+import { Command, CommanderError, Option } from 'commander'
+import { ConfigError } from '../config/error.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import { environmentName, FLAGS, NOT_YET, type Flag } from './flags.ts'
+import { normaliseGoFlags } from './go-flags.ts'
+
+/** What the command line asks for. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly options: DaemonOptions }
+  /** Print and exit 0. */
+  | { readonly kind: 'print'; readonly text: string }
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const ENVIRONMENT_HELP = `
+Every flag can also be given in the environment: --etcd-endpoints as FLANNELD_ETCD_ENDPOINTS, and so on; a flag wins.
+Flags may be written -iface=eth1, -iface eth1 or --iface eth1.
+`
+
+/**
+ * Reads the arguments (without `node` and script) and the environment of `flanneld`.
+ * @throws {ConfigError} naming the flag, what was expected and what was found
+ */
+export function readCommandLine(args: readonly string[], environment: Environment, version: string): Invocation {
+  const shapes = [
+    ...Object.values(FLAGS).map(({ name, placeholder }) => ({ name, isBoolean: placeholder === undefined })),
+    { name: 'h', isBoolean: true },
+  ]
+  const normalised = normaliseGoFlags(args, shapes).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
+  const program = describeProgram()
+  const value = flagReader(parseWithCommander(program, normalised), environment)
+  if (value(FLAGS.version)) return { kind: 'print', text: `flanneld (flannel-agent) ${version}\n` }
+  if (value(FLAGS.help)) return { kind: 'print', text: program.helpInformation() + ENVIRONMENT_HELP }
+  for (const name of NOT_YET) if (environment[environmentName(name)]) throw notYet(environmentName(name))
+  return { kind: 'run', options: readOptions(value) }
+}
+
+function describeProgram(): Command {
+  const program = new Command('flanneld')
+    .description(
+      'Leases a subnet for this host and keeps the kernel forwarding container packets to all others by VXLAN.',
+    )
+    .usage('[flags]')
+    .helpOption(false)
+    .allowExcessArguments()
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+  for (const flag of Object.values(FLAGS)) program.addOption(describeOption(flag))
+  return program
+}
+
+/** commander collects the texts; reading them is the flag's own business. */
+function describeOption({ name, placeholder, help, fallback }: Flag<unknown>): Option {
+  const shown = [fallback].flat().join(',')
+  const suffix = shown === '' || shown === 'false' ? '' : ` (default: ${shown})`
+  const value = placeholder === undefined ? '[bool]' : `<${placeholder}>`
+  return new Option(`--${name} ${value}`, `${help}${suffix}`).argParser(
+    (text: string, previous: readonly string[] | undefined): readonly string[] => [...(previous ?? []), text],
+  )
+}
+
+type FlagReader = <T>(flag: Flag<T>) => T
+
+/** A flag's value: from the command line, else from the environment (when not empty), else the default. */
+function flagReader(given: ReadonlyMap<string, readonly string[]>, environment: Environment): FlagReader {
+  return (flag) => {
+    const texts = given.get(flag.name)
+    if (texts !== undefined) return flag.parse(texts, `--${flag.name}`)
+    const variable = environmentName(flag.name)
+    const text = environment[variable] ?? ''
+    return text === '' ? flag.fallback : flag.parse([text], variable)
+  }
+}
+
+/** @returns the texts given for each flag. @throws {ConfigError} for what is no flag, or lacks its value */
+function parseWithCommander(program: Command, args: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  try {
+    program.parse(args, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) throw usageError(error, args)
+    throw error
+  }
+  const [stray] = program.args
+  if (stray !== undefined) throw new ConfigError('arguments', 'flags only', stray)
+  return new Map(
+    program.options.flatMap((option) => {
+      const texts: unknown = program.getOptionValue(option.attributeName())
+      return Array.isArray(texts) ? [[option.name(), texts.map(String)] as const] : []
+    }),
+  )
+}
+
+function usageError(error: CommanderError, args: readonly string[]): ConfigError {
+  const culprit = args.find((arg) => error.message.includes(`'${arg}`)) ?? args.at(-1) ?? ''
+  const name = culprit.replace(/^-+/, '').replace(/=[^]*$/, '')
+  if (NOT_YET.has(name)) return notYet(`--${name}`)
+  const missing = error.code === 'commander.optionMissingArgument'
+  return missing
+    ? new ConfigError(`--${name}`, 'a value after it', undefined)
+    : new ConfigError(`--${name}`, 'a flag of flanneld (see flanneld --help)', culprit)
+}
+
+const notYet = (source: string): ConfigError =>
+  new ConfigError(source, 'nothing: this version does not support it yet (see the README)', 'the flag')
+
+function readOptions(value: FlagReader): DaemonOptions {
+  const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new ConfigError('--etcd-certfile and --etcd-keyfile', 'both or neither', certFile ?? keyFile)
+  return {
+    etcd: {
+      endpoints: value(FLAGS.endpoints),
+      prefix: value(FLAGS.prefix),
+      certFile,
+      keyFile,
+      caFile: value(FLAGS.caFile),
+      username: value(FLAGS.username),
+      password: value(FLAGS.password),
+    },
+    ifaces: value(FLAGS.ifaces),
+    publicIp: value(FLAGS.publicIp),
+    subnetFile: value(FLAGS.subnetFile),
+    renewMarginMs: value(FLAGS.renewMarginMinutes) * MS_PER_MINUTE,
+    nodeId: value(FLAGS.nodeId),
+    verbosity: value(FLAGS.verbosity),
+  }
+}
+
+const MS_PER_MINUTE = 60_000

@@ -1,0 +1,28 @@
+/** What the argument reader must know of a flag. */
+export interface FlagShape {
+  readonly name: string
+  /** A boolean flag takes its value only after `=`; alone it means true. */
+  readonly isBoolean: boolean
+}
+
+/**
+ * Rewrites Go-style arguments to the one form commander reads. Go's `flag` package takes `-name value`, `-name=value`, `--name value`
+ * and `--name=value` alike, booleans as `-name` or `-name=false`, and stops at `--`. Unknown arguments pass through, to be
+ * refused by name later.
+ */
+export function normaliseGoFlags(args: readonly string[], flags: readonly FlagShape[]): readonly string[] {
+  const booleans = new Map(flags.map(({ name, isBoolean }) => [name, isBoolean]))
+  const normalised: string[] = []
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? ''
+    if (arg === '--') return [...normalised, ...args.slice(at)]
+    const [, name = '', value] = /^--?([^-=][^=]*)(?:=([^]*))?$/.exec(arg) ?? []
+    const isBoolean = booleans.get(name)
+    if (isBoolean === undefined) normalised.push(arg)
+    else if (value !== undefined) normalised.push(`--${name}=${value}`)
+    else if (isBoolean) normalised.push(`--${name}=true`)
+    else if (at + 1 < args.length) normalised.push(`--${name}=${args[++at] ?? ''}`)
+    else normalised.push(`--${name}`)
+  }
+  return normalised
+}

@@ -1,0 +1,39 @@
+import { createHash, createHmac } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Family } from '../net/ip.ts'
+import { locallyAdministeredMac, type Mac } from '../net/mac.ts'
+
+/** Where systemd and D-Bus keep the machine id (machine-id(5)). */
+export const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'] as const
+
+/** Our application id, so that the machine id itself never leaves the host (machine-id(5) asks for this). A random constant. */
+const APPLICATION_ID = '5b1f9e0c7a4d4c0e9f0d2a6be1c83f57'
+
+const MACHINE_ID = /^[0-9a-f]{32}$/
+
+/** No machine id, and none was given. */
+export class NoIdentityError extends Error {
+  override readonly name = 'NoIdentityError'
+}
+
+/**
+ * Identity of this node: 32 hexadecimal digits derived from the machine id, the same at every start.
+ * @throws {NoIdentityError} when no file holds a machine id
+ */
+export async function readNodeId(files: readonly string[] = MACHINE_ID_FILES): Promise<string> {
+  for (const file of files) {
+    const machineId = await readFile(file, 'utf8').then(
+      (text) => text.trim(),
+      () => '',
+    )
+    if (MACHINE_ID.test(machineId)) return deriveNodeId(machineId)
+  }
+  throw new NoIdentityError(`no machine id in ${files.join(' or ')}: run systemd-machine-id-setup, or give --node-id`)
+}
+
+export const deriveNodeId = (machineId: string): string =>
+  createHmac('sha256', machineId).update(APPLICATION_ID).digest('hex').slice(0, 32)
+
+/** VTEP MAC of a node that has none yet: the same after every reboot, so that peers need not be told. */
+export const deriveVtepMac = (nodeId: string, vni: number, family: Family): Mac =>
+  locallyAdministeredMac(createHash('sha256').update(`${nodeId} vxlan ${vni} IPv${family}`).digest())
