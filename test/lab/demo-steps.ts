@@ -1,0 +1,82 @@
+import type { VxlanPacket } from './capture.ts'
+import type { LabHost } from './host.ts'
+import type { Lab } from './lab.ts'
+import type { PingResult } from './ping.ts'
+import { waitFor } from './wait-for.ts'
+
+/** What the walkthrough of flannel on CoreOS puts into etcd, on the kernel's own VXLAN port. */
+export const DEMO_CONFIG =
+  '{"Network":"10.0.0.0/8","SubnetLen":20,"SubnetMin":"10.10.0.0","SubnetMax":"10.99.0.0","Backend":{"Type":"vxlan","VNI":100,"Port":8472}}'
+export const DEMO_VNI = 100
+export const DEMO_PORT = 8472
+export const DEMO_DEVICE = `flannel.${DEMO_VNI}`
+
+const PINGS_PER_PAIR = 3
+/** Pairs pinged at once. */
+const PARALLEL_PAIRS = 8
+const CONVERGENCE_DEADLINE_MS = 30_000
+
+/** Whether the host knows every other one in all three tables. */
+async function knowsAll(host: LabHost, hostCount: number): Promise<boolean> {
+  if (!(await host.subnetFile()) || !(await host.link(DEMO_DEVICE))) return false
+  const { neighbours, fdb, routes } = await host.peerTables(DEMO_DEVICE)
+  return [neighbours, fdb, routes].every((table) => table.length === hostCount - 1)
+}
+
+/** Starts all agents at once. @returns milliseconds until the last host's tables were complete */
+export async function startAndConverge(lab: Lab): Promise<number> {
+  const startedAt = performance.now()
+  for (const { agent } of lab.hosts) agent.start()
+  const convergence = lab.hosts.map((host) =>
+    waitFor(`the tables of ${host.name} to be complete`, () => knowsAll(host, lab.hosts.length), {
+      deadlineMs: CONVERGENCE_DEADLINE_MS,
+      everyMs: 50,
+    }),
+  )
+  await Promise.all(convergence)
+  return Math.round(performance.now() - startedAt)
+}
+
+export interface PairResult extends PingResult {
+  readonly from: number
+  readonly to: number
+}
+
+/** Runs `work` over the items, a few at a time; results in the items' order. */
+async function mapLimited<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  const queue = items.entries()
+  const worker = async (): Promise<void> => {
+    for (const [at, item] of queue) results[at] = await work(item)
+  }
+  await Promise.all(Array.from({ length: limit }, worker))
+  return results
+}
+
+/** Pings between every ordered pair of the hosts' first containers. */
+export async function pingAll(lab: Lab): Promise<readonly PairResult[]> {
+  const containers = await Promise.all(lab.hosts.map((host) => host.addContainer()))
+  const pairs = containers.flatMap((source, from) =>
+    containers.map((target, to) => ({ source, target, from, to })).filter(({ to }) => to !== from),
+  )
+  return mapLimited(pairs, PARALLEL_PAIRS, async ({ source, target, from, to }) => ({
+    from,
+    to,
+    ...(await source.ping(target.address, { count: PINGS_PER_PAIR })),
+  }))
+}
+
+export const total = (pairs: readonly PairResult[]): PingResult => ({
+  sent: pairs.reduce((sum, { sent }) => sum + sent, 0),
+  received: pairs.reduce((sum, { received }) => sum + received, 0),
+})
+
+/** One packet of each kind that passed (who to whom, asking or answering), in the order seen. */
+export function distinctPackets(packets: readonly VxlanPacket[]): readonly VxlanPacket[] {
+  const byKind = new Map<string, VxlanPacket>()
+  for (const packet of packets) {
+    const kind = [packet.innerSource, packet.innerDestination, packet.icmpType].join(' ')
+    if (!byKind.has(kind)) byKind.set(kind, packet)
+  }
+  return [...byKind.values()]
+}
