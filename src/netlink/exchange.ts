@@ -47,9 +47,13 @@ export class Exchange {
     return this.#sequence - count + 1
   }
 
+  get closed(): boolean {
+    return this.#socket.closed
+  }
+
   /** Sends what the writer holds. @returns negated errno, or the number of bytes */
   send(): number {
-    return this.#socket.closed ? -1 : this.#socket.send(this.writer.bytes, this.writer.length)
+    return this.#socket.send(this.writer.bytes, this.writer.length)
   }
 
   /** Hands every message that arrives to `take` until it says that it was the last one wanted. */

@@ -16,7 +16,7 @@ import {
 } from '../reconcile/kernel.ts'
 import { readAddress, writeAddressQuery } from './address.ts'
 import { sendBatch } from './batch.ts'
-import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT } from './errors.ts'
+import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT, fault } from './errors.ts'
 import { Exchange } from './exchange.ts'
 import { readLink, writeLinkQuery } from './link.ts'
 import { ChangeListener } from './listener.ts'
@@ -131,7 +131,7 @@ export class RtnetlinkKernel implements Kernel {
     const muted = ops.length > (this.#options.muteAbove ?? MUTE_ABOVE) ? [...this.#listeners] : []
     for (const listener of muted) listener.mute()
     try {
-      return await this.#turns.take('apply', signal, () => this.#applyAll(ops, signal))
+      return await this.#inTurn('apply', signal, () => this.#applyAll(ops, signal))
     } finally {
       for (const listener of muted) listener.unmute()
     }
@@ -226,14 +226,22 @@ export class RtnetlinkKernel implements Kernel {
 
   #dump<T>(query: Query<T>, signal: AbortSignal): Promise<T[]> {
     this.#count(query.name)
-    return this.#turns.take(query.name, signal, () => dump(this.#exchange, query, () => signal.aborted))
+    return this.#inTurn(query.name, signal, () => dump(this.#exchange, query, () => signal.aborted))
   }
 
   /** Undefined for a refusal with one of the errnos that mean there is no such thing. */
   #lookUp<T>(query: Query<T>, target: string, none: readonly number[], signal: AbortSignal): Promise<T | undefined> {
     this.#count(query.name)
-    const answer = this.#turns.take(query.name, signal, () => lookUp(this.#exchange, query, target))
+    const answer = this.#inTurn(query.name, signal, () => lookUp(this.#exchange, query, target))
     return answer.catch(unlessErrno(none, undefined))
+  }
+
+  /** One conversation at a time on the request socket. */
+  #inTurn<T>(name: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    return this.#turns.take(name, signal, () => {
+      if (this.#socket.closed) throw fault(name, '', 'CLOSED')
+      return task()
+    })
   }
 
   #count(name: string): void {

@@ -1,5 +1,6 @@
 import type { Family, Ip } from '../../src/net/ip.ts'
-import { prefixContains } from '../../src/net/prefix.ts'
+import { prefixContains, prefixOf } from '../../src/net/prefix.ts'
+import { operationTarget } from '../../src/netlink/operation.ts'
 import { ChangeQueue } from '../../src/netlink/change-queue.ts'
 import {
   KernelError,
@@ -118,7 +119,7 @@ export class FakeKernel implements Kernel {
     return [...this.tables.routes.values()].filter(({ destination }) => destination.family === family)
   }
 
-  /** Longest prefix, then lowest metric; the source is the leaving link's first address of that family. */
+  /** Longest prefix, then lowest metric; the source is the leaving link's address next to where the packet goes, else its first. */
   async lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined> {
     await this.#enter('lookup', signal)
     const best = [...this.tables.routes.values()]
@@ -127,7 +128,9 @@ export class FakeKernel implements Kernel {
     if (best?.linkIndex === undefined || best.type === RTN_BLACKHOLE) return undefined
     const { linkIndex, gateway } = best
     const addresses = [...this.tables.addresses.values()]
-    const source = addresses.find((a) => a.linkIndex === linkIndex && a.ip.family === destination.family)?.ip
+    const own = addresses.filter((a) => a.linkIndex === linkIndex && a.ip.family === destination.family)
+    const nextHop = gateway ?? destination
+    const source = (own.find((a) => prefixContains(prefixOf(a.ip, a.prefixLength), nextHop)) ?? own[0])?.ip
     return { linkIndex, gateway, source }
   }
 
@@ -218,5 +221,5 @@ function concerns(change: KernelChange, watched: number | undefined): boolean {
 
 function failed(op: KernelOp, { code, message }: Refusal): OpResult {
   const errno = code === 'LOST' ? 0 : 1
-  return { ok: false, error: new KernelError({ op: op.op, errno, code, target: op.op, message }) }
+  return { ok: false, error: new KernelError({ op: op.op, errno, code, target: operationTarget(op), message }) }
 }

@@ -40,6 +40,7 @@ export class FakeTables {
   readonly links = new Map<number, LinkState>()
   readonly addresses = new Map<string, AddressState>()
   readonly neighbours = new Map<string, OnLink<NeighbourState>>()
+  /** A unicast MAC has one destination: the kernel does not append to it. */
   readonly fdb = new Map<string, OnLink<FdbState>>()
   readonly routes = new Map<string, RouteState>()
   readonly #notify: (change: KernelChange) => void
@@ -93,7 +94,8 @@ export class FakeTables {
       case 'fdb.replace':
         return this.#replaceFdb(op)
       case 'fdb.delete':
-        return this.#deleteFdb(op)
+        this.#deleteFdb(op)
+        return undefined
       case 'route.replace':
         return this.#replaceRoute(op)
       case 'route.delete':
@@ -189,21 +191,18 @@ export class FakeTables {
     const link = this.links.get(linkIndex)
     if (link === undefined) return NO_DEVICE
     if (link.vxlan === undefined) return refusal('EOPNOTSUPP', 'Operation not supported')
-    for (const [key, { value }] of this.fdb)
-      if (key.startsWith(`${linkIndex} ${mac} `)) {
-        if (value.remote?.text === remote.text && value.permanent) return undefined
-        this.fdb.delete(key)
-      }
+    const key = `${linkIndex} ${mac}`
+    if (this.fdb.get(key)?.value.remote?.text === remote.text) return undefined
     const entry: FdbState = { mac, remote, permanent: true }
-    this.fdb.set(`${linkIndex} ${mac} ${remote.text}`, { linkIndex, value: entry })
+    this.fdb.set(key, { linkIndex, value: entry })
     this.#notify({ kind: 'fdb', linkIndex, entry, gone: false })
     return undefined
   }
 
-  #deleteFdb({ linkIndex, mac, remote }: OpOf<'fdb.delete'>): Refusal | undefined {
-    const wanted = `${linkIndex} ${mac} ${remote?.text ?? ''}`
-    this.#dropFdb((key) => (remote === undefined ? key.startsWith(wanted) : key === wanted))
-    return undefined
+  #deleteFdb({ linkIndex, mac, remote }: OpOf<'fdb.delete'>): void {
+    this.#dropFdb(
+      (key, entry) => key === `${linkIndex} ${mac}` && (remote ?? entry.remote)?.text === entry.remote?.text,
+    )
   }
 
   #replaceRoute(op: OpOf<'route.replace'>): Refusal | undefined {
@@ -286,9 +285,9 @@ export class FakeTables {
     this.#notify({ kind: 'neighbour', linkIndex: found.linkIndex, neighbour: found.value, gone: true })
   }
 
-  #dropFdb(fits: (key: string) => boolean): void {
+  #dropFdb(fits: (key: string, entry: FdbState) => boolean): void {
     for (const [key, { linkIndex, value }] of [...this.fdb]) {
-      if (!fits(key)) continue
+      if (!fits(key, value)) continue
       this.fdb.delete(key)
       this.#notify({ kind: 'fdb', linkIndex, entry: value, gone: true })
     }
