@@ -69,7 +69,8 @@ function unpackInCheckout(names) {
   const settings = [`Dir::State::lists=${folder}/lists`, `Dir::Cache=${folder}`, 'Debug::NoLocking=1']
   const options = settings.flatMap((setting) => ['-o', setting])
   setupStep('apt-get', [...options, 'update', '-qq'])
-  const plan = output('apt-get', [...options, '-s', 'install', '--no-install-recommends', ...names])
+  const simulation = [...options, '-s', 'install', '--no-install-recommends', ...names]
+  const plan = output('apt-get', simulation, { stdio: ['ignore', 'pipe', 2] })
   if (plan === undefined) throw new SetupError(`apt-get cannot resolve ${names.join(' ')}`)
   const wanted = [...plan.matchAll(/^Inst (\S+) /gm)].map(([, name]) => name)
   setupStep('apt-get', [...options, 'download', ...wanted], { cwd: join(folder, 'archives') })
