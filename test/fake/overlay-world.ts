@@ -1,0 +1,264 @@
+import type { Clock } from '../../src/net/clock.ts'
+import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
+import { ip, type Family, type Ip } from '../../src/net/ip.ts'
+import { mac } from '../../src/net/mac.ts'
+import type { PeerEntries } from '../../src/reconcile/entries.ts'
+import { ROUTE_PROTOCOL_BOOT, type KernelOp, type KernelTables, type OpResult } from '../../src/reconcile/kernel.ts'
+import { Reconciler } from '../../src/reconcile/reconciler.ts'
+import { ensureDevice, type DeviceSpec } from '../../src/vxlan/device.ts'
+import { FakeKernel } from './fake-kernel.ts'
+
+const NETWORK = prefix('10.0.0.0/8')
+const SUBNET_LENGTH = 20
+/** Somebody else's route protocol and metric: "static", as an administrator's own route. */
+const PROTOCOL_STATIC = 4
+
+/** Entries of made-up peer `index`; another `variant` is the same peer with a new MAC and PublicIP. */
+export function entriesOf(index: number, variant: number): PeerEntries {
+  const destination = subnetAt(NETWORK, SUBNET_LENGTH, BigInt(index + 1))
+  const peerMac = mac(`02:00:00:00:0${variant}:${(index + 16).toString(16)}`)
+  return {
+    neighbours: [{ ip: destination.base, mac: peerMac }],
+    fdb: [{ mac: peerMac, remote: ip(`192.168.${variant}.${index + 1}`) }],
+    routes: [{ destination, gateway: destination.base, metric: index + 2 }],
+  }
+}
+
+/** Lets something happen between the kernel's work and our seeing its answer. */
+class RacingKernel extends FakeKernel {
+  /** Runs once, after the next call that writes or reads tables. */
+  meanwhile: (() => void) | undefined
+
+  override async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
+    return this.#race(super.apply(ops, signal))
+  }
+
+  override async snapshot(index: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
+    return this.#race(super.snapshot(index, families, signal))
+  }
+
+  async #race<T>(call: Promise<T>): Promise<T> {
+    const result = await call
+    const { meanwhile } = this
+    this.meanwhile = undefined
+    meanwhile?.()
+    await settleMicrotasks()
+    return result
+  }
+}
+
+/** A reconciler on a kernel in memory, with everything the world may do to them. */
+export class OverlayWorld {
+  readonly kernel: RacingKernel
+  reconciler: Reconciler
+  readonly peers = new Map<string, PeerEntries>()
+  /** Routes of somebody else on our device, that must survive. */
+  readonly foreign = new Set<string>()
+  readonly #spec: DeviceSpec
+  #nowMs = 0
+  #listening = new AbortController()
+
+  private constructor(kernel: RacingKernel, spec: DeviceSpec) {
+    this.kernel = kernel
+    this.#spec = spec
+    this.reconciler = this.#makeReconciler()
+  }
+
+  static async create(echo: boolean): Promise<OverlayWorld> {
+    const kernel = new RacingKernel({ echo })
+    const card = kernel.addCard('eth0')
+    const world = new OverlayWorld(kernel, {
+      name: 'flannel.1',
+      mac: mac('02:00:00:00:00:01'),
+      mtu: 1450,
+      alias: 'test',
+      address: ip('10.255.240.0'),
+      network: NETWORK,
+      vxlan: {
+        vni: 1,
+        local: ip('192.168.255.1'),
+        underlayIndex: card.index,
+        port: 8472,
+        learning: false,
+        gbp: false,
+        ttl: 0,
+        udpChecksum: false,
+      },
+    })
+    await world.tend()
+    return world
+  }
+
+  #makeReconciler(): Reconciler {
+    const clock: Clock = { monotonicMs: () => this.#nowMs, sleep: () => Promise.resolve() }
+    const reconciler = new Reconciler(this.kernel, [4], clock, () => 0.5)
+    reconciler.allowPruning()
+    this.#listening = new AbortController()
+    void listen(this.kernel, reconciler, this.#listening.signal)
+    return reconciler
+  }
+
+  get signal(): AbortSignal {
+    return new AbortController().signal
+  }
+
+  /** The agent's device task: brings the device about and hands it over. */
+  async tend(): Promise<void> {
+    const device = await ensureDevice(this.kernel, this.#spec, this.signal).catch(() => undefined)
+    if (device === undefined) return
+    const { link, outcome } = device
+    if (outcome === 'created' || outcome === 'recreated') this.foreign.clear()
+    if (this.reconciler.linkIndex !== link.index || outcome !== 'unchanged') this.reconciler.attach(link.index)
+  }
+
+  async pass(): Promise<number> {
+    const report = await this.reconciler.pass(this.signal).catch(() => undefined)
+    await settleMicrotasks()
+    return report === undefined ? 0 : report.written + report.erased + report.failures.length
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms
+  }
+
+  setPeer(index: number, variant: number): void {
+    this.peers.set(String(index), entriesOf(index, variant))
+    this.reconciler.setPeer(String(index), entriesOf(index, variant))
+  }
+
+  dropPeer(index: number): void {
+    this.peers.delete(String(index))
+    this.reconciler.setPeer(String(index), undefined)
+  }
+
+  /** The agent dies and starts again: it knows its peers from etcd, and nothing of the kernel. */
+  async restart(): Promise<void> {
+    this.#listening.abort()
+    this.reconciler = this.#makeReconciler()
+    for (const [peer, entries] of this.peers) this.reconciler.setPeer(peer, entries)
+    await this.tend()
+  }
+
+  /** Somebody does this to the kernel; what the kernel refuses does not happen. */
+  outside(...ops: readonly KernelOp[]): void {
+    for (const op of ops)
+      try {
+        this.kernel.outside(op)
+      } catch {
+        // the kernel refused: nothing happened
+      }
+  }
+
+  get linkIndex(): number {
+    return this.kernel.indexOf(this.#spec.name) ?? 0
+  }
+
+  /** An administrator's route to a host, through our device. */
+  addForeignRoute(host: number): void {
+    const destination = hostPrefix(ip(`172.16.0.${host}`))
+    if (this.linkIndex === 0 || !this.#isUp()) return
+    this.outside({
+      op: 'route.replace',
+      type: 'unicast',
+      destination,
+      linkIndex: this.linkIndex,
+      metric: 7,
+      protocol: PROTOCOL_STATIC,
+    })
+    this.foreign.add(destination.text)
+  }
+
+  /** What upstream's flanneld leaves behind: a route without metric, protocol boot. */
+  addUpstreamRoute(index: number): void {
+    const { destination, gateway } = first(entriesOf(index, 0).routes)
+    this.outside({
+      op: 'route.replace',
+      type: 'unicast',
+      destination,
+      gateway,
+      linkIndex: this.linkIndex,
+      metric: 0,
+      protocol: ROUTE_PROTOCOL_BOOT,
+      onlink: true,
+    })
+  }
+
+  /** The kernel drops the device's IPv4 routes, foreign ones too, without a word. */
+  takeDown(): void {
+    this.outside({ op: 'link.set', linkIndex: this.linkIndex, up: false })
+    this.foreign.clear()
+  }
+
+  deleteDevice(): void {
+    this.outside({ op: 'link.delete', linkIndex: this.linkIndex })
+    this.foreign.clear()
+  }
+
+  /** The kernel has something against this peer's route. */
+  refuse(peer: number): void {
+    const { destination } = first(entriesOf(peer, 0).routes)
+    this.kernel.faults.refuse = (op) =>
+      op.op === 'route.replace' && op.destination.text === destination.text ? 'ENOMEM' : undefined
+  }
+
+  #isUp(): boolean {
+    return this.kernel.tables.links.get(this.linkIndex)?.up === true
+  }
+
+  /** Everything on our device, as text: what the agent wants, plus what is foreign. */
+  actual(): readonly string[] {
+    const { neighbours, fdb, routes } = this.kernel.tables
+    const onDevice = <T extends { readonly linkIndex: number | undefined }>(rows: Iterable<T>): T[] =>
+      [...rows].filter(({ linkIndex }) => linkIndex === this.linkIndex)
+    return [
+      ...onDevice(neighbours.values()).map(({ value }) => `neighbour ${value.ip.text} ${value.mac ?? ''}`),
+      ...onDevice(fdb.values()).map(({ value }) => `fdb ${value.mac} ${text(value.remote)}`),
+      ...onDevice(routes.values()).map(
+        (r) => `route ${r.destination.text} ${text(r.gateway)} ${r.metric} ${r.protocol}`,
+      ),
+    ].sort()
+  }
+
+  expected(): readonly string[] {
+    const rows = [...this.peers.values()].flatMap(({ neighbours, fdb, routes }) => [
+      ...neighbours.map((row) => `neighbour ${row.ip.text} ${row.mac}`),
+      ...fdb.map((row) => `fdb ${row.mac} ${row.remote.text}`),
+      ...routes.map((row) => `route ${row.destination.text} ${row.gateway.text} ${row.metric} 70`),
+    ])
+    const foreign = [...this.foreign].map((destination) => `route ${destination} - 7 ${PROTOCOL_STATIC}`)
+    return [...rows, ...foreign].sort()
+  }
+
+  /** All faults over: the agent looks at everything and retries until nothing is left to do. */
+  async settle(): Promise<void> {
+    this.kernel.heal()
+    this.kernel.meanwhile = undefined
+    for (let round = 0; round < 12; round++) {
+      await settleMicrotasks()
+      await this.tend()
+      this.advance(120_000)
+      if ((await this.pass()) === 0 && this.reconciler.pending === 0) return
+    }
+  }
+
+  close(): void {
+    this.#listening.abort()
+    this.kernel.close()
+  }
+}
+
+const text = (address: Ip | undefined): string => address?.text ?? '-'
+
+export function first<T>(items: readonly T[]): T {
+  const [item] = items
+  if (item === undefined) throw new Error('nothing there')
+  return item
+}
+
+async function listen(kernel: FakeKernel, reconciler: Reconciler, signal: AbortSignal): Promise<void> {
+  for await (const change of kernel.changes(() => reconciler.linkIndex, signal)) reconciler.observe(change)
+}
+
+async function settleMicrotasks(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+}

@@ -1,0 +1,160 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { ip } from '../../../src/net/ip.ts'
+import type { KernelOp } from '../../../src/reconcile/kernel.ts'
+import { Reconciler } from '../../../src/reconcile/reconciler.ts'
+import { FakeClock } from '../../fake/fake-clock.ts'
+import { entriesOf, first, OverlayWorld } from '../../fake/overlay-world.ts'
+
+let world: OverlayWorld
+
+afterEach(() => {
+  world.close()
+})
+
+/** A world with peers 0 to `peers` - 1 programmed. */
+async function worldWith(peers: number): Promise<OverlayWorld> {
+  world = await OverlayWorld.create(true)
+  for (let index = 0; index < peers; index++) world.setPeer(index, 0)
+  await world.pass()
+  return world
+}
+
+/** Names of the operations that `act` causes, in order. */
+async function operationsDuring(act: () => Promise<unknown>): Promise<readonly string[]> {
+  const seen: KernelOp[] = []
+  world.kernel.faults.refuse = (op) => {
+    seen.push(op)
+    return undefined
+  }
+  await act()
+  world.kernel.faults = {}
+  return seen.map(({ op }) => op)
+}
+
+describe('order', () => {
+  test('writes a new peer as neighbour, fdb, route', async () => {
+    await worldWith(0)
+    world.setPeer(0, 0)
+    expect(await operationsDuring(() => world.pass())).toEqual(['neighbour.replace', 'fdb.replace', 'route.replace'])
+  })
+
+  test('interleaves the tables peer by peer', async () => {
+    await worldWith(0)
+    world.setPeer(0, 0)
+    world.setPeer(1, 0)
+    const perPeer = ['neighbour.replace', 'fdb.replace', 'route.replace']
+    expect(await operationsDuring(() => world.pass())).toEqual([...perPeer, ...perPeer])
+  })
+
+  test('takes a lost peer down as route, fdb, neighbour', async () => {
+    await worldWith(1)
+    world.dropPeer(0)
+    expect(await operationsDuring(() => world.pass())).toEqual(['route.delete', 'fdb.delete', 'neighbour.delete'])
+  })
+
+  test('follows a new MAC by writing the new entries before erasing the old fdb entry', async () => {
+    await worldWith(1)
+    world.setPeer(0, 1)
+    expect(await operationsDuring(() => world.pass())).toEqual(['neighbour.replace', 'fdb.replace', 'fdb.delete'])
+  })
+
+  test('follows a new PublicIP by replacing the fdb entry alone', async () => {
+    await worldWith(1)
+    const entries = entriesOf(0, 0)
+    world.reconciler.setPeer('0', { ...entries, fdb: [{ ...first(entries.fdb), remote: ip('192.168.77.7') }] })
+    expect(await operationsDuring(() => world.pass())).toEqual(['fdb.replace'])
+    expect(world.actual()).toContain(`fdb ${first(entries.fdb).mac} 192.168.77.7`)
+  })
+})
+
+describe('restart', () => {
+  test('over unchanged tables writes nothing', async () => {
+    await worldWith(3)
+    await world.restart()
+    expect(await operationsDuring(() => world.pass())).toEqual([])
+  })
+
+  test('erases what peers left behind while nobody watched', async () => {
+    await worldWith(3)
+    world.peers.delete('1')
+    await world.restart()
+    await world.pass()
+    expect(world.actual()).toEqual(world.expected())
+  })
+
+  test('erases nothing before a complete list has been seen', async () => {
+    await worldWith(3)
+    const before = world.actual()
+    const newcomer = new Reconciler(world.kernel, [4], new FakeClock(), () => 0.5)
+    newcomer.attach(world.linkIndex)
+    await newcomer.pass(new AbortController().signal)
+    expect(world.actual()).toEqual(before)
+    newcomer.allowPruning()
+    await newcomer.pass(new AbortController().signal)
+    expect(world.actual()).toEqual([])
+  })
+})
+
+describe('drift', () => {
+  test('restores an entry that somebody deletes while we write it, although our write was acknowledged', async () => {
+    await worldWith(0)
+    world.setPeer(0, 0)
+    world.kernel.meanwhile = () => {
+      world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(entriesOf(0, 0).neighbours).ip })
+    }
+    await world.pass()
+    expect(world.reconciler.pending).toBe(1)
+    await world.pass()
+    expect(world.actual()).toEqual(world.expected())
+  })
+
+  test('erases a second destination that somebody appended to an fdb entry, and keeps ours', async () => {
+    await worldWith(1)
+    const { mac } = first(entriesOf(0, 0).fdb)
+    const { fdb } = world.kernel.tables
+    const stranger = { mac, remote: ip('203.0.113.9'), permanent: true }
+    fdb.set('appended', { linkIndex: world.linkIndex, value: stranger })
+    world.reconciler.observe({ kind: 'fdb', linkIndex: world.linkIndex, entry: stranger, gone: false })
+    world.advance(1_000)
+    expect(await operationsDuring(() => world.pass())).toContain('fdb.delete')
+  })
+
+  test('heals a row three times at once, then ever more slowly, and names it; other rows are healed at once', async () => {
+    await worldWith(2)
+    const undo = async (peer: number): Promise<{ written: number; fought: string | undefined }> => {
+      world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(entriesOf(peer, 0).neighbours).ip })
+      await new Promise(setImmediate)
+      const { written, fought } = await world.reconciler.pass(new AbortController().signal)
+      await new Promise(setImmediate)
+      return { written, fought }
+    }
+    for (let time = 0; time < 3; time++) expect(await undo(0)).toEqual({ written: 1, fought: undefined })
+    expect(await undo(0)).toEqual({ written: 0, fought: 'neighbour 10.0.16.0' })
+    expect(await undo(1)).toEqual({ written: 1, fought: undefined })
+    world.advance(1_500)
+    expect(await world.pass()).toBe(1)
+    expect(world.actual()).toEqual(world.expected())
+  })
+})
+
+describe('refusal', () => {
+  test('of one peer leaves the others programmed, is reported with the kernel’s words, and is retried with growing delays', async () => {
+    world = await OverlayWorld.create(true)
+    world.refuse(1)
+    for (const peer of [0, 1, 2]) world.setPeer(peer, 0)
+    const { failures, written } = await world.reconciler.pass(new AbortController().signal)
+    expect(written).toBe(8)
+    expect(failures.map(({ row, peer, error, times }) => [row, peer, error.code, times])).toEqual([
+      ['route 10.0.32.0/20 via 10.0.32.0 metric 3', '1', 'ENOMEM', 1],
+    ])
+    expect(world.reconciler.nextPassInMs()).toBe(1_000)
+    expect(await world.pass()).toBe(0)
+    world.advance(1_000)
+    await world.pass()
+    expect(world.reconciler.nextPassInMs()).toBe(2_000)
+    world.kernel.faults = {}
+    world.advance(2_000)
+    await world.pass()
+    expect(world.actual()).toEqual(world.expected())
+  })
+})
