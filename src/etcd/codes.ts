@@ -27,7 +27,7 @@ export const LOCAL_CODES = ['ABORTED_BY_CALLER', 'CLOSED', 'PROTOCOL'] as const
 export type StoreCode = (typeof GRPC_CODES)[number] | (typeof LOCAL_CODES)[number]
 
 /** Faults of the moment: network, election, overload, a full disk. The rest stands until somebody changes something. */
-const TRANSIENT: ReadonlySet<StoreCode> = new Set<StoreCode>([
+const TRANSIENT: ReadonlySet<string> = new Set<StoreCode>([
   'CANCELLED',
   'UNKNOWN',
   'DEADLINE_EXCEEDED',
@@ -37,4 +37,4 @@ const TRANSIENT: ReadonlySet<StoreCode> = new Set<StoreCode>([
   'UNAVAILABLE',
 ])
 
-export const isTransient = (code: StoreCode): boolean => TRANSIENT.has(code)
+export const isTransient = (code: string): boolean => TRANSIENT.has(code)

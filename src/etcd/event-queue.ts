@@ -6,6 +6,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
   private items: T[] = []
   private ended = false
   private abandoned = false
+  private failure: Error | undefined
   private wake: (() => void) | undefined
 
   push(item: T): void {
@@ -18,6 +19,13 @@ export class EventQueue<T> implements AsyncIterable<T> {
   end(): void {
     this.ended = true
     this.wake?.()
+  }
+
+  /** As {@link EventQueue.end}, but the loop then throws. The first failure counts. */
+  fail(error: Error): void {
+    if (this.ended) return
+    this.failure = error
+    this.end()
   }
 
   /** Ends at once, dropping what nobody has taken yet. */
@@ -37,6 +45,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
         }
         if (this.abandoned) return
         if (this.items.length > 0) continue
+        if (this.failure !== undefined) throw this.failure
         if (this.ended) return
         await new Promise<void>((resolve) => (this.wake = resolve))
         this.wake = undefined

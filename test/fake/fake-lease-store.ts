@@ -159,6 +159,7 @@ export class FakeLeaseStore implements LeaseStore {
     try {
       if (signal.aborted || this.closed) return
       if (this.connected) watch.connect()
+      else watch.disconnect(failure('watch', 'UNAVAILABLE'))
       yield* watch.events()
     } finally {
       stop()

@@ -13,7 +13,7 @@ export class FakeWatch {
   private seen: bigint
   /** Highest revision the store was known to be at. */
   private highest: bigint
-  private connected = false
+  private connection: 'unknown' | 'up' | 'down' = 'unknown'
   private ended = false
 
   constructor(etcd: FakeEtcd, from: StoreIdentity, status: WatchStatus) {
@@ -22,34 +22,34 @@ export class FakeWatch {
     this.status = status
     this.seen = this.highest = from.revision
     this.unlisten = etcd.listen((change) => {
-      if (this.connected) this.deliver(change)
+      if (this.connection === 'up') this.deliver(change)
     })
   }
 
   connect(): void {
-    if (this.connected || this.ended) return
+    if (this.connection === 'up' || this.ended) return
     const ending = this.reasonToEnd()
     if (ending !== undefined) {
       this.queue.push(ending)
       this.stop()
       return
     }
-    this.connected = true
+    this.connection = 'up'
     this.highest = this.etcd.revision
     this.status.onConnected?.()
     for (const change of this.etcd.changesFrom(this.seen + 1n) ?? []) this.deliver(change)
   }
 
   disconnect(error: StoreError): void {
-    if (!this.connected) return
-    this.connected = false
+    if (this.connection === 'down' || this.ended) return
+    this.connection = 'down'
     this.status.onDisconnected?.(error)
   }
 
   /** What was delivered can still be read. */
   stop(): void {
     this.ended = true
-    this.connected = false
+    this.connection = 'down'
     this.unlisten()
     this.queue.end()
   }

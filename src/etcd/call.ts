@@ -1,0 +1,115 @@
+import { InterceptingCall, status, type CallOptions, type Interceptor } from '@grpc/grpc-js'
+import type { Etcd3 } from 'etcd3'
+
+import type { StoreError } from '../lease/store.ts'
+import type { StoreCode } from './codes.ts'
+import { withDeadline, type Bounds } from './deadline.ts'
+import type { Endpoint, EndpointRing } from './endpoints.ts'
+import { storeError, toStoreError } from './errors.ts'
+
+/** A request through etcd3; it has to pass `options` on. */
+export type Request<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
+
+/** Faults that another address may not have: dead, frozen, cut off, or no etcd at all. */
+const ANOTHER_MAY_ANSWER: ReadonlySet<string> = new Set<StoreCode>([
+  'UNAVAILABLE',
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'INTERNAL',
+  'UNKNOWN',
+  'UNIMPLEMENTED',
+])
+
+/**
+ * Faults of an expired or outdated token: etcd answers INVALID_ARGUMENT to a JWT that is older than the last change of users
+ * or roles.
+ */
+const TOKEN_IS_STALE: ReadonlySet<string> = new Set<StoreCode>(['UNAUTHENTICATED', 'INVALID_ARGUMENT'])
+
+/** Share of a call's time that one of several addresses may use up. */
+const SHARE_OF_ONE_ADDRESS = 0.4
+
+/** Runs requests with a deadline, on the next address when one fails. */
+export class Caller {
+  private readonly ring: EndpointRing
+  private readonly timeoutMs: number
+  private closed = false
+
+  constructor(ring: EndpointRing, timeoutMs: number) {
+    this.ring = ring
+    this.timeoutMs = timeoutMs
+  }
+
+  /**
+   * Tries every address once within the time limit. After a failure the request may have been carried out, even twice.
+   * @throws {StoreError}
+   */
+  async call<T>(op: string, signal: AbortSignal, request: Request<T>): Promise<T> {
+    const deadlineMs = performance.now() + this.timeoutMs
+    const shareMs = this.ring.size > 1 ? this.timeoutMs * SHARE_OF_ONE_ADDRESS : this.timeoutMs
+    for (let left = this.ring.size; ; left--) {
+      const endpoint = this.endpoint(op)
+      const timeoutMs = Math.min(shareMs, deadlineMs - performance.now())
+      try {
+        return await this.authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
+      } catch (error) {
+        const failure = toStoreError({ op }, error)
+        this.failed(endpoint, failure)
+        if (left === 1 || !ANOTHER_MAY_ANSWER.has(failure.code) || performance.now() >= deadlineMs) throw failure
+      }
+    }
+  }
+
+  /** The address in use, for a stream whose life the caller watches. @throws {StoreError} `CLOSED`, or certificates that cannot be read any more */
+  endpoint(op: string): Endpoint {
+    if (this.closed) throw storeError({ op }, 'CLOSED', 'the store is closed')
+    try {
+      return this.ring.current()
+    } catch (error) {
+      throw toStoreError({ op }, error)
+    }
+  }
+
+  /** Something at this address failed: the next call goes to another if that can help. */
+  failed(endpoint: Endpoint, error: StoreError): void {
+    if (ANOTHER_MAY_ANSWER.has(error.code)) this.ring.advance(endpoint)
+  }
+
+  close(): void {
+    this.closed = true
+    this.ring.close()
+  }
+
+  /** Once more with a new token when the old one may be to blame. */
+  private async authenticated<T>(endpoint: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
+    const attempt = ({ client }: Endpoint): Promise<T> =>
+      withDeadline(bounds, (scope) => request(client, callOptions(scope, bounds.timeoutMs), scope))
+    try {
+      return await attempt(endpoint)
+    } catch (error) {
+      if (this.closed || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
+      return await attempt(this.ring.renew(endpoint))
+    }
+  }
+}
+
+function callOptions(signal: AbortSignal, timeoutMs: number): CallOptions {
+  return { deadline: Date.now() + timeoutMs, interceptors: [cancelledBy(signal)] }
+}
+
+/** etcd3 keeps its calls to itself; an interceptor is the way to cancel one. */
+export function cancelledBy(signal: AbortSignal): Interceptor {
+  return (options, nextCall) => {
+    const call = nextCall(options)
+    const cancel = (): void => {
+      call.cancelWithStatus(status.CANCELLED, 'aborted')
+    }
+    return new InterceptingCall(call, {
+      start: (metadata, listener, next) => {
+        next(metadata, listener)
+        signal.addEventListener('abort', cancel, { once: true })
+        if (signal.aborted) cancel()
+      },
+    })
+  }
+}

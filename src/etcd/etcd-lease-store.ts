@@ -1,0 +1,99 @@
+import type { EtcdLeaseId } from '../lease/lease.ts'
+import type {
+  CasResult,
+  ConfigRecord,
+  KeepAliveResult,
+  KeyLifetime,
+  LeaseList,
+  LeaseRecord,
+  LeaseStore,
+  LeaseWatchEvent,
+  StoreIdentity,
+  WatchStatus,
+} from '../lease/store.ts'
+import type { Clock, Random } from '../net/clock.ts'
+import { Caller } from './call.ts'
+import { connect } from './client.ts'
+import { EndpointRing } from './endpoints.ts'
+import { keepAliveOnce } from './keep-alive.ts'
+import { Keyspace } from './keyspace.ts'
+import { listLeases } from './list.ts'
+import { parseEndpoints, type EtcdOptions } from './options.ts'
+import { LeaseWatch } from './watch.ts'
+import { LeaseWriter } from './write.ts'
+
+/** What the store takes from outside; times and sizes have defaults. */
+export interface EtcdTools {
+  readonly clock: Clock
+  readonly random: Random
+  /** Time limit of one call. */
+  readonly callTimeoutMs?: number
+  /** Keys per request of a list. */
+  readonly pageSize?: number
+}
+
+const CALL_TIMEOUT_MS = 5_000
+const PAGE_SIZE = 1_000
+
+/** The port over a real etcd, API v3. */
+export class EtcdLeaseStore implements LeaseStore {
+  private readonly keyspace: Keyspace
+  private readonly caller: Caller
+  private readonly writer: LeaseWriter
+  private readonly tools: EtcdTools
+
+  /**
+   * Connects to nothing yet.
+   * @throws {ConfigError} for a malformed endpoint or unreadable TLS files
+   */
+  constructor(options: EtcdOptions, tools: EtcdTools) {
+    const ring = new EndpointRing(
+      parseEndpoints(options.endpoints),
+      (address) => connect(address, options),
+      tools.random,
+    )
+    ring.current()
+    this.tools = tools
+    this.keyspace = new Keyspace(options.prefix)
+    this.caller = new Caller(ring, tools.callTimeoutMs ?? CALL_TIMEOUT_MS)
+    this.writer = new LeaseWriter(this.caller, this.keyspace)
+  }
+
+  async readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
+    const key = this.keyspace.config
+    const { kvs } = await this.caller.call('readConfig', signal, ({ kv }, options) => kv.range({ key }, options))
+    const [found] = kvs
+    return found && { value: found.value.toString(), modRevision: BigInt(found.mod_revision) }
+  }
+
+  list(signal: AbortSignal): Promise<LeaseList> {
+    return listLeases(this.caller, this.keyspace, this.tools.pageSize ?? PAGE_SIZE, signal)
+  }
+
+  watch(from: StoreIdentity, signal: AbortSignal, status: WatchStatus = {}): AsyncIterable<LeaseWatchEvent> {
+    const { caller, keyspace } = this
+    const openTimeoutMs = this.tools.callTimeoutMs ?? CALL_TIMEOUT_MS
+    return new LeaseWatch({ ...this.tools, caller, keyspace, openTimeoutMs }, from, status).run(signal)
+  }
+
+  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
+    return this.writer.put({ op: 'create', key, value, seen: undefined }, lifetime, signal)
+  }
+
+  replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {
+    const same: KeyLifetime = { kind: 'attach', etcdLeaseId: seen.etcdLeaseId }
+    return this.writer.put({ op: 'replace', key: seen.key, value, seen }, lifetime ?? same, signal)
+  }
+
+  remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    return this.writer.remove(seen, signal)
+  }
+
+  keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
+    return keepAliveOnce(this.caller, etcdLeaseId, signal)
+  }
+
+  close(): void {
+    this.caller.close()
+  }
+}

@@ -1,0 +1,70 @@
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
+import type { IWatchResponse } from 'etcd3'
+
+import type { Revision } from '../lease/lease.ts'
+import { cancelledBy } from './call.ts'
+import { withDeadline } from './deadline.ts'
+import type { Endpoint } from './endpoints.ts'
+import { storeError, toStoreError } from './errors.ts'
+import { EventQueue } from './event-queue.ts'
+import type { KeyRange } from './keyspace.ts'
+
+/** A member that lost its leader ends the stream instead of leaving it silent (etcd clientv3: WithRequireLeader). */
+const requireLeader: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start: (metadata, listener, next) => {
+      const own = metadata.clone()
+      own.set('hasleader', 'true')
+      next(own, listener)
+    },
+  })
+
+/** Where and what to watch. */
+export interface WatchRequest {
+  readonly range: KeyRange
+  readonly startRevision: Revision
+  readonly endpoint: Endpoint
+  /** Time for the connection and etcd's first answer. */
+  readonly openTimeoutMs: number
+}
+
+/**
+ * Opens a watch stream with one watcher, to live until `signal` aborts.
+ * @returns etcd's answers after it has confirmed the watcher; they throw the `StoreError` that the stream dies of
+ * @throws {StoreError} when it cannot be opened in time; the caller then aborts `signal`
+ */
+export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<AsyncIterable<IWatchResponse>> {
+  const { endpoint, range, startRevision, openTimeoutMs: timeoutMs } = request
+  const site = { op: 'watch', url: endpoint.address.url }
+  return withDeadline({ ...site, timeoutMs, signal }, async () => {
+    const answers = new EventQueue<IWatchResponse>()
+    signal.addEventListener('abort', () => {
+      answers.abandon()
+    })
+    const stream = await endpoint.client.watchClient.watch({ interceptors: [cancelledBy(signal), requireLeader] })
+    const opened = new Promise<AsyncIterable<IWatchResponse>>((resolve, reject) => {
+      const fail = (error: Error): void => {
+        answers.fail(error)
+        reject(error)
+      }
+      stream.on('data', (answer) => {
+        if (answer.canceled && !isCompacted(answer)) fail(storeError(site, 'CANCELLED', answer.cancel_reason))
+        else if (answer.created) resolve(answers)
+        else answers.push(answer)
+      })
+      stream.on('error', (error) => {
+        fail(toStoreError(site, error))
+      })
+      stream.on('end', () => {
+        fail(storeError(site, 'UNAVAILABLE', 'etcd ended the stream'))
+      })
+    })
+    const create = { ...range, start_revision: String(startRevision), fragment: true, progress_notify: true }
+    stream.write({ create_request: create })
+    return opened
+  })
+}
+
+/** The watcher was refused because the history it asked for is gone. */
+export const isCompacted = ({ canceled, compact_revision }: IWatchResponse): boolean =>
+  canceled && BigInt(compact_revision) > 0n

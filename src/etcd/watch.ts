@@ -1,0 +1,147 @@
+import type { IWatchResponse } from 'etcd3'
+
+import type { LeaseWatchEvent, StoreError, StoreIdentity, WatchStatus } from '../lease/store.ts'
+import type { Clock, Random } from '../net/clock.ts'
+import { backoffMs } from './backoff.ts'
+import type { Caller } from './call.ts'
+import { storeError, toStoreError } from './errors.ts'
+import { EventQueue } from './event-queue.ts'
+import { readClusterState, StoreMemory } from './identity.ts'
+import type { Keyspace } from './keyspace.ts'
+import { WatchPosition } from './watch-position.ts'
+import { isCompacted, openWatch } from './watch-stream.ts'
+
+/** What a watch works with. */
+export interface WatchTools {
+  readonly caller: Caller
+  readonly keyspace: Keyspace
+  readonly clock: Clock
+  readonly random: Random
+  /** Time for opening a stream. */
+  readonly openTimeoutMs: number
+}
+
+/** What ends a watch for good. */
+type Ending = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
+
+/** One watch of the port: a stream after another, each beginning where the one before ended. */
+export class LeaseWatch {
+  private readonly tools: WatchTools
+  private readonly status: WatchStatus
+  private readonly position: WatchPosition
+  private readonly memory: StoreMemory
+  private readonly events = new EventQueue<LeaseWatchEvent>()
+  private connection: 'unknown' | 'up' | 'down' = 'unknown'
+  /** Streams in a row that failed before they stood. */
+  private failures = 0
+
+  constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
+    this.tools = tools
+    this.status = status
+    this.position = new WatchPosition(tools.keyspace, from.revision)
+    this.memory = new StoreMemory(from)
+  }
+
+  async *run(signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+    if (signal.aborted) return
+    const scope = new AbortController()
+    const stop = (): void => {
+      this.events.abandon()
+      scope.abort()
+    }
+    signal.addEventListener('abort', stop)
+    const pump = this.pump(scope.signal).finally(() => {
+      this.events.end()
+    })
+    pump.catch(() => undefined)
+    try {
+      yield* this.events
+      await pump
+    } finally {
+      signal.removeEventListener('abort', stop)
+      stop()
+    }
+  }
+
+  private async pump(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.tools
+    for (;;) {
+      const result = await this.session(signal)
+      if (signal.aborted) return
+      if (!(result instanceof Error)) {
+        this.events.push(result)
+        return
+      }
+      this.disconnected(result)
+      await clock.sleep(backoffMs(this.failures, random), signal)
+      this.failures += 1
+    }
+  }
+
+  /** One stream from opening to its end. Never throws what a network can do: that is the returned error. */
+  private async session(signal: AbortSignal): Promise<Ending | StoreError> {
+    const session = new AbortController()
+    const stop = (): void => {
+      session.abort()
+    }
+    signal.addEventListener('abort', stop, { signal: session.signal })
+    try {
+      return await this.follow(session.signal)
+    } catch (error) {
+      return toStoreError({ op: 'watch' }, error)
+    } finally {
+      stop()
+    }
+  }
+
+  private async follow(signal: AbortSignal): Promise<Ending> {
+    const { caller, keyspace, openTimeoutMs } = this.tools
+    // after a failure: gets a new token and finds an address that works before a stream depends on them
+    const another = this.connection === 'unknown' ? undefined : await this.verify(signal)
+    if (another !== undefined) return another
+    const endpoint = caller.endpoint('watch')
+    this.position.restart()
+    const { startRevision } = this.position
+    const request = { endpoint, range: keyspace.subnets, startRevision, openTimeoutMs }
+    try {
+      const answers = await openWatch(request, signal)
+      const swapped = await this.verify(signal)
+      if (swapped !== undefined) return swapped
+      this.connected()
+      for await (const answer of answers) {
+        const ending = this.take(answer)
+        if (ending !== undefined) return ending
+      }
+      throw storeError({ op: 'watch' }, 'ABORTED_BY_CALLER', 'aborted')
+    } catch (error) {
+      caller.failed(endpoint, toStoreError({ op: 'watch' }, error))
+      throw error
+    }
+  }
+
+  /** Asks a quorum whether this is still the store we know. */
+  private async verify(signal: AbortSignal): Promise<Ending | undefined> {
+    const { caller, keyspace } = this.tools
+    const reason = this.memory.whyAnother(await readClusterState(caller, keyspace, signal))
+    return reason === undefined ? undefined : { kind: 'reset', reason }
+  }
+
+  private take(answer: IWatchResponse): Ending | undefined {
+    if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
+    this.memory.saw(answer.header)
+    for (const deltas of this.position.advance(answer)) this.events.push(deltas)
+    return undefined
+  }
+
+  private connected(): void {
+    this.failures = 0
+    this.connection = 'up'
+    this.status.onConnected?.()
+  }
+
+  private disconnected(error: StoreError): void {
+    if (this.connection === 'down') return
+    this.connection = 'down'
+    this.status.onDisconnected?.(error)
+  }
+}
