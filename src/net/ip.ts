@@ -62,9 +62,11 @@ export function addressRange(address: Ip): string {
   return ipaddr.fromByteArray([...address.bytes]).range()
 }
 
-/** Ranges that can never be the far end of a tunnel. */
-const UNROUTABLE: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'multicast', 'loopback', 'reserved'])
+/**
+ * Ranges that can never be the far end of a tunnel. Not `reserved`: the kernel routes documentation, benchmarking and class E
+ * addresses like any other, and laboratories and clouds do use them.
+ */
+const UNROUTABLE: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'multicast', 'loopback'])
 
 /** Whether another host can answer at this address (it is unicast and not this host's own loopback). */
 export const isReachableUnicast = (address: Ip): boolean => !UNROUTABLE.has(addressRange(address))
-
