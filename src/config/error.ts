@@ -20,6 +20,15 @@ const LONGEST_QUOTE = 120
 /** A value as a person would recognise it, cut where it would flood a log line. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing'
-  const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value)
+  const text = typeof value === 'bigint' ? String(value) : toJson(value)
   return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}… (${text.length} characters)` : text
+}
+
+/** JSON.parse reads values nested so deeply that JSON.stringify runs out of stack on them. */
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'a value nested too deeply to show'
+  }
 }
