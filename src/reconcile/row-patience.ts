@@ -14,6 +14,9 @@ interface Trouble {
   readonly notBeforeMs: number
 }
 
+/** The time a row spent waiting for us was no quiet time: that counts from when it could be written again. */
+const lastOf = ({ lastMs, notBeforeMs }: Trouble): number => Math.max(lastMs, notBeforeMs)
+
 const NO_TROUBLE: Trouble = { failures: 0, undone: 0, lastMs: Number.NEGATIVE_INFINITY, notBeforeMs: 0 }
 
 /**
@@ -44,7 +47,7 @@ export class RowPatience {
   /** The row was as desired, and somebody changed it. @returns whether that makes it a fight, to be answered slowly */
   undone(row: string, nowMs: number): boolean {
     const known = this.#troubles.get(row) ?? NO_TROUBLE
-    const undone = nowMs - known.lastMs > QUIET_MS ? 1 : known.undone + 1
+    const undone = nowMs - lastOf(known) > QUIET_MS ? 1 : known.undone + 1
     const fights = undone - HEALS_AT_ONCE
     const delayMs = fights <= 0 ? 0 : backoffMs(ROW_BACKOFF, fights, this.#random)
     this.#troubles.set(row, { failures: 0, undone, lastMs: nowMs, notBeforeMs: delayMs === 0 ? 0 : nowMs + delayMs })
@@ -56,13 +59,12 @@ export class RowPatience {
     const trouble = this.#troubles.get(row)
     if (trouble === undefined) return
     if (trouble.undone === 0) this.#troubles.delete(row)
-    else this.#troubles.set(row, { ...trouble, failures: 0, notBeforeMs: 0 })
+    else this.#troubles.set(row, { ...trouble, failures: 0, lastMs: lastOf(trouble), notBeforeMs: 0 })
   }
 
   /** Forgets what has been quiet long enough. */
   expire(nowMs: number): void {
-    for (const [row, trouble] of this.#troubles)
-      if (nowMs - trouble.lastMs > QUIET_MS && trouble.notBeforeMs <= nowMs) this.#troubles.delete(row)
+    for (const [row, trouble] of this.#troubles) if (nowMs - lastOf(trouble) > QUIET_MS) this.#troubles.delete(row)
   }
 
   clear(): void {
