@@ -64,7 +64,7 @@ export class Agent {
       if (record === undefined) throw new ConfigError(key, 'the network configuration, as JSON', undefined)
       return refuseUnsupported(parseNetworkConfig(record.value))
     }
-    const config = await untilItWorks(`network configuration in ${key}`, read, this.#ports, signal)
+    const config = await untilItWorks('network configuration', read, this.#ports, signal)
     const [overlay] = config.overlays
     this.#ports.log.info('network configuration read', {
       network: overlay?.network.text,

@@ -44,7 +44,7 @@ export interface PassReport {
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
 const SNAPSHOT_SPACING_MS = 250
 
-/** Errors after which only reading the tables again tells what is true; no row is to blame. */
+/** Errors that say more of the device than of the row: the tables are read again, and the row is named only if it happens again. */
 const SNAPSHOT_CODES: ReadonlySet<string> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
 
 /**
@@ -99,6 +99,7 @@ export class Reconciler {
     if (this.#link !== linkIndex) this.detach()
     this.#link = linkIndex
     this.#unknown = true
+    for (const table of this.#tables) table.forgive()
   }
 
   /** The device is gone, and its rows with it. */
@@ -286,9 +287,10 @@ export class Reconciler {
   }
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
-    if (SNAPSHOT_CODES.has(error.code)) this.distrust()
     const times = row.refuse(this.#clock.monotonicMs())
-    failures.push({ row: row.describe(), peer: row.owner, error, times })
+    if (SNAPSHOT_CODES.has(error.code)) this.distrust()
+    if (times > 1 || !SNAPSHOT_CODES.has(error.code))
+      failures.push({ row: row.describe(), peer: row.owner, error, times })
   }
 
   #takeDrift(): Pick<PassReport, 'undone' | 'undoneExample' | 'fought'> {

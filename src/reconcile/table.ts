@@ -32,6 +32,8 @@ export interface PlannedTable {
   endWrite(): void
   /** Nothing is known of the actual rows (the device is new, or gone). */
   forgetActual(): void
+  /** What held rows back is over (the device was mended): none of them waits any longer. */
+  forgive(): void
 }
 
 /** Desired and actual rows of one kernel table on our device, who wants them, and how patient to be with each. */
@@ -109,6 +111,9 @@ export class Table<V> implements PlannedTable {
 
   forgetActual(): void {
     this.#rows.replaceActual([])
+  }
+
+  forgive(): void {
     this.#patience.clear()
   }
 
