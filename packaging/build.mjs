@@ -1,0 +1,70 @@
+// npm run build: the daemon as one CommonJS file with its netlink addon beside it, needing nothing but Node.
+//
+//   dist/flanneld.cjs               not minified: a crash shows the line, not the whole source
+//   dist/netlink.node               the addon for this architecture
+//   dist/THIRD-PARTY-LICENSES.txt   of the packages inside
+import { build } from 'esbuild'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { etcd3Protos } from './bundle/etcd3-protos.mjs'
+import { thirdPartyLicences } from './bundle/licenses.mjs'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const NATIVE = join(ROOT, 'src/netlink/native')
+const ADDONS = ['build/Release', `prebuilds/linux-${process.arch}`].map((place) => join(NATIVE, place, 'netlink.node'))
+
+/** The program knows its name and version, not its development dependencies. */
+const ownVersion = {
+  name: 'own-version',
+  setup({ onLoad }) {
+    onLoad({ filter: /package\.json$/ }, ({ path }) => {
+      if (path !== join(ROOT, 'package.json')) return undefined
+      const { name, version } = JSON.parse(readFileSync(path, 'utf8'))
+      return { contents: JSON.stringify({ name, version }), loader: 'json' }
+    })
+  },
+}
+
+/** @returns esbuild's result for `entry`: the bundle's text and its metafile */
+export async function bundle(entry) {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile: 'dist/flanneld.cjs',
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    banner: { js: '#!/usr/bin/env node' },
+    legalComments: 'none',
+    logOverride: { 'empty-import-meta': 'silent' },
+    plugins: [etcd3Protos, ownVersion],
+    metafile: true,
+    write: false,
+  })
+  return { text: outputFiles[0].text, metafile }
+}
+
+/** Whoever runs the old file keeps it whole. */
+function replaceFile(path, write) {
+  const fresh = `${path}.${process.pid}`
+  write(fresh)
+  renameSync(fresh, path)
+}
+
+async function main() {
+  const addon = ADDONS.find(existsSync)
+  if (addon === undefined) throw new Error('there is no netlink addon: run node packaging/addon.mjs')
+  const { text, metafile } = await bundle('src/main.ts')
+  const dist = join(ROOT, 'dist')
+  mkdirSync(dist, { recursive: true })
+  replaceFile(join(dist, 'netlink.node'), (path) => copyFileSync(addon, path))
+  const licences = thirdPartyLicences(ROOT, metafile)
+  replaceFile(join(dist, 'THIRD-PARTY-LICENSES.txt'), (path) => writeFileSync(path, licences))
+  replaceFile(join(dist, 'flanneld.cjs'), (path) => writeFileSync(path, text, { mode: 0o755 }))
+  const size = statSync(join(dist, 'flanneld.cjs')).size
+  console.log(`dist/flanneld.cjs: ${Math.round(size / 1024)} KiB`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
