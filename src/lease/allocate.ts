@@ -17,28 +17,35 @@ export function chooseSubnet(
   preferred: Prefix | undefined,
   random: Random,
 ): Prefix | undefined {
-  const isFree = freeTest(overlay, taken)
-  if (preferred !== undefined && subnetFits(overlay, preferred) && isFree(preferred)) return preferred
-  const free = firstFree(overlay, isFree)
+  const obstacle = obstacleFinder(overlay, taken)
+  if (preferred !== undefined && subnetFits(overlay, preferred) && obstacle(preferred) === undefined) return preferred
+  const free = firstFree(overlay, obstacle)
   return free[Math.floor(random() * free.length)]
 }
 
+/** Finds a taken subnet that overlaps the one asked for; undefined: it is free. */
+type ObstacleFinder = (subnet: Prefix) => Prefix | undefined
+
 /** Subnets of the usual size are looked up; those of another size (left from an earlier configuration) are compared one by one. */
-function freeTest(overlay: OverlayNetwork, taken: readonly Prefix[]): (subnet: Prefix) => boolean {
+function obstacleFinder(overlay: OverlayNetwork, taken: readonly Prefix[]): ObstacleFinder {
   const sameSize = new Set(taken.filter(({ length }) => length === overlay.subnetLength).map(({ text }) => text))
   const otherSizes = taken.filter(({ length }) => length !== overlay.subnetLength)
-  return (subnet) => !sameSize.has(subnet.text) && !otherSizes.some((other) => prefixesOverlap(other, subnet))
+  return (subnet) => (sameSize.has(subnet.text) ? subnet : otherSizes.find((other) => prefixesOverlap(other, subnet)))
 }
 
-function firstFree(overlay: OverlayNetwork, isFree: (subnet: Prefix) => boolean): readonly Prefix[] {
+function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder): readonly Prefix[] {
   const { network, subnetLength } = overlay
   const indexOf = (address: OverlayNetwork['subnetMin']): bigint =>
     subnetIndex(network, prefixOf(address, subnetLength))
   const free: Prefix[] = []
   const last = indexOf(overlay.subnetMax)
-  for (let index = indexOf(overlay.subnetMin); index <= last && free.length < CANDIDATES; index++) {
+  for (let index = indexOf(overlay.subnetMin); index <= last && free.length < CANDIDATES;) {
     const subnet = subnetAt(network, subnetLength, index)
-    if (isFree(subnet)) free.push(subnet)
+    const taken = obstacle(subnet)
+    if (taken === undefined) free.push(subnet)
+    // A larger one is passed in one step: it may cover more subnets than could ever be counted.
+    const passed = taken !== undefined && taken.length < subnetLength
+    index = passed ? indexOf(taken.base) + (1n << BigInt(subnetLength - taken.length)) : index + 1n
   }
   return free
 }

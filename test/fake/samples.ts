@@ -1,0 +1,57 @@
+import { parseNetworkConfig, type OverlayNetwork } from '../../src/config/network.ts'
+import { NO_ETCD_LEASE, type NodeIdentity } from '../../src/lease/lease.ts'
+import type { LeaseRecord } from '../../src/lease/store.ts'
+import { mac } from '../../src/net/mac.ts'
+import { prefix } from '../../src/net/prefix.ts'
+import type { Vtep } from '../../src/vxlan/vtep.ts'
+
+/** The network of the walkthroughs. */
+export const CONFIG =
+  '{"Network":"10.0.0.0/8","SubnetLen":20,"SubnetMin":"10.10.0.0","SubnetMax":"10.99.0.0",' +
+  '"Backend":{"Type":"vxlan","VNI":100,"Port":8472}}'
+
+/** @throws when the configuration has no overlay, or is not valid */
+export function overlayOf(config: string): OverlayNetwork {
+  const [overlay] = parseNetworkConfig(config).overlays
+  if (overlay === undefined) throw new Error('no overlay')
+  return overlay
+}
+
+export const OVERLAY = overlayOf(CONFIG)
+
+export const NODE: NodeIdentity = { id: 'node-1', hostname: 'host-1' }
+
+/** What a node writes; upstream's shape without `node`. */
+export function leaseValue(fields: {
+  readonly publicIp: string
+  readonly mac: string
+  readonly vni?: number
+  readonly node?: NodeIdentity
+}): string {
+  const { publicIp, vni = 100, node } = fields
+  return JSON.stringify({
+    PublicIP: publicIp,
+    PublicIPv6: null,
+    BackendType: 'vxlan',
+    BackendData: { VNI: vni, VtepMAC: fields.mac },
+    Node: node === undefined ? undefined : { ID: node.id, Hostname: node.hostname },
+  })
+}
+
+export const leaseRecord = (key: string, value: string, fields: Partial<LeaseRecord> = {}): LeaseRecord => ({
+  key,
+  value,
+  etcdLeaseId: NO_ETCD_LEASE,
+  createRevision: 1n,
+  modRevision: 1n,
+  ...fields,
+})
+
+/** Our own end point in tests of peers. */
+export const VTEP: Vtep = {
+  family: 4,
+  vni: 100,
+  mac: mac('02:00:00:00:00:99'),
+  subnet: prefix('10.20.0.0/20'),
+  overlay: OVERLAY,
+}
