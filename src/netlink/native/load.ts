@@ -15,17 +15,17 @@ export interface SocketHandle {
  * socket throws `ERR_SOCKET_CLOSED`.
  */
 export interface NetlinkAddon {
-  open(protocol: number): SocketHandle | number
-  portId(socket: SocketHandle): number
-  setOption(socket: SocketHandle, level: number, option: number, value: number | Uint8Array): number
+  readonly open: (protocol: number) => SocketHandle | number
+  readonly portId: (socket: SocketHandle) => number
+  readonly setOption: (socket: SocketHandle, level: number, option: number, value: number | Uint8Array) => number
   /** `program`: classic BPF instructions of 8 bytes (linux/filter.h). */
-  attachFilter(socket: SocketHandle, program: Uint8Array): number
-  send(socket: SocketHandle, bytes: Uint8Array, length: number): number
+  readonly attachFilter: (socket: SocketHandle, program: Uint8Array) => number
+  readonly send: (socket: SocketHandle, bytes: Uint8Array, length: number) => number
   /** Length of the datagram; greater than `bytes.length` if it was cut. */
-  receive(socket: SocketHandle, bytes: Uint8Array): number
+  readonly receive: (socket: SocketHandle, bytes: Uint8Array) => number
   /** Calls back with 0 when there is something to receive, with a negated errno when the socket has failed; without callback, stops. */
-  poll(socket: SocketHandle, callback?: (status: number) => void): number
-  close(socket: SocketHandle): void
+  readonly poll: (socket: SocketHandle, callback?: (status: number) => void) => number
+  readonly close: (socket: SocketHandle) => void
 }
 
 const FUNCTIONS = ['open', 'portId', 'setOption', 'attachFilter', 'send', 'receive', 'poll', 'close'] as const
@@ -54,11 +54,16 @@ function candidates(override: string | undefined): readonly string[] {
  * @throws {AddonError} naming every path tried and why it would not do
  */
 export function loadAddon(override = process.env['FLANNELD_NETLINK_ADDON']): NetlinkAddon {
+  return findAddon(override).addon
+}
+
+/** {@link loadAddon}, telling also which file it is. */
+export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): { addon: NetlinkAddon; path: string } {
   const require = createRequire(join(here, 'netlink.node'))
   const tried: string[] = []
   for (const path of candidates(override)) {
     const loaded = existsSync(path) ? tryToLoad(require, path) : 'not there'
-    if (typeof loaded !== 'string') return loaded
+    if (typeof loaded !== 'string') return { addon: loaded, path }
     tried.push(`${path}: ${loaded}`)
   }
   throw new AddonError(`no usable netlink addon (npm install makes one):\n  ${tried.join('\n  ')}`)
