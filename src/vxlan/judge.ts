@@ -25,8 +25,12 @@ function judgeLease(lease: Lease, vtep: Vtep, around: Surroundings): Verdict<Pee
   return { accepted: entries, claims: exclusiveClaims(entries) }
 }
 
-/** Two peers with one of these in common would overwrite each other's entries. */
+/**
+ * Two peers with one of these in common would overwrite each other's entries. The gateway is no consequence of the subnet: 10.15.64.0/20
+ * and 10.15.64.0/24 are two subnets with one base address.
+ */
 const exclusiveClaims = (entries: PeerEntries): readonly string[] => [
+  ...entries.neighbours.map(({ ip }) => `gateway ${ip.text}`),
   ...entries.routes.map(({ destination }) => `subnet ${destination.text}`),
   ...entries.fdb.map(({ mac }) => `VtepMAC ${mac}`),
 ]
