@@ -39,7 +39,7 @@ export class PeerTable<E> {
   readonly #rejected = new Map<string, string>()
   readonly #inForce = new Map<string, Claimant<E>>()
   readonly #touched = new Set<string>()
-  readonly #known = new Map<string, Revision>()
+  readonly #known = new Map<string, LeaseRecord>()
 
   constructor(judge: Judge<E>) {
     this.#judge = judge
@@ -57,7 +57,7 @@ export class PeerTable<E> {
 
   put(record: LeaseRecord): void {
     this.#withdraw(record.key)
-    this.#known.set(record.key, record.modRevision)
+    this.#known.set(record.key, record)
     const verdict = this.#judge(record)
     if ('rejected' in verdict) this.#rejected.set(record.key, verdict.rejected)
     if ('accepted' in verdict) this.#enter({ ...record, entries: verdict.accepted, claims: verdict.claims })
@@ -68,11 +68,11 @@ export class PeerTable<E> {
     this.#withdraw(key)
   }
 
-  /** Replaces everything by a complete list; records whose revision is already known are not judged again. */
+  /** Replaces everything by a complete list; records that are already known are not judged again. */
   replaceAll(records: readonly LeaseRecord[]): void {
     const listed = new Set(records.map(({ key }) => key))
     for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.delete(key)
-    for (const record of records) if (this.#known.get(record.key) !== record.modRevision) this.put(record)
+    for (const record of records) if (!isSame(this.#known.get(record.key), record)) this.put(record)
   }
 
   /**
@@ -140,6 +140,12 @@ export class PeerTable<E> {
     for (const other of rest) this.#touched.add(other.key)
   }
 }
+
+/** The value counts as well as the revision: an etcd that was wiped or restored gives the same revisions to other values. */
+const isSame = (known: LeaseRecord | undefined, record: LeaseRecord): boolean =>
+  known?.modRevision === record.modRevision &&
+  known.createRevision === record.createRevision &&
+  known.value === record.value
 
 const isOlder = (a: Claimant<unknown>, b: Claimant<unknown>): boolean =>
   a.createRevision === b.createRevision ? a.key < b.key : a.createRevision < b.createRevision

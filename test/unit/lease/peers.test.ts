@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { PeerTable, type Verdict } from '../../../src/lease/peers.ts'
+import type { LeaseRecord } from '../../../src/lease/store.ts'
+import { leaseRecord } from '../../fake/samples.ts'
+
+/** A made-up rule: the value is a list of claims; `bad` is rejected, `own` ignored. */
+function judge({ value }: LeaseRecord): Verdict<string> {
+  if (value === 'bad') return { rejected: 'it is bad' }
+  if (value === 'own') return { ignored: true }
+  return { accepted: value, claims: value.split(' ') }
+}
+
+/** `created` is the create revision: smaller is older. */
+const peer = (key: string, created: number, value: string, modified = created): LeaseRecord =>
+  leaseRecord(key, value, { createRevision: BigInt(created), modRevision: BigInt(modified) })
+
+function tableOf(...records: readonly LeaseRecord[]): PeerTable<string> {
+  const table = new PeerTable(judge)
+  for (const record of records) table.put(record)
+  table.drain()
+  return table
+}
+
+describe('PeerTable', () => {
+  it('reports what appears, changes and goes away, once', () => {
+    const table = new PeerTable(judge)
+    table.put(peer('a', 1, 'm1'))
+    expect(table.drain()).toEqual([{ key: 'a', entries: 'm1' }])
+    table.put(peer('a', 1, 'm2', 2))
+    expect(table.drain()).toEqual([{ key: 'a', entries: 'm2' }])
+    table.delete('a')
+    expect(table.drain()).toEqual([{ key: 'a', entries: undefined }])
+    expect(table.drain()).toEqual([])
+    expect(table.size).toBe(0)
+  })
+
+  it('says nothing of a peer that came and went unseen', () => {
+    const table = new PeerTable(judge)
+    table.put(peer('a', 1, 'm1'))
+    table.delete('a')
+    table.delete('never seen')
+    expect(table.drain()).toEqual([])
+  })
+
+  it('rejects a bad lease for itself alone, with the reason, until it is mended', () => {
+    const table = new PeerTable(judge)
+    table.put(peer('a', 1, 'bad'))
+    table.put(peer('b', 2, 'm2'))
+    expect(table.drain()).toEqual([{ key: 'b', entries: 'm2' }])
+    expect([...table.rejected]).toEqual([['a', 'it is bad']])
+    table.put(peer('a', 1, 'm1', 3))
+    expect(table.drain()).toEqual([{ key: 'a', entries: 'm1' }])
+    expect(table.rejected.size).toBe(0)
+  })
+
+  it('takes a peer out of force when its lease turns bad', () => {
+    const table = tableOf(peer('a', 1, 'm1'))
+    table.put(peer('a', 1, 'bad', 2))
+    expect(table.drain()).toEqual([{ key: 'a', entries: undefined }])
+    expect(table.size).toBe(0)
+    table.delete('a')
+    expect(table.rejected.size).toBe(0)
+  })
+
+  it('neither programs nor rejects what is innocently no peer', () => {
+    const table = tableOf(peer('a', 1, 'own'))
+    expect(table.size).toBe(0)
+    expect(table.rejected.size).toBe(0)
+  })
+})
+
+describe('PeerTable where two leases claim the same', () => {
+  it('keeps the older and lets the younger wait, naming the older', () => {
+    const table = new PeerTable(judge)
+    table.put(peer('young', 2, 'mac'))
+    table.put(peer('old', 1, 'mac'))
+    expect(table.drain()).toEqual([{ key: 'old', entries: 'mac' }])
+    expect(table.rejected.get('young')).toContain('mac is held by old')
+  })
+
+  it('does not disturb the older when the younger comes, changes or goes', () => {
+    const table = tableOf(peer('old', 1, 'mac'))
+    table.put(peer('young', 2, 'mac'))
+    expect(table.drain()).toEqual([])
+    table.put(peer('young', 2, 'mac ip', 3))
+    expect(table.drain()).toEqual([])
+    table.delete('young')
+    expect(table.drain()).toEqual([])
+    expect(table.rejected.size).toBe(0)
+  })
+
+  it('counts age by creation, not by the last write', () => {
+    const table = tableOf(peer('young', 2, 'mac'))
+    table.put(peer('old', 1, 'mac', 9))
+    expect(table.drain()).toEqual([
+      { key: 'young', entries: undefined },
+      { key: 'old', entries: 'mac' },
+    ])
+  })
+
+  it('decides by the key where both were created in one transaction', () => {
+    const table = new PeerTable(judge)
+    table.put(peer('b', 1, 'mac'))
+    table.put(peer('a', 1, 'mac'))
+    expect(table.drain()).toEqual([{ key: 'a', entries: 'mac' }])
+  })
+
+  it('hands over when the older goes, the going first', () => {
+    const table = tableOf(peer('old', 1, 'mac'), peer('young', 2, 'mac'))
+    table.delete('old')
+    expect(table.drain()).toEqual([
+      { key: 'old', entries: undefined },
+      { key: 'young', entries: 'mac' },
+    ])
+    expect(table.rejected.size).toBe(0)
+  })
+
+  it('hands over when the older claims something else', () => {
+    const table = tableOf(peer('old', 1, 'mac'), peer('young', 2, 'mac'))
+    table.put(peer('old', 1, 'other', 3))
+    expect(table.drain()).toEqual([
+      { key: 'old', entries: 'other' },
+      { key: 'young', entries: 'mac' },
+    ])
+  })
+
+  it('hands over when the older turns bad', () => {
+    const table = tableOf(peer('old', 1, 'mac'), peer('young', 2, 'mac'))
+    table.put(peer('old', 1, 'bad', 3))
+    expect(table.drain()).toEqual([
+      { key: 'old', entries: undefined },
+      { key: 'young', entries: 'mac' },
+    ])
+  })
+
+  it('wants every claim free, not one of them', () => {
+    const table = tableOf(peer('a', 1, 'mac-1'), peer('b', 2, 'mac-2'), peer('c', 3, 'mac-1 mac-2'))
+    expect(table.rejected.has('c')).toBe(true)
+    table.delete('a')
+    expect(table.drain()).toEqual([{ key: 'a', entries: undefined }])
+    table.delete('b')
+    expect(table.drain()).toEqual([
+      { key: 'b', entries: undefined },
+      { key: 'c', entries: 'mac-1 mac-2' },
+    ])
+  })
+})
+
+describe('PeerTable.replaceAll', () => {
+  it('drops what is not listed, takes what is new, and leaves the rest alone', () => {
+    const table = tableOf(peer('a', 1, 'm1'), peer('b', 2, 'm2'))
+    table.replaceAll([peer('b', 2, 'm2'), peer('c', 3, 'm3')])
+    expect(table.drain()).toEqual([
+      { key: 'a', entries: undefined },
+      { key: 'c', entries: 'm3' },
+    ])
+  })
+
+  it('forgets rejected and ignored leases that are not listed', () => {
+    const table = tableOf(peer('a', 1, 'bad'), peer('b', 2, 'own'))
+    table.replaceAll([])
+    expect(table.rejected.size).toBe(0)
+    expect(table.drain()).toEqual([])
+  })
+
+  it('takes a changed value for changed even when a restored etcd gives it the same revision', () => {
+    const table = tableOf(peer('a', 1, 'm1'))
+    table.replaceAll([peer('a', 1, 'm2')])
+    expect(table.drain()).toEqual([{ key: 'a', entries: 'm2' }])
+  })
+
+  it('follows a creation that a restored etcd dates differently', () => {
+    const table = tableOf(peer('a', 1, 'mac', 7), peer('b', 2, 'mac', 8))
+    table.replaceAll([peer('a', 3, 'mac', 7), peer('b', 2, 'mac', 8)])
+    expect(table.drain()).toEqual([
+      { key: 'a', entries: undefined },
+      { key: 'b', entries: 'mac' },
+    ])
+  })
+})
