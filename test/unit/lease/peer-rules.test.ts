@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { peerObjection, type Surroundings } from '../../../src/lease/peer-rules.ts'
+import { ip } from '../../../src/net/ip.ts'
+import { prefix } from '../../../src/net/prefix.ts'
+import { OVERLAY } from '../../fake/samples.ts'
+
+const AROUND: Surroundings = {
+  overlays: [OVERLAY],
+  own: [prefix('10.20.0.0/20')],
+  ownPublicIps: [ip('192.168.205.10')],
+  protectedIps: [ip('10.64.0.10'), ip('192.168.33.10')],
+}
+
+function objection(subnet: string, publicIp = '192.168.205.11', around = AROUND): string | undefined {
+  const network = prefix(subnet)
+  return peerObjection({ family: network.family, subnet: network, publicIp: ip(publicIp), backendData: {} }, around)
+}
+
+describe('peerObjection', () => {
+  it('has none to an ordinary peer', () => {
+    expect(objection('10.15.64.0/20')).toBeUndefined()
+  })
+
+  it('has none to a subnet of another size, or outside SubnetMin and SubnetMax: the peer may be of another configuration', () => {
+    expect(objection('10.15.64.0/24')).toBeUndefined()
+    expect(objection('10.1.0.0/20')).toBeUndefined()
+    expect(objection('10.21.0.0/16')).toBeUndefined()
+  })
+
+  it.each([
+    ['11.15.64.0/20', 'outside Network 10.0.0.0/8'],
+    ['0.0.0.0/0', 'outside Network 10.0.0.0/8'],
+    ['10.0.0.0/7', 'outside Network 10.0.0.0/8'],
+    ['10.20.0.0/20', 'overlaps our own 10.20.0.0/20'],
+    ['10.20.4.0/24', 'overlaps our own 10.20.0.0/20'],
+    ['10.20.0.0/16', 'overlaps our own 10.20.0.0/20'],
+    ['10.64.0.0/20', 'covers 10.64.0.10'],
+    ['fd00::/64', 'the network has no IPv6'],
+  ])('objects to the subnet %s', (subnet, reason) => {
+    expect(objection(subnet)).toContain(reason)
+  })
+
+  it.each(['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255'])('objects to the PublicIP %s', (publicIp) => {
+    expect(objection('10.15.64.0/20', publicIp)).toContain(`PublicIP ${publicIp} is not an address`)
+  })
+
+  it('objects to our own PublicIP', () => {
+    expect(objection('10.15.64.0/20', '192.168.205.10')).toContain('is our own')
+  })
+
+  it('objects to a peer that would be reached through itself', () => {
+    expect(objection('10.15.64.0/20', '10.15.64.5')).toContain('covers its own PublicIP 10.15.64.5')
+    expect(objection('10.15.64.0/20', '10.15.80.5')).toBeUndefined()
+  })
+})
