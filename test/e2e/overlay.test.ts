@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { SUBNET_FILE } from '../lab/index.ts'
+import { leaseOf, peersAre, readLease } from './expected-tables.ts'
+import { bringUp, DEVICE, useLab } from './use-lab.ts'
+
+const ECHO_REQUEST = 8
+
+describe('three nodes that share an etcd', () => {
+  const lab = useLab({ hosts: 3 }, bringUp)
+
+  test('hold one lease each, named after the subnet, with their address and MAC in it', async () => {
+    const leases = (await lab().leases()).map(readLease)
+    const addresses = leases.map(({ publicIp }) => publicIp)
+    expect(addresses.sort()).toEqual(['192.168.205.10', '192.168.205.11', '192.168.205.12'])
+    for (const host of lab().hosts) {
+      const own = await leaseOf(lab(), host)
+      expect(own.subnet).toMatch(/^10\.\d+\.\d+\.0\/20$/)
+      expect(await host.link(DEVICE)).toMatchObject({
+        mac: own.mac,
+        mtu: 1450,
+        up: true,
+        vxlan: { vni: 100, port: 8472, local: host.address, underlay: 'eth0' },
+      })
+      expect(await host.place.exec('ip', ['-o', '-4', 'address', 'show', 'dev', DEVICE])).toContain(
+        `inet ${own.base}/32 `,
+      )
+    }
+  })
+
+  test('hold exactly neighbour, fdb entry and route of every other node', async () => {
+    const leases = (await lab().leases()).map(readLease)
+    for (const host of lab().hosts)
+      await peersAre(
+        host,
+        leases.filter(({ publicIp }) => publicIp !== host.address),
+      )
+  })
+
+  test('write a subnet file that Docker can be started with', async () => {
+    const host = lab().host(0)
+    const { base } = await leaseOf(lab(), host)
+    expect(await host.place.exec('cat', [SUBNET_FILE])).toBe(
+      `FLANNEL_NETWORK=10.0.0.0/8\nFLANNEL_SUBNET=${base.replace(/0$/, '1')}/20\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
+    )
+    expect(await host.place.exec('stat', ['-c', '%a', SUBNET_FILE])).toBe('644\n')
+  })
+
+  test('carry every ping between their containers as VXLAN network 100 on port 8472', async () => {
+    const capture = await lab().capture()
+    const containers = lab().hosts.flatMap((host) => host.containers)
+    const pairs = containers.flatMap((from) => containers.filter((to) => to !== from).map((to) => ({ from, to })))
+    for (const { from, to } of pairs)
+      expect(await from.ping(to.address, { count: 3 })).toEqual({ sent: 3, received: 3 })
+    const requests = (await capture.stop()).filter(({ icmpType }) => icmpType === ECHO_REQUEST)
+    expect(requests).toHaveLength(pairs.length * 3)
+    expect(new Set(requests.map(({ vni, port }) => `${vni} ${port}`))).toEqual(new Set(['100 8472']))
+    const [first, second] = [lab().host(0), lab().host(1)]
+    expect(requests).toContainEqual(
+      expect.objectContaining({
+        outerSource: first.address,
+        outerDestination: second.address,
+        innerSource: first.containers[0]?.address,
+        innerDestination: second.containers[0]?.address,
+      }),
+    )
+  })
+
+  test('carry packets as large as the announced MTU, unfragmented', async () => {
+    const [from, to] = lab().hosts.flatMap((host) => host.containers)
+    const icmpPayload = 1450 - 20 - 8
+    const args = ['-c1', '-W2', '-M', 'do', '-s', `${icmpPayload}`, to?.address ?? '']
+    expect((await from?.place.attempt('ping', args))?.code).toBe(0)
+  })
+
+  test('stay below 90 MB of memory each', async () => {
+    for (const { agent } of lab().hosts) expect(await agent.residentBytes()).toBeLessThan(90e6)
+  })
+})
