@@ -64,7 +64,8 @@ export class LeaseKeeper {
   /** Tells the keeper what a complete list shows of its own key. */
   observeList(record: LeaseRecord | undefined): void {
     if (record === undefined) this.#need('recreate')
-    else if (record.modRevision !== this.#record.modRevision) this.#observePut(record)
+    else if (record.modRevision !== this.#record.modRevision || record.value !== this.#record.value)
+      this.#observePut(record)
   }
 
   #observePut(record: LeaseRecord): void {
@@ -157,12 +158,17 @@ export class LeaseKeeper {
     const result = await store.create(key, this.#value, lifetime, signal)
     if (result.ok) {
       this.#record = result.record
-      this.#attention = 'none'
+      this.#attention = this.#ifNotSaid(result.record)
       onState({ is: 'held', record: result.record }, 'had vanished from etcd and was published again')
     } else if (result.found !== undefined) {
       this.#attention = 'none'
       this.#observePut(result.found)
     }
+  }
+
+  /** What the key should say may have changed while it was being written. */
+  #ifNotSaid(written: LeaseRecord): 'none' | 'restore' {
+    return written.value === this.#value ? 'none' : 'restore'
   }
 
   /** The key is still ours, but its value was changed. */
@@ -171,6 +177,7 @@ export class LeaseKeeper {
     this.#attention = 'none'
     if (result.ok) {
       this.#record = result.record
+      this.#attention = this.#ifNotSaid(result.record)
       this.#options.onState(
         { is: 'held', record: result.record },
         'was written again, because it did not say what it should',

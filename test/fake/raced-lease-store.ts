@@ -1,0 +1,40 @@
+import type { EtcdLeaseId } from '../../src/lease/lease.ts'
+import type { CasResult, KeepAliveResult, KeyLifetime, LeaseRecord } from '../../src/lease/store.ts'
+import { FakeLeaseStore } from './fake-lease-store.ts'
+
+type RacedOp = 'create' | 'replace' | 'remove' | 'keepAlive'
+
+/** Lets somebody else be faster: acts just before a call is carried out. */
+export class RacedLeaseStore extends FakeLeaseStore {
+  readonly #races = new Map<RacedOp, { readonly act: () => void; times: number }>()
+
+  /** Runs `act` before each of the next `times` calls of this kind. */
+  before(op: RacedOp, act: () => void, times = 1): void {
+    this.#races.set(op, { act, times })
+  }
+
+  override create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
+    this.#race('create')
+    return super.create(key, value, lifetime, signal)
+  }
+
+  override replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {
+    this.#race('replace')
+    return super.replace(seen, value, signal, lifetime)
+  }
+
+  override remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    this.#race('remove')
+    return super.remove(seen, signal)
+  }
+
+  override keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
+    this.#race('keepAlive')
+    return super.keepAlive(etcdLeaseId, signal)
+  }
+
+  #race(op: RacedOp): void {
+    const race = this.#races.get(op)
+    if (race !== undefined && race.times-- > 0) race.act()
+  }
+}

@@ -1,0 +1,395 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LeaseKeeper, type LeaseState } from '../../../src/lease/keeper.ts'
+import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
+import type { LeaseDelta, LeaseRecord } from '../../../src/lease/store.ts'
+import { ip } from '../../../src/net/ip.ts'
+import { FakeClock } from '../../fake/fake-clock.ts'
+import { leaseValue, NODE, OVERLAY } from '../../fake/samples.ts'
+import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
+
+const KEY = '10.15.64.0-20'
+const MAC = '02:00:00:00:00:01'
+const MINE = leaseValue({ publicIp: '192.168.205.10', mac: MAC, node: NODE })
+const MOVED = leaseValue({ publicIp: '192.168.205.20', mac: MAC, node: NODE })
+const MANGLED = leaseValue({ publicIp: '192.168.205.10', mac: '02:00:00:00:00:77', node: NODE })
+const THEIRS = leaseValue({ publicIp: '192.168.205.11', mac: MAC, node: { id: 'x', hostname: 'thief' } })
+const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+
+let store: RacedLeaseStore
+let clock: FakeClock
+let stop: AbortController
+let states: LeaseState['is'][]
+let unlisten: () => void
+
+beforeEach(() => {
+  store = new RacedLeaseStore()
+  clock = new FakeClock()
+  stop = new AbortController()
+  states = []
+  unlisten = () => undefined
+})
+
+afterEach(async () => {
+  unlisten()
+  stop.abort()
+  await clock.settle()
+  expect(clock.sleeping).toBe(0)
+})
+
+interface Held {
+  readonly keeper: LeaseKeeper
+  /** Undefined while held; `over` is what `hold` said. */
+  readonly over: () => { readonly reason: string | undefined } | undefined
+}
+
+/** A keeper at work on our key, on an etcd lease or (0) a reservation. `watched`: it hears of every change of its key. */
+async function hold(options: { ttlSeconds?: number; renewMarginMs?: number; watched?: boolean } = {}): Promise<Held> {
+  const { ttlSeconds = 86_400, renewMarginMs = HOUR_MS, watched = true } = options
+  const { etcd } = store
+  const record = etcd.put(KEY, MINE, ttlSeconds === 0 ? NO_ETCD_LEASE : etcd.grant(ttlSeconds))
+  if (record === undefined) throw new Error('not granted')
+  const keeper = new LeaseKeeper(record, {
+    store,
+    terms: {
+      node: NODE,
+      overlays: [OVERLAY],
+      publicIps: new Map([[4, ip('192.168.205.10')]]),
+      backendType: 'vxlan',
+      backendData: () => ({}),
+      previousSubnets: [],
+      ttlSeconds: ttlSeconds === 0 ? 86_400 : ttlSeconds,
+    },
+    clock,
+    random: () => 0,
+    renewMarginMs,
+    onState: (state) => states.push(state.is),
+  })
+  if (watched)
+    unlisten = etcd.listen(({ deltas }) => {
+      deltas.filter(isOwnKey).forEach((delta) => {
+        keeper.observe(delta)
+      })
+    })
+  let over: { readonly reason: string | undefined } | undefined
+  void keeper.hold(stop.signal).then((reason) => {
+    over = { reason }
+  })
+  await clock.settle()
+  return { keeper, over: () => over }
+}
+
+const isOwnKey = (delta: LeaseDelta): boolean => (delta.kind === 'put' ? delta.record.key : delta.key) === KEY
+
+/** Time passes for both, as it does outside of tests. */
+async function advance(ms: number): Promise<void> {
+  store.etcd.advance(ms)
+  await clock.advance(ms)
+}
+
+const own = (): LeaseRecord | undefined => store.etcd.get(KEY)
+const callsOf = (op: string): number => store.calls.filter((call) => call.op === op).length
+
+describe('LeaseKeeper renewing', () => {
+  it('renews once an hour, without a write', async () => {
+    await hold()
+    await advance(HOUR_MS - 1)
+    expect(callsOf('keepAlive')).toBe(0)
+    await advance(1)
+    expect(callsOf('keepAlive')).toBe(1)
+    for (let hour = 0; hour < 48; hour++) await advance(HOUR_MS)
+    expect(callsOf('keepAlive')).toBe(49)
+    expect(store.writes).toEqual([])
+    expect(own()?.value).toBe(MINE)
+    expect(states).toEqual([])
+  })
+
+  it('renews well before the margin of a short lease', async () => {
+    await hold({ ttlSeconds: 600, renewMarginMs: 5 * MINUTE_MS })
+    await advance(150_000)
+    expect(callsOf('keepAlive')).toBe(1)
+  })
+
+  it('keeps alive also where the margin is longer than the lease', async () => {
+    await hold({ ttlSeconds: 5, renewMarginMs: HOUR_MS })
+    for (let second = 0; second < 20; second++) await advance(1_000)
+    expect(own()?.modRevision).toBe(2n)
+    expect(callsOf('keepAlive')).toBeLessThanOrEqual(40)
+  })
+
+  it('never renews a reservation', async () => {
+    await hold({ ttlSeconds: 0 })
+    for (let hour = 0; hour < 48; hour++) await advance(HOUR_MS)
+    expect(store.calls).toEqual([])
+  })
+
+  it('renews at once when the connection is back', async () => {
+    const { keeper } = await hold()
+    keeper.renewSoon()
+    await clock.settle()
+    expect(callsOf('keepAlive')).toBe(1)
+  })
+})
+
+describe('LeaseKeeper whose key vanished', () => {
+  it('puts it back with the same subnet at once when the watch says so', async () => {
+    await hold()
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE })
+    expect(own()?.etcdLeaseId).not.toBe(NO_ETCD_LEASE)
+    expect(states).toEqual(['held'])
+  })
+
+  it('puts a reservation back as a reservation', async () => {
+    await hold({ ttlSeconds: 0 })
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: NO_ETCD_LEASE })
+    expect(store.etcd.etcdLeaseIds).toEqual([])
+  })
+
+  it('finds out by itself when renewing says that the etcd lease is gone', async () => {
+    await hold({ watched: false })
+    const before = own()
+    store.etcd.revoke(before?.etcdLeaseId ?? '')
+    await advance(HOUR_MS)
+    expect(own()).toMatchObject({ value: MINE })
+    expect(own()?.etcdLeaseId).not.toBe(before?.etcdLeaseId)
+  })
+
+  it('renews the new etcd lease from then on, not the old', async () => {
+    await hold()
+    store.etcd.delete(KEY)
+    await advance(HOUR_MS)
+    expect(store.calls.at(-1)).toEqual({ op: 'keepAlive', target: own()?.etcdLeaseId })
+  })
+
+  it('puts it back when a list no longer shows it', async () => {
+    const { keeper } = await hold({ watched: false })
+    store.etcd.wipe()
+    keeper.observeList(undefined)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE })
+  })
+
+  it('does not create a second time what was created although the answer was lost', async () => {
+    await hold({ watched: false })
+    store.failNext('create', { code: 'DEADLINE_EXCEEDED', applied: true })
+    store.etcd.revoke(own()?.etcdLeaseId ?? '')
+    await advance(HOUR_MS)
+    const created = own()
+    expect(created).toBeDefined()
+    await advance(HOUR_MS + MINUTE_MS)
+    expect(own()).toEqual(created)
+    expect(states).toEqual(['unrenewed', 'held'])
+    expect(store.calls.at(-1)).toEqual({ op: 'keepAlive', target: created?.etcdLeaseId })
+  })
+
+  it('gives up a key that another node took meanwhile, and does not touch it', async () => {
+    const { over } = await hold({ watched: false })
+    store.before('create', () => store.etcd.put(KEY, THEIRS, store.etcd.grant(60)))
+    store.etcd.revoke(own()?.etcdLeaseId ?? '')
+    await advance(HOUR_MS)
+    expect(over()?.reason).toBe(`lease ${KEY} now belongs to thief (x)`)
+    expect(own()?.value).toBe(THEIRS)
+    expect(states).toEqual(['lost'])
+  })
+})
+
+describe('LeaseKeeper whose key was rewritten', () => {
+  it.each([
+    ['by a hand that left it ours', MANGLED],
+    ['with garbage', '{'],
+    [
+      "as upstream with our address would: without the node's name",
+      leaseValue({ publicIp: '192.168.205.10', mac: MAC }),
+    ],
+  ])('restores it %s, on the etcd lease it is on', async (_, value) => {
+    await hold()
+    const before = own()?.etcdLeaseId ?? ''
+    store.etcd.put(KEY, value, before)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: before })
+    expect(states).toEqual(['held'])
+    expect(callsOf('replace')).toBe(1)
+  })
+
+  it('learns of it from a list too, even behind the same revision', async () => {
+    const { keeper } = await hold({ watched: false })
+    const before = own()
+    if (before === undefined) throw new Error('no record')
+    keeper.observeList({ ...before, value: MANGLED })
+    await clock.settle()
+    expect(callsOf('replace')).toBe(1)
+  })
+
+  it('does not answer its own writing, nor news older than it', async () => {
+    const { keeper } = await hold()
+    const old = own()
+    if (old === undefined) throw new Error('no record')
+    keeper.publish(MOVED)
+    await clock.settle()
+    keeper.observe({ kind: 'put', record: { ...old, value: MANGLED }, revision: old.modRevision })
+    keeper.observe({ kind: 'deleted', key: KEY, revision: old.modRevision })
+    await clock.settle()
+    expect(own()?.value).toBe(MOVED)
+    expect(store.writes).toHaveLength(1)
+  })
+
+  it('gives it up when it is now another node’s, and does not touch it', async () => {
+    const { over } = await hold()
+    store.etcd.put(KEY, THEIRS, store.etcd.grant(60))
+    await clock.settle()
+    expect(over()?.reason).toContain('thief')
+    expect(own()?.value).toBe(THEIRS)
+    expect(states).toEqual(['lost'])
+    expect(store.writes).toEqual([])
+  })
+
+  it('gives it up when it was taken between its own look and its write', async () => {
+    const { keeper, over } = await hold({ watched: false })
+    store.before('replace', () => store.etcd.put(KEY, THEIRS))
+    keeper.publish(MOVED)
+    await clock.settle()
+    expect(over()?.reason).toContain('thief')
+    expect(own()?.value).toBe(THEIRS)
+  })
+
+  it('follows an operator who makes a reservation of it', async () => {
+    await hold()
+    store.etcd.put(KEY, MINE)
+    for (let hour = 0; hour < 3; hour++) await advance(HOUR_MS)
+    expect(store.calls).toEqual([])
+  })
+})
+
+describe('LeaseKeeper asked to publish something else', () => {
+  it('writes it once, on the same etcd lease', async () => {
+    const { keeper } = await hold()
+    const before = own()?.etcdLeaseId
+    keeper.publish(MOVED)
+    keeper.publish(MOVED)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MOVED, etcdLeaseId: before })
+    expect(store.writes).toHaveLength(1)
+  })
+
+  it('writes nothing when that is what the key says', async () => {
+    const { keeper } = await hold()
+    keeper.publish(MINE)
+    await clock.settle()
+    expect(store.calls).toEqual([])
+  })
+
+  it('writes the latest although it was asked during a write', async () => {
+    const { keeper } = await hold()
+    store.before('replace', () => {
+      keeper.publish(MOVED)
+    })
+    keeper.publish(MANGLED)
+    await clock.settle()
+    expect(own()?.value).toBe(MOVED)
+    expect(store.writes).toHaveLength(2)
+  })
+
+  it('writes the latest although it was asked while the key was being put back', async () => {
+    const { keeper } = await hold()
+    store.before('create', () => {
+      keeper.publish(MOVED)
+    })
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(own()?.value).toBe(MOVED)
+  })
+
+  it('creates the key anew when it vanished in the meantime', async () => {
+    const { keeper } = await hold({ watched: false })
+    store.before('replace', () => store.etcd.delete(KEY))
+    keeper.publish(MOVED)
+    await clock.settle()
+    expect(own()?.value).toBe(MOVED)
+  })
+})
+
+describe('LeaseKeeper without etcd', () => {
+  it('says once that it cannot renew, tries on with growing pauses, and says when it can', async () => {
+    await hold()
+    store.disconnect()
+    await advance(HOUR_MS)
+    expect(states).toEqual(['unrenewed'])
+    const triedAt: number[] = []
+    for (let calls = callsOf('keepAlive'), second = 0; second < 180; second++) {
+      await advance(1_000)
+      if (callsOf('keepAlive') > calls) triedAt.push(second + 1)
+      calls = callsOf('keepAlive')
+    }
+    expect(triedAt).toEqual([1, 3, 5, 11, 22, 45, 87, 129, 171])
+    store.reconnect()
+    await advance(MINUTE_MS)
+    expect(states).toEqual(['unrenewed', 'held'])
+    expect(store.writes).toEqual([])
+  })
+
+  it('does not wait out the pause when the connection is back', async () => {
+    const { keeper } = await hold()
+    store.disconnect()
+    await advance(HOUR_MS + 10 * MINUTE_MS)
+    store.reconnect()
+    keeper.renewSoon()
+    await clock.settle()
+    expect(states).toEqual(['unrenewed', 'held'])
+  })
+
+  it('puts its key back after an outage longer than the lease', async () => {
+    await hold({ ttlSeconds: 600, renewMarginMs: MINUTE_MS, watched: false })
+    store.disconnect()
+    await advance(HOUR_MS)
+    expect(own()).toBeUndefined()
+    store.reconnect()
+    await advance(2 * MINUTE_MS)
+    expect(own()).toMatchObject({ value: MINE })
+    expect(states.at(-1)).toBe('held')
+  })
+})
+
+describe('LeaseKeeper told to stop', () => {
+  it.each([
+    ['while it waits', async () => hold()],
+    [
+      'while etcd does not answer',
+      async () => {
+        store.hang('keepAlive')
+        const held = await hold()
+        held.keeper.renewSoon()
+        await clock.settle()
+        return held
+      },
+    ],
+    [
+      'during a pause after a failure',
+      async () => {
+        store.disconnect()
+        const held = await hold()
+        held.keeper.renewSoon()
+        await clock.settle()
+        return held
+      },
+    ],
+  ])('stops %s, at once, without having lost anything', async (_, prepare) => {
+    const { over } = await prepare()
+    expect(over()).toBeUndefined()
+    stop.abort()
+    await clock.settle()
+    expect(over()).toEqual({ reason: undefined })
+    expect(states).not.toContain('lost')
+    expect(store.writes).toEqual([])
+  })
+
+  it('does not begin when told before', async () => {
+    stop.abort()
+    const { over } = await hold()
+    expect(over()).toEqual({ reason: undefined })
+    expect(store.calls).toEqual([])
+  })
+})
