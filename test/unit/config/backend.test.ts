@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { parseBackend } from '../../../src/config/backend.ts'
+import { parseJsonObject } from '../../../src/config/json.ts'
+
+const parse = (backend: object) => parseBackend(parseJsonObject('Backend', JSON.stringify(backend)))
+
+const DEFAULTS = {
+  type: 'vxlan',
+  vni: 1,
+  port: 8472,
+  underlayMtu: undefined,
+  gbp: false,
+  learning: false,
+  directRouting: false,
+}
+
+describe('parseBackend', () => {
+  it('is vxlan with the documented defaults when nothing is said', () => {
+    expect(parseBackend(undefined)).toEqual(DEFAULTS)
+    expect(parse({})).toEqual(DEFAULTS)
+    expect(parse({ Type: 'vxlan' })).toEqual(DEFAULTS)
+    expect(parse({ Type: 'VXLAN', Port: 0, MTU: 0 })).toEqual(DEFAULTS)
+  })
+
+  it('takes every setting', () => {
+    const all = { Type: 'vxlan', VNI: 100, Port: 7890, MTU: 9000, GBP: true, Learning: true, DirectRouting: true }
+    expect(parse(all)).toEqual({
+      type: 'vxlan',
+      vni: 100,
+      port: 7890,
+      underlayMtu: 9000,
+      gbp: true,
+      learning: true,
+      directRouting: true,
+    })
+  })
+
+  it.each(['directRouting', 'directrouting', 'DIRECTROUTING'])('reads %s as seen in the wild', (name) => {
+    expect(parse({ [name]: true }).directRouting).toBe(true)
+  })
+
+  it.each([
+    ['VNI', 0],
+    ['VNI', 0xff_ffff],
+    ['Port', 1],
+    ['Port', 65_535],
+    ['MTU', 576],
+    ['MTU', 65_535],
+  ])('takes %s at its bound %i', (name, value) => {
+    expect(() => parse({ [name]: value })).not.toThrow()
+  })
+})
