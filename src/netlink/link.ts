@@ -32,9 +32,9 @@ export function writeLinkQuery(writer: MessageWriter, sequence: number, name?: s
 export function writeLinkCreate(writer: MessageWriter, spec: VxlanSpec, sequence: number): void {
   writer.begin(RTM.NEWLINK, NLM_F.REQUEST | NLM_F.CREATE | NLM_F.EXCL, sequence)
   ifinfomsg(writer, 0)
-  writer.attributeName(IFLA.IFNAME, spec.name)
   writer.attributeU32(IFLA.MTU, spec.mtu)
   writer.attributeMac(IFLA.ADDRESS, spec.mac)
+  writer.attributeName(IFLA.IFNAME, spec.name)
   writer.nest(IFLA.LINKINFO, () => {
     writer.attributeText(IFLA_INFO.KIND, 'vxlan')
     writer.nest(IFLA_INFO.DATA, () => {
@@ -45,15 +45,15 @@ export function writeLinkCreate(writer: MessageWriter, spec: VxlanSpec, sequence
 }
 
 function writeVxlan(writer: MessageWriter, vxlan: VxlanSpec['vxlan']): void {
+  if (vxlan.underlayIndex !== 0) writer.attributeU32(IFLA_VXLAN.LINK, vxlan.underlayIndex)
+  if (vxlan.ttl !== 0) writer.attributeU8(IFLA_VXLAN.TTL, vxlan.ttl)
+  writer.attributeU8(IFLA_VXLAN.UDP_CSUM, vxlan.udpChecksum ? 1 : 0)
+  if (vxlan.gbp) writer.attributeFlag(IFLA_VXLAN.GBP)
   writer.attributeU32(IFLA_VXLAN.ID, vxlan.vni)
   if (vxlan.local !== undefined)
     writer.attributeBytes(vxlan.local.family === 4 ? IFLA_VXLAN.LOCAL : IFLA_VXLAN.LOCAL6, vxlan.local.bytes)
-  if (vxlan.underlayIndex !== 0) writer.attributeU32(IFLA_VXLAN.LINK, vxlan.underlayIndex)
-  if (vxlan.ttl !== 0) writer.attributeU8(IFLA_VXLAN.TTL, vxlan.ttl)
   writer.attributeU8(IFLA_VXLAN.LEARNING, vxlan.learning ? 1 : 0)
-  writer.attributeU8(IFLA_VXLAN.UDP_CSUM, vxlan.udpChecksum ? 1 : 0)
   writer.attributeBe16(IFLA_VXLAN.PORT, vxlan.port)
-  if (vxlan.gbp) writer.attributeFlag(IFLA_VXLAN.GBP)
 }
 
 /**

@@ -152,15 +152,5 @@ function readPrefix(bytes: Uint8Array | undefined, family: Family, message: Mess
   const octets = addressBits(family) / 8
   if ((bytes !== undefined && bytes.length !== octets) || length > octets * 8)
     throw new DecodeError(`destination of ${bytes?.length ?? 0} octets and length ${length}`, message.payload)
-  const base = ipFromBytes(bytes ?? new Uint8Array(octets))
-  return hasHostBits(base.bytes, length)
-    ? prefixOf(base, length)
-    : { family, base, length, text: `${base.text}/${length}` }
-}
-
-function hasHostBits(bytes: Uint8Array, length: number): boolean {
-  const edge = length >> 3
-  if (edge < bytes.length && ((bytes[edge] ?? 0) & (0xff >> (length & 7))) !== 0) return true
-  for (let at = edge + 1; at < bytes.length; at++) if (bytes[at] !== 0) return true
-  return false
+  return prefixOf(ipFromBytes(bytes ?? new Uint8Array(octets)), length)
 }

@@ -118,7 +118,7 @@ export class MessageWriter {
   }
 
   /** Payload as it stands: an address, a structure. */
-  attributeBytes(type: number, payload: Uint8Array): void {
+  attributeBytes(type: number, payload: ArrayLike<number>): void {
     const at = this.#attribute(type, payload.length)
     const { bytes } = this.#buffer
     for (let i = 0; i < payload.length; i++) bytes[at + i] = payload[i] ?? 0
