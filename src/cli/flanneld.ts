@@ -92,12 +92,14 @@ function parseWithCommander(program: Command, args: readonly string[]): Readonly
 
 function usageError(error: CommanderError, args: readonly string[]): ConfigError {
   const culprit = args.find((arg) => error.message.includes(`'${arg}`)) ?? args.at(-1) ?? ''
-  const name = culprit.replace(/^-+/, '').replace(/=[^]*$/, '')
+  // Without its value: of a misspelt flag nobody knows whether that was a secret.
+  const given = culprit.replace(/=[^]*$/, '')
+  const name = given.replace(/^-+/, '')
   if (NOT_YET.has(name)) return notYet(`--${name}`)
   const missing = error.code === 'commander.optionMissingArgument'
   return missing
     ? new ConfigError(`--${name}`, 'a value after it', undefined)
-    : new ConfigError(`--${name}`, 'a flag of flanneld (see flanneld --help)', culprit)
+    : new ConfigError(`--${name}`, 'a flag of flanneld (see flanneld --help)', given)
 }
 
 const notYet = (source: string): ConfigError =>

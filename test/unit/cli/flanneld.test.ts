@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest'
+import { readCommandLine } from '../../../src/cli/flanneld.ts'
+import { environmentName, FLAGS, NOT_YET } from '../../../src/cli/flags.ts'
+import { ConfigError } from '../../../src/config/error.ts'
+import type { DaemonOptions } from '../../../src/config/options.ts'
+
+type Environment = Readonly<Record<string, string>>
+
+function options(args: readonly string[], environment: Environment = {}): DaemonOptions {
+  const invocation = readCommandLine(args, environment, '1.2.3')
+  if (invocation.kind !== 'run') throw new Error('nothing to run')
+  return invocation.options
+}
+
+function printed(args: readonly string[]): string {
+  const invocation = readCommandLine(args, {}, '1.2.3')
+  if (invocation.kind !== 'print') throw new Error('nothing to print')
+  return invocation.text
+}
+
+/** The error of a command line, which must have one. */
+function complaint(args: readonly string[], environment: Environment = {}): ConfigError {
+  try {
+    readCommandLine(args, environment, '1.2.3')
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+  throw new Error('taken for valid')
+}
+
+describe('the command lines of the walkthroughs', () => {
+  it.each<[string, Partial<DaemonOptions>]>([
+    ['-iface=192.168.205.10', { ifaces: ['192.168.205.10'] }],
+    ['-iface 192.168.205.10', { ifaces: ['192.168.205.10'] }],
+    ['--iface=eth1 --iface=eth2', { ifaces: ['eth1', 'eth2'] }],
+    ['-subnet-file=/run/flannel/other.env', { subnetFile: '/run/flannel/other.env' }],
+    ['-v=10', { verbosity: 10 }],
+    ['-v 1', { verbosity: 1 }],
+    ['--subnet-lease-renew-margin=1439', { renewMarginMs: 1439 * 60_000 }],
+    ['-subnet-lease-renew-margin 1', { renewMarginMs: 60_000 }],
+    ['--node-id=rack-7', { nodeId: 'rack-7' }],
+  ])('flanneld %s', (line, expected) => {
+    expect(options(line.split(' '))).toMatchObject(expected)
+  })
+
+  it.each<[string, Partial<DaemonOptions['etcd']>]>([
+    ['--etcd-endpoints=http://192.168.33.10:2379', { endpoints: ['http://192.168.33.10:2379'] }],
+    ['-etcd-endpoints=https://a:2379,https://b:2379', { endpoints: ['https://a:2379', 'https://b:2379'] }],
+    ['-etcd-prefix=/docker/network', { prefix: '/docker/network' }],
+    ['-etcd-prefix /docker/network/', { prefix: '/docker/network' }],
+    ['--etcd-prefix=docker', { prefix: '/docker' }],
+    ['-etcd-cafile=ca -etcd-certfile=c -etcd-keyfile=k', { caFile: 'ca', certFile: 'c', keyFile: 'k' }],
+    ['--etcd-username=u --etcd-password=p=q', { username: 'u', password: 'p=q' }],
+  ])('flanneld %s', (line, expected) => {
+    expect(options(line.split(' ')).etcd).toMatchObject(expected)
+  })
+
+  it('all at once, with the rest at its default', () => {
+    const line = '--etcd-endpoints=http://192.168.33.10:2379 -iface=192.168.205.10 --public-ip 1.2.3.4'
+    expect(options(line.split(' '))).toMatchObject({
+      etcd: { endpoints: ['http://192.168.33.10:2379'], prefix: '/coreos.com/network' },
+      ifaces: ['192.168.205.10'],
+      publicIp: { text: '1.2.3.4' },
+      subnetFile: '/run/flannel/subnet.env',
+      renewMarginMs: 3_600_000,
+      verbosity: 0,
+    })
+  })
+})
+
+describe('without arguments', () => {
+  it("has upstream's defaults", () => {
+    expect(options([])).toEqual({
+      etcd: {
+        endpoints: ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
+        prefix: '/coreos.com/network',
+        certFile: undefined,
+        keyFile: undefined,
+        caFile: undefined,
+        username: undefined,
+        password: undefined,
+      },
+      ifaces: [],
+      publicIp: undefined,
+      subnetFile: '/run/flannel/subnet.env',
+      renewMarginMs: 3_600_000,
+      nodeId: undefined,
+      verbosity: 0,
+    })
+    expect(options(['--'])).toEqual(options([]))
+  })
+})
+
+describe('given twice', () => {
+  it('the last one counts, except where each does', () => {
+    expect(options(['-v=1', '-v=2', '-iface=a', '-iface=b'])).toMatchObject({ verbosity: 2, ifaces: ['a', 'b'] })
+  })
+})
+
+describe('the environment', () => {
+  it('stands in for a flag that is not given', () => {
+    const environment = { FLANNELD_ETCD_PREFIX: '/e', FLANNELD_IFACE: 'eth9', FLANNELD_V: '3', FLANNELD_PUBLIC_IP: '' }
+    expect(options([], environment)).toMatchObject({ etcd: { prefix: '/e' }, ifaces: ['eth9'], verbosity: 3 })
+    expect(options([], environment).publicIp).toBeUndefined()
+  })
+
+  it('gives way to a flag', () => {
+    expect(options(['-iface=eth1'], { FLANNELD_IFACE: 'eth9' }).ifaces).toEqual(['eth1'])
+  })
+
+  it('is named in the error when it is wrong', () => {
+    expect(complaint([], { FLANNELD_V: 'loud' }).message).toBe(
+      'FLANNELD_V: expected a whole number from 0 to 10, found "loud"',
+    )
+    expect(complaint([], { FLANNELD_KUBE_SUBNET_MGR: 'true' }).path).toBe('FLANNELD_KUBE_SUBNET_MGR')
+  })
+
+  it('has a name for every flag', () => {
+    expect(environmentName('subnet-lease-renew-margin')).toBe('FLANNELD_SUBNET_LEASE_RENEW_MARGIN')
+  })
+})
+
+describe('a wrong command line is refused, naming the flag, what was expected and what was found', () => {
+  it.each([
+    ['--bogus', '--bogus', 'a flag of flanneld', '"--bogus"'],
+    ['-bogus=5', '--bogus', 'a flag of flanneld', '"-bogus"'],
+    ['-ifacex eth1', '--ifacex', 'a flag of flanneld', '"-ifacex"'],
+    ['eth1', 'arguments', 'flags only', '"eth1"'],
+    ['-iface=a stray', 'arguments', 'flags only', '"stray"'],
+    ['-- -iface=a', 'arguments', 'flags only', '"-iface=a"'],
+    ['-v', '--v', 'a value after it', 'nothing'],
+    ['--iface', '--iface', 'a value after it', 'nothing'],
+    ['-iface=', '--iface', 'an interface name or an address', '""'],
+    ['-v=loud', '--v', 'a whole number from 0 to 10', '"loud"'],
+    ['-v=11', '--v', 'a whole number from 0 to 10', '"11"'],
+    ['-v=-1', '--v', 'a whole number from 0 to 10', '"-1"'],
+    ['-v=1e1', '--v', 'a whole number from 0 to 10', '"1e1"'],
+    ['--subnet-lease-renew-margin=0', '--subnet-lease-renew-margin', 'from 1 to 1439', '"0"'],
+    ['--subnet-lease-renew-margin=1440', '--subnet-lease-renew-margin', 'from 1 to 1439', '"1440"'],
+    ['--etcd-endpoints=192.168.33.10:2379', '--etcd-endpoints', 'URLs such as', '"192.168.33.10:2379"'],
+    ['--etcd-endpoints=http://a:2379,', '--etcd-endpoints', 'URLs such as', '"http://a:2379,"'],
+    ['--etcd-endpoints=ftp://a:2379', '--etcd-endpoints', 'URLs such as', '"ftp://a:2379"'],
+    ['--etcd-prefix=/', '--etcd-prefix', 'a key such as', '"/"'],
+    ['--subnet-file=', '--subnet-file', 'a file name', '""'],
+    ['--public-ip=eth0', '--public-ip', 'an IPv4 address', '"eth0"'],
+    ['--public-ip=127.0.0.1', '--public-ip', 'other hosts can reach', '"127.0.0.1"'],
+    ['--public-ip=fd00::1', '--public-ip', 'an IPv4 address', '"fd00::1"'],
+    ['--version=perhaps', '--version', 'true or false', '"perhaps"'],
+    ['--etcd-certfile=c', '--etcd-certfile and --etcd-keyfile', 'both or neither', '"c"'],
+    ['--etcd-keyfile=k', '--etcd-certfile and --etcd-keyfile', 'both or neither', '"k"'],
+  ])('flanneld %s', (line, path, expected, got) => {
+    const error = complaint(line.split(' '))
+    expect(error.path).toBe(path)
+    expect(error.expected).toContain(expected)
+    expect(error.got).toBe(got)
+  })
+
+  it.each([...NOT_YET])('--%s is known, and refused as not yet there', (name) => {
+    for (const error of [complaint([`-${name}=true`]), complaint([`--${name}`])]) {
+      expect(error.path).toBe(`--${name}`)
+      expect(error.expected).toContain('does not support it yet')
+    }
+  })
+
+  it('never repeats the value of a misspelt flag: it may be a secret', () => {
+    expect(complaint(['--etcd-pasword=hunter2']).message).not.toContain('hunter2')
+  })
+})
+
+describe('--version and --help', () => {
+  it.each(['-version', '--version', '-version=true', '-version=1', '--version=T'])('%s prints the version', (flag) => {
+    expect(printed([flag])).toBe('flanneld (flannel-agent) 1.2.3\n')
+  })
+
+  it('-version=false runs', () => {
+    expect(options(['-version=false', '-help=0'])).toEqual(options([]))
+  })
+
+  it.each(['-h', '--h', '-help', '--help'])('%s explains every flag with its default, and the environment', (flag) => {
+    const text = printed([flag])
+    for (const { name, help } of Object.values(FLAGS)) {
+      expect(text).toContain(`--${name}`)
+      expect(text.replace(/\s+/g, ' ')).toContain(help)
+    }
+    expect(text).toContain('/run/flannel/subnet.env')
+    expect(text).toContain('FLANNELD_ETCD_ENDPOINTS')
+  })
+
+  it('help works also where the environment asks for what is not there yet', () => {
+    const invocation = readCommandLine(['-help'], { FLANNELD_IP_MASQ: 'true' }, '1.2.3')
+    expect(invocation.kind).toBe('print')
+  })
+})
