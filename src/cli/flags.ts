@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/error.ts'
-import { isReachableUnicast, parseIp, type Ip } from '../net/ip.ts'
+import { parseIp, type Ip } from '../net/ip.ts'
+import { isReachableUnicast } from '../net/prefix.ts'
 
 /** A flag of `flanneld`: its name, what it is for, and how its text becomes a value. */
 export interface Flag<T> {

@@ -10,7 +10,7 @@ export function parseJsonObject(path: string, text: string): JsonFields {
   } catch (error) {
     throw new ConfigError(path, `valid JSON (${error instanceof Error ? error.message : 'unreadable'})`, text)
   }
-  return new JsonFields(path, '', value)
+  return new JsonFields(path, value)
 }
 
 /**
@@ -18,30 +18,40 @@ export function parseJsonObject(path: string, text: string): JsonFields {
  * Every reader throws {@link ConfigError} with the path of the field.
  */
 export class JsonFields {
-  readonly #prefix: string
-  readonly #byLowerName = new Map<string, unknown>()
-  readonly #exact: Readonly<Record<string, unknown>>
+  readonly #parent: JsonFields | undefined
+  readonly #name: string
+  readonly #object: object
 
-  constructor(documentPath: string, prefix: string, value: unknown) {
+  /** `name` is the document's for messages, or with a `parent` that of the field this object was found in. */
+  constructor(name: string, value: unknown, parent?: JsonFields) {
+    this.#name = name
+    this.#parent = parent
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new ConfigError(documentPath, 'a JSON object', value)
-    this.#prefix = prefix
-    this.#exact = Object.fromEntries(Object.entries(value))
-    for (const [name, field] of Object.entries(value)) this.#byLowerName.set(name.toLowerCase(), field)
+      throw new ConfigError(parent === undefined ? name : parent.path(name), 'a JSON object', value)
+    this.#object = value
   }
 
+  /** Where a field of this object stands in the document: `Backend.VNI`. */
   path(name: string): string {
-    return `${this.#prefix}${name}`
+    return this.#parent === undefined ? name : `${this.#parent.path(this.#name)}.${name}`
   }
 
   raw(name: string): unknown {
-    const value = Object.hasOwn(this.#exact, name) ? this.#exact[name] : this.#byLowerName.get(name.toLowerCase())
-    return value ?? undefined
+    const exact: unknown = Object.hasOwn(this.#object, name) ? Reflect.get(this.#object, name) : this.#inAnyCase(name)
+    return exact ?? undefined
+  }
+
+  #inAnyCase(name: string): unknown {
+    const lowerCase = name.toLowerCase()
+    const found = Object.keys(this.#object).findLast(
+      (key) => key.length === name.length && key.toLowerCase() === lowerCase,
+    )
+    return found === undefined ? undefined : Reflect.get(this.#object, found)
   }
 
   object(name: string): JsonFields | undefined {
     const value = this.raw(name)
-    return value === undefined ? undefined : new JsonFields(this.path(name), `${this.path(name)}.`, value)
+    return value === undefined ? undefined : new JsonFields(name, value, this)
   }
 
   boolean(name: string): boolean | undefined {

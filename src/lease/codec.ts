@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/error.ts'
 import { parseJsonObject, type JsonFields } from '../config/json.ts'
 import type { Family, Ip } from '../net/ip.ts'
-import { parsePrefix, type Prefix } from '../net/prefix.ts'
+import { parsePrefixParts, type Prefix } from '../net/prefix.ts'
 import type { Lease, LeaseClaim, LeaseFamily, NodeIdentity } from './lease.ts'
 import { leaseFamily } from './lease.ts'
 import type { LeaseRecord } from './store.ts'
@@ -22,17 +22,17 @@ const FIELDS = {
 
 /** Reads `10.15.64.0-20` or `10.15.64.0-20&fd00:10:0:40::-64`; undefined when it is neither, or has host bits set. */
 export function parseLeaseKey(key: string): readonly Prefix[] | undefined {
-  const parts = key.split('&')
-  const subnets = parts.flatMap((part) => parseKeyPart(part) ?? [])
-  if (subnets.length !== parts.length) return undefined
-  const families = subnets.map((subnet) => subnet.family).join(',')
-  return families === '4' || families === '4,6' ? subnets : undefined
+  const [first = '', second, ...rest] = key.split('&')
+  const ipv4 = parseKeyPart(first, 4)
+  const ipv6 = second === undefined ? undefined : parseKeyPart(second, 6)
+  if (ipv4 === undefined || rest.length > 0 || (second !== undefined && ipv6 === undefined)) return undefined
+  return ipv6 === undefined ? [ipv4] : [ipv4, ipv6]
 }
 
-function parseKeyPart(part: string): Prefix | undefined {
+function parseKeyPart(part: string, family: Family): Prefix | undefined {
   const dash = part.lastIndexOf('-')
-  const subnet = dash < 0 ? undefined : parsePrefix(`${part.slice(0, dash)}/${part.slice(dash + 1)}`)
-  return subnet !== undefined && formatKeyPart(subnet) === part ? subnet : undefined
+  const subnet = dash < 0 ? undefined : parsePrefixParts(part.slice(0, dash), part.slice(dash + 1))
+  return subnet?.family === family && formatKeyPart(subnet) === part ? subnet : undefined
 }
 
 const formatKeyPart = (subnet: Prefix): string => `${subnet.base.text}-${subnet.length}`
@@ -48,26 +48,15 @@ export function decodeLease(record: LeaseRecord): Lease | Rejected {
   if (record.value.length > LONGEST_VALUE)
     return { rejected: `the value has ${record.value.length} characters, more than ${LONGEST_VALUE}` }
   try {
-    return { ...decodeClaim(subnets, parseJsonObject('lease value', record.value)), ...bookkeeping(record) }
+    const { key, value, etcdLeaseId, createRevision, modRevision } = record
+    const fields = parseJsonObject('lease value', value)
+    const backendType = fields.string('BackendType') ?? ''
+    const families = subnets.map((subnet) => decodeFamily(subnet, fields))
+    const node = decodeNode(fields.object('Node'))
+    return { key, backendType, families, node, etcdLeaseId, createRevision, modRevision }
   } catch (error) {
     if (error instanceof ConfigError) return { rejected: error.message }
     throw error
-  }
-}
-
-const bookkeeping = (record: LeaseRecord): Pick<Lease, 'key' | 'etcdLeaseId' | 'createRevision' | 'modRevision'> => ({
-  key: record.key,
-  etcdLeaseId: record.etcdLeaseId,
-  createRevision: record.createRevision,
-  modRevision: record.modRevision,
-})
-
-function decodeClaim(subnets: readonly Prefix[], fields: JsonFields): LeaseClaim {
-  const node = decodeNode(fields.object('Node'))
-  return {
-    backendType: fields.string('BackendType') ?? '',
-    families: subnets.map((subnet) => decodeFamily(subnet, fields)),
-    ...(node === undefined ? {} : { node }),
   }
 }
 

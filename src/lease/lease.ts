@@ -29,7 +29,7 @@ export interface LeaseClaim {
   readonly backendType: string
   /** One or two, IPv4 before IPv6. */
   readonly families: readonly LeaseFamily[]
-  readonly node?: NodeIdentity
+  readonly node?: NodeIdentity | undefined
 }
 
 /** A claim as it stands in etcd. */

@@ -1,6 +1,6 @@
 import type { OverlayNetwork } from '../config/network.ts'
-import { isReachableUnicast, sameIp, type Ip } from '../net/ip.ts'
-import { prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../net/prefix.ts'
+import { sameIp, type Ip } from '../net/ip.ts'
+import { isReachableUnicast, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../net/prefix.ts'
 import type { LeaseFamily } from './lease.ts'
 
 /** What a peer must not trample on. */

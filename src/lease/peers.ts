@@ -60,7 +60,9 @@ export class PeerTable<E> {
     this.#known.set(record.key, record)
     const verdict = this.#judge(record)
     if ('rejected' in verdict) this.#rejected.set(record.key, verdict.rejected)
-    if ('accepted' in verdict) this.#enter({ ...record, entries: verdict.accepted, claims: verdict.claims })
+    const { key, createRevision, modRevision } = record
+    if ('accepted' in verdict)
+      this.#enter({ key, createRevision, modRevision, entries: verdict.accepted, claims: verdict.claims })
   }
 
   delete(key: string): void {

@@ -6,29 +6,33 @@ export type Family = 4 | 6
 /** An IP address. Immutable; `text` is canonical (dotted quad, RFC 5952), so equal addresses have equal text. */
 export interface Ip {
   readonly family: Family
-  /** Network byte order, 4 or 16 octets. */
-  readonly bytes: Uint8Array
+  /** Octets in network byte order, 4 or 16. A plain array: there are tens of thousands, and typed arrays cost ten times as much. */
+  readonly bytes: readonly number[]
   readonly text: string
 }
 
 /** Width of an address in bits: 32 or 128. */
 export const addressBits = (family: Family): 32 | 128 => (family === 4 ? 32 : 128)
 
-/** @throws {RangeError} when `bytes` is neither 4 nor 16 octets long */
-export function ipFromBytes(bytes: Uint8Array): Ip {
+/** @throws {RangeError} when there are neither 4 nor 16 octets */
+export function ipFromBytes(octets: ArrayLike<number>): Ip {
+  const bytes = Array.from(octets)
   if (bytes.length === 4) return { family: 4, bytes, text: bytes.join('.') }
   if (bytes.length !== 16) throw new RangeError(`an address has 4 or 16 octets, not ${bytes.length}`)
-  return { family: 6, bytes, text: new ipaddr.IPv6([...bytes]).toString() }
+  return { family: 6, bytes, text: new ipaddr.IPv6(bytes).toString() }
 }
+
+/** Decimal, 0 to 255, no leading zeros. */
+const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const DOTTED_QUAD = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`)
 
 /** Reads a dotted quad (decimal, four parts, no leading zeros) or an IPv6 address without zone; anything else is undefined. */
 export function parseIp(text: string): Ip | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
-    const canonical = Uint8Array.from(text.split('.'), Number)
-    return canonical.join('.') === text ? ipFromBytes(canonical) : undefined
-  }
+  const quad = DOTTED_QUAD.exec(text)
+  if (quad !== null)
+    return { family: 4, bytes: [Number(quad[1]), Number(quad[2]), Number(quad[3]), Number(quad[4])], text }
   if (text.includes('%') || !text.includes(':') || !ipaddr.IPv6.isValid(text)) return undefined
-  return ipFromBytes(Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()))
+  return ipFromBytes(ipaddr.IPv6.parse(text).toByteArray())
 }
 
 /** @throws {RangeError} naming the text that is no address */
@@ -41,32 +45,15 @@ export function ip(text: string): Ip {
 export const sameIp = (a: Ip, b: Ip): boolean => a.text === b.text
 
 /** The address as an unsigned integer, for subnet arithmetic. */
-export function ipToInteger(address: Ip): bigint {
-  return address.bytes.reduce((value, octet) => (value << 8n) | BigInt(octet), 0n)
+export function ipToInteger({ family, bytes }: Ip): bigint {
+  if (family === 4) return BigInt(bytes.reduce((value, octet) => value * 256 + octet, 0))
+  return bytes.reduce((value, octet) => (value << 8n) | BigInt(octet), 0n)
 }
 
 /** @throws {RangeError} when `value` does not fit the family */
 export function ipFromInteger(family: Family, value: bigint): Ip {
   const bits = addressBits(family)
   if (value < 0n || value >> BigInt(bits) !== 0n) throw new RangeError(`${value} is outside IPv${family}`)
-  const bytes = new Uint8Array(bits / 8)
-  for (let at = bytes.length - 1, rest = value; at >= 0; at--, rest >>= 8n) bytes[at] = Number(rest & 0xffn)
-  return ipFromBytes(bytes)
+  const shifts = Array.from({ length: bits / 8 }, (_, at) => BigInt(bits - 8 * (at + 1)))
+  return ipFromBytes(shifts.map((shift) => Number((value >> shift) & 0xffn)))
 }
-
-/**
- * What an address is for, by the IANA registries (RFC 6890): `unicast`, `private`, `loopback`, `multicast`, `unspecified`,
- * `broadcast`, `linkLocal`, `reserved` …
- */
-export function addressRange(address: Ip): string {
-  return ipaddr.fromByteArray([...address.bytes]).range()
-}
-
-/**
- * Ranges that can never be the far end of a tunnel. Not `reserved`: the kernel routes documentation, benchmarking and class E
- * addresses like any other, and laboratories and clouds do use them.
- */
-const UNROUTABLE: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'multicast', 'loopback'])
-
-/** Whether another host can answer at this address (it is unicast and not this host's own loopback). */
-export const isReachableUnicast = (address: Ip): boolean => !UNROUTABLE.has(addressRange(address))

@@ -1,4 +1,4 @@
-import { addressBits, ipFromInteger, ipToInteger, parseIp, type Family, type Ip } from './ip.ts'
+import { addressBits, ipFromBytes, ipFromInteger, ipToInteger, parseIp, type Family, type Ip } from './ip.ts'
 
 /** A network: base address and prefix length in bits. Immutable; host bits are always zero, `text` is canonical CIDR. */
 export interface Prefix {
@@ -10,21 +10,32 @@ export interface Prefix {
 
 const hostBits = (family: Family, length: number): bigint => BigInt(addressBits(family) - length)
 
+/** The netmask's octet number `at`, for a prefix of `length` bits. */
+const maskOctet = (length: number, at: number): number => {
+  const bits = Math.min(Math.max(length - 8 * at, 0), 8)
+  return (0xff << (8 - bits)) & 0xff
+}
+
 /** @throws {RangeError} when `length` is not within 0 … 32 (128) */
 export function prefixOf(address: Ip, length: number): Prefix {
-  const { family } = address
+  const { family, bytes } = address
   if (!Number.isInteger(length) || length < 0 || length > addressBits(family))
     throw new RangeError(`prefix length ${length} is not within 0..${addressBits(family)}`)
-  const shift = hostBits(family, length)
-  const base = ipFromInteger(family, (ipToInteger(address) >> shift) << shift)
+  const isBase = bytes.every((octet, at) => (octet & ~maskOctet(length, at)) === 0)
+  const base = isBase ? address : ipFromBytes(bytes.map((octet, at) => octet & maskOctet(length, at)))
   return { family, base, length, text: `${base.text}/${length}` }
 }
 
 /** Reads `address/length`; host bits are cleared as Go's `net.ParseCIDR` does. Anything else is undefined. */
 export function parsePrefix(text: string): Prefix | undefined {
-  const [addressText = '', lengthText = '', ...rest] = text.split('/')
+  const slash = text.indexOf('/')
+  return slash < 0 ? undefined : parsePrefixParts(text.slice(0, slash), text.slice(slash + 1))
+}
+
+/** As {@link parsePrefix}, with the address and the decimal length apart. */
+export function parsePrefixParts(addressText: string, lengthText: string): Prefix | undefined {
   const address = parseIp(addressText)
-  if (address === undefined || rest.length > 0 || !/^\d{1,3}$/.test(lengthText)) return undefined
+  if (address === undefined || !/^\d{1,3}$/.test(lengthText)) return undefined
   const length = Number(lengthText)
   return length > addressBits(address.family) ? undefined : prefixOf(address, length)
 }
@@ -39,10 +50,15 @@ export function prefix(text: string): Prefix {
 /** One host: /32 or /128. */
 export const hostPrefix = (address: Ip): Prefix => prefixOf(address, addressBits(address.family))
 
-export function prefixContains(network: Prefix, address: Ip): boolean {
-  if (network.family !== address.family) return false
-  const shift = hostBits(network.family, network.length)
-  return ipToInteger(network.base) >> shift === ipToInteger(address) >> shift
+export const prefixContains = (network: Prefix, address: Ip): boolean =>
+  network.family === address.family && firstBitsAgree(network.base, address, network.length)
+
+function firstBitsAgree(a: Ip, b: Ip, length: number): boolean {
+  for (let at = 0; at * 8 < length; at++) {
+    const difference = (a.bytes[at] ?? 0) ^ (b.bytes[at] ?? 0)
+    if ((difference & maskOctet(length, at)) !== 0) return false
+  }
+  return true
 }
 
 /** Whether every address of `inner` lies in `outer`. */
@@ -68,3 +84,21 @@ export const subnetCount = (network: Prefix, length: number): bigint => 1n << Bi
 /** Address number `offset` of the network: 0 is the base, 1 the first usable one. */
 export const addressAt = (network: Prefix, offset: bigint): Ip =>
   ipFromInteger(network.family, ipToInteger(network.base) + offset)
+
+/** Networks no other host can have an address in: this network, loopback, multicast, limited broadcast (RFC 6890), and their like. */
+const NOT_ANOTHER_HOST = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::/128',
+  '::1/128',
+  'ff00::/8',
+].map(prefix)
+
+/**
+ * Whether another host can answer at this address. Documentation, benchmarking and class E addresses count: the kernel routes them
+ * like any other, and laboratories and clouds do use them.
+ */
+export const isReachableUnicast = (address: Ip): boolean =>
+  !NOT_ANOTHER_HOST.some((network) => prefixContains(network, address))

@@ -129,7 +129,7 @@ export type KernelOp =
       /** unicast needs a link; a blackhole (RTN_BLACKHOLE) has neither link nor gateway */
       readonly type: 'unicast' | 'blackhole'
       readonly linkIndex?: number
-      readonly gateway?: Ip
+      readonly gateway?: Ip | undefined
       readonly metric: number
       readonly protocol: number
       readonly onlink?: boolean
@@ -139,7 +139,7 @@ export type KernelOp =
       readonly destination: Prefix
       readonly type: 'unicast' | 'blackhole'
       readonly linkIndex?: number
-      readonly gateway?: Ip
+      readonly gateway?: Ip | undefined
       readonly metric: number
       readonly protocol: number
     }

@@ -126,20 +126,14 @@ export class Table<V> implements PlannedTable {
   }
 
   #planRow(linkIndex: number, key: string, desired: V | undefined, actual: V | undefined): PlannedRow | undefined {
-    const subject = desired ?? actual
-    if (subject === undefined) return undefined
-    const erases = desired === undefined
-    return {
-      key,
-      owner: this.#owners.get(key),
-      ops: erases ? this.#rules.erase(linkIndex, subject) : this.#rules.write(linkIndex, desired, actual),
-      erases,
-      describe: () => this.#rules.describe(subject),
-      settle: () => {
-        this.#settle(key, desired)
-      },
-      refuse: (nowMs) => this.#patience.refused(key, nowMs),
-    }
+    if (desired !== undefined)
+      return new Row(this, key, this.#owners.get(key), desired, false, this.#rules.write(linkIndex, desired, actual))
+    if (actual === undefined) return undefined
+    return new Row(this, key, undefined, actual, true, this.#rules.erase(linkIndex, actual))
+  }
+
+  describe(value: V): string {
+    return this.#rules.describe(value)
   }
 
   nextAttemptMs(nowMs: number, prune: boolean): number | undefined {
@@ -162,10 +156,57 @@ export class Table<V> implements PlannedTable {
     this.#writing = false
   }
 
-  #settle(key: string, written: V | undefined): void {
+  /** The kernel has taken a row: `written` stands there now, or nothing. What it reported meanwhile counts more than that. */
+  settle(key: string, written: V | undefined): void {
     this.#patience.written(key)
     if (this.#reported.has(key)) return
     if (written === undefined) this.#rows.deleteActual(key)
     else this.#rows.setActual(key, written)
+  }
+
+  /** @returns how often in a row the kernel has refused it, counting this one */
+  refuse(key: string, nowMs: number): number {
+    return this.#patience.refused(key, nowMs)
+  }
+}
+
+class Row<V> implements PlannedRow {
+  readonly #table: Table<V>
+  readonly #key: string
+  readonly #value: V
+  readonly owner: string | undefined
+  readonly erases: boolean
+  readonly ops: readonly KernelOp[]
+
+  constructor(
+    table: Table<V>,
+    key: string,
+    owner: string | undefined,
+    value: V,
+    erases: boolean,
+    ops: readonly KernelOp[],
+  ) {
+    this.#table = table
+    this.#key = key
+    this.#value = value
+    this.owner = owner
+    this.erases = erases
+    this.ops = ops
+  }
+
+  get key(): string {
+    return this.#key
+  }
+
+  describe(): string {
+    return this.#table.describe(this.#value)
+  }
+
+  settle(): void {
+    this.#table.settle(this.#key, this.erases ? undefined : this.#value)
+  }
+
+  refuse(nowMs: number): number {
+    return this.#table.refuse(this.#key, nowMs)
   }
 }

@@ -39,11 +39,10 @@ export const fdbRules: TableRules<FdbRow> = {
     a.remotes.length === b.remotes.length &&
     a.remotes.every((remote) => b.remotes.some((other) => sameIp(remote, other))),
   write: (linkIndex, { mac, remotes: [remote] }, actual) => {
-    const extra = actual?.remotes.slice(1) ?? []
-    return [
-      ...extra.map((other) => ({ op: 'fdb.delete', linkIndex, mac, remote: other }) as const),
-      ...(remote === undefined ? [] : [{ op: 'fdb.replace', linkIndex, mac, remote } as const]),
-    ]
+    const replace = remote === undefined ? [] : [{ op: 'fdb.replace', linkIndex, mac, remote } as const]
+    if (actual === undefined || actual.remotes.length < 2) return replace
+    const extra = actual.remotes.slice(1)
+    return [...extra.map((other) => ({ op: 'fdb.delete', linkIndex, mac, remote: other }) as const), ...replace]
   },
   erase: (linkIndex, { mac }) => [{ op: 'fdb.delete', linkIndex, mac }],
   describe: ({ mac, remotes }) => `fdb ${mac} dst ${remotes.map(({ text }) => text).join(',')}`,
@@ -56,24 +55,27 @@ export interface RouteRow extends Omit<RouteEntry, 'gateway'> {
   readonly onlink: boolean
 }
 
-export const routeRow = (entry: RouteEntry): RouteRow => ({ ...entry, protocol: ROUTE_PROTOCOL, onlink: true })
+export const routeRow = ({ destination, gateway, metric }: RouteEntry): RouteRow => ({
+  destination,
+  gateway,
+  metric,
+  protocol: ROUTE_PROTOCOL,
+  onlink: true,
+})
 
 export const routeRules: TableRules<RouteRow> = {
   name: 'route',
   key: ({ destination, metric }) => `${destination.text} ${metric}`,
   same: (a, b) => a.gateway?.text === b.gateway?.text && a.protocol === b.protocol && a.onlink === b.onlink,
-  write: (linkIndex, row) => [{ op: 'route.replace', type: 'unicast', linkIndex, ...withGateway(row), onlink: true }],
-  erase: (linkIndex, row) => [{ op: 'route.delete', type: 'unicast', linkIndex, ...withGateway(row) }],
+  write: (linkIndex, { destination, gateway, metric, protocol }) => [
+    { op: 'route.replace', type: 'unicast', linkIndex, destination, gateway, metric, protocol, onlink: true },
+  ],
+  erase: (linkIndex, { destination, gateway, metric, protocol }) => [
+    { op: 'route.delete', type: 'unicast', linkIndex, destination, gateway, metric, protocol },
+  ],
   describe: ({ destination, gateway, metric }) =>
     `route ${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric}`,
 }
-
-const withGateway = ({ destination, gateway, metric, protocol }: RouteRow) => ({
-  destination,
-  metric,
-  protocol,
-  ...(gateway === undefined ? {} : { gateway }),
-})
 
 /** rtm_table and rtm_type we deal in (linux/rtnetlink.h). */
 const RT_TABLE_MAIN = 254

@@ -9,9 +9,12 @@ export interface VtepData {
   readonly mac: Mac
 }
 
+/** Where backend data stands, for messages. */
+const LEASE_VALUE = new JsonFields('lease value', {})
+
 /** @throws {ConfigError} when there is no usable VtepMAC, or the VNI is not a 24-bit number */
 export function decodeVtepData(backendData: unknown, path: string): VtepData {
-  const fields = new JsonFields(path, `${path}.`, backendData)
+  const fields = new JsonFields(path, backendData, LEASE_VALUE)
   const text = fields.string('VtepMAC')
   const mac = text === undefined ? undefined : parseMac(text)
   if (mac === undefined || !isUnicastMac(mac))

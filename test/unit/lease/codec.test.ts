@@ -59,7 +59,7 @@ describe('decodeLease', () => {
       backendType: 'vxlan',
       families: [{ family: 4, publicIp: ip('192.168.205.10'), subnet: prefix('10.15.64.0/20') }],
     })
-    expect(lease).not.toHaveProperty('node')
+    expect(lease).toHaveProperty('node', undefined)
   })
 
   it('reads a v0.6 value, which has neither PublicIPv6 nor VNI', () => {

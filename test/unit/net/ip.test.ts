@@ -1,14 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  addressRange,
-  ip,
-  ipFromBytes,
-  ipFromInteger,
-  ipToInteger,
-  isReachableUnicast,
-  parseIp,
-  sameIp,
-} from '../../../src/net/ip.ts'
+import { ip, ipFromBytes, ipFromInteger, ipToInteger, parseIp, sameIp } from '../../../src/net/ip.ts'
 
 describe('parseIp', () => {
   it.each([
@@ -71,43 +62,5 @@ describe('addresses as octets and integers', () => {
   it('never takes an IPv4 address for an IPv6 one', () => {
     expect(sameIp(ip('10.0.0.1'), ip('::ffff:10.0.0.1'))).toBe(false)
     expect(sameIp(ip('FD00::0'), ip('fd00::'))).toBe(true)
-  })
-})
-
-describe('isReachableUnicast', () => {
-  it.each([
-    '0.0.0.0',
-    '127.0.0.1',
-    '127.255.255.254',
-    '224.0.0.1',
-    '239.1.2.3',
-    '255.255.255.255',
-    '::',
-    '::1',
-    'ff02::1',
-  ])('refuses %s', (text) => {
-    expect(isReachableUnicast(ip(text))).toBe(false)
-  })
-
-  it.each([
-    '10.0.0.1',
-    '192.168.205.10',
-    '100.64.0.1',
-    '169.254.1.1',
-    '8.8.8.8',
-    '192.0.2.1',
-    '198.18.0.1',
-    '203.0.113.7',
-    '240.0.0.1',
-    'fd00::1',
-    'fe80::1',
-    '2001:db8::1',
-  ])('takes %s: laboratories and clouds do use such addresses, and the kernel routes them', (text) => {
-    expect(isReachableUnicast(ip(text))).toBe(true)
-  })
-
-  it('knows the ranges by name', () => {
-    expect(addressRange(ip('169.254.1.1'))).toBe('linkLocal')
-    expect(addressRange(ip('10.0.0.1'))).toBe('private')
   })
 })

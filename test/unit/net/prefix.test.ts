@@ -3,12 +3,13 @@ import { ip } from '../../../src/net/ip.ts'
 import {
   addressAt,
   hostPrefix,
+  isReachableUnicast,
   parsePrefix,
   prefix,
   prefixContains,
   prefixCovers,
-  prefixesOverlap,
   prefixOf,
+  prefixesOverlap,
   subnetAt,
   subnetCount,
   subnetIndex,
@@ -104,5 +105,38 @@ describe('subnets by number', () => {
   it('counts addresses within a network', () => {
     expect(addressAt(prefix('10.15.64.0/20'), 1n).text).toBe('10.15.64.1')
     expect(addressAt(prefix('fd00:10::/64'), 1n).text).toBe('fd00:10::1')
+  })
+})
+
+describe('isReachableUnicast', () => {
+  it.each([
+    '0.0.0.0',
+    '127.0.0.1',
+    '127.255.255.254',
+    '224.0.0.1',
+    '239.1.2.3',
+    '255.255.255.255',
+    '::',
+    '::1',
+    'ff02::1',
+  ])('refuses %s', (text) => {
+    expect(isReachableUnicast(ip(text))).toBe(false)
+  })
+
+  it.each([
+    '10.0.0.1',
+    '192.168.205.10',
+    '100.64.0.1',
+    '169.254.1.1',
+    '8.8.8.8',
+    '192.0.2.1',
+    '198.18.0.1',
+    '203.0.113.7',
+    '240.0.0.1',
+    'fd00::1',
+    'fe80::1',
+    '2001:db8::1',
+  ])('takes %s: laboratories and clouds do use such addresses, and the kernel routes them', (text) => {
+    expect(isReachableUnicast(ip(text))).toBe(true)
   })
 })
