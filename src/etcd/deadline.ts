@@ -19,7 +19,7 @@ export async function withDeadline<T>(bounds: Bounds, work: (signal: AbortSignal
       reject(storeError(bounds, 'ABORTED_BY_CALLER', 'aborted', signal.reason))
     }
     const timer = setTimeout(() => {
-      reject(storeError(bounds, 'DEADLINE_EXCEEDED', `no answer within ${timeoutMs} ms`))
+      reject(storeError(bounds, 'DEADLINE_EXCEEDED', `no answer within ${Math.round(timeoutMs)} ms`))
     }, timeoutMs)
     scope.signal.addEventListener('abort', () => {
       clearTimeout(timer)

@@ -1,8 +1,8 @@
 import type { IWatchResponse } from 'etcd3'
 
 import type { LeaseWatchEvent, StoreError, StoreIdentity, WatchStatus } from '../lease/store.ts'
+import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
 import type { Clock, Random } from '../net/clock.ts'
-import { backoffMs } from './backoff.ts'
 import type { Caller } from './call.ts'
 import { storeError, toStoreError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
@@ -20,6 +20,8 @@ export interface WatchTools {
   /** Time for opening a stream. */
   readonly openTimeoutMs: number
 }
+
+const RECONNECT: BackoffSpec = { firstMs: 100, mostMs: 5_000, jitter: 0.5 }
 
 /** What ends a watch for good. */
 type Ending = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
@@ -73,8 +75,8 @@ export class LeaseWatch {
         return
       }
       this.disconnected(result)
-      await clock.sleep(backoffMs(this.failures, random), signal)
       this.failures += 1
+      await clock.sleep(backoffMs(RECONNECT, this.failures, random), signal)
     }
   }
 

@@ -153,6 +153,8 @@ export class EtcdMember {
 /** An etcd of one or three members in temporary directories. Gone with its data after {@link EtcdCluster.close}, or when this process ends. */
 export class EtcdCluster {
   readonly members: readonly EtcdMember[]
+  /** `name:password` that etcdctl is to use once authentication is on. */
+  user: string | undefined
   private readonly tls: EtcdTls | undefined
   private readonly startTimeoutMs: number
   private readonly removeFiles: () => void
@@ -214,7 +216,8 @@ export class EtcdCluster {
 
   /** Runs Debian's etcdctl against all (or the given) endpoints, where the first member runs. @returns its standard output */
   async etcdctl(args: readonly string[], endpoints: readonly string[] = this.endpoints): Promise<string> {
-    const [command = 'etcdctl', ...rest] = [...(this.member.place.spawn ?? []), 'etcdctl', ...args]
+    const user = this.user === undefined ? [] : ['--user', this.user]
+    const [command = 'etcdctl', ...rest] = [...(this.member.place.spawn ?? []), 'etcdctl', ...user, ...args]
     const env = {
       ...process.env,
       ETCDCTL_API: '3',

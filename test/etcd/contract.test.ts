@@ -1,0 +1,4 @@
+import { leaseStoreContract } from '../contract/lease-store-contract.ts'
+import { EtcdHarness } from './etcd-harness.ts'
+
+leaseStoreContract('EtcdLeaseStore', () => EtcdHarness.start())

@@ -1,0 +1,143 @@
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+
+import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
+import type { EtcdOptions } from '../../src/etcd/options.ts'
+import { WatchLog } from '../contract/lease-store-contract.ts'
+import { EtcdCluster } from '../lab/etcd-process.ts'
+import { makeCertificates, type Certificates } from './certificates.ts'
+import { openStore } from './etcd-harness.ts'
+
+const { signal } = new AbortController()
+const DEADLINE = { timeout: 30_000, interval: 20 }
+
+function opened(options: Partial<EtcdOptions>): EtcdLeaseStore {
+  const store = openStore(options)
+  onTestFinished(() => {
+    store.close()
+  })
+  return store
+}
+
+describe('TLS', () => {
+  let files: Certificates
+  let cluster: EtcdCluster
+  beforeAll(async () => {
+    files = makeCertificates()
+    cluster = await EtcdCluster.start({ tls: { ...files, clientAuth: true } })
+  })
+  afterAll(async () => {
+    await cluster.close()
+    files.remove()
+  })
+
+  const mutual = (): Partial<EtcdOptions> => ({ ...files, endpoints: cluster.endpoints })
+
+  test('a store with a client certificate lists, writes and watches', async () => {
+    const store = opened(mutual())
+    const log = new WatchLog(store, await store.list(signal))
+    await store.create('10.1.0.0-24', 'one', { kind: 'reservation' }, signal)
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
+    log.abort()
+  })
+
+  test('a server that the given CA did not sign is refused', async () => {
+    const store = opened({ ...mutual(), caFile: files.otherCaFile })
+    await expect(store.list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test('a server that the system does not trust is refused without a CA file, and trusted once SSL_CERT_FILE names its CA', async () => {
+    const options = { ...mutual(), caFile: '' }
+    await expect(opened(options).list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    process.env['SSL_CERT_FILE'] = files.caFile
+    onTestFinished(() => {
+      delete process.env['SSL_CERT_FILE']
+    })
+    await opened(options).list(signal)
+  })
+
+  test('a client without certificate is refused by etcd', async () => {
+    const store = opened({ endpoints: cluster.endpoints, caFile: files.caFile })
+    await expect(store.list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test.each([
+    ['etcd-cafile', { caFile: '/nowhere/ca.pem' }],
+    ['etcd-certfile', { certFile: '/nowhere/cert.pem' }],
+    ['etcd-keyfile', { keyFile: '' }],
+  ])('%s that cannot be used is named before anything is connected', (path, wrong) => {
+    expect(() => openStore({ ...mutual(), ...wrong })).toThrow(expect.objectContaining({ name: 'ConfigError', path }))
+  })
+})
+
+describe('users and roles', () => {
+  const TOKEN_TTL_SECONDS = 1
+  let cluster: EtcdCluster
+  beforeAll(async () => {
+    cluster = await EtcdCluster.start({ args: ['--auth-token-ttl', String(TOKEN_TTL_SECONDS), '--bcrypt-cost', '4'] })
+    for (const command of [
+      'user add root:rootpw',
+      'user grant-role root root',
+      'role add flannel',
+      'role grant-permission flannel --prefix=true readwrite /coreos.com/network/',
+      'user add agent:s3cret-pass',
+      'user grant-role agent flannel',
+      'user add stranger:stranger',
+      'auth enable',
+    ])
+      await cluster.etcdctl(command.split(' '))
+    cluster.user = 'root:rootpw'
+  })
+  afterEach(async () => {
+    await cluster.etcdctl(['del', '--prefix', '/coreos.com/network/'])
+  })
+  afterAll(() => cluster.close())
+
+  const agent = (): EtcdLeaseStore =>
+    opened({ endpoints: cluster.endpoints, username: 'agent', password: 's3cret-pass' })
+
+  /** Until the tokens of all stores have expired: nothing else tells. */
+  const tokensExpired = (): Promise<void> =>
+    new Promise((resolve) => setTimeout(resolve, TOKEN_TTL_SECONDS * 1_000 + 1_200))
+
+  test('calls go on when the token has expired', async () => {
+    const store = agent()
+    const created = await store.create('10.1.0.0-24', 'one', { kind: 'grant', ttlSeconds: 600 }, signal)
+    if (!created.ok) throw new Error('refused')
+    await tokensExpired()
+    expect((await store.list(signal)).records).toEqual([created.record])
+    await tokensExpired()
+    expect(await store.keepAlive(created.record.etcdLeaseId, signal)).toMatchObject({ alive: true })
+  })
+
+  test('a watch that has to reconnect with an expired token catches up', async () => {
+    const store = agent()
+    const log = new WatchLog(store, await store.list(signal))
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
+    await tokensExpired()
+    await cluster.member.stop()
+    await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+    await cluster.restart()
+    await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.1.0.0-24', 'one'])
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
+    log.abort()
+  })
+
+  test('a wrong password fails for good and is not repeated in the error', async () => {
+    const store = opened({ endpoints: cluster.endpoints, username: 'agent', password: 'not-it-either' })
+    const failure: unknown = await store.list(signal).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'UNAUTHENTICATED', retryable: false })
+    expect(String(failure)).not.toContain('not-it-either')
+    expect(JSON.stringify(failure)).not.toContain('not-it-either')
+  })
+
+  test('a user without permission fails for good, in calls and in watches, until it is granted', async () => {
+    const store = opened({ endpoints: cluster.endpoints, username: 'stranger', password: 'stranger' })
+    await expect(store.list(signal)).rejects.toMatchObject({ code: 'PERMISSION_DENIED', retryable: false })
+    const log = new WatchLog(store, await agent().list(signal))
+    await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+    await cluster.etcdctl(['user', 'grant-role', 'stranger', 'flannel'])
+    await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.1.0.0-24', 'one'])
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
+    log.abort()
+  })
+})

@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+/** What happens to bytes on their way through. */
+type Mode =
+  | 'pass'
+  /** Connections are refused. */
+  | 'refuse'
+  /** Requests arrive, answers do not. */
+  | 'swallow answers'
+
+/** A TCP relay on loopback in front of an etcd that tests can tear at. */
+export class TcpProxy {
+  private readonly targetPort: number
+  private readonly server: Server
+  private readonly sockets = new Set<Socket>()
+  private mode: Mode = 'pass'
+  /** Pieces of answers that came from etcd so far. */
+  answers = 0
+
+  private constructor(targetPort: number) {
+    this.targetPort = targetPort
+    this.server = createServer((client) => {
+      this.relay(client)
+    })
+  }
+
+  static async start(targetPort: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort)
+    proxy.server.listen(0, '127.0.0.1')
+    await once(proxy.server, 'listening')
+    return proxy
+  }
+
+  get endpoint(): string {
+    const address = this.server.address()
+    if (address === null || typeof address === 'string') throw new Error('the proxy is not listening')
+    return `http://127.0.0.1:${address.port}`
+  }
+  get openConnections(): number {
+    return this.sockets.size / 2
+  }
+
+  /** Resets all connections; new ones are welcome. */
+  cut(): void {
+    for (const socket of this.sockets) socket.resetAndDestroy()
+  }
+
+  refuse(): void {
+    this.mode = 'refuse'
+    this.cut()
+  }
+
+  swallowAnswers(): void {
+    this.mode = 'swallow answers'
+  }
+
+  pass(): void {
+    this.mode = 'pass'
+  }
+
+  close(): void {
+    this.server.close()
+    this.cut()
+  }
+
+  private relay(client: Socket): void {
+    if (this.mode === 'refuse') {
+      client.resetAndDestroy()
+      return
+    }
+    const server = connect(this.targetPort, '127.0.0.1')
+    this.join(client, server)
+    this.join(server, client)
+    client.on('data', (bytes) => server.write(bytes))
+    server.on('data', (bytes) => {
+      this.answers += 1
+      if (this.mode === 'pass') client.write(bytes)
+    })
+  }
+
+  /** Whatever ends one side ends the other. */
+  private join(one: Socket, other: Socket): void {
+    this.sockets.add(one)
+    one.on('error', () => undefined)
+    one.on('close', () => {
+      this.sockets.delete(one)
+      other.destroy()
+    })
+  }
+}

@@ -1,0 +1,120 @@
+import { setMaxListeners } from 'node:events'
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+
+import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
+import { WatchLog } from '../contract/lease-store-contract.ts'
+import { EtcdHarness, openStore } from './etcd-harness.ts'
+
+const { signal } = new AbortController()
+setMaxListeners(0, signal)
+const DEADLINE = { timeout: 30_000, interval: 20 }
+
+describe('a watch on a real etcd', () => {
+  let harness: EtcdHarness
+  let store: EtcdLeaseStore
+  let log: WatchLog
+  /** Past the proxy: what others do goes on whatever happens to our connection. */
+  let outside: EtcdLeaseStore
+  beforeAll(async () => {
+    harness = await EtcdHarness.start(['--experimental-watch-progress-notify-interval', '200ms'])
+  })
+  beforeEach(async () => {
+    outside = openStore({ endpoints: harness.cluster.endpoints })
+    store = harness.open()
+    log = new WatchLog(store, await store.list(signal))
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
+  })
+  afterEach(async () => {
+    log.abort()
+    outside.close()
+    await harness.reset()
+  })
+  afterAll(() => harness.close())
+
+  /** Creates keys `from` … `to` - 1, many at a time. @returns what a watch must show */
+  async function createMany(from: number, to: number): Promise<readonly string[]> {
+    const keys = Array.from({ length: to - from }, (_, at) => `10.${(from + at) >> 8}.${(from + at) & 255}.0-24`)
+    for (let at = 0; at < keys.length; at += 50)
+      await Promise.all(keys.slice(at, at + 50).map((key) => outside.create(key, 'v', { kind: 'reservation' }, signal)))
+    return keys.map((key) => `+${key}=v`)
+  }
+
+  function expectInOrder(): void {
+    const revisions = log.events.map((event) => (event.kind === 'deltas' ? event.revision : 0n))
+    expect(revisions).toEqual([...revisions].sort((a, b) => (a < b ? -1 : 1)))
+  }
+
+  test('loses and doubles nothing of 3 000 changes while its connection is cut again and again', async () => {
+    let changesAtCut = 0
+    const cutting = setInterval(() => {
+      if (log.connection.at(-1) !== 'up' || log.changes.length === changesAtCut) return
+      changesAtCut = log.changes.length
+      harness.proxy.cut()
+    }, 1)
+    onTestFinished(() => {
+      clearInterval(cutting)
+    })
+    const expected = await createMany(0, 3_000)
+    await expect.poll(() => log.changes.length, DEADLINE).toBe(3_000)
+    expect([...log.changes].sort()).toEqual([...expected].sort())
+    expectInOrder()
+    expect(log.disconnects.length).toBeGreaterThan(5)
+  })
+
+  test('resumes from what progress notifications said, so that a compaction of foreign history does not end it', async () => {
+    for (const value of ['x', 'y']) await harness.cluster.etcdctl(['put', '/elsewhere', value])
+    const before = harness.proxy.answers
+    await expect.poll(() => harness.proxy.answers - before, DEADLINE).toBeGreaterThan(3)
+    await harness.compact()
+    harness.proxy.cut()
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up', 'UNAVAILABLE', 'up'])
+    await harness.put('10.1.0.0-24', 'one')
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
+    expect(log.ended).toBe(false)
+  })
+
+  test('keeps a revision whole that is too large for one message', async () => {
+    const granted = await outside.create('10.200.0.0-24', 'v', { kind: 'grant', ttlSeconds: 600 }, signal)
+    if (!granted.ok) throw new Error('refused')
+    const { etcdLeaseId } = granted.record
+    const longKey = 'k'.repeat(30_000)
+    const names = Array.from({ length: 120 }, (_, at) => `${longKey}${at}`)
+    for (const name of names) await outside.create(name, 'v', { kind: 'attach', etcdLeaseId }, signal)
+    await expect.poll(() => log.changes.length, DEADLINE).toBe(121)
+    await harness.revoke(etcdLeaseId)
+    await expect.poll(() => log.changes.length, DEADLINE).toBe(122)
+    expect(log.changes.at(-1)?.split(',')).toHaveLength(121)
+  })
+
+  test('notices a frozen etcd and catches up when it thaws', async () => {
+    await createMany(0, 1)
+    const frozenAtMs = performance.now()
+    harness.cluster.member.freeze()
+    await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+    expect(performance.now() - frozenAtMs).toBeLessThan(9_000)
+    harness.cluster.member.thaw()
+    await createMany(1, 10)
+    await expect.poll(() => log.changes.length, DEADLINE).toBe(10)
+    expect(log.connection.at(-1)).toBe('up')
+  })
+
+  test('goes on over restarts of etcd, orderly and not', async () => {
+    for (const how of ['SIGTERM', 'SIGKILL'] as const) {
+      const seen = log.changes.length
+      await harness.cluster.member.stop(how)
+      await expect.poll(() => log.connection.at(-1), DEADLINE).toBe('UNAVAILABLE')
+      await harness.cluster.restart()
+      await createMany(seen, seen + 20)
+      await expect.poll(() => log.changes.length, DEADLINE).toBe(seen + 20)
+    }
+    expect(log.connection).toEqual(['up', 'UNAVAILABLE', 'up', 'UNAVAILABLE', 'up'])
+  })
+
+  test('leaves no connection behind', async () => {
+    log.abort()
+    await expect.poll(() => log.ended, DEADLINE).toBe(true)
+    store.close()
+    await expect.poll(() => harness.proxy.openConnections, DEADLINE).toBe(0)
+  })
+})
