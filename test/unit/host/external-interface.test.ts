@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import {
+  bestAddress,
+  chooseExternalInterface,
+  NoInterfaceError,
+  selectInterface,
+  type InterfaceChoice,
+} from '../../../src/host/external-interface.ts'
+import { ip } from '../../../src/net/ip.ts'
+import { prefix } from '../../../src/net/prefix.ts'
+import type { AddressState, LinkState, RouteState } from '../../../src/reconcile/kernel.ts'
+import { FakeKernel } from '../../fake/fake-kernel.ts'
+
+const PERMANENT = 0x80
+const [TEMPORARY, DADFAILED, DEPRECATED, TENTATIVE] = [0x01, 0x08, 0x20, 0x40] as const
+const LINK_SCOPE = 253
+
+const link = (index: number, name: string): LinkState => ({
+  index,
+  name,
+  mac: undefined,
+  mtu: 1500,
+  up: true,
+  carrier: true,
+  loopback: name === 'lo',
+  kind: undefined,
+  alias: undefined,
+  vxlan: undefined,
+  master: undefined,
+})
+
+const address = (linkIndex: number, text: string, flags = PERMANENT, scope = 0): AddressState => ({
+  linkIndex,
+  ip: ip(text),
+  prefixLength: 24,
+  scope,
+  flags,
+})
+
+const route = (destination: string, linkIndex: number | undefined, metric = 0): RouteState => ({
+  destination: prefix(destination),
+  gateway: ip('192.168.1.1'),
+  metric,
+  protocol: 3,
+  scope: 0,
+  onlink: false,
+  type: 1,
+  table: 254,
+  linkIndex,
+})
+
+/** As the walkthrough's machines: NAT on eth0, with the default route; the hosts' own network on eth1. */
+const HOST = {
+  links: [link(1, 'lo'), link(2, 'eth0'), link(3, 'eth1'), link(4, 'docker0'), link(5, 'spare')],
+  addresses: [
+    address(1, '127.0.0.1', PERMANENT, 254),
+    address(2, '10.0.2.15'),
+    address(3, '192.168.205.10'),
+    address(3, '192.168.205.110'),
+    address(4, '172.17.0.1'),
+    address(3, 'fd00::10'),
+  ],
+  routes: [route('10.0.2.0/24', 2), route('0.0.0.0/0', 3, 100), route('0.0.0.0/0', 2, 0)],
+}
+
+function choose(choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}): string {
+  const found = selectInterface({ ...HOST, ...host }, { ifaces: [], publicIp: undefined, ...choice }, 4)
+  return `${found.link.name} ${found.address.text} ${found.publicIp.text}`
+}
+
+describe('selectInterface without --iface', () => {
+  it('takes that of the default route with the lowest metric', () => {
+    expect(choose({})).toBe('eth0 10.0.2.15 10.0.2.15')
+    expect(choose({}, { routes: HOST.routes.slice(0, 2) })).toBe('eth1 192.168.205.10 192.168.205.10')
+  })
+
+  it('publishes --public-ip and still sends from its own address', () => {
+    expect(choose({ publicIp: ip('203.0.113.7') })).toBe('eth0 10.0.2.15 203.0.113.7')
+  })
+
+  it.each([
+    ['there is none', []],
+    ['it leads nowhere', [route('0.0.0.0/0', undefined)]],
+    ['its link is gone', [route('0.0.0.0/0', 99)]],
+    ['it is of the other family', [route('::/0', 3)]],
+  ])('says so when %s', (_, routes) => {
+    expect(() => choose({}, { routes })).toThrow('there is no default IPv4 route')
+  })
+})
+
+describe('selectInterface with --iface', () => {
+  it('takes it by name, or by any of its addresses', () => {
+    expect(choose({ ifaces: ['eth1'] })).toBe('eth1 192.168.205.10 192.168.205.10')
+    expect(choose({ ifaces: ['192.168.205.10'] })).toBe('eth1 192.168.205.10 192.168.205.10')
+    expect(choose({ ifaces: ['192.168.205.110'] })).toBe('eth1 192.168.205.110 192.168.205.110')
+  })
+
+  it('takes the first that fits, in the order given', () => {
+    expect(choose({ ifaces: ['eth7', 'spare', '10.9.9.9', 'eth1', 'eth0'] })).toContain('eth1 ')
+  })
+
+  it('does not take an IPv6 address where IPv4 is needed', () => {
+    expect(choose({ ifaces: ['fd00::10', 'eth0'] })).toContain('eth0 ')
+  })
+
+  it('never falls back to the default route', () => {
+    expect(() => choose({ ifaces: ['eth7'] })).toThrow(NoInterfaceError)
+  })
+
+  it('lists what there is to choose from, when nothing fits', () => {
+    expect(() => choose({ ifaces: ['eth7', '10.9.9.9'] })).toThrow(
+      'no external interface with an IPv4 address: --iface eth7, 10.9.9.9 fits none. Candidates: ' +
+        'eth0 (10.0.2.15), eth1 (192.168.205.10, 192.168.205.110), docker0 (172.17.0.1), spare (no address)',
+    )
+  })
+
+  it('says that there is nothing to choose from', () => {
+    expect(() => choose({ ifaces: ['eth7'] }, { links: [link(1, 'lo')] })).toThrow(/Candidates: none$/)
+  })
+})
+
+describe('bestAddress', () => {
+  const best = (...addresses: readonly AddressState[]): string | undefined =>
+    bestAddress(addresses, link(2, 'eth0'), addresses[0]?.ip.family ?? 4)?.text
+
+  it('takes a global before a link-local, whatever else', () => {
+    expect(best(address(2, '169.254.0.1', PERMANENT, LINK_SCOPE), address(2, '10.0.0.1', 0))).toBe('10.0.0.1')
+    expect(best(address(2, '169.254.0.1', PERMANENT, LINK_SCOPE))).toBe('169.254.0.1')
+  })
+
+  it('takes a permanent before a dynamic', () => {
+    expect(best(address(2, '10.0.0.1', 0), address(2, '10.0.0.2', PERMANENT))).toBe('10.0.0.2')
+  })
+
+  it('takes the first of equals', () => {
+    expect(best(address(2, '10.0.0.1'), address(2, '10.0.0.2'))).toBe('10.0.0.1')
+  })
+
+  it('takes a secondary IPv4 address for no worse: there the same bit has another meaning', () => {
+    expect(best(address(2, '10.0.0.1', PERMANENT | TEMPORARY), address(2, '10.0.0.2'))).toBe('10.0.0.1')
+  })
+
+  it('takes a lasting before a temporary IPv6 address', () => {
+    expect(best(address(2, 'fd00::1', PERMANENT | TEMPORARY), address(2, 'fd00::2', PERMANENT))).toBe('fd00::2')
+  })
+
+  it.each([
+    ['deprecated', DEPRECATED],
+    ['tentative', TENTATIVE],
+    ['duplicate', DADFAILED],
+  ])('never takes a %s one', (_, flag) => {
+    expect(best(address(2, 'fd00::1', PERMANENT | flag))).toBeUndefined()
+    expect(best(address(2, 'fd00::1', PERMANENT | flag), address(2, 'fd00::2', 0))).toBe('fd00::2')
+  })
+
+  it('looks at its own link only', () => {
+    expect(best(address(3, '10.0.0.1'))).toBeUndefined()
+    expect(bestAddress([address(3, '10.0.0.1')], undefined, 4)).toBeUndefined()
+  })
+})
+
+describe('chooseExternalInterface', () => {
+  it('asks the kernel', async () => {
+    const kernel = new FakeKernel()
+    const { index } = kernel.addCard('eth0', { mtu: 9000 })
+    kernel.outside({ op: 'address.add', linkIndex: index, ip: ip('192.168.205.10'), prefixLength: 24 })
+    kernel.tables.addRoute(route('0.0.0.0/0', index))
+    const choice = { ifaces: [], publicIp: undefined }
+    const found = await chooseExternalInterface(kernel, choice, 4, new AbortController().signal)
+    expect(found).toMatchObject({ link: { name: 'eth0', mtu: 9000 }, address: ip('192.168.205.10') })
+  })
+})
