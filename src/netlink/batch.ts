@@ -20,7 +20,7 @@ export async function sendBatch(exchange: Exchange, ops: readonly Operation[]): 
   const first = exchange.takeSequence(ops.length)
   const taken = writeBatch(exchange.writer, ops, first)
   if (taken === 0) return ops.slice(0, 1).map((op) => failure(fault(op.op, operationTarget(op), 'ENCODE')))
-  if (exchange.closed) return ops.slice(0, taken).map((op) => failure(fault(op.op, operationTarget(op), 'CLOSED')))
+  if (exchange.isClosed()) return ops.slice(0, taken).map((op) => failure(fault(op.op, operationTarget(op), 'CLOSED')))
   const sent = exchange.send()
   if (sent < 0) return ops.slice(0, taken).map((op) => failure(refusal(op.op, operationTarget(op), -sent)))
 

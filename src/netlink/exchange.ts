@@ -47,8 +47,8 @@ export class Exchange {
     return this.#sequence - count + 1
   }
 
-  get closed(): boolean {
-    return this.#socket.closed
+  isClosed(): boolean {
+    return this.#socket.isClosed()
   }
 
   /** Sends what the writer holds. @returns negated errno, or the number of bytes */
@@ -68,12 +68,12 @@ export class Exchange {
 
   async #receiveUntil(take: (message: MessageCursor) => boolean): Promise<Outcome> {
     let overrun = false
-    for (let datagrams = 1; !this.#socket.closed; datagrams++) {
+    for (let datagrams = 1; !this.#socket.isClosed(); datagrams++) {
       let status = this.#socket.receive(this.#cursor.buffer)
       if (status === -EAGAIN) {
         if (overrun) return { is: 'lost' }
         const awaited = await this.#socket.readable(this.#timeoutMs)
-        if (awaited === undefined) return { is: 'timeout' }
+        if (awaited === undefined) return { is: this.#socket.isClosed() ? 'closed' : 'timeout' }
         if (awaited === 0) continue
         status = awaited
       }

@@ -48,11 +48,11 @@ export class ChangeListener {
 
   /** Hears nothing of neighbours, fdb entries and routes until {@link unmute}. */
   mute(): void {
-    if (!this.#socket.closed) for (const group of TABLES) this.#socket.leave(group)
+    if (!this.#socket.isClosed()) for (const group of TABLES) this.#socket.leave(group)
   }
 
   unmute(): void {
-    if (this.#socket.closed) return
+    if (this.#socket.isClosed()) return
     for (const group of TABLES) this.#socket.join(group)
     this.#overrun()
   }

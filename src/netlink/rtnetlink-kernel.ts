@@ -239,7 +239,7 @@ export class RtnetlinkKernel implements Kernel {
   /** One conversation at a time on the request socket. */
   #inTurn<T>(name: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
     return this.#turns.take(name, signal, () => {
-      if (this.#socket.closed) throw fault(name, '', 'CLOSED')
+      if (this.#socket.isClosed()) throw fault(name, '', 'CLOSED')
       return task()
     })
   }

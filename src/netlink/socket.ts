@@ -29,7 +29,7 @@ export class NetlinkSocket {
       this.#demand(SOL_SOCKET, SO.RCVBUF, receiveBufferBytes)
   }
 
-  get closed(): boolean {
+  isClosed(): boolean {
     return this.#closed
   }
 

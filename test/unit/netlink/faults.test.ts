@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest'
+import { ip } from '../../../src/net/ip.ts'
+import { writeAddressAdd } from '../../../src/netlink/address.ts'
+import { RtnetlinkKernel } from '../../../src/netlink/rtnetlink-kernel.ts'
+import { NLM_F } from '../../../src/netlink/uapi.ts'
+import type { KernelOp, OpResult } from '../../../src/reconcile/kernel.ts'
+import { datagram, done, ScriptedAddon, verdict, type Arrival, type Request } from './scripted-addon.ts'
+
+const [EPERM, EEXIST, ENOMEM, ENOBUFS] = [1, 17, 12, 105]
+const signal = AbortSignal.timeout(20_000)
+
+const address = (n: number) => ({ linkIndex: 7, ip: ip(`10.0.0.${n}`), prefixLength: 32 })
+const ops = (count: number): readonly KernelOp[] =>
+  Array.from({ length: count }, (_, n) => ({ op: 'address.add', ...address(n) }))
+
+/** One address as a dump shows it, in answer to `request`. */
+const addressEntry = (request: Request, flags = 0): Uint8Array =>
+  datagram((writer) => {
+    writeAddressAdd(writer, address(1), request.sequence)
+    writer.flagLast(flags)
+  })
+
+function kernelOver(answer: (batch: readonly Request[], turn: number) => readonly Arrival[]) {
+  let turn = 0
+  const addon = new ScriptedAddon((batch) => answer(batch, turn++))
+  return { addon, kernel: new RtnetlinkKernel({ addon, timeoutMs: 50 }) }
+}
+
+const lastOf = (batch: readonly Request[]): Request => batch.at(-1) ?? { type: 0, flags: 0, sequence: 0 }
+const sequenceOf = (batch: readonly Request[], n: number): number => batch[n]?.sequence ?? 0
+const codes = (results: readonly OpResult[]): readonly string[] =>
+  results.map((result) => (result.ok ? 'ok' : result.error.code))
+const acknowledgeAll = (batch: readonly Request[]): readonly Arrival[] => [verdict(lastOf(batch).sequence)]
+
+describe('a batch', () => {
+  it('asks for one acknowledgement, of its last message', async () => {
+    const { addon, kernel } = kernelOver(acknowledgeAll)
+    expect(codes(await kernel.apply(ops(3), signal))).toEqual(['ok', 'ok', 'ok'])
+    expect(addon.requests.map(({ flags }) => (flags & NLM_F.ACK) !== 0)).toEqual([false, false, true])
+  })
+
+  it('whose acknowledgement never comes is given up in time and counts as lost', async () => {
+    const { kernel } = kernelOver((batch, turn) =>
+      turn === 0 ? [verdict(sequenceOf(batch, 1), EEXIST)] : acknowledgeAll(batch),
+    )
+    expect(codes(await kernel.apply(ops(3), signal))).toEqual(['LOST', 'EEXIST', 'LOST'])
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
+  })
+
+  it('does not wait for an acknowledgement that was dropped with an overrun', async () => {
+    const { kernel } = kernelOver((batch) => [verdict(sequenceOf(batch, 0), EEXIST), -ENOBUFS])
+    const started = performance.now()
+    expect(codes(await kernel.apply(ops(3), signal))).toEqual(['EEXIST', 'LOST', 'LOST'])
+    expect(performance.now() - started).toBeLessThan(50)
+  })
+
+  it('counts what it did not hear of as lost when refusals were dropped before the acknowledgement', async () => {
+    const { kernel } = kernelOver((batch) => [-ENOBUFS, ...acknowledgeAll(batch)])
+    expect(codes(await kernel.apply(ops(3), signal))).toEqual(['LOST', 'LOST', 'LOST'])
+  })
+
+  it('learns of an overrun from the poll handle too', async () => {
+    const { addon, kernel } = kernelOver(() => [])
+    const applied = kernel.apply(ops(1), signal)
+    setImmediate(() => {
+      addon.fail(ENOBUFS)
+    })
+    expect(codes(await applied)).toEqual(['LOST'])
+  })
+
+  it('ignores what arrives late from the one before', async () => {
+    const before: number[] = []
+    const { kernel } = kernelOver((batch, turn) => {
+      if (turn === 0) before.push(...batch.map(({ sequence }) => sequence))
+      const late = before.map((sequence) => verdict(sequence, EPERM))
+      return turn === 0 ? [] : [...late, ...acknowledgeAll(batch), ...late]
+    })
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['LOST', 'LOST'])
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
+  })
+
+  it('that could not be sent has failed as a whole', async () => {
+    const { addon, kernel } = kernelOver(acknowledgeAll)
+    addon.sendStatus = -EPERM
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['EPERM', 'EPERM'])
+  })
+
+  it('with an unreadable answer says so, and the next one works', async () => {
+    const { kernel } = kernelOver((batch, turn) => (turn === 0 ? [Uint8Array.of(1, 2, 3)] : acknowledgeAll(batch)))
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['DECODE', 'DECODE'])
+    expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
+  })
+
+  it('that is waiting ends when the kernel is closed', async () => {
+    const { kernel } = kernelOver(() => [])
+    const applied = kernel.apply(ops(1), signal)
+    setImmediate(() => {
+      kernel.close()
+    })
+    expect(codes(await applied)).toEqual(['CLOSED'])
+  })
+})
+
+describe('a table', () => {
+  it('that changed while it was read is read again, and only the last reading counts', async () => {
+    const { addon, kernel } = kernelOver(([request = lastOf([])], turn) =>
+      turn < 3
+        ? [addressEntry(request), addressEntry(request, NLM_F.DUMP_INTR), done(request.sequence)]
+        : [addressEntry(request), done(request.sequence)],
+    )
+    expect(await kernel.addresses(signal)).toHaveLength(1)
+    expect(addon.requests).toHaveLength(4)
+  })
+
+  it('also when only the end says so', async () => {
+    const { addon, kernel } = kernelOver(([request = lastOf([])], turn) => [
+      done(request.sequence, 0, turn === 0 ? NLM_F.DUMP_INTR : 0),
+    ])
+    expect(await kernel.addresses(signal)).toEqual([])
+    expect(addon.requests).toHaveLength(2)
+  })
+
+  it('that never stops changing is given up', async () => {
+    const { addon, kernel } = kernelOver(([request = lastOf([])]) => [done(request.sequence, 0, NLM_F.DUMP_INTR)])
+    await expect(kernel.addresses(signal)).rejects.toMatchObject({
+      name: 'KernelError',
+      code: 'INTERRUPTED',
+      op: 'addresses',
+    })
+    expect(addon.requests.length).toBeLessThan(50)
+  })
+
+  it('whose reading fails at the end is no table', async () => {
+    const { kernel } = kernelOver(([request = lastOf([])]) => [addressEntry(request), done(request.sequence, ENOMEM)])
+    await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'ENOMEM', errno: ENOMEM })
+  })
+
+  it('with an unreadable entry is read to its end, so that the next question gets its own answer', async () => {
+    const cut = (request: Request): Uint8Array =>
+      datagram((writer) => {
+        writer.begin(20, 0, request.sequence)
+        writer.u32(2)
+        writer.end()
+      })
+    const { kernel } = kernelOver(([request = lastOf([])], turn) => [
+      ...(turn === 0 ? [cut(request)] : []),
+      addressEntry(request),
+      done(request.sequence),
+    ])
+    await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'DECODE' })
+    expect(await kernel.addresses(signal)).toHaveLength(1)
+  })
+
+  it('whose datagram was cut is not taken for complete', async () => {
+    const { kernel } = kernelOver(() => [new Uint8Array(100_000)])
+    await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'DECODE' })
+  })
+
+  it('of which nothing comes is given up in time', async () => {
+    const { kernel } = kernelOver(() => [])
+    await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'LOST' })
+  })
+
+  it('is left when stopped, at once', async () => {
+    const stop = new AbortController()
+    const { kernel } = kernelOver(() => [])
+    const reading = kernel.addresses(stop.signal)
+    setImmediate(() => {
+      stop.abort()
+    })
+    await expect(reading).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+})
