@@ -38,10 +38,15 @@ export function createLogger(verbosity: number): Logger {
   const say =
     (level: 'error' | 'warn' | 'info' | 'debug') =>
     (message: string, fields: LogFields = {}): void => {
-      log.log(level, `${oneLine(message)}${renderFields(fields)}`)
+      log.log(level, oneLine(`${message}${renderFields(fields)}`))
     }
   return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
 }
 
-/** What peers write into etcd ends up in messages: it must not be able to forge a line of its own. */
-const oneLine = (message: string): string => message.replace(/[\u0000-\u001f\u007f]+/g, ' ')
+/**
+ * What peers write into etcd ends up in messages and fields: it must neither forge a line of its own nor talk to the terminal. Control
+ * characters (C0, C1), line and paragraph separators.
+ */
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
+
+const oneLine = (text: string): string => text.replace(UNPRINTABLE, ' ')

@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { renderFields } from '../../../src/observe/logger.ts'
+
+const LOGGER = join(import.meta.dirname, '../../../src/observe/logger.ts')
+
+/** What a process says that does this with a logger `log` of the given verbosity. */
+function outputOf(
+  verbosity: number,
+  statements: string,
+): { readonly stdout: string; readonly lines: readonly string[] } {
+  const script = `import { createLogger } from ${JSON.stringify(LOGGER)}; const log = createLogger(${verbosity}); ${statements}`
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', script]
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  return { stdout, lines: stderr.split('\n').slice(0, -1) }
+}
+
+describe('createLogger', () => {
+  it('writes one line per event on standard error: time, level, message, fields', () => {
+    const { stdout, lines } = outputOf(0, "log.info('hello', { peer: 3 }); log.warn('careful'); log.error('no')")
+    expect(stdout).toBe('')
+    expect(lines.map((line) => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /, ''))).toEqual([
+      'info hello peer=3',
+      'warn careful',
+      'error no',
+    ])
+  })
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [10, 1],
+  ])('at verbosity %i says %i debug lines of 1', (verbosity, count) => {
+    expect(outputOf(verbosity, "log.debug('detail')").lines).toHaveLength(count)
+  })
+
+  it('lets nobody forge a line or talk to the terminal, in the message as little as in a field', () => {
+    const { lines } = outputOf(
+      0,
+      String.raw`log.warn('a\r\nb\u001b[31mc\u0085d\u2028e\u009b1mf', { key: 'x\u001b]0;title\u0007y', lease: 'p\nq\u009br' })`,
+    )
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatch(/warn a b \[31mc d e 1mf key=x \]0;title y lease="p\\nq r"$/)
+  })
+})
+
+describe('renderFields', () => {
+  it.each([
+    [{}, ''],
+    [{ a: 1, b: true, c: 'eth0' }, ' a=1 b=true c=eth0'],
+    [{ a: undefined, b: 2 }, ' b=2'],
+    [{ a: '' }, ' a=""'],
+    [{ a: 'two words' }, ' a="two words"'],
+    [{ a: 'k=v' }, ' a="k=v"'],
+    [{ a: 'say "hi"' }, ' a="say \\"hi\\""'],
+    [{ a: 'x\ny' }, ' a="x\\ny"'],
+  ])('%j as%s', (fields, text) => {
+    expect(renderFields(fields)).toBe(text)
+  })
+})
