@@ -3,8 +3,10 @@
 //   dist/flanneld.cjs               not minified: a crash shows the line, not the whole source
 //   dist/netlink.node               the addon for this architecture
 //   dist/THIRD-PARTY-LICENSES.txt   of the packages inside
+//
+//   node packaging/build.mjs [entry [folder]]   another program than src/main.ts, into another folder than dist
 import { build } from 'esbuild'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { etcd3Protos } from './bundle/etcd3-protos.mjs'
@@ -26,8 +28,7 @@ const ownVersion = {
   },
 }
 
-/** @returns esbuild's result for `entry`: the bundle's text and its metafile */
-export async function bundle(entry) {
+async function bundle(entry) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
@@ -53,18 +54,16 @@ function replaceFile(path, write) {
   renameSync(fresh, path)
 }
 
-async function main() {
+async function main(entry = 'src/main.ts', folder = join(ROOT, 'dist')) {
   const addon = ADDONS.find(existsSync)
   if (addon === undefined) throw new Error('there is no netlink addon: run node packaging/addon.mjs')
-  const { text, metafile } = await bundle('src/main.ts')
-  const dist = join(ROOT, 'dist')
-  mkdirSync(dist, { recursive: true })
-  replaceFile(join(dist, 'netlink.node'), (path) => copyFileSync(addon, path))
+  const { text, metafile } = await bundle(entry)
   const licences = thirdPartyLicences(ROOT, metafile)
-  replaceFile(join(dist, 'THIRD-PARTY-LICENSES.txt'), (path) => writeFileSync(path, licences))
-  replaceFile(join(dist, 'flanneld.cjs'), (path) => writeFileSync(path, text, { mode: 0o755 }))
-  const size = statSync(join(dist, 'flanneld.cjs')).size
-  console.log(`dist/flanneld.cjs: ${Math.round(size / 1024)} KiB`)
+  mkdirSync(folder, { recursive: true })
+  replaceFile(join(folder, 'netlink.node'), (path) => copyFileSync(addon, path))
+  replaceFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), (path) => writeFileSync(path, licences))
+  replaceFile(join(folder, 'flanneld.cjs'), (path) => writeFileSync(path, text, { mode: 0o755 }))
+  console.log(`${join(folder, 'flanneld.cjs')}: ${Math.round(text.length / 1024)} KiB`)
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
+await main(...process.argv.slice(2))
