@@ -16,11 +16,17 @@ export const addressBits = (family: Family): 32 | 128 => (family === 4 ? 32 : 12
 
 /** @throws {RangeError} when there are neither 4 nor 16 octets */
 export function ipFromBytes(octets: ArrayLike<number>): Ip {
+  if (octets.length === 4) return ipv4(octets[0] ?? 0, octets[1] ?? 0, octets[2] ?? 0, octets[3] ?? 0)
   const bytes = Array.from(octets)
-  if (bytes.length === 4) return { family: 4, bytes, text: bytes.join('.') }
   if (bytes.length !== 16) throw new RangeError(`an address has 4 or 16 octets, not ${bytes.length}`)
   return { family: 6, bytes, text: new ipaddr.IPv6(bytes).toString() }
 }
+
+const ipv4 = (a: number, b: number, c: number, d: number): Ip => ({
+  family: 4,
+  bytes: [a, b, c, d],
+  text: `${a}.${b}.${c}.${d}`,
+})
 
 /** Decimal, 0 to 255, no leading zeros. */
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'

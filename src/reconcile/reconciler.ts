@@ -274,8 +274,8 @@ export class Reconciler {
     const failures: RowFailure[] = []
     let [at, written, erased] = [0, 0, 0]
     for (const row of rows) {
-      const outcome = results.slice(at, (at += row.ops.length)).find(({ ok }) => !ok)
-      if (outcome?.ok === false) this.#fail(row, outcome.error, failures)
+      const error = firstError(results, at, (at += row.ops.length))
+      if (error !== undefined) this.#fail(row, error, failures)
       else {
         row.settle()
         if (row.erases) erased++
@@ -309,6 +309,14 @@ export class Reconciler {
     const times = this.#tables.flatMap((table) => table.nextAttemptMs(nowMs, this.#mayPrune) ?? [])
     return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)
   }
+}
+
+function firstError(results: readonly OpResult[], from: number, to: number): KernelError | undefined {
+  for (let at = from; at < to; at++) {
+    const result = results[at]
+    if (result?.ok === false) return result.error
+  }
+  return undefined
 }
 
 function groupByMac(states: readonly FdbState[]): readonly FdbRow[] {
