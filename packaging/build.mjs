@@ -28,6 +28,12 @@ const ownVersion = {
   },
 }
 
+/**
+ * Keeps V8's young generation at its first size. It would grow with the first list of leases and never shrink: 12 MB of resident
+ * memory with 10 000 of them, to save scavenges that an idle daemon does not have.
+ */
+const SMALL_YOUNG_GENERATION = `require('node:v8').setFlagsFromString('--semi-space-growth-factor=1')`
+
 async function bundle(entry) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
@@ -37,7 +43,7 @@ async function bundle(entry) {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: `#!/usr/bin/env node\n${SMALL_YOUNG_GENERATION}` },
     legalComments: 'none',
     logOverride: { 'empty-import-meta': 'silent' },
     plugins: [etcd3Protos, ownVersion],
