@@ -24,9 +24,9 @@ export function mac(text: string): Mac {
 const COLON_HEX = Array.from({ length: 256 }, (_, octet) => `:${octet.toString(16).padStart(2, '0')}`)
 
 /** @throws {RangeError} when there are not exactly 6 octets */
-export function macFromBytes(bytes: Uint8Array): Mac {
+export function macFromBytes(bytes: ArrayLike<number>): Mac {
   let text = ''
-  for (const octet of bytes) text += COLON_HEX[octet] ?? ''
+  for (let at = 0; at < bytes.length; at++) text += COLON_HEX[bytes[at] ?? 0] ?? ''
   const canonical = text.slice(1)
   if (!isCanonicalMac(canonical)) throw new RangeError(`an Ethernet address has 6 octets, not ${bytes.length}`)
   return canonical

@@ -123,7 +123,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
 
   *[Symbol.iterator](): Iterator<readonly [number, Uint8Array]> {
     for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at)))
-      yield [this.#typeAt(at), this.#buffer.bytes.slice(at + ATTRIBUTE_BYTES, at + this.#lengthAt(at))]
+      yield [this.#typeAt(at), Uint8Array.from(this.#octets(at))]
   }
 
   has(type: number): boolean {
@@ -157,7 +157,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   /** A copy of the payload. */
   bytes(type: number): Uint8Array | undefined {
     const at = this.#find(type)
-    return at < 0 ? undefined : this.#buffer.bytes.slice(at + ATTRIBUTE_BYTES, at + this.#lengthAt(at))
+    return at < 0 ? undefined : Uint8Array.from(this.#octets(at))
   }
 
   /** Text up to its NUL, if it has one. */
@@ -170,18 +170,17 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
 
   /** @throws {DecodeError} when it has neither 4 nor 16 octets */
   ip(type: number): Ip | undefined {
-    const payload = this.bytes(type)
-    if (payload === undefined) return undefined
-    if (payload.length !== 4 && payload.length !== 16)
-      throw new DecodeError(`address of ${payload.length} octets`, this.#from)
-    return ipFromBytes(payload)
+    const at = this.#find(type)
+    if (at < 0) return undefined
+    const octets = this.#octets(at)
+    if (octets.length !== 4 && octets.length !== 16) throw new DecodeError(`address of ${octets.length} octets`, at)
+    return ipFromBytes(octets)
   }
 
   /** Undefined also for a link-layer address that is no Ethernet address (tunnels have theirs in it). */
   mac(type: number): Mac | undefined {
     const at = this.#find(type)
-    if (at < 0 || this.#lengthAt(at) !== ATTRIBUTE_BYTES + 6) return undefined
-    return macFromBytes(this.#buffer.bytes.subarray(at + ATTRIBUTE_BYTES, at + ATTRIBUTE_BYTES + 6))
+    return at < 0 || this.#lengthAt(at) !== ATTRIBUTE_BYTES + 6 ? undefined : macFromBytes(this.#octets(at))
   }
 
   /** The attributes inside one: in all of its payload, or in bytes `from` to `to` of it, where structures stand around them. */
@@ -190,6 +189,14 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
     if (at < 0) return undefined
     const payload = at + ATTRIBUTE_BYTES
     return new Attributes(this.#buffer, payload + from, Math.min(payload + to, at + this.#lengthAt(at)))
+  }
+
+  /** A plain array: for a few octets it costs a fraction of a typed one. */
+  #octets(at: number): readonly number[] {
+    const octets: number[] = []
+    const end = at + this.#lengthAt(at)
+    for (let i = at + ATTRIBUTE_BYTES; i < end; i++) octets.push(this.#buffer.bytes[i] ?? 0)
+    return octets
   }
 
   #payload(type: number, size: number): number | undefined {

@@ -104,7 +104,7 @@ export function readRoute(message: MessageCursor): RouteState | undefined {
   if (family === undefined || table !== RT_TABLE_MAIN || (flags & RTM_F_CLONED) !== 0) return undefined
   const { linkIndex, gateway } = nextHop(attributes)
   return {
-    destination: readPrefix(attributes.bytes(RTA.DST), family, message),
+    destination: readPrefix(attributes.ip(RTA.DST), family, message),
     gateway,
     metric: attributes.u32(RTA.PRIORITY) ?? 0,
     protocol: message.u8(RTMSG.protocol),
@@ -146,11 +146,11 @@ function gatewayOf(attributes: Attributes): Ip | undefined {
   return via?.length === 6 || via?.length === 18 ? ipFromBytes(via.slice(2)) : undefined
 }
 
-/** A default route has no RTA_DST. The kernel keeps no host bits, so building the prefix needs no arithmetic. */
-function readPrefix(bytes: Uint8Array | undefined, family: Family, message: MessageCursor): Prefix {
+/** A default route has no RTA_DST. */
+function readPrefix(base: Ip | undefined, family: Family, message: MessageCursor): Prefix {
   const length = message.u8(RTMSG.length)
-  const octets = addressBits(family) / 8
-  if ((bytes !== undefined && bytes.length !== octets) || length > octets * 8)
-    throw new DecodeError(`destination of ${bytes?.length ?? 0} octets and length ${length}`, message.payload)
-  return prefixOf(ipFromBytes(bytes ?? new Uint8Array(octets)), length)
+  const bits = addressBits(family)
+  if ((base !== undefined && base.family !== family) || length > bits)
+    throw new DecodeError(`destination ${base?.text ?? ''}/${length} in family ${family}`, message.payload)
+  return prefixOf(base ?? ipFromBytes(new Uint8Array(bits / 8)), length)
 }

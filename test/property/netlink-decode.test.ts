@@ -37,6 +37,7 @@ function readEverything(datagram: Uint8Array, leftover: number): string {
   cursor.start(datagram.length)
   let more = true
   while (more) {
+    if (results.length > datagram.length * READERS.length) throw new Error('the walk over the messages does not end')
     more = attempt(results, () => cursor.next()) === true
     if (more) for (const read of READERS) attempt(results, () => read(cursor))
   }
