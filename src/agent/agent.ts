@@ -8,6 +8,7 @@ import type { Family } from '../net/ip.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
 import { OverlaySession } from './session.ts'
+import { isStopped } from './tasks.ts'
 import { leaseTerms, vtepMacChooser } from './terms.ts'
 
 /** Families this version programs. */
@@ -27,16 +28,21 @@ export class Agent {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { log } = this.#ports
-    while (!signal.aborted) {
-      const underlay = await this.#findUnderlay(signal)
-      const config = await this.#readConfig(signal)
-      const acquired = await this.#acquire(config, underlay, signal)
-      const session = new OverlaySession({ options: this.#options, ports: this.#ports, config, underlay, acquired })
-      const lost = await session.run(signal)
-      if (lost !== undefined)
-        log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
+    try {
+      while (!isStopped(signal)) await this.#runSession(signal)
+    } catch (error) {
+      if (!isStopped(signal)) throw error // what fails after that fails because it was stopped
     }
+  }
+
+  async #runSession(signal: AbortSignal): Promise<void> {
+    const { log } = this.#ports
+    const underlay = await this.#findUnderlay(signal)
+    const config = await this.#readConfig(signal)
+    const acquired = await this.#acquire(config, underlay, signal)
+    const session = new OverlaySession({ options: this.#options, ports: this.#ports, config, underlay, acquired })
+    const lost = await session.run(signal)
+    if (lost !== undefined) log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
   }
 
   async #findUnderlay(signal: AbortSignal): Promise<ExternalInterface> {

@@ -22,8 +22,13 @@ const CURABLE = [
 export const isCurable = (error: unknown): error is Error => CURABLE.some((kind) => error instanceof kind)
 
 const RETRY_EVERY_MS = 1_000
-/** The same complaint is repeated this often: for the log's reader, not once a second. */
-const COMPLAIN_EVERY = 60
+/** The same complaint is repeated after this long: for the log's reader, not once a second. */
+const COMPLAIN_AGAIN_MS = 60_000
+/** What only a person or time can cure is not worth reading every lease once a second for. */
+const SLOW_RETRY_MS = 10_000
+
+const retryAfterMs = (error: Error): number =>
+  error instanceof RivalError || error instanceof OutOfSubnetsError ? SLOW_RETRY_MS : RETRY_EVERY_MS
 
 /**
  * Tries until it works, once a second, saying why it does not: at once when the reason changes, then once a minute.
@@ -36,18 +41,23 @@ export async function untilItWorks<T>(
   signal: AbortSignal,
 ): Promise<T> {
   let complaint = ''
-  for (let tries = 0; ; tries++) {
+  let complainedAtMs = 0
+  for (;;) {
     signal.throwIfAborted()
+    let delayMs = RETRY_EVERY_MS
     try {
       const result = await attempt(signal)
       if (complaint !== '') log.info(`${what}: works now`)
       return result
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
-      if (error.message !== complaint || tries % COMPLAIN_EVERY === 0)
-        log.warn(`${what}: ${error.message}; retrying every second`)
+      delayMs = retryAfterMs(error)
+      if (error.message !== complaint || clock.monotonicMs() - complainedAtMs >= COMPLAIN_AGAIN_MS) {
+        log.warn(`${what}: ${error.message}; retrying every ${delayMs === RETRY_EVERY_MS ? 'second' : 'ten seconds'}`)
+        complainedAtMs = clock.monotonicMs()
+      }
       complaint = error.message
     }
-    await clock.sleep(RETRY_EVERY_MS, signal)
+    await clock.sleep(delayMs, signal)
   }
 }

@@ -16,22 +16,21 @@ export async function runTogether(tasks: readonly Task[], signal: AbortSignal): 
   }
   signal.addEventListener('abort', stop)
   if (signal.aborted) stop()
+  let failure: { readonly cause: unknown } | undefined
   const runs = tasks.map(async (task) => {
     try {
       await task.run(group.signal)
-    } finally {
-      stop()
+    } catch (cause) {
+      if (!group.signal.aborted) failure = { cause } // what fails after that fails because it was stopped
     }
+    stop()
   })
-  const outcomes = await Promise.allSettled(runs)
+  await Promise.all(runs)
   signal.removeEventListener('abort', stop)
-  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
-  const cause = failures.find((failure) => !isAbort(failure))
-  if (cause !== undefined) throw cause instanceof Error ? cause : new Error('a task failed', { cause })
+  if (failure !== undefined) throw asError(failure.cause)
 }
+
+const asError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error('a task failed', { cause }))
 
 /** For loops that await: whether they have been told to stop meanwhile. */
 export const isStopped = (signal: AbortSignal): boolean => signal.aborted
-
-/** Being told to stop is no failure. */
-const isAbort = (failure: unknown): boolean => failure instanceof Error && failure.name === 'AbortError'

@@ -25,6 +25,8 @@ interface Claimant<E> {
   readonly createRevision: Revision
   readonly entries: E
   readonly claims: readonly string[]
+  /** Its lease is gone; it is only kept for a while. */
+  readonly isStale: boolean
 }
 
 /**
@@ -62,7 +64,14 @@ export class PeerTable<E> {
     if ('rejected' in verdict) this.#rejected.set(record.key, verdict.rejected)
     const { key, createRevision, modRevision } = record
     if ('accepted' in verdict)
-      this.#enter({ key, createRevision, modRevision, entries: verdict.accepted, claims: verdict.claims })
+      this.#enter({
+        key,
+        createRevision,
+        modRevision,
+        entries: verdict.accepted,
+        claims: verdict.claims,
+        isStale: false,
+      })
   }
 
   delete(key: string): void {
@@ -70,11 +79,25 @@ export class PeerTable<E> {
     this.#withdraw(key)
   }
 
-  /** Replaces everything by a complete list; records that are already known are not judged again. */
-  replaceAll(records: readonly LeaseRecord[]): void {
+  /** Known keys, rejected and ignored ones included. */
+  get knownKeys(): Iterable<string> {
+    return this.#known.keys()
+  }
+
+  /** Replaces everything by a complete list, but for the keys in `keep`; records that are already known are not judged again. */
+  replaceAll(records: readonly LeaseRecord[], keep: ReadonlySet<string> = new Set()): void {
     const listed = new Set(records.map(({ key }) => key))
-    for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.delete(key)
+    for (const key of [...this.#known.keys()]) if (!listed.has(key) && !keep.has(key)) this.delete(key)
     for (const record of records) if (!isSame(this.#known.get(record.key), record)) this.put(record)
+    for (const key of keep) this.#yield(key)
+  }
+
+  /** A peer that is kept although its lease is gone gives way to any that has one. */
+  #yield(key: string): void {
+    const claimant = this.#claimants.get(key)
+    if (claimant === undefined || claimant.isStale) return
+    this.#withdraw(key)
+    this.#enter({ ...claimant, isStale: true })
   }
 
   /**
@@ -119,7 +142,7 @@ export class PeerTable<E> {
     this.#touched.add(claimant.key)
     for (const claim of claimant.claims) {
       const queue = this.#queues.get(claim) ?? []
-      const at = queue.findIndex((other) => isOlder(claimant, other))
+      const at = queue.findIndex((other) => comesFirst(claimant, other))
       queue.splice(at < 0 ? queue.length : at, 0, claimant)
       this.#queues.set(claim, queue)
       if (at === 0) for (const other of queue) this.#touched.add(other.key)
@@ -149,5 +172,8 @@ const isSame = (known: LeaseRecord | undefined, record: LeaseRecord): boolean =>
   known.createRevision === record.createRevision &&
   known.value === record.value
 
-const isOlder = (a: Claimant<unknown>, b: Claimant<unknown>): boolean =>
-  a.createRevision === b.createRevision ? a.key < b.key : a.createRevision < b.createRevision
+/** Who comes first in a queue: a living lease before a kept one, then the older. */
+function comesFirst(a: Claimant<unknown>, b: Claimant<unknown>): boolean {
+  if (a.isStale !== b.isStale) return b.isStale
+  return a.createRevision === b.createRevision ? a.key < b.key : a.createRevision < b.createRevision
+}

@@ -1,0 +1,49 @@
+/**
+ * Peers that a list no longer shows although nobody deleted them one by one: etcd was restored or wiped. They are kept for a grace
+ * period, so that a fault of the store does not empty the datapath, while their nodes publish themselves again.
+ */
+export class StalePeers {
+  /** Lease key → end of its grace, on the monotonic clock in milliseconds. */
+  readonly #until = new Map<string, number>()
+
+  get size(): number {
+    return this.#until.size
+  }
+
+  hold(keys: readonly string[], untilMs: number): void {
+    for (const key of keys) if (!this.#until.has(key)) this.#until.set(key, untilMs)
+  }
+
+  /** The peer is back, or was deleted by somebody: it needs no grace. */
+  settle(key: string): void {
+    this.#until.delete(key)
+  }
+
+  keys(): ReadonlySet<string> {
+    return new Set(this.#until.keys())
+  }
+
+  has(key: string): boolean {
+    return this.#until.has(key)
+  }
+
+  /** Peers whose grace is over; they are forgotten here. */
+  takeExpired(nowMs: number): readonly string[] {
+    const expired = [...this.#until].filter(([, untilMs]) => untilMs <= nowMs).map(([key]) => key)
+    for (const key of expired) this.#until.delete(key)
+    return expired
+  }
+
+  /** When the next grace ends, on the monotonic clock; undefined when there is none. */
+  nextExpiryMs(): number | undefined {
+    return this.#until.size === 0 ? undefined : Math.min(...this.#until.values())
+  }
+}
+
+/** A list that lacks this many of the known peers at once tells of the store, not of the peers. */
+const SUSPICIOUS_SHARE = 0.5
+const SUSPICIOUS_COUNT = 3
+
+/** Whether `missing` of `known` peers vanishing between two lists is the store's doing. */
+export const isMassLoss = (missing: number, known: number): boolean =>
+  missing >= SUSPICIOUS_COUNT && missing > known * SUSPICIOUS_SHARE
