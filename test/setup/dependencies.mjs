@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { cacheFolder, ROOT, say, setupStep } from './shell.mjs'
@@ -7,9 +7,10 @@ const modifiedMs = (path) => statSync(join(ROOT, path), { throwIfNoEntry: false 
 
 /** npm keeps its cache below the home folder; where that cannot be written it goes into the checkout. */
 export function npmEnvironment() {
-  if (process.env.npm_config_cache) return process.env
+  const folder = process.env.npm_config_cache ?? join(homedir(), '.npm')
   try {
-    accessSync(homedir(), constants.W_OK)
+    mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK)
     return process.env
   } catch {
     return { ...process.env, npm_config_cache: cacheFolder('npm') }

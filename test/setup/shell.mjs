@@ -24,11 +24,13 @@ export function cacheFolder(name) {
 
 const running = new Set()
 
-/** Runs a command to its end and gives its exit code (128 + signal when it was killed). Nothing is read from standard input. */
-export function run(command, args, { env = process.env, quiet = false, cwd = ROOT } = {}) {
+/**
+ * Runs a command to its end and gives its exit code (128 + signal when it was killed). Nothing is read from standard input.
+ * With `log`, a file descriptor, both outputs go there.
+ */
+export function run(command, args, { log = 'inherit' } = {}) {
   return new Promise((resolve, reject) => {
-    const stdout = quiet ? 'ignore' : 'inherit'
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', stdout, quiet ? 'ignore' : 'inherit'] })
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', log, log] })
     running.add(child)
     child.once('error', (error) => reject(new SetupError(`cannot run ${command}: ${error.message}`)))
     child.once('close', (code, signal) => {

@@ -1,11 +1,15 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureNode24, runsNode24 } from './node24.mjs'
 import { insideNamespace } from './namespace.mjs'
 import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
 
-/** Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. */
-const PROJECTS = ['core', 'kernel', 'etcd', 'e2e']
+/**
+ * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
+ * side, each in namespaces of its own: they wait for daemons more than they compute.
+ */
+const ROWS = [['core'], ['kernel'], ['etcd', 'e2e']]
+const PROJECTS = ROWS.flat()
 
 const bin = (name) => join(ROOT, 'node_modules', '.bin', name)
 const heading = (text) => say(`\n── ${text}`)
@@ -44,19 +48,37 @@ function countReport(path, exitCode) {
   }
 }
 
-async function vitest(node, label, project, extra) {
-  heading(`${project} on Node ${label}`)
+/** Runs one project. With `log`, its output goes to that file. */
+async function vitest(node, label, project, extra, log) {
   const report = join(cacheFolder('test'), `${project}-${label}.json`)
   rmSync(report, { force: true })
   const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), ...args, ...extra]
   const [command, ...rest] = project === 'core' ? line : insideNamespace(line)
-  return countReport(report, await run(command, rest))
+  return countReport(report, await run(command, rest, log === undefined ? {} : { log }))
+}
+
+/** Runs one project among others: its output is shown in one piece, at its end. */
+async function vitestAside(node, label, project, extra) {
+  const path = join(cacheFolder('test'), `${project}-${label}.log`)
+  const log = openSync(path, 'w')
+  try {
+    return await vitest(node, label, project, extra, log)
+  } finally {
+    closeSync(log)
+    heading(`${project} on Node ${label}`)
+    process.stderr.write(readFileSync(path))
+  }
 }
 
 async function projects(node, label, names, extra) {
   let counts = NOTHING
-  for (const name of names) counts = add(counts, await vitest(node, label, name, extra))
+  for (const row of ROWS.map((all) => all.filter((name) => names.includes(name)))) {
+    if (row.length === 0) continue
+    heading(`${row.join(' beside ')} on Node ${label}`)
+    const work = row.length > 1 ? vitestAside : vitest
+    for (const part of await Promise.all(row.map((name) => work(node, label, name, extra)))) counts = add(counts, part)
+  }
   return counts
 }
 
