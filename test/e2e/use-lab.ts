@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { Lab, type LabOptions } from '../lab/index.ts'
+import { Lab, waitFor, type LabHost, type LabOptions } from '../lab/index.ts'
 
 /** The configuration of the walkthroughs, with the kernel's VXLAN port. */
 export const CONFIG = {
@@ -36,9 +36,16 @@ export function useLab(options: LabOptions, prepare: (lab: Lab) => Promise<void>
   }
 }
 
-/** Agents running on every host, one container on each. */
+async function knowsPeers(host: LabHost, count: number): Promise<boolean> {
+  const { neighbours, fdb, routes } = await host.peerTables(DEVICE)
+  return [neighbours, fdb, routes].every(({ length }) => length === count)
+}
+
+/** Agents running on every host, each knowing every other, and one container on each. */
 export async function bringUp(lab: Lab): Promise<void> {
   await lab.putConfig(CONFIG)
   await lab.startAgents()
+  for (const host of lab.hosts)
+    await waitFor(`${host.name} to know every other`, () => knowsPeers(host, lab.hosts.length - 1))
   await Promise.all(lab.hosts.map((host) => host.addContainer()))
 }
