@@ -8,7 +8,15 @@ export default defineConfig({
       { test: { name: 'core', include: ['test/{unit,property,golden}/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], testTimeout: 60_000 } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })

@@ -33,7 +33,7 @@ describe('the subnet file on a file system that fails', () => {
   })
 
   it('stays whole when the file system is read-only', async () => {
-    execFileSync('mount', ['-o', 'remount,ro', directory])
+    execFileSync('mount', ['-o', 'remount,bind,ro', directory])
     await expect(writeFileAtomically(path, 'new\n')).rejects.toMatchObject({ code: 'EROFS' })
     expect(await readFile(path, 'utf8')).toBe(OLD)
   })
