@@ -52,7 +52,7 @@ class Dump<T> {
     if (outcome.is !== 'complete') throw unanswered(name, '', outcome)
     if (this.#aborted()) throw fault(name, '', 'ABORTED')
     if (this.#error !== undefined) throw this.#error
-    return !this.#interrupted
+    return !this.#interrupted && !outcome.overrun
   }
 
   #take(message: MessageCursor): boolean {

@@ -121,6 +121,15 @@ describe('a table', () => {
     expect(addon.requests).toHaveLength(2)
   })
 
+  it('of which a piece may have been dropped with an overrun is read again', async () => {
+    const { addon, kernel } = kernelOver(([request = lastOf([])], turn) => [
+      ...(turn === 0 ? [-ENOBUFS] : [addressEntry(request)]),
+      done(request.sequence),
+    ])
+    expect(await kernel.addresses(signal)).toHaveLength(1)
+    expect(addon.requests).toHaveLength(2)
+  })
+
   it('that never stops changing is given up', async () => {
     const { addon, kernel } = kernelOver(([request = lastOf([])]) => [done(request.sequence, 0, NLM_F.DUMP_INTR)])
     await expect(kernel.addresses(signal)).rejects.toMatchObject({
