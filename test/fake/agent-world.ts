@@ -1,0 +1,154 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent } from '../../src/agent/agent.ts'
+import type { AgentPorts } from '../../src/agent/ports.ts'
+import type { DaemonOptions } from '../../src/config/options.ts'
+import { deriveVtepMac } from '../../src/host/identity.ts'
+import { ip } from '../../src/net/ip.ts'
+import { prefix } from '../../src/net/prefix.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import { FakeClock } from './fake-clock.ts'
+import { FakeEtcd } from './fake-etcd.ts'
+import { FakeKernel } from './fake-kernel.ts'
+import { FakeLeaseStore } from './fake-lease-store.ts'
+
+export const CONFIG = '{"Network":"10.0.0.0/8","SubnetLen":20,"Backend":{"Type":"vxlan","VNI":100}}'
+
+/** Value of a peer's lease as upstream writes it; `octet` tells peers apart. */
+export const upstreamLease = (octet: number): string =>
+  JSON.stringify({
+    PublicIP: `192.168.205.${octet}`,
+    PublicIPv6: null,
+    BackendType: 'vxlan',
+    BackendData: { VNI: 100, VtepMAC: `02:00:00:00:00:${octet.toString(16).padStart(2, '0')}` },
+  })
+
+/** For what takes real time, such as writing a file. */
+const REAL_DEADLINE_MS = 5_000
+
+/** A whole agent on a kernel, an etcd and a clock in memory. */
+export class AgentWorld {
+  readonly clock = new FakeClock()
+  readonly kernel = new FakeKernel()
+  readonly etcd: FakeEtcd
+  readonly store: FakeLeaseStore
+  /** Everything logged: `level message key=value …`. */
+  readonly log: string[] = []
+  readonly subnetFile: string
+  readonly #directory: string
+  #stop = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  private constructor(directory: string, etcd: FakeEtcd) {
+    this.#directory = directory
+    this.subnetFile = join(directory, 'flannel/subnet.env')
+    this.etcd = etcd
+    this.store = new FakeLeaseStore(etcd)
+    const card = this.kernel.addCard('eth0')
+    this.kernel.outside({ op: 'address.add', linkIndex: card.index, ip: ip('192.168.205.10'), prefixLength: 24 })
+    this.kernel.outside({
+      op: 'route.replace',
+      type: 'unicast',
+      destination: prefix('0.0.0.0/0'),
+      linkIndex: card.index,
+      metric: 0,
+      protocol: 3,
+    })
+  }
+
+  static async create(etcd = new FakeEtcd()): Promise<AgentWorld> {
+    return new AgentWorld(await mkdtemp(join(tmpdir(), 'agent-world-')), etcd)
+  }
+
+  /** Starts the agent. */
+  async start(options: Partial<DaemonOptions> = {}): Promise<void> {
+    this.#stop = new AbortController()
+    const agent = new Agent({ ...this.#options(), ...options }, this.#ports())
+    this.#running = agent.run(this.#stop.signal)
+    await this.clock.settle()
+  }
+
+  /** @throws whatever the agent failed with */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  async close(): Promise<void> {
+    await this.stop()
+    await rm(this.#directory, { recursive: true })
+  }
+
+  /** Lets time pass, and what follows from it happen. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    await this.clock.settle()
+  }
+
+  /** Waits for a condition while no time passes on the agent's clock; files are written behind that clock's back. */
+  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+    const deadlineMs = performance.now() + REAL_DEADLINE_MS
+    while (!(await condition())) {
+      if (performance.now() > deadlineMs) throw new Error(`not ${what}; log:\n${this.log.join('\n')}`)
+      await sleep(1)
+    }
+  }
+
+  readSubnetFile(): Promise<string | undefined> {
+    return readFile(this.subnetFile, 'utf8').catch(() => undefined)
+  }
+
+  logged(pattern: RegExp): readonly string[] {
+    return this.log.filter((line) => pattern.test(line))
+  }
+
+  /** Rows of the overlay device, per table. */
+  rows(): { readonly neighbours: number; readonly fdb: number; readonly routes: number } {
+    const index = this.kernel.indexOf('flannel.100')
+    const { neighbours, fdb, routes } = this.kernel.tables
+    const count = (rows: Iterable<{ readonly linkIndex: number | undefined }>): number =>
+      [...rows].filter(({ linkIndex }) => linkIndex === index).length
+    return { neighbours: count(neighbours.values()), fdb: count(fdb.values()), routes: count(routes.values()) }
+  }
+
+  #options(): DaemonOptions {
+    return {
+      etcd: {
+        endpoints: ['http://192.168.205.2:2379'],
+        prefix: '/coreos.com/network',
+        certFile: undefined,
+        keyFile: undefined,
+        caFile: undefined,
+        username: undefined,
+        password: undefined,
+      },
+      ifaces: [],
+      publicIp: undefined,
+      subnetFile: this.subnetFile,
+      renewMarginMs: 3_600_000,
+      nodeId: undefined,
+      verbosity: 0,
+    }
+  }
+
+  #ports(): AgentPorts {
+    const say =
+      (level: string): Logger['info'] =>
+      (message, fields = {}) => {
+        const values = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)
+        this.log.push([level, message, ...values].join(' '))
+      }
+    return {
+      kernel: this.kernel,
+      kernelWrites: () => this.kernel.stats().writes,
+      store: this.store,
+      clock: this.clock,
+      random: () => 0.5,
+      log: { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') },
+      node: { id: 'a'.repeat(32), hostname: 'host1' },
+      deriveMac: (vni, family) => deriveVtepMac('a'.repeat(32), vni, family),
+    }
+  }
+}

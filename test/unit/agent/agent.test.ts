@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ip } from '../../../src/net/ip.ts'
+import { AgentWorld, CONFIG, upstreamLease } from '../../fake/agent-world.ts'
+
+let world: AgentWorld
+
+beforeEach(async () => {
+  world = await AgentWorld.create()
+})
+
+afterEach(async () => {
+  await world.close()
+})
+
+const PEERS = ['10.1.0.0-20', '10.2.0.0-20', '10.3.0.0-20', '10.4.0.0-20']
+
+/** An agent that has programmed four upstream peers. */
+async function startWithPeers(): Promise<void> {
+  world.etcd.putConfig(CONFIG)
+  PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20)))
+  await startToEnd()
+}
+
+/** Starts the agent and waits until it has nothing left to do. */
+async function startToEnd(): Promise<void> {
+  const before = world.logged(/forwarding is set up/).length
+  await world.start()
+  await world.until('forwarding', () => world.logged(/forwarding is set up/).length > before)
+  await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+}
+
+const ownKey = (): string => world.etcd.records.map(({ key }) => key).find((key) => !PEERS.includes(key)) ?? ''
+
+describe('starting', () => {
+  test('waits for the configuration, says what is missing once, and goes on when it is there', async () => {
+    await world.start()
+    await world.until('complaint', () => world.logged(/warn/).length > 0)
+    await world.advance(5_000)
+    expect(world.logged(/warn/)).toEqual([
+      'warn network configuration: /coreos.com/network/config: expected the network configuration, as JSON, found nothing; retrying every second',
+    ])
+    world.etcd.putConfig('{"SubnetLen":20}')
+    await world.advance(1_000)
+    expect(world.logged(/warn network configuration: Network: /)).toHaveLength(1)
+    world.etcd.putConfig(CONFIG)
+    await world.advance(1_000)
+    await world.until('forwarding', () => world.logged(/forwarding is set up/).length === 1)
+  })
+
+  test('waits for etcd', async () => {
+    world.etcd.putConfig(CONFIG)
+    world.store.disconnect()
+    await world.start()
+    await world.until('complaint', () => world.logged(/warn network configuration/).length > 0)
+    await world.advance(3_000)
+    expect(world.kernel.indexOf('flannel.100')).toBeUndefined()
+    world.store.reconnect()
+    await world.advance(1_000)
+    await world.until('subnet file', async () => (await world.readSubnetFile())?.includes('10.0.0.0/8') === true)
+  })
+
+  test('writes the subnet file only when every peer is programmed', async () => {
+    let filesBefore: Promise<string | undefined> | undefined
+    world.kernel.faults.refuse = (op) => {
+      if (op.op === 'route.replace') filesBefore ??= world.readSubnetFile()
+      return undefined
+    }
+    await startWithPeers()
+    expect(await filesBefore).toBeUndefined()
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    expect(await world.readSubnetFile()).toMatch(
+      /^FLANNEL_NETWORK=10.0.0.0\/8\nFLANNEL_SUBNET=10\.\d+\.\d+\.1\/20\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n$/,
+    )
+  })
+
+  test('over an unchanged kernel and etcd writes to neither', async () => {
+    await startWithPeers()
+    await world.stop()
+    const [kernelWrites, storeWrites] = [world.kernel.stats().writes, world.store.writes.length]
+    await startToEnd()
+    expect(world.kernel.stats().writes).toBe(kernelWrites)
+    expect(world.store.writes).toHaveLength(storeWrites)
+  })
+
+  test('stops without failure while it waits for etcd', async () => {
+    world.store.disconnect()
+    await world.start()
+    await world.until('complaint', () => world.logged(/warn/).length > 0)
+    await expect(world.stop()).resolves.toBeUndefined()
+    expect(world.clock.sleeping).toBe(0)
+  })
+})
+
+describe('stopping', () => {
+  test('leaves device and entries in place and nothing running', async () => {
+    await startWithPeers()
+    await world.stop()
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    expect(world.clock.sleeping).toBe(0)
+    expect(world.store.watchCount).toBe(0)
+  })
+})
+
+describe('own lease', () => {
+  test('deleted by somebody: published again with the same subnet, datapath untouched', async () => {
+    await startWithPeers()
+    const [key, writes] = [ownKey(), world.kernel.stats().writes]
+    world.etcd.delete(key)
+    await world.until('published again', () => ownKey() === key)
+    expect(world.kernel.stats().writes).toBe(writes)
+  })
+
+  test('taken by another node: never overwritten; another subnet is acquired and written down', async () => {
+    await startWithPeers()
+    const key = ownKey()
+    const taken = upstreamLease(99)
+    world.etcd.put(key, taken)
+    const newLease = () => world.etcd.records.find((record) => record.value.includes('a'.repeat(32)))
+    await world.until('new lease', () => newLease() !== undefined)
+    expect(newLease()?.key).not.toBe(key)
+    expect(world.etcd.get(key)?.value).toBe(taken)
+    const address = newLease()?.key.replace(/0-20$/, '1/20') ?? '-'
+    await world.until('new subnet file', async () => (await world.readSubnetFile())?.includes(address) === true)
+    expect(world.logged(/error .*containers must move/)).toHaveLength(1)
+    expect(world.rows()).toEqual({ neighbours: 5, fdb: 5, routes: 5 })
+  })
+
+  test('follows the address of the underlay', async () => {
+    await startWithPeers()
+    const { kernel } = world
+    const linkIndex = kernel.indexOf('eth0') ?? 0
+    const address = { linkIndex, prefixLength: 24 } as const
+    kernel.outside({ op: 'address.add', ...address, ip: ip('192.168.205.77') })
+    kernel.outside({ op: 'address.delete', ...address, ip: ip('192.168.205.10') })
+    await world.until('address published', () => world.etcd.get(ownKey())?.value.includes('192.168.205.77') === true)
+    await world.advance(1_000)
+    expect((await kernel.link('flannel.100', new AbortController().signal))?.vxlan?.local?.text).toBe('192.168.205.77')
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+  })
+})
+
+describe('etcd wiped', () => {
+  test('keeps the peers for five minutes, publishes its own lease again, and gives up who does not come back', async () => {
+    await startWithPeers()
+    const key = ownKey()
+    world.etcd.wipe()
+    await world.advance(10_000)
+    expect(world.etcd.records.map((record) => record.key)).toEqual([key])
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    world.etcd.put('10.1.0.0-20', upstreamLease(20))
+    await world.advance(295_000)
+    expect(world.rows()).toEqual({ neighbours: 1, fdb: 1, routes: 1 })
+    expect(world.logged(/warn peers did not publish themselves again; giving them up peers=3/)).toHaveLength(1)
+  })
+})
