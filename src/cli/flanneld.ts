@@ -90,16 +90,25 @@ function parseWithCommander(program: Command, args: readonly string[]): Readonly
   )
 }
 
-function usageError(error: CommanderError, args: readonly string[]): ConfigError {
-  const culprit = args.find((arg) => error.message.includes(`'${arg}`)) ?? args.at(-1) ?? ''
+/** Only the last argument can lack its value: the others are joined with theirs. */
+function usageError({ code }: CommanderError, args: readonly string[]): ConfigError {
+  const missing = code === 'commander.optionMissingArgument'
+  const culprit = (missing ? args.at(-1) : args.find(isUnknown)) ?? ''
   // Without its value: of a misspelt flag nobody knows whether that was a secret.
   const given = culprit.replace(/=[^]*$/, '')
   const name = given.replace(/^-+/, '')
-  if (NOT_YET.has(name)) return notYet(`--${name}`)
-  const missing = error.code === 'commander.optionMissingArgument'
+  const path = name === '' ? 'arguments' : `--${name}`
+  if (NOT_YET.has(name)) return notYet(path)
   return missing
-    ? new ConfigError(`--${name}`, 'a value after it', undefined)
-    : new ConfigError(`--${name}`, 'a flag of flanneld (see flanneld --help)', given)
+    ? new ConfigError(path, 'a value after it', undefined)
+    : new ConfigError(path, 'a flag of flanneld (see flanneld --help)', given)
+}
+
+const FLAG_NAMES: ReadonlySet<string> = new Set(Object.values(FLAGS).map(({ name }) => name))
+
+const isUnknown = (arg: string): boolean => {
+  const [, name = ''] = /^--([^=]+)/.exec(arg) ?? []
+  return /^-./.test(arg) && arg !== '--' && !FLAG_NAMES.has(name)
 }
 
 const notYet = (source: string): ConfigError =>

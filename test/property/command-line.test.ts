@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readCommandLine } from '../../src/cli/flanneld.ts'
+import { environmentName, FLAGS, NOT_YET } from '../../src/cli/flags.ts'
+import { ConfigError } from '../../src/config/error.ts'
+
+const names = [
+  ...Object.values(FLAGS).map(({ name }) => name),
+  ...NOT_YET,
+  'h',
+  'bogus',
+  'etcd-pasword',
+  'no-iface',
+  'constructor',
+  '__proto__',
+]
+const word = fc.oneof(
+  fc.string(),
+  fc.constantFrom(
+    '',
+    '-',
+    '--',
+    '=',
+    'true',
+    'false',
+    '0',
+    '1439',
+    '10.0.0.1',
+    'http://a:2379',
+    '-5',
+    '-v',
+    'help',
+    "'",
+  ),
+)
+
+const argument = fc.oneof(
+  word,
+  fc
+    .tuple(fc.constantFrom('-', '--', '---', ''), fc.constantFrom(...names), fc.option(word))
+    .map(([dashes, name, value]) => (value === null ? `${dashes}${name}` : `${dashes}${name}=${value}`)),
+)
+const environment = fc.dictionary(fc.constantFrom(...names.map(environmentName)), word, { maxKeys: 3 })
+
+describe('the command line', () => {
+  it('is understood or refused by a ConfigError, whatever it says', () => {
+    fc.assert(
+      fc.property(fc.array(argument, { maxLength: 6 }), environment, (args, variables) => {
+        try {
+          const invocation = readCommandLine(args, variables, '1.2.3')
+          if (invocation.kind === 'print') expect(invocation.text.endsWith('\n')).toBe(true)
+          else expect(invocation.options.etcd.endpoints.length).toBeGreaterThan(0)
+        } catch (error) {
+          if (!(error instanceof ConfigError)) throw error
+          expect(error.path).not.toBe('')
+          expect(error.path).not.toBe('--')
+        }
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('means the same however a flag is written', () => {
+    const flag = fc.constantFrom('iface', 'etcd-prefix', 'subnet-file', 'node-id', 'etcd-username')
+    fc.assert(
+      fc.property(flag, fc.string({ minLength: 1 }), (name, value) => {
+        fc.pre(value.replace(/\/+$/, '') !== '')
+        const expected = readCommandLine([`--${name}=${value}`], {}, '1')
+        for (const args of [[`-${name}=${value}`], [`-${name}`, value], [`--${name}`, value]])
+          expect(readCommandLine(args, {}, '1')).toEqual(expected)
+        expect(readCommandLine([], { [environmentName(name)]: value }, '1')).toEqual(expected)
+      }),
+    )
+  })
+})
