@@ -1,0 +1,45 @@
+import fc from 'fast-check'
+import type { LeaseClaim, LeaseFamily } from '../../src/lease/lease.ts'
+import { ipFromInteger, type Family, type Ip } from '../../src/net/ip.ts'
+import { locallyAdministeredMac, type Mac } from '../../src/net/mac.ts'
+import { prefixOf, type Prefix } from '../../src/net/prefix.ts'
+
+export const family: fc.Arbitrary<Family> = fc.constantFrom(4, 6)
+
+export const ipOf = (of: Family): fc.Arbitrary<Ip> =>
+  fc.bigInt({ min: 0n, max: (1n << (of === 4 ? 32n : 128n)) - 1n }).map((value) => ipFromInteger(of, value))
+
+export const anyIp: fc.Arbitrary<Ip> = family.chain(ipOf)
+
+export const prefixIn = (of: Family, shortest: number, longest: number): fc.Arbitrary<Prefix> =>
+  fc.tuple(ipOf(of), fc.integer({ min: shortest, max: longest })).map(([address, length]) => prefixOf(address, length))
+
+export const anyPrefix: fc.Arbitrary<Prefix> = family.chain((of) => prefixIn(of, 0, of === 4 ? 32 : 128))
+
+export const anyMac: fc.Arbitrary<Mac> = fc.uint8Array({ minLength: 6, maxLength: 6 }).map(locallyAdministeredMac)
+
+const leaseFamily = (of: Family): fc.Arbitrary<LeaseFamily> =>
+  fc.record({
+    family: fc.constant(of),
+    subnet: prefixIn(of, 0, of === 4 ? 32 : 128),
+    publicIp: ipOf(of),
+    backendData: fc.record({ VNI: fc.integer({ min: 0, max: 0xff_ffff }), VtepMAC: anyMac }),
+  })
+
+const nodeIdentity = fc.record({ id: fc.string({ unit: 'grapheme' }), hostname: fc.string({ unit: 'grapheme' }) })
+
+/** Anything a node could want to publish: one family or both, with or without its name. */
+export const leaseClaim: fc.Arbitrary<LeaseClaim> = fc
+  .tuple(fc.string(), leaseFamily(4), fc.option(leaseFamily(6)), fc.option(nodeIdentity))
+  .map(([backendType, v4, v6, node]) => ({
+    backendType,
+    families: v6 === null ? [v4] : [v4, v6],
+    ...(node === null ? {} : { node }),
+  }))
+
+/** Text that comes close to JSON of the given shape and breaks somewhere: cut, with one character changed, or with a piece repeated. */
+export const brokenJson = (valid: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.tuple(valid, fc.nat(), fc.nat(), fc.string({ unit: 'binary', maxLength: 3 })).map(([text, from, to, piece]) => {
+    const [a, b] = [from % (text.length + 1), to % (text.length + 1)]
+    return text.slice(0, a) + piece + text.slice(b)
+  })

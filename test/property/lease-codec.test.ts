@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey, type Rejected } from '../../src/lease/codec.ts'
+import type { Lease } from '../../src/lease/lease.ts'
+import { PeerTable } from '../../src/lease/peers.ts'
+import { vxlanJudge } from '../../src/vxlan/judge.ts'
+import { leaseRecord, OVERLAY, VTEP } from '../fake/samples.ts'
+import { brokenJson, leaseClaim } from './arbitraries.ts'
+
+const key = leaseClaim.map(({ families }) => formatLeaseKey(families.map(({ subnet }) => subnet)))
+const value = leaseClaim.map(encodeLease)
+
+/** JSON whose fields have the right names and any content. */
+const misfit = fc
+  .record(
+    {
+      PublicIP: fc.oneof(fc.ipV4(), fc.jsonValue()),
+      PublicIPv6: fc.oneof(fc.ipV6(), fc.jsonValue()),
+      BackendType: fc.oneof(fc.constant('vxlan'), fc.jsonValue()),
+      BackendData: fc.jsonValue(),
+      BackendV6Data: fc.jsonValue(),
+      Node: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  )
+  .map((fields) => JSON.stringify(fields))
+
+const anyKey = fc.oneof(key, fc.string({ unit: 'binary' }), brokenJson(key))
+const anyValue = fc.oneof(value, misfit, brokenJson(value), fc.string({ unit: 'binary' }), fc.json())
+
+describe('a lease', () => {
+  it('says after decoding what it said before encoding', () => {
+    fc.assert(
+      fc.property(leaseClaim, (claim) => {
+        const record = leaseRecord(formatLeaseKey(claim.families.map(({ subnet }) => subnet)), encodeLease(claim))
+        const { key: name, etcdLeaseId, createRevision, modRevision } = record
+        expect(decodeLease(record)).toEqual({ ...claim, key: name, etcdLeaseId, createRevision, modRevision })
+      }),
+    )
+  })
+
+  it('is encoded the same again, so that an unchanged one is never rewritten', () => {
+    fc.assert(
+      fc.property(leaseClaim, (claim) => {
+        const lease = decodeLease(
+          leaseRecord(formatLeaseKey(claim.families.map(({ subnet }) => subnet)), encodeLease(claim)),
+        )
+        expect('rejected' in lease ? lease : encodeLease(lease)).toBe(encodeLease(claim))
+      }),
+    )
+  })
+
+  it('means the same with fields that nobody knows', () => {
+    const plain = ({ rejected, ...lease }: Partial<Rejected> & Partial<Lease>) =>
+      rejected ?? { ...lease, modRevision: 0n }
+    fc.assert(
+      fc.property(leaseClaim, fc.string(), fc.jsonValue(), (claim, name, content) => {
+        const known = /^(PublicIP|PublicIPv6|BackendType|BackendData|BackendV6Data|Node)$/i
+        fc.pre(!known.test(name) && name !== '__proto__')
+        const at = formatLeaseKey(claim.families.map(({ subnet }) => subnet))
+        const text = encodeLease(claim)
+        const extended = `{${JSON.stringify(name)}:${JSON.stringify(content)},${text.slice(1)}`
+        expect(plain(decodeLease(leaseRecord(at, extended)))).toEqual(plain(decodeLease(leaseRecord(at, text))))
+      }),
+    )
+  })
+})
+
+describe('whatever stands in etcd', () => {
+  it('is decoded or rejected with a reason, never thrown at', () => {
+    fc.assert(
+      fc.property(anyKey, anyValue, (name, text) => {
+        const lease = decodeLease(leaseRecord(name, text))
+        if ('rejected' in lease) expect(lease.rejected.length).toBeGreaterThan(5)
+        else expect(lease.families.length).toBeGreaterThan(0)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('has a key that is either refused or written back the same', () => {
+    fc.assert(
+      fc.property(anyKey, (name) => {
+        const subnets = parseLeaseKey(name)
+        if (subnets !== undefined) expect(formatLeaseKey(subnets)).toBe(name)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('never keeps a good peer from being programmed', () => {
+    const around = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedIps: [] }
+    const good = leaseRecord(
+      '10.15.64.0-20',
+      '{"PublicIP":"192.168.205.11","BackendType":"vxlan","BackendData":{"VtepMAC":"82:53:2e:6a:a9:43"}}',
+    )
+    fc.assert(
+      fc.property(fc.array(fc.tuple(anyKey, anyValue), { maxLength: 10 }), (others) => {
+        const table = new PeerTable(vxlanJudge(VTEP, '10.20.0.0-20', () => around))
+        for (const [at, [name, text]] of others.entries())
+          table.put(leaseRecord(name, text, { createRevision: BigInt(at + 10) }))
+        table.put(good)
+        expect(table.drain().find((change) => change.key === good.key)?.entries?.routes).toHaveLength(1)
+      }),
+    )
+  })
+})
