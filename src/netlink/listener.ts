@@ -20,7 +20,10 @@ const TABLES = [RTNLGRP.NEIGH, RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV6_ROUTE] as const
 const RECEIVE_BYTES = 32_768
 /** Datagrams read before others get a turn. */
 const DATAGRAMS_PER_TURN = 256
-/** Datagrams thrown away at most to reach the end of an overrun socket's queue; more than the buffer holds, so that only a writer who never rests is left unfinished. */
+/**
+ * Datagrams thrown away at most to reach the end of an overrun socket's queue. More than the buffer holds, so that only a writer
+ * who never rests is left unfinished.
+ */
 const MAX_STALE = 50_000
 
 /** One subscription to the kernel's notifications. Losing some is reported as `overrun` and never ends it. */
