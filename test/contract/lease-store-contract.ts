@@ -38,8 +38,10 @@ export interface LeaseStoreHarness {
 /** What a watch has delivered so far, and how it stands. */
 export class WatchLog {
   readonly events: LeaseWatchEvent[] = []
-  /** `up`, or the code of what it went down of. */
-  readonly connection: string[] = []
+  /** Every change of the connection. */
+  readonly connection: ('up' | 'down')[] = []
+  /** What it went down of, each time. */
+  readonly losses: StoreError[] = []
   ended = false
   private readonly stop = new AbortController()
 
@@ -47,9 +49,6 @@ export class WatchLog {
     void this.read(store, from)
   }
 
-  get disconnects(): readonly string[] {
-    return this.connection.filter((state) => state !== 'up')
-  }
   /** All changes in short: `+key=value`, `-key`; what came in one revision is joined with commas. */
   get changes(): readonly string[] {
     return this.events.flatMap((event) =>
@@ -69,7 +68,10 @@ export class WatchLog {
   private async read(store: LeaseStore, from: StoreIdentity): Promise<void> {
     const status = {
       onConnected: () => this.connection.push('up'),
-      onDisconnected: ({ code }: StoreError) => this.connection.push(code),
+      onDisconnected: (error: StoreError) => {
+        this.connection.push('down')
+        this.losses.push(error)
+      },
     }
     for await (const event of store.watch(from, this.stop.signal, status)) this.events.push(event)
     this.ended = true
@@ -311,7 +313,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         await harness.put('10.1.0.0-24', 'one')
         await expect.poll(() => log.changes, DEADLINE).toHaveLength(1)
         await harness.disconnect()
-        await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+        await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
         await harness.put('10.2.0.0-24', 'two')
         await harness.delete('10.1.0.0-24')
         await harness.reconnect()
@@ -319,14 +321,14 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         await expect
           .poll(() => log.changes, DEADLINE)
           .toEqual(['+10.1.0.0-24=one', '+10.2.0.0-24=two', '-10.1.0.0-24', '+10.3.0.0-24=three'])
-        expect(log.connection).toEqual(['up', 'UNAVAILABLE', 'up'])
+        expect(log.connection).toEqual(['up', 'down', 'up'])
       })
 
       test('tells when there is no connection to begin with', async () => {
         const list = await store.list(signal)
         await harness.disconnect()
         const log = new WatchLog(store, list)
-        await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+        await expect.poll(() => log.losses, DEADLINE).toMatchObject([{ op: 'watch', retryable: true }])
         await harness.reconnect()
         await harness.put('10.1.0.0-24', 'one')
         await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
@@ -335,7 +337,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
       test('ends with `compacted` when the history it needs is gone', async () => {
         const log = await watchFromNow()
         await harness.disconnect()
-        await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+        await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
         await harness.put('10.1.0.0-24', 'one')
         await harness.put('10.2.0.0-24', 'two')
         await harness.compact()
@@ -348,7 +350,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         await harness.put('10.1.0.0-24', 'one')
         const log = await watchFromNow()
         await harness.disconnect()
-        await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+        await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
         await harness.delete('10.1.0.0-24')
         await harness.compact()
         await harness.reconnect()
@@ -361,7 +363,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         await expect.poll(() => log.changes, DEADLINE).toHaveLength(1)
         await harness.compact()
         await harness.disconnect()
-        await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+        await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
         await harness.put('10.2.0.0-24', 'two')
         await harness.reconnect()
         await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one', '+10.2.0.0-24=two'])
@@ -404,7 +406,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
       test('ends when aborted while cut off', async () => {
         const log = await watchFromNow()
         await harness.disconnect()
-        await expect.poll(() => log.disconnects, DEADLINE).toHaveLength(1)
+        await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
         log.abort()
         await expect.poll(() => log.ended, DEADLINE).toBe(true)
       })

@@ -9,13 +9,16 @@ type Mode =
   /** Requests arrive, answers do not. */
   | 'swallow answers'
 
+/** An etcd header alone, in a gRPC frame in a DATA frame, in bytes. */
+const SMALLEST_MESSAGE = 40
+
 /** A TCP relay on loopback in front of an etcd that tests can tear at. */
 export class TcpProxy {
   private readonly targetPort: number
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
   private mode: Mode = 'pass'
-  /** Pieces of answers that came from etcd so far. */
+  /** Pieces from etcd so far that were large enough for a message; HTTP/2's own pings and window updates are smaller. */
   answers = 0
 
   private constructor(targetPort: number) {
@@ -74,7 +77,7 @@ export class TcpProxy {
     this.join(server, client)
     client.on('data', (bytes) => server.write(bytes))
     server.on('data', (bytes) => {
-      this.answers += 1
+      if (bytes.length >= SMALLEST_MESSAGE) this.answers += 1
       if (this.mode === 'pass') client.write(bytes)
     })
   }
