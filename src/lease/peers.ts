@@ -88,7 +88,9 @@ export class PeerTable<E> {
   replaceAll(records: readonly LeaseRecord[], keep: ReadonlySet<string> = new Set()): void {
     const listed = new Set(records.map(({ key }) => key))
     for (const key of [...this.#known.keys()]) if (!listed.has(key) && !keep.has(key)) this.delete(key)
-    for (const record of records) if (!isSame(this.#known.get(record.key), record)) this.put(record)
+    for (const record of records)
+      if (!isSame(this.#known.get(record.key), record) || this.#claimants.get(record.key)?.isStale === true)
+        this.put(record)
     for (const key of keep) this.#yield(key)
   }
 

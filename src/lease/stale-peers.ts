@@ -36,7 +36,9 @@ export class StalePeers {
 
   /** When the next grace ends, on the monotonic clock; undefined when there is none. */
   nextExpiryMs(): number | undefined {
-    return this.#until.size === 0 ? undefined : Math.min(...this.#until.values())
+    let next: number | undefined
+    for (const untilMs of this.#until.values()) next = Math.min(next ?? untilMs, untilMs)
+    return next
   }
 }
 

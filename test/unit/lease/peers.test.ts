@@ -178,3 +178,35 @@ describe('PeerTable.replaceAll', () => {
     ])
   })
 })
+
+describe('PeerTable.replaceAll told to keep peers that are not listed', () => {
+  it('keeps them in force, and drops them with the next list that does not keep them', () => {
+    const table = tableOf(peer('a', 1, 'm1'), peer('b', 2, 'm2'))
+    table.replaceAll([peer('b', 2, 'm2')], new Set(['a']))
+    expect(table.drain().filter(({ entries }) => entries === undefined)).toEqual([])
+    expect(table.size).toBe(2)
+    table.replaceAll([peer('b', 2, 'm2')])
+    expect(table.drain()).toEqual([{ key: 'a', entries: undefined }])
+  })
+
+  it('lets them give way to a younger peer that has a lease', () => {
+    const table = tableOf(peer('a', 1, 'mac'))
+    table.replaceAll([peer('b', 5, 'mac')], new Set(['a']))
+    expect(table.drain()).toEqual([
+      { key: 'a', entries: undefined },
+      { key: 'b', entries: 'mac' },
+    ])
+  })
+
+  it.each([
+    ['as it was', peer('a', 1, 'mac')],
+    ['written anew', peer('a', 1, 'mac', 3)],
+  ])('gives them their age back when they are listed again %s', (_, again) => {
+    const table = tableOf(peer('a', 1, 'mac'))
+    table.replaceAll([], new Set(['a']))
+    table.replaceAll([again])
+    table.put(peer('b', 5, 'mac'))
+    table.drain()
+    expect([...table.rejected.keys()]).toEqual(['b'])
+  })
+})
