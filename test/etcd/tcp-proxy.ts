@@ -9,8 +9,8 @@ type Mode =
   /** Requests arrive, answers do not. */
   | 'swallow answers'
 
-/** An etcd header alone, in a gRPC frame in a DATA frame, in bytes. */
-const SMALLEST_MESSAGE = 40
+/** Size in bytes of an answer that is a header and nothing else, in its gRPC and HTTP/2 frames. */
+const BARE_HEADER = { least: 40, most: 100 }
 
 /** A TCP relay on loopback in front of an etcd that tests can tear at. */
 export class TcpProxy {
@@ -18,8 +18,8 @@ export class TcpProxy {
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
   private mode: Mode = 'pass'
-  /** Pieces from etcd so far that were large enough for a message; HTTP/2's own pings and window updates are smaller. */
-  answers = 0
+  /** Pieces from etcd so far that can be progress notifications: events are larger, HTTP/2's own pings and window updates smaller. */
+  bareHeaders = 0
 
   private constructor(targetPort: number) {
     this.targetPort = targetPort
@@ -77,7 +77,7 @@ export class TcpProxy {
     this.join(server, client)
     client.on('data', (bytes) => server.write(bytes))
     server.on('data', (bytes) => {
-      if (bytes.length >= SMALLEST_MESSAGE) this.answers += 1
+      if (bytes.length >= BARE_HEADER.least && bytes.length <= BARE_HEADER.most) this.bareHeaders += 1
       if (this.mode === 'pass') client.write(bytes)
     })
   }
