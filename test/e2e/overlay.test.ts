@@ -5,6 +5,11 @@ import { bringUp, DEVICE, useLab } from './use-lab.ts'
 
 const ECHO_REQUEST = 8
 
+/** How long an agent is watched doing nothing; longer than the interval of its connection's keep-alive. */
+const WATCHED_SECONDS = 7
+/** Begin of an HTTP/2 PING frame as strace prints it: length 8, type 6 (RFC 9113 §6.7). */
+const HTTP2_PING = '"\\0\\0\\10\\6'
+
 describe('three nodes that share an etcd', () => {
   const lab = useLab({ hosts: 3 }, bringUp)
 
@@ -70,6 +75,16 @@ describe('three nodes that share an etcd', () => {
     const icmpPayload = 1450 - 20 - 8
     const args = ['-c1', '-W2', '-M', 'do', '-s', `${icmpPayload}`, to?.address ?? '']
     expect((await from?.place.attempt('ping', args))?.code).toBe(0)
+  })
+
+  test('send nothing while nothing changes, except pings on their connection to etcd', async () => {
+    const { agent, place } = lab().host(0)
+    const calls = ['-e', 'trace=write,writev,sendto,sendmsg,sendmmsg', '-e', 'signal=none']
+    const strace = ['strace', '-f', '-y', '-qq', ...calls, '-p', `${agent.pid}`]
+    const { stderr } = await place.attempt('timeout', ['-s', 'INT', `${WATCHED_SECONDS}`, ...strace])
+    const sent = stderr.split('\n').filter((line) => /(write|send)\w*\(\d+<socket:/.test(line))
+    expect(sent.length).toBeGreaterThan(0)
+    expect(sent.filter((line) => !line.includes(HTTP2_PING))).toEqual([])
   })
 
   test('stay below 90 MB of memory each', async () => {

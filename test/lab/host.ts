@@ -60,17 +60,26 @@ export class LabHost {
   }
 
   static async create(options: HostOptions): Promise<LabHost> {
-    const { index, underlay, folder } = options
+    const { index, folder } = options
     const name = `host${index}`
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'machine-id'), `${randomBytes(16).toString('hex')}\n`)
     const place = await Namespace.create(machineSetup(name, folder))
     const host = new LabHost(name, place, options)
-    await underlay.connect(name, place.pid ?? 0)
+    try {
+      await host.#plugIn()
+      return host
+    } catch (error) {
+      await host.close()
+      throw error
+    }
+  }
+
+  async #plugIn(): Promise<void> {
+    await this.#underlay.connect(this.name, this.place.pid ?? 0)
     // Captures would show outer checksums that no card has filled in.
-    await place.exec('ethtool', ['-K', 'eth0', 'tx', 'off'])
-    await host.setUnderlayAddress(host.address)
-    return host
+    await this.place.exec('ethtool', ['-K', 'eth0', 'tx', 'off'])
+    await this.setUnderlayAddress(this.address)
   }
 
   /** Gives eth0 this address alone, with the default route that hangs on it. */

@@ -54,6 +54,22 @@ export function vxlanLease(publicIp: string, mac: string, vni = 100): string {
   return JSON.stringify({ PublicIP: publicIp, BackendType: 'vxlan', BackendData: { VNI: vni, VtepMAC: mac } })
 }
 
+interface Closable {
+  close(): Promise<void>
+}
+
+/** Waits for all; when one fails, closes the others and fails as it did. */
+async function allOrNone<T extends readonly [Promise<Closable>, ...Promise<Closable>[]]>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  try {
+    return await Promise.all(promises)
+  } catch (error) {
+    for (const made of await Promise.allSettled(promises)) if (made.status === 'fulfilled') await made.value.close()
+    throw error
+  }
+}
+
 /** Several machines, the switch between them and etcd, all inside the namespaces that test/run.mjs made. */
 export class Lab {
   readonly hosts: readonly LabHost[]
@@ -82,15 +98,17 @@ export class Lab {
       agentCommand: agentCommand ?? [process.execPath, AGENT_SCRIPT],
       agentFlags: [`--etcd-endpoints=${endpoints}`, `--etcd-prefix=${ETCD_PREFIX}`, '--iface=eth0', `--v=${verbosity}`],
     }
-    const [etcd, ...machines] = await Promise.all([
-      EtcdCluster.start({
-        places: etcdAddresses.map((host) => ({ host, clientPort: CLIENT_PORT, peerPort: PEER_PORT })),
-      }),
-      ...Array.from({ length: hosts }, (_, index) =>
-        LabHost.create({ ...hostOptions, index, folder: join(folder, `host${index}`) }),
-      ),
-    ])
-    return new Lab({ hosts: machines, etcd, underlay, folder })
+    const places = etcdAddresses.map((host) => ({ host, clientPort: CLIENT_PORT, peerPort: PEER_PORT }))
+    const machines = Array.from({ length: hosts }, (_, index) =>
+      LabHost.create({ ...hostOptions, index, folder: join(folder, `host${index}`) }),
+    )
+    try {
+      const [etcd, ...made] = await allOrNone([EtcdCluster.start({ places }), ...machines])
+      return new Lab({ hosts: made, etcd, underlay, folder })
+    } catch (error) {
+      await underlay.close()
+      throw error
+    }
   }
 
   /** @throws {RangeError} when there is no such host */
