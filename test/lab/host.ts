@@ -20,6 +20,8 @@ export interface HostOptions {
   readonly folder: string
   readonly agentCommand: CommandLine
   readonly agentFlags: readonly string[]
+  /** 32 hexadecimal digits; random when absent. */
+  readonly machineId?: string | undefined
 }
 
 /** Gives the machine its identity and a /run of its own; a file bound over /etc/machine-id keeps the id over agent restarts. */
@@ -63,7 +65,7 @@ export class LabHost {
     const { index, folder } = options
     const name = `host${index}`
     await mkdir(folder, { recursive: true })
-    await writeFile(join(folder, 'machine-id'), `${randomBytes(16).toString('hex')}\n`)
+    await writeFile(join(folder, 'machine-id'), `${options.machineId ?? randomBytes(16).toString('hex')}\n`)
     const place = await Namespace.create(machineSetup(name, folder))
     const host = new LabHost(name, place, options)
     try {

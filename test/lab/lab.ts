@@ -25,6 +25,8 @@ export interface LabOptions {
   readonly verbosity?: number
   /** What runs as the agent; the built bundle on this Node by default. */
   readonly agentCommand?: CommandLine
+  /** One id for all machines, as clones of one image have it; random ones by default. */
+  readonly machineId?: string
 }
 
 /** One lease key as it stands in etcd. */
@@ -86,7 +88,7 @@ export class Lab {
   }
 
   /** @throws {Error} outside the laboratory's namespaces: it would change the machine's own network */
-  static async create({ hosts = 3, etcdMembers = 1, verbosity = 0, agentCommand }: LabOptions = {}): Promise<Lab> {
+  static async create({ hosts = 3, etcdMembers = 1, verbosity = 0, ...options }: LabOptions = {}): Promise<Lab> {
     if (process.env['FLANNEL_LAB'] !== '1')
       throw new Error('run this by `npm test` or `npm run demo`: they enter namespaces of their own first')
     const folder = await mkdtemp(join(tmpdir(), 'lab-'))
@@ -95,7 +97,8 @@ export class Lab {
     const endpoints = etcdAddresses.map((host) => `http://${host}:${CLIENT_PORT}`).join(',')
     const hostOptions = {
       underlay,
-      agentCommand: agentCommand ?? [process.execPath, AGENT_SCRIPT],
+      machineId: options.machineId,
+      agentCommand: options.agentCommand ?? [process.execPath, AGENT_SCRIPT],
       agentFlags: [`--etcd-endpoints=${endpoints}`, `--etcd-prefix=${ETCD_PREFIX}`, '--iface=eth0', `--v=${verbosity}`],
     }
     const places = etcdAddresses.map((host) => ({ host, clientPort: CLIENT_PORT, peerPort: PEER_PORT }))
