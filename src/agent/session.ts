@@ -109,6 +109,8 @@ function makeKeeper(input: SessionInput, vtep: Vtep): LeaseKeeper {
     if (state.is === 'held') ports.log.info(`lease ${what}`, fields)
     else if (state.is === 'unrenewed')
       ports.log.warn(`lease ${what}: ${state.error.message}; forwarding goes on`, fields)
+    else if (state.is === 'contested')
+      ports.log.error(`lease ${what}: has another machine the same machine id? Give one of them --node-id`, fields)
     else ports.log.error(what, fields)
   }
   return new LeaseKeeper(acquired.record, {

@@ -136,7 +136,7 @@ export const FLAGS = {
     'minutes before expiry by which the lease is renewed',
   ),
   nodeId: text('node-id', 'id', 'identity of this node, instead of one derived from the machine id'),
-  verbosity: integer('v', 0, 0, 10, 'log verbosity; 1 and more log every change'),
+  verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
   version: boolean('version', 'print the version and exit'),
   help: boolean('help', 'print this and exit'),
 } as const

@@ -61,11 +61,11 @@ function describeOption({ name, placeholder, help, fallback }: Flag<unknown>): O
 
 type FlagReader = <T>(flag: Flag<T>) => T
 
-/** A flag's value: from the command line, else from the environment (when not empty), else the default. */
+/** A flag's value: from the command line, else from the environment, else the default. Empty ones count as not given: unit files pass `$UNSET`. */
 function flagReader(given: ReadonlyMap<string, readonly string[]>, environment: Environment): FlagReader {
   return (flag) => {
-    const texts = given.get(flag.name)
-    if (texts !== undefined) return flag.parse(texts, `--${flag.name}`)
+    const texts = given.get(flag.name)?.filter((text) => text !== '')
+    if (texts !== undefined && texts.length > 0) return flag.parse(texts, `--${flag.name}`)
     const variable = environmentName(flag.name)
     const text = environment[variable] ?? ''
     return text === '' ? flag.fallback : flag.parse([text], variable)

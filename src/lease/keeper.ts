@@ -11,6 +11,8 @@ export type LeaseState =
   | { readonly is: 'held'; readonly record: LeaseRecord }
   /** etcd does not answer; the lease still runs. Forwarding goes on regardless. */
   | { readonly is: 'unrenewed'; readonly record: LeaseRecord; readonly error: StoreError }
+  /** Somebody keeps changing our key, as a machine with the same identity would; we answer ever more slowly. */
+  | { readonly is: 'contested'; readonly record: LeaseRecord }
   /** Somebody else holds our key now. */
   | { readonly is: 'lost'; readonly reason: string }
 
@@ -28,6 +30,9 @@ export interface KeeperOptions {
 /** Renewal touches no key and wakes no watcher, so once an hour is cheap even with ten thousand nodes. */
 const LONGEST_INTERVAL_MS = 3_600_000
 const RETRY: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.3 }
+/** Our key changed this often by others, without a quiet minute between, is being fought over. */
+const REPAIRS_AT_ONCE = 3
+const QUIET_MS = 60_000
 /** Spread of renewals, as a share of the interval. */
 const JITTER = 0.1
 
@@ -42,6 +47,9 @@ export class LeaseKeeper {
   #value: string
   #attention: 'none' | 'renew' | 'recreate' | 'restore' = 'none'
   #lost: string | undefined
+  /** Repairs of our key in a row, and when the last one was. */
+  #repairs = 0
+  #lastRepairMs = Number.NEGATIVE_INFINITY
   readonly #wakeup = new Wakeup()
 
   constructor(record: LeaseRecord, options: KeeperOptions) {
@@ -109,6 +117,8 @@ export class LeaseKeeper {
       if (this.#attention === 'none' || failures > 0) await this.#wakeup.wait(clock, delayMs, signal)
       if (this.#isOver(signal)) break
       try {
+        await this.#giveWay(signal)
+        if (this.#isOver(signal)) break
         await this.#attend(signal)
         if (failures > 0) onState({ is: 'held', record: this.#record }, 'renewed again')
         failures = 0
@@ -120,6 +130,19 @@ export class LeaseKeeper {
     }
     if (this.#lost !== undefined) onState({ is: 'lost', reason: this.#lost }, this.#lost)
     return this.#lost
+  }
+
+  /** Waits before repairing a key that has been repaired too often: two machines that both believe it theirs must not race. */
+  async #giveWay(signal: AbortSignal): Promise<void> {
+    if (this.#attention !== 'restore' && this.#attention !== 'recreate') return
+    const { clock, random, onState } = this.#options
+    this.#repairs = clock.monotonicMs() - this.#lastRepairMs > QUIET_MS ? 1 : this.#repairs + 1
+    const excess = this.#repairs - REPAIRS_AT_ONCE
+    if (excess > 0) {
+      onState({ is: 'contested', record: this.#record }, 'keeps being changed by somebody else')
+      await clock.sleep(backoffMs(RETRY, excess, random), signal)
+    }
+    this.#lastRepairMs = clock.monotonicMs()
   }
 
   #isOver(signal: AbortSignal): boolean {

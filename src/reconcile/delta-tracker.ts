@@ -11,16 +11,17 @@ export interface Delta<K, V> {
  */
 export class DeltaTracker<K, V> {
   readonly #same: (a: V, b: V) => boolean
-  readonly #desired = new Map<K, V>()
-  readonly #actual = new Map<K, V>()
-  readonly #pending = new Set<K>()
+  /** One cell per key that has a desired or an actual value. */
+  readonly #cells = new Map<K, Cell<K, V>>()
+  readonly #pending = new Set<Cell<K, V>>()
+  #desiredSize = 0
 
   constructor(same: (a: V, b: V) => boolean) {
     this.#same = same
   }
 
   get desiredSize(): number {
-    return this.#desired.size
+    return this.#desiredSize
   }
 
   get pendingSize(): number {
@@ -28,61 +29,82 @@ export class DeltaTracker<K, V> {
   }
 
   desired(key: K): V | undefined {
-    return this.#desired.get(key)
+    return this.#cells.get(key)?.desired
   }
 
   actual(key: K): V | undefined {
-    return this.#actual.get(key)
+    return this.#cells.get(key)?.actual
   }
 
   setDesired(key: K, value: V): void {
-    this.#desired.set(key, value)
-    this.#compare(key)
+    const cell = this.#cell(key)
+    if (cell.desired === undefined) this.#desiredSize++
+    cell.desired = value
+    this.#compare(cell)
   }
 
   deleteDesired(key: K): void {
-    this.#desired.delete(key)
-    this.#compare(key)
+    const cell = this.#cells.get(key)
+    if (cell?.desired === undefined) return
+    this.#desiredSize--
+    cell.desired = undefined
+    this.#compare(cell)
   }
 
   setActual(key: K, value: V): void {
-    this.#actual.set(key, value)
-    this.#compare(key)
+    const cell = this.#cell(key)
+    cell.actual = value
+    this.#compare(cell)
   }
 
   deleteActual(key: K): void {
-    this.#actual.delete(key)
-    this.#compare(key)
+    const cell = this.#cells.get(key)
+    if (cell?.actual === undefined) return
+    cell.actual = undefined
+    this.#compare(cell)
   }
 
   /** Replaces all that is known of the actual state by a complete dump. */
   replaceActual(dump: Iterable<readonly [K, V]>): void {
-    const stale = new Set(this.#actual.keys())
+    const seen = new Set<K>()
     for (const [key, value] of dump) {
-      stale.delete(key)
+      seen.add(key)
       this.setActual(key, value)
     }
-    for (const key of stale) this.deleteActual(key)
+    for (const key of [...this.#cells.keys()]) if (!seen.has(key)) this.deleteActual(key)
   }
 
   /** The differences, in the order in which they arose. Must not be modified while iterating. */
-  *pending(): Iterable<Delta<K, V>> {
-    for (const key of this.#pending) yield { key, desired: this.#desired.get(key), actual: this.#actual.get(key) }
-  }
-
-  pendingKeys(): Iterable<K> {
-    return this.#pending.keys()
+  pending(): Iterable<Delta<K, V>> {
+    return this.#pending
   }
 
   isPending(key: K): boolean {
-    return this.#pending.has(key)
+    const cell = this.#cells.get(key)
+    return cell !== undefined && this.#pending.has(cell)
   }
 
-  #compare(key: K): void {
-    const desired = this.#desired.get(key)
-    const actual = this.#actual.get(key)
-    const settled = desired === undefined || actual === undefined ? desired === actual : this.#same(desired, actual)
-    if (settled) this.#pending.delete(key)
-    else this.#pending.add(key)
+  #cell(key: K): Cell<K, V> {
+    const known = this.#cells.get(key)
+    if (known !== undefined) return known
+    const cell = { key, desired: undefined, actual: undefined }
+    this.#cells.set(key, cell)
+    return cell
   }
+
+  #compare(cell: Cell<K, V>): void {
+    const { desired, actual } = cell
+    const settled = desired === undefined || actual === undefined ? desired === actual : this.#same(desired, actual)
+    if (!settled) this.#pending.add(cell)
+    else {
+      this.#pending.delete(cell)
+      if (desired === undefined) this.#cells.delete(cell.key)
+    }
+  }
+}
+
+interface Cell<K, V> {
+  readonly key: K
+  desired: V | undefined
+  actual: V | undefined
 }

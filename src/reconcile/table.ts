@@ -101,12 +101,14 @@ export class Table<V> implements PlannedTable {
 
   /** Replaces what is known by a complete dump. @returns the rows that were as desired and no longer are, as {@link observe} judges them */
   replaceActual(dump: readonly V[], nowMs: number): readonly { key: string; finding: 'undone' | 'fought' }[] {
-    const before = new Set(this.#rows.pendingKeys())
+    const before = new Set(this.#pendingKeys())
     this.#rows.replaceActual(dump.map((value) => [this.#rules.key(value), value] as const))
-    const broken = [...this.#rows.pendingKeys()].filter(
-      (key) => !before.has(key) && this.#rows.desired(key) !== undefined,
-    )
+    const broken = this.#pendingKeys().filter((key) => !before.has(key) && this.#rows.desired(key) !== undefined)
     return broken.map((key) => ({ key, finding: this.#patience.undone(key, nowMs) ? 'fought' : 'undone' }))
+  }
+
+  #pendingKeys(): readonly string[] {
+    return Array.from(this.#rows.pending(), ({ key }) => key)
   }
 
   forgetActual(): void {

@@ -111,9 +111,14 @@ describe('the environment', () => {
 
   it('is named in the error when it is wrong', () => {
     expect(complaint([], { FLANNELD_V: 'loud' }).message).toBe(
-      'FLANNELD_V: expected a whole number from 0 to 10, found "loud"',
+      'FLANNELD_V: expected a whole number from 0 to 1000, found "loud"',
     )
     expect(complaint([], { FLANNELD_KUBE_SUBNET_MGR: 'true' }).path).toBe('FLANNELD_KUBE_SUBNET_MGR')
+  })
+
+  it('stands in for a flag given empty, as unit files with an unset variable do', () => {
+    const given = options(['-iface=', '--public-ip=', '-etcd-prefix='], { FLANNELD_IFACE: 'eth1' })
+    expect(given).toMatchObject({ ifaces: ['eth1'], publicIp: undefined, etcd: { prefix: '/coreos.com/network' } })
   })
 
   it('has a name for every flag', () => {
@@ -131,18 +136,16 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     ['-- -iface=a', 'arguments', 'flags only', '"-iface=a"'],
     ['-v', '--v', 'a value after it', 'nothing'],
     ['--iface', '--iface', 'a value after it', 'nothing'],
-    ['-iface=', '--iface', 'an interface name or an address', '""'],
-    ['-v=loud', '--v', 'a whole number from 0 to 10', '"loud"'],
-    ['-v=11', '--v', 'a whole number from 0 to 10', '"11"'],
-    ['-v=-1', '--v', 'a whole number from 0 to 10', '"-1"'],
-    ['-v=1e1', '--v', 'a whole number from 0 to 10', '"1e1"'],
+    ['-v=loud', '--v', 'a whole number from 0 to 1000', '"loud"'],
+    ['-v=1001', '--v', 'a whole number from 0 to 1000', '"1001"'],
+    ['-v=-1', '--v', 'a whole number from 0 to 1000', '"-1"'],
+    ['-v=1e1', '--v', 'a whole number from 0 to 1000', '"1e1"'],
     ['--subnet-lease-renew-margin=0', '--subnet-lease-renew-margin', 'from 1 to 1439', '"0"'],
     ['--subnet-lease-renew-margin=1440', '--subnet-lease-renew-margin', 'from 1 to 1439', '"1440"'],
     ['--etcd-endpoints=192.168.33.10:2379', '--etcd-endpoints', 'URLs such as', '"192.168.33.10:2379"'],
     ['--etcd-endpoints=http://a:2379,', '--etcd-endpoints', 'URLs such as', '"http://a:2379,"'],
     ['--etcd-endpoints=ftp://a:2379', '--etcd-endpoints', 'URLs such as', '"ftp://a:2379"'],
     ['--etcd-prefix=/', '--etcd-prefix', 'a key such as', '"/"'],
-    ['--subnet-file=', '--subnet-file', 'a file name', '""'],
     ['--public-ip=eth0', '--public-ip', 'an IPv4 address', '"eth0"'],
     ['--public-ip=127.0.0.1', '--public-ip', 'other hosts can reach', '"127.0.0.1"'],
     ['--public-ip=fd00::1', '--public-ip', 'an IPv4 address', '"fd00::1"'],

@@ -68,6 +68,6 @@ describe('DeltaTracker', () => {
     for (const key of ['c', 'a', 'b']) tracker.setDesired(key, 'x')
     tracker.setActual('c', 'x')
     tracker.deleteActual('c')
-    expect([...tracker.pendingKeys()]).toEqual(['a', 'b', 'c'])
+    expect(Array.from(tracker.pending(), ({ key }) => key)).toEqual(['a', 'b', 'c'])
   })
 })

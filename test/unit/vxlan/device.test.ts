@@ -132,10 +132,30 @@ describe('ensureDevice after somebody changed the device', () => {
   }
 
   it.each<[string, () => void]>([
-    ['MTU', () => { drift({ mtu: 1400 }); }],
-    ['MAC', () => { drift({ mac: mac('02:00:00:00:00:66') }); }],
-    ['alias', () => { drift({ alias: 'mine' }); }],
-    ['state', () => { drift({ up: false }); }],
+    [
+      'MTU',
+      () => {
+        drift({ mtu: 1400 })
+      },
+    ],
+    [
+      'MAC',
+      () => {
+        drift({ mac: mac('02:00:00:00:00:66') })
+      },
+    ],
+    [
+      'alias',
+      () => {
+        drift({ alias: 'mine' })
+      },
+    ],
+    [
+      'state',
+      () => {
+        drift({ up: false })
+      },
+    ],
   ])('mends its %s in place, with one write', async (_, act) => {
     const before = device()
     const { writes } = kernel.stats()
