@@ -2,6 +2,8 @@
 export interface Delta<K, V> {
   readonly key: K
   readonly desired: V | undefined
+  /** Who wants it so, as given with the desired value. */
+  readonly owner: string | undefined
   readonly actual: V | undefined
 }
 
@@ -36,10 +38,15 @@ export class DeltaTracker<K, V> {
     return this.#cells.get(key)?.actual
   }
 
-  setDesired(key: K, value: V): void {
+  owner(key: K): string | undefined {
+    return this.#cells.get(key)?.owner
+  }
+
+  setDesired(key: K, value: V, owner?: string): void {
     const cell = this.#cell(key)
     if (cell.desired === undefined) this.#desiredSize++
     cell.desired = value
+    cell.owner = owner
     this.#compare(cell)
   }
 
@@ -48,6 +55,7 @@ export class DeltaTracker<K, V> {
     if (cell?.desired === undefined) return
     this.#desiredSize--
     cell.desired = undefined
+    cell.owner = undefined
     this.#compare(cell)
   }
 
@@ -64,14 +72,29 @@ export class DeltaTracker<K, V> {
     this.#compare(cell)
   }
 
-  /** Replaces all that is known of the actual state by a complete dump. */
-  replaceActual(dump: Iterable<readonly [K, V]>): void {
-    const seen = new Set<K>()
+  /**
+   * Replaces all that is known of the actual state by a complete dump.
+   * @returns the keys whose desired value was there before, and no longer is
+   */
+  replaceActual(dump: Iterable<readonly [K, V]>): readonly K[] {
+    const broken: K[] = []
+    const seen = new Set<Cell<K, V>>()
     for (const [key, value] of dump) {
-      seen.add(key)
-      this.setActual(key, value)
+      const cell = this.#cell(key)
+      seen.add(cell)
+      if (this.#setActual(cell, value)) broken.push(key)
     }
-    for (const key of [...this.#cells.keys()]) if (!seen.has(key)) this.deleteActual(key)
+    for (const cell of this.#cells.values())
+      if (cell.actual !== undefined && !seen.has(cell) && this.#setActual(cell, undefined)) broken.push(cell.key)
+    return broken
+  }
+
+  /** @returns whether that breaks what was as desired */
+  #setActual(cell: Cell<K, V>, value: V | undefined): boolean {
+    const wasSettled = cell.desired !== undefined && !this.#pending.has(cell)
+    cell.actual = value
+    this.#compare(cell)
+    return wasSettled && this.#pending.has(cell)
   }
 
   /** The differences, in the order in which they arose. Must not be modified while iterating. */
@@ -87,7 +110,7 @@ export class DeltaTracker<K, V> {
   #cell(key: K): Cell<K, V> {
     const known = this.#cells.get(key)
     if (known !== undefined) return known
-    const cell = { key, desired: undefined, actual: undefined }
+    const cell = { key, desired: undefined, owner: undefined, actual: undefined }
     this.#cells.set(key, cell)
     return cell
   }
@@ -106,5 +129,6 @@ export class DeltaTracker<K, V> {
 interface Cell<K, V> {
   readonly key: K
   desired: V | undefined
+  owner: string | undefined
   actual: V | undefined
 }

@@ -17,8 +17,12 @@ export interface FdbEntry {
 /** A route to a peer's subnet through our device. Keyed by destination and metric. */
 export interface RouteEntry {
   readonly destination: Prefix
-  readonly gateway: Ip
+  readonly gateway: Ip | undefined
   readonly metric: number
+  /** rtm_protocol. */
+  readonly protocol: number
+  /** The gateway counts as directly reachable. */
+  readonly onlink: boolean
 }
 
 /** Everything the kernel needs to reach one peer. */

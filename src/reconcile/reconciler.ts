@@ -1,23 +1,11 @@
 import type { Clock, Random } from '../net/clock.ts'
-import { sameIp, type Family } from '../net/ip.ts'
-import type { PeerEntries } from './entries.ts'
+import type { Family } from '../net/ip.ts'
+import type { PeerEntries, RouteEntry } from './entries.ts'
 import type { KernelError } from './kernel.ts'
 import type { FdbState, Kernel, KernelChange, KernelTables, OpResult } from './kernel.ts'
 import { planRows } from './plan.ts'
 import { Table, type PlannedRow } from './table.ts'
-import {
-  fdbRow,
-  fdbRules,
-  isOwnRoute,
-  neighbourRules,
-  ownFdb,
-  ownNeighbour,
-  routeRow,
-  routeRowOf,
-  routeRules,
-  type FdbRow,
-  type RouteRow,
-} from './tables.ts'
+import { fdbRules, isOwnRoute, neighbourRules, ownFdb, ownNeighbour, routeOf, routeRules } from './tables.ts'
 
 /** A row the kernel refused, with its own words. */
 export interface RowFailure {
@@ -132,14 +120,14 @@ export class Reconciler {
 
   #want(peer: string, entries: PeerEntries): void {
     for (const entry of entries.neighbours) this.#neighbours.want(peer, entry)
-    for (const entry of entries.fdb) this.#fdb.want(peer, fdbRow(entry))
-    for (const entry of entries.routes) this.#routes.want(peer, routeRow(entry))
+    for (const entry of entries.fdb) this.#fdb.want(peer, entry)
+    for (const entry of entries.routes) this.#routes.want(peer, entry)
   }
 
   #unwant(peer: string, entries: PeerEntries): void {
     for (const entry of entries.neighbours) this.#neighbours.unwant(peer, entry)
-    for (const entry of entries.fdb) this.#fdb.unwant(peer, fdbRow(entry))
-    for (const entry of entries.routes) this.#routes.unwant(peer, routeRow(entry))
+    for (const entry of entries.fdb) this.#fdb.unwant(peer, entry)
+    for (const entry of entries.routes) this.#routes.unwant(peer, entry)
   }
 
   /** The kernel reports a change. @returns whether there may be something to do */
@@ -178,21 +166,13 @@ export class Reconciler {
   }
 
   #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
-    const row = route.linkIndex === this.#link ? routeRowOf(route) : undefined
+    const row = route.linkIndex === this.#link ? routeOf(route) : undefined
     if (row !== undefined && this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
   }
 
-  /** A notice names one destination and not whether it replaced or joined the others; what is not plainly ours is read again. */
   #observeFdb(state: FdbState, gone: boolean): void {
     const entry = ownFdb(state)
-    if (entry === undefined) return
-    const row = fdbRow(entry)
-    const others = (this.#fdb.actual(entry.mac)?.remotes ?? []).filter((remote) => !sameIp(remote, entry.remote))
-    const desired = this.#fdb.desired(entry.mac)
-    if (gone) this.#note(this.#fdb, entry.mac, others.length === 0 ? undefined : { ...row, remotes: others })
-    else if (others.length === 0 || (desired !== undefined && fdbRules.same(desired, row)))
-      this.#note(this.#fdb, entry.mac, row)
-    else this.distrust()
+    if (entry !== undefined) this.#note(this.#fdb, entry.mac, gone ? undefined : entry)
   }
 
   #note<V>(table: Table<V>, key: string, value: V | undefined): void {
@@ -206,7 +186,7 @@ export class Reconciler {
     if (finding === 'fought') this.#fought = row
   }
 
-  #isOurs(row: RouteRow): boolean {
+  #isOurs(row: RouteEntry): boolean {
     return isOwnRoute(row) || this.#routes.desired(routeRules.key(row)) !== undefined
   }
 
@@ -243,12 +223,15 @@ export class Reconciler {
   }
 
   #replaceActual(tables: KernelTables): void {
-    const routes = tables.routes.flatMap((route) => routeRowOf(route) ?? []).filter((row) => this.#isOurs(row))
+    const routes = tables.routes.flatMap((route) => routeOf(route) ?? []).filter((row) => this.#isOurs(row))
     this.#replaceTable(
       this.#neighbours,
       tables.neighbours.flatMap((state) => ownNeighbour(state) ?? []),
     )
-    this.#replaceTable(this.#fdb, groupByMac(tables.fdb))
+    this.#replaceTable(
+      this.#fdb,
+      tables.fdb.flatMap((state) => ownFdb(state) ?? []),
+    )
     this.#replaceTable(this.#routes, routes)
   }
 
@@ -262,7 +245,7 @@ export class Reconciler {
     for (const table of this.#tables) table.beginWrite()
     try {
       return await this.#kernel.apply(
-        rows.flatMap(({ ops }) => ops),
+        rows.map(({ op }) => op),
         signal,
       )
     } finally {
@@ -272,16 +255,16 @@ export class Reconciler {
 
   #report(rows: readonly PlannedRow[], results: readonly OpResult[], tookSnapshot: boolean): PassReport {
     const failures: RowFailure[] = []
-    let [at, written, erased] = [0, 0, 0]
-    for (const row of rows) {
-      const error = firstError(results, at, (at += row.ops.length))
-      if (error !== undefined) this.#fail(row, error, failures)
+    let [written, erased] = [0, 0]
+    rows.forEach((row, at) => {
+      const result = results[at]
+      if (result?.ok === false) this.#fail(row, result.error, failures)
       else {
         row.settle()
         if (row.erases) erased++
         else written++
       }
-    }
+    })
     const { undone, undoneExample, fought } = this.#takeDrift()
     return { written, erased, failures, undone, undoneExample, fought, tookSnapshot }
   }
@@ -309,23 +292,4 @@ export class Reconciler {
     const times = this.#tables.flatMap((table) => table.nextAttemptMs(nowMs, this.#mayPrune) ?? [])
     return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)
   }
-}
-
-function firstError(results: readonly OpResult[], from: number, to: number): KernelError | undefined {
-  for (let at = from; at < to; at++) {
-    const result = results[at]
-    if (result?.ok === false) return result.error
-  }
-  return undefined
-}
-
-function groupByMac(states: readonly FdbState[]): readonly FdbRow[] {
-  const rows = new Map<string, FdbRow>()
-  for (const state of states) {
-    const entry = ownFdb(state)
-    if (entry === undefined) continue
-    const known = rows.get(entry.mac)
-    rows.set(entry.mac, known === undefined ? fdbRow(entry) : { ...known, remotes: [...known.remotes, entry.remote] })
-  }
-  return [...rows.values()]
 }

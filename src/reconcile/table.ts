@@ -4,12 +4,12 @@ import type { KernelOp } from './kernel.ts'
 import { RowPatience } from './row-patience.ts'
 import type { TableRules } from './tables.ts'
 
-/** One row to write or erase, with the operations it takes. */
+/** One row to write or erase, with the operation that does it. */
 export interface PlannedRow {
   readonly key: string
   /** The peer the row is for; rows of one peer are sent together. Undefined for leftovers. */
   readonly owner: string | undefined
-  readonly ops: readonly KernelOp[]
+  readonly op: KernelOp
   readonly erases: boolean
   describe(): string
   /** The kernel has taken the row as planned. What it reported meanwhile counts more than the acknowledgement. */
@@ -40,7 +40,6 @@ export interface PlannedTable {
 export class Table<V> implements PlannedTable {
   readonly #rules: TableRules<V>
   readonly #rows: DeltaTracker<string, V>
-  readonly #owners = new Map<string, string>()
   readonly #patience: RowPatience
   /** Rows the kernel reported on while a write was under way: there its report is newer than our acknowledgement may be. */
   readonly #reported = new Set<string>()
@@ -73,17 +72,13 @@ export class Table<V> implements PlannedTable {
   }
 
   want(owner: string, value: V): void {
-    const key = this.#rules.key(value)
-    this.#owners.set(key, owner)
-    this.#rows.setDesired(key, value)
+    this.#rows.setDesired(this.#rules.key(value), value, owner)
   }
 
   /** Gives up a row, unless it has passed to another owner. */
   unwant(owner: string, value: V): void {
     const key = this.#rules.key(value)
-    if (this.#owners.get(key) !== owner) return
-    this.#owners.delete(key)
-    this.#rows.deleteDesired(key)
+    if (this.#rows.owner(key) === owner) this.#rows.deleteDesired(key)
   }
 
   /**
@@ -101,14 +96,8 @@ export class Table<V> implements PlannedTable {
 
   /** Replaces what is known by a complete dump. @returns the rows that were as desired and no longer are, as {@link observe} judges them */
   replaceActual(dump: readonly V[], nowMs: number): readonly { key: string; finding: 'undone' | 'fought' }[] {
-    const before = new Set(this.#pendingKeys())
-    this.#rows.replaceActual(dump.map((value) => [this.#rules.key(value), value] as const))
-    const broken = this.#pendingKeys().filter((key) => !before.has(key) && this.#rows.desired(key) !== undefined)
+    const broken = this.#rows.replaceActual(dump.map((value) => [this.#rules.key(value), value] as const))
     return broken.map((key) => ({ key, finding: this.#patience.undone(key, nowMs) ? 'fought' : 'undone' }))
-  }
-
-  #pendingKeys(): readonly string[] {
-    return Array.from(this.#rows.pending(), ({ key }) => key)
   }
 
   forgetActual(): void {
@@ -120,18 +109,22 @@ export class Table<V> implements PlannedTable {
   }
 
   *plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow> {
-    for (const { key, desired, actual } of this.#rows.pending()) {
+    for (const { key, desired, owner, actual } of this.#rows.pending()) {
       if (this.#patience.notBeforeMs(key) > nowMs || (desired === undefined && !prune)) continue
-      const row = this.#planRow(linkIndex, key, desired, actual)
+      const row = this.#planRow(linkIndex, key, owner, desired, actual)
       if (row !== undefined) yield row
     }
   }
 
-  #planRow(linkIndex: number, key: string, desired: V | undefined, actual: V | undefined): PlannedRow | undefined {
-    if (desired !== undefined)
-      return new Row(this, key, this.#owners.get(key), desired, false, this.#rules.write(linkIndex, desired, actual))
-    if (actual === undefined) return undefined
-    return new Row(this, key, undefined, actual, true, this.#rules.erase(linkIndex, actual))
+  #planRow(
+    linkIndex: number,
+    key: string,
+    owner: string | undefined,
+    desired: V | undefined,
+    actual: V | undefined,
+  ): PlannedRow | undefined {
+    if (desired !== undefined) return new Row(this, key, owner, desired, false, this.#rules.write(linkIndex, desired))
+    return actual && new Row(this, key, owner, actual, true, this.#rules.erase(linkIndex, actual))
   }
 
   describe(value: V): string {
@@ -173,42 +166,31 @@ export class Table<V> implements PlannedTable {
 }
 
 class Row<V> implements PlannedRow {
-  readonly #table: Table<V>
-  readonly #key: string
-  readonly #value: V
+  readonly table: Table<V>
+  readonly key: string
   readonly owner: string | undefined
+  readonly value: V
   readonly erases: boolean
-  readonly ops: readonly KernelOp[]
+  readonly op: KernelOp
 
-  constructor(
-    table: Table<V>,
-    key: string,
-    owner: string | undefined,
-    value: V,
-    erases: boolean,
-    ops: readonly KernelOp[],
-  ) {
-    this.#table = table
-    this.#key = key
-    this.#value = value
+  constructor(table: Table<V>, key: string, owner: string | undefined, value: V, erases: boolean, op: KernelOp) {
+    this.table = table
+    this.key = key
     this.owner = owner
+    this.value = value
     this.erases = erases
-    this.ops = ops
-  }
-
-  get key(): string {
-    return this.#key
+    this.op = op
   }
 
   describe(): string {
-    return this.#table.describe(this.#value)
+    return this.table.describe(this.value)
   }
 
   settle(): void {
-    this.#table.settle(this.#key, this.erases ? undefined : this.#value)
+    this.table.settle(this.key, this.erases ? undefined : this.value)
   }
 
   refuse(nowMs: number): number {
-    return this.#table.refuse(this.#key, nowMs)
+    return this.table.refuse(this.key, nowMs)
   }
 }

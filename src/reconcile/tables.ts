@@ -1,17 +1,16 @@
-import { sameIp, type Ip } from '../net/ip.ts'
-import type { Mac } from '../net/mac.ts'
+import { sameIp } from '../net/ip.ts'
 import type { FdbEntry, NeighbourEntry, RouteEntry } from './entries.ts'
 import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT } from './kernel.ts'
 import type { FdbState, KernelOp, NeighbourState, RouteState } from './kernel.ts'
 
-/** How one kernel table is keyed, compared, written and erased; and which of its rows on our device are ours to touch. */
+/** How one kernel table is keyed, compared, written and erased. */
 export interface TableRules<V> {
   readonly name: 'neighbour' | 'fdb' | 'route'
   key(value: V): string
   same(a: V, b: V): boolean
-  /** Operations that turn `actual` into `desired`. */
-  write(linkIndex: number, desired: V, actual: V | undefined): readonly KernelOp[]
-  erase(linkIndex: number, actual: V): readonly KernelOp[]
+  /** Creates the row, or overwrites the one of the same key. */
+  write(linkIndex: number, desired: V): KernelOp
+  erase(linkIndex: number, actual: V): KernelOp
   describe(value: V): string
 }
 
@@ -19,60 +18,44 @@ export const neighbourRules: TableRules<NeighbourEntry> = {
   name: 'neighbour',
   key: ({ ip }) => ip.text,
   same: (a, b) => a.mac === b.mac,
-  write: (linkIndex, { ip, mac }) => [{ op: 'neighbour.replace', linkIndex, ip, mac }],
-  erase: (linkIndex, { ip }) => [{ op: 'neighbour.delete', linkIndex, ip }],
+  write: (linkIndex, { ip, mac }) => ({ op: 'neighbour.replace', linkIndex, ip, mac }),
+  erase: (linkIndex, { ip }) => ({ op: 'neighbour.delete', linkIndex, ip }),
   describe: ({ ip, mac }) => `neighbour ${ip.text} lladdr ${mac}`,
 }
 
-/** An FDB row: a MAC with all its destinations. Ours has exactly one; a second would duplicate every packet. */
-export interface FdbRow {
-  readonly mac: Mac
-  readonly remotes: readonly Ip[]
-}
-
-export const fdbRow = ({ mac, remote }: FdbEntry): FdbRow => ({ mac, remotes: [remote] })
-
-export const fdbRules: TableRules<FdbRow> = {
+/** The kernel keeps exactly one destination per unicast MAC: what is appended to it by hand it ignores (vxlan_fdb_update). */
+export const fdbRules: TableRules<FdbEntry> = {
   name: 'fdb',
   key: ({ mac }) => mac,
-  same: (a, b) =>
-    a.remotes.length === b.remotes.length &&
-    a.remotes.every((remote) => b.remotes.some((other) => sameIp(remote, other))),
-  write: (linkIndex, { mac, remotes: [remote] }, actual) => {
-    const replace = remote === undefined ? [] : [{ op: 'fdb.replace', linkIndex, mac, remote } as const]
-    if (actual === undefined || actual.remotes.length < 2) return replace
-    const extra = actual.remotes.slice(1)
-    return [...extra.map((other) => ({ op: 'fdb.delete', linkIndex, mac, remote: other }) as const), ...replace]
-  },
-  erase: (linkIndex, { mac }) => [{ op: 'fdb.delete', linkIndex, mac }],
-  describe: ({ mac, remotes }) => `fdb ${mac} dst ${remotes.map(({ text }) => text).join(',')}`,
+  same: (a, b) => sameIp(a.remote, b.remote),
+  write: (linkIndex, { mac, remote }) => ({ op: 'fdb.replace', linkIndex, mac, remote }),
+  erase: (linkIndex, { mac }) => ({ op: 'fdb.delete', linkIndex, mac }),
+  describe: ({ mac, remote }) => `fdb ${mac} dst ${remote.text}`,
 }
 
-/** A route row. What we write always has protocol 70 and onlink; leftovers may differ. */
-export interface RouteRow extends Omit<RouteEntry, 'gateway'> {
-  readonly gateway: Ip | undefined
-  readonly protocol: number
-  readonly onlink: boolean
-}
-
-export const routeRow = ({ destination, gateway, metric }: RouteEntry): RouteRow => ({
-  destination,
-  gateway,
-  metric,
-  protocol: ROUTE_PROTOCOL,
-  onlink: true,
-})
-
-export const routeRules: TableRules<RouteRow> = {
+export const routeRules: TableRules<RouteEntry> = {
   name: 'route',
   key: ({ destination, metric }) => `${destination.text} ${metric}`,
   same: (a, b) => a.gateway?.text === b.gateway?.text && a.protocol === b.protocol && a.onlink === b.onlink,
-  write: (linkIndex, { destination, gateway, metric, protocol }) => [
-    { op: 'route.replace', type: 'unicast', linkIndex, destination, gateway, metric, protocol, onlink: true },
-  ],
-  erase: (linkIndex, { destination, gateway, metric, protocol }) => [
-    { op: 'route.delete', type: 'unicast', linkIndex, destination, gateway, metric, protocol },
-  ],
+  write: (linkIndex, { destination, gateway, metric, protocol, onlink }) => ({
+    op: 'route.replace',
+    type: 'unicast',
+    linkIndex,
+    destination,
+    gateway,
+    metric,
+    protocol,
+    onlink,
+  }),
+  erase: (linkIndex, { destination, gateway, metric, protocol }) => ({
+    op: 'route.delete',
+    type: 'unicast',
+    linkIndex,
+    destination,
+    gateway,
+    metric,
+    protocol,
+  }),
   describe: ({ destination, gateway, metric }) =>
     `route ${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric}`,
 }
@@ -90,7 +73,7 @@ export const ownFdb = ({ mac, remote, permanent }: FdbState): FdbEntry | undefin
   permanent && remote !== undefined ? { mac, remote } : undefined
 
 /** A route of the main table on our device that could be one of ours by its key; {@link isOwnRoute} decides. */
-export const routeRowOf = (state: RouteState): RouteRow | undefined =>
+export const routeOf = (state: RouteState): RouteEntry | undefined =>
   state.table === RT_TABLE_MAIN && state.type === RTN_UNICAST
     ? {
         destination: state.destination,
@@ -102,5 +85,5 @@ export const routeRowOf = (state: RouteState): RouteRow | undefined =>
     : undefined
 
 /** Ours by our protocol number, or by upstream's shape: protocol boot, onlink, gateway at the base of the destination. */
-export const isOwnRoute = ({ protocol, onlink, gateway, destination }: RouteRow): boolean =>
+export const isOwnRoute = ({ protocol, onlink, gateway, destination }: RouteEntry): boolean =>
   protocol === ROUTE_PROTOCOL || (protocol === ROUTE_PROTOCOL_BOOT && onlink && gateway?.text === destination.base.text)

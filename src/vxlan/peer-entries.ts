@@ -3,6 +3,7 @@ import { leaseFamily, type Lease } from '../lease/lease.ts'
 import type { Rejected } from '../lease/codec.ts'
 import { subnetIndex, type Prefix } from '../net/prefix.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
+import { ROUTE_PROTOCOL } from '../reconcile/kernel.ts'
 import { decodeVtepData, type VtepData } from './backend-data.ts'
 import type { Vtep } from './vtep.ts'
 
@@ -34,7 +35,15 @@ export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
   return {
     neighbours: [{ ip: gateway, mac: peer.mac }],
     fdb: [{ mac: peer.mac, remote: part.publicIp }],
-    routes: [{ destination: part.subnet, gateway, metric: routeMetric(vtep.overlay.network, part.subnet) }],
+    routes: [
+      {
+        destination: part.subnet,
+        gateway,
+        metric: routeMetric(vtep.overlay.network, part.subnet),
+        protocol: ROUTE_PROTOCOL,
+        onlink: true,
+      },
+    ],
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { LeaseRecord } from '../../src/lease/store.ts'
 import { batchLines, countRows, freshDevice, leasesOf, program } from './overlay.ts'
 
-const ROUNDS = 5
+const ROUNDS = 7
 /** The promise: at ten thousand peers, at most half the time of iproute2's batches in the same run. */
 const MOST_OF_THEIRS = 0.5
 const SIZES = [1_000, 10_000] as const

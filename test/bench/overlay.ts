@@ -77,7 +77,7 @@ export interface Measured {
   readonly writes: number
 }
 
-function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
+export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
   const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedIps: [] }
   const peers = new PeerTable<PeerEntries>(vxlanJudge(ownVtep, 'own', () => around))
   peers.replaceAll(records)
@@ -113,7 +113,7 @@ export function batchLines(records: readonly LeaseRecord[]): { readonly ip: stri
     ...neighbours.map((row) => `neigh replace ${row.ip.text} lladdr ${row.mac} dev ${DEVICE} nud permanent`),
     ...routes.map(
       (row) =>
-        `route replace ${row.destination.text} via ${row.gateway.text} dev ${DEVICE} onlink metric ${row.metric} proto 70`,
+        `route replace ${row.destination.text} via ${row.gateway?.text ?? ''} dev ${DEVICE} onlink metric ${row.metric} proto 70`,
     ),
   ])
   const bridgeLines = all.flatMap(({ fdb }) =>

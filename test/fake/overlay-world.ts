@@ -3,7 +3,13 @@ import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
 import { ip, type Family, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import type { PeerEntries } from '../../src/reconcile/entries.ts'
-import { ROUTE_PROTOCOL_BOOT, type KernelOp, type KernelTables, type OpResult } from '../../src/reconcile/kernel.ts'
+import {
+  ROUTE_PROTOCOL,
+  ROUTE_PROTOCOL_BOOT,
+  type KernelOp,
+  type KernelTables,
+  type OpResult,
+} from '../../src/reconcile/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { ensureDevice, type DeviceSpec } from '../../src/vxlan/device.ts'
 import { FakeKernel } from './fake-kernel.ts'
@@ -20,7 +26,7 @@ export function entriesOf(index: number, variant: number): PeerEntries {
   return {
     neighbours: [{ ip: destination.base, mac: peerMac }],
     fdb: [{ mac: peerMac, remote: ip(`192.168.${variant}.${index + 1}`) }],
-    routes: [{ destination, gateway: destination.base, metric: index + 2 }],
+    routes: [{ destination, gateway: destination.base, metric: index + 2, protocol: ROUTE_PROTOCOL, onlink: true }],
   }
 }
 
@@ -223,7 +229,7 @@ export class OverlayWorld {
     const rows = [...this.peers.values()].flatMap(({ neighbours, fdb, routes }) => [
       ...neighbours.map((row) => `neighbour ${row.ip.text} ${row.mac}`),
       ...fdb.map((row) => `fdb ${row.mac} ${row.remote.text}`),
-      ...routes.map((row) => `route ${row.destination.text} ${row.gateway.text} ${row.metric} 70`),
+      ...routes.map((row) => `route ${row.destination.text} ${text(row.gateway)} ${row.metric} 70`),
     ])
     const foreign = [...this.foreign].map((destination) => `route ${destination} - 7 ${PROTOCOL_STATIC}`)
     return [...rows, ...foreign].sort()

@@ -108,15 +108,13 @@ describe('drift', () => {
     expect(world.actual()).toEqual(world.expected())
   })
 
-  test('erases a second destination that somebody appended to an fdb entry, and keeps ours', async () => {
+  test('restores an fdb entry that somebody points elsewhere', async () => {
     await worldWith(1)
     const { mac } = first(entriesOf(0, 0).fdb)
-    const { fdb } = world.kernel.tables
-    const stranger = { mac, remote: ip('203.0.113.9'), permanent: true }
-    fdb.set('appended', { linkIndex: world.linkIndex, value: stranger })
-    world.reconciler.observe({ kind: 'fdb', linkIndex: world.linkIndex, entry: stranger, gone: false })
-    world.advance(1_000)
-    expect(await operationsDuring(() => world.pass())).toContain('fdb.delete')
+    world.outside({ op: 'fdb.replace', linkIndex: world.linkIndex, mac, remote: ip('203.0.113.9') })
+    await new Promise(setImmediate)
+    expect(await operationsDuring(() => world.pass())).toEqual(['fdb.replace'])
+    expect(world.actual()).toEqual(world.expected())
   })
 
   test('heals a row three times at once, then ever more slowly, and names it; other rows are healed at once', async () => {

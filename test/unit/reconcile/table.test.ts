@@ -5,7 +5,7 @@ import { prefix } from '../../../src/net/prefix.ts'
 import type { FdbEntry, NeighbourEntry } from '../../../src/reconcile/entries.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
 import { Table } from '../../../src/reconcile/table.ts'
-import { fdbRow, fdbRules, neighbourRules, routeRow, routeRules } from '../../../src/reconcile/tables.ts'
+import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/tables.ts'
 
 const LINK = 5
 const middle = (): number => 0.5
@@ -145,12 +145,12 @@ describe('planRows', () => {
     const entry: FdbEntry = { mac: mac(`02:00:00:00:00:0${host}`), remote: ip(`192.168.0.${host}`) }
     return {
       neighbour: neighbour(host),
-      fdb: fdbRow(entry),
-      route: routeRow({ destination, gateway: destination.base, metric: host }),
+      fdb: entry,
+      route: { destination, gateway: destination.base, metric: host, protocol: 70, onlink: true },
     }
   }
   const order = (all: ReturnType<typeof tables>): readonly string[] =>
-    planRows([all.neighbours, all.fdb, all.routes], LINK, 0, true).flatMap(({ ops }) => ops.map(({ op }) => op))
+    planRows([all.neighbours, all.fdb, all.routes], LINK, 0, true).map(({ op }) => op.op)
 
   it('writes peer by peer, the route last, and erases after all writing, the route first', () => {
     const all = tables()

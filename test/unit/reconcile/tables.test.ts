@@ -1,24 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { ip, type Ip } from '../../../src/net/ip.ts'
+import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { KernelOp, RouteState } from '../../../src/reconcile/kernel.ts'
+import type { RouteState } from '../../../src/reconcile/kernel.ts'
 import {
-  fdbRow,
   fdbRules,
   isOwnRoute,
   neighbourRules,
   ownFdb,
   ownNeighbour,
-  routeRow,
-  routeRowOf,
+  routeOf,
   routeRules,
 } from '../../../src/reconcile/tables.ts'
 
 const MAC = mac('02:00:00:00:00:01')
-const [A, B, C] = [ip('192.168.0.1'), ip('192.168.0.2'), ip('192.168.0.3')] as const
+const [A, B] = [ip('192.168.0.1'), ip('192.168.0.2')] as const
 const SUBNET = prefix('10.15.64.0/20')
-const ROUTE = routeRow({ destination: SUBNET, gateway: SUBNET.base, metric: 245 })
+const ROUTE = { destination: SUBNET, gateway: SUBNET.base, metric: 245, protocol: 70, onlink: true }
 
 describe('a neighbour', () => {
   it('is keyed by its address and compared by its MAC', () => {
@@ -33,35 +31,15 @@ describe('a neighbour', () => {
   })
 })
 
-/** Destinations of one MAC as the kernel keeps them: replacing changes the first, unless the wanted one is among them (vxlan_fdb_replace). */
-function afterFdbOp(remotes: readonly Ip[], op: KernelOp): readonly Ip[] {
-  if (op.op === 'fdb.delete') return remotes.filter(({ text }) => op.remote !== undefined && text !== op.remote.text)
-  if (op.op !== 'fdb.replace' || remotes.some(({ text }) => text === op.remote.text)) return remotes
-  return [op.remote, ...remotes.slice(1)]
-}
-
 describe('an fdb row', () => {
-  it('is the same only with the same destinations, in any order', () => {
-    const row = (...remotes: readonly Ip[]) => ({ mac: MAC, remotes })
-    expect(fdbRules.same(row(A, B), row(B, A))).toBe(true)
-    expect(fdbRules.same(row(A), row(A, B))).toBe(false)
-    expect(fdbRules.same(row(A), row(B))).toBe(false)
+  it('is keyed by its MAC and compared by its destination', () => {
+    expect(fdbRules.key({ mac: MAC, remote: A })).toBe('02:00:00:00:00:01')
+    expect(fdbRules.same({ mac: MAC, remote: A }, { mac: MAC, remote: ip('192.168.0.1') })).toBe(true)
+    expect(fdbRules.same({ mac: MAC, remote: A }, { mac: MAC, remote: B })).toBe(false)
   })
 
-  it.each([
-    ['nothing', []],
-    ['another destination', [B]],
-    ['ours and another', [A, B]],
-    ['another and ours', [B, A]],
-    ['three others', [B, C, ip('192.168.0.4')]],
-  ])('is written over %s so that one destination is left', (_, remotes) => {
-    const actual = remotes.length === 0 ? undefined : { mac: MAC, remotes }
-    const ops = fdbRules.write(5, fdbRow({ mac: MAC, remote: A }), actual)
-    expect(ops.reduce(afterFdbOp, remotes).map(({ text }) => text)).toEqual(['192.168.0.1'])
-  })
-
-  it('is erased with all its destinations', () => {
-    expect(fdbRules.erase(5, { mac: MAC, remotes: [A, B] })).toEqual([{ op: 'fdb.delete', linkIndex: 5, mac: MAC }])
+  it('is erased with whatever destination it has', () => {
+    expect(fdbRules.erase(5, { mac: MAC, remote: A })).toEqual({ op: 'fdb.delete', linkIndex: 5, mac: MAC })
   })
 
   it('is ours when it is permanent and leads somewhere', () => {
@@ -84,7 +62,7 @@ describe('a route row', () => {
     linkIndex: 5,
   }
   const isOurs = (change: Partial<RouteState>): boolean => {
-    const row = routeRowOf({ ...state, ...change })
+    const row = routeOf({ ...state, ...change })
     return row !== undefined && isOwnRoute(row)
   }
 
@@ -102,24 +80,27 @@ describe('a route row', () => {
   })
 
   it('is written onlink, with our protocol and its metric', () => {
-    expect(routeRules.write(5, ROUTE, undefined)).toEqual([
-      {
-        op: 'route.replace',
-        type: 'unicast',
-        linkIndex: 5,
-        destination: SUBNET,
-        gateway: SUBNET.base,
-        metric: 245,
-        protocol: 70,
-        onlink: true,
-      },
-    ])
+    expect(routeRules.write(5, ROUTE)).toEqual({
+      op: 'route.replace',
+      type: 'unicast',
+      linkIndex: 5,
+      destination: SUBNET,
+      gateway: SUBNET.base,
+      metric: 245,
+      protocol: 70,
+      onlink: true,
+    })
   })
 
   it('is erased by metric, gateway and protocol, so that nobody else loses one like it', () => {
-    expect(routeRules.erase(5, { ...ROUTE, metric: 0, protocol: 3 })).toMatchObject([
-      { op: 'route.delete', linkIndex: 5, destination: SUBNET, gateway: SUBNET.base, metric: 0, protocol: 3 },
-    ])
+    expect(routeRules.erase(5, { ...ROUTE, metric: 0, protocol: 3 })).toMatchObject({
+      op: 'route.delete',
+      linkIndex: 5,
+      destination: SUBNET,
+      gateway: SUBNET.base,
+      metric: 0,
+      protocol: 3,
+    })
   })
 
   it('is ours by our protocol, whatever its shape', () => {
