@@ -5,7 +5,7 @@ import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey } from './codec
 import { LeaseContentionError, OutOfSubnetsError, RivalError } from './errors.ts'
 import { NO_ETCD_LEASE, type Lease } from './lease.ts'
 import type { CasResult, LeaseList, LeaseRecord, LeaseStore } from './store.ts'
-import { claimFor, leaseFits, ownershipOf, type LeaseTerms } from './terms.ts'
+import { claimFor, hasOurAddress, leaseFits, ownershipOf, type LeaseTerms } from './terms.ts'
 
 /** Lost races before giving up, as upstream counts. */
 const ATTEMPTS = 10
@@ -32,7 +32,7 @@ export async function acquireLease(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const list = await store.list(signal)
     const leases = decodeAll(list.records)
-    const own = leases.find(({ lease }) => ownershipOf(lease, terms) === 'ours')
+    const own = ownAmong(leases, terms)
     if (own === undefined) refuseRivals(leases, terms)
     if (own !== undefined && !leaseFits(own.lease, terms.overlays)) {
       await store.remove(own.record, signal)
@@ -57,6 +57,12 @@ function decodeAll(records: readonly LeaseRecord[]): readonly Decoded[] {
     const lease = decodeLease(record)
     return 'rejected' in lease ? [] : [{ lease, record }]
   })
+}
+
+/** Of several leases of ours, that with our address: the others may be those of machines with a copy of our machine id. */
+function ownAmong(leases: readonly Decoded[], terms: LeaseTerms): Decoded | undefined {
+  const ours = leases.filter(({ lease }) => ownershipOf(lease, terms) === 'ours')
+  return ours.find(({ lease }) => hasOurAddress(lease, terms)) ?? ours[0]
 }
 
 function refuseRivals(leases: readonly Decoded[], terms: LeaseTerms): void {

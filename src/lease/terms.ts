@@ -57,7 +57,9 @@ export type Ownership =
 
 export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps'>): Ownership {
   if (lease.node?.id === terms.node.id) return 'ours'
-  const sameAddress = lease.families.some(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)
-  if (!sameAddress) return 'other'
+  if (!hasOurAddress(lease, terms)) return 'other'
   return lease.node === undefined ? 'ours' : 'rival'
 }
+
+export const hasOurAddress = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>
+  lease.families.some(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)

@@ -30,7 +30,10 @@ export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
   const peer = tryDecode(part.backendData, vtep.family === 4 ? 'BackendData' : 'BackendV6Data')
   if ('rejected' in peer) return peer
   if (peer.vni !== undefined && peer.vni !== vtep.vni) return { rejected: `its VNI is ${peer.vni}, ours ${vtep.vni}` }
-  if (peer.mac === vtep.mac) return { rejected: `its VtepMAC ${peer.mac} is our own` }
+  if (peer.mac === vtep.mac)
+    return {
+      rejected: `its VtepMAC ${peer.mac} is our own: has another machine the same machine id? Give one of them --node-id`,
+    }
   const gateway = part.subnet.base
   return {
     neighbours: [{ ip: gateway, mac: peer.mac }],

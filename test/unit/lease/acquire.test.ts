@@ -260,3 +260,13 @@ describe('acquireLease in dual stack', () => {
     expect(store.etcd.records).toHaveLength(1)
   })
 })
+
+describe('acquireLease with the leases of two machines that share a machine id', () => {
+  it('keeps the one with our own address', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.10.0.0-20', leaseValue({ publicIp: '192.168.205.99', mac: MY_MAC, node: NODE }))
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    const { how, record } = await acquire(store)
+    expect({ how, key: record.key }).toEqual({ how: 'kept', key: '10.20.0.0-20' })
+  })
+})

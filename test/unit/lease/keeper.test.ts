@@ -393,3 +393,35 @@ describe('LeaseKeeper told to stop', () => {
     expect(store.calls).toEqual([])
   })
 })
+
+describe('LeaseKeeper whose key another machine with the same identity keeps rewriting', () => {
+  it('answers at once three times, then ever more slowly, and says so', async () => {
+    await hold()
+    const rewrite = async (): Promise<string | undefined> => {
+      store.etcd.put(KEY, MANGLED, own()?.etcdLeaseId)
+      await clock.settle()
+      return own()?.value
+    }
+    for (let time = 0; time < 3; time++) expect(await rewrite()).toBe(MINE)
+    expect(await rewrite()).toBe(MANGLED)
+    expect(states.at(-1)).toBe('contested')
+    await advance(1_000)
+    expect(own()?.value).toBe(MINE)
+    expect(await rewrite()).toBe(MANGLED)
+    await advance(1_000)
+    expect(own()?.value).toBe(MANGLED)
+    await advance(1_000)
+    expect(own()?.value).toBe(MINE)
+  })
+
+  it('answers at once again after a quiet minute', async () => {
+    await hold()
+    for (let time = 0; time < 8; time++) {
+      store.etcd.put(KEY, MANGLED, own()?.etcdLeaseId)
+      await clock.settle()
+      expect(own()?.value).toBe(MINE)
+      await advance(MINUTE_MS + 1)
+    }
+    expect(states).not.toContain('contested')
+  })
+})
