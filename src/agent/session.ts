@@ -53,6 +53,7 @@ export class OverlaySession {
     const onUnderlay = (changed: ExternalInterface): void => {
       underlay = changed
       ports.log.info('our address on the underlay has changed', { publicIp: underlay.publicIp.text })
+      ports.store.refreshConnections()
       this.#keeper.publish(encodeLease(claimFor(ownTerms({ ...input, underlay }, vtep), [vtep.subnet], undefined)))
     }
     this.#device = new DeviceTask({ ...input, vtep, reconciler, subnetFile, somethingToDo, onUnderlay })

@@ -75,9 +75,14 @@ export class Caller {
     if (ANOTHER_MAY_ANSWER.has(error.code)) this.ring.advance(endpoint)
   }
 
+  /** Calls under way and streams fail; what comes after them has a connection of its own. */
+  refresh(): void {
+    this.ring.disconnect()
+  }
+
   close(): void {
     this.closed = true
-    this.ring.close()
+    this.ring.disconnect()
   }
 
   /** Once more with a new token when the old one may be to blame. */

@@ -48,7 +48,8 @@ export class EndpointRing {
     return this.endpoint(address)
   }
 
-  close(): void {
+  /** Closes all connections. Whoever asks for an endpoint after that gets a new one. */
+  disconnect(): void {
     for (const client of this.clients.values()) client.close()
     this.clients.clear()
   }

@@ -93,6 +93,10 @@ export class EtcdLeaseStore implements LeaseStore {
     return keepAliveOnce(this.caller, etcdLeaseId, signal)
   }
 
+  refreshConnections(): void {
+    this.caller.refresh()
+  }
+
   close(): void {
     this.caller.close()
   }

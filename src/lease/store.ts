@@ -104,6 +104,9 @@ export interface LeaseStore {
   /** Renews the etcd lease once. Does not touch the key and wakes no watcher. */
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult>
 
+  /** Our own address has changed: connections made with the old one are dead, though nothing says so. New ones are made. */
+  refreshConnections(): void
+
   close(): void
 }
 

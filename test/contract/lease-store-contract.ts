@@ -324,6 +324,17 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         expect(log.connection).toEqual(['up', 'down', 'up'])
       })
 
+      test('goes on over new connections when told that the old ones are dead, each change once', async () => {
+        const log = await watchFromNow()
+        await harness.put('10.1.0.0-24', 'one')
+        await expect.poll(() => log.changes, DEADLINE).toHaveLength(1)
+        store.refreshConnections()
+        await harness.put('10.2.0.0-24', 'two')
+        await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one', '+10.2.0.0-24=two'])
+        await expect.poll(() => log.connection, DEADLINE).toEqual(['up', 'down', 'up'])
+        await expect(store.list(signal)).resolves.toMatchObject({ records: { length: 2 } })
+      })
+
       test('tells when there is no connection to begin with', async () => {
         const list = await store.list(signal)
         await harness.disconnect()

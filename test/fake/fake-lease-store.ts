@@ -146,6 +146,12 @@ export class FakeLeaseStore implements LeaseStore {
     return this.follow(watch, signal)
   }
 
+  refreshConnections(): void {
+    if (!this.connected) return
+    this.disconnect()
+    this.reconnect()
+  }
+
   close(): void {
     this.closed = true
     for (const watch of this.watches) watch.stop()
