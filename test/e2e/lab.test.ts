@@ -124,7 +124,7 @@ describe('the laboratory', () => {
     agent.thaw()
     expect(await agent.stop()).toEqual({ code: 3, signal: null })
     agent.startWith(['again'])
-    expect(await agent.residentBytes()).toBeGreaterThan(100_000)
+    await waitFor('its memory to be that of a program', async () => (await agent.residentBytes()) > 100_000)
     expect(await agent.kill()).toEqual({ code: null, signal: 'SIGKILL' })
     await expect(agent.stop()).rejects.toThrow('does not run')
   })
