@@ -45,14 +45,13 @@ export class DeviceTask {
   /** Brings the device about, however long it takes, and hands it to the reconciler. */
   async #ensure(signal: AbortSignal): Promise<void> {
     const { config, vtep, ports, reconciler, subnetFile, somethingToDo } = this.#input
-    const spec = deviceSpec(vtep, config.backend, this.#underlay)
-    const device = await untilItWorks(
-      `device ${spec.name}`,
-      () => ensureDevice(ports.kernel, spec, signal),
-      ports,
-      signal,
-    )
-    this.#sayWhatWasDone(spec.name, device)
+    const name = deviceName(vtep.family, vtep.vni)
+    const attempt = async (): Promise<EnsuredDevice> => {
+      await this.#followUnderlay(signal)
+      return ensureDevice(ports.kernel, deviceSpec(vtep, config.backend, this.#underlay), signal)
+    }
+    const device = await untilItWorks(`device ${name}`, attempt, ports, signal)
+    this.#sayWhatWasDone(name, device)
     if (reconciler.linkIndex !== device.link.index || device.outcome !== 'unchanged')
       reconciler.attach(device.link.index)
     subnetFile.setMtu(device.link.mtu)
@@ -81,7 +80,6 @@ export class DeviceTask {
     while (!isStopped(signal)) {
       await this.#look.wait(ports.clock, PERIODIC_LOOK_MS, signal)
       if (isStopped(signal)) break
-      await this.#followUnderlay(signal)
       await this.#ensure(signal)
     }
   }
@@ -114,13 +112,12 @@ export class DeviceTask {
     return [deviceName(vtep.family, vtep.vni), this.#underlay.link.name]
   }
 
-  /** Takes note of a changed MTU, index or address of the underlay, as soon as it has one again. */
+  /** Takes note of a changed MTU, index or address of the underlay. @throws {NoInterfaceError} while it has none */
   async #followUnderlay(signal: AbortSignal): Promise<void> {
     const { ports, options, vtep, onUnderlay } = this.#input
     const choice = { ifaces: options.ifaces, publicIp: options.publicIp }
-    const attempt = (): Promise<ExternalInterface> => chooseExternalInterface(ports.kernel, choice, vtep.family, signal)
     const before = this.#underlay
-    this.#underlay = await untilItWorks('external interface', attempt, ports, signal)
+    this.#underlay = await chooseExternalInterface(ports.kernel, choice, vtep.family, signal)
     if (before.publicIp.text !== this.#underlay.publicIp.text) onUnderlay(this.#underlay)
   }
 }

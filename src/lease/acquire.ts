@@ -62,7 +62,8 @@ function decodeAll(records: readonly LeaseRecord[]): readonly Decoded[] {
 /** Of several leases of ours, that with our address: the others may be those of machines with a copy of our machine id. */
 function ownAmong(leases: readonly Decoded[], terms: LeaseTerms): Decoded | undefined {
   const ours = leases.filter(({ lease }) => ownershipOf(lease, terms) === 'ours')
-  return ours.find(({ lease }) => hasOurAddress(lease, terms)) ?? ours[0]
+  const withOurAddress = ours.filter(({ lease }) => hasOurAddress(lease, terms))
+  return withOurAddress.find(({ lease }) => lease.node?.id === terms.node.id) ?? withOurAddress[0] ?? ours[0]
 }
 
 function refuseRivals(leases: readonly Decoded[], terms: LeaseTerms): void {
