@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-/** Suites by what they need: `core` runs anywhere; `kernel`, `etcd` and `e2e` run inside the rootless lab namespace (test/run.mjs enters it). */
+/** What every suite on whole hosts needs: time, and the laboratory for itself. */
+const WHOLE_HOSTS = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
+
+/**
+ * Suites by what they need: `core` runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
+ * `faults` twice, with a half of the files each).
+ */
 export default defineConfig({
   test: {
     passWithNoTests: false,
@@ -12,11 +18,11 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
+          exclude: ['test/e2e/faults/**'],
+          ...WHOLE_HOSTS,
         },
       },
+      { test: { name: 'faults', include: ['test/e2e/faults/**/*.test.ts'], ...WHOLE_HOSTS } },
     ],
   },
 })

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /**
- * `npm test`, `npm run demo` and `npm run bench` on a clone where nothing is installed yet: fetches what is missing, builds,
+ * `npm test`, `npm run repeat`, `npm run demo` and `npm run bench` on a clone where nothing is installed yet: fetches what is missing, builds,
  * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
  */
 import { ensureBuilt } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { insideNamespace } from './setup/namespace.mjs'
+import { repeatTests } from './setup/repeat.mjs'
 import { run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
 import { runTests } from './setup/suites.mjs'
 import { ensureTools } from './setup/tools.mjs'
@@ -15,7 +16,12 @@ const inLab = (script) => (args) => {
   return run(command, rest)
 }
 
-const VERBS = { test: runTests, demo: inLab('test/lab/demo.ts'), bench: inLab('test/bench/main.ts') }
+const VERBS = {
+  test: runTests,
+  repeat: repeatTests,
+  demo: inLab('test/lab/demo.ts'),
+  bench: inLab('test/bench/main.ts'),
+}
 
 async function main([verb, ...args]) {
   if (!Object.hasOwn(VERBS, verb))

@@ -1,15 +1,11 @@
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureNode24, runsNode24 } from './node24.mjs'
-import { insideNamespace } from './namespace.mjs'
-import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
+import { ROOT, run, say } from './shell.mjs'
+import { logPath, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
 
-/**
- * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
- * side, each in namespaces of its own: they wait for daemons more than they compute.
- */
-const ROWS = [['core'], ['kernel'], ['etcd', 'e2e']]
-const PROJECTS = ROWS.flat()
+/** Long, and about the kernel and etcd more than about Node: run on one Node version only. */
+const ONCE = ['faults']
 
 const bin = (name) => join(ROOT, 'node_modules', '.bin', name)
 const heading = (text) => say(`\n── ${text}`)
@@ -31,90 +27,66 @@ const lint = () =>
   ])
 const types = () => check('types', [[bin('tsc'), '--noEmit']])
 
-/** What vitest's JSON report counts. A file that did not load, and a run that failed without a failed test, count as one failure each. */
-function countReport(path, exitCode) {
-  let report
-  try {
-    report = JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    return asCheck(false)
-  }
-  const unloaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
-  const failed = report.numFailedTests + unloaded.length
-  return {
-    passed: report.numPassedTests,
-    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
-    skipped: report.numPendingTests + report.numTodoTests,
-  }
+/** How many tests ended which way; whatever neither passed nor failed was skipped. */
+function countTests(tests) {
+  const passed = tests.filter(({ status }) => status === 'passed').length
+  const failed = tests.filter(({ status }) => status === 'failed').length
+  return { passed, failed, skipped: tests.length - passed - failed }
 }
 
-/** Runs one project. With `log`, its output goes to that file. */
-async function vitest(node, label, project, extra, log) {
-  const report = join(cacheFolder('test'), `${project}-${label}.json`)
-  rmSync(report, { force: true })
-  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), ...args, ...extra]
-  const [command, ...rest] = project === 'core' ? line : insideNamespace(line)
-  return countReport(report, await run(command, rest, log === undefined ? {} : { log }))
-}
-
-/** Runs one project among others: its output is shown in one piece, at its end. */
-async function vitestAside(node, label, project, extra) {
-  const path = join(cacheFolder('test'), `${project}-${label}.log`)
-  const log = openSync(path, 'w')
+/** Runs one part among others: its output is shown in one piece, at its end. */
+async function vitestAside(node, label, part) {
+  const log = logPath(`${part.name.replaceAll(/[ /]/g, '-')}-${label}`)
   try {
-    return await vitest(node, label, project, extra, log)
+    return await vitest(node, part, log)
   } finally {
-    closeSync(log)
-    heading(`${project} on Node ${label}`)
-    process.stderr.write(readFileSync(path))
+    heading(`${part.name} on Node ${label}`)
+    process.stderr.write(readFileSync(log))
   }
 }
 
 async function projects(node, label, names, extra) {
   let counts = NOTHING
-  for (const row of ROWS.map((all) => all.filter((name) => names.includes(name)))) {
-    if (row.length === 0) continue
-    heading(`${row.join(' beside ')} on Node ${label}`)
-    const work = row.length > 1 ? vitestAside : vitest
-    for (const part of await Promise.all(row.map((name) => work(node, label, name, extra)))) counts = add(counts, part)
+  for (const row of ROWS) {
+    const parts = row.filter((name) => names.includes(name)).flatMap((name) => shardsOf(name, extra))
+    if (parts.length === 0) continue
+    heading(`${parts.map(({ name }) => name).join(' beside ')} on Node ${label}`)
+    const work = parts.length > 1 ? vitestAside : vitest
+    for (const tests of await Promise.all(parts.map((part) => work(node, label, part))))
+      counts = add(counts, countTests(tests))
   }
   return counts
 }
 
-async function onNode24() {
+const onThisNode = (names, extra) => projects(process.execPath, process.versions.node.split('.')[0], names, extra)
+
+/** The path of a Node 24 other than the running one. A failure to get one is said, and counts. */
+function otherNode() {
+  if (runsNode24()) return { counts: NOTHING }
   try {
-    return await projects(ensureNode24(), '24', PROJECTS, [])
+    return { node: ensureNode24(), counts: NOTHING }
   } catch (error) {
     say(`Node 24: ${error.message}`)
-    return asCheck(false)
+    return { counts: asCheck(false) }
   }
 }
 
-/** Splits `--project x` (or `--project=x`) off the arguments; the rest is vitest's. */
-function selection(args) {
-  const names = []
-  const extra = []
-  for (let at = 0; at < args.length; at++) {
-    if (args[at] === '--project') names.push(args[++at])
-    else if (args[at].startsWith('--project=')) names.push(args[at].slice('--project='.length))
-    else extra.push(args[at])
-  }
-  const unknown = names.filter((name) => !PROJECTS.includes(name))
-  if (unknown.length > 0) throw new SetupError(`no project ${unknown.join(', ')}; there are ${PROJECTS.join(', ')}`)
-  return { names: names.length > 0 ? names : PROJECTS, extra }
+/** Lint, types, and every project on this Node and on 24; those of {@link ONCE} on the latter alone, if it can be had. */
+async function everything() {
+  const { node, counts } = otherNode()
+  const here = node === undefined ? PROJECTS : PROJECTS.filter((name) => !ONCE.includes(name))
+  let sum = counts
+  for (const part of [lint, types, () => onThisNode(here, [])]) sum = add(sum, await part())
+  return node === undefined ? sum : add(sum, await projects(node, '24', PROJECTS, []))
 }
 
 const summary = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 
-/** Without arguments everything, on this Node and on 24; with arguments only the tests they select, on this Node. */
+/** Without arguments everything; with arguments only the tests they select, on this Node. */
 export async function runTests(args) {
   const { names, extra } = selection(args)
-  const running = process.versions.node.split('.')[0]
-  let counts = args.length === 0 ? add(await lint(), await types()) : NOTHING
-  counts = add(counts, await projects(process.execPath, running, names, extra))
-  if (args.length === 0 && !runsNode24()) counts = add(counts, await onNode24())
+  const counts = await (args.length === 0 ? everything() : onThisNode(names, extra))
   console.log(`\n${summary(counts)}`)
   return counts.failed === 0 ? 0 : 1
 }

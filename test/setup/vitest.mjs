@@ -1,0 +1,106 @@
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { insideNamespace } from './namespace.mjs'
+import { cacheFolder, ROOT, run, SetupError } from './shell.mjs'
+
+/**
+ * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
+ * side, each in namespaces of its own: they wait for daemons more than they compute.
+ */
+export const ROWS = [['core'], ['kernel'], ['etcd', 'e2e'], ['faults']]
+export const PROJECTS = ROWS.flat()
+
+/** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. */
+const SHARDS = { faults: 2 }
+const FAULTS_FOLDER = join(ROOT, 'test/e2e/faults')
+
+/** A test's name and how it ended, for the reports that vitest writes. */
+const testsOf = (file) =>
+  file.assertionResults.map(({ fullName, status }) => ({ name: `${relative(file.name)} > ${fullName}`, status }))
+const relative = (path) => (path.startsWith(`${ROOT}/`) ? path.slice(ROOT.length + 1) : path)
+
+/** A file that did not load has no tests; it stands for one that failed. */
+const unloadedOf = (file) =>
+  file.status === 'failed' && file.assertionResults.length === 0
+    ? [{ name: `${relative(file.name)} (did not load)`, status: 'failed' }]
+    : []
+
+/** Every test of the JSON report. A run that failed without a failed test counts as one failure. */
+function readReport(path, exitCode, project) {
+  const broken = { name: `${project} (the run itself, exit code ${exitCode})`, status: 'failed' }
+  let report
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return [broken]
+  }
+  const tests = report.testResults.flatMap((file) => [...testsOf(file), ...unloadedOf(file)])
+  const failed = tests.some(({ status }) => status === 'failed')
+  return exitCode !== 0 && !failed ? [...tests, broken] : tests
+}
+
+/** Where this process keeps its reports: two runs in one checkout must not read each other's. */
+let folder
+function reportFolder() {
+  if (folder !== undefined) return folder
+  folder = mkdtempSync(join(cacheFolder('test'), 'run-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+let runs = 0
+
+/**
+ * Runs vitest on one project. With `log`, a path, its output goes to that file.
+ * @returns every test with its status: passed, failed, skipped, pending or todo
+ */
+export async function vitest(node, { project, args }, log) {
+  const report = join(reportFolder(), `${project}-${runs++}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, ...reporters, ...args]
+  const [command, ...rest] = project === 'core' ? line : insideNamespace(line)
+  const file = log === undefined ? 'inherit' : openSync(log, 'w')
+  try {
+    return readReport(report, await run(command, rest, { log: file }), project)
+  } finally {
+    if (log !== undefined) closeSync(file)
+  }
+}
+
+/** Where the output of a run belongs that others run beside. */
+export const logPath = (name) => join(reportFolder(), `${name}.log`)
+
+function faultFiles() {
+  try {
+    return readdirSync(FAULTS_FOLDER, { recursive: true }).filter((name) => name.endsWith('.test.ts')).length
+  } catch {
+    return 0
+  }
+}
+
+/** Whether an argument names files: it is neither an option nor the value of one. */
+const namesFiles = (args) => args.some((arg, at) => !arg.startsWith('-') && !/^-[^=]*$/.test(args[at - 1] ?? ''))
+
+/** The processes that a project is run by: one, or a shard each. vitest refuses more shards than files. */
+export function shardsOf(project, args) {
+  const count = Math.min(SHARDS[project] ?? 1, namesFiles(args) ? 1 : Math.max(1, faultFiles()))
+  if (count === 1) return [{ name: project, project, args }]
+  return Array.from({ length: count }, (_, at) => {
+    const shard = `${at + 1}/${count}`
+    return { name: `${project} ${shard}`, project, args: [`--shard=${shard}`, ...args] }
+  })
+}
+
+/** Splits `--project x` (or `--project=x`) off the arguments; the rest is vitest's. */
+export function selection(args) {
+  const names = []
+  const extra = []
+  for (let at = 0; at < args.length; at++) {
+    if (args[at] === '--project') names.push(args[++at])
+    else if (args[at].startsWith('--project=')) names.push(args[at].slice('--project='.length))
+    else extra.push(args[at])
+  }
+  const unknown = names.filter((name) => !PROJECTS.includes(name))
+  if (unknown.length > 0) throw new SetupError(`no project ${unknown.join(', ')}; there are ${PROJECTS.join(', ')}`)
+  return { names: names.length > 0 ? names : PROJECTS, extra }
+}
