@@ -51,9 +51,8 @@ async function projects(node, label, names, extra) {
     const parts = row.filter((name) => names.includes(name)).flatMap((name) => shardsOf(name, extra))
     if (parts.length === 0) continue
     heading(`${parts.map(({ name }) => name).join(' beside ')} on Node ${label}`)
-    const work = parts.length > 1 ? vitestAside : vitest
-    for (const tests of await Promise.all(parts.map((part) => work(node, label, part))))
-      counts = add(counts, countTests(tests))
+    const work = (part) => (parts.length > 1 ? vitestAside(node, label, part) : vitest(node, part))
+    for (const tests of await Promise.all(parts.map(work))) counts = add(counts, countTests(tests))
   }
   return counts
 }
