@@ -1,11 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { exitOf, type CommandLine, type Exit } from './command.ts'
 import type { Place } from './namespace.ts'
 import { waitFor } from './wait-for.ts'
 
 const STOP_DEADLINE_MS = 10_000
+/** USER_HZ: 100 on every Linux that matters (getconf CLK_TCK). */
+const TICKS_PER_SECOND = 100
 
 /** The daemon of one host: started, stopped, killed and frozen at will; its log outlives each run. */
 export class Agent {
@@ -89,6 +92,21 @@ export class Agent {
   async logOfRun(): Promise<string> {
     const bytes = await readFile(this.#logPath).catch(() => Buffer.alloc(0))
     return bytes.subarray(this.#runStartsAt).toString()
+  }
+
+  /** Processor time that its process has used so far, in milliseconds. */
+  async cpuMs(): Promise<number> {
+    const stat = await readFile(`/proc/${this.#required().child.pid ?? 'self'}/stat`, 'utf8')
+    // proc(5): the name stands in parentheses and may hold anything; utime and stime are fields 14 and 15, in ticks.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * (1000 / TICKS_PER_SECOND)
+  }
+
+  /** Share of one processor that it takes over this many milliseconds from now: 1 is all of it. */
+  async cpuShare(windowMs: number): Promise<number> {
+    const [beforeMs, startMs] = [await this.cpuMs(), performance.now()]
+    await delay(windowMs)
+    return ((await this.cpuMs()) - beforeMs) / (performance.now() - startMs)
   }
 
   /** Resident set in bytes, of the process itself. */

@@ -6,6 +6,7 @@ import type { CommandLine } from './command.ts'
 import { Container, createContainerBridge } from './container.ts'
 import { LinkFaults } from './link-faults.ts'
 import { Namespace } from './namespace.ts'
+import { Script } from './script.ts'
 import { parseSubnetFile, type SubnetFile } from './subnet-file.ts'
 import { readLink, readPeerTables, type Link, type PeerTables } from './tables.ts'
 import { hostAddress, UNDERLAY, type Underlay } from './underlay.ts'
@@ -82,6 +83,21 @@ export class LabHost {
     // Captures would show outer checksums that no card has filled in.
     await this.place.exec('ethtool', ['-K', 'eth0', 'tx', 'off'])
     await this.setUnderlayAddress(this.address)
+  }
+
+  /** Takes the network card out: eth0 is gone, with everything that hung on it. */
+  async unplug(): Promise<void> {
+    await this.#underlay.disconnect(this.name)
+  }
+
+  /** Puts another card in, with the same name and address. */
+  async replug(): Promise<void> {
+    await this.#plugIn()
+  }
+
+  /** Starts a shell script on this machine that runs until it is ended. */
+  startScript(script: string): Script {
+    return new Script(this.place.start(join(this.#folder, 'scripts.log'), 'sh', ['-c', script]))
   }
 
   /** Gives eth0 this address alone, with the default route that hangs on it. */

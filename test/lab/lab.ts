@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Capture } from './capture.ts'
-import type { CommandLine } from './command.ts'
+import { outputOf, type CommandLine } from './command.ts'
 import { EtcdCluster } from './etcd-process.ts'
 import { LabHost } from './host.ts'
 import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from './json.ts'
@@ -15,6 +15,8 @@ export const ETCD_PREFIX = '/coreos.com/network'
 const CLIENT_PORT = 2379
 const PEER_PORT = 2380
 const DEFAULT_VXLAN_PORT = 8472
+/** etcd's default for --max-txn-ops. */
+const MOST_TXN_OPS = 128
 
 export const AGENT_SCRIPT = fileURLToPath(new URL('../../dist/flanneld.cjs', import.meta.url))
 
@@ -133,6 +135,23 @@ export class Lab {
 
   async putLease(name: string, value: string): Promise<void> {
     await this.etcdctl('put', `${ETCD_PREFIX}/subnets/${name}`, '--', value)
+  }
+
+  /** Puts many at once, in as few transactions as etcd allows. */
+  async putLeases(leases: readonly (readonly [name: string, value: string])[]): Promise<void> {
+    for (let at = 0; at < leases.length; at += MOST_TXN_OPS) {
+      const puts = leases
+        .slice(at, at + MOST_TXN_OPS)
+        .map(([name, value]) => `put ${ETCD_PREFIX}/subnets/${name} '${value}'`)
+      await outputOf(['etcdctl', `--endpoints=${this.etcd.endpoints.join(',')}`, 'txn'], {
+        input: `\n${puts.join('\n')}\n\n\n`,
+      })
+    }
+  }
+
+  /** Deletes every lease whose name is at least `from` and less than `to`, byte by byte. */
+  async deleteLeases(from: string, to: string): Promise<void> {
+    await this.etcdctl('del', `${ETCD_PREFIX}/subnets/${from}`, `${ETCD_PREFIX}/subnets/${to}`)
   }
 
   async deleteLease(name: string): Promise<void> {
