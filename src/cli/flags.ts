@@ -86,6 +86,7 @@ function readPublicIp(value: string, fail: (expected: string) => never): Ip {
 }
 
 const MINUTES_PER_DAY = 1_440
+const SECONDS_PER_DAY = 86_400
 
 /** Every flag of `flanneld`, by the option it sets. */
 export const FLAGS = {
@@ -135,28 +136,15 @@ export const FLAGS = {
     MINUTES_PER_DAY - 1,
     'minutes before expiry by which the lease is renewed',
   ),
+  stalePeerGraceSeconds: integer(
+    'stale-peer-grace',
+    300,
+    0,
+    SECONDS_PER_DAY,
+    'seconds for which peers are kept whose leases a fault of etcd has taken (wiped, or restored from a backup); 0 keeps none',
+  ),
   nodeId: text('node-id', 'id', 'identity of this node, instead of one derived from the machine id'),
   verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
   version: boolean('version', 'print the version and exit'),
   help: boolean('help', 'print this and exit'),
 } as const
-
-/** Flags of upstream's flanneld that this version knows by name but does not act upon yet: better refused than ignored. */
-export const NOT_YET: ReadonlySet<string> = new Set([
-  'iface-regex',
-  'iface-can-reach',
-  'public-ipv6',
-  'ip-masq',
-  'ip-masq-fully-random-disable',
-  'ip-blackhole-route',
-  'iptables-forward-rules',
-  'iptables-resync',
-  'healthz-ip',
-  'healthz-port',
-  'kube-subnet-mgr',
-  'kube-api-url',
-  'kubeconfig-file',
-  'kube-annotation-prefix',
-  'net-config-path',
-  'set-node-network-unavailable',
-])

@@ -1,8 +1,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { environmentName, FLAGS, NOT_YET, type Flag } from './flags.ts'
+import { environmentName, FLAGS, type Flag } from './flags.ts'
 import { normaliseGoFlags } from './go-flags.ts'
+import { firstMissing, NOT_YET } from './not-yet.ts'
 
 /** What the command line asks for. */
 export type Invocation =
@@ -24,14 +25,17 @@ Flags may be written -iface=eth1, -iface eth1 or --iface eth1.
 export function readCommandLine(args: readonly string[], environment: Environment, version: string): Invocation {
   const shapes = [
     ...Object.values(FLAGS).map(({ name, placeholder }) => ({ name, isBoolean: placeholder === undefined })),
+    ...NOT_YET,
     { name: 'h', isBoolean: true },
   ]
   const normalised = normaliseGoFlags(args, shapes).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
   const program = describeProgram()
-  const value = flagReader(parseWithCommander(program, normalised), environment)
+  const given = parseWithCommander(program, normalised)
+  const value = flagReader(given, environment)
   if (value(FLAGS.version)) return { kind: 'print', text: `flanneld (flannel-agent) ${version}\n` }
   if (value(FLAGS.help)) return { kind: 'print', text: program.helpInformation() + ENVIRONMENT_HELP }
-  for (const name of NOT_YET) if (environment[environmentName(name)]) throw notYet(environmentName(name))
+  const missing = firstMissing(given, environment)
+  if (missing !== undefined) throw notYet(missing)
   return { kind: 'run', options: readOptions(value) }
 }
 
@@ -46,6 +50,7 @@ function describeProgram(): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
   for (const flag of Object.values(FLAGS)) program.addOption(describeOption(flag))
+  for (const { name } of NOT_YET) program.addOption(collecting(new Option(`--${name} <value>`)).hideHelp())
   return program
 }
 
@@ -54,10 +59,14 @@ function describeOption({ name, placeholder, help, fallback }: Flag<unknown>): O
   const shown = [fallback].flat().join(',')
   const suffix = shown === '' || shown === 'false' ? '' : ` (default: ${shown})`
   const value = placeholder === undefined ? '[bool]' : `<${placeholder}>`
-  return new Option(`--${name} ${value}`, `${help}${suffix}`).argParser(
-    (text: string, previous: readonly string[] | undefined): readonly string[] => [...(previous ?? []), text],
-  )
+  return collecting(new Option(`--${name} ${value}`, `${help}${suffix}`))
 }
+
+const collecting = (option: Option): Option =>
+  option.argParser((text: string, previous: readonly string[] | undefined): readonly string[] => [
+    ...(previous ?? []),
+    text,
+  ])
 
 type FlagReader = <T>(flag: Flag<T>) => T
 
@@ -98,7 +107,7 @@ function usageError({ code }: CommanderError, args: readonly string[]): ConfigEr
   const given = culprit.replace(/=[^]*$/, '')
   const name = given.replace(/^-+/, '')
   const path = name === '' ? 'arguments' : `--${name}`
-  if (NOT_YET.has(name)) return notYet(path)
+  if (NOT_YET.some((flag) => flag.name === name)) return notYet(path)
   return missing
     ? new ConfigError(path, 'a value after it', undefined)
     : new ConfigError(path, 'a flag of flanneld (see flanneld --help)', given)
@@ -118,6 +127,8 @@ function readOptions(value: FlagReader): DaemonOptions {
   const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new ConfigError('--etcd-certfile and --etcd-keyfile', 'both or neither', certFile ?? keyFile)
+  if (value(FLAGS.password) !== undefined && value(FLAGS.username) === undefined)
+    throw new ConfigError('--etcd-username', 'a name, since there is a password', undefined)
   return {
     etcd: {
       endpoints: value(FLAGS.endpoints),
@@ -132,9 +143,11 @@ function readOptions(value: FlagReader): DaemonOptions {
     publicIp: value(FLAGS.publicIp),
     subnetFile: value(FLAGS.subnetFile),
     renewMarginMs: value(FLAGS.renewMarginMinutes) * MS_PER_MINUTE,
+    stalePeerGraceMs: value(FLAGS.stalePeerGraceSeconds) * MS_PER_SECOND,
     nodeId: value(FLAGS.nodeId),
     verbosity: value(FLAGS.verbosity),
   }
 }
 
+const MS_PER_SECOND = 1_000
 const MS_PER_MINUTE = 60_000

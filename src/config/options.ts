@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly subnetFile: string
   /** Renewal of the lease, at the latest this long before it expires, in milliseconds. */
   readonly renewMarginMs: number
+  /** How long peers are kept whose leases a fault of the store has taken, in milliseconds; 0: not at all. */
+  readonly stalePeerGraceMs: number
   /** Identity of the node instead of the one derived from its machine id. */
   readonly nodeId: string | undefined
   readonly verbosity: number

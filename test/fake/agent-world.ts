@@ -128,6 +128,7 @@ export class AgentWorld {
       publicIp: undefined,
       subnetFile: this.subnetFile,
       renewMarginMs: 3_600_000,
+      stalePeerGraceMs: 300_000,
       nodeId: undefined,
       verbosity: 0,
     }

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCommandLine } from '../../src/cli/flanneld.ts'
-import { environmentName, FLAGS, NOT_YET } from '../../src/cli/flags.ts'
+import { environmentName, FLAGS } from '../../src/cli/flags.ts'
+import { NOT_YET } from '../../src/cli/not-yet.ts'
 import { ConfigError } from '../../src/config/error.ts'
 
 const names = [
   ...Object.values(FLAGS).map(({ name }) => name),
-  ...NOT_YET,
+  ...NOT_YET.map(({ name }) => name),
   'h',
   'bogus',
   'etcd-pasword',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readCommandLine } from '../../../src/cli/flanneld.ts'
-import { environmentName, FLAGS, NOT_YET } from '../../../src/cli/flags.ts'
+import { environmentName, FLAGS } from '../../../src/cli/flags.ts'
+import { NOT_YET } from '../../../src/cli/not-yet.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 import type { DaemonOptions } from '../../../src/config/options.ts'
 
@@ -40,6 +41,8 @@ describe('the command lines of the walkthroughs', () => {
     ['--subnet-lease-renew-margin=1439', { renewMarginMs: 1439 * 60_000 }],
     ['-subnet-lease-renew-margin 1', { renewMarginMs: 60_000 }],
     ['--node-id=rack-7', { nodeId: 'rack-7' }],
+    ['--stale-peer-grace=0', { stalePeerGraceMs: 0 }],
+    ['-stale-peer-grace 30', { stalePeerGraceMs: 30_000 }],
   ])('flanneld %s', (line, expected) => {
     expect(options(line.split(' '))).toMatchObject(expected)
   })
@@ -85,6 +88,7 @@ describe('without arguments', () => {
       publicIp: undefined,
       subnetFile: '/run/flannel/subnet.env',
       renewMarginMs: 3_600_000,
+      stalePeerGraceMs: 300_000,
       nodeId: undefined,
       verbosity: 0,
     })
@@ -145,6 +149,7 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     ['--etcd-endpoints=192.168.33.10:2379', '--etcd-endpoints', 'URLs such as', '"192.168.33.10:2379"'],
     ['--etcd-endpoints=http://a:2379,', '--etcd-endpoints', 'URLs such as', '"http://a:2379,"'],
     ['--etcd-endpoints=ftp://a:2379', '--etcd-endpoints', 'URLs such as', '"ftp://a:2379"'],
+    ['--stale-peer-grace=-1', '--stale-peer-grace', 'a whole number from 0', '"-1"'],
     ['--etcd-prefix=/', '--etcd-prefix', 'a key such as', '"/"'],
     ['--public-ip=eth0', '--public-ip', 'an IPv4 address', '"eth0"'],
     ['--public-ip=127.0.0.1', '--public-ip', 'other hosts can reach', '"127.0.0.1"'],
@@ -159,15 +164,55 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     expect(error.got).toBe(got)
   })
 
-  it.each([...NOT_YET])('--%s is known, and refused as not yet there', (name) => {
-    for (const error of [complaint([`-${name}=true`]), complaint([`--${name}`])]) {
-      expect(error.path).toBe(`--${name}`)
-      expect(error.expected).toContain('does not support it yet')
-    }
+  it.each(NOT_YET.filter(({ isHarmless }) => !isHarmless('true')).map(({ name }) => name))(
+    '--%s is known, and refused as not yet there when it asks for something',
+    (name) => {
+      for (const error of [complaint([`-${name}=true`]), complaint([`--${name}`])]) {
+        expect(error.path).toBe(`--${name}`)
+        expect(error.expected).toContain('does not support it yet')
+      }
+    },
+  )
+
+  it.each([
+    '--ip-masq',
+    '-ip-masq=perhaps',
+    '--ip-masq=false -ip-masq=true',
+    '-healthz-port 8080',
+    '-iptables-resync=x',
+  ])('flanneld %s asks for what is not there yet', (line) => {
+    expect(complaint(line.split(' ')).expected).toContain('does not support it yet')
+  })
+
+  it('a password for nobody, without repeating it', () => {
+    for (const error of [complaint(['--etcd-password=hunter2']), complaint([], { FLANNELD_ETCD_PASSWORD: 'hunter2' })])
+      expect(error.message).toBe('--etcd-username: expected a name, since there is a password, found nothing')
   })
 
   it('never repeats the value of a misspelt flag: it may be a secret', () => {
     expect(complaint(['--etcd-pasword=hunter2']).message).not.toContain('hunter2')
+  })
+})
+
+describe('a flag that this version does not act upon', () => {
+  it.each([
+    ...['--ip-masq=false', '-kube-subnet-mgr=false', '--iptables-forward-rules=false', '-ip-blackhole-route=0'],
+    ...['-iptables-resync=5', '--iptables-resync 5', '--healthz-port=0', '-healthz-ip 0.0.0.0', '-iface-regex='],
+    ...['--set-node-network-unavailable', '--ip-masq-fully-random-disable', '-kube-api-url= -public-ipv6='],
+    '--kube-annotation-prefix=flannel.alpha.coreos.com --net-config-path=/etc/kube-flannel/net-conf.json',
+  ])('is taken where it asks for nothing that is lacking: flanneld %s', (line) => {
+    expect(options(line.split(' '))).toEqual(options([]))
+  })
+
+  it('is taken from the environment on the same terms', () => {
+    const harmless = { FLANNELD_IP_MASQ: 'false', FLANNELD_HEALTHZ_PORT: '0', FLANNELD_IFACE_REGEX: '' }
+    expect(options([], harmless)).toEqual(options([]))
+    expect(complaint([], { ...harmless, FLANNELD_IP_MASQ: 'true' }).path).toBe('FLANNELD_IP_MASQ')
+    expect(options(['--ip-masq=false'], { FLANNELD_IP_MASQ: 'true' })).toEqual(options([]))
+  })
+
+  it('is not in the help', () => {
+    expect(printed(['--help'])).not.toContain('ip-masq')
   })
 })
 
