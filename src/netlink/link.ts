@@ -61,9 +61,9 @@ function writeVxlan(writer: MessageWriter, vxlan: VxlanSpec['vxlan']): void {
  * IPv6 addresses goes ahead in a message of its own: the kernel would look at it only after it had brought the link up and made one.
  */
 export function writeLinkSet(writer: MessageWriter, of: number | string, set: LinkSettings, sequence: number): void {
-  const { addressGeneration, mtu, mac, alias, up } = set
+  const { addressGeneration, mtu, mac, alias, master, up } = set
   if (addressGeneration !== undefined) writeSettings(writer, of, { addressGeneration }, sequence)
-  if (addressGeneration === undefined || [mtu, mac, alias, up].some((setting) => setting !== undefined))
+  if (addressGeneration === undefined || [mtu, mac, alias, master, up].some((setting) => setting !== undefined))
     writeSettings(writer, of, { ...set, addressGeneration: undefined }, sequence)
 }
 
@@ -75,6 +75,7 @@ function writeSettings(writer: MessageWriter, of: number | string, set: LinkSett
   if (set.mtu !== undefined) writer.attributeU32(IFLA.MTU, set.mtu)
   if (set.mac !== undefined) writer.attributeMac(IFLA.ADDRESS, set.mac)
   if (set.alias !== undefined) writer.attributeText(IFLA.IFALIAS, set.alias)
+  if (set.master !== undefined) writer.attributeU32(IFLA.MASTER, set.master)
   if (set.addressGeneration !== undefined) writeAddressGeneration(writer, ADDR_GEN_MODE[set.addressGeneration])
   writer.end()
 }

@@ -113,6 +113,8 @@ export type KernelOp =
       readonly mac?: Mac
       readonly up?: boolean
       readonly alias?: string
+      /** 0 takes the link out of its bridge, bond or VRF. */
+      readonly master?: 0
       /** IFLA_INET6_ADDR_GEN_MODE: `none` keeps the kernel from giving the device a link-local address. */
       readonly addressGeneration?: 'none' | 'eui64'
     }

@@ -141,6 +141,7 @@ export class FakeTables {
       mtu: op.mtu ?? link.mtu,
       mac: op.mac ?? link.mac,
       alias: op.alias ?? link.alias,
+      master: op.master === 0 ? undefined : link.master,
       up,
       carrier: up,
     })

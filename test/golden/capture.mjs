@@ -33,6 +33,7 @@ const REQUESTS = {
   'link.set down': 'ip link set flannel.100 down',
   'link.set mtu': 'ip link set flannel.100 mtu 1400',
   'link.set mac': 'ip link set flannel.100 address 02:00:00:00:00:02',
+  'link.set master': 'ip link set flannel.100 nomaster',
   'link.set addressGeneration': 'ip link set flannel.100 addrgenmode none',
   'link.set up again': 'ip link set flannel.100 up',
   'link.delete': 'ip link del vx7',

@@ -55,6 +55,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   'link.set down': { op: 'link.set', linkIndex: FLANNEL, up: false },
   'link.set mtu': { op: 'link.set', linkIndex: FLANNEL, mtu: 1400 },
   'link.set mac': { op: 'link.set', linkIndex: FLANNEL, mac: mac('02:00:00:00:00:02') },
+  'link.set master': { op: 'link.set', linkIndex: FLANNEL, master: 0 },
   'link.set addressGeneration': { op: 'link.set', linkIndex: FLANNEL, addressGeneration: 'none' },
   'link.set up again': { op: 'link.set', linkIndex: FLANNEL, up: true },
   'link.alias': { op: 'link.set', linkIndex: VX7, alias: 'overlay' },
