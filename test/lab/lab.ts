@@ -142,7 +142,8 @@ export class Lab {
     for (let at = 0; at < leases.length; at += MOST_TXN_OPS) {
       const puts = leases
         .slice(at, at + MOST_TXN_OPS)
-        .map(([name, value]) => `put ${ETCD_PREFIX}/subnets/${name} '${value}'`)
+        // In double quotes, as Go and JSON read them alike: etcdctl 3.4 cuts what stands in single quotes short.
+        .map(([name, value]) => `put ${ETCD_PREFIX}/subnets/${name} ${JSON.stringify(value)}`)
       await outputOf(['etcdctl', `--endpoints=${this.etcd.endpoints.join(',')}`, 'txn'], {
         input: `\n${puts.join('\n')}\n\n\n`,
       })
