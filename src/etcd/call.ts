@@ -31,13 +31,13 @@ const SHARE_OF_ONE_ADDRESS = 0.4
 
 /** Runs requests with a deadline, on the next address when one fails. */
 export class Caller {
-  private readonly ring: EndpointRing
-  private readonly timeoutMs: number
-  private closed = false
+  readonly #ring: EndpointRing
+  readonly #timeoutMs: number
+  #closed = false
 
   constructor(ring: EndpointRing, timeoutMs: number) {
-    this.ring = ring
-    this.timeoutMs = timeoutMs
+    this.#ring = ring
+    this.#timeoutMs = timeoutMs
   }
 
   /**
@@ -45,13 +45,13 @@ export class Caller {
    * @throws {StoreError}
    */
   async call<T>(op: string, signal: AbortSignal, request: Request<T>): Promise<T> {
-    const deadlineMs = performance.now() + this.timeoutMs
-    const shareMs = this.ring.size > 1 ? this.timeoutMs * SHARE_OF_ONE_ADDRESS : this.timeoutMs
-    for (let left = this.ring.size; ; left--) {
+    const deadlineMs = performance.now() + this.#timeoutMs
+    const shareMs = this.#ring.size > 1 ? this.#timeoutMs * SHARE_OF_ONE_ADDRESS : this.#timeoutMs
+    for (let left = this.#ring.size; ; left--) {
       const endpoint = this.endpoint(op)
       const timeoutMs = Math.min(shareMs, deadlineMs - performance.now())
       try {
-        return await this.authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
+        return await this.#authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
       } catch (error) {
         const failure = toStoreError({ op }, error)
         this.failed(endpoint, failure)
@@ -62,9 +62,9 @@ export class Caller {
 
   /** The address in use, for a stream whose life the caller watches. @throws {StoreError} `CLOSED`, or certificates that cannot be read any more */
   endpoint(op: string): Endpoint {
-    if (this.closed) throw storeError({ op }, 'CLOSED', 'the store is closed')
+    if (this.#closed) throw storeError({ op }, 'CLOSED', 'the store is closed')
     try {
-      return this.ring.current()
+      return this.#ring.current()
     } catch (error) {
       throw toStoreError({ op }, error)
     }
@@ -72,28 +72,28 @@ export class Caller {
 
   /** Something at this address failed: the next call goes to another if that can help. */
   failed(endpoint: Endpoint, error: StoreError): void {
-    if (ANOTHER_MAY_ANSWER.has(error.code)) this.ring.advance(endpoint)
+    if (ANOTHER_MAY_ANSWER.has(error.code)) this.#ring.advance(endpoint)
   }
 
   /** Calls under way and streams fail; what comes after them has a connection of its own. */
   refresh(): void {
-    this.ring.disconnect()
+    this.#ring.disconnect()
   }
 
   close(): void {
-    this.closed = true
-    this.ring.disconnect()
+    this.#closed = true
+    this.#ring.disconnect()
   }
 
   /** Once more with a new token when the old one may be to blame. */
-  private async authenticated<T>(endpoint: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
+  async #authenticated<T>(endpoint: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
     const attempt = ({ client }: Endpoint): Promise<T> =>
       withDeadline(bounds, (scope) => request(client, callOptions(scope, bounds.timeoutMs), scope))
     try {
       return await attempt(endpoint)
     } catch (error) {
-      if (this.closed || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
-      return await attempt(this.ring.renew(endpoint))
+      if (this.#closed || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
+      return await attempt(this.#ring.renew(endpoint))
     }
   }
 }

@@ -14,54 +14,54 @@ export interface Endpoint {
  * member; which one to begin with is random, so that a thousand agents spread.
  */
 export class EndpointRing {
-  private readonly addresses: readonly EtcdAddress[]
-  private readonly connect: (address: EtcdAddress) => Etcd3
-  private readonly clients = new Map<EtcdAddress, Etcd3>()
-  private at: number
+  readonly #addresses: readonly EtcdAddress[]
+  readonly #connect: (address: EtcdAddress) => Etcd3
+  readonly #clients = new Map<EtcdAddress, Etcd3>()
+  #at: number
 
   constructor(addresses: readonly EtcdAddress[], connect: (address: EtcdAddress) => Etcd3, random: Random) {
-    this.addresses = addresses
-    this.connect = connect
-    this.at = Math.floor(random() * addresses.length)
+    this.#addresses = addresses
+    this.#connect = connect
+    this.#at = Math.floor(random() * addresses.length)
   }
 
   get size(): number {
-    return this.addresses.length
+    return this.#addresses.length
   }
 
   /** The address in use. */
   current(): Endpoint {
-    return this.endpoint(this.address())
+    return this.#endpoint(this.#address())
   }
 
   /** Moves on when `failed` is still the one in use; of several calls that failed at once, one moves. */
   advance(failed: Endpoint): void {
-    if (this.address() === failed.address) this.at = (this.at + 1) % this.addresses.length
+    if (this.#address() === failed.address) this.#at = (this.#at + 1) % this.#addresses.length
   }
 
   /** The same address with a new client, which has neither the old token nor the old certificates. */
   renew({ address, client }: Endpoint): Endpoint {
-    if (this.clients.get(address) === client) {
+    if (this.#clients.get(address) === client) {
       client.close()
-      this.clients.delete(address)
+      this.#clients.delete(address)
     }
-    return this.endpoint(address)
+    return this.#endpoint(address)
   }
 
   /** Closes all connections. Whoever asks for an endpoint after that gets a new one. */
   disconnect(): void {
-    for (const client of this.clients.values()) client.close()
-    this.clients.clear()
+    for (const client of this.#clients.values()) client.close()
+    this.#clients.clear()
   }
 
-  private endpoint(address: EtcdAddress): Endpoint {
-    const client = this.clients.get(address) ?? this.connect(address)
-    this.clients.set(address, client)
+  #endpoint(address: EtcdAddress): Endpoint {
+    const client = this.#clients.get(address) ?? this.#connect(address)
+    this.#clients.set(address, client)
     return { address, client }
   }
 
-  private address(): EtcdAddress {
-    const address = this.addresses[this.at]
+  #address(): EtcdAddress {
+    const address = this.#addresses[this.#at]
     if (address === undefined) throw new RangeError('a ring of no endpoints')
     return address
   }

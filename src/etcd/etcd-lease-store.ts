@@ -1,3 +1,4 @@
+import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import type { EtcdLeaseId } from '../lease/lease.ts'
 import type {
   CasResult,
@@ -13,13 +14,14 @@ import type {
 } from '../lease/store.ts'
 import type { Clock, Random } from '../net/clock.ts'
 import { Caller } from './call.ts'
+import { EtcdChallenges } from './challenges.ts'
 import { connect } from './client.ts'
 import { EndpointRing } from './endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keyspace.ts'
 import { listLeases } from './list.ts'
 import { parseEndpoints, type EtcdOptions } from './options.ts'
-import { LeaseWatch } from './watch.ts'
+import { LeaseWatch, type WatchTools } from './watch.ts'
 import { LeaseWriter } from './write.ts'
 
 /** What the store takes from outside; times and sizes have defaults. */
@@ -35,12 +37,14 @@ export interface EtcdTools {
 const CALL_TIMEOUT_MS = 5_000
 const PAGE_SIZE = 1_000
 
-/** The port over a real etcd, API v3. */
-export class EtcdLeaseStore implements LeaseStore {
-  private readonly keyspace: Keyspace
-  private readonly caller: Caller
-  private readonly writer: LeaseWriter
-  private readonly tools: EtcdTools
+/** The ports over a real etcd, API v3. */
+export class EtcdLeaseStore implements LeaseStore, Challenges {
+  readonly #keyspace: Keyspace
+  readonly #caller: Caller
+  readonly #writer: LeaseWriter
+  readonly #challenges: EtcdChallenges
+  readonly #tools: WatchTools
+  readonly #pageSize: number
 
   /**
    * Connects to nothing yet.
@@ -53,51 +57,64 @@ export class EtcdLeaseStore implements LeaseStore {
       tools.random,
     )
     ring.current()
-    this.tools = tools
-    this.keyspace = new Keyspace(options.prefix)
-    this.caller = new Caller(ring, tools.callTimeoutMs ?? CALL_TIMEOUT_MS)
-    this.writer = new LeaseWriter(this.caller, this.keyspace)
+    const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
+    this.#keyspace = Keyspace.leases(options.prefix)
+    this.#caller = new Caller(ring, callTimeoutMs)
+    this.#writer = new LeaseWriter(this.#caller, this.#keyspace)
+    this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }
+    this.#challenges = new EtcdChallenges(this.#tools)
+    this.#pageSize = pageSize
   }
 
   async readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
-    const key = this.keyspace.config
-    const { kvs } = await this.caller.call('readConfig', signal, ({ kv }, options) => kv.range({ key }, options))
+    const key = this.#keyspace.config
+    const { kvs } = await this.#caller.call('readConfig', signal, ({ kv }, options) => kv.range({ key }, options))
     const [found] = kvs
     return found && { value: found.value.toString(), modRevision: BigInt(found.mod_revision) }
   }
 
   list(signal: AbortSignal): Promise<LeaseList> {
-    return listLeases(this.caller, this.keyspace, this.tools.pageSize ?? PAGE_SIZE, signal)
+    return listLeases(this.#caller, this.#keyspace, this.#pageSize, signal)
   }
 
   watch(from: StoreIdentity, signal: AbortSignal, status: WatchStatus = {}): AsyncIterable<LeaseWatchEvent> {
-    const { caller, keyspace } = this
-    const openTimeoutMs = this.tools.callTimeoutMs ?? CALL_TIMEOUT_MS
-    return new LeaseWatch({ ...this.tools, caller, keyspace, openTimeoutMs }, from, status).run(signal)
+    return new LeaseWatch(this.#tools, from, status).run(signal)
   }
 
   create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
-    return this.writer.put({ op: 'create', key, value, seen: undefined }, lifetime, signal)
+    return this.#writer.put({ op: 'create', key, value, seen: undefined }, lifetime, signal)
   }
 
   replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {
     const same: KeyLifetime = { kind: 'attach', etcdLeaseId: seen.etcdLeaseId }
-    return this.writer.put({ op: 'replace', key: seen.key, value, seen }, lifetime ?? same, signal)
+    return this.#writer.put({ op: 'replace', key: seen.key, value, seen }, lifetime ?? same, signal)
   }
 
   remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
-    return this.writer.remove(seen, signal)
+    return this.#writer.remove(seen, signal)
   }
 
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
-    return keepAliveOnce(this.caller, etcdLeaseId, signal)
+    return keepAliveOnce(this.#caller, etcdLeaseId, signal)
+  }
+
+  ask(key: string, from: Challenger, waitMs: number, signal: AbortSignal): Promise<Challenger | undefined> {
+    return this.#challenges.ask(key, from, waitMs, signal)
+  }
+
+  challenges(key: string, signal: AbortSignal): AsyncIterable<Challenge> {
+    return this.#challenges.challenges(key, signal)
+  }
+
+  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<void> {
+    return this.#challenges.answer(challenge, by, signal)
   }
 
   refreshConnections(): void {
-    this.caller.refresh()
+    this.#caller.refresh()
   }
 
   close(): void {
-    this.caller.close()
+    this.#caller.close()
   }
 }

@@ -31,28 +31,28 @@ const clusterState = ({ cluster_id, revision, raft_term }: IResponseHeader): Clu
 
 /** What we know of the store so far, to recognise another in its place. */
 export class StoreMemory {
-  private readonly clusterId: string
-  private highestRevision: Revision
-  private highestTerm = 0n
+  readonly #clusterId: string
+  #highestRevision: Revision
+  #highestTerm = 0n
 
   constructor({ clusterId, revision }: StoreIdentity) {
-    this.clusterId = clusterId
-    this.highestRevision = revision
+    this.#clusterId = clusterId
+    this.#highestRevision = revision
   }
 
   /** An answer of one member, which may lag: it only tells how far the store has come at least. */
   saw({ revision }: IResponseHeader): void {
     const seen = BigInt(revision)
-    if (seen > this.highestRevision) this.highestRevision = seen
+    if (seen > this.#highestRevision) this.#highestRevision = seen
   }
 
   /** @returns why this cannot be the store we know, undefined when it can; then its state is remembered */
   whyAnother({ clusterId, revision, raftTerm }: ClusterState): string | undefined {
-    if (clusterId !== this.clusterId) return `cluster ${clusterId} answers instead of ${this.clusterId}`
-    if (revision < this.highestRevision) return `revision went back from ${this.highestRevision} to ${revision}`
-    if (raftTerm < this.highestTerm) return `raft term went back from ${this.highestTerm} to ${raftTerm}`
-    this.highestRevision = revision
-    this.highestTerm = raftTerm
+    if (clusterId !== this.#clusterId) return `cluster ${clusterId} answers instead of ${this.#clusterId}`
+    if (revision < this.#highestRevision) return `revision went back from ${this.#highestRevision} to ${revision}`
+    if (raftTerm < this.#highestTerm) return `raft term went back from ${this.#highestTerm} to ${raftTerm}`
+    this.#highestRevision = revision
+    this.#highestTerm = raftTerm
     return undefined
   }
 }

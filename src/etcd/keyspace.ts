@@ -10,35 +10,48 @@ export interface KeyRange {
   readonly range_end: Buffer
 }
 
-/** Where flannel keeps what under its prefix. */
+/** One directory below flannel's prefix, and the configuration beside it. */
 export class Keyspace {
   readonly config: Buffer
-  /** Every lease. */
-  readonly subnets: KeyRange
-  private readonly directory: Buffer
+  /** Everything in the directory. */
+  readonly range: KeyRange
+  readonly #base: string
+  readonly #directory: Buffer
 
-  /** @param prefix such as `/coreos.com/network`; further slashes are no difference, as upstream has it */
-  constructor(prefix: string) {
-    const base = posix.join(prefix, '.').replace(/\/$/, '')
+  private constructor(base: string, directory: string) {
     this.config = Buffer.from(`${base}/config`)
-    this.directory = Buffer.from(`${base}/subnets/`)
+    this.#base = base
+    this.#directory = Buffer.from(`${base}/${directory}/`)
     // '0' is the character after '/': the end of everything below the directory
-    this.subnets = { key: this.directory, range_end: Buffer.from(`${base}/subnets0`) }
+    this.range = { key: this.#directory, range_end: Buffer.from(`${base}/${directory}0`) }
   }
 
-  /** The full key of a lease. */
-  leaseKey(name: string): Buffer {
-    return Buffer.concat([this.directory, Buffer.from(name)])
+  /**
+   * The leases, below `PREFIX/subnets/`.
+   * @param prefix such as `/coreos.com/network`; further slashes are no difference, as upstream has it
+   */
+  static leases(prefix: string): Keyspace {
+    return new Keyspace(posix.join(prefix, '.').replace(/\/$/, ''), 'subnets')
   }
 
-  /** The name below `PREFIX/subnets/`. */
-  leaseName(key: Buffer): string {
-    return key.subarray(this.directory.length).toString()
+  /** The challenges to one lease, below `PREFIX/challenges/`. */
+  challengesTo(leaseKey: string): Keyspace {
+    return new Keyspace(this.#base, `challenges/${leaseKey}`)
+  }
+
+  /** The full key of a name in the directory. */
+  keyOf(name: string): Buffer {
+    return Buffer.concat([this.#directory, Buffer.from(name)])
+  }
+
+  /** The name below the directory. */
+  nameOf(key: Buffer): string {
+    return key.subarray(this.#directory.length).toString()
   }
 
   record(kv: IKeyValue): LeaseRecord {
     return {
-      key: this.leaseName(kv.key),
+      key: this.nameOf(kv.key),
       value: kv.value.toString(),
       etcdLeaseId: kv.lease,
       createRevision: BigInt(kv.create_revision),

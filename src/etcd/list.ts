@@ -38,11 +38,11 @@ async function listAtOneRevision(
     caller.call('list', signal, ({ kv }, options) =>
       kv.range({ ...range, limit: pageSize, ...(revision === undefined ? {} : { revision }) }, options),
     )
-  const first = await page(keyspace.subnets)
+  const first = await page(keyspace.range)
   const { cluster_id: clusterId, revision } = first.header
   const kvs: IKeyValue[] = [...first.kvs]
   for (let more = first.more; more;) {
-    const next = await page({ ...keyspace.subnets, key: keyAfter(kvs) }, revision)
+    const next = await page({ ...keyspace.range, key: keyAfter(kvs) }, revision)
     kvs.push(...next.kvs)
     more = next.more
   }

@@ -30,7 +30,7 @@ export async function transact(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { op, seen, request } = change
-  const key = keyspace.leaseKey(change.key)
+  const key = keyspace.keyOf(change.key)
   let sent = 0
   const response = await caller.call(op, signal, ({ kv }, options) => {
     sent += 1
@@ -45,13 +45,13 @@ export async function transact(
 }
 
 /** The key as it stands. @throws {StoreError} */
-export async function readLease(
+export async function readRecord(
   caller: Caller,
   keyspace: Keyspace,
   change: Pick<Change, 'op' | 'key'>,
   signal: AbortSignal,
 ): Promise<LeaseRecord | undefined> {
-  const key = keyspace.leaseKey(change.key)
+  const key = keyspace.keyOf(change.key)
   const { kvs } = await caller.call(change.op, signal, ({ kv }, options) => kv.range({ key }, options))
   return onlyRecord(keyspace, kvs)
 }

@@ -11,15 +11,15 @@ type Deltas = Extract<LeaseWatchEvent, { kind: 'deltas' }>
  * moves only when every event up to it has been handed out.
  */
 export class WatchPosition {
-  private readonly keyspace: Keyspace
-  private handedOut: Revision
+  readonly #keyspace: Keyspace
+  #handedOut: Revision
   /** Events of an answer that came in fragments and is not complete yet. */
-  private fragments: IEvent[] = []
+  #fragments: IEvent[] = []
 
   /** @param after revision whose effects are known already */
   constructor(keyspace: Keyspace, after: Revision) {
-    this.keyspace = keyspace
-    this.handedOut = after
+    this.#keyspace = keyspace
+    this.#handedOut = after
   }
 
   /**
@@ -27,51 +27,51 @@ export class WatchPosition {
    * that was compacted beyond it has to say so, where it could pass over a deletion at the very revision of the compaction.
    */
   get startRevision(): Revision {
-    return this.handedOut
+    return this.#handedOut
   }
 
   /** A new stream: what was half received comes again. */
   restart(): void {
-    this.fragments = []
+    this.#fragments = []
   }
 
   /** Takes in one answer that carries events or progress. @returns the revisions it completes, in order */
   advance({ events, fragment, header }: IWatchResponse): readonly Deltas[] {
-    if (events.length === 0 && this.fragments.length === 0) {
-      this.moveTo(BigInt(header.revision))
+    if (events.length === 0 && this.#fragments.length === 0) {
+      this.#moveTo(BigInt(header.revision))
       return []
     }
-    this.fragments.push(...events)
+    this.#fragments.push(...events)
     if (fragment) return []
-    const complete = this.group(this.fragments)
-    this.fragments = []
+    const complete = this.#group(this.#fragments)
+    this.#fragments = []
     return complete
   }
 
-  private group(events: readonly IEvent[]): readonly Deltas[] {
+  #group(events: readonly IEvent[]): readonly Deltas[] {
     const revisions = new Map<Revision, LeaseDelta[]>()
     for (const event of events) {
-      const delta = this.delta(event)
-      if (delta.revision <= this.handedOut) continue
+      const delta = this.#delta(event)
+      if (delta.revision <= this.#handedOut) continue
       const together = revisions.get(delta.revision)
       if (together === undefined) revisions.set(delta.revision, [delta])
       else together.push(delta)
     }
     return Array.from(revisions, ([revision, deltas]) => {
-      this.moveTo(revision)
+      this.#moveTo(revision)
       return { kind: 'deltas', revision, deltas }
     })
   }
 
-  private moveTo(revision: Revision): void {
-    if (revision > this.handedOut) this.handedOut = revision
+  #moveTo(revision: Revision): void {
+    if (revision > this.#handedOut) this.#handedOut = revision
   }
 
   /** etcd3 declares `Delete` and delivers `DELETE`. */
-  private delta({ type, kv }: IEvent): LeaseDelta {
+  #delta({ type, kv }: IEvent): LeaseDelta {
     const revision = BigInt(kv.mod_revision)
     return type.toUpperCase() === 'DELETE'
-      ? { kind: 'deleted', key: this.keyspace.leaseName(kv.key), revision }
-      : { kind: 'put', record: this.keyspace.record(kv), revision }
+      ? { kind: 'deleted', key: this.#keyspace.nameOf(kv.key), revision }
+      : { kind: 'put', record: this.#keyspace.record(kv), revision }
   }
 }

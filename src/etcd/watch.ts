@@ -28,36 +28,36 @@ type Ending = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
 
 /** One watch of the port: a stream after another, each beginning where the one before ended. */
 export class LeaseWatch {
-  private readonly tools: WatchTools
-  private readonly status: WatchStatus
-  private readonly position: WatchPosition
-  private readonly memory: StoreMemory
-  private readonly events = new EventQueue<LeaseWatchEvent>()
-  private connection: 'unknown' | 'up' | 'down' = 'unknown'
+  readonly #tools: WatchTools
+  readonly #status: WatchStatus
+  readonly #position: WatchPosition
+  readonly #memory: StoreMemory
+  readonly #events = new EventQueue<LeaseWatchEvent>()
+  #connection: 'unknown' | 'up' | 'down' = 'unknown'
   /** Streams in a row that failed before they stood. */
-  private failures = 0
+  #failures = 0
 
   constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
-    this.tools = tools
-    this.status = status
-    this.position = new WatchPosition(tools.keyspace, from.revision)
-    this.memory = new StoreMemory(from)
+    this.#tools = tools
+    this.#status = status
+    this.#position = new WatchPosition(tools.keyspace, from.revision)
+    this.#memory = new StoreMemory(from)
   }
 
   async *run(signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
     if (signal.aborted) return
     const scope = new AbortController()
     const stop = (): void => {
-      this.events.abandon()
+      this.#events.abandon()
       scope.abort()
     }
     signal.addEventListener('abort', stop)
-    const pump = this.pump(scope.signal).finally(() => {
-      this.events.end()
+    const pump = this.#pump(scope.signal).finally(() => {
+      this.#events.end()
     })
     pump.catch(() => undefined)
     try {
-      yield* this.events
+      yield* this.#events
       await pump
     } finally {
       signal.removeEventListener('abort', stop)
@@ -65,30 +65,30 @@ export class LeaseWatch {
     }
   }
 
-  private async pump(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.tools
+  async #pump(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#tools
     for (;;) {
-      const result = await this.session(signal)
+      const result = await this.#session(signal)
       if (signal.aborted) return
       if (!(result instanceof Error)) {
-        this.events.push(result)
+        this.#events.push(result)
         return
       }
-      this.disconnected(result)
-      this.failures += 1
-      await clock.sleep(backoffMs(RECONNECT, this.failures, random), signal)
+      this.#disconnected(result)
+      this.#failures += 1
+      await clock.sleep(backoffMs(RECONNECT, this.#failures, random), signal)
     }
   }
 
   /** One stream from opening to its end. Never throws what a network can do: that is the returned error. */
-  private async session(signal: AbortSignal): Promise<Ending | StoreError> {
+  async #session(signal: AbortSignal): Promise<Ending | StoreError> {
     const session = new AbortController()
     const stop = (): void => {
       session.abort()
     }
     signal.addEventListener('abort', stop, { signal: session.signal })
     try {
-      return await this.follow(session.signal)
+      return await this.#follow(session.signal)
     } catch (error) {
       return toStoreError({ op: 'watch' }, error)
     } finally {
@@ -96,22 +96,22 @@ export class LeaseWatch {
     }
   }
 
-  private async follow(signal: AbortSignal): Promise<Ending> {
-    const { caller, keyspace, openTimeoutMs } = this.tools
+  async #follow(signal: AbortSignal): Promise<Ending> {
+    const { caller, keyspace, openTimeoutMs } = this.#tools
     // after a failure: gets a new token and finds an address that works before a stream depends on them
-    const another = this.connection === 'unknown' ? undefined : await this.verify(signal)
+    const another = this.#connection === 'unknown' ? undefined : await this.#verify(signal)
     if (another !== undefined) return another
     const endpoint = caller.endpoint('watch')
-    this.position.restart()
-    const { startRevision } = this.position
-    const request = { endpoint, range: keyspace.subnets, startRevision, openTimeoutMs }
+    this.#position.restart()
+    const { startRevision } = this.#position
+    const request = { endpoint, range: keyspace.range, startRevision, openTimeoutMs }
     try {
       const answers = await openWatch(request, signal)
-      const swapped = await this.verify(signal)
+      const swapped = await this.#verify(signal)
       if (swapped !== undefined) return swapped
-      this.connected()
+      this.#connected()
       for await (const answer of answers) {
-        const ending = this.take(answer)
+        const ending = this.#take(answer)
         if (ending !== undefined) return ending
       }
       throw storeError({ op: 'watch' }, 'ABORTED_BY_CALLER', 'aborted')
@@ -122,28 +122,28 @@ export class LeaseWatch {
   }
 
   /** Asks a quorum whether this is still the store we know. */
-  private async verify(signal: AbortSignal): Promise<Ending | undefined> {
-    const { caller, keyspace } = this.tools
-    const reason = this.memory.whyAnother(await readClusterState(caller, keyspace, signal))
+  async #verify(signal: AbortSignal): Promise<Ending | undefined> {
+    const { caller, keyspace } = this.#tools
+    const reason = this.#memory.whyAnother(await readClusterState(caller, keyspace, signal))
     return reason === undefined ? undefined : { kind: 'reset', reason }
   }
 
-  private take(answer: IWatchResponse): Ending | undefined {
+  #take(answer: IWatchResponse): Ending | undefined {
     if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
-    this.memory.saw(answer.header)
-    for (const deltas of this.position.advance(answer)) this.events.push(deltas)
+    this.#memory.saw(answer.header)
+    for (const deltas of this.#position.advance(answer)) this.#events.push(deltas)
     return undefined
   }
 
-  private connected(): void {
-    this.failures = 0
-    this.connection = 'up'
-    this.status.onConnected?.()
+  #connected(): void {
+    this.#failures = 0
+    this.#connection = 'up'
+    this.#status.onConnected?.()
   }
 
-  private disconnected(error: StoreError): void {
-    if (this.connection === 'down') return
-    this.connection = 'down'
-    this.status.onDisconnected?.(error)
+  #disconnected(error: StoreError): void {
+    if (this.#connection === 'down') return
+    this.#connection = 'down'
+    this.#status.onDisconnected?.(error)
   }
 }

@@ -4,11 +4,11 @@ import type { Caller } from './call.ts'
 import { isTransient } from './codes.ts'
 import { toStoreError } from './errors.ts'
 import type { Keyspace } from './keyspace.ts'
-import { readLease, transact, type Outcome } from './transaction.ts'
+import { readRecord, transact, type Outcome } from './transaction.ts'
 
 /** What a put is to leave behind, and the state it is allowed to change. */
 interface Put {
-  readonly op: 'create' | 'replace'
+  readonly op: 'create' | 'replace' | 'ask' | 'answer'
   readonly key: string
   readonly value: string
   /** State it applies to; undefined: the key does not exist. */
@@ -20,23 +20,23 @@ interface Put {
  * where that leaves it open, the key is read, and when it holds exactly what we put, on our etcd lease, it was us.
  */
 export class LeaseWriter {
-  private readonly caller: Caller
-  private readonly keyspace: Keyspace
+  readonly #caller: Caller
+  readonly #keyspace: Keyspace
 
   constructor(caller: Caller, keyspace: Keyspace) {
-    this.caller = caller
-    this.keyspace = keyspace
+    this.#caller = caller
+    this.#keyspace = keyspace
   }
 
   /** @throws {StoreError} */
   async put(put: Put, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
-    if (lifetime.kind === 'attach') return this.putOn(lifetime.etcdLeaseId, put, signal)
-    if (lifetime.kind === 'reservation') return this.putOn(NO_ETCD_LEASE, put, signal)
-    const { ID } = await this.caller.call(put.op, signal, ({ leaseClient }, options) =>
+    if (lifetime.kind === 'attach') return this.#putOn(lifetime.etcdLeaseId, put, signal)
+    if (lifetime.kind === 'reservation') return this.#putOn(NO_ETCD_LEASE, put, signal)
+    const { ID } = await this.#caller.call(put.op, signal, ({ leaseClient }, options) =>
       leaseClient.leaseGrant({ TTL: lifetime.ttlSeconds }, options),
     )
     try {
-      const result = await this.putOn(ID, put, signal)
+      const result = await this.#putOn(ID, put, signal)
       if (!result.ok) await this.revoke(ID, signal)
       return result
     } catch (error) {
@@ -48,21 +48,21 @@ export class LeaseWriter {
 
   /** @throws {StoreError} */
   async remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
-    const request = { request_delete_range: { key: this.keyspace.leaseKey(seen.key) } }
-    const outcome = await transact(this.caller, this.keyspace, { op: 'remove', key: seen.key, seen, request }, signal)
+    const request = { request_delete_range: { key: this.#keyspace.keyOf(seen.key) } }
+    const outcome = await transact(this.#caller, this.#keyspace, { op: 'remove', key: seen.key, seen, request }, signal)
     return outcome.done || outcome.found === undefined
   }
 
-  /** Best effort: an etcd lease without keys ends by itself. */
-  private async revoke(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<void> {
-    await this.caller
+  /** Ends an etcd lease with every key on it. Best effort: without us it ends by itself. */
+  async revoke(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<void> {
+    await this.#caller
       .call('revoke', signal, ({ leaseClient }, options) => leaseClient.leaseRevoke({ ID: etcdLeaseId }, options))
       .catch(() => undefined)
   }
 
-  private async putOn(etcdLeaseId: EtcdLeaseId, put: Put, signal: AbortSignal): Promise<CasResult> {
+  async #putOn(etcdLeaseId: EtcdLeaseId, put: Put, signal: AbortSignal): Promise<CasResult> {
     const { key, value, seen } = put
-    const outcome = await this.transactPut(etcdLeaseId, put, signal)
+    const outcome = await this.#transactPut(etcdLeaseId, put, signal)
     if (outcome.done) {
       const { revision: modRevision } = outcome
       const createRevision = seen?.createRevision ?? modRevision
@@ -73,19 +73,19 @@ export class LeaseWriter {
     return { ok: true, record: found }
   }
 
-  private async transactPut(etcdLeaseId: EtcdLeaseId, put: Put, signal: AbortSignal): Promise<Outcome> {
-    const request_put = { key: this.keyspace.leaseKey(put.key), value: Buffer.from(put.value), lease: etcdLeaseId }
+  async #transactPut(etcdLeaseId: EtcdLeaseId, put: Put, signal: AbortSignal): Promise<Outcome> {
+    const request_put = { key: this.#keyspace.keyOf(put.key), value: Buffer.from(put.value), lease: etcdLeaseId }
     try {
-      return await transact(this.caller, this.keyspace, { ...put, request: { request_put } }, signal)
+      return await transact(this.#caller, this.#keyspace, { ...put, request: { request_put } }, signal)
     } catch (error) {
-      return await this.settle(etcdLeaseId, put, toStoreError(put, error), signal)
+      return await this.#settle(etcdLeaseId, put, toStoreError(put, error), signal)
     }
   }
 
   /** What became of a put that failed. @throws {StoreError} the failure, unless the key shows that the put took effect */
-  private async settle(etcdLeaseId: EtcdLeaseId, put: Put, failure: StoreError, signal: AbortSignal): Promise<Outcome> {
+  async #settle(etcdLeaseId: EtcdLeaseId, put: Put, failure: StoreError, signal: AbortSignal): Promise<Outcome> {
     if (!isTransient(failure.code)) throw failure
-    const found = await readLease(this.caller, this.keyspace, put, signal).catch(() => undefined)
+    const found = await readRecord(this.#caller, this.#keyspace, put, signal).catch(() => undefined)
     if (found === undefined || !isResultOf(put, etcdLeaseId, found)) throw failure
     return { done: false, found, certain: false }
   }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
+import type { Challenges } from '../../src/lease/challenges.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../src/lease/lease.ts'
 import type {
   CasResult,
@@ -13,12 +14,16 @@ import type {
 /** A store with everything a test does behind its back. One harness serves many tests; `reset` makes it as new. */
 export interface LeaseStoreHarness {
   /** One node's connection. The harness closes it at the end of the test. */
-  open(): LeaseStore
+  open(): LeaseStore & Challenges
   /** Writes a key as somebody else would, on no etcd lease. */
   put(key: string, value: string): Promise<void>
   delete(key: string): Promise<void>
   putConfig(value: string): Promise<void>
   deleteConfig(): Promise<void>
+  /** Writes below `PREFIX/challenges/` as somebody else would, on no etcd lease. */
+  putChallenge(name: string, value: string): Promise<void>
+  /** Names below `PREFIX/challenges/`. */
+  challengeNames(): Promise<readonly string[]>
   revoke(id: EtcdLeaseId): Promise<void>
   etcdLeaseIds(): Promise<readonly EtcdLeaseId[]>
   /** Forgets all history before now. */

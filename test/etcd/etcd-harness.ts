@@ -54,6 +54,13 @@ export class EtcdHarness implements LeaseStoreHarness {
   async deleteConfig(): Promise<void> {
     await this.cluster.etcdctl(['del', `${PREFIX}/config`])
   }
+  async putChallenge(name: string, value: string): Promise<void> {
+    await this.cluster.etcdctl(['put', `${PREFIX}/challenges/${name}`, value])
+  }
+  async challengeNames(): Promise<readonly string[]> {
+    const keys = await this.cluster.etcdctl(['get', '--prefix', '--keys-only', `${PREFIX}/challenges/`])
+    return keys.split('\n').flatMap((key) => (key === '' ? [] : [key.slice(`${PREFIX}/challenges/`.length)]))
+  }
   async revoke(id: string): Promise<void> {
     await this.cluster.etcdctl(['lease', 'revoke', leaseHex(id)])
   }

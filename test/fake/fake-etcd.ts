@@ -12,6 +12,8 @@ interface State {
   compactRevision: Revision
   config: ConfigRecord | undefined
   readonly records: Map<string, LeaseRecord>
+  /** Named `LEASE_KEY/ID`. */
+  readonly challenges: Map<string, LeaseRecord>
   readonly etcdLeases: Map<EtcdLeaseId, EtcdLease>
   history: Change[]
 }
@@ -33,6 +35,7 @@ const emptyState = (clusterId: string): State => ({
   compactRevision: 0n,
   config: undefined,
   records: new Map(),
+  challenges: new Map(),
   etcdLeases: new Map(),
   history: [],
 })
@@ -40,6 +43,7 @@ const emptyState = (clusterId: string): State => ({
 const copyOf = (state: State): State => ({
   ...state,
   records: new Map(state.records),
+  challenges: new Map(state.challenges),
   etcdLeases: new Map(state.etcdLeases),
   history: [...state.history],
 })
@@ -49,151 +53,175 @@ const copyOf = (state: State): State => ({
  * {@link FakeLeaseStore}s (nodes) can share one. Time stands still until {@link FakeEtcd.advance}.
  */
 export class FakeEtcd {
-  private state: State = emptyState('1000')
-  private nowMs = 0
-  private grants = 0
-  private clusters = 1000
-  private readonly listeners = new Set<(change: Change) => void>()
-  private readonly replacedListeners = new Set<() => void>()
+  #state: State = emptyState('1000')
+  #nowMs = 0
+  #grants = 0
+  #clusters = 1000
+  readonly #listeners = new Set<(change: Change) => void>()
+  readonly #challengeListeners = new Set<() => void>()
+  readonly #replacedListeners = new Set<() => void>()
 
   get clusterId(): string {
-    return this.state.clusterId
+    return this.#state.clusterId
   }
   get revision(): Revision {
-    return this.state.revision
+    return this.#state.revision
   }
   get compactRevision(): Revision {
-    return this.state.compactRevision
+    return this.#state.compactRevision
   }
   get config(): ConfigRecord | undefined {
-    return this.state.config
+    return this.#state.config
   }
   /** In key order, as etcd lists them. */
   get records(): readonly LeaseRecord[] {
-    return [...this.state.records.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+    return [...this.#state.records.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
   }
   get etcdLeaseIds(): readonly EtcdLeaseId[] {
-    return [...this.state.etcdLeases.keys()]
+    return [...this.#state.etcdLeases.keys()]
+  }
+
+  /** What stands below `PREFIX/challenges/`. */
+  get challenges(): ReadonlyMap<string, LeaseRecord> {
+    return this.#state.challenges
   }
 
   get(key: string): LeaseRecord | undefined {
-    return this.state.records.get(key)
+    return this.#state.records.get(key)
   }
 
   /** @returns undefined when `etcdLeaseId` is not (or no longer) granted */
   put(key: string, value: string, etcdLeaseId: EtcdLeaseId = NO_ETCD_LEASE): LeaseRecord | undefined {
-    if (etcdLeaseId !== NO_ETCD_LEASE && !this.state.etcdLeases.has(etcdLeaseId)) return undefined
+    if (etcdLeaseId !== NO_ETCD_LEASE && !this.#state.etcdLeases.has(etcdLeaseId)) return undefined
     const revision = this.revision + 1n
     const createRevision = this.get(key)?.createRevision ?? revision
     const record = { key, value, etcdLeaseId, createRevision, modRevision: revision }
-    this.commit([{ kind: 'put', record, revision }])
+    this.#commit([{ kind: 'put', record, revision }])
     return record
   }
 
   /** @returns whether there was such a key */
   delete(key: string): boolean {
-    if (!this.state.records.has(key)) return false
-    this.deleteAll([key])
+    if (!this.#state.records.has(key)) return false
+    this.#deleteAll([key])
     return true
   }
 
+  /** @param name `LEASE_KEY/ID` */
+  putChallenge(name: string, value: string, etcdLeaseId: EtcdLeaseId = NO_ETCD_LEASE): void {
+    const modRevision = (this.#state.revision += 1n)
+    const createRevision = this.challenges.get(name)?.createRevision ?? modRevision
+    this.#state.challenges.set(name, { key: name, value, etcdLeaseId, createRevision, modRevision })
+    this.#challengesChanged()
+  }
+
   putConfig(value: string): void {
-    this.state.revision += 1n
-    this.state.config = { value, modRevision: this.revision }
+    this.#state.revision += 1n
+    this.#state.config = { value, modRevision: this.revision }
   }
 
   deleteConfig(): void {
-    this.state.revision += 1n
-    this.state.config = undefined
+    this.#state.revision += 1n
+    this.#state.config = undefined
   }
 
   grant(ttlSeconds: number): EtcdLeaseId {
-    this.grants += 1
-    const id = String(7587848390000000000n + BigInt(this.grants))
-    this.state.etcdLeases.set(id, { ttlSeconds, expiresAtMs: this.nowMs + ttlSeconds * 1000 })
+    this.#grants += 1
+    const id = String(7587848390000000000n + BigInt(this.#grants))
+    this.#state.etcdLeases.set(id, { ttlSeconds, expiresAtMs: this.#nowMs + ttlSeconds * 1000 })
     return id
   }
 
   /** @returns the full time to live in seconds, undefined when the etcd lease is gone */
   renew(id: EtcdLeaseId): number | undefined {
-    const found = this.state.etcdLeases.get(id)
+    const found = this.#state.etcdLeases.get(id)
     if (found === undefined) return undefined
-    this.state.etcdLeases.set(id, { ...found, expiresAtMs: this.nowMs + found.ttlSeconds * 1000 })
+    this.#state.etcdLeases.set(id, { ...found, expiresAtMs: this.#nowMs + found.ttlSeconds * 1000 })
     return found.ttlSeconds
   }
 
   /** Ends an etcd lease with all keys on it, in one revision. */
   revoke(id: EtcdLeaseId): boolean {
-    if (!this.state.etcdLeases.delete(id)) return false
-    this.deleteAll(this.records.filter((record) => record.etcdLeaseId === id).map((record) => record.key))
+    if (!this.#state.etcdLeases.delete(id)) return false
+    this.#deleteAll(this.records.filter((record) => record.etcdLeaseId === id).map((record) => record.key))
     return true
   }
 
   /** Moves the clock; what expires on the way does so in order. */
   advance(ms: number): void {
-    this.nowMs += ms
-    const due = [...this.state.etcdLeases].filter(([, lease]) => lease.expiresAtMs <= this.nowMs)
+    this.#nowMs += ms
+    const due = [...this.#state.etcdLeases].filter(([, lease]) => lease.expiresAtMs <= this.#nowMs)
     for (const [id] of due.sort(([, a], [, b]) => a.expiresAtMs - b.expiresAtMs)) this.revoke(id)
   }
 
   /** Forgets all history before `revision`. */
   compact(revision: Revision = this.revision): void {
-    this.state.compactRevision = revision
-    this.state.history = this.state.history.filter((change) => change.revision >= revision)
+    this.#state.compactRevision = revision
+    this.#state.history = this.#state.history.filter((change) => change.revision >= revision)
   }
 
   /** Changes from `revision` on; undefined when that history is gone. */
   changesFrom(revision: Revision): readonly Change[] | undefined {
     if (revision < this.compactRevision) return undefined
-    return this.state.history.filter((change) => change.revision >= revision)
+    return this.#state.history.filter((change) => change.revision >= revision)
   }
 
   /** An empty data directory: a new cluster that starts counting again. With `sameClusterId` as when it was given the same names and token. */
   wipe(options: { readonly sameClusterId?: boolean } = {}): void {
-    this.clusters += 1
-    this.replace(emptyState(options.sameClusterId === true ? this.clusterId : String(this.clusters)))
+    this.#clusters += 1
+    this.#replace(emptyState(options.sameClusterId === true ? this.clusterId : String(this.#clusters)))
   }
 
   snapshot(): EtcdSnapshot {
-    return { state: copyOf(this.state) }
+    return { state: copyOf(this.#state) }
   }
 
   /** Back to an earlier state and revision; etcd leases start again with their full time. */
   restore({ state }: EtcdSnapshot): void {
-    this.replace(copyOf(state))
+    this.#replace(copyOf(state))
     for (const id of this.etcdLeaseIds) this.renew(id)
   }
 
   /** Every change from now on, synchronously. @returns how to stop */
   listen(listener: (change: Change) => void): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Called after every change of challenges. @returns how to stop */
+  onChallenges(listener: () => void): () => void {
+    this.#challengeListeners.add(listener)
+    return () => this.#challengeListeners.delete(listener)
   }
 
   /** Called when the state was swapped for another: to clients that looks like a restart. */
   onReplaced(listener: () => void): void {
-    this.replacedListeners.add(listener)
+    this.#replacedListeners.add(listener)
   }
 
-  private replace(state: State): void {
-    this.state = state
-    for (const listener of this.replacedListeners) listener()
+  #challengesChanged(): void {
+    for (const listener of [...this.#challengeListeners]) listener()
   }
 
-  private deleteAll(keys: readonly string[]): void {
+  #replace(state: State): void {
+    this.#state = state
+    for (const listener of this.#replacedListeners) listener()
+  }
+
+  #deleteAll(keys: readonly string[]): void {
     const revision = this.revision + 1n
-    if (keys.length > 0) this.commit(keys.map((key) => ({ kind: 'deleted', key, revision })))
+    if (keys.length > 0) this.#commit(keys.map((key) => ({ kind: 'deleted', key, revision })))
   }
 
-  private commit(deltas: readonly LeaseDelta[]): void {
+  #commit(deltas: readonly LeaseDelta[]): void {
     const revision = this.revision + 1n
     for (const delta of deltas) {
-      if (delta.kind === 'put') this.state.records.set(delta.record.key, delta.record)
-      else this.state.records.delete(delta.key)
+      if (delta.kind === 'put') this.#state.records.set(delta.record.key, delta.record)
+      else this.#state.records.delete(delta.key)
     }
     const change = { revision, deltas }
-    this.state.revision = revision
-    this.state.history.push(change)
-    for (const listener of this.listeners) listener(change)
+    this.#state.revision = revision
+    this.#state.history.push(change)
+    for (const listener of this.#listeners) listener(change)
   }
 }

@@ -29,6 +29,11 @@ export function fakeHarness(): LeaseStoreHarness {
     deleteConfig: done(() => {
       etcd.deleteConfig()
     }),
+    putChallenge: (name, value) =>
+      done(() => {
+        etcd.putChallenge(name, value)
+      })(),
+    challengeNames: () => Promise.resolve([...etcd.challenges.keys()]),
     revoke: (id) => done(() => etcd.revoke(id))(),
     etcdLeaseIds: () => Promise.resolve(etcd.etcdLeaseIds),
     compact: done(() => {

@@ -1,4 +1,6 @@
 import { isTransient, type StoreCode } from '../../src/etcd/codes.ts'
+import { systemClock } from '../../src/agent/clock.ts'
+import type { Challenge, Challenger, Challenges } from '../../src/lease/challenges.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../src/lease/lease.ts'
 import {
   StoreError,
@@ -13,10 +15,12 @@ import {
   type StoreIdentity,
   type WatchStatus,
 } from '../../src/lease/store.ts'
+import type { Clock } from '../../src/net/clock.ts'
+import { aborted, FakeChallenges } from './fake-challenges.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeWatch } from './fake-watch.ts'
 
-export type StoreOp = 'readConfig' | 'list' | 'create' | 'replace' | 'remove' | 'keepAlive'
+export type StoreOp = 'readConfig' | 'list' | 'create' | 'replace' | 'remove' | 'keepAlive' | 'ask' | 'answer'
 
 /** How a call is to go wrong. */
 export interface Fault {
@@ -27,7 +31,7 @@ export interface Fault {
 
 export interface StoreCall {
   readonly op: StoreOp
-  /** Lease key, or etcd lease id for `keepAlive`; empty for `list` and `readConfig`. */
+  /** Lease key (also of challenges), or etcd lease id for `keepAlive`; empty for `list` and `readConfig`. */
   readonly target: string
 }
 
@@ -42,20 +46,26 @@ function failure(op: string, code: StoreCode): StoreError {
  * with faults set by hand. Everything "from outside" (foreign puts and deletes, revoked leases, compaction, wiping, restoring,
  * the clock) is done on `etcd`.
  */
-export class FakeLeaseStore implements LeaseStore {
+export class FakeLeaseStore implements LeaseStore, Challenges {
   readonly etcd: FakeEtcd
   /** All calls so far, in order. */
   readonly calls: StoreCall[] = []
-  private connected = true
-  private closed = false
-  private readonly faults = new Map<StoreOp, Fault[]>()
-  private readonly hanging = new Set<StoreOp>()
-  private readonly watches = new Set<FakeWatch>()
+  #connected = true
+  #closed = false
+  readonly #faults = new Map<StoreOp, Fault[]>()
+  readonly #hanging = new Set<StoreOp>()
+  readonly #watches = new Set<FakeWatch>()
+  readonly #challenges: FakeChallenges
 
-  constructor(etcd: FakeEtcd = new FakeEtcd()) {
+  /** @param clock for the wait for an answer to a challenge */
+  constructor(etcd: FakeEtcd = new FakeEtcd(), clock: Clock = systemClock) {
     this.etcd = etcd
+    this.#challenges = new FakeChallenges(etcd, clock, (op) => {
+      if (this.#closed) throw failure(op, 'CLOSED')
+      if (!this.#connected) throw failure(op, 'UNAVAILABLE')
+    })
     etcd.onReplaced(() => {
-      if (!this.connected) return
+      if (!this.#connected) return
       this.disconnect()
       this.reconnect()
     })
@@ -67,41 +77,43 @@ export class FakeLeaseStore implements LeaseStore {
   }
   /** Watches that stand, connected or not. */
   get watchCount(): number {
-    return this.watches.size
+    return this.#watches.size
   }
 
   /** The next call of this kind fails; several faults queue up. */
   failNext(op: StoreOp, fault: Fault): void {
-    this.faults.set(op, [...(this.faults.get(op) ?? []), fault])
+    this.#faults.set(op, [...(this.#faults.get(op) ?? []), fault])
   }
 
   /** Calls of this kind from now on are answered only by their signal. @returns how to end that for later calls */
   hang(op: StoreOp): () => void {
-    this.hanging.add(op)
-    return () => this.hanging.delete(op)
+    this.#hanging.add(op)
+    return () => this.#hanging.delete(op)
   }
 
   /** Out of reach: watches lose their connection, calls fail as `UNAVAILABLE`. */
   disconnect(code: StoreCode = 'UNAVAILABLE'): void {
-    if (!this.connected) return
-    this.connected = false
-    for (const watch of this.watches) watch.disconnect(failure('watch', code))
+    if (!this.#connected) return
+    this.#connected = false
+    for (const watch of this.#watches) watch.disconnect(failure('watch', code))
+    this.#challenges.connectionChanged()
   }
 
   /** In reach again: watches catch up from where they were. */
   reconnect(): void {
-    if (this.connected) return
-    this.connected = true
-    for (const watch of this.watches) watch.connect()
+    if (this.#connected) return
+    this.#connected = true
+    for (const watch of this.#watches) watch.connect()
+    this.#challenges.connectionChanged()
   }
 
   readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
-    return this.call('readConfig', '', signal, () => this.etcd.config)
+    return this.#call('readConfig', '', signal, () => this.etcd.config)
   }
 
   list(signal: AbortSignal): Promise<LeaseList> {
     const { etcd } = this
-    return this.call('list', '', signal, () => ({
+    return this.#call('list', '', signal, () => ({
       clusterId: etcd.clusterId,
       revision: etcd.revision,
       records: etcd.records,
@@ -109,23 +121,23 @@ export class FakeLeaseStore implements LeaseStore {
   }
 
   create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
-    return this.call('create', key, signal, () => {
+    return this.#call('create', key, signal, () => {
       const found = this.etcd.get(key)
-      return found === undefined ? this.put('create', key, value, lifetime) : { ok: false, found }
+      return found === undefined ? this.#put('create', key, value, lifetime) : { ok: false, found }
     })
   }
 
   replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {
-    return this.call('replace', seen.key, signal, () => {
+    return this.#call('replace', seen.key, signal, () => {
       const found = this.etcd.get(seen.key)
       if (found?.modRevision !== seen.modRevision) return { ok: false, found }
       const { etcdLeaseId } = found
-      return this.put('replace', seen.key, value, lifetime ?? { kind: 'attach', etcdLeaseId })
+      return this.#put('replace', seen.key, value, lifetime ?? { kind: 'attach', etcdLeaseId })
     })
   }
 
   remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
-    return this.call('remove', seen.key, signal, () => {
+    return this.#call('remove', seen.key, signal, () => {
       const found = this.etcd.get(seen.key)
       if (found !== undefined && found.modRevision !== seen.modRevision) return false
       this.etcd.delete(seen.key)
@@ -134,7 +146,7 @@ export class FakeLeaseStore implements LeaseStore {
   }
 
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
-    return this.call('keepAlive', etcdLeaseId, signal, () => {
+    return this.#call('keepAlive', etcdLeaseId, signal, () => {
       const ttlSeconds = this.etcd.renew(etcdLeaseId)
       return ttlSeconds === undefined ? { alive: false } : { alive: true, ttlSeconds }
     })
@@ -142,45 +154,61 @@ export class FakeLeaseStore implements LeaseStore {
 
   watch(from: StoreIdentity, signal: AbortSignal, status: WatchStatus = {}): AsyncIterable<LeaseWatchEvent> {
     const watch = new FakeWatch(this.etcd, from, status)
-    this.watches.add(watch)
-    return this.follow(watch, signal)
+    this.#watches.add(watch)
+    return this.#follow(watch, signal)
+  }
+
+  async ask(key: string, from: Challenger, waitMs: number, signal: AbortSignal): Promise<Challenger | undefined> {
+    const asked = await this.#call('ask', key, signal, () => this.#challenges.put(key, from))
+    return this.#challenges.awaitAnswer(asked, waitMs, signal)
+  }
+
+  challenges(key: string, signal: AbortSignal): AsyncIterable<Challenge> {
+    return this.#challenges.listen(key, signal)
+  }
+
+  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<void> {
+    return this.#call('answer', challenge.key, signal, () => {
+      this.#challenges.answer(challenge, by)
+    })
   }
 
   refreshConnections(): void {
-    if (!this.connected) return
+    if (!this.#connected) return
     this.disconnect()
     this.reconnect()
   }
 
   close(): void {
-    this.closed = true
-    for (const watch of this.watches) watch.stop()
+    this.#closed = true
+    for (const watch of this.#watches) watch.stop()
+    this.#challenges.connectionChanged()
   }
 
-  private async *follow(watch: FakeWatch, signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+  async *#follow(watch: FakeWatch, signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
     const stop = (): void => {
       watch.abandon()
     }
     signal.addEventListener('abort', stop)
     try {
-      if (signal.aborted || this.closed) return
-      if (this.connected) watch.connect()
+      if (signal.aborted || this.#closed) return
+      if (this.#connected) watch.connect()
       else watch.disconnect(failure('watch', 'UNAVAILABLE'))
       yield* watch.events()
     } finally {
       stop()
-      this.watches.delete(watch)
+      this.#watches.delete(watch)
       signal.removeEventListener('abort', stop)
     }
   }
 
-  private put(op: StoreOp, key: string, value: string, lifetime: KeyLifetime): CasResult {
-    const record = this.etcd.put(key, value, this.etcdLeaseFor(lifetime))
+  #put(op: StoreOp, key: string, value: string, lifetime: KeyLifetime): CasResult {
+    const record = this.etcd.put(key, value, this.#etcdLeaseFor(lifetime))
     if (record === undefined) throw failure(op, 'NOT_FOUND')
     return { ok: true, record }
   }
 
-  private etcdLeaseFor(lifetime: KeyLifetime): EtcdLeaseId {
+  #etcdLeaseFor(lifetime: KeyLifetime): EtcdLeaseId {
     switch (lifetime.kind) {
       case 'grant':
         return this.etcd.grant(lifetime.ttlSeconds)
@@ -192,30 +220,16 @@ export class FakeLeaseStore implements LeaseStore {
   }
 
   /** Answers later than now, as a network does, unless a fault is set. */
-  private async call<T>(op: StoreOp, target: string, signal: AbortSignal, effect: () => T): Promise<T> {
+  async #call<T>(op: StoreOp, target: string, signal: AbortSignal, effect: () => T): Promise<T> {
     this.calls.push({ op, target })
-    if (this.closed) throw failure(op, 'CLOSED')
-    if (this.hanging.has(op)) await aborted(signal)
+    if (this.#closed) throw failure(op, 'CLOSED')
+    if (this.#hanging.has(op)) await aborted(signal)
     await Promise.resolve()
     if (signal.aborted) throw failure(op, 'ABORTED_BY_CALLER')
-    if (!this.connected) throw failure(op, 'UNAVAILABLE')
-    const fault = this.faults.get(op)?.shift()
+    if (!this.#connected) throw failure(op, 'UNAVAILABLE')
+    const fault = this.#faults.get(op)?.shift()
     if (fault === undefined) return effect()
     if (fault.applied === true) effect()
     throw failure(op, fault.code)
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve()
-        },
-        { once: true },
-      )
-  })
 }

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 
+import { challengeContract } from '../../contract/challenge-contract.ts'
 import { leaseStoreContract } from '../../contract/lease-store-contract.ts'
 import { fakeHarness } from '../../fake/fake-harness.ts'
 import { FakeLeaseStore } from '../../fake/fake-lease-store.ts'
 
 leaseStoreContract('FakeLeaseStore', () => Promise.resolve(fakeHarness()))
+challengeContract('FakeLeaseStore', () => Promise.resolve(fakeHarness()))
 
 describe('the faults of FakeLeaseStore', () => {
   const signal = new AbortController().signal

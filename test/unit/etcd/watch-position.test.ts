@@ -5,11 +5,11 @@ import { describe, expect, test } from 'vitest'
 import { Keyspace } from '../../../src/etcd/keyspace.ts'
 import { WatchPosition } from '../../../src/etcd/watch-position.ts'
 
-const keyspace = new Keyspace('/net')
+const keyspace = Keyspace.leases('/net')
 
 function event(key: string, revision: number, type: IEvent['type'] = 'Put'): IEvent {
   const kv = {
-    key: keyspace.leaseKey(key),
+    key: keyspace.keyOf(key),
     value: Buffer.from('v'),
     lease: '0',
     create_revision: type === 'Put' ? String(revision) : '0',

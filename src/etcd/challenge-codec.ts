@@ -1,0 +1,43 @@
+import type { Challenger } from '../lease/challenges.ts'
+
+/** What stands under the key of a challenge. */
+export interface ChallengeValue {
+  /** Who asks; undefined when that cannot be read. */
+  readonly from: Challenger | undefined
+  /** Who answered. */
+  readonly by: Challenger | undefined
+}
+
+/** JSON: `{"From":{"ID","Hostname","Instance"}}` as asked, with `"By"` beside it as answered. */
+export function encodeChallenge({ from, by }: ChallengeValue): string {
+  return JSON.stringify({ From: from && written(from), By: by && written(by) })
+}
+
+/** @throws never; what cannot be read is undefined */
+export function decodeChallenge(text: string): ChallengeValue {
+  const value = field(parse(text))
+  return { from: challenger(value('From')), by: challenger(value('By')) }
+}
+
+const written = ({ id, hostname, instance }: Challenger): object => ({ ID: id, Hostname: hostname, Instance: instance })
+
+function challenger(value: unknown): Challenger | undefined {
+  const part = field(value)
+  const [id, hostname, instance] = [part('ID'), part('Hostname'), part('Instance')]
+  if (typeof id !== 'string' || typeof hostname !== 'string' || typeof instance !== 'string') return undefined
+  return id === '' || instance === '' ? undefined : { id, hostname, instance }
+}
+
+/** Fields of what may not even be an object. */
+function field(value: unknown): (name: string) => unknown {
+  const fields = new Map<string, unknown>(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+  return (name) => fields.get(name)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

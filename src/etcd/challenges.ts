@@ -1,0 +1,103 @@
+import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
+import type { LeaseRecord } from '../lease/store.ts'
+import { NO_ETCD_LEASE } from '../lease/lease.ts'
+import { decodeChallenge, encodeChallenge } from './challenge-codec.ts'
+import { ChallengeListener } from './challenge-listener.ts'
+import { storeError, toStoreError } from './errors.ts'
+import type { Keyspace } from './keyspace.ts'
+import { readRecord } from './transaction.ts'
+import type { WatchTools } from './watch.ts'
+import { LeaseWriter } from './write.ts'
+
+/** Life time of a challenge that whoever made it can no longer take away. */
+const CHALLENGE_TTL_SECONDS = 60
+
+/** How often the answer is looked for while somebody waits for it. */
+const POLL_MS = 200
+
+/** How long taking a challenge away may hold up its end; what stays goes by itself. */
+const WITHDRAW_TIMEOUT_MS = 1_000
+
+/** Answers are tried again when the value changed between reading and writing; nobody has a reason to do that often. */
+const ANSWER_ATTEMPTS = 3
+
+/** The port over a real etcd: one key per challenge, which its answer replaces. */
+export class EtcdChallenges implements Challenges {
+  readonly #tools: WatchTools
+
+  constructor(tools: WatchTools) {
+    this.#tools = tools
+  }
+
+  async ask(key: string, from: Challenger, waitMs: number, signal: AbortSignal): Promise<Challenger | undefined> {
+    const { caller, clock } = this.#tools
+    const place = this.#place(key)
+    const ttlSeconds = Math.max(CHALLENGE_TTL_SECONDS, Math.ceil(waitMs / 1_000) * 2)
+    const value = encodeChallenge({ from, by: undefined })
+    const writer = new LeaseWriter(caller, place)
+    const put = { op: 'ask', key: this.#newId(), value, seen: undefined } as const
+    const result = await writer.put(put, { kind: 'grant', ttlSeconds }, signal)
+    if (!result.ok) throw storeError({ op: 'ask' }, 'ABORTED', 'the challenge was overwritten')
+    try {
+      return await this.#awaitAnswer(place, put.key, clock.monotonicMs() + waitMs, signal)
+    } finally {
+      await writer.revoke(result.record.etcdLeaseId, AbortSignal.timeout(WITHDRAW_TIMEOUT_MS))
+    }
+  }
+
+  challenges(key: string, signal: AbortSignal): AsyncIterable<Challenge> {
+    return new ChallengeListener({ ...this.#tools, keyspace: this.#place(key) }, key).run(signal)
+  }
+
+  async answer({ key, id }: Challenge, by: Challenger, signal: AbortSignal): Promise<void> {
+    const place = this.#place(key)
+    for (let attempt = 1; attempt <= ANSWER_ATTEMPTS; attempt++) {
+      const seen = await readRecord(this.#tools.caller, place, { op: 'answer', key: id }, signal)
+      if (seen === undefined || (await this.#answerSeen(place, seen, by, signal))) return
+    }
+  }
+
+  /** @returns whether that is settled; otherwise the value has changed since it was seen */
+  async #answerSeen(place: Keyspace, seen: LeaseRecord, by: Challenger, signal: AbortSignal): Promise<boolean> {
+    const asked = decodeChallenge(seen.value)
+    if (asked.by !== undefined) return true
+    const put = { op: 'answer', key: seen.key, value: encodeChallenge({ ...asked, by }), seen } as const
+    const { etcdLeaseId } = seen
+    const lifetime = etcdLeaseId === NO_ETCD_LEASE ? ({ kind: 'reservation' } as const) : attached(etcdLeaseId)
+    try {
+      return (await new LeaseWriter(this.#tools.caller, place).put(put, lifetime, signal)).ok
+    } catch (error) {
+      // the challenge has ended between reading and writing, and its etcd lease with it
+      if (toStoreError({ op: 'answer' }, error).code === 'NOT_FOUND') return true
+      throw error
+    }
+  }
+
+  async #awaitAnswer(
+    place: Keyspace,
+    id: string,
+    untilMs: number,
+    signal: AbortSignal,
+  ): Promise<Challenger | undefined> {
+    const { caller, clock } = this.#tools
+    for (;;) {
+      const leftMs = untilMs - clock.monotonicMs()
+      const found = await readRecord(caller, place, { op: 'ask', key: id }, signal)
+      if (found === undefined) throw storeError({ op: 'ask' }, 'ABORTED', 'the challenge was taken away')
+      const { by } = decodeChallenge(found.value)
+      if (by !== undefined || leftMs <= 0) return by
+      await clock.sleep(Math.min(POLL_MS, leftMs), signal)
+    }
+  }
+
+  #place(key: string): Keyspace {
+    return this.#tools.keyspace.challengesTo(key)
+  }
+
+  #newId(): string {
+    const { random } = this.#tools
+    return Array.from({ length: 16 }, () => Math.floor(random() * 16).toString(16)).join('')
+  }
+}
+
+const attached = (etcdLeaseId: string): { kind: 'attach'; etcdLeaseId: string } => ({ kind: 'attach', etcdLeaseId })
