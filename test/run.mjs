@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm test`, `npm run repeat`, `npm run demo` and `npm run bench` on a clone where nothing is installed yet: fetches what is missing, builds,
+ * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo` and `npm run bench` on a clone where nothing is installed yet: fetches what is missing, builds,
  * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
  */
 import { ensureBuilt } from './setup/build.mjs'
@@ -19,6 +19,7 @@ const inLab = (script) => (args) => {
 const VERBS = {
   test: runTests,
   repeat: repeatTests,
+  soak: inLab('test/soak/main.ts'),
   demo: inLab('test/lab/demo.ts'),
   bench: inLab('test/bench/main.ts'),
 }
