@@ -1,11 +1,23 @@
 import type { Random } from '../net/clock.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { chooseSubnet } from './allocate.ts'
+import {
+  decodeAll,
+  isOlder,
+  isOursBeyondDoubt,
+  ownAmong,
+  rivalsAmong,
+  trespass,
+  underlayOf,
+  type Listed,
+} from './candidates.ts'
+import type { Challenges } from './challenges.ts'
 import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey } from './codec.ts'
-import { LeaseContentionError, OutOfSubnetsError, RivalError } from './errors.ts'
-import { NO_ETCD_LEASE, type Lease } from './lease.ts'
-import type { CasResult, LeaseList, LeaseRecord, LeaseStore } from './store.ts'
-import { claimFor, hasOurAddress, leaseFits, ownershipOf, type LeaseTerms } from './terms.ts'
+import { LeaseContentionError, OutOfSubnetsError } from './errors.ts'
+import { NO_ETCD_LEASE, type Lease, type Revision } from './lease.ts'
+import { expectDead, expectNoClone } from './proof.ts'
+import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from './store.ts'
+import { claimFor, leaseFits, ownershipOf, type LeaseTerms } from './terms.ts'
 
 /** Lost races before giving up, as upstream counts. */
 const ATTEMPTS = 10
@@ -13,114 +25,176 @@ const ATTEMPTS = 10
 export interface Acquired {
   readonly lease: Lease
   readonly record: LeaseRecord
-  /** The complete list that the choice was made on; peers start from it. */
+  /** The complete list that the choice was made on, or that confirmed it; peers start from it. */
   readonly list: LeaseList
-  readonly how: 'kept' | 'updated' | 'created'
+  readonly how: 'kept' | 'updated' | 'taken over' | 'created'
+  /** What the operator should read, in words: a subnet that had to be given up, a proof that could not be had. */
+  readonly warnings: readonly string[]
 }
 
 /**
- * Gets this node a lease, in upstream's order: our own if it still fits (nothing is written when it says what we would say), then the
- * subnet of the previous run, then a random free one. Every write is a compare-and-set; a lost race starts over with a new list.
- * @throws {OutOfSubnetsError | RivalError | LeaseContentionError | StoreError}
+ * Gets this node a lease, in upstream's order: our own if it still fits (nothing is written when it says what we would say), then that
+ * of a dead node with our address, then the subnet of the previous run, then a random free one. Every write is a compare-and-set; a
+ * lost race starts over with a new list. Takes up to 20 s where another node's lease has our address, and up to 3 s where a lease with
+ * our node id may be another machine's.
+ * @throws {OutOfSubnetsError | RivalError | CloneError | LeaseContentionError | StoreError}
  */
 export async function acquireLease(
-  store: LeaseStore,
+  store: LeaseStore & Challenges,
   terms: LeaseTerms,
   random: Random,
   signal: AbortSignal,
 ): Promise<Acquired> {
+  const acquisition = new Acquisition(store, terms, random, signal)
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const list = await store.list(signal)
-    const leases = decodeAll(list.records)
-    const own = ownAmong(leases, terms)
-    if (own === undefined) refuseRivals(leases, terms)
-    if (own !== undefined && !leaseFits(own.lease, terms.overlays)) {
-      await store.remove(own.record, signal)
-      continue
-    }
-    const acquired =
-      own === undefined
-        ? await createNew(store, terms, list, random, signal)
-        : await reuse(store, terms, own, list, signal)
+    const acquired = await acquisition.attempt()
     if (acquired !== undefined) return acquired
   }
   throw new LeaseContentionError(ATTEMPTS)
 }
 
-interface Decoded {
-  readonly lease: Lease
-  readonly record: LeaseRecord
+type Outcome = Omit<Acquired, 'warnings'> | undefined
+
+/** What is remembered from one attempt to the next. */
+class Acquisition {
+  readonly #store: LeaseStore & Challenges
+  readonly #terms: LeaseTerms
+  readonly #random: Random
+  readonly #signal: AbortSignal
+  /** Leases whose holders did not answer, and the revision they were asked at: nobody is asked twice. */
+  readonly #silent = new Map<string, Revision>()
+  readonly #warnings = new Set<string>()
+
+  constructor(store: LeaseStore & Challenges, terms: LeaseTerms, random: Random, signal: AbortSignal) {
+    this.#store = store
+    this.#terms = terms
+    this.#random = random
+    this.#signal = signal
+  }
+
+  /** @returns undefined when a key was no longer as listed */
+  async attempt(): Promise<Acquired | undefined> {
+    const list = await this.#store.list(this.#signal)
+    const leases = decodeAll(list.records)
+    const own = ownAmong(leases, this.#terms)
+    const rivals = rivalsAmong(leases, own, this.#terms)
+    await this.#prove(own, rivals)
+    const outcome = own === undefined ? await this.#inherit(rivals, leases, list) : await this.#reuse(own, leases, list)
+    return outcome && { ...outcome, warnings: [...this.#warnings] }
+  }
+
+  /** Asks whoever must be silent before we write anything, all at once. @throws as soon as one of them answers */
+  async #prove(own: Listed | undefined, rivals: readonly Listed[]): Promise<void> {
+    const enough = new AbortController()
+    const signal = AbortSignal.any([this.#signal, enough.signal])
+    const doubtful = own === undefined || isOursBeyondDoubt(own, this.#terms) ? [] : [own]
+    try {
+      await Promise.all([
+        ...this.#unasked(doubtful).map((listed) => this.#proveOwn(listed, signal)),
+        ...this.#unasked(rivals).map((listed) => expectDead(this.#store, listed.lease, this.#terms, signal)),
+      ])
+    } finally {
+      enough.abort()
+    }
+    for (const { record } of [...doubtful, ...rivals]) this.#silent.set(record.key, record.modRevision)
+  }
+
+  #unasked(listed: readonly Listed[]): readonly Listed[] {
+    return listed.filter(({ record }) => this.#silent.get(record.key) !== record.modRevision)
+  }
+
+  async #proveOwn({ lease }: Listed, signal: AbortSignal): Promise<void> {
+    const silence = await expectNoClone(this.#store, lease, this.#terms, signal)
+    if (silence === 'forbidden')
+      this.#warnings.add(
+        `lease ${lease.key} carries our node id and is taken for ours, though whether another machine holds it we may not ask: ` +
+          'the role in etcd needs readwrite permission on challenges/ too',
+      )
+  }
+
+  async #reuse(own: Listed, leases: readonly Listed[], list: LeaseList): Promise<Outcome> {
+    if (!this.#isUsable(own, leases)) return this.#remove(own.record)
+    const value = encodeLease(claimFor(this.#terms, subnetsOf(own), own.lease))
+    const life = await this.#lifeOf(own.record)
+    if (life === 'gone') return undefined
+    if (value === own.record.value && life === 'long') return { ...own, list, how: 'kept' }
+    const lifetime = life === 'short' ? this.#grant : undefined
+    return accept(await this.#store.replace(own.record, value, this.#signal, lifetime), list, 'updated')
+  }
+
+  #isUsable(listed: Listed, leases: readonly Listed[]): boolean {
+    const covered = trespass(listed, leases, this.#terms)
+    const fits = leaseFits(listed.lease, this.#terms.overlays)
+    const { key } = listed.lease
+    if (!fits) this.#warnings.add(`lease ${key} was removed: it does not fit the network configuration`)
+    else if (covered !== undefined)
+      this.#warnings.add(`lease ${key} was removed: it covers ${covered.text}, which the underlay needs`)
+    return fits && covered === undefined
+  }
+
+  async #remove(record: LeaseRecord): Promise<undefined> {
+    await this.#store.remove(record, this.#signal)
+    return undefined
+  }
+
+  /** Renews the etcd lease of a key before relying on it. A reservation has none. When it has expired, so has the key. */
+  async #lifeOf({ etcdLeaseId }: LeaseRecord): Promise<'long' | 'short' | 'gone'> {
+    if (etcdLeaseId === NO_ETCD_LEASE) return 'long'
+    const renewed = await this.#store.keepAlive(etcdLeaseId, this.#signal)
+    if (!renewed.alive) return 'gone'
+    return renewed.ttlSeconds * 2 < this.#terms.ttlSeconds ? 'short' : 'long'
+  }
+
+  /** Takes over the lease of a dead node with our address, where it can be used. */
+  async #inherit(dead: readonly Listed[], leases: readonly Listed[], list: LeaseList): Promise<Outcome> {
+    const unusable = dead.find((one) => !this.#isUsable(one, leases))
+    if (unusable !== undefined) return this.#remove(unusable.record)
+    const wasOurs = ({ lease }: Listed): boolean => this.#terms.isTrace(lease)
+    const heritage = dead.find(wasOurs) ?? dead[0]
+    if (heritage === undefined) return this.#create(leases, list)
+    // Its subnet, but not its MAC: should the dead one come back, the peers must be able to tell the two apart.
+    const value = encodeLease(claimFor(this.#terms, subnetsOf(heritage), undefined))
+    const lifetime = heritage.record.etcdLeaseId === NO_ETCD_LEASE ? undefined : this.#grant
+    return accept(await this.#store.replace(heritage.record, value, this.#signal, lifetime), list, 'taken over')
+  }
+
+  async #create(leases: readonly Listed[], list: LeaseList): Promise<Outcome> {
+    const subnets = this.#chooseSubnets(leases, list)
+    const value = encodeLease(claimFor(this.#terms, subnets, undefined))
+    const result = await this.#store.create(formatLeaseKey(subnets), value, this.#grant, this.#signal)
+    return result.ok ? this.#confirm(result) : undefined
+  }
+
+  /** Two nodes with one address may have started at once, neither seeing the other's lease: the younger lease goes. */
+  async #confirm(created: CasResult & { readonly ok: true }): Promise<Outcome> {
+    const list = await this.#store.list(this.#signal)
+    const isElder = (other: Listed): boolean =>
+      ownershipOf(other.lease, this.#terms) === 'rival' && isOlder(other, created)
+    if (!decodeAll(list.records).some(isElder)) return accept(created, list, 'created')
+    return this.#remove(created.record)
+  }
+
+  /** Even a lease that we cannot read occupies the subnets of its key. */
+  #chooseSubnets(leases: readonly Listed[], list: LeaseList): readonly Prefix[] {
+    const { overlays, previousSubnets } = this.#terms
+    const taken = list.records.flatMap(({ key }) => parseLeaseKey(key) ?? [])
+    const avoid = underlayOf(leases, this.#terms)
+    return overlays.map((overlay) => {
+      const preferred = previousSubnets.find(({ family }) => family === overlay.family)
+      const chosen = chooseSubnet(overlay, { taken, avoid }, preferred, this.#random)
+      if (chosen === undefined) throw new OutOfSubnetsError(`${overlay.subnetMin.text} to ${overlay.subnetMax.text}`)
+      return chosen
+    })
+  }
+
+  get #grant(): KeyLifetime {
+    return { kind: 'grant', ttlSeconds: this.#terms.ttlSeconds }
+  }
 }
 
-function decodeAll(records: readonly LeaseRecord[]): readonly Decoded[] {
-  return records.flatMap((record) => {
-    const lease = decodeLease(record)
-    return 'rejected' in lease ? [] : [{ lease, record }]
-  })
-}
+const subnetsOf = ({ lease }: Listed): readonly Prefix[] => lease.families.map(({ subnet }) => subnet)
 
-/** Of several leases of ours, that with our address: the others may be those of machines with a copy of our machine id. */
-function ownAmong(leases: readonly Decoded[], terms: LeaseTerms): Decoded | undefined {
-  const ours = leases.filter(({ lease }) => ownershipOf(lease, terms) === 'ours')
-  const withOurAddress = ours.filter(({ lease }) => hasOurAddress(lease, terms))
-  return withOurAddress.find(({ lease }) => lease.node?.id === terms.node.id) ?? withOurAddress[0] ?? ours[0]
-}
-
-function refuseRivals(leases: readonly Decoded[], terms: LeaseTerms): void {
-  const rival = leases.find(({ lease }) => ownershipOf(lease, terms) === 'rival')
-  if (rival === undefined) return
-  const shared = rival.lease.families.find(
-    ({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text,
-  )
-  throw new RivalError(rival.lease, shared?.publicIp.text ?? 'unknown')
-}
-
-/** @returns undefined when the key is no longer as listed */
-async function reuse(
-  store: LeaseStore,
-  terms: LeaseTerms,
-  own: Decoded,
-  list: LeaseList,
-  signal: AbortSignal,
-): Promise<Acquired | undefined> {
-  const subnets = own.lease.families.map(({ subnet }) => subnet)
-  const value = encodeLease(claimFor(terms, subnets, own.lease))
-  if (!(await stillAlive(store, own.record, signal))) return undefined
-  if (value === own.record.value) return { ...own, list, how: 'kept' }
-  return accept(await store.replace(own.record, value, signal), list, 'updated')
-}
-
-/** Renews the etcd lease of a key before relying on it. A reservation has none. When it has expired, so has the key. */
-async function stillAlive(store: LeaseStore, record: LeaseRecord, signal: AbortSignal): Promise<boolean> {
-  return record.etcdLeaseId === NO_ETCD_LEASE || (await store.keepAlive(record.etcdLeaseId, signal)).alive
-}
-
-async function createNew(
-  store: LeaseStore,
-  terms: LeaseTerms,
-  list: LeaseList,
-  random: Random,
-  signal: AbortSignal,
-): Promise<Acquired | undefined> {
-  const subnets = chooseSubnets(terms, list, random)
-  const value = encodeLease(claimFor(terms, subnets, undefined))
-  const lifetime = { kind: 'grant', ttlSeconds: terms.ttlSeconds } as const
-  return accept(await store.create(formatLeaseKey(subnets), value, lifetime, signal), list, 'created')
-}
-
-/** Even a lease that we cannot read occupies the subnets of its key. */
-function chooseSubnets(terms: LeaseTerms, list: LeaseList, random: Random): readonly Prefix[] {
-  const taken = list.records.flatMap(({ key }) => parseLeaseKey(key) ?? [])
-  return terms.overlays.map((overlay) => {
-    const sameFamily = taken.filter(({ family }) => family === overlay.family)
-    const preferred = terms.previousSubnets.find(({ family }) => family === overlay.family)
-    const chosen = chooseSubnet(overlay, sameFamily, preferred, random)
-    if (chosen === undefined) throw new OutOfSubnetsError(`${overlay.subnetMin.text} to ${overlay.subnetMax.text}`)
-    return chosen
-  })
-}
-
-function accept(result: CasResult, list: LeaseList, how: Acquired['how']): Acquired | undefined {
+function accept(result: CasResult, list: LeaseList, how: Acquired['how']): Outcome {
   if (!result.ok) return undefined
   const lease = decodeLease(result.record)
   if ('rejected' in lease) throw new TypeError(`our own lease does not decode: ${lease.rejected}`)

@@ -1,36 +1,48 @@
 import type { OverlayNetwork } from '../config/network.ts'
 import { subnetFits } from '../config/network.ts'
 import type { Random } from '../net/clock.ts'
-import { prefixesOverlap, prefixOf, subnetAt, subnetIndex, type Prefix } from '../net/prefix.ts'
+import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../net/prefix.ts'
 
 /** Upstream picks at random among this many free subnets, so that racing nodes seldom want the same. */
 const CANDIDATES = 100
 
+/** Who and what is in the way of a new subnet. */
+export interface Obstacles {
+  /** Subnets that are leased, of any size. */
+  readonly taken: readonly Prefix[]
+  /** Networks and addresses of the underlay. One that holds the whole overlay (10.5.0.0/16 within 10.0.0.0/8) is no obstacle. */
+  readonly avoid: readonly Prefix[]
+}
+
 /**
- * Chooses a subnet that nobody holds: `preferred` (the previous run's) while it is free and fits, otherwise a random one among the
- * first 100 free ones between SubnetMin and SubnetMax. Cost: one step per taken subnet.
+ * Chooses a subnet that nobody holds and that overlaps nothing of the underlay: `preferred` (the previous run's) while it is free and
+ * fits, otherwise a random one among the first 100 free ones between SubnetMin and SubnetMax. Cost: one step per obstacle.
  * @returns undefined when the network is full ("out of subnets")
  */
 export function chooseSubnet(
   overlay: OverlayNetwork,
-  taken: readonly Prefix[],
+  { taken, avoid }: Obstacles,
   preferred: Prefix | undefined,
   random: Random,
 ): Prefix | undefined {
-  const obstacle = obstacleFinder(overlay, taken)
+  const partial = avoid.filter((avoided) => !prefixCovers(avoided, overlay.network))
+  const obstacle = obstacleFinder(overlay, [...taken, ...partial])
   if (preferred !== undefined && subnetFits(overlay, preferred) && obstacle(preferred) === undefined) return preferred
   const free = firstFree(overlay, obstacle)
   return free[Math.floor(random() * free.length)]
 }
 
-/** Finds a taken subnet that overlaps the one asked for; undefined: it is free. */
+/** Finds what overlaps the subnet asked for: that subnet itself, or a larger network; undefined: it is free. */
 type ObstacleFinder = (subnet: Prefix) => Prefix | undefined
 
-/** Subnets of the usual size are looked up; those of another size (left from an earlier configuration) are compared one by one. */
-function obstacleFinder(overlay: OverlayNetwork, taken: readonly Prefix[]): ObstacleFinder {
-  const sameSize = new Set(taken.filter(({ length }) => length === overlay.subnetLength).map(({ text }) => text))
-  const otherSizes = taken.filter(({ length }) => length !== overlay.subnetLength)
-  return (subnet) => (sameSize.has(subnet.text) ? subnet : otherSizes.find((other) => prefixesOverlap(other, subnet)))
+/** What is no larger than a subnet spoils exactly one, which is looked up; larger ones, of which there are few, are compared. */
+function obstacleFinder(overlay: OverlayNetwork, obstacles: readonly Prefix[]): ObstacleFinder {
+  const { family, subnetLength } = overlay
+  const sameFamily = obstacles.filter((obstacle) => obstacle.family === family)
+  const small = sameFamily.filter(({ length }) => length >= subnetLength)
+  const spoilt = new Set(small.map(({ base }) => prefixOf(base, subnetLength).text))
+  const large = sameFamily.filter(({ length }) => length < subnetLength)
+  return (subnet) => (spoilt.has(subnet.text) ? subnet : large.find((other) => prefixCovers(other, subnet)))
 }
 
 function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder): readonly Prefix[] {

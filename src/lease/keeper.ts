@@ -18,7 +18,7 @@ export type LeaseState =
 
 export interface KeeperOptions {
   readonly store: LeaseStore
-  readonly terms: LeaseTerms
+  readonly terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'ttlSeconds'>
   readonly clock: Clock
   readonly random: Random
   /** Renewed at the latest this long before expiry, in milliseconds. */

@@ -10,20 +10,25 @@ export interface Surroundings {
   readonly own: readonly Prefix[]
   /** Our own underlay addresses. */
   readonly ownPublicIps: readonly Ip[]
-  /** Addresses that must stay reachable over the underlay: etcd's. A peer's subnet may not swallow them. */
-  readonly protectedIps: readonly Ip[]
+  /**
+   * What must stay reachable over the underlay: etcd, the gateway and our own addresses, as host prefixes, and the prefix of the
+   * underlay interface. A peer's subnet may not cover one of them; lying within one is no harm (overlay 10.5.0.0/16 on 10.0.0.0/8).
+   */
+  readonly protectedPrefixes: readonly Prefix[]
 }
 
 /** Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth. */
 export function peerObjection(part: LeaseFamily, around: Surroundings): string | undefined {
   const { subnet, publicIp } = part
   const overlay = around.overlays.find(({ family }) => family === part.family)
-  const swallowed = around.protectedIps.find((address) => prefixContains(subnet, address))
+  const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
   const overlapped = around.own.find((own) => prefixesOverlap(own, subnet))
   if (overlay === undefined) return `the network has no IPv${part.family}`
   if (!prefixCovers(overlay.network, subnet)) return `subnet ${subnet.text} is outside Network ${overlay.network.text}`
   if (overlapped !== undefined) return `subnet ${subnet.text} overlaps our own ${overlapped.text}`
   if (!isReachableUnicast(publicIp)) return `PublicIP ${publicIp.text} is not an address another host can have`
+  if (around.own.some((own) => prefixContains(own, publicIp)))
+    return `PublicIP ${publicIp.text} is within our own subnet`
   if (around.ownPublicIps.some((own) => sameIp(own, publicIp))) return `PublicIP ${publicIp.text} is our own`
   if (prefixContains(subnet, publicIp)) return `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`
   if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`

@@ -7,6 +7,8 @@ import { leaseFamily, type Lease, type LeaseClaim, type NodeIdentity } from './l
 /** On what terms this node wants its lease. */
 export interface LeaseTerms {
   readonly node: NodeIdentity
+  /** Random, new at every start of the process: tells two machines with one node id apart. */
+  readonly instance: string
   readonly overlays: readonly OverlayNetwork[]
   /** Our underlay address, per family of the overlay. */
   readonly publicIps: ReadonlyMap<Family, Ip>
@@ -15,6 +17,16 @@ export interface LeaseTerms {
   readonly backendData: (family: Family, current: Lease | undefined) => unknown
   /** Subnets of the previous run, from the subnet file: taken again when free. */
   readonly previousSubnets: readonly Prefix[]
+  /**
+   * Whether this host still shows that a lease with our node id was its own: the device carries the lease's VtepMAC, or the subnet
+   * file names its subnet. A copied disk image shows neither for the lease of the machine it was copied from, once that has moved on.
+   */
+  readonly isTrace: (lease: Lease) => boolean
+  /**
+   * What must stay reachable over the underlay: etcd, the gateway, our own addresses (as host prefixes) and the underlay's own prefix.
+   * No subnet of ours may cover it.
+   */
+  readonly avoid: readonly Prefix[]
   /** Life of a new etcd lease, in seconds. */
   readonly ttlSeconds: number
 }
@@ -61,5 +73,10 @@ export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publ
   return lease.node === undefined ? 'ours' : 'rival'
 }
 
+/** Whether the lease publishes just the addresses we have, family by family. */
+export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>
+  lease.families.every(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)
+
+/** Whether the lease has one of our addresses. */
 export const hasOurAddress = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>
   lease.families.some(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)

@@ -1,3 +1,4 @@
+import type { Claims } from '../lease/claims.ts'
 import { decodeLease } from '../lease/codec.ts'
 import type { Lease } from '../lease/lease.ts'
 import { peerObjection, type Surroundings } from '../lease/peer-rules.ts'
@@ -26,11 +27,12 @@ function judgeLease(lease: Lease, vtep: Vtep, around: Surroundings): Verdict<Pee
 }
 
 /**
- * Two peers with one of these in common would overwrite each other's entries. The gateway is no consequence of the subnet: 10.15.64.0/20
- * and 10.15.64.0/24 are two subnets with one base address.
+ * Two peers with one VtepMAC would overwrite each other's forwarding entry. Of overlapping subnets the narrower would take part of the
+ * other's traffic; and a subnet around another's PublicIP would draw that peer's own tunnel into ours. Gateways need no claim: they are
+ * the bases of the subnets.
  */
-const exclusiveClaims = (entries: PeerEntries): readonly string[] => [
-  ...entries.neighbours.map(({ ip }) => `gateway ${ip.text}`),
-  ...entries.routes.map(({ destination }) => `subnet ${destination.text}`),
-  ...entries.fdb.map(({ mac }) => `VtepMAC ${mac}`),
-]
+const exclusiveClaims = (entries: PeerEntries): Claims => ({
+  names: entries.fdb.map(({ mac }) => `VtepMAC ${mac}`),
+  subnets: entries.routes.map(({ destination }) => destination),
+  addresses: entries.fdb.map(({ remote }) => remote),
+})

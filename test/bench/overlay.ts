@@ -78,7 +78,7 @@ export interface Measured {
 }
 
 export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
-  const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedIps: [] }
+  const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
   const peers = new PeerTable<PeerEntries>(vxlanJudge(ownVtep, 'own', () => around))
   peers.replaceAll(records)
   return peers.drain()

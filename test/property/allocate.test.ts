@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { subnetFits, type OverlayNetwork } from '../../src/config/network.ts'
 import { chooseSubnet } from '../../src/lease/allocate.ts'
-import { prefixesOverlap, prefixOf, subnetAt, subnetCount, type Prefix } from '../../src/net/prefix.ts'
+import { prefixCovers, prefixesOverlap, prefixOf, subnetAt, subnetCount, type Prefix } from '../../src/net/prefix.ts'
 import { ipOf } from './arbitraries.ts'
 
 /** Small enough a network to look at every subnet of it: between 4 and 256. */
@@ -30,6 +30,7 @@ const case_ = overlay.chain((of) =>
   fc.record({
     overlay: fc.constant(of),
     taken: takenIn(of),
+    avoid: takenIn(of),
     preferred: fc.option(
       takenIn(of).map(([first]) => first),
       { nil: undefined },
@@ -49,11 +50,12 @@ function freeSubnets(of: OverlayNetwork, taken: readonly Prefix[]): readonly str
 }
 
 describe('chooseSubnet', () => {
-  it('gives a subnet that fits and nobody overlaps, among the first hundred, whenever there is one', () => {
+  it('gives a subnet that fits and nothing overlaps, among the first hundred, whenever there is one', () => {
     fc.assert(
-      fc.property(case_, ({ overlay: of, taken, preferred, random }) => {
-        const free = freeSubnets(of, taken)
-        const chosen = chooseSubnet(of, taken, preferred, () => random)?.text
+      fc.property(case_, ({ overlay: of, taken, avoid, preferred, random }) => {
+        const clear = avoid.filter((avoided) => !prefixCovers(avoided, of.network))
+        const free = freeSubnets(of, [...taken, ...clear])
+        const chosen = chooseSubnet(of, { taken, avoid }, preferred, () => random)?.text
         if (preferred !== undefined && free.includes(preferred.text)) expect(chosen).toBe(preferred.text)
         else if (free.length === 0) expect(chosen).toBeUndefined()
         else expect(free.slice(0, 100)).toContain(chosen)

@@ -89,7 +89,7 @@ describe('whatever stands in etcd', () => {
   })
 
   it('never keeps a good peer from being programmed', () => {
-    const around = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedIps: [] }
+    const around = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
     const good = leaseRecord(
       '10.15.64.0-20',
       '{"PublicIP":"192.168.205.11","BackendType":"vxlan","BackendData":{"VtepMAC":"82:53:2e:6a:a9:43"}}',

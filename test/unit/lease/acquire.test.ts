@@ -17,6 +17,9 @@ const lowest = (): number => 0
 
 const terms = (change: Partial<LeaseTerms> = {}): LeaseTerms => ({
   node: NODE,
+  instance: 'this',
+  isTrace: () => true,
+  avoid: [],
   overlays: [OVERLAY],
   publicIps: new Map([[4, ip(MY_IP)]]),
   backendType: 'vxlan',
@@ -26,6 +29,7 @@ const terms = (change: Partial<LeaseTerms> = {}): LeaseTerms => ({
   ...change,
 })
 
+const RIVAL = { id: 'x', hostname: 'rival', instance: 'theirs' }
 const MINE = leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: NODE })
 const other = (last: number, node?: Lease['node']): string =>
   leaseValue({
@@ -51,7 +55,7 @@ describe('acquireLease on an empty store', () => {
     expect(how).toBe('created')
     expect(record).toMatchObject({ key: '10.10.0.0-20', value: MINE })
     expect(lease).toMatchObject({ key: '10.10.0.0-20', node: NODE })
-    expect(list.records).toEqual([])
+    expect(list.records).toEqual([record])
     expect(store.etcd.etcdLeaseIds).toEqual([record.etcdLeaseId])
     store.etcd.advance(86_399_000)
     expect(store.etcd.get(record.key)).toBeDefined()
@@ -73,7 +77,7 @@ describe('acquireLease beside others', () => {
     store.etcd.put('not a key', 'garbage')
     const { lease, list } = await acquire(store, { previousSubnets: [prefix('10.10.0.0/20')] })
     expect(lease.key).toBe('10.10.32.0-20')
-    expect(list.records).toHaveLength(3)
+    expect(list.records).toHaveLength(4)
   })
 
   it('says that the network is full, and between which bounds', async () => {
@@ -87,11 +91,8 @@ describe('acquireLease beside others', () => {
 
   it('refuses to share its PublicIP with another node, naming it and touching nothing', async () => {
     const store = new RacedLeaseStore()
-    leased(
-      store.etcd,
-      '10.30.0.0-20',
-      leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: { id: 'x', hostname: 'rival' } }),
-    )
+    store.ask = (key) => Promise.resolve(key === '10.30.0.0-20' ? RIVAL : undefined)
+    leased(store.etcd, '10.30.0.0-20', leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: RIVAL }))
     const attempt = acquire(store)
     await expect(attempt).rejects.toThrow(RivalError)
     await expect(attempt).rejects.toThrow(
@@ -172,7 +173,7 @@ describe('acquireLease racing others', () => {
     store.before('create', () => leased(store.etcd, '10.10.0.0-20', other(11)))
     const { lease, list } = await acquire(store)
     expect(lease.key).toBe('10.10.16.0-20')
-    expect(list.records.map(({ key }) => key)).toEqual(['10.10.0.0-20'])
+    expect(list.records.map(({ key }) => key)).toEqual(['10.10.0.0-20', '10.10.16.0-20'])
     expect(store.etcd.etcdLeaseIds).toHaveLength(2)
   })
 

@@ -11,9 +11,14 @@ const highest = (): number => 0.999_999
 
 const choose = (
   taken: readonly string[],
-  options: { overlay?: typeof SMALL; preferred?: Prefix; random?: () => number } = {},
+  options: { overlay?: typeof SMALL; preferred?: Prefix; random?: () => number; avoid?: readonly string[] } = {},
 ): string | undefined =>
-  chooseSubnet(options.overlay ?? SMALL, taken.map(prefix), options.preferred, options.random ?? lowest)?.text
+  chooseSubnet(
+    options.overlay ?? SMALL,
+    { taken: taken.map(prefix), avoid: (options.avoid ?? []).map(prefix) },
+    options.preferred,
+    options.random ?? lowest,
+  )?.text
 
 describe('chooseSubnet', () => {
   it('never gives the first subnet of the network, and does give SubnetMin', () => {
@@ -73,12 +78,29 @@ describe('chooseSubnet', () => {
     const taken = Array.from({ length: 65_534 }, (_, index) =>
       prefix(`10.${(index + 1) >> 8}.${(index + 1) & 255}.0/24`),
     )
-    expect(chooseSubnet(overlay, taken, undefined, lowest)?.text).toBe('10.255.255.0/24')
+    expect(chooseSubnet(overlay, { taken, avoid: [] }, undefined, lowest)?.text).toBe('10.255.255.0/24')
   })
 
   it('does not count its way through a huge network of which somebody claims the whole', () => {
     const overlay = overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00::/16"}')
     expect(choose(['fd00::/16'], { overlay })).toBeUndefined()
     expect(choose(['fd00::/17'], { overlay })).toBe('fd00:8000::/64')
+  })
+
+  it('keeps clear of addresses and networks of the underlay, the previous subnet included', () => {
+    expect(choose([], { avoid: ['10.1.1.65/32'] })).toBe('10.1.1.128/26')
+    expect(choose([], { avoid: ['10.1.1.0/25'] })).toBe('10.1.1.128/26')
+    expect(choose([], { avoid: ['10.1.1.129/32'], preferred: prefix('10.1.1.128/26') })).toBe('10.1.1.64/26')
+    expect(choose(['10.1.1.64/26', '10.1.1.192/26'], { avoid: ['10.1.1.129/32'] })).toBeUndefined()
+  })
+
+  it('does not mind an underlay within which the whole overlay was put', () => {
+    expect(choose([], { avoid: ['10.1.0.0/16', '0.0.0.0/0', '10.1.1.0/24'] })).toBe('10.1.1.64/26')
+  })
+
+  it('goes round the addresses of ten thousand peers in no time', () => {
+    const overlay = overlayOf('{"Network":"10.0.0.0/8","SubnetLen":24}')
+    const avoid = Array.from({ length: 60_000 }, (_, index) => `10.${(index + 1) >> 8}.${(index + 1) & 255}.7/32`)
+    expect(choose([], { overlay, avoid })).toBe('10.234.97.0/24')
   })
 })

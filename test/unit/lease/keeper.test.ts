@@ -4,7 +4,7 @@ import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
 import type { LeaseDelta, LeaseRecord } from '../../../src/lease/store.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
-import { leaseValue, NODE, OVERLAY } from '../../fake/samples.ts'
+import { leaseValue, NODE } from '../../fake/samples.ts'
 import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
 
 const KEY = '10.15.64.0-20'
@@ -53,11 +53,7 @@ async function hold(options: { ttlSeconds?: number; renewMarginMs?: number; watc
     store,
     terms: {
       node: NODE,
-      overlays: [OVERLAY],
       publicIps: new Map([[4, ip('192.168.205.10')]]),
-      backendType: 'vxlan',
-      backendData: () => ({}),
-      previousSubnets: [],
       ttlSeconds: ttlSeconds === 0 ? 86_400 : ttlSeconds,
     },
     clock,

@@ -8,7 +8,7 @@ const AROUND: Surroundings = {
   overlays: [OVERLAY],
   own: [prefix('10.20.0.0/20')],
   ownPublicIps: [ip('192.168.205.10')],
-  protectedIps: [ip('10.64.0.10'), ip('192.168.33.10')],
+  protectedPrefixes: [prefix('10.64.0.10/32'), prefix('192.168.33.10/32'), prefix('10.70.3.0/24')],
 }
 
 function objection(subnet: string, publicIp = '192.168.205.11', around = AROUND): string | undefined {
@@ -35,6 +35,8 @@ describe('peerObjection', () => {
     ['10.20.4.0/24', 'overlaps our own 10.20.0.0/20'],
     ['10.20.0.0/16', 'overlaps our own 10.20.0.0/20'],
     ['10.64.0.0/20', 'covers 10.64.0.10'],
+    ['10.70.0.0/20', 'covers 10.70.3.0/24'],
+    ['10.70.3.0/24', 'covers 10.70.3.0/24'],
     ['fd00::/64', 'the network has no IPv6'],
   ])('objects to the subnet %s', (subnet, reason) => {
     expect(objection(subnet)).toContain(reason)
@@ -42,6 +44,16 @@ describe('peerObjection', () => {
 
   it.each(['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255'])('objects to the PublicIP %s', (publicIp) => {
     expect(objection('10.15.64.0/20', publicIp)).toContain(`PublicIP ${publicIp} is not an address`)
+  })
+
+  it('has none to a subnet within a wide underlay', () => {
+    expect(objection('10.70.3.64/26')).toBeUndefined()
+    const wide = { ...AROUND, protectedPrefixes: [prefix('10.0.0.0/8'), prefix('0.0.0.0/0')] }
+    expect(objection('10.15.64.0/20', '10.99.99.1', wide)).toBeUndefined()
+  })
+
+  it('objects to a PublicIP within our own subnet: our container bridge would answer for it', () => {
+    expect(objection('10.15.64.0/20', '10.20.0.7')).toContain('within our own subnet')
   })
 
   it('objects to our own PublicIP', () => {

@@ -7,7 +7,7 @@ import { leaseRecord } from '../../fake/samples.ts'
 function judge({ value }: LeaseRecord): Verdict<string> {
   if (value === 'bad') return { rejected: 'it is bad' }
   if (value === 'own') return { ignored: true }
-  return { accepted: value, claims: value.split(' ') }
+  return { accepted: value, claims: { names: value.split(' '), subnets: [], addresses: [] } }
 }
 
 /** `created` is the create revision: smaller is older. */

@@ -51,6 +51,9 @@ describe('claimFor', () => {
   it('refuses to claim a family for which we have no address', () => {
     const terms = {
       node: NODE,
+      instance: 'this',
+      isTrace: () => true,
+      avoid: [],
       overlays: [OVERLAY],
       publicIps: new Map(),
       backendType: 'vxlan',

@@ -4,7 +4,7 @@ import type { Surroundings } from '../../../src/lease/peer-rules.ts'
 import { vxlanJudge } from '../../../src/vxlan/judge.ts'
 import { leaseRecord, leaseValue, OVERLAY, VTEP } from '../../fake/samples.ts'
 
-const AROUND: Surroundings = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedIps: [] }
+const AROUND: Surroundings = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
 const OWN_KEY = '10.20.0.0-20'
 const judge = vxlanJudge(VTEP, OWN_KEY, () => AROUND)
 
@@ -33,21 +33,47 @@ describe('vxlanJudge', () => {
     expect(judge(record)).toHaveProperty('rejected', expect.stringContaining(reason))
   })
 
+  it.each([['VtepMAC', peer(2, '10.30.0.0-20', '02:00:00:00:00:01')]])(
+    'lets only the older of two peers have the same %s',
+    (_, younger) => {
+      const table = new PeerTable(judge)
+      table.put(younger)
+      table.put(peer(1, '10.15.64.0-20'))
+      expect(table.drain().map(({ key }) => key)).toEqual(['10.15.64.0-20'])
+      expect([...table.rejected.keys()]).toEqual([younger.key])
+    },
+  )
+
   it.each([
-    ['VtepMAC', peer(2, '10.30.0.0-20', '02:00:00:00:00:01')],
-    ['gateway, where a subnet begins with another', peer(2, '10.15.64.0-24')],
-  ])('lets only the older of two peers have the same %s', (_, younger) => {
+    ['a narrower one that begins with it', '10.15.64.0-24'],
+    ['a narrower one within it', '10.15.65.0-24'],
+    ['a single address of it', '10.15.70.5-32'],
+    ['a wider one', '10.15.0.0-16'],
+  ])('lets only the older of two overlapping subnets stand: %s', (_, key) => {
     const table = new PeerTable(judge)
-    table.put(younger)
+    table.put(peer(2, key))
     table.put(peer(1, '10.15.64.0-20'))
-    expect(table.drain().map(({ key }) => key)).toEqual(['10.15.64.0-20'])
-    expect([...table.rejected.keys()]).toEqual([younger.key])
+    expect(table.drain().map((change) => change.key)).toEqual(['10.15.64.0-20'])
+    expect(table.rejected.get(key)).toMatch(/overlaps 10\.15\.64\.0\/20 of 10\.15\.64\.0-20, which is older/)
   })
 
-  it('lets a smaller subnet stand within a larger one that begins elsewhere', () => {
+  it.each([
+    ['within the other’s subnet', '10.15.64.0-20', '10.30.0.0-20', '10.15.64.9'],
+    ['in nobody’s subnet', '10.15.64.0-20', '10.30.0.0-20', undefined],
+  ])('lets a younger peer wait whose PublicIP is %s', (_, older, younger, publicIp) => {
     const table = new PeerTable(judge)
-    table.put(peer(1, '10.15.64.0-20'))
-    table.put(peer(2, '10.15.65.0-24'))
-    expect(table.drain()).toHaveLength(2)
+    const value = leaseValue({ publicIp: publicIp ?? '10.50.0.1', mac: '02:00:00:00:00:02' })
+    table.put(leaseRecord(younger, value, { createRevision: 2n }))
+    table.put(peer(1, older))
+    expect(table.drain()).toHaveLength(publicIp === undefined ? 2 : 1)
+    expect([...table.rejected.keys()]).toEqual(publicIp === undefined ? [] : [younger])
+  })
+
+  it('lets a younger peer wait whose subnet covers the PublicIP of an older', () => {
+    const table = new PeerTable(judge)
+    table.put(leaseRecord('10.15.64.0-20', leaseValue({ publicIp: '10.30.0.9', mac: '02:00:00:00:00:01' })))
+    table.put(peer(2, '10.30.0.0-20'))
+    expect(table.drain().map(({ key }) => key)).toEqual(['10.15.64.0-20'])
+    expect(table.rejected.get('10.30.0.0-20')).toContain('covers PublicIP 10.30.0.9 of 10.15.64.0-20')
   })
 })

@@ -1,0 +1,71 @@
+import { hostPrefix, prefixCovers, type Prefix } from '../net/prefix.ts'
+import { decodeLease } from './codec.ts'
+import type { Lease } from './lease.ts'
+import type { LeaseRecord } from './store.ts'
+import { hasOurAddress, hasOurAddresses, ownershipOf, type LeaseTerms } from './terms.ts'
+
+/** A record of the list, and what it says. */
+export interface Listed {
+  readonly lease: Lease
+  readonly record: LeaseRecord
+}
+
+/** Records that cannot be read are left out. */
+export function decodeAll(records: readonly LeaseRecord[]): readonly Listed[] {
+  return records.flatMap((record) => {
+    const lease = decodeLease(record)
+    return 'rejected' in lease ? [] : [{ lease, record }]
+  })
+}
+
+/** Of several leases of ours, that with our address, then that which this host shows traces of: others may be those of copies of us. */
+export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): Listed | undefined {
+  const score = ({ lease }: Listed): number =>
+    (hasOurAddress(lease, terms) ? 4 : 0) + (terms.isTrace(lease) ? 2 : 0) + (lease.node === undefined ? 0 : 1)
+  return leases
+    .filter(({ lease }) => ownershipOf(lease, terms) === 'ours')
+    .reduce<Listed | undefined>(
+      (best, one) => (best !== undefined && score(best) >= score(one) ? best : one),
+      undefined,
+    )
+}
+
+/**
+ * Whether a lease of ours needs no proof: upstream's, for which its PublicIP is all there is, and one that says just who we are and of
+ * which this host shows traces, as after an ordinary restart.
+ */
+export const isOursBeyondDoubt = ({ lease }: Listed, terms: LeaseTerms): boolean =>
+  lease.node === undefined ||
+  (hasOurAddresses(lease, terms) && lease.node.hostname === terms.node.hostname && terms.isTrace(lease))
+
+/**
+ * Leases of other nodes with our PublicIP that must be proven dead before we publish that address: all, while our own lease does not
+ * publish it; those older than a lease of ours that may never have been in use; otherwise none.
+ */
+export function rivalsAmong(leases: readonly Listed[], own: Listed | undefined, terms: LeaseTerms): readonly Listed[] {
+  const rivals = leases.filter(({ lease }) => ownershipOf(lease, terms) === 'rival')
+  if (own === undefined || !hasOurAddresses(own.lease, terms)) return rivals
+  return isOursBeyondDoubt(own, terms) ? [] : rivals.filter((rival) => isOlder(rival, own))
+}
+
+export const isOlder = (a: Pick<Listed, 'record'>, b: Pick<Listed, 'record'>): boolean =>
+  a.record.createRevision < b.record.createRevision
+
+/** What a new subnet must keep clear of, besides other subnets: the underlay, our own addresses and those of all peers. */
+export const underlayOf = (leases: readonly Listed[], terms: LeaseTerms): readonly Prefix[] => [
+  ...terms.avoid,
+  ...[...terms.publicIps.values()].map(hostPrefix),
+  ...leases.flatMap(({ lease }) => lease.families.map(({ publicIp }) => hostPrefix(publicIp))),
+]
+
+/**
+ * What of the underlay a lease's subnets cover, so that it must not be used; undefined: nothing. A younger lease cannot drive out an
+ * older one by publishing an address inside it.
+ */
+export function trespass(one: Listed, leases: readonly Listed[], terms: LeaseTerms): Prefix | undefined {
+  const underlay = underlayOf(
+    leases.filter((other) => isOlder(other, one)),
+    terms,
+  )
+  return underlay.find((avoided) => one.lease.families.some(({ subnet }) => prefixCovers(subnet, avoided)))
+}

@@ -1,0 +1,76 @@
+import type { Challenger, Challenges } from './challenges.ts'
+import { CloneError, RivalError } from './errors.ts'
+import type { Lease } from './lease.ts'
+import { StoreError } from './store.ts'
+import type { LeaseTerms } from './terms.ts'
+
+/**
+ * How long a rival has for its answer. An agent of ours notices a dead connection to etcd within 7 s and has another within 5 s more,
+ * so one that lives answers in this time even if its connection died just before it was asked.
+ */
+const RIVAL_ANSWERS_WITHIN_MS = 20_000
+
+/**
+ * How long the holder of a lease with our own node id has. Shorter, for this is the way of every reboot and the answer is nearly
+ * always silence; a copied machine id is a fault that shows at the next start again.
+ */
+const CLONE_ANSWERS_WITHIN_MS = 3_000
+
+/** A holder that was asked and is to be taken for dead, or one whom we may not ask. */
+export type Silence = 'silent' | 'forbidden'
+
+/**
+ * Asks the holder of a lease that has our PublicIP and another node's id.
+ * @throws {RivalError} when it lives, or when we may not ask: then it may live
+ * @throws {StoreError} when the store was out of reach meanwhile
+ */
+export async function expectDead(
+  challenges: Challenges,
+  rival: Lease,
+  terms: LeaseTerms,
+  signal: AbortSignal,
+): Promise<void> {
+  const answer = await ask(challenges, rival.key, terms, RIVAL_ANSWERS_WITHIN_MS, signal)
+  if (answer !== 'silent') throw new RivalError(rival, sharedAddress(rival, terms), challengerOf(answer))
+}
+
+/**
+ * Asks the holder of a lease that has our node id but that this host does not know for its own.
+ * @returns `forbidden` when we may not ask: it is ours as far as anybody can tell
+ * @throws {CloneError} when another machine answers
+ * @throws {StoreError} when the store was out of reach meanwhile
+ */
+export async function expectNoClone(
+  challenges: Challenges,
+  own: Lease,
+  terms: LeaseTerms,
+  signal: AbortSignal,
+): Promise<Silence> {
+  const answer = await ask(challenges, own.key, terms, CLONE_ANSWERS_WITHIN_MS, signal)
+  const clone = challengerOf(answer)
+  if (clone !== undefined) throw new CloneError(own, clone)
+  return answer === 'forbidden' ? 'forbidden' : 'silent'
+}
+
+const challengerOf = (answer: Challenger | Silence): Challenger | undefined =>
+  typeof answer === 'string' ? undefined : answer
+
+async function ask(
+  challenges: Challenges,
+  key: string,
+  { node, instance }: LeaseTerms,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Challenger | Silence> {
+  try {
+    const answer = await challenges.ask(key, { ...node, instance }, waitMs, signal)
+    return answer === undefined || answer.instance === instance ? 'silent' : answer
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'PERMISSION_DENIED') return 'forbidden'
+    throw error
+  }
+}
+
+const sharedAddress = (lease: Lease, terms: LeaseTerms): string =>
+  lease.families.find(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)?.publicIp.text ??
+  'unknown'
