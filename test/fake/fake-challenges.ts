@@ -57,7 +57,7 @@ export class FakeChallenges {
   }
 
   async *listen(key: string, signal: AbortSignal): AsyncGenerator<Challenge, void, undefined> {
-    const told = new Set<bigint>()
+    const told = new Set<string>()
     const left = new AbortController()
     const ending = AbortSignal.any([signal, left.signal])
     try {
@@ -65,8 +65,9 @@ export class FakeChallenges {
         const changed = this.#change(undefined, ending)
         for (const { id, value, modRevision } of this.#reachable(key)) {
           const { from, by } = decodeChallenge(value)
-          if (by !== undefined || told.has(modRevision)) continue
-          told.add(modRevision)
+          const name = `${this.#etcd.clusterId} ${modRevision}`
+          if (by !== undefined || told.has(name)) continue
+          told.add(name)
           yield { key, id, from }
         }
         await changed

@@ -143,6 +143,8 @@ export class FakeEtcd {
   /** Ends an etcd lease with all keys on it, in one revision. */
   revoke(id: EtcdLeaseId): boolean {
     if (!this.#state.etcdLeases.delete(id)) return false
+    for (const [name, record] of this.challenges) if (record.etcdLeaseId === id) this.#state.challenges.delete(name)
+    this.#challengesChanged()
     this.#deleteAll(this.records.filter((record) => record.etcdLeaseId === id).map((record) => record.key))
     return true
   }
