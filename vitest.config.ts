@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** Long tests that run once, wherever the others run twice. */
+const FAULTS = ['test/e2e/faults/**/*.test.ts', 'test/e2e/soak.test.ts']
+
 /** What every suite on whole hosts needs: time, and the laboratory for itself. */
 const WHOLE_HOSTS = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
 
@@ -11,18 +14,18 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { name: 'core', include: ['test/{unit,property,golden}/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'core', include: ['test/{unit,property,golden,soak}/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], testTimeout: 60_000 } },
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          exclude: ['test/e2e/faults/**'],
+          exclude: FAULTS,
           ...WHOLE_HOSTS,
         },
       },
-      { test: { name: 'faults', include: ['test/e2e/faults/**/*.test.ts'], ...WHOLE_HOSTS } },
+      { test: { name: 'faults', include: FAULTS, ...WHOLE_HOSTS } },
     ],
   },
 })

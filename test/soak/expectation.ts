@@ -73,7 +73,8 @@ function isOfGrace(entry: string, subnets: ReadonlySet<string>): boolean {
   })
 }
 
-function tableDifferences(
+/** How a machine's entries differ from the expected ones, those of peers in their grace period left aside. */
+export function tableDifferences(
   actual: readonly string[],
   expected: readonly string[],
   grace: ReadonlySet<string>,

@@ -55,27 +55,28 @@ export class Samples {
       if (sample) this.#all.push({ atMs: atMs - this.#startedAtMs, host: host.name, pid, ...sample })
     }
   }
+}
 
-  growth({ host }: Machine, judge = true): Growth {
-    const own = this.#all.filter((sample) => sample.host === host.name)
-    const endMs = own.at(-1)?.atMs ?? 0
-    const between = (from: number, to: number): Sample[] =>
-      own.filter(({ atMs }) => atMs >= from * endMs && atMs <= to * endMs)
-    const rss = (from: number, to: number): number => median(between(from, to).map(({ rssBytes }) => rssBytes))
-    const open = (from: number, to: number): number => median(between(from, to).map(({ descriptors }) => descriptors))
-    const [third, last] = [rss(0.5, 0.75), rss(0.75, 1)]
-    const [halfway, end] = [open(0.45, 0.55), open(0.9, 1)]
-    const rssGrowth = last / third - 1
-    return {
-      host: host.name,
-      thirdQuarterRss: third,
-      lastQuarterRss: last,
-      halfwayDescriptors: halfway,
-      endDescriptors: end,
-      rssGrowth,
-      isJudged: judge && endMs >= JUDGED_FROM_MS,
-      isTooMuch: rssGrowth > MOST_GROWTH || end > halfway + MORE_DESCRIPTORS,
-    }
+/** How one host's agent developed over the second half of a run. */
+export function growthOf(host: string, samples: readonly Sample[]): Growth {
+  const own = samples.filter((sample) => sample.host === host)
+  const endMs = own.at(-1)?.atMs ?? 0
+  const between = (from: number, to: number): Sample[] =>
+    own.filter(({ atMs }) => atMs >= from * endMs && atMs <= to * endMs)
+  const rss = (from: number, to: number): number => median(between(from, to).map(({ rssBytes }) => rssBytes))
+  const open = (from: number, to: number): number => median(between(from, to).map(({ descriptors }) => descriptors))
+  const [third, last] = [rss(0.5, 0.75), rss(0.75, 1)]
+  const [halfway, end] = [open(0.45, 0.55), open(0.9, 1)]
+  const rssGrowth = last / third - 1
+  return {
+    host,
+    thirdQuarterRss: third,
+    lastQuarterRss: last,
+    halfwayDescriptors: halfway,
+    endDescriptors: end,
+    rssGrowth,
+    isJudged: endMs >= JUDGED_FROM_MS,
+    isTooMuch: rssGrowth > MOST_GROWTH || end > halfway + MORE_DESCRIPTORS,
   }
 }
 

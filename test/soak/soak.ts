@@ -4,7 +4,7 @@ import { FakePeers } from './fake-peers.ts'
 import { AGENT_FLAGS, DEVICE, type Machine, type World } from './fault.ts'
 import { differences, readUnchanging, type Unchanging } from './expectation.ts'
 import { Injector } from './injector.ts'
-import { Samples, type Growth } from './samples.ts'
+import { growthOf, Samples, type Growth } from './samples.ts'
 import { Watchman } from './watchman.ts'
 
 const CONFIG = {
@@ -86,11 +86,12 @@ export class Soak {
       await this.#unrest(Math.min(this.#endsAtMs, performance.now() + QUIET_EVERY_MS))
       await this.#quietMoment()
     }
-    const growth = this.#world.machines.filter(({ isMeasured }) => isMeasured).map((of) => this.#samples.growth(of))
+    const measured = this.#world.machines.filter(({ isMeasured }) => isMeasured)
+    const growth = measured.map(({ host }) => growthOf(host.name, this.#samples.all))
     const tooMuch = growth.filter(({ isJudged, isTooMuch }) => isJudged && isTooMuch)
     this.#failures.push(...tooMuch.map(({ host }) => `the agent of ${host} grew too much`))
     return {
-      failures: this.#failures,
+      failures: [...new Set(this.#failures)],
       faults: this.#injector.counts,
       history: this.#injector.history,
       convergedMs: this.#convergedMs,

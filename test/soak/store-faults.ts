@@ -28,7 +28,16 @@ async function revoke({ lab }: World, { leaseName }: Machine): Promise<void> {
   const answer = await lab.etcdctl('get', `${ETCD_PREFIX}/subnets/${leaseName}`, '-w', 'json')
   // A number of 64 bits, which JSON.parse would round.
   const id = /"lease":(\d+)/.exec(answer)?.[1]
-  if (id !== undefined) await lab.etcdctl('lease', 'revoke', BigInt(id).toString(16))
+  if (id === undefined) return
+  // The agent may have changed to another one in between.
+  await lab.etcdctl('lease', 'revoke', BigInt(id).toString(16)).catch(() => undefined)
+}
+
+/** Etcd refuses to compact the same revision twice. */
+async function compact({ lab }: World): Promise<void> {
+  const revision = await lab.revision()
+  const isCompacted = (await lab.etcdctl('get', '--rev', `${revision - 1}`, 'x').catch(() => undefined)) === undefined
+  if (!isCompacted) await lab.etcdctl('compact', `${revision}`)
 }
 
 /** A new, empty etcd at the same address; the configuration and the peers that live come back. */
@@ -58,7 +67,7 @@ const lasting = (name: string, make: (world: World, random: SeededRandom) => Pro
 export const STORE_FAULTS: readonly Fault[] = [
   onStore('peer added or removed', 8, ({ peers }, _, random) => peers.addOrRemove(random)),
   onStore('MAC and address of a peer changed', 5, ({ peers }, _, random) => peers.change(random)),
-  onStore('history compacted', 3, async ({ lab }) => lab.etcdctl('compact', `${await lab.revision()}`)),
+  onStore('history compacted', 3, (world) => compact(world)),
   onStore('own lease deleted', 2, ({ lab }, { leaseName }) => lab.deleteLease(leaseName)),
   onStore('etcd lease revoked', 2, revoke),
   lasting('etcd frozen for seconds', freeze),

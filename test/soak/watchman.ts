@@ -1,7 +1,10 @@
 import type { Machine } from './fault.ts'
 
-/** The first line below a JavaScript error: `    at name (file:1:2)`. */
+/** An error's message and the line below it: `    at name (file:1:2)`. */
 const STACK = /^.*\n\s+at .+:\d+:\d+\)?$/m
+
+/** The beginning of the first stack in a log; undefined when there is none. */
+export const stackIn = (log: string): string | undefined => STACK.exec(log)?.[0]
 
 /** Looks for agents that ended by themselves, and for stacks in their logs. */
 export class Watchman {
@@ -18,9 +21,9 @@ export class Watchman {
   async stacks(machines: readonly Machine[]): Promise<string[]> {
     const found = machines.map(async (machine) => {
       const log = await machine.host.agent.log()
-      const stack = STACK.exec(log.slice(this.#readUpTo.get(machine) ?? 0))
+      const stack = stackIn(log.slice(this.#readUpTo.get(machine) ?? 0))
       this.#readUpTo.set(machine, log.length)
-      return stack ? [`${machine.host.name} logged a stack: ${stack[0]}`] : []
+      return stack === undefined ? [] : [`${machine.host.name} logged a stack: ${stack}`]
     })
     return (await Promise.all(found)).flat()
   }
