@@ -1,7 +1,7 @@
 import type { KernelError, OpResult } from '../reconcile/kernel.ts'
 import { fault, refusal } from './errors.ts'
 import { isError, readAcknowledgement, type Acknowledgement, type Exchange, type Outcome } from './exchange.ts'
-import { isAlreadySo, operationTarget, writeOperation, type Operation } from './operation.ts'
+import { isAlreadySo, operationTarget, writeOperation, type LinkNamer, type Operation } from './operation.ts'
 import { NLM_F } from './uapi.ts'
 import { MessageTooLong, type MessageWriter } from './writer.ts'
 
@@ -14,15 +14,17 @@ const failure = (error: KernelError): OpResult => ({ ok: false, error })
 /**
  * Sends operations in one go and in order, with an acknowledgement wanted for the last only: the kernel reports every message that
  * fails anyway. An operation whose answer was lost counts as failed, with code `LOST`.
+ * @param nameOf for what errors say
  * @returns one result for each operation taken from the front of `ops`; at least one was, unless there is none
  */
-export async function sendBatch(exchange: Exchange, ops: readonly Operation[]): Promise<OpResult[]> {
+export async function sendBatch(exchange: Exchange, ops: readonly Operation[], nameOf: LinkNamer): Promise<OpResult[]> {
   const first = exchange.takeSequence(ops.length)
   const taken = writeBatch(exchange.writer, ops, first)
-  if (taken === 0) return ops.slice(0, 1).map((op) => failure(fault(op.op, operationTarget(op), 'ENCODE')))
-  if (exchange.isClosed()) return ops.slice(0, taken).map((op) => failure(fault(op.op, operationTarget(op), 'CLOSED')))
+  if (taken === 0) return ops.slice(0, 1).map((op) => failure(fault(op.op, operationTarget(op, nameOf), 'ENCODE')))
+  if (exchange.isClosed())
+    return ops.slice(0, taken).map((op) => failure(fault(op.op, operationTarget(op, nameOf), 'CLOSED')))
   const sent = exchange.send()
-  if (sent < 0) return ops.slice(0, taken).map((op) => failure(refusal(op.op, operationTarget(op), -sent)))
+  if (sent < 0) return ops.slice(0, taken).map((op) => failure(refusal(op.op, operationTarget(op, nameOf), -sent)))
 
   const answers = new Map<number, Acknowledgement>()
   const outcome = await exchange.receiveUntil((message) => {
@@ -35,7 +37,7 @@ export async function sendBatch(exchange: Exchange, ops: readonly Operation[]): 
   const results: OpResult[] = []
   for (let index = 0; index < taken; index++) {
     const op = ops[index]
-    if (op !== undefined) results.push(resultOf(op, answers.get(index), outcome))
+    if (op !== undefined) results.push(resultOf(op, answers.get(index), outcome, nameOf))
   }
   return results
 }
@@ -66,13 +68,13 @@ function fits(writer: MessageWriter, op: Operation, sequence: number): boolean {
   }
 }
 
-function resultOf(op: Operation, answer: Acknowledgement | undefined, outcome: Outcome): OpResult {
+function resultOf(op: Operation, answer: Acknowledgement | undefined, outcome: Outcome, nameOf: LinkNamer): OpResult {
   if (answer !== undefined) {
     if (isAlreadySo(op, answer.errno)) return DONE
-    return failure(refusal(op.op, operationTarget(op), answer.errno, answer.explanation))
+    return failure(refusal(op.op, operationTarget(op, nameOf), answer.errno, answer.explanation))
   }
   if (outcome.is === 'complete' && !outcome.overrun) return DONE
-  return failure(unanswered(op.op, operationTarget(op), outcome))
+  return failure(unanswered(op.op, operationTarget(op, nameOf), outcome))
 }
 
 /** Why there is no answer, or none that can be relied on. */

@@ -18,9 +18,14 @@ export class ChangeQueue {
     this.#maxUnread = maxUnread
   }
 
+  /** Changes nobody has taken yet. */
+  get unread(): number {
+    return this.#unread.length - this.#next
+  }
+
   push(change: KernelChange): void {
     if (this.#ended) return
-    if (this.#unread.length - this.#next >= this.#maxUnread) this.#forget()
+    if (this.unread >= this.#maxUnread) this.#forget()
     this.#unread.push(change)
     this.#wakeReader()
   }

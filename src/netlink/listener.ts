@@ -21,10 +21,10 @@ const RECEIVE_BYTES = 32_768
 /** Datagrams read before others get a turn. */
 const DATAGRAMS_PER_TURN = 256
 /**
- * Datagrams thrown away at most to reach the end of an overrun socket's queue. More than the buffer holds, so that only a writer
- * who never rests is left unfinished.
+ * Datagrams read at most to reach the end of a socket's queue. More than the buffer holds, so that only a writer who never rests is
+ * left unfinished.
  */
-const MAX_STALE = 50_000
+const MOST_WAITING = 50_000
 
 /** One subscription to the kernel's notifications. Losing some is reported as `overrun` and never ends it. */
 export class ChangeListener {
@@ -45,8 +45,13 @@ export class ChangeListener {
     for (const group of [...ALWAYS, ...TABLES]) this.#socket.join(group)
     this.#socket.poll((status) => {
       if (status < 0) this.#overrun()
-      else this.#receive()
+      else this.#receive(DATAGRAMS_PER_TURN)
     })
+  }
+
+  /** Reads what waits in the socket: the kernel reports a change before it acknowledges the request for it. */
+  catchUp(): void {
+    if (!this.#socket.isClosed()) this.#receive(MOST_WAITING)
   }
 
   /** Hears nothing of neighbours, fdb entries and routes until {@link unmute}. */
@@ -65,8 +70,8 @@ export class ChangeListener {
     this.queue.end()
   }
 
-  #receive(): void {
-    for (let datagrams = 0; datagrams < DATAGRAMS_PER_TURN; datagrams++) {
+  #receive(most: number): void {
+    for (let datagrams = 0; datagrams < most; datagrams++) {
       const length = this.#socket.receive(this.#cursor.buffer)
       if (length === -EAGAIN) return
       if (length < 0 || !this.#read(length)) {
@@ -78,7 +83,7 @@ export class ChangeListener {
 
   /** What still waits is older than the snapshot that an overrun calls for, and would contradict it. */
   #overrun(): void {
-    for (let stale = 0; stale < MAX_STALE; stale++) if (this.#socket.receive(this.#cursor.buffer) === -EAGAIN) break
+    for (let stale = 0; stale < MOST_WAITING; stale++) if (this.#socket.receive(this.#cursor.buffer) === -EAGAIN) break
     this.queue.overrun()
   }
 

@@ -57,7 +57,7 @@ export const writeFdbReplace = (writer: MessageWriter, entry: FdbEntry, sequence
   writeFdb(writer, RTM.NEWNEIGH, CREATE_OR_REPLACE, entry, sequence)
 }
 
-/** `bridge fdb del MAC [dst REMOTE] dev … self`. */
+/** `bridge fdb del MAC dev … self`. */
 export const writeFdbDelete = (writer: MessageWriter, entry: FdbEntry, sequence: number): void => {
   writeFdb(writer, RTM.DELNEIGH, NLM_F.REQUEST, entry, sequence)
 }

@@ -66,8 +66,11 @@ const NOTHING_TO_DO: Partial<Record<Operation['op'], readonly number[]>> = {
 /** Whether a refusal with this errno means that what was asked for is already so. */
 export const isAlreadySo = (op: Operation, errno: number): boolean => NOTHING_TO_DO[op.op]?.includes(errno) === true
 
-/** The object of an operation, for people. */
-export function operationTarget(op: Operation): string {
+/** Names a link by its index, for people. */
+export type LinkNamer = (index: number) => string
+
+/** The object of an operation, as iproute2 would name it: `10.15.64.0/20 via 10.15.64.0 dev flannel.100 metric 5`. */
+export function operationTarget(op: Operation, nameOf: LinkNamer): string {
   switch (op.op) {
     case 'link.create':
       return op.spec.name
@@ -75,24 +78,25 @@ export function operationTarget(op: Operation): string {
       return op.name
     case 'link.delete':
     case 'link.set':
-      return `link ${op.linkIndex}`
+      return nameOf(op.linkIndex)
     case 'address.add':
     case 'address.delete':
-      return `${op.ip.text}/${op.prefixLength} on link ${op.linkIndex}`
+      return `${op.ip.text}/${op.prefixLength} dev ${nameOf(op.linkIndex)}`
     case 'neighbour.replace':
     case 'neighbour.delete':
-      return `${op.ip.text} on link ${op.linkIndex}`
+      return `${op.ip.text} dev ${nameOf(op.linkIndex)}`
     case 'fdb.replace':
+      return `${op.mac} dst ${op.remote.text} dev ${nameOf(op.linkIndex)}`
     case 'fdb.delete':
-      return [op.mac, op.remote && `to ${op.remote.text}`, `on link ${op.linkIndex}`].filter(Boolean).join(' ')
+      return `${op.mac} dev ${nameOf(op.linkIndex)}`
     case 'route.replace':
     case 'route.delete':
-      return routeTarget(op)
+      return routeTarget(op, nameOf)
   }
 }
 
-function routeTarget(op: Extract<KernelOp, { op: 'route.replace' | 'route.delete' }>): string {
+function routeTarget(op: Extract<KernelOp, { op: 'route.replace' | 'route.delete' }>, nameOf: LinkNamer): string {
   const via = op.gateway && `via ${op.gateway.text}`
-  const link = op.linkIndex === undefined ? op.type : `on link ${op.linkIndex}`
+  const link = op.linkIndex === undefined ? op.type : `dev ${nameOf(op.linkIndex)}`
   return [op.destination.text, via, link, `metric ${op.metric}`].filter(Boolean).join(' ')
 }

@@ -19,10 +19,13 @@ import { sendBatch } from './batch.ts'
 import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT, fault } from './errors.ts'
 import { Exchange } from './exchange.ts'
 import { readLink, writeLinkQuery } from './link.ts'
+import { LinkNames } from './link-names.ts'
 import { ChangeListener } from './listener.ts'
 import { loadAddon, type NetlinkAddon } from './native/load.ts'
+import { type LinkNamer } from './operation.ts'
 import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './neighbour.ts'
 import { dump, lookUp, type Query } from './query.ts'
+import type { MessageCursor } from './reader.ts'
 import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './route.ts'
 import { NetlinkSocket } from './socket.ts'
 import { Turns } from './turns.ts'
@@ -66,6 +69,9 @@ export class RtnetlinkKernel implements Kernel {
   readonly #listeners = new Set<ChangeListener>()
   readonly #counts = new Map<string, number>()
   readonly #turns = new Turns()
+  readonly #names = new LinkNames()
+  readonly #nameOf: LinkNamer = (index) => this.#names.nameOf(index)
+  readonly #readLink = (message: MessageCursor): LinkState | undefined => this.#names.note(readLink(message))
   #writes = 0
 
   /** @throws {KernelError} when no socket can be had; {AddonError} when there is no addon */
@@ -82,7 +88,7 @@ export class RtnetlinkKernel implements Kernel {
   }
 
   links(signal: AbortSignal): Promise<readonly LinkState[]> {
-    return this.#dump({ name: 'links', write: writeLinkQuery, read: readLink }, signal)
+    return this.#dump({ name: 'links', write: writeLinkQuery, read: this.#readLink }, signal)
   }
 
   link(name: string, signal: AbortSignal): Promise<LinkState | undefined> {
@@ -91,7 +97,7 @@ export class RtnetlinkKernel implements Kernel {
       write: (writer, sequence) => {
         writeLinkQuery(writer, sequence, name)
       },
-      read: readLink,
+      read: this.#readLink,
     }
     return this.#lookUp(query, name, [ENODEV], signal)
   }
@@ -131,7 +137,9 @@ export class RtnetlinkKernel implements Kernel {
     const muted = ops.length > (this.#options.muteAbove ?? MUTE_ABOVE) ? [...this.#listeners] : []
     for (const listener of muted) listener.mute()
     try {
-      return await this.#inTurn('apply', signal, () => this.#applyAll(ops, signal))
+      const results = await this.#inTurn('apply', signal, () => this.#applyAll(ops, signal))
+      await this.#catchUp()
+      return results
     } finally {
       for (const listener of muted) listener.unmute()
     }
@@ -164,21 +172,33 @@ export class RtnetlinkKernel implements Kernel {
     while (results.length < ops.length && !signal.aborted) {
       const batch = await this.#applyBatch(ops.slice(results.length, results.length + size))
       for (const result of batch) results.push(result)
-      if (results.length < ops.length) await setImmediate()
+      if (results.length < ops.length) await this.#catchUp()
     }
     return results
+  }
+
+  /**
+   * Hands on all that subscriptions have been told so far. Whoever reads them without awaiting anything else does so in microtasks,
+   * which are all run before the next turn of the event loop.
+   */
+  async #catchUp(): Promise<void> {
+    for (const listener of this.#listeners) listener.catchUp()
+    await setImmediate()
   }
 
   /** Carries out some from the front of `ops`, at least one. A link's creation ends its batch: the alias is set right after it. */
   async #applyBatch(ops: readonly KernelOp[]): Promise<OpResult[]> {
     const creation = ops.findIndex(({ op }) => op === 'link.create')
-    const results = await sendBatch(this.#exchange, creation < 0 ? ops : ops.slice(0, creation + 1))
+    const results = await sendBatch(this.#exchange, creation < 0 ? ops : ops.slice(0, creation + 1), this.#nameOf)
     this.#writes += results.length
     for (let index = 0; index < results.length; index++) this.#count(ops[index]?.op ?? '')
     const last = ops[results.length - 1]
     if (last?.op !== 'link.create' || results.at(-1)?.ok !== true || last.spec.alias === '') return results
     const { name, alias } = last.spec
-    return [...results.slice(0, -1), ...(await sendBatch(this.#exchange, [{ op: 'link.alias', name, alias }]))]
+    return [
+      ...results.slice(0, -1),
+      ...(await sendBatch(this.#exchange, [{ op: 'link.alias', name, alias }], this.#nameOf)),
+    ]
   }
 
   async #neighbours(family: Family, linkIndex: number, signal: AbortSignal): Promise<NeighbourState[]> {

@@ -123,8 +123,8 @@ export type KernelOp =
   | { readonly op: 'neighbour.replace'; readonly linkIndex: number; readonly ip: Ip; readonly mac: Mac }
   | { readonly op: 'neighbour.delete'; readonly linkIndex: number; readonly ip: Ip }
   | { readonly op: 'fdb.replace'; readonly linkIndex: number; readonly mac: Mac; readonly remote: Ip }
-  /** Without `remote`: the MAC with all its destinations. */
-  | { readonly op: 'fdb.delete'; readonly linkIndex: number; readonly mac: Mac; readonly remote?: Ip }
+  /** The MAC with whatever destination it has. */
+  | { readonly op: 'fdb.delete'; readonly linkIndex: number; readonly mac: Mac }
   | {
       readonly op: 'route.replace'
       readonly destination: Prefix
@@ -206,7 +206,11 @@ export interface Kernel {
   /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
   snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables>
 
-  /** Sends the operations in order, in large batches; one result per operation, in the same order. One failure never stops the rest. */
+  /**
+   * Sends the operations in order, in large batches; one result per operation, in the same order. One failure never stops the rest.
+   * When this resolves, whoever reads {@link changes} without awaiting anything in between has read whatever the operations caused,
+   * and all that came before: what is reported later is not their doing.
+   */
   apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]>
 
   /**

@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
+import { Drift, type DriftReport } from './drift.ts'
 import type { PeerEntries, RouteEntry } from './entries.ts'
-import type { KernelError } from './kernel.ts'
-import type { FdbState, Kernel, KernelChange, KernelTables, OpResult } from './kernel.ts'
+import type { FdbState, Kernel, KernelError, KernelChange, KernelTables, LinkState, OpResult } from './kernel.ts'
 import { planRows } from './plan.ts'
 import { Table, type PlannedRow } from './table.ts'
 import { fdbRules, isOwnRoute, neighbourRules, ownFdb, ownNeighbour, routeOf, routeRules } from './tables.ts'
@@ -17,17 +17,14 @@ export interface RowFailure {
 }
 
 /** What one pass did. */
-export interface PassReport {
+export interface PassReport extends DriftReport {
   readonly written: number
   readonly erased: number
   readonly failures: readonly RowFailure[]
-  /** Rows that somebody else had changed since the last pass, and one of them by name. */
-  readonly undone: number
-  readonly undoneExample: string | undefined
-  /** A row that keeps being undone, if there is one: it is now healed ever more slowly. */
-  readonly fought: string | undefined
   readonly tookSnapshot: boolean
 }
+
+const NO_ENTRIES: PeerEntries = { neighbours: [], fdb: [], routes: [] }
 
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
 const SNAPSHOT_SPACING_MS = 250
@@ -54,9 +51,14 @@ export class Reconciler {
   #lastSnapshotMs = Number.NEGATIVE_INFINITY
   /** Changes that arrive while a snapshot is being read are applied after it. */
   #inbox: KernelChange[] | undefined
-  #undone = 0
-  #undoneExample: string | undefined
-  #fought: string | undefined
+  /**
+   * The device itself has changed in a way that takes rows with it. Until the tables have been read again, nobody is blamed for
+   * what is missing: the device is reported, by whoever keeps it.
+   */
+  #excused = false
+  /** The device as last reported; undefined before the first report. */
+  #seen: Pick<LinkState, 'up' | 'mac'> | undefined
+  readonly #drift = new Drift()
 
   constructor(kernel: Kernel, families: readonly Family[], clock: Clock, random: Random) {
     this.#kernel = kernel
@@ -86,15 +88,23 @@ export class Reconciler {
   attach(linkIndex: number): void {
     if (this.#link !== linkIndex) this.detach()
     this.#link = linkIndex
-    this.#unknown = true
-    for (const table of this.#tables) table.forgive()
+    this.#excuse()
   }
 
   /** The device is gone, and its rows with it. */
   detach(): void {
     this.#link = undefined
-    this.#unknown = true
+    this.#seen = undefined
+    this.#excuse()
     for (const table of this.#tables) table.forgetActual()
+  }
+
+  /** Rows have gone with the device, or may have: no drift, and no row waits because of it. */
+  #excuse(): void {
+    this.#unknown = true
+    this.#excused = true
+    this.#drift.forget()
+    for (const table of this.#tables) table.forgive()
   }
 
   /** A complete list of peers has been seen: rows that no peer wants may go from now on. */
@@ -109,25 +119,13 @@ export class Reconciler {
 
   /** Sets, changes or (undefined) gives up what one peer needs. */
   setPeer(peer: string, entries: PeerEntries | undefined): void {
-    const before = this.#peers.get(peer)
-    if (before !== undefined) this.#unwant(peer, before)
+    const before = this.#peers.get(peer) ?? NO_ENTRIES
+    const after = entries ?? NO_ENTRIES
+    this.#neighbours.change(peer, before.neighbours, after.neighbours)
+    this.#fdb.change(peer, before.fdb, after.fdb)
+    this.#routes.change(peer, before.routes, after.routes)
     if (entries === undefined) this.#peers.delete(peer)
-    else {
-      this.#peers.set(peer, entries)
-      this.#want(peer, entries)
-    }
-  }
-
-  #want(peer: string, entries: PeerEntries): void {
-    for (const entry of entries.neighbours) this.#neighbours.want(peer, entry)
-    for (const entry of entries.fdb) this.#fdb.want(peer, entry)
-    for (const entry of entries.routes) this.#routes.want(peer, entry)
-  }
-
-  #unwant(peer: string, entries: PeerEntries): void {
-    for (const entry of entries.neighbours) this.#neighbours.unwant(peer, entry)
-    for (const entry of entries.fdb) this.#fdb.unwant(peer, entry)
-    for (const entry of entries.routes) this.#routes.unwant(peer, entry)
+    else this.#peers.set(peer, entries)
   }
 
   /** The kernel reports a change. @returns whether there may be something to do */
@@ -143,16 +141,25 @@ export class Reconciler {
       case 'link':
         if (change.link.index !== this.#link) return false
         if (change.gone) this.detach()
-        else this.distrust()
+        else this.#observeLink(change.link)
         break
       case 'address':
         if (change.address.linkIndex !== this.#link) return false
-        this.distrust()
+        if (change.gone) this.#excuse()
+        else this.distrust()
         break
       default:
         this.#observeRow(change)
     }
     return this.#unknown || this.pending > 0
+  }
+
+  /** A device that goes down or gets another MAC loses rows, some of them without a word; the kernel reports the device after them. */
+  #observeLink({ up, mac }: LinkState): void {
+    const before = this.#seen
+    this.#seen = { up, mac }
+    if (!up || before?.mac !== mac) this.#excuse()
+    else this.distrust()
   }
 
   #observeRow(change: Extract<KernelChange, { kind: 'neighbour' | 'fdb' | 'route' }>): void {
@@ -176,14 +183,8 @@ export class Reconciler {
   }
 
   #note<V>(table: Table<V>, key: string, value: V | undefined): void {
-    const finding = table.observe(key, value, this.#clock.monotonicMs())
-    if (finding !== 'quiet') this.#countDrift(`${table.name} ${key}`, finding)
-  }
-
-  #countDrift(row: string, finding: 'undone' | 'fought'): void {
-    this.#undone++
-    this.#undoneExample ??= row
-    if (finding === 'fought') this.#fought = row
+    const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#excused)
+    this.#drift.count(`${table.name} ${key}`, finding)
   }
 
   #isOurs(row: RouteEntry): boolean {
@@ -207,14 +208,18 @@ export class Reconciler {
   }
 
   async #readAll(linkIndex: number, signal: AbortSignal): Promise<void> {
+    const excused = this.#excused
     this.#unknown = false
+    this.#excused = false
     this.#lastSnapshotMs = this.#clock.monotonicMs()
     const inbox: KernelChange[] = []
     this.#inbox = inbox
     try {
-      this.#replaceActual(await this.#kernel.snapshot(linkIndex, this.#families, signal))
+      const tables = await this.#kernel.snapshot(linkIndex, this.#families, signal)
+      if (linkIndex === this.#link) this.#replaceActual(tables, excused)
     } catch (error) {
       this.#unknown = true
+      this.#excused ||= excused
       throw error
     } finally {
       this.#inbox = undefined
@@ -222,27 +227,24 @@ export class Reconciler {
     }
   }
 
-  #replaceActual(tables: KernelTables): void {
+  #replaceActual(tables: KernelTables, excused: boolean): void {
+    const neighbours = tables.neighbours.flatMap((state) => ownNeighbour(state) ?? [])
+    const fdb = tables.fdb.flatMap((state) => ownFdb(state) ?? [])
     const routes = tables.routes.flatMap((route) => routeOf(route) ?? []).filter((row) => this.#isOurs(row))
-    this.#replaceTable(
-      this.#neighbours,
-      tables.neighbours.flatMap((state) => ownNeighbour(state) ?? []),
-    )
-    this.#replaceTable(
-      this.#fdb,
-      tables.fdb.flatMap((state) => ownFdb(state) ?? []),
-    )
-    this.#replaceTable(this.#routes, routes)
+    this.#replaceTable(this.#neighbours, neighbours, excused)
+    this.#replaceTable(this.#fdb, fdb, excused)
+    this.#replaceTable(this.#routes, routes, excused)
   }
 
-  #replaceTable<V>(table: Table<V>, dump: readonly V[]): void {
-    for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs()))
-      this.#countDrift(`${table.name} ${key}`, finding)
+  #replaceTable<V>(table: Table<V>, dump: readonly V[], excused: boolean): void {
+    for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs(), excused))
+      this.#drift.count(`${table.name} ${key}`, finding)
   }
 
   async #write(rows: readonly PlannedRow[], signal: AbortSignal): Promise<readonly OpResult[]> {
     if (rows.length === 0) return []
     for (const table of this.#tables) table.beginWrite()
+    for (const row of rows) row.begin()
     try {
       return await this.#kernel.apply(
         rows.map(({ op }) => op),
@@ -265,8 +267,7 @@ export class Reconciler {
         else written++
       }
     })
-    const { undone, undoneExample, fought } = this.#takeDrift()
-    return { written, erased, failures, undone, undoneExample, fought, tookSnapshot }
+    return { written, erased, failures, ...this.#drift.take(), tookSnapshot }
   }
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
@@ -274,14 +275,6 @@ export class Reconciler {
     if (SNAPSHOT_CODES.has(error.code)) this.distrust()
     if (times > 1 || !SNAPSHOT_CODES.has(error.code))
       failures.push({ row: row.describe(), peer: row.owner, error, times })
-  }
-
-  #takeDrift(): Pick<PassReport, 'undone' | 'undoneExample' | 'fought'> {
-    const drift = { undone: this.#undone, undoneExample: this.#undoneExample, fought: this.#fought }
-    this.#undone = 0
-    this.#undoneExample = undefined
-    this.#fought = undefined
-    return drift
   }
 
   /** How long the next pass can wait if nothing is reported until then, in milliseconds; undefined: for ever. */

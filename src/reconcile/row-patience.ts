@@ -62,6 +62,11 @@ export class RowPatience {
     else this.#troubles.set(row, { ...trouble, failures: 0, lastMs: lastOf(trouble), notBeforeMs: 0 })
   }
 
+  /** Something else is to stand in this row: what happened to the former value says nothing about it. */
+  forget(row: string): void {
+    this.#troubles.delete(row)
+  }
+
   /** Forgets what has been quiet long enough. */
   expire(nowMs: number): void {
     for (const [row, trouble] of this.#troubles) if (nowMs - lastOf(trouble) > QUIET_MS) this.#troubles.delete(row)

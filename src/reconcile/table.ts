@@ -12,11 +12,16 @@ export interface PlannedRow {
   readonly op: KernelOp
   readonly erases: boolean
   describe(): string
+  /** The row is being sent: until the end of the write, a report that says the same is our own echo. */
+  begin(): void
   /** The kernel has taken the row as planned. What it reported meanwhile counts more than the acknowledgement. */
   settle(): void
   /** The kernel refused the row. @returns how often in a row, counting this one */
   refuse(nowMs: number): number
 }
+
+/** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
+export type Finding = 'quiet' | 'undone' | 'fought'
 
 /** A table as the planner sees it, whatever its rows look like. */
 export interface PlannedTable {
@@ -43,6 +48,8 @@ export class Table<V> implements PlannedTable {
   readonly #patience: RowPatience
   /** Rows the kernel reported on while a write was under way: there its report is newer than our acknowledgement may be. */
   readonly #reported = new Set<string>()
+  /** What is being written (undefined: erased) at this moment, by key. A report that says the same is our own echo. */
+  readonly #inFlight = new Map<string, V | undefined>()
   #writing = false
 
   constructor(rules: TableRules<V>, random: Random) {
@@ -71,32 +78,65 @@ export class Table<V> implements PlannedTable {
     return this.#rows.actual(key)
   }
 
+  /** Replaces the rows that `owner` wants by others; either may be none. */
+  change(owner: string, before: readonly V[], after: readonly V[]): void {
+    const kept = new Set(after.map((value) => this.#rules.key(value)))
+    for (const value of before) if (!kept.has(this.#rules.key(value))) this.unwant(owner, value)
+    for (const value of after) this.want(owner, value)
+  }
+
+  /** Another value than before is written at once, however long the former one would have had to wait. */
   want(owner: string, value: V): void {
-    this.#rows.setDesired(this.#rules.key(value), value, owner)
+    const key = this.#rules.key(value)
+    const before = this.#rows.desired(key)
+    if (before === undefined || !this.#rules.same(before, value)) this.#patience.forget(key)
+    this.#rows.setDesired(key, value, owner)
   }
 
   /** Gives up a row, unless it has passed to another owner. */
   unwant(owner: string, value: V): void {
     const key = this.#rules.key(value)
-    if (this.#rows.owner(key) === owner) this.#rows.deleteDesired(key)
+    if (this.#rows.owner(key) !== owner) return
+    this.#patience.forget(key)
+    this.#rows.deleteDesired(key)
   }
 
   /**
    * The kernel says that the row of this key now is `value` (undefined: is no more).
+   * @param excused the device itself has changed: nobody is to blame for what rows it takes with it
    * @returns `undone` when that breaks a row that was as desired, `fought` when it keeps being broken
    */
-  observe(key: string, value: V | undefined, nowMs: number): 'quiet' | 'undone' | 'fought' {
+  observe(key: string, value: V | undefined, nowMs: number, excused = false): Finding {
     const wasSettled = !this.#rows.isPending(key)
     if (this.#writing) this.#reported.add(key)
-    if (value === undefined) this.#rows.deleteActual(key)
-    else this.#rows.setActual(key, value)
-    if (!wasSettled || !this.#rows.isPending(key)) return 'quiet'
+    this.#setActual(key, value)
+    if (excused || !wasSettled || !this.#rows.isPending(key) || this.#isEcho(key, value)) return 'quiet'
     return this.#patience.undone(key, nowMs) ? 'fought' : 'undone'
   }
 
-  /** Replaces what is known by a complete dump. @returns the rows that were as desired and no longer are, as {@link observe} judges them */
-  replaceActual(dump: readonly V[], nowMs: number): readonly { key: string; finding: 'undone' | 'fought' }[] {
+  #setActual(key: string, value: V | undefined): void {
+    if (value === undefined) this.#rows.deleteActual(key)
+    else this.#rows.setActual(key, value)
+  }
+
+  #isEcho(key: string, value: V | undefined): boolean {
+    if (!this.#inFlight.has(key)) return false
+    const written = this.#inFlight.get(key)
+    return value === undefined || written === undefined ? value === written : this.#rules.same(value, written)
+  }
+
+  /**
+   * Replaces what is known by a complete dump.
+   * @param excused as for {@link observe}
+   * @returns the rows that were as desired and no longer are, as {@link observe} judges them
+   */
+  replaceActual(
+    dump: readonly V[],
+    nowMs: number,
+    excused = false,
+  ): readonly { readonly key: string; readonly finding: Finding }[] {
     const broken = this.#rows.replaceActual(dump.map((value) => [this.#rules.key(value), value] as const))
+    if (excused) return []
     return broken.map((key) => ({ key, finding: this.#patience.undone(key, nowMs) ? 'fought' : 'undone' }))
   }
 
@@ -147,16 +187,20 @@ export class Table<V> implements PlannedTable {
     this.#reported.clear()
   }
 
+  /** `written` is being sent for this row, or (undefined) its erasure. */
+  begin(key: string, written: V | undefined): void {
+    this.#inFlight.set(key, written)
+  }
+
   endWrite(): void {
     this.#writing = false
+    this.#inFlight.clear()
   }
 
   /** The kernel has taken a row: `written` stands there now, or nothing. What it reported meanwhile counts more than that. */
   settle(key: string, written: V | undefined): void {
     this.#patience.written(key)
-    if (this.#reported.has(key)) return
-    if (written === undefined) this.#rows.deleteActual(key)
-    else this.#rows.setActual(key, written)
+    if (!this.#reported.has(key)) this.#setActual(key, written)
   }
 
   /** @returns how often in a row the kernel has refused it, counting this one */
@@ -184,6 +228,10 @@ class Row<V> implements PlannedRow {
 
   describe(): string {
     return this.table.describe(this.value)
+  }
+
+  begin(): void {
+    this.table.begin(this.key, this.erases ? undefined : this.value)
   }
 
   settle(): void {

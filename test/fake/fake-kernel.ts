@@ -17,6 +17,8 @@ import {
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
 const RTN_BLACKHOLE = 6
+/** Microtasks in which a reader takes and handles one change, at most. */
+const TURNS_PER_CHANGE = 8
 
 /** What goes wrong, for as long as it is set. */
 export interface Faults {
@@ -165,6 +167,7 @@ export class FakeKernel implements Kernel {
     this.#muted = !this.#echo
     const results = ops.map((op) => this.#perform(op))
     this.#muted = false
+    await this.#readersCaughtUp()
     return results
   }
 
@@ -194,14 +197,28 @@ export class FakeKernel implements Kernel {
     if (code !== undefined) throw new KernelError({ op, errno: 0, code, target: '', message: code.toLowerCase() })
   }
 
+  /** Reading takes a few microtasks per change; a reader that does something else in between is not waited for. */
+  async #readersCaughtUp(): Promise<void> {
+    for (const { queue } of this.#listeners) {
+      if (queue.unread === 0) continue
+      for (let turns = TURNS_PER_CHANGE * queue.unread; queue.unread > 0 && turns > 0; turns--) await Promise.resolve()
+      for (let turn = 0; turn < TURNS_PER_CHANGE; turn++) await Promise.resolve()
+    }
+  }
+
   #perform(op: KernelOp): OpResult {
     this.#byOp[op.op] = (this.#byOp[op.op] ?? 0) + 1
     const code = this.faults.refuse?.(op)
     const refused: Refusal | undefined =
       code === undefined ? this.tables.perform(op) : { code, message: 'refused by a fault' }
-    if (refused !== undefined) return failed(op, refused)
-    if (this.faults.loseAnswer?.(op) === true) return failed(op, { code: 'LOST', message: 'answer lost to an overrun' })
+    if (refused !== undefined) return failed(op, this.#target(op), refused)
+    if (this.faults.loseAnswer?.(op) === true)
+      return failed(op, this.#target(op), { code: 'LOST', message: 'answer lost to an overrun' })
     return { ok: true }
+  }
+
+  #target(op: KernelOp): string {
+    return operationTarget(op, (index) => this.tables.links.get(index)?.name ?? `link ${index}`)
   }
 
   #publish(change: KernelChange): void {
@@ -219,7 +236,7 @@ function concerns(change: KernelChange, watched: number | undefined): boolean {
   return change.kind !== 'route' || change.route.linkIndex === watched
 }
 
-function failed(op: KernelOp, { code, message }: Refusal): OpResult {
+function failed(op: KernelOp, target: string, { code, message }: Refusal): OpResult {
   const errno = code === 'LOST' ? 0 : 1
-  return { ok: false, error: new KernelError({ op: op.op, errno, code, target: operationTarget(op), message }) }
+  return { ok: false, error: new KernelError({ op: op.op, errno, code, target, message }) }
 }

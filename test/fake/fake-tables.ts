@@ -200,10 +200,8 @@ export class FakeTables {
     return undefined
   }
 
-  #deleteFdb({ linkIndex, mac, remote }: OpOf<'fdb.delete'>): void {
-    this.#dropFdb(
-      (key, entry) => key === `${linkIndex} ${mac}` && (remote ?? entry.remote)?.text === entry.remote?.text,
-    )
+  #deleteFdb({ linkIndex, mac }: OpOf<'fdb.delete'>): void {
+    this.#dropFdb((key) => key === `${linkIndex} ${mac}`)
   }
 
   #replaceRoute(op: OpOf<'route.replace'>): Refusal | undefined {
@@ -286,9 +284,9 @@ export class FakeTables {
     this.#notify({ kind: 'neighbour', linkIndex: found.linkIndex, neighbour: found.value, gone: true })
   }
 
-  #dropFdb(fits: (key: string, entry: FdbState) => boolean): void {
+  #dropFdb(fits: (key: string) => boolean): void {
     for (const [key, { linkIndex, value }] of [...this.fdb]) {
-      if (!fits(key, value)) continue
+      if (!fits(key)) continue
       this.fdb.delete(key)
       this.#notify({ kind: 'fdb', linkIndex, entry: value, gone: true })
     }

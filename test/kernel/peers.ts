@@ -39,7 +39,7 @@ export function addition(linkIndex: number, of: Peer): readonly KernelOp[] {
 export function removal(linkIndex: number, of: Peer): readonly KernelOp[] {
   return [
     { op: 'route.delete', ...routeOf(linkIndex, of) },
-    { op: 'fdb.delete', linkIndex, mac: of.mac, remote: of.remote },
+    { op: 'fdb.delete', linkIndex, mac: of.mac },
     { op: 'neighbour.delete', linkIndex, ip: of.subnet.base },
   ]
 }

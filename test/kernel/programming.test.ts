@@ -113,9 +113,25 @@ describe('links, as iproute2 shows them', () => {
 
   it('report what the kernel says when it refuses', async () => {
     const linkIndex = await makeVxlan(harness)
+    const { name } = harness.device(0)
+    await harness.kernel.link(name, signal)
     const [mtu] = await harness.kernel.apply([{ op: 'link.set', linkIndex, mtu: 70_000 }], signal)
-    expect(mtu).toMatchObject({ ok: false, error: { op: 'link.set', code: 'EINVAL', target: `link ${linkIndex}` } })
+    expect(mtu).toMatchObject({ ok: false, error: { op: 'link.set', code: 'EINVAL', target: name } })
     expect(mtu?.ok === false && mtu.error.message).toContain('mtu greater than device maximum')
+  })
+
+  it('are named in errors once they were looked at, and numbered before', async () => {
+    const linkIndex = await makeVxlan(harness)
+    const { name } = harness.device(0)
+    const route = addition(linkIndex, peer(1)).filter(({ op }) => op === 'route.replace')
+    const refused = route.map((op) => ({ ...op, onlink: false }))
+    const target = async (): Promise<string | undefined> => {
+      const [result] = await harness.kernel.apply(refused, signal)
+      return result?.ok === false ? result.error.target : undefined
+    }
+    expect(await target()).toBe(`12.0.0.16/28 via 12.0.0.16 dev link ${linkIndex} metric 1001`)
+    await harness.kernel.link(name, signal)
+    expect(await target()).toBe(`12.0.0.16/28 via 12.0.0.16 dev ${name} metric 1001`)
   })
 
   it('get no alias of a length that is beyond a message, and the next operation is carried out', async () => {

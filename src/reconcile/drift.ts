@@ -1,0 +1,34 @@
+import type { Finding } from './table.ts'
+
+/** What others have done to our rows since it was last told. */
+export interface DriftReport {
+  /** Rows that somebody else had changed, and one of them by name. */
+  readonly undone: number
+  readonly undoneExample: string | undefined
+  /** A row that keeps being undone, if there is one: it is now healed ever more slowly. */
+  readonly fought: string | undefined
+}
+
+const NONE: DriftReport = { undone: 0, undoneExample: undefined, fought: undefined }
+
+/** Counts drift between two reports. */
+export class Drift {
+  #report = NONE
+
+  count(row: string, finding: Finding): void {
+    if (finding === 'quiet') return
+    const { undone, undoneExample = row, fought } = this.#report
+    this.#report = { undone: undone + 1, undoneExample, fought: finding === 'fought' ? row : fought }
+  }
+
+  forget(): void {
+    this.#report = NONE
+  }
+
+  /** @returns what was counted since the last call */
+  take(): DriftReport {
+    const report = this.#report
+    this.#report = NONE
+    return report
+  }
+}

@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ip } from '../../src/net/ip.ts'
+import { mac } from '../../src/net/mac.ts'
+import type { RtnetlinkOptions } from '../../src/netlink/rtnetlink-kernel.ts'
+import type { KernelChange } from '../../src/reconcile/kernel.ts'
+import type { PeerEntries } from '../../src/reconcile/entries.ts'
+import { Reconciler, type PassReport } from '../../src/reconcile/reconciler.ts'
+import { waitFor } from '../lab/wait-for.ts'
+import { makeVxlan, peer, peers } from './peers.ts'
+import { bridgeJson, ipJson, realKernel, tool, type RealHarness } from './real-kernel.ts'
+
+const HEALED_WITHIN_MS = 2_000
+
+let harness: RealHarness
+let reconciler: Reconciler
+let linkIndex: number
+let stop: AbortController
+/** Everything the kernel has reported. */
+let reported: KernelChange[]
+
+/** The listener is there for every test, as in the agent. */
+async function start(options: RtnetlinkOptions = {}): Promise<void> {
+  harness = realKernel(options)
+  linkIndex = await makeVxlan(harness)
+  reconciler = new Reconciler(harness.kernel, [4], { monotonicMs: () => performance.now(), sleep: never }, () => 0.5)
+  reconciler.allowPruning()
+  void listen()
+  reconciler.attach(linkIndex)
+}
+
+const never = (): Promise<void> => new Promise(() => undefined)
+
+async function listen(): Promise<void> {
+  const changes = harness.kernel.changes(() => reconciler.linkIndex, stop.signal)
+  for await (const change of changes) {
+    reconciler.observe(change)
+    reported.push(change)
+  }
+}
+
+beforeEach(() => {
+  stop = new AbortController()
+  reported = []
+})
+
+afterEach(async () => {
+  stop.abort()
+  await harness.dispose()
+})
+
+const entries = (n: number): PeerEntries => {
+  const { subnet, mac: address, remote, metric } = peer(n)
+  return {
+    neighbours: [{ ip: subnet.base, mac: address }],
+    fdb: [{ mac: address, remote }],
+    routes: [{ destination: subnet, gateway: subnet.base, metric, protocol: 70, onlink: true }],
+  }
+}
+
+/** The same peer with its MAC and PublicIP changed for the `time`th time: two MACs in turn, a new PublicIP each time. */
+const changed = (n: number, time: number): PeerEntries => {
+  const before = entries(n)
+  const address = mac(`02:00:00:08:00:0${time % 2}`)
+  return {
+    ...before,
+    neighbours: before.neighbours.map((row) => ({ ...row, mac: address })),
+    fdb: [{ mac: address, remote: ip(`198.19.0.${time}`) }],
+  }
+}
+
+const pass = (): Promise<PassReport> => reconciler.pass(stop.signal)
+const device = (): string => harness.device(0).name
+const neighbours = (): readonly unknown[] => ipJson('neigh', 'show', 'dev', device())
+const routes = (): readonly unknown[] => ipJson('route', 'show', 'dev', device(), 'proto', '70')
+const fdb = (): readonly unknown[] => bridgeJson('fdb', 'show', 'dev', device())
+
+/** Passes, as often as there is something to do, until everything is as it should be. */
+async function settle(): Promise<readonly PassReport[]> {
+  const reports = [await pass()]
+  await waitFor('settled tables', async () => {
+    if (reconciler.nextPassInMs() !== undefined) reports.push(await pass())
+    return reconciler.pending === 0 && reconciler.nextPassInMs() === undefined
+  })
+  return reports
+}
+
+describe('our own writes', () => {
+  it("are never taken for drift: 200 rapid changes of a peer's MAC and PublicIP", async () => {
+    await start()
+    reconciler.setPeer('other', entries(2))
+    await settle()
+    let undone = 0
+    const deadlineMs = performance.now() + HEALED_WITHIN_MS
+    for (let time = 0; time < 200; time++) {
+      reconciler.setPeer('peer', changed(1, time))
+      undone += (await pass()).undone
+    }
+    for (const report of await settle()) undone += report.undone
+    expect(performance.now()).toBeLessThan(deadlineMs)
+    expect(undone).toBe(0)
+    expect(fdb()).toHaveLength(2)
+    expect(fdb()).toContainEqual(expect.objectContaining({ mac: peer(2).mac, dst: peer(2).remote.text }))
+    expect(fdb()).toContainEqual(expect.objectContaining({ mac: '02:00:00:08:00:01', dst: '198.19.0.199' }))
+    expect(neighbours()).toContainEqual(
+      expect.objectContaining({ dst: peer(1).subnet.base.text, lladdr: '02:00:00:08:00:01' }),
+    )
+  })
+
+  it('are never taken for drift when changed again before the kernel has answered', async () => {
+    await start()
+    let undone = 0
+    for (let time = 0; time < 200; time++) {
+      reconciler.setPeer('peer', changed(1, time))
+      const running = pass()
+      reconciler.setPeer('peer', changed(1, (time + 7) % 200))
+      undone += (await running).undone
+    }
+    for (const report of await settle()) undone += report.undone
+    expect(undone).toBe(0)
+    expect(fdb()).toEqual([expect.objectContaining({ mac: '02:00:00:08:00:00', dst: '198.19.0.6' })])
+  })
+
+  it("do not hide another's change right behind them", async () => {
+    await start()
+    await settle()
+    for (let time = 0; time < 20; time++) {
+      reconciler.setPeer('peer', changed(1, time))
+      const running = pass()
+      await harness.outside({
+        op: 'fdb.replace',
+        linkIndex,
+        mac: mac(`02:00:00:08:00:0${time % 2}`),
+        remote: ip('203.0.113.7'),
+      })
+      await running
+      await waitFor('drift that is noticed', () => reconciler.pending > 0)
+      await settle()
+      expect(fdb()).toEqual([expect.objectContaining({ dst: `198.19.0.${time}` })])
+    }
+  })
+})
+
+describe('a device', () => {
+  it.each<{
+    readonly what: string
+    readonly harm: (name: string) => void
+    readonly sign: (change: KernelChange) => boolean
+    readonly mend: (name: string) => void
+  }>([
+    {
+      what: 'deleted',
+      harm: (name) => tool('ip', 'link', 'del', name),
+      sign: (change) => change.kind === 'link' && change.gone && change.link.index === linkIndex,
+      mend: () => undefined,
+    },
+    {
+      what: 'set down',
+      harm: (name) => tool('ip', 'link', 'set', name, 'down'),
+      sign: (change) => change.kind === 'link' && !change.link.up,
+      mend: (name) => tool('ip', 'link', 'set', name, 'up'),
+    },
+    {
+      what: 'given another MAC',
+      harm: (name) => tool('ip', 'link', 'set', name, 'address', '02:00:00:09:00:01'),
+      sign: (change) => change.kind === 'link' && change.link.mac === '02:00:00:09:00:01',
+      mend: (name) => tool('ip', 'link', 'set', name, 'address', '02:00:00:00:01:00'),
+    },
+    {
+      what: 'robbed of its address',
+      harm: (name) => tool('ip', '-4', 'addr', 'flush', 'dev', name),
+      sign: (change) => change.kind === 'address' && change.gone,
+      mend: (name) => tool('ip', 'addr', 'add', `${harness.subnet(100).base.text}/32`, 'dev', name),
+    },
+  ])('$what takes its rows along, which is not told of the rows', async ({ harm, sign, mend }) => {
+    await start()
+    for (let n = 0; n < 300; n++) reconciler.setPeer(String(n), entries(n))
+    await settle()
+    let undone = 0
+    // Passes run all the while, as the agent's would at every report.
+    const until = new AbortController()
+    const passes = (async () => {
+      while (!until.signal.aborted) {
+        if (reconciler.nextPassInMs() !== undefined) undone += (await pass()).undone
+        await new Promise(setImmediate)
+      }
+    })()
+    harm(device())
+    await waitFor('a report of it', () => reported.some(sign))
+    mend(device())
+    if (reconciler.linkIndex === undefined) linkIndex = await makeVxlan(harness)
+    reconciler.attach(linkIndex)
+    await waitFor('all rows back', () => routes().length === 300 && neighbours().length === 300 && fdb().length === 300)
+    until.abort()
+    await passes
+    expect(undone).toBe(0)
+  })
+})
+
+describe('drift', () => {
+  it('of 1 000 peers flushed at once is healed within 2 s', async () => {
+    await start()
+    peers(1_000).forEach((_, n) => {
+      reconciler.setPeer(String(n), entries(n))
+    })
+    await settle()
+    tool('ip', 'route', 'flush', 'dev', device(), 'proto', '70')
+    tool('ip', 'neigh', 'flush', 'dev', device(), 'nud', 'permanent')
+    const flushedMs = performance.now()
+    await waitFor('drift that is noticed', () => reconciler.pending > 0)
+    await settle()
+    const tookMs = performance.now() - flushedMs
+    expect([neighbours().length, fdb().length, routes().length]).toEqual([1_000, 1_000, 1_000])
+    expect(tookMs).toBeLessThan(HEALED_WITHIN_MS)
+  })
+
+  it('after an overrun is found by one snapshot, and the tables are exact', async () => {
+    await start({ listenerBufferBytes: 4096 })
+    for (let n = 0; n < 500; n++) reconciler.setPeer(String(n), entries(n))
+    await settle()
+    tool('ip', 'route', 'flush', 'dev', device(), 'proto', '70')
+    tool('ip', 'neigh', 'flush', 'dev', device(), 'nud', 'permanent')
+    await waitFor('exact tables', async () => {
+      await settle()
+      return [neighbours(), fdb(), routes()].every(({ length }) => length === 500)
+    })
+  })
+})
