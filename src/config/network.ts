@@ -1,5 +1,6 @@
 import { ipToInteger, type Family, type Ip } from '../net/ip.ts'
 import { addressAt, prefixContains, prefixOf, subnetAt, subnetCount, type Prefix } from '../net/prefix.ts'
+import { reservedNetwork } from './reserved-networks.ts'
 import { parseBackend, type BackendConfig } from './backend.ts'
 import { ConfigError } from './error.ts'
 import { parseJsonObject, type JsonFields } from './json.ts'
@@ -37,6 +38,8 @@ interface FamilyRules {
   readonly usualLength: number
   readonly splitBeyond: number
   readonly longestSubnet: number
+  /** The largest VNI whose device has a name of at most 15 characters (IFNAMSIZ, linux/if.h): `flannel.` or `flannel-v6.` and the VNI. */
+  readonly largestVni: number
 }
 
 const FAMILIES: readonly FamilyRules[] = [
@@ -51,6 +54,7 @@ const FAMILIES: readonly FamilyRules[] = [
     usualLength: 24,
     splitBeyond: 22,
     longestSubnet: 30,
+    largestVni: 9_999_999,
   },
   {
     family: 6,
@@ -63,6 +67,7 @@ const FAMILIES: readonly FamilyRules[] = [
     usualLength: 64,
     splitBeyond: 62,
     longestSubnet: 126,
+    largestVni: 9_999,
   },
 ]
 
@@ -77,11 +82,17 @@ export function parseNetworkConfig(text: string): NetworkConfig {
   const fields = parseJsonObject('network configuration', text)
   const overlays = FAMILIES.flatMap((rules) => parseOverlay(fields, rules) ?? [])
   if (overlays.length === 0) throw new ConfigError('EnableIPv4', 'true, or EnableIPv6 true', false)
-  return {
-    overlays,
-    enableNftables: fields.boolean('EnableNFTables') ?? false,
-    backend: parseBackend(fields.object('Backend')),
-  }
+  const backend = parseBackend(fields.object('Backend'))
+  for (const { family } of overlays) checkVni(backend.vni, family)
+  return { overlays, enableNftables: fields.boolean('EnableNFTables') ?? false, backend }
+}
+
+/** The device is named for its VNI, and Linux limits names. @throws {ConfigError} */
+function checkVni(vni: number, family: Family): void {
+  const largest = FAMILIES.find((rules) => rules.family === family)?.largestVni ?? 0
+  if (vni <= largest) return
+  const limit = `at most ${largest}: the name of the IPv${family} device, which holds it, may have 15 characters`
+  throw new ConfigError('Backend.VNI', limit, vni)
 }
 
 function parseOverlay(fields: JsonFields, rules: FamilyRules): OverlayNetwork | undefined {
@@ -96,6 +107,10 @@ function parseOverlay(fields: JsonFields, rules: FamilyRules): OverlayNetwork | 
       `a network of at most /${longestNetwork}, to hold four subnets`,
       network.text,
     )
+
+  const reserved = reservedNetwork(network)
+  if (reserved !== undefined)
+    throw new ConfigError(fields.path(rules.network), `a network without addresses of ${reserved}`, network.text)
 
   const subnetLength = parseSubnetLength(fields, rules, network)
   const bound = (name: string, fallback: Ip): Ip => parseSubnetBound(fields, name, network, subnetLength) ?? fallback

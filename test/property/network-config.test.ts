@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/error.ts'
+import { reservedNetwork } from '../../src/config/reserved-networks.ts'
 import { parseNetworkConfig, subnetFits, type NetworkConfig } from '../../src/config/network.ts'
 import { ipToInteger } from '../../src/net/ip.ts'
-import { prefixContains, prefixOf } from '../../src/net/prefix.ts'
+import { prefixContains, prefixOf, type Prefix } from '../../src/net/prefix.ts'
 import { brokenJson, prefixIn } from './arbitraries.ts'
 
 /** Sensible fields with sensible and senseless content. */
@@ -63,14 +64,19 @@ describe('the network configuration', () => {
   })
 
   it('has bounds that lie in the network, on a boundary, in order, once it is read', () => {
-    const length = prefixIn(4, 0, 28).chain((network) =>
-      fc.record({
-        Network: fc.constant(network.text),
-        SubnetLen: fc.option(fc.integer({ min: network.length + 2, max: 30 }), { nil: undefined }),
-        EnableIPv6: fc.boolean(),
-        IPv6Network: prefixIn(6, 0, 124).map(({ text }) => text),
-      }),
-    )
+    const isUsable = (network: Prefix): boolean => reservedNetwork(network) === undefined
+    const length = prefixIn(4, 4, 28)
+      .filter(isUsable)
+      .chain((network) =>
+        fc.record({
+          Network: fc.constant(network.text),
+          SubnetLen: fc.option(fc.integer({ min: network.length + 2, max: 30 }), { nil: undefined }),
+          EnableIPv6: fc.boolean(),
+          IPv6Network: prefixIn(6, 1, 124)
+            .filter(isUsable)
+            .map(({ text }) => text),
+        }),
+      )
     fc.assert(
       fc.property(length, (fields) => {
         for (const { network, subnetLength, subnetMin, subnetMax, ...rest } of parseNetworkConfig(

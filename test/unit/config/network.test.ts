@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../src/config/error.ts'
 import { gatewayOf, parseNetworkConfig, subnetFits, type OverlayNetwork } from '../../../src/config/network.ts'
 import { prefix } from '../../../src/net/prefix.ts'
+import { deviceName } from '../../../src/vxlan/vtep.ts'
 import { CONFIG, OVERLAY, overlayOf } from '../../fake/samples.ts'
 
 /** An overlay as people would write it. */
@@ -145,6 +146,22 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"carrier-pigeon"}}', 'Backend.Type', 'vxlan', '"carrier-pigeon"'],
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"constructor"}}', 'Backend.Type', 'vxlan', '"constructor"'],
     ['{"Network":"10.0.0.0/8","Backend":{"VNI":16777216}}', 'Backend.VNI', '0 to 16777215', '16777216'],
+    ['{"Network":"10.0.0.0/8","Backend":{"VNI":10000000}}', 'Backend.VNI', 'at most 9999999: the name', '10000000'],
+    [
+      '{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00::/48","Backend":{"VNI":10000}}',
+      'Backend.VNI',
+      'at most 9999: the name of the IPv6 device',
+      '10000',
+    ],
+    ['{"Network":"0.0.0.0/0"}', 'Network', '0.0.0.0/8 ("this network", RFC 791)', '"0.0.0.0/0"'],
+    ['{"Network":"127.0.0.0/16"}', 'Network', '127.0.0.0/8 (loopback', '"127.0.0.0/16"'],
+    ['{"Network":"64.0.0.0/2"}', 'Network', '127.0.0.0/8 (loopback', '"64.0.0.0/2"'],
+    ['{"Network":"169.254.0.0/16"}', 'Network', 'link-local, RFC 3927', '"169.254.0.0/16"'],
+    ['{"Network":"239.1.0.0/16"}', 'Network', 'multicast, RFC 5771', '"239.1.0.0/16"'],
+    ['{"Network":"241.0.0.0/8"}', 'Network', 'reserved, RFC 1112', '"241.0.0.0/8"'],
+    ['{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"::/64"}', 'IPv6Network', '::/128 (unspecified', '"::/64"'],
+    ['{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fe80::/64"}', 'IPv6Network', 'link-local', '"fe80::/64"'],
+    ['{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"ff05::/48"}', 'IPv6Network', 'multicast', '"ff05::/48"'],
     ['{"Network":"10.0.0.0/8","Backend":{"Port":65536}}', 'Backend.Port', '0 to 65535', '65536'],
     ['{"Network":"10.0.0.0/8","Backend":{"MTU":100}}', 'Backend.MTU', '576 to 65535', '100'],
     ['{"Network":"10.0.0.0/8","Backend":{"DirectRouting":"true"}}', 'Backend.DirectRouting', 'true or false', '"true"'],
@@ -159,6 +176,43 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
   it('however large or deep it is', () => {
     expect(complaint(`{"Network":"${'x'.repeat(1_000_000)}"}`).message.length).toBeLessThan(300)
     expect(complaint(`{"Network":${'['.repeat(100_000)}${']'.repeat(100_000)}}`).path).toBe('Network')
+  })
+})
+
+describe('networks beside reserved ones', () => {
+  it.each([
+    '1.0.0.0/8',
+    '126.0.0.0/8',
+    '128.0.0.0/8',
+    '169.253.0.0/16',
+    '169.255.0.0/16',
+    '223.0.0.0/8',
+    '100.64.0.0/10',
+  ])('%s is taken', (network) => {
+    expect(overlay({ Network: network })).toContain(network)
+  })
+
+  it('of IPv6 are taken', () => {
+    for (const network of ['2001:db8::/48', 'fd00::/48', 'fec0::/48'])
+      expect(overlay6({ IPv6Network: network })).toContain(network)
+  })
+})
+
+describe('a VNI', () => {
+  it('is taken as long as the kernel takes the name of its device', () => {
+    for (const [family, vni] of [
+      [4, 9_999_999],
+      [6, 9_999],
+    ] as const) {
+      const config = {
+        EnableIPv4: family === 4,
+        EnableIPv6: family === 6,
+        Network: '10.0.0.0/8',
+        IPv6Network: 'fd00::/48',
+      }
+      const { backend } = parseNetworkConfig(JSON.stringify({ ...config, Backend: { VNI: vni } }))
+      expect(deviceName(family, backend.vni)).toHaveLength(15)
+    }
   })
 })
 
