@@ -1,20 +1,21 @@
+import { stopSignal } from './agent/stop-signal.ts' // first: see there
+import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import packageJson from '../package.json' with { type: 'json' }
 import { Agent } from './agent/agent.ts'
 import { systemClock } from './agent/clock.ts'
+import type { AgentPorts } from './agent/ports.ts'
 import { readCommandLine } from './cli/flanneld.ts'
 import { ConfigError } from './config/error.ts'
 import type { DaemonOptions } from './config/options.ts'
 import { EtcdLeaseStore } from './etcd/etcd-lease-store.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from './host/identity.ts'
+import { resolveHost } from './host/resolve.ts'
 import { RtnetlinkKernel } from './netlink/rtnetlink-kernel.ts'
 import { createLogger } from './observe/logger.ts'
 
 /** Asked to stop · a failure that a restart may cure · bad usage or configuration. */
 const EXIT = { stopped: 0, failed: 1, usage: 2 } as const
-
-/** Having been told to stop, the process is gone after this long whatever happens, in milliseconds. */
-const STOP_WITHIN_MS = 900
 
 async function main(): Promise<number> {
   try {
@@ -35,7 +36,7 @@ async function runAgent(options: DaemonOptions): Promise<number> {
   const kernel = new RtnetlinkKernel()
   const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
   log.info(`flanneld ${packageJson.version} starts`, { node: node.id, pid: process.pid })
-  const ports = {
+  const ports: AgentPorts = {
     kernel,
     kernelWrites: () => kernel.stats().writes,
     store,
@@ -43,10 +44,12 @@ async function runAgent(options: DaemonOptions): Promise<number> {
     random: Math.random,
     log,
     node,
-    deriveMac: (vni: number, family: 4 | 6) => deriveVtepMac(node.id, vni, family),
+    instance: randomUUID(),
+    resolveHost,
+    deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
   }
   try {
-    await new Agent(options, ports).run(stopSignal())
+    await new Agent(options, ports).run(stopSignal)
     log.info('stopped; device and entries stay in place, so that forwarding goes on')
     return EXIT.stopped
   } finally {
@@ -55,23 +58,13 @@ async function runAgent(options: DaemonOptions): Promise<number> {
   }
 }
 
-/** Aborts on SIGTERM and SIGINT. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const)
-    process.once(name, () => {
-      stop.abort()
-      setTimeout(() => process.exit(EXIT.stopped), STOP_WITHIN_MS).unref()
-    })
-  return stop.signal
+function fail(error: unknown): never {
+  process.stderr.write(`flanneld: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(EXIT.failed)
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: unknown) => {
-    process.stderr.write(`flanneld: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    process.exitCode = EXIT.failed
-  },
-)
+// Whoever read our output may go away; that is no reason to stop.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
+main().then((code) => process.exit(code), fail)

@@ -1,18 +1,26 @@
 import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { chooseExternalInterface, type ExternalInterface } from '../host/external-interface.ts'
+import { chooseExternalInterface, describeCandidates, type ExternalInterface } from '../host/external-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { acquireLease, type Acquired } from '../lease/acquire.ts'
+import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Family } from '../net/ip.ts'
+import { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
 import { OverlaySession } from './session.ts'
-import { isStopped } from './tasks.ts'
-import { leaseTerms, vtepMacChooser } from './terms.ts'
+import { isStopped, runTogether } from './tasks.ts'
+import { deviceMacs, leaseTerms } from './terms.ts'
 
 /** Families this version programs. */
 const FAMILY: Family = 4
+
+/** What a lease is acquired on. */
+interface Ground {
+  readonly underlay: ExternalInterface
+  readonly config: NetworkConfig
+}
 
 /**
  * One node of the overlay: finds its underlay and the network configuration, acquires a lease, and runs a session on it; when the
@@ -21,40 +29,42 @@ const FAMILY: Family = 4
 export class Agent {
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
+  readonly #etcdAddresses: EtcdAddresses
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
     this.#ports = ports
+    this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, ports.clock)
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    try {
-      while (!isStopped(signal)) await this.#runSession(signal)
-    } catch (error) {
-      if (!isStopped(signal)) throw error // what fails after that fails because it was stopped
-    }
+    await runTogether(
+      [
+        { name: 'sessions', run: (stop) => this.#runSessions(stop) },
+        { name: 'addresses of etcd', run: (stop) => this.#etcdAddresses.run(stop) },
+      ],
+      signal,
+    )
+  }
+
+  async #runSessions(signal: AbortSignal): Promise<void> {
+    await this.#etcdAddresses.first(signal)
+    while (!isStopped(signal)) await this.#runSession(signal)
   }
 
   async #runSession(signal: AbortSignal): Promise<void> {
     const { log } = this.#ports
-    const underlay = await this.#findUnderlay(signal)
-    const config = await this.#readConfig(signal)
-    const acquired = await this.#acquire(config, underlay, signal)
-    const session = new OverlaySession({ options: this.#options, ports: this.#ports, config, underlay, acquired })
+    const ground = { underlay: await this.#findUnderlay(signal), config: await this.#readConfig(signal) }
+    const input = { options: this.#options, ports: this.#ports, etcdAddresses: this.#etcdAddresses }
+    const session = new OverlaySession({ ...input, ...(await this.#acquire(ground, signal)) })
     const lost = await session.run(signal)
     if (lost !== undefined) log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
   }
 
   async #findUnderlay(signal: AbortSignal): Promise<ExternalInterface> {
-    const { kernel, log } = this.#ports
-    const choice = { ifaces: this.#options.ifaces, publicIp: this.#options.publicIp }
-    const underlay = await untilItWorks(
-      'external interface',
-      () => chooseExternalInterface(kernel, choice, FAMILY, signal),
-      this.#ports,
-      signal,
-    )
-    log.info('external interface chosen', {
+    const look = (): Promise<ExternalInterface> => this.#look(signal)
+    const underlay = await untilItWorks('external interface', look, this.#ports, signal)
+    this.#ports.log.info('external interface chosen', {
       iface: underlay.link.name,
       address: underlay.address.text,
       publicIp: underlay.publicIp.text,
@@ -63,13 +73,20 @@ export class Agent {
     return underlay
   }
 
-  async #readConfig(signal: AbortSignal): Promise<NetworkConfig> {
+  #look(signal: AbortSignal): Promise<ExternalInterface> {
+    const { ifaces, publicIp } = this.#options
+    return chooseExternalInterface(this.#ports.kernel, { ifaces, publicIp }, FAMILY, signal)
+  }
+
+  async #read(signal: AbortSignal): Promise<NetworkConfig> {
     const key = `${this.#options.etcd.prefix}/config`
-    const read = async (): Promise<NetworkConfig> => {
-      const record = await this.#ports.store.readConfig(signal)
-      if (record === undefined) throw new ConfigError(key, 'the network configuration, as JSON', undefined)
-      return refuseUnsupported(parseNetworkConfig(record.value))
-    }
+    const record = await this.#ports.store.readConfig(signal)
+    if (record === undefined) throw new ConfigError(key, 'the network configuration, as JSON', undefined)
+    return refuseUnsupported(parseNetworkConfig(record.value))
+  }
+
+  async #readConfig(signal: AbortSignal): Promise<NetworkConfig> {
+    const read = (): Promise<NetworkConfig> => this.#read(signal)
     const config = await untilItWorks('network configuration', read, this.#ports, signal)
     const [overlay] = config.overlays
     this.#ports.log.info('network configuration read', {
@@ -82,16 +99,34 @@ export class Agent {
     return config
   }
 
-  async #acquire(config: NetworkConfig, underlay: ExternalInterface, signal: AbortSignal): Promise<Acquired> {
+  /** Looks at everything again after an attempt that failed: what keeps us from a lease may be cured there. */
+  async #acquire(first: Ground, signal: AbortSignal): Promise<Ground & { readonly acquired: Acquired }> {
     const { store, random, log } = this.#ports
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
-    const attempt = async (): Promise<Acquired> => {
-      const chooseMac = await vtepMacChooser(this.#ports, config, underlay, signal)
-      return acquireLease(store, leaseTerms(this.#ports, config, underlay, previousSubnets, chooseMac), random, signal)
+    let known: Ground | undefined = first
+    const attempt = async (): Promise<Ground & { readonly acquired: Acquired }> => {
+      const ground = known ?? { underlay: await this.#look(signal), config: await this.#read(signal) }
+      known = undefined
+      const terrain = { ...ground, etcdAddresses: this.#etcdAddresses.all }
+      const traces = { deviceMacs: await deviceMacs(this.#ports, terrain, signal), previousSubnets }
+      return {
+        ...ground,
+        acquired: await acquireLease(store, leaseTerms(this.#ports, terrain, traces), random, signal),
+      }
     }
-    const acquired = await untilItWorks('lease', attempt, this.#ports, signal)
-    log.info(`lease ${acquired.how}`, { subnet: acquired.lease.key, peers: acquired.list.records.length })
-    return acquired
+    const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
+    const result = await untilItWorks('lease', attempt, this.#ports, signal, hint)
+    const { lease, list, how, warnings } = result.acquired
+    log.info(`lease ${how}`, { subnet: lease.key, peers: list.records.length })
+    for (const warning of warnings) log.warn(warning)
+    return result
+  }
+
+  /** Whose address is in use may choose another. */
+  async #candidatesFor(error: Error, signal: AbortSignal): Promise<string> {
+    if (!(error instanceof RivalError || error instanceof CloneError)) return ''
+    const candidates = await describeCandidates(this.#ports.kernel, FAMILY, signal).catch(() => '')
+    return candidates === '' ? '' : ` (candidates: ${candidates})`
   }
 }
 

@@ -1,10 +1,11 @@
 import type { LeaseKeeper } from '../lease/keeper.ts'
 import type { PeerTable } from '../lease/peers.ts'
-import type { LeaseDelta, LeaseList, LeaseWatchEvent, StoreIdentity, WatchStatus } from '../lease/store.ts'
+import type { LeaseDelta, LeaseList, LeaseWatchEvent, StoreIdentity } from '../lease/store.ts'
 import { isMassLoss, StalePeers } from '../lease/stale-peers.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
+import { Outages } from './outages.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
 import { isStopped, runTogether } from './tasks.ts'
@@ -16,22 +17,36 @@ export interface PeersTaskInput {
   readonly keeper: LeaseKeeper
   /** The list the lease was chosen on. */
   readonly list: LeaseList
+  /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
+  readonly stalePeerGraceMs: number
   readonly somethingToDo: Wakeup
 }
 
-/** How long peers are kept whose leases a fault of etcd has taken, in milliseconds. */
-const STALE_PEER_GRACE_MS = 300_000
+/**
+ * A peer whose lease was deleted is kept this long, in milliseconds: every agent of ours puts its own lease back at once, a round trip
+ * through etcd later, and no packet need be lost meanwhile.
+ */
+const LINGER_MS = 500
+/** Without anything to release, a look this often, in milliseconds; only a ring matters. */
+const IDLE_MS = 3_600_000
 
 /** Follows the leases in etcd: a complete list, then every change after it, and a new list when the history is gone. */
 export class PeersTask {
   readonly #input: PeersTaskInput
   /** Reasons already said, so that a bad lease is named once and not at every list. */
   readonly #saidRejected = new Map<string, string>()
+  /** Kept after a fault of the store. */
   readonly #stale = new StalePeers()
-  readonly #staleChanged = new Wakeup()
+  /** Kept for a moment after their leases were deleted. */
+  readonly #lingering = new StalePeers()
+  readonly #keptChanged = new Wakeup()
+  readonly #outages: Outages
 
   constructor(input: PeersTaskInput) {
     this.#input = input
+    this.#outages = new Outages(input.ports, () => {
+      input.keeper.renewSoon()
+    })
     input.peers.replaceAll(input.list.records)
     input.reconciler.allowPruning()
     this.#passOn()
@@ -41,10 +56,17 @@ export class PeersTask {
     await runTogether(
       [
         { name: 'follow', run: (stop) => this.#follow(stop) },
-        { name: 'release', run: (stop) => this.#releaseStale(stop) },
+        { name: 'release', run: (stop) => this.#release(stop) },
+        { name: 'outages', run: (stop) => this.#outages.run(stop) },
       ],
       signal,
     )
+  }
+
+  /** What is around us has changed: judges every lease anew. */
+  rejudge(): void {
+    this.#input.peers.rejudge()
+    this.#passOn()
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -62,27 +84,11 @@ export class PeersTask {
   /** @returns whether the watch ended because the store is not the one it was */
   async #watch(from: StoreIdentity, signal: AbortSignal): Promise<boolean> {
     let wasReset = false
-    for await (const event of this.#input.ports.store.watch(from, signal, this.#connectionStatus())) {
+    for await (const event of this.#input.ports.store.watch(from, signal, this.#outages)) {
       this.#apply(event)
       wasReset = event.kind === 'reset'
     }
     return wasReset
-  }
-
-  #connectionStatus(): WatchStatus {
-    const { ports, keeper } = this.#input
-    let lost = false
-    return {
-      onConnected: () => {
-        if (lost) ports.log.info('etcd answers again')
-        if (lost) keeper.renewSoon()
-        lost = false
-      },
-      onDisconnected: (error) => {
-        lost = true
-        ports.log.warn(`etcd is out of reach: ${error.message}; forwarding goes on as it is`)
-      },
-    }
   }
 
   #apply(event: LeaseWatchEvent): void {
@@ -101,52 +107,70 @@ export class PeersTask {
   #applyDelta(delta: LeaseDelta): void {
     const { peers, keeper } = this.#input
     const key = delta.kind === 'put' ? delta.record.key : delta.key
-    this.#stale.settle(key)
+    this.#settle(key)
     if (key === keeper.key) keeper.observe(delta)
     else if (delta.kind === 'put') peers.put(delta.record)
-    else peers.delete(key)
+    else this.#linger(key)
+  }
+
+  /** The peer is back, or its fate is decided otherwise. */
+  #settle(key: string): void {
+    this.#stale.settle(key)
+    this.#lingering.settle(key)
+  }
+
+  /** Keeps a peer whose lease was deleted for a moment. Whoever has a lease and claims what it had gets it at once. */
+  #linger(key: string): void {
+    const { peers, ports } = this.#input
+    peers.retire(key)
+    this.#lingering.hold([key], ports.clock.monotonicMs() + LINGER_MS)
+    this.#keptChanged.ring()
   }
 
   #applyList(list: LeaseList, wasReset: boolean): void {
     const { peers, keeper } = this.#input
     const listed = new Set(list.records.map(({ key }) => key))
-    for (const key of listed) this.#stale.settle(key)
+    for (const key of listed) this.#settle(key)
     this.#holdMissing(listed, wasReset)
-    peers.replaceAll(list.records, this.#stale.keys())
+    peers.replaceAll(list.records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
     keeper.observeList(list.records.find(({ key }) => key === keeper.key))
     this.#passOn()
   }
 
   /** After a fault of the store, peers that are missing are kept for a while: their nodes will publish themselves again. */
   #holdMissing(listed: ReadonlySet<string>, wasReset: boolean): void {
-    const { peers, ports } = this.#input
+    const { peers, ports, stalePeerGraceMs } = this.#input
     const known = [...peers.knownKeys]
-    const missing = known.filter((key) => !listed.has(key) && !this.#stale.has(key))
+    const missing = known.filter((key) => !listed.has(key) && !this.#stale.has(key) && !this.#lingering.has(key))
     if (missing.length === 0 || (!wasReset && !isMassLoss(missing.length, known.length))) return
-    this.#stale.hold(missing, ports.clock.monotonicMs() + STALE_PEER_GRACE_MS)
-    this.#staleChanged.ring()
-    ports.log.error(
-      'etcd has lost leases of peers; their entries are kept for a while, until they publish themselves again',
-      {
-        peers: missing.length,
-        seconds: STALE_PEER_GRACE_MS / 1_000,
-      },
-    )
+    const fields = { peers: missing.length, seconds: stalePeerGraceMs / 1_000 }
+    if (stalePeerGraceMs === 0) ports.log.error('etcd has lost leases of peers; giving them up, as configured', fields)
+    else
+      ports.log.error(
+        'etcd has lost leases of peers; their entries are kept for a while, until they publish themselves again',
+        fields,
+      )
+    this.#stale.hold(missing, ports.clock.monotonicMs() + stalePeerGraceMs)
+    this.#keptChanged.ring()
   }
 
-  async #releaseStale(signal: AbortSignal): Promise<void> {
+  /** Gives up those whose time is over. */
+  async #release(signal: AbortSignal): Promise<void> {
     const { ports, peers } = this.#input
     while (!isStopped(signal)) {
       const nowMs = ports.clock.monotonicMs()
-      const expired = this.#stale.takeExpired(nowMs)
-      for (const key of expired) peers.delete(key)
-      if (expired.length > 0) {
-        ports.log.warn('peers did not publish themselves again; giving them up', { peers: expired.length })
-        this.#passOn()
-      }
-      const waitMs = (this.#stale.nextExpiryMs() ?? nowMs + STALE_PEER_GRACE_MS) - nowMs
-      await this.#staleChanged.wait(ports.clock, waitMs, signal)
+      const [stale, gone] = [this.#stale.takeExpired(nowMs), this.#lingering.takeExpired(nowMs)]
+      for (const key of [...stale, ...gone]) peers.delete(key)
+      if (stale.length > 0)
+        ports.log.warn('peers did not publish themselves again; giving them up', { peers: stale.length })
+      if (stale.length + gone.length > 0) this.#passOn()
+      await this.#keptChanged.wait(ports.clock, this.#nextReleaseMs() - nowMs, signal)
     }
+  }
+
+  #nextReleaseMs(): number {
+    const idleUntilMs = this.#input.ports.clock.monotonicMs() + IDLE_MS
+    return Math.min(this.#stale.nextExpiryMs() ?? idleUntilMs, this.#lingering.nextExpiryMs() ?? idleUntilMs)
   }
 
   #passOn(): void {

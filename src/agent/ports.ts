@@ -1,3 +1,4 @@
+import type { Challenges } from '../lease/challenges.ts'
 import type { LeaseStore } from '../lease/store.ts'
 import type { NodeIdentity } from '../lease/lease.ts'
 import type { Clock, Random } from '../net/clock.ts'
@@ -5,17 +6,22 @@ import type { Family } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Kernel } from '../reconcile/kernel.ts'
+import type { ResolveHost } from './etcd-addresses.ts'
 
 /** The outside world as the agent sees it. */
 export interface AgentPorts {
   readonly kernel: Kernel
   /** Write requests sent to the kernel so far, for the log. */
   readonly kernelWrites: () => number
-  readonly store: LeaseStore
+  readonly store: LeaseStore & Challenges
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
   readonly node: NodeIdentity
+  /** Random, new at every start: tells machines with one machine id apart. */
+  readonly instance: string
+  /** Addresses of a host name, for those in the URLs of etcd. */
+  readonly resolveHost: ResolveHost
   /** VTEP MAC for a node that has none yet. */
   readonly deriveMac: (vni: number, family: Family) => Mac
 }

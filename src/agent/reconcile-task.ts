@@ -3,6 +3,7 @@ import type { PeerTable } from '../lease/peers.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import type { PassReport, Reconciler, RowFailure } from '../reconcile/reconciler.ts'
 import type { AgentPorts } from './ports.ts'
+import { Complaints } from './complaints.ts'
 import { isCurable } from './retry.ts'
 import { isStopped } from './tasks.ts'
 import type { SubnetFile } from './subnet-file.ts'
@@ -18,21 +19,26 @@ export interface ReconcileTaskInput {
 /** Behind the notifications, the tables are read in full this often, in milliseconds. */
 const PERIODIC_SNAPSHOT_MS = 60_000
 const RETRY_MS = 1_000
+/** A neighbour, an FDB entry, a route. */
+const ROWS_PER_PEER = 3
 /** A bulk pass with many refusals must not flood the log. */
 const MOST_FAILURES_NAMED = 10
 
 /** Runs the reconciler whenever there may be something to do, and says what it did. */
 export class ReconcileTask {
   readonly #input: ReconcileTaskInput
+  readonly #complaints: Complaints
   #synced = false
-  #complaint = ''
+  /** The device whose tables have been read in full. */
+  #snapshotOf: number | undefined
 
   constructor(input: ReconcileTaskInput) {
     this.#input = input
+    this.#complaints = new Complaints(input.ports.clock)
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { ports, reconciler, subnetFile, somethingToDo } = this.#input
+    const { ports, reconciler, somethingToDo } = this.#input
     let snapshotAtMs = ports.clock.monotonicMs()
     while (!isStopped(signal)) {
       if (ports.clock.monotonicMs() - snapshotAtMs >= PERIODIC_SNAPSHOT_MS) reconciler.distrust()
@@ -41,7 +47,7 @@ export class ReconcileTask {
       if (report?.tookSnapshot === true) snapshotAtMs = ports.clock.monotonicMs()
       const retryMs = report === undefined ? RETRY_MS : reconciler.nextPassInMs()
       const untilSnapshotMs = Math.max(0, snapshotAtMs + PERIODIC_SNAPSHOT_MS - ports.clock.monotonicMs())
-      const waitMs = Math.min(untilSnapshotMs, retryMs ?? Infinity, (await subnetFile.sync()) ?? Infinity)
+      const waitMs = Math.min(untilSnapshotMs, retryMs ?? Infinity)
       await somethingToDo.wait(ports.clock, waitMs, signal)
     }
   }
@@ -49,21 +55,28 @@ export class ReconcileTask {
   /** @returns undefined when the kernel could not be read */
   async #pass(signal: AbortSignal): Promise<PassReport | undefined> {
     const { ports, reconciler } = this.#input
+    const before = reconciler.linkIndex
     try {
       const report = await reconciler.pass(signal)
-      this.#complaint = ''
       this.#say(report)
-      if (report.tookSnapshot) this.#firstCompletePass(report)
+      if (report.tookSnapshot) this.#snapshotOf = before
+      if (this.#forwards()) this.#sayForwarding(report)
       return report
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
-      if (error.message !== this.#complaint) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
-      this.#complaint = error.message
+      if (this.#complaints.isNews(error)) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
       return undefined
     }
   }
 
-  #firstCompletePass(report: PassReport): void {
+  /** Whether the overlay forwards. Single peers that the kernel refuses do not keep the others waiting. */
+  #forwards(): boolean {
+    const { linkIndex, peers, pending } = this.#input.reconciler
+    const nothingIsRight = peers > 0 && pending >= peers * ROWS_PER_PEER
+    return linkIndex !== undefined && linkIndex === this.#snapshotOf && !nothingIsRight
+  }
+
+  #sayForwarding(report: PassReport): void {
     if (this.#synced) return
     this.#synced = true
     const { ports, reconciler, subnetFile, peers } = this.#input

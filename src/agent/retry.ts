@@ -1,63 +1,74 @@
 import { ConfigError } from '../config/error.ts'
 import { NoInterfaceError } from '../host/external-interface.ts'
-import { LeaseContentionError, OutOfSubnetsError, RivalError } from '../lease/errors.ts'
+import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../lease/errors.ts'
 import { StoreError } from '../lease/store.ts'
-import type { Clock } from '../net/clock.ts'
+import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
+import type { Clock, Random } from '../net/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { KernelError } from '../reconcile/kernel.ts'
 import { DeviceConflictError } from '../vxlan/device.ts'
+import { Complaints } from './complaints.ts'
+
+/** When to try again, and how to say so. */
+interface Schedule extends BackoffSpec {
+  readonly words: string
+}
+
+/** The host's own business: asking costs nobody else anything. */
+const LOCAL: Schedule = { firstMs: 1_000, mostMs: 1_000, jitter: 0, words: 'every second' }
+/** Thousands of nodes ask one etcd, and must still be back within five seconds of its return: at most 3.9 s apart. */
+const STORE: Schedule = { firstMs: 1_000, mostMs: 3_000, jitter: 0.3, words: 'every few seconds' }
+/** What only a person or time can cure is not worth reading every lease for at each attempt. */
+const SLOW: Schedule = { firstMs: 10_000, mostMs: 10_000, jitter: 0.3, words: 'every ten seconds' }
 
 /** What the world can do to us and may undo again. Anything else is a mistake of ours, and ends the process. */
 const CURABLE = [
-  StoreError,
-  KernelError,
-  ConfigError,
-  NoInterfaceError,
-  DeviceConflictError,
-  OutOfSubnetsError,
-  RivalError,
-  LeaseContentionError,
+  [StoreError, STORE],
+  [ConfigError, STORE],
+  [LeaseContentionError, STORE],
+  [KernelError, LOCAL],
+  [NoInterfaceError, LOCAL],
+  [DeviceConflictError, LOCAL],
+  [OutOfSubnetsError, SLOW],
+  [RivalError, SLOW],
+  [CloneError, SLOW],
 ] as const
 
-export const isCurable = (error: unknown): error is Error => CURABLE.some((kind) => error instanceof kind)
+const scheduleFor = (error: unknown): Schedule | undefined => CURABLE.find(([kind]) => error instanceof kind)?.[1]
 
-const RETRY_EVERY_MS = 1_000
-/** The same complaint is repeated after this long: for the log's reader, not once a second. */
-const COMPLAIN_AGAIN_MS = 60_000
-/** What only a person or time can cure is not worth reading every lease once a second for. */
-const SLOW_RETRY_MS = 10_000
+export const isCurable = (error: unknown): error is Error => scheduleFor(error) !== undefined
 
-const retryAfterMs = (error: Error): number =>
-  error instanceof RivalError || error instanceof OutOfSubnetsError ? SLOW_RETRY_MS : RETRY_EVERY_MS
+export interface RetryPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
 
 /**
- * Tries until it works, once a second, saying why it does not: at once when the reason changes, then once a minute.
+ * Tries until it works, saying why it does not: at once when the reason is a new one, then once a minute.
+ * @param hint what may help with an error, for the log
  * @throws whatever no retry can cure; and when `signal` aborts, its reason
  */
 export async function untilItWorks<T>(
   what: string,
   attempt: (signal: AbortSignal) => Promise<T>,
-  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  { clock, random, log }: RetryPorts,
   signal: AbortSignal,
+  hint: (error: Error) => Promise<string> = () => Promise.resolve(''),
 ): Promise<T> {
-  let complaint = ''
-  let complainedAtMs = 0
-  for (;;) {
+  const complaints = new Complaints(clock)
+  for (let attempts = 1; ; attempts++) {
     signal.throwIfAborted()
-    let delayMs = RETRY_EVERY_MS
     try {
       const result = await attempt(signal)
-      if (complaint !== '') log.info(`${what}: works now`)
+      if (attempts > 1) log.info(`${what}: works now`)
       return result
     } catch (error) {
-      if (signal.aborted || !isCurable(error)) throw error
-      delayMs = retryAfterMs(error)
-      if (error.message !== complaint || clock.monotonicMs() - complainedAtMs >= COMPLAIN_AGAIN_MS) {
-        log.warn(`${what}: ${error.message}; retrying every ${delayMs === RETRY_EVERY_MS ? 'second' : 'ten seconds'}`)
-        complainedAtMs = clock.monotonicMs()
-      }
-      complaint = error.message
+      const schedule = scheduleFor(error)
+      if (signal.aborted || schedule === undefined || !(error instanceof Error)) throw error
+      if (complaints.isNews(error))
+        log.warn(`${what}: ${error.message}${await hint(error)}; retrying ${schedule.words}`)
+      await clock.sleep(backoffMs(schedule, attempts, random), signal)
     }
-    await clock.sleep(delayMs, signal)
   }
 }

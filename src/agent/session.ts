@@ -16,12 +16,14 @@ import { vxlanJudge } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
 import { DeviceTask } from './device-task.ts'
 import { PeersTask } from './peers-task.ts'
-import { etcdAddresses } from './etcd-addresses.ts'
+import { ChallengesTask } from './challenges-task.ts'
+import type { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './ports.ts'
 import { ReconcileTask } from './reconcile-task.ts'
 import { SubnetFile } from './subnet-file.ts'
-import { runTogether } from './tasks.ts'
-import { leaseTerms } from './terms.ts'
+import { runTogether, type Task } from './tasks.ts'
+import { leaseTerms, protectedPrefixes, type Terrain } from './terms.ts'
+import { withdrawFromSubnet } from './withdraw.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
@@ -29,63 +31,115 @@ export interface SessionInput {
   readonly config: NetworkConfig
   readonly underlay: ExternalInterface
   readonly acquired: Acquired
+  readonly etcdAddresses: EtcdAddresses
 }
 
 /**
  * Everything that lives as long as one lease: the device, the peers, the reconciler between them, and the keeper of the lease itself.
  */
 export class OverlaySession {
-  readonly #ports: AgentPorts
+  readonly #input: SessionInput
+  readonly #vtep: Vtep
   readonly #keeper: LeaseKeeper
-  readonly #device: DeviceTask
+  readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
-  readonly #reconcile: ReconcileTask
+  readonly #tasks: readonly Task[]
+  #underlay: ExternalInterface
+  #lost: string | undefined
 
   constructor(input: SessionInput) {
-    const { ports, config, acquired, options } = input
-    this.#ports = ports
+    const { ports, acquired, options } = input
+    this.#input = input
+    this.#underlay = input.underlay
     const vtep = vtepOf(input)
+    this.#vtep = vtep
+    this.#keeper = makeKeeper(input, this.#ownTerms())
+    const subnetFile = new SubnetFile(options.subnetFile, { overlay: vtep.overlay, subnet: vtep.subnet }, ports)
+    this.#subnetFile = subnetFile
     const somethingToDo = new Wakeup()
     const reconciler = new Reconciler(ports.kernel, [vtep.family], ports.clock, ports.random)
-    const subnetFile = new SubnetFile(options.subnetFile, { overlay: vtep.overlay, subnet: vtep.subnet }, ports)
-    this.#keeper = makeKeeper(input, vtep)
-    let { underlay } = input
-    const onUnderlay = (changed: ExternalInterface): void => {
-      underlay = changed
-      ports.log.info('our address on the underlay has changed', { publicIp: underlay.publicIp.text })
-      ports.store.refreshConnections()
-      this.#keeper.publish(encodeLease(claimFor(ownTerms({ ...input, underlay }, vtep), [vtep.subnet], undefined)))
-    }
-    this.#device = new DeviceTask({ ...input, vtep, reconciler, subnetFile, somethingToDo, onUnderlay })
-    const surroundings = (): Surroundings => ({
-      overlays: config.overlays,
-      own: [vtep.subnet],
-      ownPublicIps: [underlay.publicIp],
-      protectedIps: [underlay.address, ...etcdAddresses(options.etcd.endpoints)],
+    const peers = new PeerTable<PeerEntries>(vxlanJudge(vtep, acquired.record.key, () => this.#surroundings()))
+    const { list } = acquired
+    const { stalePeerGraceMs } = options
+    this.#peers = new PeersTask({
+      ports,
+      peers,
+      reconciler,
+      keeper: this.#keeper,
+      list,
+      stalePeerGraceMs,
+      somethingToDo,
     })
-    const peers = new PeerTable<PeerEntries>(vxlanJudge(vtep, acquired.record.key, surroundings))
-    this.#peers = new PeersTask({ ports, peers, reconciler, keeper: this.#keeper, list: acquired.list, somethingToDo })
-    this.#reconcile = new ReconcileTask({ ports, reconciler, subnetFile, somethingToDo, peers })
+    const onUnderlay = (underlay: ExternalInterface): void => {
+      this.#followUnderlay(underlay)
+    }
+    const device = new DeviceTask({ ...input, vtep, reconciler, subnetFile, somethingToDo, onUnderlay })
+    const reconcile = new ReconcileTask({ ports, reconciler, subnetFile, somethingToDo, peers })
+    const ourselves = { ...ports.node, instance: ports.instance }
+    const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves })
+    this.#tasks = [
+      { name: 'device', run: (stop) => device.run(stop) },
+      { name: 'reconcile', run: (stop) => reconcile.run(stop) },
+      { name: 'peers', run: (stop) => this.#peers.run(stop) },
+      { name: 'lease', run: (stop) => this.#hold(stop) },
+      { name: 'subnet file', run: (stop) => subnetFile.run(stop) },
+      { name: 'challenges', run: (stop) => challenges.run(stop) },
+    ]
   }
 
   /** Runs until `signal` aborts (then undefined) or the lease has become another node's (then why). */
   async run(signal: AbortSignal): Promise<string | undefined> {
-    let lost: string | undefined
-    await runTogether(
-      [
-        { name: 'device', run: (stop) => this.#device.run(stop) },
-        { name: 'reconcile', run: (stop) => this.#reconcile.run(stop) },
-        { name: 'peers', run: (stop) => this.#peers.run(stop) },
-        {
-          name: 'lease',
-          run: async (stop) => {
-            lost = await this.#keeper.hold(stop)
-          },
-        },
-      ],
-      signal,
-    )
-    return lost
+    const { ports, etcdAddresses } = this.#input
+    etcdAddresses.onChange = () => {
+      this.#peers.rejudge()
+    }
+    await runTogether(this.#tasks, signal)
+    if (this.#lost !== undefined) {
+      await withdrawFromSubnet(ports, this.#vtep, signal)
+      await this.#subnetFile.withdraw()
+    }
+    return this.#lost
+  }
+
+  async #hold(signal: AbortSignal): Promise<void> {
+    this.#lost = await this.#keeper.hold(signal)
+  }
+
+  #terrain(): Terrain {
+    const { config, etcdAddresses } = this.#input
+    return { config, underlay: this.#underlay, etcdAddresses: etcdAddresses.all }
+  }
+
+  /** The terms on which we hold what we have: this subnet, this MAC. */
+  #ownTerms(): LeaseTerms {
+    const { family, mac, subnet } = this.#vtep
+    return leaseTerms(this.#input.ports, this.#terrain(), {
+      deviceMacs: new Map([[family, mac]]),
+      previousSubnets: [subnet],
+    })
+  }
+
+  #surroundings(): Surroundings {
+    return {
+      overlays: this.#input.config.overlays,
+      own: [this.#vtep.subnet],
+      ownPublicIps: [this.#underlay.publicIp],
+      protectedPrefixes: protectedPrefixes(this.#terrain()),
+    }
+  }
+
+  /** Our address on the underlay, or what is around it, has changed: peers and etcd get to know, and peers are judged anew. */
+  #followUnderlay(underlay: ExternalInterface): void {
+    const { ports } = this.#input
+    const before = this.#underlay
+    this.#underlay = underlay
+    const isMoved = before.publicIp.text !== underlay.publicIp.text || before.address.text !== underlay.address.text
+    if (isMoved) {
+      ports.log.info('our address on the underlay has changed', { publicIp: underlay.publicIp.text })
+      ports.store.refreshConnections()
+    }
+    this.#keeper.publish(encodeLease(claimFor(this.#ownTerms(), [this.#vtep.subnet], undefined)))
+    this.#peers.rejudge()
   }
 }
 
@@ -99,12 +153,7 @@ function vtepOf({ config, acquired }: SessionInput): Vtep {
   return { family: overlay.family, vni: config.backend.vni, mac, subnet: part.subnet, overlay }
 }
 
-/** The terms on which we hold what we have: this subnet, this MAC. */
-const ownTerms = ({ ports, config, underlay }: SessionInput, vtep: Vtep): LeaseTerms =>
-  leaseTerms(ports, config, underlay, [vtep.subnet], () => vtep.mac)
-
-function makeKeeper(input: SessionInput, vtep: Vtep): LeaseKeeper {
-  const { ports, acquired, options } = input
+function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerms): LeaseKeeper {
   const onState = (state: LeaseState, what: string): void => {
     const fields = { subnet: acquired.record.key }
     if (state.is === 'held') ports.log.info(`lease ${what}`, fields)
@@ -116,7 +165,7 @@ function makeKeeper(input: SessionInput, vtep: Vtep): LeaseKeeper {
   }
   return new LeaseKeeper(acquired.record, {
     store: ports.store,
-    terms: ownTerms(input, vtep),
+    terms,
     clock: ports.clock,
     random: ports.random,
     renewMarginMs: options.renewMarginMs,

@@ -1,43 +1,67 @@
 import type { OverlayNetwork } from '../config/network.ts'
-import { renderSubnetEnv, writeFileAtomically } from '../host/subnet-env.ts'
+import {
+  fileSays,
+  removeFile,
+  removeLeftovers,
+  renderSubnetEnv,
+  watchFile,
+  writeFileAtomically,
+} from '../host/subnet-env.ts'
+import type { Clock } from '../net/clock.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { AgentPorts } from './ports.ts'
+import { Wakeup } from '../net/wakeup.ts'
+import type { Logger } from '../observe/logger.ts'
+import { Complaints } from './complaints.ts'
+import { isStopped } from './tasks.ts'
 
 const RETRY_MS = 1_000
+/** Where nothing tells of a change, the file is read again this often; however much happens beside it, no more often than that. */
+const CHECK_EVERY_MS = 60_000
+const CHECK_SPACING_MS = 1_000
 
-/** Keeps the subnet file true: nothing before the overlay forwards, then whatever the MTU is, rewritten only when it changes. */
+/**
+ * Keeps the subnet file true: nothing before the overlay forwards, then whatever the MTU is, rewritten when that changes and when
+ * somebody has changed or removed the file.
+ */
 export class SubnetFile {
   readonly #path: string
   readonly #subnet: { readonly overlay: OverlayNetwork; readonly subnet: Prefix }
-  readonly #ports: AgentPorts
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #complaints: Complaints
   #released = false
   #mtu: number | undefined
   #written = ''
-  #complaint = ''
+  readonly #somethingToDo = new Wakeup()
+  #unwatch: () => void = () => undefined
 
   constructor(
     path: string,
     subnet: { readonly overlay: OverlayNetwork; readonly subnet: Prefix },
-    ports: Pick<AgentPorts, 'clock' | 'log' | 'random' | 'kernel' | 'kernelWrites' | 'store' | 'node' | 'deriveMac'>,
+    { clock, log }: { readonly clock: Clock; readonly log: Logger },
   ) {
     this.#path = path
     this.#subnet = subnet
-    this.#ports = ports
+    this.#clock = clock
+    this.#log = log
+    this.#complaints = new Complaints(clock)
   }
 
-  /** Whether the file says what is true now. */
+  /** Whether the file says what is true now, as far as we know. */
   get isWritten(): boolean {
     return this.#written !== '' && this.#written === this.#text()
   }
 
   /** MTU of the overlay device, in octets. */
   setMtu(mtu: number): void {
+    if (mtu !== this.#mtu) this.#somethingToDo.ring()
     this.#mtu = mtu
   }
 
   /** The overlay forwards: readers may be let in. */
   release(): void {
     this.#released = true
+    this.#somethingToDo.ring()
   }
 
   #text(): string {
@@ -46,23 +70,72 @@ export class SubnetFile {
       : renderSubnetEnv({ subnets: [this.#subnet], mtu: this.#mtu, ipMasq: false })
   }
 
-  /** Writes the file if there is anything new to say. @returns when to try again, in milliseconds, if it could not be written */
+  /** Writes the file whenever there is something new to say, or it does not say what it should. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!isStopped(signal)) {
+      const retryMs = await this.sync()
+      await this.#somethingToDo.wait(this.#clock, retryMs ?? CHECK_EVERY_MS, signal)
+      if (this.isWritten) await this.#clock.sleep(CHECK_SPACING_MS, signal)
+    }
+    this.#unwatch()
+  }
+
+  /**
+   * Looks whether the file says what it should, and writes it if not.
+   * @returns when to try again, in milliseconds, if it could not be written
+   */
   async sync(): Promise<number | undefined> {
     const text = this.#text()
-    if (text === this.#written || text === '') return undefined
-    const { log } = this.#ports
+    if (text === '' || (text === this.#written && (await this.#isUntouched()))) return undefined
     try {
+      if (this.#written === '') await removeLeftovers(this.#path)
       await writeFileAtomically(this.#path, text)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      if (reason !== this.#complaint)
-        log.error(`cannot write ${this.#path}: ${reason}; retrying every second, forwarding goes on`)
-      this.#complaint = reason
+      this.#complain(error)
       return RETRY_MS
     }
     this.#written = text
-    this.#complaint = ''
-    log.info('subnet file written', { file: this.#path, mtu: this.#mtu })
+    this.#complaints.forget()
+    this.#watchAnew()
+    this.#log.info('subnet file written', { file: this.#path, mtu: this.#mtu })
     return undefined
   }
+
+  /** Whether the file still says what we wrote. If not, it counts as not written from now on. */
+  async #isUntouched(): Promise<boolean> {
+    if (await fileSays(this.#path, this.#written)) return true
+    this.#log.warn('the subnet file was changed or removed by somebody; writing it again', { file: this.#path })
+    this.#written = ''
+    return false
+  }
+
+  /** The directory may be another one than it was. */
+  #watchAnew(): void {
+    this.#unwatch()
+    this.#unwatch = watchFile(this.#path, () => {
+      this.#somethingToDo.ring()
+    })
+  }
+
+  /** The subnet is no longer ours: nobody may start containers in it. */
+  async withdraw(): Promise<void> {
+    this.#released = false
+    try {
+      await removeFile(this.#path)
+      this.#written = ''
+    } catch (error) {
+      this.#log.error(`cannot remove the subnet file: ${reasonOf(error)}`, { file: this.#path })
+    }
+  }
+
+  #complain(error: unknown): void {
+    if (this.#complaints.isNews(error instanceof Error ? error : new Error(String(error))))
+      this.#log.error(`cannot write ${this.#path}: ${reasonOf(error)}; retrying every second, forwarding goes on`)
+  }
+}
+
+/** The temporary name in the message of a file system's error is noise. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message.replace(/, \w+ '.*$/, '')
 }

@@ -2,9 +2,9 @@ import type { NetworkConfig } from '../config/network.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
 import { leaseFamily, type Lease } from '../lease/lease.ts'
 import type { LeaseTerms } from '../lease/terms.ts'
-import type { Family } from '../net/ip.ts'
+import type { Family, Ip } from '../net/ip.ts'
 import { isUnicastMac, type Mac } from '../net/mac.ts'
-import type { Prefix } from '../net/prefix.ts'
+import { hostPrefix, type Prefix } from '../net/prefix.ts'
 import { decodeVtepData, encodeVtepData } from '../vxlan/backend-data.ts'
 import { deviceIdentity } from '../vxlan/device-spec.ts'
 import { incompatibility } from '../vxlan/device.ts'
@@ -14,27 +14,69 @@ import type { AgentPorts } from './ports.ts'
 /** Life of a lease, as upstream grants it: one day. */
 const LEASE_TTL_SECONDS = 86_400
 
-export type MacChooser = (family: Family, current: Lease | undefined) => Mac
+/** What earlier runs have left on this host. */
+export interface Traces {
+  /** MACs of devices that are there and can be kept. */
+  readonly deviceMacs: ReadonlyMap<Family, Mac>
+  /** From the subnet file. */
+  readonly previousSubnets: readonly Prefix[]
+}
+
+/** The underlay, and what else a lease must not cover. */
+export interface Terrain {
+  readonly config: NetworkConfig
+  readonly underlay: ExternalInterface
+  /** Addresses of etcd, as far as they are known. */
+  readonly etcdAddresses: readonly Ip[]
+}
+
+/** @throws {KernelError} */
+export async function deviceMacs(
+  { kernel }: Pick<AgentPorts, 'kernel'>,
+  { config, underlay }: Terrain,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Family, Mac>> {
+  const macs = new Map<Family, Mac>()
+  for (const { family } of config.overlays) {
+    const link = await kernel.link(deviceName(family, config.backend.vni), signal)
+    const spec = deviceIdentity(family, config.backend, underlay)
+    if (link?.mac !== undefined && isUnicastMac(link.mac) && incompatibility(link, spec) === undefined)
+      macs.set(family, link.mac)
+  }
+  return macs
+}
+
+/** What must stay reachable over the underlay: no subnet, a peer's or our own, may cover any of it. */
+export const protectedPrefixes = ({ underlay, etcdAddresses }: Terrain): readonly Prefix[] => [
+  underlay.prefix,
+  ...[underlay.address, underlay.publicIp, ...underlay.gateways, ...etcdAddresses].map(hostPrefix),
+]
 
 /**
  * The VTEP MAC must not change without need, since every peer holds it: that of a compatible device of an earlier run, else that in
  * our lease, else one derived from the node's identity.
  */
-export async function vtepMacChooser(
-  ports: AgentPorts,
-  config: NetworkConfig,
-  underlay: ExternalInterface,
-  signal: AbortSignal,
-): Promise<MacChooser> {
+export function leaseTerms(
+  ports: Pick<AgentPorts, 'node' | 'instance' | 'deriveMac'>,
+  terrain: Terrain,
+  traces: Traces,
+): LeaseTerms {
+  const { config, underlay } = terrain
   const { vni } = config.backend
-  const devices = new Map<Family, Mac>()
-  for (const { family } of config.overlays) {
-    const link = await ports.kernel.link(deviceName(family, vni), signal)
-    const spec = deviceIdentity(family, config.backend, underlay)
-    if (link?.mac !== undefined && isUnicastMac(link.mac) && incompatibility(link, spec) === undefined)
-      devices.set(family, link.mac)
+  const macFor = (family: Family, current: Lease | undefined): Mac =>
+    traces.deviceMacs.get(family) ?? publishedMac(family, current) ?? ports.deriveMac(vni, family)
+  return {
+    node: ports.node,
+    instance: ports.instance,
+    overlays: config.overlays,
+    publicIps: new Map([[underlay.publicIp.family, underlay.publicIp]]),
+    backendType: config.backend.type,
+    backendData: (family, current) => encodeVtepData(vni, macFor(family, current)),
+    previousSubnets: traces.previousSubnets,
+    isTrace: (lease) => isTraceOf(lease, traces),
+    avoid: protectedPrefixes(terrain),
+    ttlSeconds: LEASE_TTL_SECONDS,
   }
-  return (family, current) => devices.get(family) ?? publishedMac(family, current) ?? ports.deriveMac(vni, family)
 }
 
 function publishedMac(family: Family, lease: Lease | undefined): Mac | undefined {
@@ -46,20 +88,11 @@ function publishedMac(family: Family, lease: Lease | undefined): Mac | undefined
   }
 }
 
-export function leaseTerms(
-  ports: AgentPorts,
-  config: NetworkConfig,
-  underlay: ExternalInterface,
-  previousSubnets: readonly Prefix[],
-  chooseMac: MacChooser,
-): LeaseTerms {
-  return {
-    node: ports.node,
-    overlays: config.overlays,
-    publicIps: new Map([[underlay.publicIp.family, underlay.publicIp]]),
-    backendType: config.backend.type,
-    backendData: (family, current) => encodeVtepData(config.backend.vni, chooseMac(family, current)),
-    previousSubnets,
-    ttlSeconds: LEASE_TTL_SECONDS,
-  }
-}
+/** Whether this host still shows that the lease was its own. */
+const isTraceOf = (lease: Lease, { deviceMacs, previousSubnets }: Traces): boolean =>
+  lease.families.some(({ family, subnet }) => {
+    const mac = publishedMac(family, lease)
+    return (
+      (mac !== undefined && mac === deviceMacs.get(family)) || previousSubnets.some(({ text }) => text === subnet.text)
+    )
+  })

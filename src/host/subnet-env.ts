@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { watch } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { gatewayOf, type OverlayNetwork } from '../config/network.ts'
 import type { Family } from '../net/ip.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
@@ -46,6 +47,13 @@ function splitAssignment(line: string): readonly [string, string] {
 export const readPreviousSubnets = (path: string): Promise<readonly Prefix[]> =>
   readFile(path, 'utf8').then(parseSubnets, () => [])
 
+/** Whether the file says exactly this; false when it is not there or cannot be read. */
+export const fileSays = (path: string, text: string): Promise<boolean> =>
+  readFile(path, 'utf8').then(
+    (found) => found === text,
+    () => false,
+  )
+
 /**
  * Puts `text` at `path` so that a reader sees either the old file or the whole new one, also after a power cut: written aside,
  * flushed, renamed. Mode 0644; missing directories are made.
@@ -54,7 +62,7 @@ export const readPreviousSubnets = (path: string): Promise<readonly Prefix[]> =>
 export async function writeFileAtomically(path: string, text: string): Promise<void> {
   const directory = dirname(path)
   await mkdir(directory, { recursive: true, mode: 0o755 })
-  const aside = join(directory, `.${randomUUID()}.tmp`)
+  const aside = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
   try {
     const file = await open(aside, 'wx', 0o644)
     try {
@@ -66,7 +74,40 @@ export async function writeFileAtomically(path: string, text: string): Promise<v
     }
     await rename(aside, path)
   } catch (error) {
-    await rm(aside, { force: true })
+    await rm(aside, { force: true }).catch(() => undefined) // what went wrong first is what matters
     throw error
   }
 }
+
+/** Length of a UUID in text (RFC 9562 §4). */
+const UUID_LENGTH = 36
+
+/** Removes what {@link writeFileAtomically} left beside `path` when it was killed. Whatever cannot be removed stays. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const [start, end] = [`.${basename(path)}.`, '.tmp']
+  const isLeftover = (name: string): boolean =>
+    name.startsWith(start) && name.endsWith(end) && name.length === start.length + UUID_LENGTH + end.length
+  const names = await readdir(dirname(path)).catch(() => [])
+  for (const name of names.filter(isLeftover)) await removeFile(join(dirname(path), name)).catch(() => undefined)
+}
+
+/**
+ * Calls `onChange` when something happens to the file or beside it. May miss something, and misses everything where it cannot watch.
+ * @returns how to stop
+ */
+export function watchFile(path: string, onChange: () => void): () => void {
+  try {
+    const watcher = watch(dirname(path), { persistent: false }, onChange)
+    watcher.on('error', () => {
+      watcher.close()
+    })
+    return () => {
+      watcher.close()
+    }
+  } catch {
+    return () => undefined
+  }
+}
+
+/** Removes the file; there being none is success. @throws the file system's own error */
+export const removeFile = (path: string): Promise<void> => rm(path, { force: true })

@@ -33,7 +33,7 @@ describe('an agent that is started before everything is ready', () => {
       waitFor(`the log to say ${what}`, async () => what.test(await agent.logOfRun()))
     await lab().etcd.member.stop()
     agent.start()
-    await says(/network configuration.*192\.168\.205\.2:2379.*retrying every second/)
+    await says(/network configuration.*192\.168\.205\.2:2379.*retrying every few seconds/)
     await lab().etcd.restart()
     await says(/\/coreos\.com\/network\/config: expected the network configuration.* found nothing/)
     for (const [, config, said] of WRONG) {

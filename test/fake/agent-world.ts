@@ -6,6 +6,7 @@ import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/ports.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
 import { deriveVtepMac } from '../../src/host/identity.ts'
+import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
@@ -28,6 +29,10 @@ export const upstreamLease = (octet: number): string =>
 /** For what takes real time, such as writing a file. */
 const REAL_DEADLINE_MS = 5_000
 
+const HOST1: NodeIdentity = { id: 'a'.repeat(32), hostname: 'host1' }
+/** Of all agents of this test run. */
+let starts = 0
+
 /** A whole agent on a kernel, an etcd and a clock in memory. */
 export class AgentWorld {
   readonly clock = new FakeClock()
@@ -45,7 +50,7 @@ export class AgentWorld {
     this.#directory = directory
     this.subnetFile = join(directory, 'flannel/subnet.env')
     this.etcd = etcd
-    this.store = new FakeLeaseStore(etcd)
+    this.store = new FakeLeaseStore(etcd, this.clock)
     const card = this.kernel.addCard('eth0')
     this.kernel.outside({ op: 'address.add', linkIndex: card.index, ip: ip('192.168.205.10'), prefixLength: 24 })
     this.kernel.outside({
@@ -63,9 +68,9 @@ export class AgentWorld {
   }
 
   /** Starts the agent. */
-  async start(options: Partial<DaemonOptions> = {}): Promise<void> {
+  async start(options: Partial<DaemonOptions> = {}, node = HOST1): Promise<void> {
     this.#stop = new AbortController()
-    const agent = new Agent({ ...this.#options(), ...options }, this.#ports())
+    const agent = new Agent({ ...this.#options(), ...options }, this.#ports(node))
     this.#running = agent.run(this.#stop.signal)
     await this.clock.settle()
   }
@@ -134,7 +139,7 @@ export class AgentWorld {
     }
   }
 
-  #ports(): AgentPorts {
+  #ports(node: NodeIdentity): AgentPorts {
     const say =
       (level: string): Logger['info'] =>
       (message, fields = {}) => {
@@ -148,8 +153,10 @@ export class AgentWorld {
       clock: this.clock,
       random: () => 0.5,
       log: { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') },
-      node: { id: 'a'.repeat(32), hostname: 'host1' },
-      deriveMac: (vni, family) => deriveVtepMac('a'.repeat(32), vni, family),
+      node,
+      instance: `${node.hostname}, start ${++starts}`,
+      resolveHost: () => Promise.resolve([]),
+      deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
     }
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
+import { FakeLeaseStore } from '../../fake/fake-lease-store.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../fake/agent-world.ts'
 
 let world: AgentWorld
@@ -37,13 +38,13 @@ describe('starting', () => {
     await world.until('complaint', () => world.logged(/warn/).length > 0)
     await world.advance(5_000)
     expect(world.logged(/warn/)).toEqual([
-      'warn network configuration: /coreos.com/network/config: expected the network configuration, as JSON, found nothing; retrying every second',
+      'warn network configuration: /coreos.com/network/config: expected the network configuration, as JSON, found nothing; retrying every few seconds',
     ])
     world.etcd.putConfig('{"SubnetLen":20}')
-    await world.advance(1_000)
+    await world.advance(4_000)
     expect(world.logged(/warn network configuration: Network: /)).toHaveLength(1)
     world.etcd.putConfig(CONFIG)
-    await world.advance(1_000)
+    await world.advance(4_000)
     await world.until('forwarding', () => world.logged(/forwarding is set up/).length === 1)
   })
 
@@ -55,7 +56,7 @@ describe('starting', () => {
     await world.advance(3_000)
     expect(world.kernel.indexOf('flannel.100')).toBeUndefined()
     world.store.reconnect()
-    await world.advance(1_000)
+    await world.advance(4_000)
     await world.until('subnet file', async () => (await world.readSubnetFile())?.includes('10.0.0.0/8') === true)
   })
 
@@ -132,6 +133,7 @@ describe('own lease', () => {
     const address = { linkIndex, prefixLength: 24 } as const
     kernel.outside({ op: 'address.add', ...address, ip: ip('192.168.205.77') })
     kernel.outside({ op: 'address.delete', ...address, ip: ip('192.168.205.10') })
+    await world.advance(4_000)
     await world.until('address published', () => world.etcd.get(ownKey())?.value.includes('192.168.205.77') === true)
     await world.advance(1_000)
     expect((await kernel.link('flannel.100', new AbortController().signal))?.vxlan?.local?.text).toBe('192.168.205.77')
@@ -151,5 +153,48 @@ describe('etcd wiped', () => {
     await world.advance(295_000)
     expect(world.rows()).toEqual({ neighbours: 1, fdb: 1, routes: 1 })
     expect(world.logged(/warn peers did not publish themselves again; giving them up peers=3/)).toHaveLength(1)
+  })
+})
+
+describe('proof of life', () => {
+  const OTHER = { id: 'b'.repeat(32), hostname: 'host2', instance: 'another' }
+  const noSignal = new AbortController().signal
+
+  test('is given to whoever asks about our lease, for as long as the agent runs', async () => {
+    await startWithPeers()
+    const asking = new FakeLeaseStore(world.etcd, world.clock)
+    expect(await asking.ask(ownKey(), OTHER, 10_000, noSignal)).toMatchObject({ hostname: 'host1' })
+    await world.stop()
+    const answer = asking.ask(ownKey(), OTHER, 10_000, noSignal)
+    await world.advance(10_000)
+    expect(await answer).toBeUndefined()
+  })
+
+  test('is not given for a lease that was lost to another node', async () => {
+    await startWithPeers()
+    const key = ownKey()
+    world.etcd.put(key, upstreamLease(99))
+    await world.until('new lease', () => world.logged(/lease created/).length === 2)
+    const answer = new FakeLeaseStore(world.etcd, world.clock).ask(key, OTHER, 10_000, noSignal)
+    await world.advance(10_000)
+    expect(await answer).toBeUndefined()
+  })
+
+  test('keeps a second node from a PublicIP that is in use; it says what else there is, and takes over from the dead', async () => {
+    await startWithPeers()
+    const second = await AgentWorld.create(world.etcd)
+    try {
+      await second.start({}, { id: 'b'.repeat(32), hostname: 'host2' })
+      await second.until('refusal', () => second.logged(/PublicIP 192.168.205.10 is in use/).length === 1)
+      expect(second.logged(/in use/)[0]).toMatch(/host1.*candidates: eth0 \(192.168.205.10\).*every ten seconds/)
+      await second.advance(30_000)
+      expect(second.logged(/in use/)).toHaveLength(1)
+      await world.stop()
+      await second.advance(60_000)
+      await second.until('forwarding', () => second.logged(/forwarding is set up/).length === 1)
+      expect(second.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    } finally {
+      await second.close()
+    }
   })
 })

@@ -1,0 +1,56 @@
+import type { Clock } from '../net/clock.ts'
+import { Wakeup } from '../net/wakeup.ts'
+import type { WatchStatus } from '../lease/store.ts'
+import type { Logger } from '../observe/logger.ts'
+import { isStopped } from './tasks.ts'
+
+/** However often the connection comes and goes, its state is said at most this often, in milliseconds. */
+const SAY_SPACING_MS = 5_000
+const FOR_EVER_MS = Number.MAX_SAFE_INTEGER
+
+/** Says that etcd is out of reach, and that it is back: once per outage, and rarely where there is one after the other. */
+export class Outages implements WatchStatus {
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #onBack: () => void
+  readonly #changed = new Wakeup()
+  /** What the connection died of; undefined while there is one. */
+  #reason: string | undefined
+  #isSaid = false
+
+  /** @param onBack called whenever a lost connection is back */
+  constructor({ log, clock }: { readonly log: Logger; readonly clock: Clock }, onBack: () => void) {
+    this.#log = log
+    this.#clock = clock
+    this.#onBack = onBack
+  }
+
+  onConnected(): void {
+    if (this.#reason === undefined) return
+    this.#reason = undefined
+    this.#changed.ring()
+    this.#onBack()
+  }
+
+  onDisconnected(error: Error): void {
+    this.#reason = error.message
+    this.#changed.ring()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!isStopped(signal)) {
+      await this.#changed.wait(this.#clock, FOR_EVER_MS, signal)
+      if (isStopped(signal) || !this.#say()) continue
+      await this.#clock.sleep(SAY_SPACING_MS, signal)
+    }
+  }
+
+  /** @returns whether there was anything to say */
+  #say(): boolean {
+    if (this.#isSaid === (this.#reason !== undefined)) return false
+    this.#isSaid = !this.#isSaid
+    if (this.#reason === undefined) this.#log.info('etcd answers again')
+    else this.#log.warn(`etcd is out of reach: ${this.#reason}; forwarding goes on as it is`)
+    return true
+  }
+}
