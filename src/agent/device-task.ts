@@ -1,16 +1,21 @@
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { chooseExternalInterface, type ExternalInterface } from '../host/external-interface.ts'
+import type { ExternalInterface } from '../host/external-interface.ts'
+import type { Clock } from '../net/clock.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { KernelChange } from '../reconcile/kernel.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
-import { deviceSpec } from '../vxlan/device-spec.ts'
-import { ensureDevice, type EnsuredDevice } from '../vxlan/device.ts'
+import { DevicePatience } from '../vxlan/device-patience.ts'
+import { deviceSpec, usedUnderlayMtu } from '../vxlan/device-spec.ts'
+import { tendDevice, type DeviceSpec, type TendedDevice } from '../vxlan/device.ts'
 import { deviceName, type Vtep } from '../vxlan/vtep.ts'
+import { DeviceReporter } from './device-reporter.ts'
+import { Pace } from './pace.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
-import { isStopped, runTogether } from './tasks.ts'
 import type { SubnetFile } from './subnet-file.ts'
+import { isStopped, runTogether } from './tasks.ts'
+import { UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
   readonly options: DaemonOptions
@@ -34,33 +39,28 @@ const PERIODIC_LOOK_MS = 60_000
  */
 export class DeviceTask {
   readonly #input: DeviceTaskInput
+  readonly #name: string
   readonly #look = new Wakeup()
-  #underlay: ExternalInterface
+  readonly #pace: Pace
+  readonly #underlay: UnderlayWatch
+  readonly #patience: DevicePatience
+  readonly #reporter: DeviceReporter
 
   constructor(input: DeviceTaskInput) {
+    const { vtep, ports, options, underlay } = input
     this.#input = input
-    this.#underlay = input.underlay
+    this.#name = deviceName(vtep.family, vtep.vni)
+    this.#pace = new Pace(ports.clock)
+    this.#underlay = new UnderlayWatch(underlay, options, vtep.family, ports)
+    this.#reporter = new DeviceReporter(this.#name, ports.log)
+    this.#patience = new DevicePatience(ports.clock, ports.random, (over) => {
+      this.#reporter.fight(over)
+    })
   }
 
-  /** Brings the device about, however long it takes, and hands it to the reconciler. */
-  async #ensure(signal: AbortSignal): Promise<void> {
-    const { config, vtep, ports, reconciler, subnetFile, somethingToDo } = this.#input
-    const name = deviceName(vtep.family, vtep.vni)
-    const attempt = async (): Promise<EnsuredDevice> => {
-      await this.#followUnderlay(signal)
-      return ensureDevice(ports.kernel, deviceSpec(vtep, config.backend, this.#underlay), signal)
-    }
-    const device = await untilItWorks(`device ${name}`, attempt, ports, signal)
-    this.#sayWhatWasDone(name, device)
-    if (reconciler.linkIndex !== device.link.index || device.outcome !== 'unchanged')
-      reconciler.attach(device.link.index)
-    subnetFile.setMtu(device.link.mtu)
-    somethingToDo.ring()
-  }
-
-  #sayWhatWasDone(name: string, { outcome, link, replacedBecause }: EnsuredDevice): void {
-    const fields = { device: name, mac: link.mac, mtu: link.mtu, because: replacedBecause }
-    if (outcome !== 'unchanged') this.#input.ports.log.info(`device ${outcome}`, fields)
+  /** The underlay as last seen. */
+  get underlay(): ExternalInterface {
+    return this.#underlay.current
   }
 
   /** Listens first and looks then, so that nothing that happens after the look is missed. */
@@ -75,49 +75,85 @@ export class DeviceTask {
   }
 
   async #keepLooking(signal: AbortSignal): Promise<void> {
-    const { ports } = this.#input
-    await this.#ensure(signal)
+    const { clock } = this.#input.ports
+    await this.#tend(signal)
     while (!isStopped(signal)) {
-      await this.#look.wait(ports.clock, PERIODIC_LOOK_MS, signal)
+      await this.#look.wait(clock, this.#nextLookInMs(), signal)
       if (isStopped(signal)) break
-      await this.#ensure(signal)
+      await this.#tend(signal)
     }
+  }
+
+  #nextLookInMs(): number {
+    const waits = [this.#patience.nextDueInMs(), this.#underlay.nextLookInMs]
+    return Math.min(PERIODIC_LOOK_MS, ...waits.filter((ms) => ms !== undefined))
+  }
+
+  /** Brings the device about, however long it takes, and hands it to the reconciler. A report cuts the wait between attempts short. */
+  async #tend(signal: AbortSignal): Promise<void> {
+    const { ports } = this.#input
+    const clock: Clock = {
+      monotonicMs: () => ports.clock.monotonicMs(),
+      sleep: (ms, stop) => this.#look.wait(ports.clock, ms, stop),
+    }
+    await untilItWorks(`device ${this.#name}`, () => this.#attempt(signal), { ...ports, clock }, signal)
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const { config, vtep, ports } = this.#input
+    await this.#pace.turn(signal)
+    signal.throwIfAborted()
+    await this.#followUnderlay(signal)
+    const spec = deviceSpec(vtep, config.backend, this.underlay)
+    const isNew = !this.#patience.wasRight
+    const tended = await tendDevice(ports.kernel, spec, this.#patience, signal)
+    this.#report(spec, tended, isNew)
+    this.#handOver(spec, tended)
+  }
+
+  #report(spec: DeviceSpec, tended: TendedDevice, isNew: boolean): void {
+    const { backend } = this.#input.config
+    this.#reporter.mtu(backend.underlayMtu, usedUnderlayMtu(backend, this.underlay), this.underlay.link)
+    this.#reporter.tended(spec, tended, isNew)
+  }
+
+  #handOver({ mtu }: DeviceSpec, { link, outcome }: TendedDevice): void {
+    const { reconciler, subnetFile, somethingToDo } = this.#input
+    if (link === undefined) return
+    if (reconciler.linkIndex !== link.index || outcome !== 'unchanged') reconciler.attach(link.index)
+    subnetFile.setMtu(mtu)
+    somethingToDo.ring()
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
     const { ports, reconciler, somethingToDo } = this.#input
     for await (const change of ports.kernel.changes(() => reconciler.linkIndex, signal)) {
-      if (this.#concernsDevice(change)) this.#look.ring()
+      if (this.#isWorthALook(change)) this.#look.ring()
       if (reconciler.observe(change)) somethingToDo.ring()
     }
   }
 
-  /** Containers come and go by the hundred; only our own device and the underlay matter here. */
-  #concernsDevice(change: KernelChange): boolean {
-    const indexes = [this.#underlay.link.index, this.#input.reconciler.linkIndex]
+  /** Containers come and go by the hundred; only our own device and the underlay matter here, and while that is lost, any change. */
+  #isWorthALook(change: KernelChange): boolean {
+    const indexes = [this.underlay.link.index, this.#input.reconciler.linkIndex]
+    const isLost = this.#underlay.nextLookInMs !== undefined
     switch (change.kind) {
       case 'overrun':
         return true
       case 'link':
-        return indexes.includes(change.link.index) || this.#names().includes(change.link.name)
+        return indexes.includes(change.link.index) || [this.#name, this.underlay.link.name].includes(change.link.name)
       case 'address':
-        return indexes.includes(change.address.linkIndex)
+        return isLost || indexes.includes(change.address.linkIndex)
       default:
         return false
     }
   }
 
-  #names(): readonly string[] {
-    const { vtep } = this.#input
-    return [deviceName(vtep.family, vtep.vni), this.#underlay.link.name]
-  }
-
   /** Takes note of a changed MTU, index or address of the underlay. @throws {NoInterfaceError} while it has none */
   async #followUnderlay(signal: AbortSignal): Promise<void> {
-    const { ports, options, vtep, onUnderlay } = this.#input
-    const choice = { ifaces: options.ifaces, publicIp: options.publicIp }
-    const before = this.#underlay
-    this.#underlay = await chooseExternalInterface(ports.kernel, choice, vtep.family, signal)
-    if (before.publicIp.text !== this.#underlay.publicIp.text) onUnderlay(this.#underlay)
+    const before = this.underlay
+    const { publicIp, address } = await this.#underlay.look(signal)
+    if (before.publicIp.text !== publicIp.text || before.address.text !== address.text)
+      this.#input.onUnderlay(this.underlay)
   }
 }

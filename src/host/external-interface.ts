@@ -1,5 +1,9 @@
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
+import { prefixOf, type Prefix } from '../net/prefix.ts'
 import type { AddressState, Kernel, LinkState, RouteState } from '../reconcile/kernel.ts'
+import { bestAddress } from './best-address.ts'
+
+export { bestAddress } from './best-address.ts'
 
 /** What the operator asked for; nothing means: the interface of the default route. */
 export interface InterfaceChoice {
@@ -14,6 +18,10 @@ export interface ExternalInterface {
   readonly link: LinkState
   /** Outer source address of our packets. */
   readonly address: Ip
+  /** The network of that address, as far as hosts in it are reached without a gateway. */
+  readonly prefix: Prefix
+  /** Gateways of the default routes through the interface. */
+  readonly gateways: readonly Ip[]
   /** Address peers send to. */
   readonly publicIp: Ip
 }
@@ -23,11 +31,19 @@ export class NoInterfaceError extends Error {
   override readonly name = 'NoInterfaceError'
 }
 
-interface HostState {
+export interface HostState {
   readonly links: readonly LinkState[]
   readonly addresses: readonly AddressState[]
+  /** Of the main table. */
   readonly routes: readonly RouteState[]
 }
+
+/** @throws {KernelError} */
+export const readHost = async (kernel: Kernel, family: Family, signal: AbortSignal): Promise<HostState> => ({
+  links: await kernel.links(signal),
+  addresses: await kernel.addresses(signal),
+  routes: await kernel.routes(family, signal),
+})
 
 /** @throws {NoInterfaceError | KernelError} */
 export async function chooseExternalInterface(
@@ -36,12 +52,7 @@ export async function chooseExternalInterface(
   family: Family,
   signal: AbortSignal,
 ): Promise<ExternalInterface> {
-  const [links, addresses, routes] = [
-    await kernel.links(signal),
-    await kernel.addresses(signal),
-    await kernel.routes(family, signal),
-  ]
-  return selectInterface({ links, addresses, routes }, choice, family)
+  return selectInterface(await readHost(kernel, family, signal), choice, family)
 }
 
 /** The choice itself. Pure. @throws {NoInterfaceError} */
@@ -49,9 +60,9 @@ export function selectInterface(host: HostState, choice: InterfaceChoice, family
   const wanted =
     choice.ifaces.length === 0 ? [byDefaultRoute(host, family)] : choice.ifaces.map((text) => named(host, text))
   for (const candidate of wanted) {
-    const address = candidate?.address ?? bestAddress(host.addresses, candidate?.link, family)
-    if (candidate !== undefined && address?.family === family)
-      return { link: candidate.link, address, publicIp: choice.publicIp ?? address }
+    if (candidate === undefined) continue
+    const address = candidate.address ?? bestAddress(host.addresses, candidate.link, family)
+    if (address?.ip.family === family) return externalInterface(host, candidate.link, address, choice)
   }
   const sought =
     choice.ifaces.length === 0
@@ -62,25 +73,37 @@ export function selectInterface(host: HostState, choice: InterfaceChoice, family
   )
 }
 
+/** All there is to know about the interface with this address on it. */
+export const externalInterface = (
+  host: HostState,
+  link: LinkState,
+  address: AddressState,
+  choice: InterfaceChoice,
+): ExternalInterface => ({
+  link,
+  address: address.ip,
+  prefix: prefixOf(address.ip, address.prefixLength),
+  gateways: defaultRoutes(host, address.ip.family).flatMap(({ linkIndex, gateway }) =>
+    linkIndex === link.index && gateway !== undefined ? [gateway] : [],
+  ),
+  publicIp: choice.publicIp ?? address.ip,
+})
+
 interface Candidate {
   readonly link: LinkState
   /** Set when the operator named this very address. */
-  readonly address: Ip | undefined
+  readonly address: AddressState | undefined
 }
 
 function named(host: HostState, text: string): Candidate | undefined {
   const wantedIp = parseIp(text)
-  const holder = wantedIp && host.addresses.find(({ ip }) => sameIp(ip, wantedIp))
-  const link = host.links.find(({ index, name }) => (wantedIp ? index === holder?.linkIndex : name === text))
-  return link && { link, address: wantedIp }
+  const address = wantedIp && host.addresses.find(({ ip }) => sameIp(ip, wantedIp))
+  const link = host.links.find(({ index, name }) => (wantedIp ? index === address?.linkIndex : name === text))
+  return link && { link, address }
 }
 
 function byDefaultRoute(host: HostState, family: Family): Candidate | undefined {
-  const defaults = host.routes.filter(
-    ({ destination, linkIndex }) =>
-      destination.family === family && destination.length === 0 && linkIndex !== undefined,
-  )
-  const best = defaults.reduce<RouteState | undefined>(
+  const best = defaultRoutes(host, family).reduce<RouteState | undefined>(
     (a, b) => (a !== undefined && a.metric <= b.metric ? a : b),
     undefined,
   )
@@ -88,36 +111,21 @@ function byDefaultRoute(host: HostState, family: Family): Candidate | undefined 
   return link && { link, address: undefined }
 }
 
-/** IFA_F_* (linux/if_addr.h) */
-const IFA_F_TEMPORARY = 0x01
-const IFA_F_DADFAILED = 0x08
-const IFA_F_DEPRECATED = 0x20
-const IFA_F_TENTATIVE = 0x40
-const IFA_F_PERMANENT = 0x80
-const UNUSABLE = IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TENTATIVE
-/** RT_SCOPE_LINK (linux/rtnetlink.h) */
-const RT_SCOPE_LINK = 253
-
-/** Global before link-local, permanent before dynamic, lasting before temporary; never a deprecated or unusable one. */
-export function bestAddress(
-  addresses: readonly AddressState[],
-  link: LinkState | undefined,
-  family: Family,
-): Ip | undefined {
-  const penalty = ({ scope, flags }: AddressState): number =>
-    (scope >= RT_SCOPE_LINK ? 4 : 0) +
-    (flags & IFA_F_PERMANENT ? 0 : 2) +
-    (flags & IFA_F_TEMPORARY && family === 6 ? 1 : 0)
-  const usable = addresses.filter(
-    ({ linkIndex, ip, flags }) => linkIndex === link?.index && ip.family === family && (flags & UNUSABLE) === 0,
+const defaultRoutes = (host: HostState, family: Family): readonly RouteState[] =>
+  host.routes.filter(
+    ({ destination, linkIndex }) =>
+      destination.family === family && destination.length === 0 && linkIndex !== undefined,
   )
-  return usable.reduce<AddressState | undefined>(
-    (best, other) => (best !== undefined && penalty(best) <= penalty(other) ? best : other),
-    undefined,
-  )?.ip
+
+/** The interfaces that could be named with --iface, each with its addresses, for an error about one of them. @throws {KernelError} */
+export async function describeCandidates(kernel: Kernel, family: Family, signal: AbortSignal): Promise<string> {
+  return listCandidates(
+    { links: await kernel.links(signal), addresses: await kernel.addresses(signal), routes: [] },
+    family,
+  )
 }
 
-function listCandidates(host: HostState, family: Family): string {
+export function listCandidates(host: HostState, family: Family): string {
   const lines = host.links
     .filter(({ loopback }) => !loopback)
     .map(({ index, name }) => {

@@ -1,8 +1,9 @@
 import type { VxlanConfig } from '../config/backend.ts'
+import { ConfigError } from '../config/error.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { LinkState } from '../reconcile/kernel.ts'
-import type { DeviceSpec } from './device.ts'
-import { overlayMtu } from './overhead.ts'
+import type { DeviceSpec } from './deviation.ts'
+import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'
 import { deviceName, vtepAddress, type Vtep } from './vtep.ts'
 
 /** The underlay as the device needs to know it. */
@@ -33,12 +34,27 @@ export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: Un
   },
 })
 
-/** The whole device of our own VTEP. */
+/**
+ * What the overlay is made for, in octets: the configured MTU of the underlay, but never more than the interface carries (the kernel
+ * refuses a device that would send more: EINVAL).
+ */
+export const usedUnderlayMtu = (config: VxlanConfig, { link }: Underlay): number =>
+  Math.min(config.underlayMtu ?? link.mtu, link.mtu)
+
+/** The whole device of our own VTEP. @throws {ConfigError} when the underlay's MTU leaves too little for the overlay */
 export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: Underlay): DeviceSpec => ({
   ...deviceIdentity(vtep.family, config, underlay),
   mac: vtep.mac,
-  mtu: overlayMtu(config.underlayMtu ?? underlay.link.mtu, underlay.address.family),
+  mtu: checkedMtu(vtep.family, usedUnderlayMtu(config, underlay), underlay),
   alias: ALIAS,
   address: vtepAddress(vtep),
   network: vtep.overlay.network,
 })
+
+function checkedMtu(family: Family, underlayMtu: number, { link, address }: Underlay): number {
+  const overhead = VXLAN_OVERHEAD[address.family]
+  const smallest = SMALLEST_MTU[family]
+  if (underlayMtu >= smallest + overhead) return overlayMtu(underlayMtu, address.family)
+  const sum = `${smallest} for IPv${family} and ${overhead} for VXLAN around it`
+  throw new ConfigError(`MTU of ${link.name}`, `at least ${smallest + overhead} octets: ${sum}`, underlayMtu)
+}

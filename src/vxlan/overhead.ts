@@ -6,6 +6,9 @@ import type { Family } from '../net/ip.ts'
  */
 export const VXLAN_OVERHEAD: Readonly<Record<Family, number>> = { 4: 50, 6: 70 }
 
+/** Smallest MTU in octets with which the kernel speaks a family at all: RFC 791 §3.2, RFC 8200 §5. */
+export const SMALLEST_MTU: Readonly<Record<Family, number>> = { 4: 68, 6: 1280 }
+
 /** MTU for the overlay on an underlay of `underlayMtu` octets. */
 export const overlayMtu = (underlayMtu: number, underlayFamily: Family): number =>
   underlayMtu - VXLAN_OVERHEAD[underlayFamily]

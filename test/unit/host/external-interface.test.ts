@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   bestAddress,
   chooseExternalInterface,
+  describeCandidates,
   NoInterfaceError,
   selectInterface,
   type InterfaceChoice,
@@ -119,9 +120,26 @@ describe('selectInterface with --iface', () => {
   })
 })
 
+describe('the interface found', () => {
+  const found = (choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}) =>
+    selectInterface({ ...HOST, ...host }, { ifaces: [], publicIp: undefined, ...choice }, 4)
+
+  it('has the network of its address, and the gateways of default routes through it, and no others', () => {
+    const routes = [...HOST.routes, { ...route('0.0.0.0/0', 2, 9), gateway: ip('10.0.2.3') }, route('10.9.0.0/16', 2)]
+    const { prefix: network, gateways } = found({}, { routes })
+    expect(network.text).toBe('10.0.2.0/24')
+    expect(gateways.map(({ text }) => text)).toEqual(['192.168.1.1', '10.0.2.3'])
+  })
+
+  it('has no gateway where there is none', () => {
+    expect(found({ ifaces: ['docker0'] }).gateways).toEqual([])
+    expect(found({}, { routes: [{ ...route('0.0.0.0/0', 2), gateway: undefined }] }).gateways).toEqual([])
+  })
+})
+
 describe('bestAddress', () => {
   const best = (...addresses: readonly AddressState[]): string | undefined =>
-    bestAddress(addresses, link(2, 'eth0'), addresses[0]?.ip.family ?? 4)?.text
+    bestAddress(addresses, link(2, 'eth0'), addresses[0]?.ip.family ?? 4)?.ip.text
 
   it('takes a global before a link-local, whatever else', () => {
     expect(best(address(2, '169.254.0.1', PERMANENT, LINK_SCOPE), address(2, '10.0.0.1', 0))).toBe('10.0.0.1')
@@ -168,5 +186,18 @@ describe('chooseExternalInterface', () => {
     const choice = { ifaces: [], publicIp: undefined }
     const found = await chooseExternalInterface(kernel, choice, 4, new AbortController().signal)
     expect(found).toMatchObject({ link: { name: 'eth0', mtu: 9000 }, address: ip('192.168.205.10') })
+  })
+})
+
+describe('describeCandidates', () => {
+  it('lists interfaces with their addresses of the family, without loopback', async () => {
+    const kernel = new FakeKernel()
+    const { index } = kernel.addCard('eth0')
+    kernel.addCard('eth1')
+    for (const text of ['192.168.205.10', 'fd00::10'])
+      kernel.outside({ op: 'address.add', linkIndex: index, ip: ip(text), prefixLength: 24 })
+    const { signal } = new AbortController()
+    expect(await describeCandidates(kernel, 4, signal)).toBe('eth0 (192.168.205.10), eth1 (no address)')
+    expect(await describeCandidates(kernel, 6, signal)).toBe('eth0 (fd00::10), eth1 (no address)')
   })
 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../../src/config/error.ts'
 import { parseNetworkConfig } from '../../../src/config/network.ts'
 import { ip } from '../../../src/net/ip.ts'
-import { deviceSpec } from '../../../src/vxlan/device-spec.ts'
+import { deviceSpec, usedUnderlayMtu } from '../../../src/vxlan/device-spec.ts'
 import { overlayMtu } from '../../../src/vxlan/overhead.ts'
 import { deviceName } from '../../../src/vxlan/vtep.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
@@ -46,5 +47,22 @@ describe('deviceSpec', () => {
   it('prefers a configured MTU of the underlay to that of the interface', () => {
     const spec = deviceSpec(VTEP, { ...backend, underlayMtu: 1400 }, { link, address: ip('192.168.205.10') })
     expect(spec.mtu).toBe(1350)
+  })
+
+  it('takes no more than the interface carries, whatever is configured: the kernel would refuse it', () => {
+    const underlay = { link, address: ip('192.168.205.10') }
+    expect(deviceSpec(VTEP, { ...backend, underlayMtu: 9001 }, underlay).mtu).toBe(8950)
+    expect(usedUnderlayMtu({ ...backend, underlayMtu: 9001 }, underlay)).toBe(9000)
+    expect(usedUnderlayMtu({ ...backend, underlayMtu: 1400 }, underlay)).toBe(1400)
+  })
+
+  it('says when the underlay is too narrow for the overlay', () => {
+    const narrow = (mtu: number) => () =>
+      deviceSpec(VTEP, backend, { link: { ...link, mtu }, address: ip('192.168.205.10') })
+    expect(narrow(118)().mtu).toBe(68)
+    expect(narrow(117)).toThrow(ConfigError)
+    expect(narrow(117)).toThrow(
+      'MTU of eth1: expected at least 118 octets: 68 for IPv4 and 50 for VXLAN around it, found 117',
+    )
   })
 })

@@ -7,9 +7,10 @@ import {
   DeviceConflictError,
   ensureDevice,
   incompatibility,
-  planSettings,
+  tendDevice,
   type DeviceSpec,
 } from '../../../src/vxlan/device.ts'
+import { deviationsOf } from '../../../src/vxlan/deviation.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
 
 const forever = new AbortController().signal
@@ -96,7 +97,7 @@ describe('ensureDevice with one of a previous run', () => {
     const { outcome, link } = await ensure()
     expect(outcome).toBe('adopted')
     expect(link).toMatchObject({ index: found.index, mac: spec.mac, mtu: 1450, alias: 'flannel-agent' })
-    expect(kernel.stats().byOp).toEqual({ 'link.set': 1, 'address.add': 1 })
+    expect(kernel.stats().byOp).toEqual({ 'link.set': 3, 'address.add': 1 })
   })
 
   it.each<[string, Partial<VxlanState>, string]>([
@@ -111,7 +112,7 @@ describe('ensureDevice with one of a previous run', () => {
   ])('makes it anew for another %s, and says why', async (_, change, reason) => {
     const found = existing(change)
     const made = await ensure()
-    expect(made).toMatchObject({ outcome: 'recreated', replacedBecause: reason })
+    expect(made).toMatchObject({ outcome: 'recreated', mended: [{ property: 'parameters', found: reason }] })
     expect(made.link.index).not.toBe(found.index)
     expect(device().vxlan).toMatchObject({ vni: 100, port: 8472, external: false })
   })
@@ -131,43 +132,61 @@ describe('ensureDevice after somebody changed the device', () => {
     kernel.outside({ op: 'link.set', linkIndex: device().index, ...op })
   }
 
-  it.each<[string, () => void]>([
+  it.each<[string, string, () => void]>([
     [
       'MTU',
+      'mtu 1400, expected 1450',
       () => {
         drift({ mtu: 1400 })
       },
     ],
     [
       'MAC',
+      'mac 02:00:00:00:00:66, expected 02:00:00:00:00:01',
       () => {
         drift({ mac: mac('02:00:00:00:00:66') })
       },
     ],
     [
       'alias',
+      'alias mine, expected flannel-agent',
       () => {
         drift({ alias: 'mine' })
       },
     ],
     [
       'state',
+      'set down',
       () => {
         drift({ up: false })
       },
     ],
-  ])('mends its %s in place, with one write', async (_, act) => {
+  ])('mends its %s in place, with one write, and says what it was', async (_, found, act) => {
     const before = device()
     const { writes } = kernel.stats()
     act()
-    expect(await ensure()).toMatchObject({ outcome: 'adopted' })
+    expect(await ensure()).toMatchObject({ outcome: 'adopted', mended: [{ found }] })
     expect(device()).toEqual(before)
     expect(kernel.stats().writes).toBe(writes + 1)
   })
 
+  it('mends what the kernel lets it mend when it refuses something else', async () => {
+    drift({ mtu: 1400, up: false })
+    kernel.faults.refuse = (op) => (op.op === 'link.set' && op.mtu !== undefined ? 'EINVAL' : undefined)
+    await expect(ensure()).rejects.toMatchObject({ code: 'EINVAL' })
+    expect(device()).toMatchObject({ mtu: 1400, up: true })
+  })
+
+  it('takes it out of a bridge', async () => {
+    const bridge = kernel.addCard('br0', { kind: 'bridge' })
+    kernel.tables.links.set(device().index, { ...device(), master: bridge.index })
+    expect(await ensure()).toMatchObject({ mended: [{ found: `enslaved to link ${bridge.index}` }] })
+    expect(device().master).toBeUndefined()
+  })
+
   it('puts its address back', async () => {
     kernel.outside({ op: 'address.delete', linkIndex: device().index, ip: spec.address, prefixLength: 32 })
-    await ensure()
+    expect(await ensure()).toMatchObject({ mended: [{ found: 'address 10.15.64.0/32 missing' }] })
     expect(addressesOn(device().index)).toEqual(['10.15.64.0/32'])
   })
 
@@ -202,7 +221,7 @@ describe('ensureDevice that cannot', () => {
     kernel.addCard(spec.name, { kind: 'bridge' })
     await expect(ensure()).rejects.toThrow(DeviceConflictError)
     await expect(ensure()).rejects.toThrow(
-      'flannel.100 exists, but it is a bridge device, not vxlan; remove or rename it',
+      'flannel.100 exists, but it is a bridge device, not vxlan; rename it, remove it (ip link delete flannel.100), or',
     )
     expect(kernel.stats().writes).toBe(0)
   })
@@ -210,8 +229,43 @@ describe('ensureDevice that cannot', () => {
   it('names the other device that has our VNI and port, and leaves it alone', async () => {
     kernel.addCard('vxlan7', { kind: 'vxlan', vxlan: { ...spec.vxlan, external: false } })
     await expect(ensure()).rejects.toThrow(DeviceConflictError)
-    await expect(ensure()).rejects.toThrow(/vxlan7 already carries VNI 100 on UDP port 8472/)
+    await expect(ensure()).rejects.toThrow(
+      'vxlan7 already carries VNI 100 on UDP port 8472; remove it (ip link delete vxlan7), or configure another Backend.VNI',
+    )
     expect(kernel.indexOf('vxlan7')).toBeDefined()
+  })
+
+  it('says where to look for such a device when it is in another network namespace', async () => {
+    kernel.faults.refuse = ({ op }) => (op === 'link.create' ? 'EEXIST' : undefined)
+    await expect(ensure()).rejects.toThrow(
+      /^a device that was moved to another network namespace already carries VNI 100/,
+    )
+  })
+
+  it('only tries again when somebody else has just made a device of our name', async () => {
+    kernel.faults.refuse = ({ op }) => {
+      if (op === 'link.create') existing({})
+      return op === 'link.create' ? 'EEXIST' : undefined
+    }
+    await expect(ensure()).rejects.toThrow(KernelError)
+    expect(await ensure()).toMatchObject({ outcome: 'adopted' })
+  })
+
+  it.each<[string, Partial<VxlanState>, string]>([
+    ['another GBP setting', { gbp: true }, 'vxlan7 (VNI 7) already listens on UDP port 8472 with GBP on, ours off;'],
+    ['external mode', { external: true }, 'vxlan7 (VNI 7) already listens on UDP port 8472 in external mode;'],
+    ['settings we do not know', {}, 'vxlan7 (VNI 7) already listens on UDP port 8472 with other settings;'],
+  ])('names the device that has the port with %s, and says what to do', async (_, change, message) => {
+    kernel.addCard('vxlan7', { kind: 'vxlan', vxlan: { ...spec.vxlan, external: false, vni: 7, ...change } })
+    kernel.faults.refuse = (op) => (op.op === 'link.set' && op.up === true ? 'EADDRINUSE' : undefined)
+    await expect(ensure()).rejects.toThrow(DeviceConflictError)
+    await expect(ensure()).rejects.toThrow(message)
+    await expect(ensure()).rejects.toThrow('remove vxlan7 (ip link delete vxlan7), or configure another Backend.Port')
+  })
+
+  it('says how to find the program that has the port', async () => {
+    kernel.faults.refuse = (op) => (op.op === 'link.set' && op.up === true ? 'EADDRINUSE' : undefined)
+    await expect(ensure()).rejects.toThrow(/UDP port 8472, .* is taken by a program, .*ss -ulnp sport = :8472/)
   })
 
   it.each(['link.create', 'link.set', 'address.add', 'link.delete'])(
@@ -251,11 +305,27 @@ describe('ensureDevice that cannot', () => {
   })
 })
 
-describe('planSettings', () => {
+describe('tendDevice', () => {
+  it('leaves alone what is not due, a missing device too, and says so', async () => {
+    const mending = { due: () => [], mended: () => undefined }
+    const tended = await tendDevice(kernel, spec, mending, forever)
+    expect(tended).toMatchObject({ link: undefined, outcome: 'unchanged', postponed: [{ property: 'existence' }] })
+    expect(kernel.stats().writes).toBe(0)
+  })
+})
+
+describe('deviationsOf', () => {
   it('adds the right address before it removes a wrong one, and brings the link up last', () => {
-    const { index } = kernel.addCard(spec.name, { up: false })
+    const { index } = kernel.addCard(spec.name, { up: false, kind: 'vxlan', vxlan: { ...spec.vxlan, external: false } })
     const wrong = { linkIndex: index, ip: ip('10.1.0.0'), prefixLength: 32, scope: 0, flags: 0x80 }
-    const ops = planSettings(spec, { ...device(), up: false }, [wrong])
-    expect(ops.map(({ op }) => op)).toEqual(['link.set', 'address.add', 'address.delete', 'link.set'])
+    const ops = deviationsOf(spec, { ...device(), up: false }, [wrong]).flatMap((deviation) => deviation.ops ?? [])
+    expect(ops.map(({ op }) => op)).toEqual([
+      'link.set',
+      'link.set',
+      'link.set',
+      'address.add',
+      'address.delete',
+      'link.set',
+    ])
   })
 })

@@ -1,0 +1,97 @@
+import {
+  listCandidates,
+  NoInterfaceError,
+  readHost,
+  selectInterface,
+  type ExternalInterface,
+  type HostState,
+  type InterfaceChoice,
+} from '../host/external-interface.ts'
+import { followInterface, type Whereabouts } from '../host/follow-interface.ts'
+import type { Family } from '../net/ip.ts'
+import type { AgentPorts } from './ports.ts'
+
+/** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
+const RENUMBER_AFTER_MS = 1_000
+/** A driver that is loaded again, a cable that is plugged in again: peers know us by the old address, so we wait for that first. */
+const MOVE_AFTER_MS = 10_000
+/** Routes are not reported: while the underlay is lost, they are looked at this often. */
+const LOST_LOOK_MS = 1_000
+
+type Lost = Extract<Whereabouts, { is: 'lost' }>
+
+/**
+ * Knows the underlay as it is. With --iface, it is chosen again at every look. Without, the interface in use is kept while it has the
+ * address in use, wherever default routes lead; when it has lost that for a while, another is chosen.
+ */
+export class UnderlayWatch {
+  readonly #choice: InterfaceChoice
+  readonly #family: Family
+  readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
+  #current: ExternalInterface
+  #lostSinceMs: number | undefined
+
+  constructor(
+    current: ExternalInterface,
+    choice: InterfaceChoice,
+    family: Family,
+    ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>,
+  ) {
+    this.#current = current
+    this.#choice = choice
+    this.#family = family
+    this.#ports = ports
+  }
+
+  /** As last seen. */
+  get current(): ExternalInterface {
+    return this.#current
+  }
+
+  /** How long the next look can wait if nothing is reported, in milliseconds; undefined: for ever. */
+  get nextLookInMs(): number | undefined {
+    return this.#lostSinceMs === undefined ? undefined : LOST_LOOK_MS
+  }
+
+  /** @throws {NoInterfaceError} while there is none; {KernelError} */
+  async look(signal: AbortSignal): Promise<ExternalInterface> {
+    const host = await readHost(this.#ports.kernel, this.#family, signal)
+    this.#current =
+      this.#choice.ifaces.length > 0 ? selectInterface(host, this.#choice, this.#family) : this.#follow(host)
+    return this.#current
+  }
+
+  #follow(host: HostState): ExternalInterface {
+    const found = followInterface(host, this.#choice, this.#current, this.#family)
+    if (found.is === 'there') {
+      if (this.#lostSinceMs !== undefined) this.#ports.log.info(`${this.#what} is back on the underlay`)
+      this.#lostSinceMs = undefined
+      return found.underlay
+    }
+    const successor = this.#successor(found)
+    if (successor !== undefined) {
+      this.#lostSinceMs = undefined
+      return successor
+    }
+    // While the interface is there, so is the device: it stays as it is until packets flow again.
+    if (found.link !== undefined) return { ...this.#current, link: found.link }
+    throw new NoInterfaceError(
+      `${this.#current.link.name}, the underlay, is gone. Candidates: ${listCandidates(host, this.#family)}`,
+    )
+  }
+
+  /** Whom to take instead, once it has been lost for long enough. */
+  #successor({ renumbered, alternative }: Lost): ExternalInterface | undefined {
+    const { clock, log } = this.#ports
+    const nowMs = clock.monotonicMs()
+    if (this.#lostSinceMs === undefined) log.warn(`${this.#what} is gone from the underlay; waiting for its return`)
+    this.#lostSinceMs ??= nowMs
+    const lostMs = nowMs - this.#lostSinceMs
+    if (renumbered !== undefined) return lostMs >= RENUMBER_AFTER_MS ? renumbered : undefined
+    return lostMs >= MOVE_AFTER_MS ? alternative : undefined
+  }
+
+  get #what(): string {
+    return `address ${this.#current.address.text} of ${this.#current.link.name}`
+  }
+}

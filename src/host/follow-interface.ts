@@ -1,0 +1,54 @@
+import { sameIp, type Family } from '../net/ip.ts'
+import type { AddressState, LinkState } from '../reconcile/kernel.ts'
+import { bestAddress, isGlobal } from './best-address.ts'
+import {
+  externalInterface,
+  NoInterfaceError,
+  selectInterface,
+  type ExternalInterface,
+  type HostState,
+  type InterfaceChoice,
+} from './external-interface.ts'
+
+/** What has become of the interface in use. */
+export type Whereabouts =
+  /** It has the address in use. Its index, MTU and gateways may be new. */
+  | { readonly is: 'there'; readonly underlay: ExternalInterface }
+  /** It is gone (`link` undefined), or has lost the address. */
+  | {
+      readonly is: 'lost'
+      readonly link: LinkState | undefined
+      /** The interface itself, if it has another address that means something beyond its link. */
+      readonly renumbered: ExternalInterface | undefined
+      /** What would be chosen by somebody who starts now; undefined when nothing fits. */
+      readonly alternative: ExternalInterface | undefined
+    }
+
+/**
+ * Where the interface chosen without --iface has got to, by its name: it is kept while it exists and has the address in use, wherever
+ * default routes lead meanwhile, since peers know that address. Pure.
+ */
+export function followInterface(
+  host: HostState,
+  choice: InterfaceChoice,
+  current: ExternalInterface,
+  family: Family,
+): Whereabouts {
+  const link = host.links.find(({ name }) => name === current.link.name)
+  const own = host.addresses.filter(({ linkIndex }) => linkIndex === link?.index)
+  const through = (address: AddressState | undefined): ExternalInterface | undefined =>
+    link && address && externalInterface(host, link, address, choice)
+  const underlay = through(own.find(({ ip }) => sameIp(ip, current.address)))
+  if (underlay !== undefined) return { is: 'there', underlay }
+  const renumbered = through(bestAddress(own.filter(isGlobal), link, family))
+  return { is: 'lost', link, renumbered, alternative: alternativeTo(host, choice, family) }
+}
+
+function alternativeTo(host: HostState, choice: InterfaceChoice, family: Family): ExternalInterface | undefined {
+  try {
+    return selectInterface(host, choice, family)
+  } catch (error) {
+    if (error instanceof NoInterfaceError) return undefined
+    throw error
+  }
+}

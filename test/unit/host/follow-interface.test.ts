@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { chooseExternalInterface, readHost, type ExternalInterface } from '../../../src/host/external-interface.ts'
+import { followInterface, type Whereabouts } from '../../../src/host/follow-interface.ts'
+import { ip } from '../../../src/net/ip.ts'
+import { prefix } from '../../../src/net/prefix.ts'
+import type { KernelOp } from '../../../src/reconcile/kernel.ts'
+import { FakeKernel } from '../../fake/fake-kernel.ts'
+
+const CHOICE = { ifaces: [], publicIp: undefined }
+const { signal } = new AbortController()
+
+const address = (op: 'address.add' | 'address.delete', linkIndex: number, text: string): KernelOp => ({
+  op,
+  linkIndex,
+  ip: ip(text),
+  prefixLength: 24,
+})
+const defaultRoute = (linkIndex: number, metric: number): KernelOp => ({
+  op: 'route.replace',
+  type: 'unicast',
+  destination: prefix('0.0.0.0/0'),
+  linkIndex,
+  metric,
+  protocol: 3,
+})
+
+/** A host whose underlay is eth0, with 192.168.205.10. */
+async function host(): Promise<{ kernel: FakeKernel; eth0: number; current: ExternalInterface }> {
+  const kernel = new FakeKernel()
+  const { index: eth0 } = kernel.addCard('eth0')
+  kernel.outside(address('address.add', eth0, '192.168.205.10'), defaultRoute(eth0, 100))
+  return { kernel, eth0, current: await chooseExternalInterface(kernel, CHOICE, 4, signal) }
+}
+
+const follow = async (kernel: FakeKernel, current: ExternalInterface): Promise<Whereabouts> =>
+  followInterface(await readHost(kernel, 4, signal), CHOICE, current, 4)
+
+function addVpn(kernel: FakeKernel): void {
+  const { index } = kernel.addCard('tun0')
+  kernel.outside(address('address.add', index, '172.16.0.2'), defaultRoute(index, 0))
+}
+
+describe('followInterface', () => {
+  it('stays where a VPN has taken the default route over', async () => {
+    const { kernel, current } = await host()
+    addVpn(kernel)
+    expect(await follow(kernel, current)).toEqual({ is: 'there', underlay: current })
+  })
+
+  it('stays without any default route, and with another address beside', async () => {
+    const { kernel, eth0, current } = await host()
+    kernel.outside(address('address.add', eth0, '192.168.205.11'), {
+      op: 'route.delete',
+      type: 'unicast',
+      destination: prefix('0.0.0.0/0'),
+      linkIndex: eth0,
+      metric: 100,
+      protocol: 3,
+    })
+    expect(await follow(kernel, current)).toEqual({ is: 'there', underlay: current })
+  })
+
+  it('finds a re-created interface by its name, and sees its new index, MTU and gateway', async () => {
+    const { kernel, eth0, current } = await host()
+    kernel.outside({ op: 'link.delete', linkIndex: eth0 })
+    const { index } = kernel.addCard('eth0', { mtu: 1400 })
+    kernel.outside(address('address.add', index, '192.168.205.10'))
+    const found = await follow(kernel, current)
+    expect(found).toMatchObject({ is: 'there', underlay: { link: { index, mtu: 1400 }, publicIp: current.publicIp } })
+  })
+
+  it('says which address has taken the place of the one in use', async () => {
+    const { kernel, eth0, current } = await host()
+    kernel.outside(address('address.add', eth0, '192.168.205.77'), address('address.delete', eth0, '192.168.205.10'))
+    expect(await follow(kernel, current)).toMatchObject({ is: 'lost', renumbered: { address: ip('192.168.205.77') } })
+  })
+
+  it('says where to go instead when the interface is gone', async () => {
+    const { kernel, eth0, current } = await host()
+    kernel.outside({ op: 'link.delete', linkIndex: eth0 })
+    const nowhere = { is: 'lost', link: undefined, renumbered: undefined, alternative: undefined }
+    expect(await follow(kernel, current)).toEqual(nowhere)
+    addVpn(kernel)
+    expect(await follow(kernel, current)).toMatchObject({ is: 'lost', alternative: { link: { name: 'tun0' } } })
+  })
+})
