@@ -17,7 +17,7 @@ import { LeaseContentionError, OutOfSubnetsError } from './errors.ts'
 import { NO_ETCD_LEASE, type Lease, type Revision } from './lease.ts'
 import { expectDead, expectNoClone } from './proof.ts'
 import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from './store.ts'
-import { claimFor, leaseFits, ownershipOf, type LeaseTerms } from './terms.ts'
+import { claimFor, isShortLived, leaseFits, ownershipOf, type LeaseTerms } from './terms.ts'
 
 /** Lost races before giving up, as upstream counts. */
 const ATTEMPTS = 10
@@ -142,7 +142,7 @@ class Acquisition {
     if (etcdLeaseId === NO_ETCD_LEASE) return 'long'
     const renewed = await this.#store.keepAlive(etcdLeaseId, this.#signal)
     if (!renewed.alive) return 'gone'
-    return renewed.ttlSeconds * 2 < this.#terms.ttlSeconds ? 'short' : 'long'
+    return isShortLived(renewed.ttlSeconds, this.#terms) ? 'short' : 'long'
   }
 
   /** Takes over the lease of a dead node with our address, where it can be used. */

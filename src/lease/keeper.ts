@@ -1,15 +1,16 @@
 import type { Clock, Random } from '../net/clock.ts'
-import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import { decodeLease } from './codec.ts'
-import { NO_ETCD_LEASE, type Lease } from './lease.ts'
-import { StoreError, type LeaseDelta, type LeaseRecord, type LeaseStore } from './store.ts'
-import { ownershipOf, type LeaseTerms } from './terms.ts'
+import { Contest } from './contest.ts'
+import { NO_ETCD_LEASE, type EtcdLeaseId, type Lease, type Revision } from './lease.ts'
+import { Retries } from './retries.ts'
+import { StoreError, type KeyLifetime, type LeaseDelta, type LeaseRecord, type LeaseStore } from './store.ts'
+import { isShortLived, ownershipOf, type LeaseTerms } from './terms.ts'
 
 /** Where this node stands with its lease. */
 export type LeaseState =
   | { readonly is: 'held'; readonly record: LeaseRecord }
-  /** etcd does not answer; the lease still runs. Forwarding goes on regardless. */
+  /** etcd does not answer, or refuses; the lease still runs. Said once per trouble. Forwarding goes on regardless. */
   | { readonly is: 'unrenewed'; readonly record: LeaseRecord; readonly error: StoreError }
   /** Somebody keeps changing our key, as a machine with the same identity would; we answer ever more slowly. */
   | { readonly is: 'contested'; readonly record: LeaseRecord }
@@ -18,7 +19,7 @@ export type LeaseState =
 
 export interface KeeperOptions {
   readonly store: LeaseStore
-  readonly terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'ttlSeconds'>
+  readonly terms: Pick<LeaseTerms, 'node' | 'ttlSeconds'>
   readonly clock: Clock
   readonly random: Random
   /** Renewed at the latest this long before expiry, in milliseconds. */
@@ -29,12 +30,10 @@ export interface KeeperOptions {
 
 /** Renewal touches no key and wakes no watcher, so once an hour is cheap even with ten thousand nodes. */
 const LONGEST_INTERVAL_MS = 3_600_000
-const RETRY: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.3 }
-/** Our key changed this often by others, without a quiet minute between, is being fought over. */
-const REPAIRS_AT_ONCE = 3
-const QUIET_MS = 60_000
 /** Spread of renewals, as a share of the interval. */
 const JITTER = 0.1
+const AT_ONCE = Number.NEGATIVE_INFINITY
+const NEVER = Number.POSITIVE_INFINITY
 
 /**
  * Holds a lease once acquired: renews it, puts the key back with the same subnet when it vanishes, restores it when somebody
@@ -43,19 +42,35 @@ const JITTER = 0.1
 export class LeaseKeeper {
   readonly #options: KeeperOptions
   #record: LeaseRecord
-  /** What the key should say. */
+  /** What the key should say, and what we last tried to make it say. */
   #value: string
-  #attention: 'none' | 'renew' | 'recreate' | 'restore' = 'none'
+  #written: string
+  /** The etcd lease the key should hang on: none for a reservation; undefined when a new one must be granted. */
+  #home: EtcdLeaseId | undefined
+  /** Life of that etcd lease as the store counts it. */
+  #ttlSeconds: number
+  #repair: 'none' | 'recreate' | 'restore' = 'none'
+  /** On the monotonic clock. */
+  #renewAtMs: number
   #lost: string | undefined
-  /** Repairs of our key in a row, and when the last one was. */
-  #repairs = 0
-  #lastRepairMs = Number.NEGATIVE_INFINITY
+  /** Newest revision that was observed during our last write. */
+  #observedRevision: Revision | undefined
+  readonly #contest: Contest
+  readonly #repairs: Retries
+  readonly #renewals: Retries
   readonly #wakeup = new Wakeup()
 
   constructor(record: LeaseRecord, options: KeeperOptions) {
     this.#record = record
     this.#value = record.value
+    this.#written = record.value
+    this.#home = record.etcdLeaseId
+    this.#ttlSeconds = options.terms.ttlSeconds
     this.#options = options
+    this.#contest = new Contest(options.random)
+    this.#repairs = new Retries(options.random)
+    this.#renewals = new Retries(options.random)
+    this.#renewAtMs = this.#nextRenewalMs()
   }
 
   get key(): string {
@@ -65,15 +80,39 @@ export class LeaseKeeper {
   /** Tells the keeper what the watch saw of its own key. */
   observe(delta: LeaseDelta): void {
     if (delta.revision <= this.#record.modRevision) return
-    if (delta.kind === 'deleted') this.#need('recreate')
+    this.#observedRevision = delta.revision
+    if (delta.kind === 'deleted') this.#observeGone()
     else this.#observePut(delta.record)
   }
 
   /** Tells the keeper what a complete list shows of its own key. */
   observeList(record: LeaseRecord | undefined): void {
-    if (record === undefined) this.#need('recreate')
+    if (record === undefined) this.#observeGone()
     else if (record.modRevision !== this.#record.modRevision || record.value !== this.#record.value)
       this.#observePut(record)
+  }
+
+  /** From now on the key should say this instead. Written at once, whatever failed before. */
+  publish(value: string): void {
+    if (value === this.#value) return
+    this.#value = value
+    if (this.#repair === 'none') this.#repair = 'restore'
+    this.#repairs.hurry()
+    this.#wakeup.ring()
+  }
+
+  /** The connection to etcd is back: renews, and does what is to be repaired, without waiting any longer. */
+  renewSoon(): void {
+    this.#renewAtMs = this.#options.clock.monotonicMs()
+    this.#repairs.hurry()
+    this.#renewals.hurry()
+    this.#wakeup.ring()
+  }
+
+  #observeGone(): void {
+    if (this.#repair !== 'recreate') this.#countForeignChange()
+    this.#repair = 'recreate'
+    this.#wakeup.ring()
   }
 
   #observePut(record: LeaseRecord): void {
@@ -82,131 +121,172 @@ export class LeaseKeeper {
       this.#wakeup.ring()
       return
     }
+    const isNew = record.modRevision !== this.#record.modRevision
+    const isForeign = record.value !== this.#value && record.value !== this.#written
     this.#record = record
-    this.#need(record.value === this.#value ? 'none' : 'restore')
+    if (isNew && isForeign) this.#countForeignChange()
+    if (record.value === this.#value) this.#observeHome(record.etcdLeaseId)
+    else this.#repair = 'restore'
+    this.#wakeup.ring()
   }
 
-  /** From now on the key should say this instead. */
-  publish(value: string): void {
-    if (value === this.#value) return
-    this.#value = value
-    if (this.#attention !== 'recreate') this.#need('restore')
+  /** The key says what it should, but may hang on an etcd lease that is not ours. */
+  #observeHome(etcdLeaseId: EtcdLeaseId): void {
+    this.#repair = 'none'
+    // An operator makes a reservation of a lease by writing the same value on no etcd lease (upstream's documentation).
+    if (etcdLeaseId === NO_ETCD_LEASE) this.#home = NO_ETCD_LEASE
+    else if (this.#home === NO_ETCD_LEASE) this.#repair = 'restore'
+    // Perhaps a write of ours whose answer was lost, perhaps a short lease of somebody else: renewing it tells.
+    else if (etcdLeaseId !== this.#home) this.#renewAtMs = this.#options.clock.monotonicMs()
   }
 
-  /** Renew soon: the connection to etcd is back. */
-  renewSoon(): void {
-    if (this.#attention === 'none') this.#need('renew')
+  #countForeignChange(): void {
+    const { clock, onState } = this.#options
+    if (this.#contest.changed(clock.monotonicMs()))
+      onState({ is: 'contested', record: this.#record }, 'keeps being changed by somebody else')
   }
 
+  /** Whether a record still is ours to restore: garbage, our node id, or upstream's form with the address we publish. */
   #isOurs(record: LeaseRecord): boolean {
-    const lease = decodeLease(record)
-    return 'rejected' in lease || ownershipOf(lease, this.#options.terms) === 'ours'
-  }
-
-  #need(what: 'none' | 'renew' | 'recreate' | 'restore'): void {
-    this.#attention = what
-    if (what !== 'none') this.#wakeup.ring()
+    const [found, wanted] = [decodeLease(record), decodeLease({ ...record, value: this.#value })]
+    if ('rejected' in found) return true
+    const published = 'rejected' in wanted ? [] : wanted.families
+    const publicIps = new Map(published.map(({ family, publicIp }) => [family, publicIp]))
+    return ownershipOf(found, { node: this.#options.terms.node, publicIps }) === 'ours'
   }
 
   /** Holds the lease until `signal` aborts (then undefined) or it is lost (then why). Errors of the store are retried for ever. */
   async hold(signal: AbortSignal): Promise<string | undefined> {
-    const { clock, random, onState } = this.#options
-    let failures = 0
+    const { clock, onState } = this.#options
     while (!this.#isOver(signal)) {
-      const delayMs = failures > 0 ? backoffMs(RETRY, failures, random) : this.#intervalMs()
-      if (this.#attention === 'none' || failures > 0) await this.#wakeup.wait(clock, delayMs, signal)
-      if (this.#isOver(signal)) break
-      try {
-        await this.#giveWay(signal)
-        if (this.#isOver(signal)) break
-        await this.#attend(signal)
-        if (failures > 0) onState({ is: 'held', record: this.#record }, 'renewed again')
-        failures = 0
-      } catch (error) {
-        if (signal.aborted) break
-        if (!(error instanceof StoreError)) throw error
-        if (failures++ === 0) onState({ is: 'unrenewed', record: this.#record, error }, 'cannot be renewed')
-      }
+      const nowMs = clock.monotonicMs()
+      const [repairAtMs, renewAtMs] = [this.#repairDueMs(), this.#renewalDueMs()]
+      if (repairAtMs <= nowMs) await this.#try(this.#repairs, 'cannot be written', () => this.#doRepair(signal), signal)
+      else if (renewAtMs <= nowMs)
+        await this.#try(this.#renewals, 'cannot be renewed', () => this.#renew(signal), signal)
+      else await this.#wakeup.wait(clock, Math.min(repairAtMs, renewAtMs, nowMs + LONGEST_INTERVAL_MS) - nowMs, signal)
     }
     if (this.#lost !== undefined) onState({ is: 'lost', reason: this.#lost }, this.#lost)
     return this.#lost
-  }
-
-  /** Waits before repairing a key that has been repaired too often: two machines that both believe it theirs must not race. */
-  async #giveWay(signal: AbortSignal): Promise<void> {
-    if (this.#attention !== 'restore' && this.#attention !== 'recreate') return
-    const { clock, random, onState } = this.#options
-    this.#repairs = clock.monotonicMs() - this.#lastRepairMs > QUIET_MS ? 1 : this.#repairs + 1
-    const excess = this.#repairs - REPAIRS_AT_ONCE
-    if (excess > 0) {
-      onState({ is: 'contested', record: this.#record }, 'keeps being changed by somebody else')
-      await clock.sleep(backoffMs(RETRY, excess, random), signal)
-    }
-    this.#lastRepairMs = clock.monotonicMs()
   }
 
   #isOver(signal: AbortSignal): boolean {
     return signal.aborted || this.#lost !== undefined
   }
 
-  #intervalMs(): number {
-    const { terms, renewMarginMs, random } = this.#options
-    const untilMarginMs = Math.max(terms.ttlSeconds * 1_000 - renewMarginMs, 1_000)
-    return Math.min(untilMarginMs / 2, LONGEST_INTERVAL_MS) * (1 - JITTER * random())
+  #repairDueMs(): number {
+    if (this.#repair === 'none') return this.#repairs.isFailing ? AT_ONCE : NEVER
+    return Math.max(this.#repairs.notBeforeMs, this.#contest.answerAtMs)
   }
 
-  async #attend(signal: AbortSignal): Promise<void> {
-    const attention = this.#attention
-    if (attention === 'recreate') await this.#recreate(signal)
-    else if (attention === 'restore') await this.#restore(signal)
-    else await this.#renew(signal)
+  #renewalDueMs(): number {
+    if (this.#record.etcdLeaseId === NO_ETCD_LEASE || this.#repair === 'recreate')
+      return this.#renewals.isFailing ? AT_ONCE : NEVER
+    return Math.max(this.#renewals.notBeforeMs, this.#renewAtMs)
+  }
+
+  #nextRenewalMs(): number {
+    const { renewMarginMs, random, clock } = this.#options
+    const ttlMs = this.#ttlSeconds * 1_000
+    const untilMarginMs = Math.max(ttlMs - renewMarginMs, ttlMs / 3)
+    return clock.monotonicMs() + Math.min(untilMarginMs / 2, LONGEST_INTERVAL_MS) * (1 - JITTER * random())
+  }
+
+  /** @throws what is no error of the store */
+  async #try(retries: Retries, complaint: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock, onState } = this.#options
+    const wasFailing = this.#isFailing
+    try {
+      await act()
+      retries.succeeded()
+      if (wasFailing && !this.#isFailing && !this.#isOver(signal))
+        onState({ is: 'held', record: this.#record }, 'renewed again')
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof StoreError)) throw error
+      retries.failed(clock.monotonicMs())
+      if (!wasFailing) onState({ is: 'unrenewed', record: this.#record, error }, complaint)
+    }
+  }
+
+  get #isFailing(): boolean {
+    return this.#repairs.isFailing || this.#renewals.isFailing
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    this.#attention = 'none'
     const { etcdLeaseId } = this.#record
-    if (etcdLeaseId === NO_ETCD_LEASE) return
+    if (etcdLeaseId === NO_ETCD_LEASE || this.#repair === 'recreate') return // nothing to renew any more
     const result = await this.#options.store.keepAlive(etcdLeaseId, signal)
-    if (!result.alive) this.#attention = 'recreate'
+    if (result.alive) this.#renewed(etcdLeaseId, result.ttlSeconds)
+    else this.#expired(etcdLeaseId)
+  }
+
+  #renewed(etcdLeaseId: EtcdLeaseId, ttlSeconds: number): void {
+    if (etcdLeaseId !== this.#home && isShortLived(ttlSeconds, this.#options.terms)) {
+      if (this.#repair === 'none') this.#repair = 'restore'
+    } else {
+      this.#home = etcdLeaseId
+      this.#ttlSeconds = ttlSeconds
+    }
+    this.#renewAtMs = this.#nextRenewalMs()
+  }
+
+  /** The key went with its etcd lease, unless somebody has moved it meanwhile. */
+  #expired(etcdLeaseId: EtcdLeaseId): void {
+    if (this.#home === etcdLeaseId) this.#home = undefined
+    if (this.#record.etcdLeaseId === etcdLeaseId) this.#repair = 'recreate'
+  }
+
+  async #doRepair(signal: AbortSignal): Promise<void> {
+    if (this.#repair === 'recreate') await this.#recreate(signal)
+    else if (this.#repair === 'restore') await this.#restore(signal)
   }
 
   /** The key is gone: puts it back while it is free. A reservation comes back as a reservation. */
   async #recreate(signal: AbortSignal): Promise<void> {
-    const { store, terms, onState } = this.#options
-    const { key, etcdLeaseId } = this.#record
-    const lifetime =
-      etcdLeaseId === NO_ETCD_LEASE
-        ? ({ kind: 'reservation' } as const)
-        : ({ kind: 'grant', ttlSeconds: terms.ttlSeconds } as const)
-    const result = await store.create(key, this.#value, lifetime, signal)
-    if (result.ok) {
-      this.#record = result.record
-      this.#attention = this.#ifNotSaid(result.record)
-      onState({ is: 'held', record: result.record }, 'had vanished from etcd and was published again')
-    } else if (result.found !== undefined) {
-      this.#attention = 'none'
-      this.#observePut(result.found)
-    }
+    const lifetime = await this.#lifetime(signal)
+    const value = this.#beginWrite()
+    const result = await this.#options.store.create(this.key, value, lifetime, signal)
+    if (result.ok) this.#wrote(result.record, 'had vanished from etcd and was published again')
+    else if (result.found !== undefined) this.#observePut(result.found)
   }
 
-  /** What the key should say may have changed while it was being written. */
-  #ifNotSaid(written: LeaseRecord): 'none' | 'restore' {
-    return written.value === this.#value ? 'none' : 'restore'
-  }
-
-  /** The key is still ours, but its value was changed. */
+  /** The key is still ours, but does not say what it should, or hangs on another's etcd lease. */
   async #restore(signal: AbortSignal): Promise<void> {
-    const result = await this.#options.store.replace(this.#record, this.#value, signal)
-    this.#attention = 'none'
-    if (result.ok) {
-      this.#record = result.record
-      this.#attention = this.#ifNotSaid(result.record)
-      this.#options.onState(
-        { is: 'held', record: result.record },
-        'was written again, because it did not say what it should',
-      )
-    } else if (result.found === undefined) this.#attention = 'recreate'
+    const lifetime = this.#record.etcdLeaseId === this.#home ? undefined : await this.#lifetime(signal)
+    const value = this.#beginWrite()
+    const result = await this.#options.store.replace(this.#record, value, signal, lifetime)
+    if (result.ok) this.#wrote(result.record, 'was written again, because it did not say what it should')
+    else if (result.found === undefined) this.#observeGone()
     else this.#observePut(result.found)
+  }
+
+  /** Where the key belongs: our own etcd lease while it lives, else a new one; none for a reservation. */
+  async #lifetime(signal: AbortSignal): Promise<KeyLifetime> {
+    const home = this.#home
+    if (home === NO_ETCD_LEASE) return { kind: 'reservation' }
+    if (home !== undefined && (await this.#options.store.keepAlive(home, signal)).alive)
+      return { kind: 'attach', etcdLeaseId: home }
+    return { kind: 'grant', ttlSeconds: this.#options.terms.ttlSeconds }
+  }
+
+  #beginWrite(): string {
+    this.#observedRevision = undefined
+    this.#written = this.#value
+    return this.#value
+  }
+
+  /** What was observed during the write may be newer than it, and what the key should say may have changed. */
+  #wrote(record: LeaseRecord, what: string): void {
+    const { terms, onState } = this.#options
+    if (record.etcdLeaseId !== this.#home) this.#ttlSeconds = terms.ttlSeconds
+    this.#home = record.etcdLeaseId
+    if (this.#observedRevision === undefined || this.#observedRevision <= record.modRevision) {
+      this.#record = record
+      this.#repair = record.value === this.#value ? 'none' : 'restore'
+    }
+    this.#renewAtMs = Math.min(this.#renewAtMs, this.#nextRenewalMs())
+    onState({ is: 'held', record }, what)
   }
 }
 

@@ -80,3 +80,7 @@ export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps
 /** Whether the lease has one of our addresses. */
 export const hasOurAddress = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>
   lease.families.some(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)
+
+/** Whether an etcd lease was made for something shorter than a lease of ours; somewhat shorter is the store's own doing. */
+export const isShortLived = (ttlSeconds: number, terms: Pick<LeaseTerms, 'ttlSeconds'>): boolean =>
+  ttlSeconds * 2 < terms.ttlSeconds

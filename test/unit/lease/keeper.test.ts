@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LeaseKeeper, type LeaseState } from '../../../src/lease/keeper.ts'
 import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
 import type { LeaseDelta, LeaseRecord } from '../../../src/lease/store.ts'
-import { ip } from '../../../src/net/ip.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { leaseValue, NODE } from '../../fake/samples.ts'
 import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
@@ -53,7 +52,6 @@ async function hold(options: { ttlSeconds?: number; renewMarginMs?: number; watc
     store,
     terms: {
       node: NODE,
-      publicIps: new Map([[4, ip('192.168.205.10')]]),
       ttlSeconds: ttlSeconds === 0 ? 86_400 : ttlSeconds,
     },
     clock,
@@ -260,6 +258,93 @@ describe('LeaseKeeper whose key was rewritten', () => {
   })
 })
 
+describe('LeaseKeeper whose key was put on another etcd lease, or on none', () => {
+  const home = (): string => own()?.etcdLeaseId ?? ''
+
+  it('brings a rewritten key back onto its own etcd lease while that lives', async () => {
+    await hold()
+    const before = home()
+    store.etcd.put(KEY, MANGLED)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: before })
+  })
+
+  it('makes a new etcd lease for it where its own has ended meanwhile', async () => {
+    await hold()
+    const before = home()
+    store.etcd.put(KEY, MANGLED)
+    store.etcd.revoke(before)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE })
+    expect([before, NO_ETCD_LEASE]).not.toContain(home())
+    store.etcd.advance(86_399_000)
+    expect(own()).toBeDefined()
+  })
+
+  it('takes it off a short etcd lease of somebody else, though it says what it should', async () => {
+    await hold()
+    const before = home()
+    store.etcd.put(KEY, MINE, store.etcd.grant(30))
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: before })
+    await advance(MINUTE_MS)
+    expect(own()).toBeDefined()
+  })
+
+  it('renews another etcd lease that lasts as long as its own, without a write', async () => {
+    await hold()
+    const other = store.etcd.grant(86_400)
+    store.etcd.put(KEY, MINE, other)
+    await clock.settle()
+    expect(store.writes).toEqual([])
+    expect(store.calls.at(-1)).toEqual({ op: 'keepAlive', target: other })
+  })
+
+  it.each([
+    ['the same', MINE],
+    ['something else', MANGLED],
+  ])('brings a reservation back as one that was written on an etcd lease, saying %s', async (_, value) => {
+    await hold({ ttlSeconds: 0 })
+    store.etcd.put(KEY, value, store.etcd.grant(86_400))
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: NO_ETCD_LEASE })
+  })
+
+  it('keeps as a reservation what an operator made one of, also when it is rewritten or deleted later', async () => {
+    await hold()
+    store.etcd.put(KEY, MINE)
+    await clock.settle()
+    store.etcd.put(KEY, MANGLED, store.etcd.grant(86_400))
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: NO_ETCD_LEASE })
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: NO_ETCD_LEASE })
+  })
+
+  it('leaves no etcd lease behind when only the key was deleted', async () => {
+    await hold()
+    const before = home()
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(store.etcd.etcdLeaseIds).toEqual([before])
+  })
+})
+
+describe('LeaseKeeper whose etcd lease lasts less than asked for', () => {
+  it('renews in time for the life that the store says', async () => {
+    await hold()
+    store.keepAlive = async (id, signal) => {
+      const result = await RacedLeaseStore.prototype.keepAlive.call(store, id, signal)
+      return result.alive ? { ...result, ttlSeconds: 60 } : result
+    }
+    await advance(HOUR_MS)
+    expect(callsOf('keepAlive')).toBe(1)
+    await advance(20_000)
+    expect(callsOf('keepAlive')).toBe(3)
+  })
+})
+
 describe('LeaseKeeper asked to publish something else', () => {
   it('writes it once, on the same etcd lease', async () => {
     const { keeper } = await hold()
@@ -349,6 +434,86 @@ describe('LeaseKeeper without etcd', () => {
   })
 })
 
+describe('LeaseKeeper with something to write while etcd is away', () => {
+  it('takes its own failures for no fight, however many', async () => {
+    const { keeper } = await hold()
+    store.disconnect()
+    keeper.publish(MOVED)
+    await advance(10 * MINUTE_MS)
+    store.reconnect()
+    keeper.renewSoon()
+    await clock.settle()
+    expect(own()?.value).toBe(MOVED)
+    expect(states).toEqual(['unrenewed', 'held', 'held'])
+  })
+
+  it('writes a new address at once although an earlier write waits to be tried again', async () => {
+    const { keeper } = await hold()
+    store.disconnect()
+    keeper.publish(MANGLED)
+    await advance(10 * MINUTE_MS)
+    store.reconnect()
+    keeper.publish(MOVED)
+    await clock.settle()
+    expect(own()?.value).toBe(MOVED)
+    expect(states).not.toContain('contested')
+  })
+
+  it('puts a vanished key back as soon as the connection is back, and renews', async () => {
+    const { keeper } = await hold({ watched: false })
+    const before = own()?.etcdLeaseId
+    store.disconnect()
+    keeper.observeList(undefined)
+    await advance(10 * MINUTE_MS)
+    store.etcd.delete(KEY)
+    store.reconnect()
+    keeper.renewSoon()
+    await clock.settle()
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: before })
+    expect(states.filter((state) => state !== 'held')).toEqual(['unrenewed'])
+  })
+
+  it('says once that etcd takes no more writes, renews meanwhile, and writes when it does again', async () => {
+    const { keeper } = await hold()
+    const full = { code: 'RESOURCE_EXHAUSTED' } as const
+    for (let time = 0; time < 100; time++) store.failNext('replace', full)
+    keeper.publish(MOVED)
+    for (let hour = 0; hour < 1; hour++) await advance(HOUR_MS)
+    expect(states).toEqual(['unrenewed'])
+    expect(callsOf('keepAlive')).toBe(1)
+    await advance(HOUR_MS)
+    expect(own()?.value).toBe(MOVED)
+    expect(states).toEqual(['unrenewed', 'held', 'held'])
+  })
+
+  it('does not take for somebody else’s what it wrote itself and had no answer to', async () => {
+    const { keeper } = await hold({ watched: false })
+    const values = [MANGLED, MOVED]
+    for (let time = 0; time < 8; time++) {
+      store.failNext('replace', { code: 'DEADLINE_EXCEEDED', applied: true })
+      keeper.publish(values[time % 2] ?? MINE)
+      await advance(2_000)
+    }
+    expect(own()?.value).toBe(MOVED)
+    expect(states).not.toContain('contested')
+  })
+})
+
+describe('LeaseKeeper told what happened during its own write', () => {
+  it('puts the key back that was deleted right after', async () => {
+    await hold()
+    let times = 0
+    const replaced = store.etcd.listen(({ deltas }) => {
+      if (deltas.some((delta) => delta.kind === 'put') && times++ === 1) store.etcd.delete(KEY)
+    })
+    store.etcd.put(KEY, MANGLED, own()?.etcdLeaseId)
+    await clock.settle()
+    replaced()
+    expect(times).toBeGreaterThan(1)
+    expect(own()).toMatchObject({ value: MINE })
+  })
+})
+
 describe('LeaseKeeper told to stop', () => {
   it.each([
     ['while it waits', async () => hold()],
@@ -406,6 +571,30 @@ describe('LeaseKeeper whose key another machine with the same identity keeps rew
     expect(await rewrite()).toBe(MANGLED)
     await advance(1_000)
     expect(own()?.value).toBe(MANGLED)
+    await advance(1_000)
+    expect(own()?.value).toBe(MINE)
+  })
+
+  it('stays slow for as long as it goes on', async () => {
+    await hold()
+    for (let second = 0; second < 3_600; second++) {
+      if (own()?.value === MINE) store.etcd.put(KEY, MANGLED, own()?.etcdLeaseId)
+      await advance(1_000)
+    }
+    expect(store.writes.length).toBeLessThan(100)
+    const before = store.writes.length
+    for (let second = 0; second < 600; second++) {
+      if (own()?.value === MINE) store.etcd.put(KEY, MANGLED, own()?.etcdLeaseId)
+      await advance(1_000)
+    }
+    expect(store.writes.length - before).toBeLessThan(16)
+  })
+
+  it('says nothing more, and waits no longer, because of changes that come while it waits', async () => {
+    await hold()
+    for (let time = 0; time < 50; time++) store.etcd.put(KEY, `${MANGLED}${' '.repeat(time)}`, own()?.etcdLeaseId)
+    await clock.settle()
+    expect(states.filter((state) => state === 'contested')).toHaveLength(1)
     await advance(1_000)
     expect(own()?.value).toBe(MINE)
   })
