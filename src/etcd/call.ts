@@ -1,4 +1,4 @@
-import { InterceptingCall, status, type CallOptions, type Interceptor } from '@grpc/grpc-js'
+import type { CallOptions } from '@grpc/grpc-js'
 import type { Etcd3 } from 'etcd3'
 
 import type { StoreError } from '../lease/store.ts'
@@ -6,6 +6,7 @@ import type { StoreCode } from './codes.ts'
 import { withDeadline, type Bounds } from './deadline.ts'
 import type { Endpoint, EndpointRing } from './endpoints.ts'
 import { storeError, toStoreError } from './errors.ts'
+import { authorizedBy, cancelledBy } from './interceptors.ts'
 
 /** A request through etcd3; it has to pass `options` on. */
 export type Request<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
@@ -70,9 +71,14 @@ export class Caller {
     }
   }
 
-  /** Something at this address failed: the next call goes to another if that can help. */
+  /**
+   * Something at this address failed: the next call goes to another if that can help, and never over a connection that does not
+   * stand. One that stands has other calls and streams on it, and is left to gRPC's keep-alive.
+   */
   failed(endpoint: Endpoint, error: StoreError): void {
-    if (ANOTHER_MAY_ANSWER.has(error.code)) this.#ring.advance(endpoint)
+    if (!ANOTHER_MAY_ANSWER.has(error.code)) return
+    this.#ring.advance(endpoint)
+    if (!endpoint.connection.connected) this.#ring.drop(endpoint)
   }
 
   /** Calls under way and streams fail; what comes after them has a connection of its own. */
@@ -86,35 +92,22 @@ export class Caller {
   }
 
   /** Once more with a new token when the old one may be to blame. */
-  async #authenticated<T>(endpoint: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
-    const attempt = ({ client }: Endpoint): Promise<T> =>
-      withDeadline(bounds, (scope) => request(client, callOptions(scope, bounds.timeoutMs), scope))
-    try {
-      return await attempt(endpoint)
-    } catch (error) {
-      if (this.#closed || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
-      return await attempt(this.#ring.renew(endpoint))
-    }
-  }
-}
-
-function callOptions(signal: AbortSignal, timeoutMs: number): CallOptions {
-  return { deadline: Date.now() + timeoutMs, interceptors: [cancelledBy(signal)] }
-}
-
-/** etcd3 keeps its calls to itself; an interceptor is the way to cancel one. */
-export function cancelledBy(signal: AbortSignal): Interceptor {
-  return (options, nextCall) => {
-    const call = nextCall(options)
-    const cancel = (): void => {
-      call.cancelWithStatus(status.CANCELLED, 'aborted')
-    }
-    return new InterceptingCall(call, {
-      start: (metadata, listener, next) => {
-        next(metadata, listener)
-        signal.addEventListener('abort', cancel, { once: true })
-        if (signal.aborted) cancel()
-      },
+  #authenticated<T>({ connection }: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
+    return withDeadline(bounds, async (scope) => {
+      const attempt = (token: string | undefined): Promise<T> =>
+        request(connection.client, callOptions(scope, bounds.timeoutMs, token), scope)
+      const token = await connection.token()
+      try {
+        return await attempt(token)
+      } catch (error) {
+        if (token === undefined || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
+        connection.forgetToken(token)
+        return await attempt(await connection.token())
+      }
     })
   }
+}
+
+function callOptions(signal: AbortSignal, timeoutMs: number, token: string | undefined): CallOptions {
+  return { deadline: Date.now() + timeoutMs, interceptors: [cancelledBy(signal), authorizedBy(token)] }
 }

@@ -1,12 +1,11 @@
-import type { Etcd3 } from 'etcd3'
-
 import type { Random } from '../net/clock.ts'
+import type { Connection } from './connection.ts'
 import type { EtcdAddress } from './options.ts'
 
-/** An address with the client that talks to it. */
+/** An address with the connection to it. */
 export interface Endpoint {
   readonly address: EtcdAddress
-  readonly client: Etcd3
+  readonly connection: Connection
 }
 
 /**
@@ -15,11 +14,11 @@ export interface Endpoint {
  */
 export class EndpointRing {
   readonly #addresses: readonly EtcdAddress[]
-  readonly #connect: (address: EtcdAddress) => Etcd3
-  readonly #clients = new Map<EtcdAddress, Etcd3>()
+  readonly #connect: (address: EtcdAddress) => Connection
+  readonly #connections = new Map<EtcdAddress, Connection>()
   #at: number
 
-  constructor(addresses: readonly EtcdAddress[], connect: (address: EtcdAddress) => Etcd3, random: Random) {
+  constructor(addresses: readonly EtcdAddress[], connect: (address: EtcdAddress) => Connection, random: Random) {
     this.#addresses = addresses
     this.#connect = connect
     this.#at = Math.floor(random() * addresses.length)
@@ -39,25 +38,22 @@ export class EndpointRing {
     if (this.#address() === failed.address) this.#at = (this.#at + 1) % this.#addresses.length
   }
 
-  /** The same address with a new client, which has neither the old token nor the old certificates. */
-  renew({ address, client }: Endpoint): Endpoint {
-    if (this.#clients.get(address) === client) {
-      client.close()
-      this.#clients.delete(address)
-    }
-    return this.#endpoint(address)
+  /** Closes this connection: the next one to its address is new, with the certificates as they are then. */
+  drop({ address, connection }: Endpoint): void {
+    connection.close()
+    if (this.#connections.get(address) === connection) this.#connections.delete(address)
   }
 
   /** Closes all connections. Whoever asks for an endpoint after that gets a new one. */
   disconnect(): void {
-    for (const client of this.#clients.values()) client.close()
-    this.#clients.clear()
+    for (const connection of this.#connections.values()) connection.close()
+    this.#connections.clear()
   }
 
   #endpoint(address: EtcdAddress): Endpoint {
-    const client = this.#clients.get(address) ?? this.#connect(address)
-    this.#clients.set(address, client)
-    return { address, client }
+    const connection = this.#connections.get(address) ?? this.#connect(address)
+    this.#connections.set(address, connection)
+    return { address, connection }
   }
 
   #address(): EtcdAddress {

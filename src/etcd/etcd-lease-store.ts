@@ -15,7 +15,7 @@ import type {
 import type { Clock, Random } from '../net/clock.ts'
 import { Caller } from './call.ts'
 import { EtcdChallenges } from './challenges.ts'
-import { connect } from './client.ts'
+import { Connection } from './connection.ts'
 import { EndpointRing } from './endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keyspace.ts'
@@ -53,7 +53,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   constructor(options: EtcdOptions, tools: EtcdTools) {
     const ring = new EndpointRing(
       parseEndpoints(options.endpoints),
-      (address) => connect(address, options),
+      (address) => new Connection(address, options),
       tools.random,
     )
     ring.current()

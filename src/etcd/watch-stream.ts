@@ -1,23 +1,12 @@
-import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
 import type { IWatchResponse } from 'etcd3'
 
 import type { Revision } from '../lease/lease.ts'
-import { cancelledBy } from './call.ts'
 import { withDeadline } from './deadline.ts'
 import type { Endpoint } from './endpoints.ts'
 import { storeError, toStoreError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
+import { authorizedBy, cancelledBy, requireLeader } from './interceptors.ts'
 import type { KeyRange } from './keyspace.ts'
-
-/** A member that lost its leader ends the stream instead of leaving it silent (etcd clientv3: WithRequireLeader). */
-const requireLeader: Interceptor = (options, nextCall) =>
-  new InterceptingCall(nextCall(options), {
-    start: (metadata, listener, next) => {
-      const own = metadata.clone()
-      own.set('hasleader', 'true')
-      next(own, listener)
-    },
-  })
 
 /** Where and what to watch. */
 export interface WatchRequest {
@@ -41,7 +30,9 @@ export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<A
     signal.addEventListener('abort', () => {
       answers.abandon()
     })
-    const stream = await endpoint.client.watchClient.watch({ interceptors: [cancelledBy(signal), requireLeader] })
+    const { client } = endpoint.connection
+    const interceptors = [cancelledBy(signal), authorizedBy(await endpoint.connection.token()), requireLeader]
+    const stream = await client.watchClient.watch({ interceptors })
     const opened = new Promise<AsyncIterable<IWatchResponse>>((resolve, reject) => {
       const fail = (error: Error): void => {
         answers.fail(error)

@@ -35,7 +35,7 @@ class Hearing {
   async #listen(store: Challenges, by: Challenger | undefined, key: string): Promise<void> {
     for await (const challenge of store.challenges(key, this.#stop.signal)) {
       this.heard.push(challenge)
-      if (by !== undefined) await store.answer(challenge, by, signal)
+      if (by !== undefined) await store.answer(challenge, by, signal).catch(() => undefined)
     }
     this.ended = true
   }

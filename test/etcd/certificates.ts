@@ -13,8 +13,8 @@ export interface Certificates {
   remove(): void
 }
 
-/** Makes a CA and a certificate for 127.0.0.1, good for servers and clients, with openssl. */
-export function makeCertificates(): Certificates {
+/** Makes a CA and a certificate for these addresses, good for servers and clients, with openssl. */
+export function makeCertificates(addresses: readonly string[] = ['127.0.0.1']): Certificates {
   const directory = mkdtempSync(join(tmpdir(), 'flannel-tls-'))
   const file = (name: string): string => join(directory, name)
   const openssl = (...args: readonly string[]): void => {
@@ -24,7 +24,8 @@ export function makeCertificates(): Certificates {
   for (const ca of ['ca', 'other'])
     openssl('req', '-x509', ...newKey, '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-days', '2', '-subj', `/CN=${ca}`)
   openssl('req', ...newKey, '-keyout', 'node.key', '-out', 'node.csr', '-subj', '/CN=node')
-  writeFileSync(file('node.ext'), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n')
+  const names = addresses.map((address) => `IP:${address}`).join(',')
+  writeFileSync(file('node.ext'), `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`)
   const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'node.ext']
   openssl('x509', '-req', '-in', 'node.csr', '-out', 'node.pem', ...signing)
   return {

@@ -8,6 +8,8 @@ type Mode =
   | 'refuse'
   /** Requests arrive, answers do not. */
   | 'swallow answers'
+  /** Connections are accepted, and then nothing: as of a machine that hangs. */
+  | 'black hole'
 
 /** Size in bytes of an answer that is a header and nothing else, in its gRPC and HTTP/2 frames. */
 const BARE_HEADER = { least: 40, most: 100 }
@@ -17,6 +19,7 @@ export class TcpProxy {
   private readonly targetPort: number
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
+  private readonly held = new Set<Socket>()
   private mode: Mode = 'pass'
   /** Pieces from etcd so far that can be progress notifications: events are larger, HTTP/2's own pings and window updates smaller. */
   bareHeaders = 0
@@ -44,6 +47,11 @@ export class TcpProxy {
     return this.sockets.size / 2
   }
 
+  /** Connections that nobody will ever answer. */
+  get heldConnections(): number {
+    return this.held.size
+  }
+
   /** Resets all connections; new ones are welcome. */
   cut(): void {
     for (const socket of this.sockets) socket.resetAndDestroy()
@@ -58,6 +66,11 @@ export class TcpProxy {
     this.mode = 'swallow answers'
   }
 
+  /** Also what is connected already falls silent, with no word to either side. */
+  blackHole(): void {
+    this.mode = 'black hole'
+  }
+
   pass(): void {
     this.mode = 'pass'
   }
@@ -65,6 +78,7 @@ export class TcpProxy {
   close(): void {
     this.server.close()
     this.cut()
+    for (const socket of this.held) socket.destroy()
   }
 
   private relay(client: Socket): void {
@@ -72,14 +86,28 @@ export class TcpProxy {
       client.resetAndDestroy()
       return
     }
+    if (this.mode === 'black hole') {
+      this.hold(client)
+      return
+    }
     const server = connect(this.targetPort, '127.0.0.1')
     this.join(client, server)
     this.join(server, client)
-    client.on('data', (bytes) => server.write(bytes))
+    client.on('data', (bytes) => {
+      if (this.mode !== 'black hole') server.write(bytes)
+    })
     server.on('data', (bytes) => {
       if (bytes.length >= BARE_HEADER.least && bytes.length <= BARE_HEADER.most) this.bareHeaders += 1
       if (this.mode === 'pass') client.write(bytes)
     })
+  }
+
+  /** Reads and says nothing, for ever. */
+  private hold(client: Socket): void {
+    this.held.add(client)
+    client.resume()
+    client.on('error', () => undefined)
+    client.on('close', () => this.held.delete(client))
   }
 
   /** Whatever ends one side ends the other. */

@@ -1,15 +1,16 @@
-import { Etcd3 } from 'etcd3'
 import { describe, expect, test } from 'vitest'
 
+import { Connection } from '../../../src/etcd/connection.ts'
 import { EndpointRing } from '../../../src/etcd/endpoints.ts'
+import type { EtcdAddress } from '../../../src/etcd/options.ts'
 
 const addresses = ['a', 'b', 'c'].map((name) => ({ url: `http://${name}:2379`, secure: false }))
 
 function ringFrom(random: number): { ring: EndpointRing; connected: string[] } {
   const connected: string[] = []
-  const connect = ({ url }: { url: string }): Etcd3 => {
-    connected.push(url)
-    return new Etcd3({ hosts: url })
+  const connect = (address: EtcdAddress): Connection => {
+    connected.push(address.url)
+    return new Connection(address, { endpoints: [], prefix: '/' })
   }
   return { ring: new EndpointRing(addresses, connect, () => random), connected }
 }
@@ -25,7 +26,7 @@ describe('a ring of endpoints', () => {
 
   test('stays with one client until it fails, then goes round', () => {
     const { ring, connected } = ringFrom(0.5)
-    expect(ring.current().client).toBe(ring.current().client)
+    expect(ring.current().connection).toBe(ring.current().connection)
     for (let round = 0; round < 3; round++) ring.advance(ring.current())
     expect(ring.current().address.url).toBe('http://b:2379')
     expect(connected).toEqual(['http://b:2379', 'http://c:2379', 'http://a:2379'])
@@ -39,12 +40,14 @@ describe('a ring of endpoints', () => {
     expect(ring.current().address.url).toBe('http://b:2379')
   })
 
-  test('makes a new client once for calls whose token went stale together', () => {
+  test('makes one new connection for calls that failed on the old one together', () => {
     const { ring, connected } = ringFrom(0)
-    const stale = ring.current()
-    const fresh = ring.renew(stale)
-    expect(ring.renew(stale).client).toBe(fresh.client)
-    expect(fresh.client).not.toBe(stale.client)
+    const failed = ring.current()
+    ring.drop(failed)
+    const fresh = ring.current()
+    ring.drop(failed)
+    expect(ring.current().connection).toBe(fresh.connection)
+    expect(fresh.connection).not.toBe(failed.connection)
     expect(connected).toHaveLength(2)
   })
 })

@@ -1,0 +1,94 @@
+import { Channel, connectivityState, credentials, type ChannelCredentials } from '@grpc/grpc-js'
+import { noop } from 'cockatiel'
+import { Etcd3 } from 'etcd3'
+
+import { SocketKeeper } from './credentials.ts'
+import type { EtcdAddress, EtcdOptions } from './options.ts'
+import { readTlsCredentials } from './tls.ts'
+import { TokenSource } from './token.ts'
+
+/**
+ * Channel settings (grpc: doc/keepalive.md). A peer that stands still with its socket open is found within 7 s; more often than
+ * every 5 s etcd counts as abuse (`--grpc-keepalive-min-time`). Lists of leases have no upper size. A proxy from the
+ * environment is for the web, not for etcd. Channels share no connections, or a new one would inherit what the old one died of.
+ */
+const CHANNEL = {
+  'grpc.keepalive_time_ms': 5_000,
+  'grpc.keepalive_timeout_ms': 2_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.max_receive_message_length': -1,
+  'grpc.enable_http_proxy': 0,
+  'grpc.enable_retries': 0,
+  'grpc.enable_channelz': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.use_local_subchannel_pool': 1,
+}
+
+/** One channel for all services of etcd3, which closes its service clients after every failure. */
+class SharedChannel extends Channel {
+  override close(): void {
+    // whatever else is under way on it goes on
+  }
+
+  shutDown(): void {
+    super.close()
+  }
+}
+
+/** One TCP connection to one address of etcd, made when it is needed and again when it broke. */
+export class Connection {
+  /**
+   * Its fault handling is switched off: which address to use, when to try again and whether that is safe is decided in
+   * `call.ts`, per call.
+   */
+  readonly client: Etcd3
+  readonly #channel: SharedChannel
+  readonly #sockets: SocketKeeper
+  readonly #token: TokenSource
+
+  /** @throws {ConfigError} for unreadable TLS files */
+  constructor(address: EtcdAddress, options: EtcdOptions) {
+    this.#sockets = new SocketKeeper(channelCredentials(address, options), () => this.connected)
+    const target = address.url.replace(/^https?:\/\//, '')
+    this.#channel = new SharedChannel(target, this.#sockets, CHANNEL)
+    this.client = new Etcd3({
+      hosts: target,
+      grpcOptions: { channelOverride: this.#channel },
+      faultHandling: { host: () => noop, global: noop },
+    })
+    this.#token = new TokenSource(this.client.auth, address.url, options)
+  }
+
+  /** TCP, TLS and HTTP/2 stand. */
+  get connected(): boolean {
+    return this.#channel.getConnectivityState(false) === connectivityState.READY
+  }
+
+  /** What the newest attempt to connect failed with, if we know. */
+  get fault(): Error | undefined {
+    return this.#sockets.fault
+  }
+
+  /** Proof of who we are, undefined where etcd asks for none. @throws {StoreError} */
+  token(): Promise<string | undefined> {
+    return this.#token.get()
+  }
+
+  /** The next call gets a new token, unless somebody has seen to that already. */
+  forgetToken(token: string): void {
+    this.#token.forget(token)
+  }
+
+  /** Ends everything under way on it. */
+  close(): void {
+    this.#channel.shutDown()
+    this.#sockets.close()
+  }
+}
+
+function channelCredentials({ secure }: EtcdAddress, options: EtcdOptions): ChannelCredentials {
+  if (!secure) return credentials.createInsecure()
+  const { rootCertificate, privateKey, certChain } = readTlsCredentials(options)
+  return credentials.createSsl(rootCertificate, privateKey, certChain)
+}

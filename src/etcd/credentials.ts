@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net'
+
+import { ChannelCredentials } from '@grpc/grpc-js'
+
+type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>
+
+/**
+ * How long a peer that accepted a connection may take for TLS and HTTP/2 to stand. gRPC itself would wait for ever for one that
+ * was frozen or lost its power in between.
+ */
+export const HANDSHAKE_TIMEOUT_MS = 3_000
+
+/**
+ * Credentials that keep hold of the sockets they are used on: gRPC lets go of one whose handshake never ends without closing it,
+ * and of what a handshake failed with it keeps no more than a text.
+ */
+export class SocketKeeper extends ChannelCredentials {
+  readonly #inner: ChannelCredentials
+  readonly #isReady: () => boolean
+  readonly #sockets = new Set<Socket>()
+  #closed = false
+  /** What the newest connection died of; undefined while it lives. */
+  fault: Error | undefined
+
+  /** @param isReady whether the newest connection has finished its handshakes */
+  constructor(inner: ChannelCredentials, isReady: () => boolean) {
+    super()
+    this.#inner = inner
+    this.#isReady = isReady
+  }
+
+  override _isSecure(): boolean {
+    return this.#inner._isSecure()
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other
+  }
+
+  override _createSecureConnector(...of: Parameters<ChannelCredentials['_createSecureConnector']>): Connector {
+    const inner = this.#inner._createSecureConnector(...of)
+    return {
+      connect: (socket) => this.#connect(inner, socket),
+      waitForReady: () => inner.waitForReady(),
+      getCallCredentials: () => inner.getCallCredentials(),
+      destroy: () => {
+        inner.destroy()
+      },
+    }
+  }
+
+  /** Cuts every connection, finished or not. */
+  close(): void {
+    this.#closed = true
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async #connect(inner: Connector, socket: Socket): ReturnType<Connector['connect']> {
+    this.#keep(socket)
+    const result = await inner.connect(socket).catch((error: unknown) => {
+      this.#failed(error)
+      throw error
+    })
+    if (result.socket !== socket)
+      result.socket.on('error', (error) => {
+        this.#failed(error)
+      })
+    return result
+  }
+
+  #keep(socket: Socket): void {
+    this.fault = undefined
+    this.#sockets.add(socket)
+    const timer = setTimeout(() => {
+      if (!this.#isReady()) socket.destroy(new Error(`no handshake within ${HANDSHAKE_TIMEOUT_MS} ms`))
+    }, HANDSHAKE_TIMEOUT_MS)
+    socket.on('error', (error) => {
+      this.#failed(error)
+    })
+    socket.on('close', () => {
+      clearTimeout(timer)
+      this.#sockets.delete(socket)
+    })
+    if (this.#closed) socket.destroy()
+  }
+
+  #failed(error: unknown): void {
+    this.fault ??= error instanceof Error ? error : new Error(String(error))
+  }
+}
