@@ -198,3 +198,141 @@ describe('proof of life', () => {
     }
   })
 })
+
+describe('a peer whose lease is deleted', () => {
+  test('is kept for half a second, so that one that publishes itself again costs no write', async () => {
+    await startWithPeers()
+    const writes = world.kernel.stats().writes
+    world.etcd.delete('10.1.0.0-20')
+    await world.advance(400)
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    world.etcd.put('10.1.0.0-20', upstreamLease(20))
+    await world.advance(10_000)
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    expect(world.kernel.stats().writes).toBe(writes)
+  })
+
+  test('is gone after that', async () => {
+    await startWithPeers()
+    world.etcd.delete('10.1.0.0-20')
+    await world.advance(600)
+    expect(world.rows()).toEqual({ neighbours: 3, fdb: 3, routes: 3 })
+    expect(world.logged(/giving them up/)).toEqual([])
+  })
+
+  test('gives way at once to one that has what it had', async () => {
+    await startWithPeers()
+    world.etcd.delete('10.1.0.0-20')
+    world.etcd.put('10.5.0.0-20', upstreamLease(20))
+    await world.advance(100)
+    const routes = [...world.kernel.tables.routes.values()].map(({ destination }) => destination.text)
+    expect(routes).toContain('10.5.0.0/20')
+    expect(routes).not.toContain('10.1.0.0/20')
+  })
+})
+
+describe('--stale-peer-grace=0', () => {
+  test('keeps nobody whom etcd has lost', async () => {
+    world.etcd.putConfig(CONFIG)
+    PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20)))
+    await world.start({ stalePeerGraceMs: 0 })
+    await world.until('forwarding', () => world.logged(/forwarding is set up/).length === 1)
+    world.etcd.wipe()
+    await world.advance(5_000)
+    expect(world.rows()).toEqual({ neighbours: 0, fdb: 0, routes: 0 })
+    expect(world.logged(/error etcd has lost leases of peers; giving them up, as configured peers=/)).toHaveLength(1)
+  })
+})
+
+describe('a peer rejected for what is around us', () => {
+  test('is accepted when our own address has become another one', async () => {
+    await startWithPeers()
+    world.etcd.put('10.6.0.0-20', JSON.stringify({ ...JSON.parse(upstreamLease(60)), PublicIP: '192.168.205.77' }))
+    await world.advance(1_000)
+    expect(world.rows().routes).toBe(5)
+    const { kernel } = world
+    const address = { linkIndex: kernel.indexOf('eth0') ?? 0, prefixLength: 24 } as const
+    kernel.outside({ op: 'address.add', ...address, ip: ip('192.168.205.77') })
+    kernel.outside({ op: 'address.delete', ...address, ip: ip('192.168.205.10') })
+    await world.advance(4_000)
+    expect(world.logged(/lease rejected lease=10.6.0.0-20 reason=PublicIP 192.168.205.77 is our own/)).toHaveLength(1)
+    expect(world.rows().routes).toBe(4)
+    kernel.outside({ op: 'address.add', ...address, ip: ip('192.168.205.10') })
+    kernel.outside({ op: 'address.delete', ...address, ip: ip('192.168.205.77') })
+    await world.advance(4_000)
+    expect(world.rows().routes).toBe(5)
+  })
+})
+
+describe('a lost subnet', () => {
+  test('is left at once: address and subnet file are gone while another is looked for, then both are the new ones', async () => {
+    await startWithPeers()
+    const key = ownKey()
+    const addresses = async (): Promise<readonly string[]> => {
+      const index = world.kernel.indexOf('flannel.100')
+      const all = await world.kernel.addresses(new AbortController().signal)
+      return all.filter(({ linkIndex }) => linkIndex === index).map(({ ip: { text } }) => text)
+    }
+    const before = await addresses()
+    world.store.hang('list')
+    world.etcd.put(key, upstreamLease(99))
+    await world.until('subnet file gone', async () => (await world.readSubnetFile()) === undefined)
+    expect(await addresses()).toEqual([])
+    await world.stop()
+    expect(before).toEqual([key.replace(/-20$/, '')])
+  })
+
+  test('leaves nothing of itself with the next one, and its new owner is a peer', async () => {
+    await startWithPeers()
+    const key = ownKey()
+    world.etcd.put(key, upstreamLease(99))
+    await world.until('forwarding', () => world.logged(/forwarding is set up/).length === 2)
+    const next = world.etcd.records.find(({ value }) => value.includes('a'.repeat(32)))?.key ?? ''
+    const index = world.kernel.indexOf('flannel.100')
+    const all = await world.kernel.addresses(new AbortController().signal)
+    const onDevice = all.filter(({ linkIndex }) => linkIndex === index).map(({ ip: { text } }) => text)
+    expect(onDevice).toEqual([next.replace(/-20$/, '')])
+    const routes = [...world.kernel.tables.routes.values()].map(({ destination }) => destination.text)
+    expect(routes).toContain(key.replace('-', '/'))
+    expect(world.rows()).toEqual({ neighbours: 5, fdb: 5, routes: 5 })
+  })
+})
+
+describe('the first pass', () => {
+  test('that the kernel refuses whole lets nobody in; the next one that works does', async () => {
+    let isBusy = true
+    world.kernel.faults.refuse = (op) => (isBusy && /neighbour|fdb|route/.test(op.op) ? 'EBUSY' : undefined)
+    world.etcd.putConfig(CONFIG)
+    PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20)))
+    await world.start()
+    await world.until('refusal', () => world.logged(/the kernel refuses/).length > 0)
+    await world.advance(500)
+    expect(world.logged(/forwarding is set up/)).toEqual([])
+    expect(await world.readSubnetFile()).toBeUndefined()
+    isBusy = false
+    await world.advance(10_000)
+    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+  })
+
+  test('in which single peers are refused lets the others in', async () => {
+    world.kernel.faults.refuse = (op) =>
+      op.op === 'route.replace' && op.destination.text === '10.1.0.0/20' ? 'EINVAL' : undefined
+    await startWithPeers()
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 3 })
+  })
+})
+
+describe('the log', () => {
+  test('of ten minutes without etcd is a handful of lines, and none comes every second', async () => {
+    await startWithPeers()
+    const before = world.log.length
+    world.store.disconnect()
+    await world.advance(600_000)
+    expect(world.log.length - before).toBeLessThanOrEqual(12)
+    world.store.reconnect()
+    await world.advance(5_000)
+    expect(world.logged(/etcd is out of reach/)).toHaveLength(1)
+    expect(world.logged(/etcd answers again/)).toHaveLength(1)
+  })
+})
