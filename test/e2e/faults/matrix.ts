@@ -39,11 +39,11 @@ class Rota {
 }
 
 /** The state of a host that lacks nothing. */
-async function wholeState({ lab, host }: Scene): Promise<OverlayState> {
+async function wholeState({ host, peers }: Scene): Promise<OverlayState> {
   const look = async (): Promise<OverlayState> => {
     const state = await overlayState(host)
     const counts = [state.neighbours, state.fdb].map(({ length }) => length)
-    expect(counts, 'every other host').toEqual(counts.map(() => lab.hosts.length - 1))
+    expect(counts, 'every peer').toEqual([peers, peers])
     return state
   }
   return waitFor(`${host.name} to be whole`, look)
@@ -64,6 +64,7 @@ async function play(scene: Scene, fault: Fault, moment: Moment): Promise<void> {
   const aftermath = await moment.strike(scene, () => fault.inflict(scene))
   try {
     await stateBecomes(scene, fault.expected?.(before) ?? before, fault)
+    await fault.check?.(scene)
     await aftermath()
   } finally {
     await fault.undo?.(scene)
@@ -76,8 +77,10 @@ export function testFaults(lab: () => Lab, faults: readonly Fault[], name: Momen
   const moment = MOMENT[name]
   describe(name, () => {
     let rota: Rota | undefined
+    let peers = 0
     beforeAll(async () => {
       rota = new Rota(lab())
+      peers = (await lab().leases()).length - 1
       await moment.enter?.(lab())
     })
     afterAll(() => rota?.settle())
@@ -86,7 +89,7 @@ export function testFaults(lab: () => Lab, faults: readonly Fault[], name: Momen
         if (!rota) throw new Error('no hosts')
         const host = await rota.next()
         try {
-          await play({ lab: lab(), host }, fault, moment)
+          await play({ lab: lab(), host, peers }, fault, moment)
         } finally {
           if (moment.restarts) rota.refresh(host)
         }

@@ -1,5 +1,5 @@
 import { SUBNET_FILE, type LabHost } from '../../lab/index.ts'
-import { objectsAt, textAt, type JsonObject } from '../../lab/json.ts'
+import { objectsAt, textAt, textsAt, type JsonObject } from '../../lab/json.ts'
 import { DEVICE } from '../use-lab.ts'
 
 /** Everything that stands of the overlay on one host, as iproute2 prints it, and what is foreign there. */
@@ -23,6 +23,9 @@ const withSortedAddresses = (row: JsonObject): JsonObject => ({
   addr_info: sorted(objectsAt(row, 'addr_info')),
 })
 
+/** What the kernel tries to resolve by itself comes and goes. */
+const isLasting = (row: JsonObject): boolean => textsAt(row, 'state').includes('PERMANENT')
+
 /** @throws {CommandError} while there is no such device or no subnet file */
 export async function overlayState({ place }: LabHost): Promise<OverlayState> {
   const [link, addresses, neighbours, fdb, routes, rules, subnetFile] = await Promise.all([
@@ -37,7 +40,7 @@ export async function overlayState({ place }: LabHost): Promise<OverlayState> {
   return {
     link,
     addresses: addresses.map(withSortedAddresses),
-    neighbours: sorted(neighbours),
+    neighbours: sorted(neighbours.filter(isLasting)),
     fdb: sorted(fdb),
     routes: sorted(routes),
     rules,

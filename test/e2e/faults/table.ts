@@ -5,6 +5,8 @@ import type { ForeignSurvivors, OverlayState } from './state.ts'
 export interface Scene {
   readonly lab: Lab
   readonly host: LabHost
+  /** How many peers the host has when nothing is wrong. */
+  readonly peers: number
 }
 
 /** When a fault strikes. The names are part of the tests' titles. */
@@ -43,6 +45,8 @@ export interface Fault {
   expected?(before: OverlayState): OverlayState
   /** The end state in the tests' titles; `restored` unless said otherwise. */
   readonly outcome?: string
+  /** What else must be true once the end state stands. */
+  check?(scene: Scene): Promise<unknown>
   /** Ends what lasts on its own, after the look at the end state; the state before must be back then, equally soon. */
   undo?(scene: Scene): Promise<unknown>
   /** How soon the end state must stand, in milliseconds. */

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import { waitFor, type LabHost } from '../../lab/index.ts'
+import { bringUp, DEVICE, useLab } from '../use-lab.ts'
+import { fakePeer, holdPeers, putPeer, putPeers } from './fake-peers.ts'
+import { CONFLICT_MOMENTS, conflictTitle, OBSTACLES } from './kernel-conflicts.ts'
+import { anyIndex, overlayState, type OverlayState } from './state.ts'
+
+/** It is retried every second. */
+const UP_WITHIN_MS = 3_000
+
+const MEANWHILE = {
+  'while the agent is down': {
+    enter: async ({ agent }: LabHost): Promise<void> => {
+      await agent.kill()
+    },
+    leave: ({ agent }: LabHost): void => {
+      agent.start()
+    },
+  },
+  'while the agent is frozen': {
+    enter: ({ agent }: LabHost): Promise<void> => {
+      agent.freeze()
+      return Promise.resolve()
+    },
+    leave: ({ agent }: LabHost): void => {
+      agent.thaw()
+    },
+  },
+} as const
+
+describe('what stands in the way of the device', () => {
+  const lab = useLab({ hosts: 2 }, bringUp)
+
+  const expectWhole = (host: LabHost, whole: OverlayState, deadlineMs: number): Promise<boolean> => {
+    const look = async (): Promise<boolean> => {
+      expect(anyIndex(await overlayState(host))).toEqual(anyIndex(whole))
+      return true
+    }
+    return waitFor('the overlay to be up', look, { deadlineMs })
+  }
+
+  const namesIt = async ({ agent }: LabHost, known: number, said: RegExp): Promise<boolean> =>
+    waitFor(`the log to say ${said}`, async () => said.test((await agent.log()).slice(known)), { deadlineMs: 5_000 })
+
+  let whole: OverlayState | undefined
+
+  for (const moment of CONFLICT_MOMENTS)
+    for (const row of OBSTACLES)
+      test(conflictTitle(row, moment), async () => {
+        const host = lab().host(0)
+        whole ??= await overlayState(host)
+        await expectWhole(host, whole, 10_000)
+        const known = (await host.agent.log()).length
+        await MEANWHILE[moment].enter(host)
+        await host.place.exec('sh', ['-ec', `ip link delete ${DEVICE}; ${row.add}`]).finally(() => {
+          MEANWHILE[moment].leave(host)
+        })
+        await namesIt(host, known, row.said).finally(() => host.place.exec('sh', ['-ec', row.remove]))
+        await expectWhole(host, whole, UP_WITHIN_MS)
+      })
+})
+
+/** Peers besides the refused one. */
+const OTHERS = 500
+const REFUSED = fakePeer(1_000)
+/** It is retried after 1, 2, 4 … seconds, each longer by a fifth at most. */
+const RETRIED_WITHIN_MS = 10_000
+
+describe('a peer that the kernel refuses', () => {
+  const lab = useLab({ hosts: 2 }, bringUp)
+
+  test('kernel: a peer that the kernel refuses: named in its own words, 500 others programmed, taken once it can be', async () => {
+    const host = lab().host(0)
+    const { agent, place } = host
+    // No gateway is reached through a tunnel that is this host itself.
+    await place.exec('ip', ['address', 'add', `${REFUSED.base}/32`, 'dev', 'lo'])
+    await putPeer(lab(), REFUSED)
+    const refusals = async (): Promise<readonly string[]> =>
+      (await agent.logOfRun()).split('\n').filter((line) => line.includes('the kernel refuses'))
+    await waitFor('the refusal', async () => (await refusals()).length > 0)
+    await putPeers(lab(), 0, OTHERS)
+    const isHeld = async (): Promise<boolean> => (await host.peerTables(DEVICE)).routes.length === OTHERS + 1
+    await waitFor('the others', isHeld, { deadlineMs: 2_000 })
+    await waitFor('a second try', async () => (await refusals()).length > 1)
+    const lines = await refusals()
+    expect(lines.length, 'with pauses between').toBeLessThan(4)
+    for (const line of lines) {
+      expect(line).toContain(`route ${REFUSED.subnet}`)
+      expect(line).toContain('Nexthop has invalid gateway')
+    }
+    await place.exec('ip', ['address', 'delete', `${REFUSED.base}/32`, 'dev', 'lo'])
+    await holdPeers(lab(), OTHERS + 2, RETRIED_WITHIN_MS)
+  })
+})
