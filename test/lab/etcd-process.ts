@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -77,8 +77,11 @@ export class EtcdMember {
   readonly endpoint: string
   readonly dataDir: string
   readonly logFile: string
+  /** URL for the other members. */
+  readonly peerUrl: string
   private readonly args: readonly string[]
   private child: ChildProcess | undefined
+  private frozen = false
 
   constructor(name: string, place: EtcdPlace, directory: string, scheme: string, args: readonly string[]) {
     this.name = name
@@ -86,6 +89,7 @@ export class EtcdMember {
     this.endpoint = `${scheme}://${place.host}:${place.clientPort}`
     this.dataDir = join(directory, name)
     this.logFile = join(directory, `${name}.log`)
+    this.peerUrl = `http://${place.host}:${place.peerPort}`
     this.args = args
   }
 
@@ -95,11 +99,14 @@ export class EtcdMember {
   get running(): boolean {
     return this.child !== undefined
   }
+  /** Whether it runs and is not frozen. */
+  get serving(): boolean {
+    return this.running && !this.frozen
+  }
 
   /** Starts the process without waiting for it to serve: see {@link EtcdCluster.ready}. */
   spawn(): void {
-    const { host, peerPort } = this.place
-    const peerUrl = `http://${host}:${peerPort}`
+    const { peerUrl } = this
     const [command = 'etcd', ...rest] = [
       ...['setpriv', '--pdeathsig', 'KILL', '--'],
       ...(this.place.spawn ?? []),
@@ -126,17 +133,19 @@ export class EtcdMember {
     const { child } = this
     if (child === undefined) return
     const exited = once(child, 'exit')
-    child.kill('SIGCONT')
+    this.thaw()
     child.kill(signal)
     await exited
   }
 
   /** Stands still with its sockets open, as on a hanging disk or a paused machine. */
   freeze(): void {
+    this.frozen = true
     this.child?.kill('SIGSTOP')
   }
 
   thaw(): void {
+    this.frozen = false
     this.child?.kill('SIGCONT')
   }
 
@@ -158,6 +167,7 @@ export class EtcdCluster {
   private readonly tls: EtcdTls | undefined
   private readonly startTimeoutMs: number
   private readonly removeFiles: () => void
+  private snapshots = 0
 
   private constructor(places: readonly EtcdPlace[], options: EtcdClusterOptions) {
     const directory = mkdtempSync(join(tmpdir(), 'flannel-etcd-'))
@@ -214,8 +224,46 @@ export class EtcdCluster {
     await this.ready()
   }
 
-  /** Runs Debian's etcdctl against all (or the given) endpoints, where the first member runs. @returns its standard output */
-  async etcdctl(args: readonly string[], endpoints: readonly string[] = this.endpoints): Promise<string> {
+  /** Endpoints of the members that serve; all of them when none does. */
+  get servingEndpoints(): readonly string[] {
+    const serving = this.members.filter((member) => member.serving).map(({ endpoint }) => endpoint)
+    return serving.length > 0 ? serving : this.endpoints
+  }
+
+  /** Saves all that etcd holds in a file, for {@link EtcdCluster.restore}; it goes with the cluster. */
+  async snapshot(): Promise<string> {
+    const file = join(dirname(this.member.dataDir), `snapshot-${this.snapshots++}.db`)
+    await this.etcdctl(['snapshot', 'save', file], [this.member.endpoint])
+    return file
+  }
+
+  /** Kills the only member and starts it again on what the snapshot holds, as the same cluster by its id. */
+  async restore(snapshot: string): Promise<void> {
+    const { member } = this
+    await member.stop('SIGKILL')
+    member.wipe()
+    const urls = [
+      `--initial-cluster=${member.name}=${member.peerUrl}`,
+      `--initial-advertise-peer-urls=${member.peerUrl}`,
+    ]
+    await this.etcdctl(['snapshot', 'restore', snapshot, '--data-dir', member.dataDir, '--name', member.name, ...urls])
+    await this.restart()
+  }
+
+  /** Makes this member the leader. */
+  async lead(member: EtcdMember): Promise<void> {
+    const leader = await this.leader()
+    if (leader === member) return
+    // "http://192.168.205.2:2379, 8e9e05c52164694d, 3.4.23, ...": as JSON the 64-bit id would lose its low bits
+    const [, id = ''] = (await this.etcdctl(['endpoint', 'status'], [member.endpoint])).split(', ')
+    await this.etcdctl(['move-leader', id], [leader.endpoint])
+  }
+
+  /**
+   * Runs Debian's etcdctl against the members that serve, or the given endpoints, where the first member runs.
+   * @returns its standard output
+   */
+  async etcdctl(args: readonly string[], endpoints: readonly string[] = this.servingEndpoints): Promise<string> {
     const user = this.user === undefined ? [] : ['--user', this.user]
     const [command = 'etcdctl', ...rest] = [...(this.member.place.spawn ?? []), 'etcdctl', ...user, ...args]
     const env = {

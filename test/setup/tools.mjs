@@ -12,6 +12,7 @@ const PACKAGES = {
   'iputils-ping': ['ping'],
   ethtool: ['ethtool'],
   strace: ['strace'],
+  faketime: ['faketime'],
   'util-linux': ['unshare', 'nsenter', 'setpriv'],
 }
 

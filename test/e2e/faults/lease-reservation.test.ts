@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { bringUp, useLab } from '../use-lab.ts'
+import { allExact, inCircle, losesNoPing } from './etcd-overlay.ts'
+import { leaseNameOf, readLeaseKey } from './lease-scene.ts'
+
+const lab = useLab({ hosts: 3 }, bringUp)
+
+test('lease: a reservation, a key on no etcd lease: stays one over restarts of its node, orderly and not', async () => {
+  const host = lab().host(0)
+  const name = await leaseNameOf(lab(), host)
+  const key = await readLeaseKey(lab(), name)
+  await host.agent.stop()
+  await lab().putLease(name, key?.value ?? '')
+  for (const end of ['stop', 'kill'] as const) {
+    await losesNoPing(inCircle(lab().hosts), async () => {
+      await host.place.exec('rm', ['-f', '/run/flannel/subnet.env'])
+      host.agent.start()
+      expect((await host.ready()).subnet.text).toBe(name.replace('-', '/'))
+      await allExact(lab())
+    })
+    expect((await readLeaseKey(lab(), name))?.etcdLease, 'its etcd lease').toBeUndefined()
+    await host.agent[end]()
+  }
+})

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest'
+import { waitFor, type LabHost } from '../../lab/index.ts'
+import { readLease } from '../expected-tables.ts'
+import { CONFIG, useLab } from '../use-lab.ts'
+import { says } from './etcd-overlay.ts'
+import { nodeIdIn } from './lease-scene.ts'
+
+/** A rival is asked for 20 s whether it lives before it counts as dead; then the next attempt has to come round. */
+const TAKEN_OVER_WITHIN_MS = 60_000
+
+/** A pair of hosts for each test: they run at the same time, since most of it is waiting. */
+const lab = useLab({ hosts: 8 }, (it) => it.putConfig(CONFIG))
+
+const pair = (number: number): readonly [LabHost, LabHost] => [lab().host(2 * number), lab().host(2 * number + 1)]
+
+interface OwnedLease {
+  readonly name: string
+  readonly nodeId: string | undefined
+}
+
+async function leasesWith(publicIp: string): Promise<readonly OwnedLease[]> {
+  const all = await lab().leases()
+  return all
+    .filter((lease) => readLease(lease).publicIp === publicIp)
+    .map(({ name, value }) => ({ name, nodeId: nodeIdIn(value) }))
+}
+
+/** Refused, with the other named and the addresses to choose from instead. */
+async function isRefused(host: LabHost, publicIp: string): Promise<void> {
+  await says(host, new RegExp(`${publicIp.replaceAll('.', '\\.')} is in use`), 30_000)
+  await says(host, new RegExp(`eth0[^\\n]*${host.address.replaceAll('.', '\\.')}`), 1_000)
+  expect(await host.subnetFile(), 'a subnet file of the refused').toBeUndefined()
+}
+
+describe.concurrent('two nodes that are told apart by nothing', () => {
+  test('lease: a second node with the same PublicIP: refused while the first lives, takes over when it is dead', async ({
+    expect,
+  }) => {
+    const [first, second] = pair(0)
+    first.agent.start()
+    await first.ready()
+    const held = await leasesWith(first.address)
+    second.agent.start([`--public-ip=${first.address}`])
+    await isRefused(second, first.address)
+    expect(await leasesWith(first.address)).toEqual(held)
+    await first.agent.kill()
+    await second.ready(TAKEN_OVER_WITHIN_MS)
+    const after = await leasesWith(first.address)
+    expect(after).toHaveLength(1)
+    expect(after[0]?.nodeId).not.toBe(held[0]?.nodeId)
+  })
+
+  test('lease: two nodes with the same PublicIP started at once: exactly one wins', async ({ expect }) => {
+    const [first, second] = pair(1)
+    first.agent.start()
+    second.agent.start([`--public-ip=${first.address}`])
+    const look = async (): Promise<{ winner: LabHost; loser: LabHost } | undefined> => {
+      const [one, other] = await Promise.all([first.subnetFile(), second.subnetFile()])
+      if (one) return { winner: first, loser: second }
+      return other && { winner: second, loser: first }
+    }
+    const { winner, loser } = await waitFor('one of them to win', look, { deadlineMs: TAKEN_OVER_WITHIN_MS })
+    await says(loser, new RegExp(`${first.address.replaceAll('.', '\\.')} is in use`), 30_000)
+    expect(await loser.subnetFile()).toBeUndefined()
+    const leases = await leasesWith(first.address)
+    expect(leases.map(({ name }) => name.replace('-', '/'))).toEqual([(await winner.ready()).subnet.text])
+  })
+
+  test('lease: a second node with the same machine id: refused while the first lives, the lease of the first untouched', async ({
+    expect,
+  }) => {
+    const [first, second] = pair(2)
+    first.agent.start(['--node-id=clone'])
+    const file = await first.ready()
+    const held = await lab().leases()
+    second.agent.start(['--node-id=clone'])
+    await says(second, /machine id|--node-id/, 30_000)
+    expect(await second.subnetFile()).toBeUndefined()
+    const now = await lab().leases()
+    expect(now.find(({ name }) => name.replace('-', '/') === file.subnet.text)).toEqual(
+      held.find(({ name }) => name.replace('-', '/') === file.subnet.text),
+    )
+    expect(now.filter(({ value }) => nodeIdIn(value) === 'clone')).toHaveLength(1)
+  })
+
+  test('lease: a node that is killed and started again: no rival to itself, ready within 5 s', async () => {
+    const [host] = pair(3)
+    host.agent.start()
+    const { subnet } = await host.ready()
+    await host.agent.kill()
+    await host.place.exec('rm', ['-r', '/run/flannel'])
+    host.agent.start()
+    expect((await host.ready(5_000)).subnet.text).toBe(subnet.text)
+  })
+})
