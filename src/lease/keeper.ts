@@ -195,11 +195,11 @@ export class LeaseKeeper {
   /** @throws what is no error of the store */
   async #try(retries: Retries, complaint: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, onState } = this.#options
-    const wasFailing = this.#isFailing
+    const wasFailing = this.#isInTrouble()
     try {
       await act()
       retries.succeeded()
-      if (wasFailing && !this.#isFailing && !this.#isOver(signal))
+      if (wasFailing && !this.#isInTrouble() && !this.#isOver(signal))
         onState({ is: 'held', record: this.#record }, 'renewed again')
     } catch (error) {
       if (signal.aborted) return
@@ -209,7 +209,7 @@ export class LeaseKeeper {
     }
   }
 
-  get #isFailing(): boolean {
+  #isInTrouble(): boolean {
     return this.#repairs.isFailing || this.#renewals.isFailing
   }
 

@@ -29,6 +29,8 @@ export type LeaseWatchEvent =
 export interface StoreIdentity {
   readonly clusterId: string
   readonly revision: Revision
+  /** What stood there at that revision: with it, a store restored from an older copy is recognised however far it has come since. */
+  readonly records?: readonly LeaseRecord[]
 }
 
 export interface LeaseList extends StoreIdentity {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { acquireLease } from '../../../src/lease/acquire.ts'
-import { LeaseContentionError, OutOfSubnetsError, RivalError } from '../../../src/lease/errors.ts'
+import type { Challenger } from '../../../src/lease/challenges.ts'
+import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../../src/lease/errors.ts'
 import { NO_ETCD_LEASE, leaseFamily, type Lease } from '../../../src/lease/lease.ts'
 import { StoreError, type LeaseRecord } from '../../../src/lease/store.ts'
 import type { LeaseTerms } from '../../../src/lease/terms.ts'
@@ -114,7 +115,7 @@ describe('acquireLease with a lease of ours in the store', () => {
   })
 
   it('follows its PublicIP: same node id, same subnet, new value', async () => {
-    const store = new RacedLeaseStore()
+    const store = new AnsweringStore()
     const own = leased(store.etcd, '10.15.64.0-20', leaseValue({ publicIp: '192.168.1.1', mac: MY_MAC, node: NODE }))
     const { how, record, lease } = await acquire(store)
     expect(how).toBe('updated')
@@ -254,7 +255,7 @@ describe('acquireLease in dual stack', () => {
   })
 
   it('exchanges an IPv4 lease for a dual one, and back, when the configuration changes', async () => {
-    const store = new RacedLeaseStore()
+    const store = new AnsweringStore()
     leased(store.etcd, '10.15.64.0-20', MINE)
     expect((await acquire(store, dual)).lease.families).toHaveLength(2)
     expect((await acquire(store)).lease.families).toHaveLength(1)
@@ -269,5 +270,263 @@ describe('acquireLease with the leases of two machines that share a machine id',
     leased(store.etcd, '10.20.0.0-20', MINE)
     const { how, record } = await acquire(store)
     expect({ how, key: record.key }).toEqual({ how: 'kept', key: '10.20.0.0-20' })
+  })
+})
+
+/** Answers challenges as the script says; remembers who was asked, and for how long. */
+class AnsweringStore extends RacedLeaseStore {
+  readonly asked: { readonly key: string; readonly waitMs: number }[] = []
+  readonly answers = new Map<string, Challenger | StoreError>()
+  /** Runs while an answer is awaited. */
+  meanwhile = (): void => undefined
+
+  override async ask(key: string, _from: Challenger, waitMs: number): Promise<Challenger | undefined> {
+    this.asked.push({ key, waitMs })
+    await Promise.resolve()
+    this.meanwhile()
+    const answer = this.answers.get(key)
+    if (answer instanceof StoreError) throw answer
+    return answer
+  }
+}
+
+const storeError = (code: string): StoreError => new StoreError({ op: 'ask', code, retryable: true, message: code })
+const FORBIDDEN = storeError('PERMISSION_DENIED')
+const CLONE = { ...NODE, instance: 'another' }
+const RIVALS = leaseValue({ publicIp: MY_IP, mac: '02:00:00:00:00:55', node: RIVAL })
+
+describe('acquireLease beside a lease of another node with our PublicIP', () => {
+  it('refuses while that node answers, saying who did and what to do', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    store.answers.set('10.30.0.0-20', RIVAL)
+    const error: unknown = await acquire(store).catch((thrown: unknown) => thrown)
+    if (!(error instanceof RivalError)) throw error
+    expect(error).toMatchObject({ publicIp: MY_IP, answeredBy: RIVAL, rival: { key: '10.30.0.0-20' } })
+    expect(error.message).toMatch(/node rival \(x\), which lives.*--iface or --public-ip$/)
+    expect(error.withCandidates('eth0 (1.2.3.4)').message).toMatch(/--public-ip \(candidates: eth0 \(1\.2\.3\.4\)\)$/)
+    expect(store.asked).toEqual([{ key: '10.30.0.0-20', waitMs: 20_000 }])
+    expect(store.writes).toEqual([])
+  })
+
+  it('takes its lease over when it does not answer: same subnet, our own claim, a new etcd lease', async () => {
+    const store = new AnsweringStore()
+    const dead = leased(store.etcd, '10.30.0.0-20', RIVALS)
+    const { how, record } = await acquire(store)
+    expect(how).toBe('taken over')
+    expect(record).toMatchObject({ key: '10.30.0.0-20', value: MINE })
+    expect([dead.etcdLeaseId, NO_ETCD_LEASE]).not.toContain(record.etcdLeaseId)
+    expect(store.asked).toHaveLength(1)
+  })
+
+  it('leaves a reservation a reservation when it takes it over', async () => {
+    const store = new AnsweringStore()
+    store.etcd.put('10.30.0.0-20', RIVALS)
+    expect(await acquire(store)).toMatchObject({ how: 'taken over', record: { etcdLeaseId: NO_ETCD_LEASE } })
+  })
+
+  it('removes the lease of the dead where it does not fit, and asks nobody twice', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.1.0.0-20', RIVALS)
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    const { record, warnings } = await acquire(store)
+    expect(record.key).toBe('10.30.0.0-20')
+    expect(store.etcd.get('10.1.0.0-20')).toBeUndefined()
+    expect(warnings).toEqual(['lease 10.1.0.0-20 was removed: it does not fit the network configuration'])
+    expect(store.asked.map(({ key }) => key)).toEqual(['10.1.0.0-20', '10.30.0.0-20'])
+  })
+
+  it('asks several at once, and is refused by one', async () => {
+    const store = new AnsweringStore()
+    for (const key of ['10.30.0.0-20', '10.40.0.0-20', '10.50.0.0-20']) leased(store.etcd, key, RIVALS)
+    store.answers.set('10.40.0.0-20', RIVAL)
+    await expect(acquire(store)).rejects.toMatchObject({ rival: { key: '10.40.0.0-20' } })
+    expect(store.asked).toHaveLength(3)
+    expect(store.writes).toEqual([])
+  })
+
+  it('asks again when the lease has changed since, as when another node took it over', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    store.before('replace', () => {
+      leased(store.etcd, '10.30.0.0-20', leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: { id: 'y', hostname: 'z' } }))
+      store.answers.set('10.30.0.0-20', RIVAL)
+    })
+    await expect(acquire(store)).rejects.toThrow(RivalError)
+    expect(store.asked).toHaveLength(2)
+  })
+
+  it('does not take silence of the store for silence of the node', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    store.answers.set('10.30.0.0-20', storeError('UNAVAILABLE'))
+    await expect(acquire(store)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(store.writes).toEqual([])
+  })
+
+  it('refuses when it may not ask, and says which permission is missing', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    store.answers.set('10.30.0.0-20', FORBIDDEN)
+    await expect(acquire(store)).rejects.toThrow(/readwrite permission on challenges\//)
+    expect(store.writes).toEqual([])
+  })
+
+  it('keeps its own lease at once when it has been in use here, whoever came later', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    expect(await acquire(store)).toMatchObject({ how: 'kept' })
+    expect(store.asked).toEqual([])
+  })
+
+  it('does not move its own lease to that address while that node answers', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', leaseValue({ publicIp: '192.168.205.99', mac: MY_MAC, node: NODE }))
+    leased(store.etcd, '10.30.0.0-20', RIVALS)
+    store.answers.set('10.30.0.0-20', RIVAL)
+    await expect(acquire(store)).rejects.toThrow(RivalError)
+    store.answers.clear()
+    expect(await acquire(store)).toMatchObject({ how: 'updated', lease: { key: '10.20.0.0-20' } })
+    expect(store.etcd.get('10.30.0.0-20')).toBeDefined()
+  })
+})
+
+describe('acquireLease of two nodes with one PublicIP that start at once', () => {
+  it('lets the younger lease go, and asks the holder of the older', async () => {
+    const store = new AnsweringStore()
+    store.before('create', () => leased(store.etcd, '10.40.0.0-20', RIVALS))
+    store.answers.set('10.40.0.0-20', RIVAL)
+    await expect(acquire(store)).rejects.toThrow(RivalError)
+    expect(store.etcd.records.map(({ key }) => key)).toEqual(['10.40.0.0-20'])
+  })
+
+  it('keeps the older lease', async () => {
+    const store = new AnsweringStore()
+    const unlisten = store.etcd.listen(() => {
+      unlisten()
+      leased(store.etcd, '10.40.0.0-20', RIVALS)
+    })
+    const { how, list } = await acquire(store)
+    expect(how).toBe('created')
+    expect(list.records.map(({ key }) => key)).toEqual(['10.10.0.0-20', '10.40.0.0-20'])
+    expect(store.asked).toEqual([])
+  })
+
+  it('finds out after all when the look after its creation failed', async () => {
+    const store = new AnsweringStore()
+    store.before('create', () => {
+      leased(store.etcd, '10.40.0.0-20', RIVALS)
+      store.failNext('list', { code: 'UNAVAILABLE' })
+    })
+    await expect(acquire(store, { isTrace: () => false })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    store.answers.set('10.40.0.0-20', RIVAL)
+    await expect(acquire(store, { isTrace: () => false })).rejects.toThrow(RivalError)
+  })
+})
+
+describe('acquireLease with a lease of our node id', () => {
+  const elsewhere = leaseValue({ publicIp: '192.168.205.99', mac: MY_MAC, node: NODE })
+  const renamed = leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: { ...NODE, hostname: 'before' } })
+
+  it.each([
+    ['of which this host shows no trace', MINE, false],
+    ['with another address', elsewhere, true],
+    ['with another hostname', renamed, true],
+  ])('asks whether it is a copy of us that holds one %s, and takes silence for no', async (_, value, trace) => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', value)
+    const { record } = await acquire(store, { isTrace: () => trace })
+    expect(record).toMatchObject({ key: '10.20.0.0-20', value: MINE })
+    expect(store.asked).toEqual([{ key: '10.20.0.0-20', waitMs: 3_000 }])
+  })
+
+  it('refuses when a copy of us answers, and touches nothing', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', elsewhere)
+    store.answers.set('10.20.0.0-20', CLONE)
+    const attempt = acquire(store, { isTrace: () => false })
+    await expect(attempt).rejects.toThrow(CloneError)
+    await expect(attempt).rejects.toThrow(/same machine id.*192\.168\.205\.99.*--node-id/)
+    expect(store.writes).toEqual([])
+  })
+
+  it('goes on when it may not ask, and says so', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', elsewhere)
+    store.answers.set('10.20.0.0-20', FORBIDDEN)
+    const { how, warnings } = await acquire(store)
+    expect(how).toBe('updated')
+    expect(warnings).toEqual([expect.stringContaining('we may not ask')])
+  })
+
+  it('prefers, of several, that which this host shows traces of', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', elsewhere)
+    leased(store.etcd, '10.30.0.0-20', elsewhere)
+    const { record } = await acquire(store, { isTrace: ({ key }) => key === '10.30.0.0-20' })
+    expect(record.key).toBe('10.30.0.0-20')
+  })
+
+  it('does not ask about a lease of upstream, which can not answer', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', leaseValue({ publicIp: MY_IP, mac: MY_MAC }))
+    expect(await acquire(store, { isTrace: () => false })).toMatchObject({ how: 'updated' })
+    expect(store.asked).toEqual([])
+  })
+
+  it('moves it off an etcd lease that somebody made for something shorter', async () => {
+    const store = new AnsweringStore()
+    const short = store.etcd.grant(30)
+    store.etcd.put('10.20.0.0-20', MINE, short)
+    const { record } = await acquire(store)
+    expect(record).toMatchObject({ key: '10.20.0.0-20', value: MINE })
+    store.etcd.advance(86_399_000)
+    expect(store.etcd.get(record.key)).toBeDefined()
+  })
+})
+
+describe('acquireLease where a subnet would cover what the underlay needs', () => {
+  it.each([
+    ['etcd', { avoid: [prefix('10.10.0.9/32')] }],
+    ['the underlay', { avoid: [prefix('10.10.4.0/24')] }],
+    ['our own address', { publicIps: new Map([[4 as const, ip('10.10.0.9')]]) }],
+  ])('takes another: %s', async (_, change) => {
+    const store = new AnsweringStore()
+    const { record } = await acquire(store, { previousSubnets: [prefix('10.10.0.0/20')], ...change })
+    expect(record.key).toBe('10.10.16.0-20')
+  })
+
+  it('takes another than around the address of a peer', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.30.0.0-20', leaseValue({ publicIp: '10.10.0.9', mac: MY_MAC }))
+    expect((await acquire(store)).record.key).toBe('10.10.16.0-20')
+  })
+
+  it('gives up its own lease, loudly', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    const { how, record, warnings } = await acquire(store, { avoid: [prefix('10.20.0.9/32')] })
+    expect({ how, key: record.key }).toEqual({ how: 'created', key: '10.10.0.0-20' })
+    expect(warnings).toEqual(['lease 10.20.0.0-20 was removed: it covers 10.20.0.9/32, which the underlay needs'])
+    expect(store.etcd.get('10.20.0.0-20')).toBeUndefined()
+  })
+
+  it('gives its own lease up for the address of an older peer, not of a younger', async () => {
+    const inside = leaseValue({ publicIp: '10.20.0.9', mac: '02:00:00:00:00:66' })
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    leased(store.etcd, '10.30.0.0-20', inside)
+    expect((await acquire(store)).how).toBe('kept')
+    const later = new AnsweringStore()
+    leased(later.etcd, '10.30.0.0-20', inside)
+    leased(later.etcd, '10.20.0.0-20', MINE)
+    expect((await acquire(later)).record.key).toBe('10.10.0.0-20')
+  })
+
+  it('does not mind that the whole overlay lies within the underlay', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    expect(await acquire(store, { avoid: [prefix('0.0.0.0/0'), prefix('10.0.0.0/8')] })).toMatchObject({ how: 'kept' })
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PeerTable, type Verdict } from '../../../src/lease/peers.ts'
 import type { LeaseRecord } from '../../../src/lease/store.ts'
+import { prefix } from '../../../src/net/prefix.ts'
 import { leaseRecord } from '../../fake/samples.ts'
 
 /** A made-up rule: the value is a list of claims; `bad` is rejected, `own` ignored. */
@@ -208,5 +209,116 @@ describe('PeerTable.replaceAll told to keep peers that are not listed', () => {
     table.put(peer('b', 5, 'mac'))
     table.drain()
     expect([...table.rejected.keys()]).toEqual(['b'])
+  })
+})
+
+describe('PeerTable.retire', () => {
+  it('keeps a peer in force until one with a lease wants the same, and drops it when it is deleted', () => {
+    const table = tableOf(peer('a', 1, 'mac'), peer('b', 2, 'm2'))
+    table.retire('a')
+    table.retire('b')
+    table.retire('never seen')
+    table.drain()
+    expect(table.size).toBe(2)
+    table.put(peer('c', 9, 'mac'))
+    table.drain()
+    expect(table.rejected.get('a')).toBe('mac is held by c, whose lease still stands')
+    table.delete('b')
+    expect(table.drain()).toEqual([{ key: 'b', entries: undefined }])
+  })
+
+  it('is undone by a put', () => {
+    const table = tableOf(peer('a', 1, 'mac'))
+    table.retire('a')
+    table.put(peer('a', 1, 'mac', 2))
+    table.put(peer('b', 5, 'mac'))
+    table.drain()
+    expect([...table.rejected.keys()]).toEqual(['b'])
+  })
+})
+
+describe('PeerTable.rejudge', () => {
+  /** A judge that can change its mind. */
+  const moody = (): { bad: string; readonly judge: (record: LeaseRecord) => Verdict<string> } => {
+    const mood = {
+      bad: 'nothing',
+      judge: (record: LeaseRecord): Verdict<string> =>
+        record.value.startsWith(mood.bad) ? { rejected: 'now it is bad' } : judge(record),
+    }
+    return mood
+  }
+
+  it('takes peers out of force that are bad by now, and back in when they no longer are', () => {
+    const mood = moody()
+    const table = new PeerTable(mood.judge)
+    table.replaceAll([peer('a', 1, 'm1'), peer('b', 2, 'm2')])
+    table.drain()
+    mood.bad = 'm1'
+    table.rejudge()
+    expect(table.drain().filter(({ entries }) => entries === undefined)).toEqual([{ key: 'a', entries: undefined }])
+    expect(table.rejected.get('a')).toBe('now it is bad')
+    mood.bad = 'm2'
+    table.rejudge()
+    table.drain()
+    expect([...table.rejected.keys()]).toEqual(['b'])
+  })
+
+  it('gives nobody his age back whose lease is gone', () => {
+    const mood = moody()
+    const table = new PeerTable(mood.judge)
+    table.replaceAll([peer('a', 1, 'mac'), peer('b', 5, 'mac')])
+    table.retire('a')
+    table.rejudge()
+    table.drain()
+    expect([...table.rejected.keys()]).toEqual(['a'])
+  })
+
+  it('leaves a rejected lease of more than a thousand characters for bad until it is written again', () => {
+    const mood = moody()
+    const table = new PeerTable(mood.judge)
+    const long = `long ${'x'.repeat(2_000)}`
+    mood.bad = 'long'
+    table.put(peer('a', 1, long))
+    mood.bad = 'nothing'
+    table.rejudge()
+    table.replaceAll([peer('a', 1, long)])
+    expect(table.drain()).toEqual([])
+    expect([...table.rejected.keys()]).toEqual(['a'])
+    table.replaceAll([peer('a', 1, `${long}y`)])
+    expect(table.drain()).toHaveLength(1)
+  })
+})
+
+describe('PeerTable where a wide subnet stands in the way of many', () => {
+  const wide = peer('wide', 1, 'wide')
+  const narrow = peer('narrow', 2, 'narrow')
+  const free = peer('free', 3, 'free')
+  const subnets: Record<string, string> = { wide: '10.0.0.0/8', narrow: '10.1.0.0/24', free: '192.168.0.0/24' }
+  const table = (): PeerTable<string> =>
+    new PeerTable(({ value }) => ({
+      accepted: value,
+      claims: { names: [], subnets: [prefix(subnets[value] ?? '')], addresses: [] },
+    }))
+
+  it('lets it stall nobody while it waits itself', () => {
+    const peers = table()
+    peers.replaceAll([peer('old', 0, 'narrow'), wide, peer('other', 2, 'wide'), free])
+    expect(peers.drain().map(({ key }) => key)).toEqual(['old', 'free'])
+  })
+
+  it('lets those it stalled come when it goes, and go when it comes back', () => {
+    const peers = table()
+    peers.replaceAll([wide, narrow, free])
+    expect(peers.drain().map(({ key }) => key)).toEqual(['wide', 'free'])
+    peers.delete('wide')
+    expect(peers.drain()).toEqual([
+      { key: 'wide', entries: undefined },
+      { key: 'narrow', entries: 'narrow' },
+    ])
+    peers.put(wide)
+    expect(peers.drain()).toEqual([
+      { key: 'narrow', entries: undefined },
+      { key: 'wide', entries: 'wide' },
+    ])
   })
 })
