@@ -42,6 +42,11 @@ function freeze({ host }: Machine, random: SeededRandom): Promise<Lasting> {
   return Promise.resolve({ forMs: seconds(1, 10, random), end })
 }
 
+/** With its lease gone as well, nothing would say which subnet a machine had: etcd must keep it until the file is back. */
+const fileAndLease = (machine: Machine): readonly string[] => [agentOf(machine), STORE]
+
+const loseFile = ({ host }: Machine): Promise<unknown> => host.place.exec('rm', ['-f', SUBNET_FILE])
+
 export const AGENT_FAULTS: readonly Fault[] = [
   {
     name: 'agent frozen for seconds',
@@ -70,15 +75,24 @@ export const AGENT_FAULTS: readonly Fault[] = [
     },
   },
   {
-    // With its lease gone as well, nothing would say which subnet the machine had: etcd must keep it meanwhile.
     name: 'subnet file lost while the agent is down',
     weight: 1,
     restartsAgent: true,
-    locks: (machine) => [agentOf(machine), STORE],
+    locks: fileAndLease,
     strike: async (_, machine) => {
       await kill(machine)
-      await machine.host.place.exec('rm', ['-f', SUBNET_FILE])
+      await loseFile(machine)
       await start(machine)
+      await machine.host.ready()
+      return undefined
+    },
+  },
+  {
+    name: 'subnet file deleted',
+    weight: 2,
+    locks: fileAndLease,
+    strike: async (_, machine) => {
+      await loseFile(machine)
       await machine.host.ready()
       return undefined
     },
