@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { bringUp, useLab } from '../use-lab.ts'
-import { allExact, inCircle, losesNoPing } from './etcd-overlay.ts'
+import { allExact, inCircle, losesNoPing, says } from './etcd-overlay.ts'
 import { leaseNameOf, readLeaseKey } from './lease-scene.ts'
 
 const lab = useLab({ hosts: 3 }, bringUp)
@@ -21,4 +21,19 @@ test('lease: a reservation, a key on no etcd lease: stays one over restarts of i
     expect((await readLeaseKey(lab(), name))?.etcdLease, 'its etcd lease').toBeUndefined()
     await host.agent[end]()
   }
+})
+
+test('lease: a lease that an operator makes a reservation while its node runs: left as it is, and stays one', async () => {
+  const host = lab().host(1)
+  const name = await leaseNameOf(lab(), host)
+  const before = await readLeaseKey(lab(), name)
+  await losesNoPing([[lab().host(2), host]], async () => {
+    await lab().putLease(name, before?.value ?? '')
+    const reserved = await readLeaseKey(lab(), name)
+    await host.agent.stop()
+    host.agent.start()
+    await says(host, /forwarding is set up/)
+    expect(await readLeaseKey(lab(), name)).toEqual(reserved)
+    expect(reserved?.etcdLease).toBeUndefined()
+  })
 })

@@ -1,0 +1,42 @@
+import { EtcdCluster, type EtcdClusterOptions } from '../../lab/etcd-process.ts'
+import type { Lab, LabHost } from '../../lab/index.ts'
+import { ETCD_PREFIX } from '../../lab/lab.ts'
+import { UNDERLAY } from '../../lab/underlay.ts'
+import { CONFIG } from '../use-lab.ts'
+
+/** Where further etcds stand, beside the laboratory's own; each has two ports from its first one on. */
+const HOST = UNDERLAY.gateway
+
+/** Starts another etcd that the hosts can reach, with the network configuration in it. */
+export async function startEtcd(port: number, options: EtcdClusterOptions): Promise<EtcdCluster> {
+  const etcd = await EtcdCluster.start({ ...options, places: [{ host: HOST, clientPort: port, peerPort: port + 1 }] })
+  await etcd.etcdctl(['put', `${ETCD_PREFIX}/config`, JSON.stringify(CONFIG)])
+  return etcd
+}
+
+/** Starts the agent on this etcd instead of the laboratory's. */
+export function startOn(host: LabHost, etcd: EtcdCluster, flags: readonly string[] = []): void {
+  host.agent.startWith([`--etcd-endpoints=${etcd.endpoints.join(',')}`, '--iface=eth0', ...flags])
+}
+
+/** Ends every agent and takes away what they made, so that the next test begins from nothing. */
+export async function startOver({ hosts }: Lab): Promise<void> {
+  for (const { agent, place } of hosts) {
+    if (agent.isRunning) await agent.kill()
+    await place.attempt('ip', ['link', 'delete', 'flannel.100'])
+    await place.exec('rm', ['-rf', '/run/flannel'])
+  }
+}
+
+/** Names below PREFIX/subnets/. */
+export async function leaseNames(etcd: EtcdCluster): Promise<readonly string[]> {
+  const prefix = `${ETCD_PREFIX}/subnets/`
+  const keys = await etcd.etcdctl(['get', '--prefix', '--keys-only', prefix])
+  return keys.split('\n').flatMap((line) => (line === '' ? [] : [line.slice(prefix.length)]))
+}
+
+export const putInto = (etcd: EtcdCluster, name: string, value: string): Promise<string> =>
+  etcd.etcdctl(['put', `${ETCD_PREFIX}/subnets/${name}`, '--', value])
+
+export const deleteFrom = (etcd: EtcdCluster, name: string): Promise<string> =>
+  etcd.etcdctl(['del', `${ETCD_PREFIX}/subnets/${name}`])
