@@ -21,7 +21,7 @@ const files = readdirSync(FAULTS).filter((file) => file.endsWith('.ts'))
 /** Titles that are written out in a test file, such as `kernel: …`. */
 const writtenOut = files
   .filter((file) => file.endsWith('.test.ts'))
-  .flatMap((file) => Array.from(readFileSync(join(FAULTS, file), 'utf8').matchAll(/(['"`])([a-z]+: [^$]+?)\1/g)))
+  .flatMap((file) => Array.from(readFileSync(join(FAULTS, file), 'utf8').matchAll(/(['"`])([a-z][a-z ]*: [^$]+?)\1/g)))
   .map(([, , title = '']) => title)
 
 /** Titles that a table makes: its module exports them. */
