@@ -18,13 +18,13 @@ import { isStopped, runTogether } from './tasks.ts'
 import { UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
-  readonly options: DaemonOptions
-  readonly ports: AgentPorts
+  readonly options: Pick<DaemonOptions, 'ifaces' | 'publicIp'>
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
   readonly config: NetworkConfig
   readonly underlay: ExternalInterface
   readonly vtep: Vtep
-  readonly reconciler: Reconciler
-  readonly subnetFile: SubnetFile
+  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach' | 'observe'>
+  readonly subnetFile: Pick<SubnetFile, 'setMtu'>
   readonly somethingToDo: Wakeup
   /** Called when our address on the underlay has changed. */
   readonly onUnderlay: (underlay: ExternalInterface) => void

@@ -60,7 +60,7 @@ export function tool(command: 'ip' | 'bridge', ...args: readonly string[]): stri
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 })
 }
 
-type Json = Readonly<Record<string, unknown>>
+export type Json = Readonly<Record<string, unknown>>
 
 /** What `ip -j -d …` shows. */
 export const ipJson = (...args: readonly string[]): readonly Json[] => readJson(tool('ip', '-j', '-d', ...args))

@@ -1,0 +1,133 @@
+import { systemClock } from '../../src/agent/clock.ts'
+import { DeviceTask } from '../../src/agent/device-task.ts'
+import { parseNetworkConfig } from '../../src/config/network.ts'
+import { chooseExternalInterface } from '../../src/host/external-interface.ts'
+import { mac } from '../../src/net/mac.ts'
+import { subnetAt } from '../../src/net/prefix.ts'
+import { Wakeup } from '../../src/net/wakeup.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
+import { Reconciler } from '../../src/reconcile/reconciler.ts'
+import { deviceName } from '../../src/vxlan/vtep.ts'
+import { waitFor } from '../lab/wait-for.ts'
+import { ipJson, tool, type Json } from './real-kernel.ts'
+
+/** Files run side by side in one network namespace: a worker's process id keeps their devices apart. */
+const WORKER = process.pid % 250
+let made = 0
+
+/** The agent's device task on the running kernel, with an underlay of its own: one end of a veth pair. */
+export class DeviceWorld {
+  readonly underlay: string
+  readonly vni: number
+  readonly port: number
+  readonly address: string
+  readonly mac = mac('02:00:00:00:0d:01')
+  /** Everything logged: `level message`. */
+  readonly log: string[] = []
+  readonly #kernel = new RtnetlinkKernel()
+  readonly #backend: object
+  readonly #stop = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  /** What the subnet file would say. */
+  mtu: number | undefined
+
+  constructor(backend: object = {}) {
+    const run = ++made
+    this.underlay = `u${WORKER}.${run}`
+    this.vni = 1_000_000 + WORKER * 1_000 + run
+    this.port = 30_000 + WORKER * 100 + run
+    this.address = `198.${18 + (WORKER % 2)}.${WORKER}.${run}`
+    this.#backend = backend
+    this.addUnderlay()
+  }
+
+  get name(): string {
+    return deviceName(4, this.vni)
+  }
+
+  addUnderlay(): void {
+    tool('ip', 'link', 'add', this.underlay, 'type', 'veth', 'peer', 'name', `p${this.underlay}`)
+    tool('ip', 'link', 'set', `p${this.underlay}`, 'up')
+    tool('ip', 'link', 'set', this.underlay, 'up')
+    tool('ip', 'address', 'add', `${this.address}/32`, 'dev', this.underlay)
+  }
+
+  /** Starts the task; does not wait for anything. */
+  async start(): Promise<void> {
+    const { signal } = this.#stop
+    const choice = { ifaces: [this.underlay], publicIp: undefined }
+    const underlay = await chooseExternalInterface(this.#kernel, choice, 4, signal)
+    const backend = { Type: 'vxlan', VNI: this.vni, Port: this.port, ...this.#backend }
+    const config = parseNetworkConfig(JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }))
+    const [overlay] = config.overlays
+    if (overlay === undefined) throw new Error('no overlay')
+    const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
+    const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger() }
+    const task = new DeviceTask({
+      options: { ifaces: [], publicIp: undefined },
+      ports,
+      config,
+      underlay,
+      vtep: { family: 4, vni: this.vni, mac: this.mac, subnet, overlay },
+      reconciler: new Reconciler(this.#kernel, [4], systemClock, Math.random),
+      subnetFile: { setMtu: (mtu) => (this.mtu = mtu) },
+      somethingToDo: new Wakeup(),
+      onUnderlay: () => undefined,
+    })
+    this.#running = task.run(signal)
+    this.#running.catch(() => undefined)
+  }
+
+  /** Waits until the device is whole: its MAC, up, its one address, and as `more` says. @returns what `ip -j` shows of it */
+  async whole(deadlineMs: number, more: (link: Json) => boolean = () => true): Promise<Json> {
+    let link: Json | undefined
+    const isWhole = (): boolean => {
+      link = this.device()
+      return link !== undefined && this.#isWhole(link) && more(link)
+    }
+    await waitFor(`${this.name} to be whole; log:\n${this.log.join('\n')}`, isWhole, {
+      deadlineMs,
+    })
+    return link ?? {}
+  }
+
+  #isWhole({ address, flags }: Json): boolean {
+    return address === this.mac && Array.isArray(flags) && flags.includes('UP') && this.#addresses().length === 1
+  }
+
+  #addresses(): readonly unknown[] {
+    const [shown] = ipJson('-4', 'address', 'show', 'dev', this.name)
+    return Array.isArray(shown?.['addr_info']) ? shown['addr_info'] : []
+  }
+
+  device(): Json | undefined {
+    return ipJson('link', 'show').find(({ ifname }) => ifname === this.name)
+  }
+
+  async logged(pattern: RegExp, deadlineMs = 5_000): Promise<readonly string[]> {
+    const found = (): readonly string[] => this.log.filter((line) => pattern.test(line))
+    await waitFor(`${String(pattern)} in ${JSON.stringify(this.log)}`, () => found().length > 0, {
+      deadlineMs,
+    })
+    return found()
+  }
+
+  #logger(): Logger {
+    const say = (level: string) => (message: string) => void this.log.push(`${level} ${message}`)
+    return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
+  }
+
+  async dispose(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    this.#kernel.close()
+    for (const name of [this.name, this.underlay]) {
+      try {
+        tool('ip', 'link', 'delete', name)
+      } catch {
+        // it is gone already
+      }
+    }
+  }
+}

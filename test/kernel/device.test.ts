@@ -1,0 +1,182 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { afterEach, describe, expect, it } from 'vitest'
+import { DeviceWorld } from './device-world.ts'
+import { tool } from './real-kernel.ts'
+
+/** How soon the device must be right again after a single change. */
+const HEALED_WITHIN_MS = 2_000
+
+let world: DeviceWorld
+/** Devices a test made beside. */
+const others = new Set<string>()
+
+afterEach(async () => {
+  await world.dispose()
+  for (const name of others) tool('ip', 'link', 'delete', name)
+  others.clear()
+})
+
+async function started(backend: object = {}): Promise<DeviceWorld> {
+  world = new DeviceWorld(backend)
+  await world.start()
+  await world.whole(5_000)
+  return world
+}
+
+function addOther(name: string, ...what: readonly string[]): void {
+  tool('ip', 'link', 'add', name, 'type', ...what)
+  others.add(name)
+  tool('ip', 'link', 'set', name, 'up')
+}
+
+function removeOther(name: string): void {
+  tool('ip', 'link', 'delete', name)
+  others.delete(name)
+}
+
+describe('a conflict is named with its cure, and over when it is gone', () => {
+  async function conflict(message: RegExp, end: () => void | Promise<void>): Promise<void> {
+    await world.start()
+    const [line] = await world.logged(/warn device flannel/)
+    expect(line).toMatch(message)
+    await end()
+    await world.whole(5_000)
+  }
+
+  it('with another vxlan of our VNI and port', async () => {
+    world = new DeviceWorld()
+    const rival = `r${world.underlay}`
+    addOther(rival, 'vxlan', 'id', String(world.vni), 'dstport', String(world.port), 'dev', `p${world.underlay}`)
+    await conflict(new RegExp(`${rival} already carries VNI ${world.vni} on UDP port ${world.port}; remove it`), () => {
+      removeOther(rival)
+    })
+  })
+
+  it.each([
+    ['another GBP setting', ['id', '7', 'gbp'], 'with GBP on, ours off'],
+    ['external mode', ['external'], 'in external mode'],
+  ])('with a vxlan on our port with %s', async (_, settings, what) => {
+    world = new DeviceWorld()
+    const rival = `r${world.underlay}`
+    addOther(rival, 'vxlan', ...settings, 'dstport', String(world.port))
+    await conflict(new RegExp(`${rival} \\(VNI \\d+\\) already listens on UDP port ${world.port} ${what}`), () => {
+      removeOther(rival)
+    })
+  })
+
+  it('with a program on our port', async () => {
+    world = new DeviceWorld()
+    const socket = createSocket('udp4').bind(world.port)
+    await once(socket, 'listening')
+    await conflict(/UDP port \d+, .* is taken by a program/, async () => {
+      socket.close()
+      await once(socket, 'close')
+    })
+  })
+
+  it('with a device of our name that is no vxlan, which is left alone', async () => {
+    world = new DeviceWorld()
+    const { name } = world
+    addOther(name, 'bridge')
+    await conflict(/exists, but it is a bridge device, not vxlan; rename it, remove it \(ip link delete/, () => {
+      expect(world.device()).toMatchObject({ linkinfo: { info_kind: 'bridge' } })
+      removeOther(name)
+    })
+  })
+})
+
+describe('the underlay', () => {
+  it('deleted and re-created: the device is back with the same MAC and address', async () => {
+    const { underlay } = await started()
+    const { ifindex } = world.device() ?? {}
+    tool('ip', 'link', 'delete', underlay)
+    await world.logged(/is gone from the underlay/)
+    expect(world.device()).toBeUndefined()
+    world.addUnderlay()
+    const after = await world.whole(HEALED_WITHIN_MS)
+    expect(after['ifindex']).not.toBe(ifindex)
+    expect(after).toMatchObject({ linkinfo: { info_data: { link: underlay } } })
+  })
+
+  it('losing its carrier or its address and getting it back: the device is not touched', async () => {
+    const { underlay, address } = await started()
+    const before = world.device()
+    const logged = world.log.length
+    tool('ip', 'link', 'set', `p${underlay}`, 'down')
+    tool('ip', 'link', 'set', `p${underlay}`, 'up')
+    tool('ip', 'address', 'delete', `${address}/32`, 'dev', underlay)
+    await world.logged(/is gone from the underlay/)
+    tool('ip', 'address', 'add', `${address}/32`, 'dev', underlay)
+    await world.logged(/is back on the underlay/)
+    expect(world.device()).toEqual(before)
+    expect(world.log).toHaveLength(logged + 2)
+  })
+
+  it('with another MTU: the device and the subnet file follow', async () => {
+    const { underlay } = await started()
+    for (const mtu of [1400, 9000]) {
+      tool('ip', 'link', 'set', underlay, 'mtu', String(mtu))
+      await world.whole(HEALED_WITHIN_MS, (link) => link['mtu'] === mtu - 50 && world.mtu === mtu - 50)
+    }
+    expect(world.log.filter((line) => line.includes('follows the underlay: mtu'))).toHaveLength(2)
+  })
+
+  it('with less than Backend.MTU: the device takes what there is, and a warning says so once', async () => {
+    const { underlay } = await started({ MTU: 9000 })
+    expect(await world.whole(HEALED_WITHIN_MS)).toMatchObject({ mtu: 1450 })
+    tool('ip', 'link', 'set', `p${underlay}`, 'down')
+    tool('ip', 'link', 'set', underlay, 'mtu', '9000')
+    await world.whole(HEALED_WITHIN_MS, (link) => link['mtu'] === 8950)
+    expect(await world.logged(/warn Backend.MTU is 9000, but .* carries only 1500/)).toHaveLength(1)
+  })
+})
+
+describe('the device, changed from outside', () => {
+  it.each<[string, (name: string) => readonly string[], RegExp]>([
+    ['deleted', (name) => ['link', 'delete', name], /was deleted from outside; made anew/],
+    ['set down', (name) => ['link', 'set', name, 'down'], /was changed from outside: set down; mended/],
+    ['with another MTU', (name) => ['link', 'set', name, 'mtu', '1280'], /: mtu 1280, expected 1450; mended/],
+    ['without its address', (name) => ['address', 'flush', 'dev', name], /: address 10\.\S+\/32 missing; mended/],
+    [
+      'with another MAC',
+      (name) => ['link', 'set', name, 'address', '02:00:00:00:0d:02'],
+      /: mac 02:00:00:00:0d:02, expected 02:00:00:00:0d:01; mended/,
+    ],
+    ['made to learn', (name) => ['link', 'set', name, 'type', 'vxlan', 'learning'], /: learning is on; made anew/],
+  ])('%s: it is mended, and the log says what was found', async (_, command, message) => {
+    const { name } = await started()
+    tool('ip', ...command(name))
+    await world.logged(message, HEALED_WITHIN_MS)
+    await world.whole(HEALED_WITHIN_MS, (link) => link['mtu'] === 1450)
+  })
+
+  it('put into a bridge: it is taken out again', async () => {
+    const { name, underlay } = await started()
+    const bridge = `b${underlay}`
+    addOther(bridge, 'bridge')
+    tool('ip', 'link', 'set', name, 'master', bridge)
+    await world.logged(/was changed from outside: enslaved to link \d+; mended/, HEALED_WITHIN_MS)
+    await world.whole(HEALED_WITHIN_MS, (link) => link['master'] === undefined)
+  })
+
+  it('again and again: mended ever more slowly, with one warning, and anything else at once meanwhile', async () => {
+    const { name } = await started()
+    const isMended = (link: Readonly<Record<string, unknown>>): boolean => link['mtu'] === 1450
+    const tookMs: number[] = []
+    for (let times = 0; times < 5; times++) {
+      tool('ip', 'link', 'set', name, 'mtu', '1280')
+      const beganMs = performance.now()
+      await world.whole(10_000, isMended)
+      tookMs.push(performance.now() - beganMs)
+    }
+    // Delays of 1 s and 2 s, each up to a fifth shorter.
+    expect(tookMs[3]).toBeGreaterThan(750)
+    expect(tookMs[4]).toBeGreaterThan(1_550)
+    tool('ip', 'link', 'set', name, 'mtu', '1280')
+    tool('ip', 'link', 'set', name, 'down')
+    await world.whole(HEALED_WITHIN_MS)
+    expect(world.device()).toMatchObject({ mtu: 1280 })
+    expect(await world.logged(/warn .* keeps being changed from outside \(mtu 1280, expected 1450\)/)).toHaveLength(1)
+  })
+})
