@@ -2,11 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { EtcdCluster } from '../../lab/etcd-process.ts'
 import { waitFor, type LabHost } from '../../lab/index.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
+import { wholeDevice } from '../expected-tables.ts'
 import { DEVICE, useLab } from '../use-lab.ts'
 import { FOLLOWED_WITHIN_MS, inCircle, losesNoPing, madeUpPeer, says, spokenBy, timesSaid } from './etcd-overlay.ts'
 import { deleteFrom, leaseNames, putInto, startEtcd, startOn, startOver } from './security-scene.ts'
 
-const lab = useLab({ hosts: 2 })
+const lab = useLab({ hosts: 3 })
 
 const TOKEN_TTL_SECONDS = 2
 const PASSWORD = 's3cret-pass'
@@ -111,14 +112,16 @@ describe('an etcd without room', () => {
   }
 
   test('etcd: NOSPACE alarm: forwarding goes on, writes are tried on, the log says why once; cured by disarming', async () => {
+    const [one, other, host] = [lab().host(0), lab().host(1), lab().host(2)]
     const { hosts } = lab()
-    const [host, other] = [lab().host(0), lab().host(1)]
-    for (const one of hosts) startOn(one, etcd)
-    for (const one of hosts) await one.addContainer()
+    for (const each of hosts) startOn(each, etcd)
+    for (const each of [one, other]) await each.addContainer()
+    const bases = await Promise.all(hosts.map(async (each) => (await each.ready()).subnet.base.text))
+    for (const each of hosts)
+      for (const base of bases) if (base !== (await each.ready()).subnet.base.text) await knows(each, base)
     const name = (await host.ready()).subnet.text.replace('/', '-')
-    await knows(host, (await other.ready()).subnet.base.text)
-    await knows(other, (await host.ready()).subnet.base.text)
-    await losesNoPing(inCircle(hosts), async () => {
+    const device = await wholeDevice(host)
+    await losesNoPing(inCircle([one, other]), async () => {
       await fillUp()
       const skip = await spokenBy(host)
       await deleteFrom(etcd, name)
@@ -128,6 +131,8 @@ describe('an etcd without room', () => {
       await makeRoom()
       const isBack = async (): Promise<boolean> => (await leaseNames(etcd)).includes(name)
       await waitFor('the lease to be published again', isBack, { deadlineMs: 20_000 })
+      for (const each of [one, other]) await knows(each, name.replace(/-.*/, ''))
     })
+    expect(await wholeDevice(host)).toEqual(device)
   })
 })
