@@ -10,6 +10,9 @@ const MOST = 200
 /** How long an agent may keep a peer that etcd has lost with most others, in milliseconds: first it has to notice. */
 const GRACE_MS = (GRACE_SECONDS + 40) * 1000
 
+/** How soon after a wipe the last agent has listed again. */
+const LISTED_WITHIN_MS = 40_000
+
 const hex = (octet: number): string => (octet & 0xff).toString(16).padStart(2, '0')
 
 /** Number `index` of the /20 subnets from 10.128.0.0 on: above what hosts are given by the network configuration. */
@@ -29,6 +32,7 @@ export class FakePeers {
   readonly #present = new Map<number, number>()
   /** Lease names that etcd lost, and until when an agent may hold them on the monotonic clock. */
   readonly #lost = new Map<string, number>()
+  #wipedAtMs = -Infinity
   #used = 0
   #generation = 0
 
@@ -63,6 +67,7 @@ export class FakePeers {
 
   /** Etcd has lost all; this many of them will not come back. */
   lose(count: number, random: SeededRandom): void {
+    this.#wipedAtMs = performance.now()
     for (let at = 0; at < count; at++) {
       const index = random.pick([...this.#present.keys()])
       if (index === undefined) return
@@ -71,15 +76,15 @@ export class FakePeers {
     }
   }
 
+  /** Milliseconds until no agent may hold a lost peer any more. */
+  graceLeftMs(): number {
+    return Math.max(0, ...[...this.#lost.values()].map((untilMs) => untilMs - performance.now()))
+  }
+
   /** Subnets of those that an agent may hold or not. */
   graceSubnets(): ReadonlySet<string> {
     for (const [name, untilMs] of this.#lost) if (untilMs < performance.now()) this.#lost.delete(name)
     return new Set([...this.#lost.keys()].map((name) => name.replace('-', '/')))
-  }
-
-  /** How many milliseconds a loss takes to be forgotten everywhere. */
-  static get graceMs(): number {
-    return GRACE_MS
   }
 
   async #add(random: SeededRandom): Promise<void> {
@@ -98,6 +103,9 @@ export class FakePeers {
     const index = random.pick([...this.#present.keys()])
     if (index === undefined) return
     this.#present.delete(index)
+    // An agent that lists only after that cannot tell whether the wipe or somebody took it.
+    if (performance.now() - this.#wipedAtMs < LISTED_WITHIN_MS)
+      this.#lost.set(nameOf(index), performance.now() + GRACE_MS)
     await this.#lab.etcdctl('del', `${ETCD_PREFIX}/subnets/${nameOf(index)}`)
   }
 }

@@ -27,8 +27,6 @@ export interface World {
   readonly peers: FakePeers
   /** Writes the network configuration, which a wipe takes away. */
   putConfig(): Promise<void>
-  /** Milliseconds until the last fault. */
-  remainingMs(): number
 }
 
 /** The end of a fault that lasts. */

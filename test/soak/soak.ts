@@ -73,7 +73,7 @@ export class Soak {
     await Promise.all(lab.hosts.map((host) => host.addContainer()))
     const machines = await Promise.all(lab.hosts.map(machineFrom))
     const endsAtMs = performance.now() + input.durationMs
-    const world = { lab, peers, machines, putConfig, remainingMs: () => endsAtMs - performance.now() }
+    const world = { lab, peers, machines, putConfig }
     const unchanging = await Promise.all(
       machines.map(async (machine) => [machine, await readUnchanging(machine)] as const),
     )
@@ -86,6 +86,7 @@ export class Soak {
       await this.#unrest(Math.min(this.#endsAtMs, performance.now() + QUIET_EVERY_MS))
       await this.#quietMoment()
     }
+    await this.#seeGraceEnd()
     const measured = this.#world.machines.filter(({ isMeasured }) => isMeasured)
     const growth = measured.map(({ host }) => growthOf(host.name, this.#samples.all))
     const tooMuch = growth.filter(({ isJudged, isTooMuch }) => isJudged && isTooMuch)
@@ -98,6 +99,14 @@ export class Soak {
       pings: this.#pings,
       growth,
     }
+  }
+
+  /** At the end nobody may hold any more what a wipe has taken. */
+  async #seeGraceEnd(): Promise<void> {
+    const leftMs = this.#world.peers.graceLeftMs()
+    if (leftMs === 0 || this.#failures.length > 0) return
+    await delay(leftMs)
+    await this.#quietMoment()
   }
 
   get #isOver(): boolean {

@@ -1,10 +1,9 @@
 import { ETCD_PREFIX } from '../lab/lab.ts'
 import { atOnce, seconds, STORE, type Fault, type Lasting, type Machine, type World } from './fault.ts'
-import { FakePeers } from './fake-peers.ts'
 import type { SeededRandom } from './random.ts'
 
 const WIPE_EVERY_MS = 120_000
-/** How many peers do not come back after a wipe, when there is time enough to see their grace end. */
+/** How many peers do not come back after a wipe. */
 const LOST_PEERS = 5
 
 const occupyStore = (): readonly string[] => [STORE]
@@ -45,7 +44,7 @@ async function wipe(world: World, random: SeededRandom): Promise<void> {
   const { lab, peers } = world
   await lab.etcd.member.stop('SIGKILL')
   lab.etcd.member.wipe()
-  if (world.remainingMs() > FakePeers.graceMs) peers.lose(LOST_PEERS, random)
+  peers.lose(LOST_PEERS, random)
   await lab.etcd.restart()
   await world.putConfig()
   await peers.republish()
