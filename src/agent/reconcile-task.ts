@@ -41,7 +41,10 @@ export class ReconcileTask {
     const { ports, reconciler, somethingToDo } = this.#input
     let snapshotAtMs = ports.clock.monotonicMs()
     while (!isStopped(signal)) {
-      if (ports.clock.monotonicMs() - snapshotAtMs >= PERIODIC_SNAPSHOT_MS) reconciler.distrust()
+      if (ports.clock.monotonicMs() - snapshotAtMs >= PERIODIC_SNAPSHOT_MS) {
+        reconciler.distrust()
+        snapshotAtMs = ports.clock.monotonicMs() // whether it can be read or not, or there is no device to read
+      }
       const report = await this.#pass(signal)
       if (isStopped(signal)) break
       if (report?.tookSnapshot === true) snapshotAtMs = ports.clock.monotonicMs()

@@ -36,7 +36,7 @@ let starts = 0
 /** A whole agent on a kernel, an etcd and a clock in memory. */
 export class AgentWorld {
   readonly clock = new FakeClock()
-  readonly kernel = new FakeKernel()
+  readonly kernel: FakeKernel
   readonly etcd: FakeEtcd
   readonly store: FakeLeaseStore
   /** Everything logged: `level message key=value …`. */
@@ -45,9 +45,12 @@ export class AgentWorld {
   readonly #directory: string
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  /** What the agent failed with by itself. */
+  #failure: unknown
 
-  private constructor(directory: string, etcd: FakeEtcd) {
+  protected constructor(directory: string, etcd: FakeEtcd, kernel = new FakeKernel()) {
     this.#directory = directory
+    this.kernel = kernel
     this.subnetFile = join(directory, 'flannel/subnet.env')
     this.etcd = etcd
     this.store = new FakeLeaseStore(etcd, this.clock)
@@ -70,9 +73,23 @@ export class AgentWorld {
   /** Starts the agent. */
   async start(options: Partial<DaemonOptions> = {}, node = HOST1): Promise<void> {
     this.#stop = new AbortController()
-    const agent = new Agent({ ...this.#options(), ...options }, this.#ports(node))
-    this.#running = agent.run(this.#stop.signal)
+    const agent = new Agent({ ...this.#options(), ...options }, this.makePorts(node))
+    const running = agent.run(this.#stop.signal)
+    this.#running = running
+    running.catch((cause: unknown) => {
+      if (this.#running === running) this.#failure = cause
+    })
     await this.clock.settle()
+  }
+
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** Drops the agent: whatever it still wanted to do does not happen, and nobody waits for it. */
+  protected abandon(): void {
+    this.#stop.abort()
+    this.#running = Promise.resolve()
   }
 
   /** @throws whatever the agent failed with */
@@ -139,7 +156,7 @@ export class AgentWorld {
     }
   }
 
-  #ports(node: NodeIdentity): AgentPorts {
+  protected makePorts(node: NodeIdentity): AgentPorts {
     const say =
       (level: string): Logger['info'] =>
       (message, fields = {}) => {

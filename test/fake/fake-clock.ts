@@ -9,6 +9,9 @@ interface Sleeper {
 /** Rounds of the event loop after which whatever was woken has got as far as it can without time passing. */
 const SETTLING_TURNS = 3
 
+/** More wakes than this, and one per millisecond, are a busy loop. */
+const BUSY_WAKES = 10_000
+
 /** A {@link Clock} that only moves when told to. */
 export class FakeClock implements Clock {
   #nowMs: number
@@ -51,7 +54,9 @@ export class FakeClock implements Clock {
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms
     await this.settle()
+    let wakes = 0
     for (let next = this.#next(); next !== undefined && next.dueMs <= endMs; next = this.#next()) {
+      if (++wakes > BUSY_WAKES + ms) throw new Error(`somebody sleeps and wakes without end at ${this.#nowMs} ms`)
       this.#nowMs = Math.max(this.#nowMs, next.dueMs)
       next.wake()
       await this.settle()

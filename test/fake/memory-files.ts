@@ -1,0 +1,21 @@
+import type { Prefix } from '../../src/net/prefix.ts'
+
+/** Files by path: the file system of worlds in memory. */
+export const files = new Map<string, string>()
+
+/** Stands for `host/subnet-env.ts`' dealings with the file system, which are slow, and take time behind a clock in memory. */
+export const memoryFiles = (parseSubnets: (text: string) => readonly Prefix[]) => ({
+  readPreviousSubnets: (path: string): Promise<readonly Prefix[]> =>
+    Promise.resolve(parseSubnets(files.get(path) ?? '')),
+  fileSays: (path: string, text: string): Promise<boolean> => Promise.resolve(files.get(path) === text),
+  writeFileAtomically: (path: string, text: string): Promise<void> => {
+    files.set(path, text)
+    return Promise.resolve()
+  },
+  removeLeftovers: (): Promise<void> => Promise.resolve(),
+  watchFile: () => (): void => undefined,
+  removeFile: (path: string): Promise<void> => {
+    files.delete(path)
+    return Promise.resolve()
+  },
+})
