@@ -1,6 +1,7 @@
 import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
+import { refuseSwallowing } from '../config/underlay.ts'
 import { chooseExternalInterface, describeCandidates, type ExternalInterface } from '../host/external-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { acquireLease, type Acquired } from '../lease/acquire.ts'
@@ -107,6 +108,7 @@ export class Agent {
     const attempt = async (): Promise<Ground & { readonly acquired: Acquired }> => {
       const ground = known ?? { underlay: await this.#look(signal), config: await this.#read(signal) }
       known = undefined
+      refuseSwallowing(ground.config, ground.underlay)
       const terrain = { ...ground, etcdAddresses: this.#etcdAddresses.all }
       const traces = { deviceMacs: await deviceMacs(this.#ports, terrain, signal), previousSubnets }
       return {

@@ -35,7 +35,8 @@ export class DeviceReporter {
     if (outcome === 'unchanged') return
     const fields = { device: this.#name, mac: link?.mac, mtu: link?.mtu }
     const done = outcome === 'adopted' ? 'mended' : 'made anew'
-    if (isNew) this.#log.info(`device ${outcome}`, { ...fields, because: listed(mended) })
+    if (isNew)
+      this.#log.info(`device ${outcome}`, { ...fields, because: outcome === 'created' ? undefined : listed(mended) })
     else if (follows) this.#log.info(`device ${this.#name} follows the underlay: ${listed(mended)}; ${done}`, fields)
     else if (outcome === 'created') this.#log.info(`device ${this.#name} was deleted from outside; made anew`, fields)
     else this.#log.info(`device ${this.#name} was changed from outside: ${listed(mended)}; ${done}`, fields)

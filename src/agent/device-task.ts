@@ -26,7 +26,7 @@ export interface DeviceTaskInput {
   readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach' | 'observe'>
   readonly subnetFile: Pick<SubnetFile, 'setMtu'>
   readonly somethingToDo: Wakeup
-  /** Called when our address on the underlay has changed. */
+  /** Called when our address on the underlay, its network or its gateways have changed. */
   readonly onUnderlay: (underlay: ExternalInterface) => void
 }
 
@@ -149,11 +149,14 @@ export class DeviceTask {
     }
   }
 
-  /** Takes note of a changed MTU, index or address of the underlay. @throws {NoInterfaceError} while it has none */
+  /** Takes note of a changed underlay. @throws {NoInterfaceError} while it has none */
   async #followUnderlay(signal: AbortSignal): Promise<void> {
-    const before = this.underlay
-    const { publicIp, address } = await this.#underlay.look(signal)
-    if (before.publicIp.text !== publicIp.text || before.address.text !== address.text)
-      this.#input.onUnderlay(this.underlay)
+    const before = surroundingsOf(this.underlay)
+    const underlay = await this.#underlay.look(signal)
+    if (surroundingsOf(underlay) !== before) this.#input.onUnderlay(underlay)
   }
 }
+
+/** What peers and their leases have to do with. */
+const surroundingsOf = ({ publicIp, address, prefix, gateways }: ExternalInterface): string =>
+  [publicIp, address, prefix, ...gateways].map(({ text }) => text).join(' ')

@@ -49,7 +49,7 @@ export function deviationsOf(
   link: LinkState | undefined,
   addresses: readonly AddressState[],
 ): readonly Deviation[] {
-  if (link === undefined) return [{ property: 'existence', found: 'it does not exist', ops: undefined }]
+  if (link === undefined) return [{ property: 'existence', found: 'deleted', ops: undefined }]
   const obstacle = incompatibility(link, spec)
   if (obstacle !== undefined) return [{ property: 'parameters', found: obstacle, ops: undefined }]
   return [...settingDeviations(spec, link), ...addressDeviations(spec, link, addresses), ...stateDeviations(link)]
