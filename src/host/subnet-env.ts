@@ -61,7 +61,7 @@ export const fileSays = (path: string, text: string): Promise<boolean> =>
  */
 export async function writeFileAtomically(path: string, text: string): Promise<void> {
   const directory = dirname(path)
-  await mkdir(directory, { recursive: true, mode: 0o755 })
+  await makeDirectory(directory)
   const aside = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
   try {
     const file = await open(aside, 'wx', 0o644)
@@ -77,6 +77,16 @@ export async function writeFileAtomically(path: string, text: string): Promise<v
     await rm(aside, { force: true }).catch(() => undefined) // what went wrong first is what matters
     throw error
   }
+}
+
+/** By itself first: with `recursive`, Node calls a read-only file system "no such file or directory". */
+async function makeDirectory(path: string): Promise<void> {
+  const mode = 0o755
+  await mkdir(path, { mode }).catch(async (error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT') await mkdir(path, { recursive: true, mode })
+    else if (code !== 'EEXIST') throw error
+  })
 }
 
 /** Length of a UUID in text (RFC 9562 §4). */
