@@ -11,11 +11,18 @@ import type { DaemonOptions } from './config/options.ts'
 import { EtcdLeaseStore } from './etcd/etcd-lease-store.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from './host/identity.ts'
 import { resolveHost } from './host/resolve.ts'
+import { exitAtOnce } from './netlink/exit.ts'
 import { RtnetlinkKernel } from './netlink/rtnetlink-kernel.ts'
 import { createLogger } from './observe/logger.ts'
 
 /** Asked to stop · a failure that a restart may cure · bad usage or configuration. */
 const EXIT = { stopped: 0, failed: 1, usage: 2 } as const
+
+/**
+ * Asked to stop, the process is gone after this long whatever happens, in milliseconds. The orderly way takes some ten; a supervisor
+ * gives a second at least.
+ */
+const STOP_WITHIN_MS = 700
 
 async function main(): Promise<number> {
   try {
@@ -67,4 +74,7 @@ function fail(error: unknown): never {
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
-main().then((code) => process.exit(code), fail)
+stopSignal.addEventListener('abort', () => {
+  setTimeout(() => exitAtOnce(EXIT.stopped), STOP_WITHIN_MS).unref()
+})
+main().then((code) => (stopSignal.aborted ? exitAtOnce(code) : process.exit(code)), fail)

@@ -28,9 +28,15 @@ export interface NetlinkAddon {
   readonly close: (socket: SocketHandle) => void
 }
 
-const FUNCTIONS = ['open', 'portId', 'setOption', 'attachFilter', 'send', 'receive', 'poll', 'close'] as const
+/** The whole addon: netlink, and what else only C can do. */
+export interface Addon extends NetlinkAddon {
+  /** Ends the process at once, as `_exit(2)` does: nothing is run and nobody is waited for. */
+  readonly exit: (code: number) => never
+}
 
-const isAddon = (value: unknown): value is NetlinkAddon =>
+const FUNCTIONS = ['open', 'portId', 'setOption', 'attachFilter', 'send', 'receive', 'poll', 'close', 'exit'] as const
+
+const isAddon = (value: unknown): value is Addon =>
   typeof value === 'object' &&
   value !== null &&
   FUNCTIONS.every((name) => typeof Reflect.get(value, name) === 'function')
@@ -53,12 +59,12 @@ function candidates(override: string | undefined): readonly string[] {
  * Loads the addon: `FLANNELD_NETLINK_ADDON` if set, else beside the bundle, compiled, prebuilt, in this order.
  * @throws {AddonError} naming every path tried and why it would not do
  */
-export function loadAddon(override = process.env['FLANNELD_NETLINK_ADDON']): NetlinkAddon {
+export function loadAddon(override = process.env['FLANNELD_NETLINK_ADDON']): Addon {
   return findAddon(override).addon
 }
 
 /** {@link loadAddon}, telling also which file it is. */
-export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): { addon: NetlinkAddon; path: string } {
+export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): { addon: Addon; path: string } {
   const require = createRequire(join(here, 'netlink.node'))
   const tried: string[] = []
   for (const path of candidates(override)) {
@@ -69,7 +75,7 @@ export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): { a
   throw new AddonError(`no usable netlink addon (npm install makes one):\n  ${tried.join('\n  ')}`)
 }
 
-function tryToLoad(require: NodeJS.Require, path: string): NetlinkAddon | string {
+function tryToLoad(require: NodeJS.Require, path: string): Addon | string {
   try {
     const loaded: unknown = require(path)
     return isAddon(loaded) ? loaded : 'not a netlink addon'

@@ -265,10 +265,25 @@ static napi_value close_handle(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/*
+ * exit(code): ends the process at once. exit(3) would first wait for the threads of libuv, of which one may hang for many seconds in
+ * getaddrinfo(3).
+ */
+static napi_value exit_process(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argv[1];
+  int32_t code;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 1 ||
+      napi_get_value_int32(env, argv[0], &code) != napi_ok)
+    return type_error(env, "exit code expected");
+  _exit(code);
+}
+
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } FUNCTIONS[] = {
       {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
       {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
+      {"exit", exit_process},
   };
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
     napi_value function;
