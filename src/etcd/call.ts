@@ -6,6 +6,7 @@ import type { StoreCode } from './codes.ts'
 import { withDeadline, type Bounds } from './deadline.ts'
 import type { Endpoint, EndpointRing } from './endpoints.ts'
 import { storeError, toStoreError } from './errors.ts'
+import { explain } from './explain.ts'
 import { authorizedBy, cancelledBy } from './interceptors.ts'
 
 /** A request through etcd3; it has to pass `options` on. */
@@ -54,7 +55,7 @@ export class Caller {
       try {
         return await this.#authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
       } catch (error) {
-        const failure = toStoreError({ op }, error)
+        const failure = explain(toStoreError({ op }, error), endpoint.connection.fault)
         this.failed(endpoint, failure)
         if (left === 1 || !ANOTHER_MAY_ANSWER.has(failure.code) || performance.now() >= deadlineMs) throw failure
       }

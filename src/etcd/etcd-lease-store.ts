@@ -20,7 +20,7 @@ import { EndpointRing } from './endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keyspace.ts'
 import { listLeases } from './list.ts'
-import { parseEndpoints, type EtcdOptions } from './options.ts'
+import { checkCredentials, parseEndpoints, type EtcdOptions } from './options.ts'
 import { LeaseWatch, type WatchTools } from './watch.ts'
 import { LeaseWriter } from './write.ts'
 
@@ -48,14 +48,12 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
 
   /**
    * Connects to nothing yet.
-   * @throws {ConfigError} for a malformed endpoint or unreadable TLS files
+   * @throws {ConfigError} for a malformed endpoint, unreadable TLS files, or flags that contradict each other
    */
   constructor(options: EtcdOptions, tools: EtcdTools) {
-    const ring = new EndpointRing(
-      parseEndpoints(options.endpoints),
-      (address) => new Connection(address, options),
-      tools.random,
-    )
+    const addresses = parseEndpoints(options.endpoints)
+    checkCredentials(options, addresses)
+    const ring = new EndpointRing(addresses, (address) => new Connection(address, options), tools.random)
     ring.current()
     const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
     this.#keyspace = Keyspace.leases(options.prefix)

@@ -6,7 +6,7 @@ import type { Caller } from './call.ts'
 import type { Keyspace } from './keyspace.ts'
 
 /** Where the cluster as a whole stands. */
-export interface ClusterState extends StoreIdentity {
+export interface ClusterState extends Pick<StoreIdentity, 'clusterId' | 'revision'> {
   /** Election count. It never goes back in the life of one cluster, whichever member answers after a quorum was asked. */
   readonly raftTerm: bigint
 }

@@ -25,12 +25,13 @@ const SYSTEM_ROOTS = [
  */
 export function readTlsCredentials(options: EtcdOptions): TlsCredentials {
   const { caFile, certFile, keyFile } = options
-  const rootCertificate = isSet(caFile) ? readPem('etcd-cafile', caFile) : systemRoots()
+  const rootCertificate = isSet(caFile) ? readPem('--etcd-cafile', caFile) : systemRoots()
   if (!isSet(certFile) && !isSet(keyFile)) return { rootCertificate }
-  if (!isSet(certFile)) throw new ConfigError('etcd-certfile', 'the certificate that belongs to etcd-keyfile', certFile)
-  if (!isSet(keyFile)) throw new ConfigError('etcd-keyfile', 'the key that belongs to etcd-certfile', keyFile)
-  const certChain = readPem('etcd-certfile', certFile)
-  return { rootCertificate, certChain, privateKey: readPem('etcd-keyfile', keyFile) }
+  if (!isSet(certFile))
+    throw new ConfigError('--etcd-certfile', 'the certificate that belongs to --etcd-keyfile', certFile)
+  if (!isSet(keyFile)) throw new ConfigError('--etcd-keyfile', 'the key that belongs to --etcd-certfile', keyFile)
+  const certChain = readPem('--etcd-certfile', certFile)
+  return { rootCertificate, certChain, privateKey: readPem('--etcd-keyfile', keyFile) }
 }
 
 /** An empty flag or environment variable means "not given", as upstream has it. */

@@ -23,9 +23,9 @@ export class TokenSource {
     this.#password = password
   }
 
-  /** @returns undefined without a user name, and where etcd has no authentication. @throws {StoreError} */
+  /** @returns undefined without a user and password, and where etcd has no authentication. @throws {StoreError} */
   get(): Promise<string | undefined> {
-    if (this.#name === '') return Promise.resolve(undefined)
+    if (this.#name === '' || this.#password === '') return Promise.resolve(undefined)
     this.#token ??= this.#authenticate()
     return this.#token
   }

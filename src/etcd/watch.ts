@@ -6,6 +6,7 @@ import type { Clock, Random } from '../net/clock.ts'
 import type { Caller } from './call.ts'
 import { storeError, toStoreError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
+import { KnownRecords, readPastState } from './history.ts'
 import { readClusterState, StoreMemory } from './identity.ts'
 import type { Keyspace } from './keyspace.ts'
 import { WatchPosition } from './watch-position.ts'
@@ -32,6 +33,7 @@ export class LeaseWatch {
   readonly #status: WatchStatus
   readonly #position: WatchPosition
   readonly #memory: StoreMemory
+  readonly #known: KnownRecords
   readonly #events = new EventQueue<LeaseWatchEvent>()
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
   /** Streams in a row that failed before they stood. */
@@ -42,6 +44,7 @@ export class LeaseWatch {
     this.#status = status
     this.#position = new WatchPosition(tools.keyspace, from.revision)
     this.#memory = new StoreMemory(from)
+    this.#known = new KnownRecords(from.records)
   }
 
   async *run(signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
@@ -107,7 +110,7 @@ export class LeaseWatch {
     const request = { endpoint, range: keyspace.range, startRevision, openTimeoutMs }
     try {
       const answers = await openWatch(request, signal)
-      const swapped = await this.#verify(signal)
+      const swapped = (await this.#verify(signal)) ?? (await this.#verifyHistory(signal))
       if (swapped !== undefined) return swapped
       this.#connected()
       for await (const answer of answers) {
@@ -128,10 +131,22 @@ export class LeaseWatch {
     return reason === undefined ? undefined : { kind: 'reset', reason }
   }
 
+  /** Asks whether the store came to our revision as we did. Where that is compacted, the stream says so itself. */
+  async #verifyHistory(signal: AbortSignal): Promise<Ending | undefined> {
+    const { caller, keyspace } = this.#tools
+    const { startRevision } = this.#position
+    const past = await readPastState(caller, keyspace, startRevision, signal)
+    if (past === undefined || !this.#known.contradict(past)) return undefined
+    return { kind: 'reset', reason: `at revision ${startRevision} it holds what it never held before` }
+  }
+
   #take(answer: IWatchResponse): Ending | undefined {
     if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
     this.#memory.saw(answer.header)
-    for (const deltas of this.#position.advance(answer)) this.#events.push(deltas)
+    for (const event of this.#position.advance(answer)) {
+      this.#known.apply(event.deltas)
+      this.#events.push(event)
+    }
     return undefined
   }
 

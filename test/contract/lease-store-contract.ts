@@ -404,6 +404,41 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         expect(log.events).toMatchObject([{ kind: 'reset' }])
       })
 
+      describe('when the store went back to an earlier state and has passed our revision before we are back', () => {
+        const leases = { changed: '10.2.0.0-24', deleted: '10.1.0.0-24' } as const
+
+        /** Restores what `lose` came after, lets others write until past it, and only then lets us see. */
+        async function restoredBehindOurBack(lose: () => Promise<void>): Promise<WatchLog> {
+          await harness.put('10.1.0.0-24', 'one')
+          await harness.backup()
+          await lose()
+          const log = await watchFromNow()
+          await harness.disconnect()
+          await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
+          await harness.restore()
+          for (const at of Array(8).keys()) await harness.put(`10.9.${at}.0-24`, 'later')
+          await harness.reconnect()
+          return log
+        }
+
+        test.each([
+          ['a lease was added', () => harness.put(leases.changed, 'two')],
+          ['a lease was changed', () => harness.put(leases.deleted, 'changed')],
+          ['a lease was deleted', () => harness.delete(leases.deleted)],
+          [
+            'a lease was added and deleted',
+            async () => {
+              await harness.put(leases.changed, 'two')
+              await harness.delete(leases.changed)
+            },
+          ],
+        ])('ends with `reset` when %s meanwhile', async (_, lose) => {
+          const log = await restoredBehindOurBack(lose)
+          await expect.poll(() => log.ended, DEADLINE).toBe(true)
+          expect(log.events).toMatchObject([{ kind: 'reset' }])
+        })
+      })
+
       test('ends with `reset` at once when it is to resume from another store', async () => {
         const { revision } = await store.list(signal)
         const log = new WatchLog(store, { clusterId: '1', revision })

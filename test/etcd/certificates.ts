@@ -10,6 +10,8 @@ export interface Certificates {
   readonly keyFile: string
   /** A CA that signed nothing of the above. */
   readonly otherCaFile: string
+  /** As `certFile`, over since before now. */
+  readonly expiredCertFile: string
   remove(): void
 }
 
@@ -26,13 +28,15 @@ export function makeCertificates(addresses: readonly string[] = ['127.0.0.1']): 
   openssl('req', ...newKey, '-keyout', 'node.key', '-out', 'node.csr', '-subj', '/CN=node')
   const names = addresses.map((address) => `IP:${address}`).join(',')
   writeFileSync(file('node.ext'), `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`)
-  const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'node.ext']
-  openssl('x509', '-req', '-in', 'node.csr', '-out', 'node.pem', ...signing)
+  const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'node.ext']
+  openssl('x509', '-req', '-in', 'node.csr', '-out', 'node.pem', '-days', '2', ...signing)
+  openssl('x509', '-req', '-in', 'node.csr', '-out', 'expired.pem', '-days', '0', ...signing)
   return {
     caFile: file('ca.pem'),
     certFile: file('node.pem'),
     keyFile: file('node.key'),
     otherCaFile: file('other.pem'),
+    expiredCertFile: file('expired.pem'),
     remove: () => {
       rmSync(directory, { recursive: true, force: true })
     },

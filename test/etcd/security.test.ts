@@ -1,3 +1,5 @@
+import { copyFileSync } from 'node:fs'
+
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
@@ -17,6 +19,13 @@ function opened(options: Partial<EtcdOptions>): EtcdLeaseStore {
   })
   return store
 }
+
+/** What the text of a failure has to say. */
+const containing = (text: string): unknown => expect.stringContaining(text)
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern)
+
+/** Open TCP connections of this process, as Node counts them. */
+const tcpSockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 
 describe('TLS', () => {
   let files: Certificates
@@ -40,9 +49,10 @@ describe('TLS', () => {
     log.abort()
   })
 
-  test('a server that the given CA did not sign is refused', async () => {
+  test('a server that the given CA did not sign is refused, saying so', async () => {
     const store = opened({ ...mutual(), caFile: files.otherCaFile })
-    await expect(store.list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const refusal = { code: 'UNAVAILABLE', message: containing('--etcd-cafile') }
+    await expect(store.list(signal)).rejects.toMatchObject(refusal)
   })
 
   test('a server that the system does not trust is refused without a CA file, and trusted once SSL_CERT_FILE names its CA', async () => {
@@ -55,18 +65,53 @@ describe('TLS', () => {
     await opened(options).list(signal)
   })
 
-  test('a client without certificate is refused by etcd', async () => {
-    const store = opened({ endpoints: cluster.endpoints, caFile: files.caFile })
-    await expect(store.list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  test.each([
+    ['without certificate', { certFile: '', keyFile: '' }, /--etcd-certfile/],
+    ['with an expired certificate', { certFile: 'expired' }, /--etcd-certfile/],
+  ])('a client %s is refused by etcd, saying so', async (_, wrong, cause) => {
+    const expired = wrong.certFile === 'expired' ? { certFile: files.expiredCertFile } : {}
+    const store = opened({ ...mutual(), ...wrong, ...expired })
+    const failures = (): Promise<string> => store.list(signal).then(() => 'works', String)
+    await expect.poll(failures, DEADLINE).toMatch(cause)
+  })
+
+  test('an http endpoint that is in fact https, and the other way round, fails as unavailable', async () => {
+    const plain = opened({ endpoints: [cluster.member.endpoint.replace('https', 'http')] })
+    await expect(plain.list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test('certificates that are replaced on disk are taken up, the CA together with the server, without a new store', async () => {
+    const renewed = makeCertificates()
+    const store = opened(mutual())
+    const log = new WatchLog(store, await store.list(signal))
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
+    await cluster.member.stop()
+    for (const name of ['caFile', 'certFile', 'keyFile'] as const) copyFileSync(renewed[name], files[name])
+    await cluster.restart()
+    await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.3.0.0-24', 'three'])
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.3.0.0-24=three'])
+    await store.list(signal)
+    log.abort()
+    renewed.remove()
   })
 
   test.each([
-    ['etcd-cafile', { caFile: '/nowhere/ca.pem' }],
-    ['etcd-certfile', { certFile: '/nowhere/cert.pem' }],
-    ['etcd-keyfile', { keyFile: '' }],
+    ['--etcd-cafile', { caFile: '/nowhere/ca.pem' }],
+    ['--etcd-certfile', { certFile: '/nowhere/cert.pem' }],
+    ['--etcd-keyfile', { keyFile: '' }],
   ])('%s that cannot be used is named before anything is connected', (path, wrong) => {
     expect(() => openStore({ ...mutual(), ...wrong })).toThrow(expect.objectContaining({ name: 'ConfigError', path }))
   })
+})
+
+test.each([
+  ['--etcd-username', { password: 'hush' }],
+  ['--etcd-cafile', { caFile: '/etc/ca.pem' }],
+  ['--etcd-certfile', { certFile: '/etc/cert.pem' }],
+])('%s that cannot be meant like that is named at once', (path, wrong) => {
+  const open = (): unknown => openStore({ endpoints: ['http://127.0.0.1:1'], ...wrong })
+  expect(open).toThrow(expect.objectContaining({ name: 'ConfigError', path }))
+  expect(open).toThrow(/^(?!.*hush)/)
 })
 
 describe('users and roles', () => {
@@ -126,18 +171,70 @@ describe('users and roles', () => {
     const store = opened({ endpoints: cluster.endpoints, username: 'agent', password: 'not-it-either' })
     const failure: unknown = await store.list(signal).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'UNAUTHENTICATED', retryable: false })
+    expect(String(failure)).toMatch(/invalid user ID or password.*"agent"/)
     expect(String(failure)).not.toContain('not-it-either')
     expect(JSON.stringify(failure)).not.toContain('not-it-either')
   })
 
+  test('an unknown user, and none where one is wanted, are told as such', async () => {
+    const unknown = opened({ endpoints: cluster.endpoints, username: 'nobody', password: 'any' })
+    await expect(unknown.list(signal)).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+      message: matching(/invalid user ID or password.*"nobody"/),
+    })
+    const none = opened({ endpoints: cluster.endpoints })
+    await expect(none.list(signal)).rejects.toThrow(/user name is empty/)
+  })
+
+  test('tokens that expire again and again leave no connection behind', async () => {
+    const store = agent()
+    await store.list(signal)
+    const before = tcpSockets()
+    for (let renewal = 0; renewal < 3; renewal++) {
+      await tokensExpired()
+      await store.list(signal)
+    }
+    expect(tcpSockets()).toBeLessThanOrEqual(before)
+  })
+
   test('a user without permission fails for good, in calls and in watches, until it is granted', async () => {
     const store = opened({ endpoints: cluster.endpoints, username: 'stranger', password: 'stranger' })
-    await expect(store.list(signal)).rejects.toMatchObject({ code: 'PERMISSION_DENIED', retryable: false })
+    await expect(store.list(signal)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      retryable: false,
+      message: containing('permission denied'),
+    })
     const log = new WatchLog(store, await agent().list(signal))
     await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
     await cluster.etcdctl(['user', 'grant-role', 'stranger', 'flannel'])
     await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.1.0.0-24', 'one'])
     await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
     log.abort()
+  })
+})
+
+describe('a database that is full', () => {
+  test('refuses writes saying how to cure it, still lists and renews, and works again when cured', async () => {
+    const cluster = await EtcdCluster.start({ args: ['--quota-backend-bytes', String(1 << 20)] })
+    onTestFinished(() => cluster.close())
+    const store = opened({ endpoints: cluster.endpoints })
+    const kept = await store.create('10.1.0.0-24', 'one', { kind: 'grant', ttlSeconds: 600 }, signal)
+    if (!kept.ok) throw new Error('refused')
+    const fill = (): Promise<string> =>
+      cluster.etcdctl(['put', '/filler', 'x'.repeat(100_000)]).then(() => 'more', String)
+    await expect.poll(fill, DEADLINE).toMatch(/space exceeded/)
+    const create = (): Promise<unknown> => store.create('10.2.0.0-24', 'two', { kind: 'reservation' }, signal)
+    await expect(create()).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      retryable: true,
+      message: matching(/database space exceeded.*compact.*defrag.*alarm disarm/),
+    })
+    expect((await store.list(signal)).records).toEqual([kept.record])
+    expect(await store.keepAlive(kept.record.etcdLeaseId, signal)).toMatchObject({ alive: true })
+    const { revision } = await store.list(signal)
+    await cluster.etcdctl(['compact', '--physical', String(revision)])
+    await cluster.etcdctl(['defrag'])
+    await cluster.etcdctl(['alarm', 'disarm'])
+    await expect.poll(() => create().catch(String), DEADLINE).toMatchObject({ ok: true })
   })
 })

@@ -54,6 +54,7 @@ const copyOf = (state: State): State => ({
  */
 export class FakeEtcd {
   #state: State = emptyState('1000')
+  readonly #restoredTo: Revision[] = []
   #nowMs = 0
   #grants = 0
   #clusters = 1000
@@ -178,8 +179,19 @@ export class FakeEtcd {
     return { state: copyOf(this.#state) }
   }
 
+  /** How often it was restored: given back to {@link FakeEtcd.restoredBelow}. */
+  get restores(): number {
+    return this.#restoredTo.length
+  }
+
+  /** Whether history up to `revision` is another one since so many restores. */
+  restoredBelow(revision: Revision, since: number): boolean {
+    return this.#restoredTo.slice(since).some((restoredTo) => restoredTo < revision)
+  }
+
   /** Back to an earlier state and revision; etcd leases start again with their full time. */
   restore({ state }: EtcdSnapshot): void {
+    this.#restoredTo.push(state.revision)
     this.#replace(copyOf(state))
     for (const id of this.etcdLeaseIds) this.renew(id)
   }

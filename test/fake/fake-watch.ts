@@ -13,6 +13,8 @@ export class FakeWatch {
   #seen: bigint
   /** Highest revision the store was known to be at. */
   #highest: bigint
+  /** Restores of the store until we last knew its history to be ours. */
+  #restores: number
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
   #ended = false
 
@@ -21,6 +23,7 @@ export class FakeWatch {
     this.#from = from
     this.#status = status
     this.#seen = this.#highest = from.revision
+    this.#restores = etcd.restores
     this.#unlisten = etcd.listen((change) => {
       if (this.#connection === 'up') this.#deliver(change)
     })
@@ -35,6 +38,7 @@ export class FakeWatch {
       return
     }
     this.#connection = 'up'
+    this.#restores = this.#etcd.restores
     this.#highest = this.#etcd.revision
     this.#status.onConnected?.()
     for (const change of this.#etcd.changesFrom(this.#seen + 1n) ?? []) this.#deliver(change)
@@ -68,6 +72,7 @@ export class FakeWatch {
     const { clusterId, revision, compactRevision } = this.#etcd
     if (clusterId !== this.#from.clusterId) return { kind: 'reset', reason: 'another cluster id' }
     if (revision < this.#highest) return { kind: 'reset', reason: 'the revision went back' }
+    if (this.#etcd.restoredBelow(this.#highest, this.#restores)) return { kind: 'reset', reason: 'another history' }
     return this.#seen < compactRevision ? { kind: 'compacted', compactRevision } : undefined
   }
 

@@ -20,7 +20,7 @@ describe('etcd endpoints', () => {
     '%s is refused and quoted',
     (text) => {
       expect(() => parseEndpoints([text])).toThrow(
-        expect.objectContaining({ name: 'ConfigError', path: 'etcd-endpoints', got: JSON.stringify(text) }),
+        expect.objectContaining({ name: 'ConfigError', path: '--etcd-endpoints', got: JSON.stringify(text) }),
       )
     },
   )
@@ -30,6 +30,6 @@ describe('etcd endpoints', () => {
   })
 
   test('none at all is refused', () => {
-    expect(() => parseEndpoints(['', ' '])).toThrow(expect.objectContaining({ path: 'etcd-endpoints' }))
+    expect(() => parseEndpoints(['', ' '])).toThrow(expect.objectContaining({ path: '--etcd-endpoints' }))
   })
 })

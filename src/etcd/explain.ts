@@ -1,0 +1,47 @@
+import { StoreError } from '../lease/store.ts'
+
+const NOT_TRUSTED = 'the server has a certificate that --etcd-cafile (or, without it, the system) does not vouch for'
+const CLIENT_WANTED =
+  'etcd refused our certificate, or wants one: --etcd-certfile and --etcd-keyfile, signed by the CA it trusts'
+
+/** Error codes of Node's TLS (OpenSSL's names) and sockets, and what a person can do about them. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['SELF_SIGNED_CERT_IN_CHAIN', NOT_TRUSTED],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', NOT_TRUSTED],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', NOT_TRUSTED],
+  ['UNABLE_TO_GET_ISSUER_CERT', NOT_TRUSTED],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', NOT_TRUSTED],
+  ['CERT_SIGNATURE_FAILURE', NOT_TRUSTED],
+  ['CERT_HAS_EXPIRED', "the server's certificate has expired"],
+  ['CERT_NOT_YET_VALID', "the server's certificate is not valid yet: compare the clocks"],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', "the server's certificate is for other names than that in --etcd-endpoints"],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', CLIENT_WANTED],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', CLIENT_WANTED],
+  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', CLIENT_WANTED],
+  ['ERR_SSL_TLSV1_ALERT_BAD_CERTIFICATE', CLIENT_WANTED],
+  ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'the certificate in --etcd-certfile has expired'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'the server speaks no TLS: an http:// endpoint?'],
+  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'the server speaks no TLS: an http:// endpoint?'],
+])
+
+/** What an etcd whose database is full wants done (etcd: op-guide/maintenance.md). */
+const NO_SPACE =
+  'compact, defragment and disarm the alarm (etcdctl compact, defrag, alarm disarm), or raise --quota-backend-bytes'
+
+/**
+ * A failure that says what to do, where that is known.
+ * @param fault what the connection died of, if it did
+ */
+export function explain(failure: StoreError, fault: Error | undefined): StoreError {
+  const hint =
+    failure.code === 'RESOURCE_EXHAUSTED' ? NO_SPACE : failure.code === 'UNAVAILABLE' ? remedy(fault) : undefined
+  if (hint === undefined) return failure
+  const { op, code, retryable, message, cause } = failure
+  return new StoreError({ op, code, retryable, message: `${message} (${hint})`, cause })
+}
+
+function remedy(fault: Error | undefined): string | undefined {
+  if (fault === undefined) return undefined
+  const code = 'code' in fault && typeof fault.code === 'string' ? fault.code : fault.message
+  return REMEDIES.get(code) ?? fault.message
+}
