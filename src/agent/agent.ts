@@ -2,7 +2,8 @@ import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { refuseSwallowing } from '../config/underlay.ts'
-import { chooseExternalInterface, describeCandidates, type ExternalInterface } from '../host/external-interface.ts'
+import { describeCandidates, type ExternalInterface } from '../host/external-interface.ts'
+import { chooseAgain } from '../host/follow-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { acquireLease, type Acquired } from '../lease/acquire.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
@@ -31,6 +32,7 @@ export class Agent {
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
   readonly #etcdAddresses: EtcdAddresses
+  #underlay: ExternalInterface | undefined
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
@@ -74,9 +76,10 @@ export class Agent {
     return underlay
   }
 
-  #look(signal: AbortSignal): Promise<ExternalInterface> {
-    const { ifaces, publicIp } = this.#options
-    return chooseExternalInterface(this.#ports.kernel, { ifaces, publicIp }, FAMILY, signal)
+  /** A session after the first stays on the interface of the one before. */
+  async #look(signal: AbortSignal): Promise<ExternalInterface> {
+    this.#underlay = await chooseAgain(this.#ports.kernel, this.#options, this.#underlay, FAMILY, signal)
+    return this.#underlay
   }
 
   async #read(signal: AbortSignal): Promise<NetworkConfig> {

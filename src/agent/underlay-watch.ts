@@ -12,7 +12,7 @@ import type { Family } from '../net/ip.ts'
 import type { AgentPorts } from './ports.ts'
 
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
-const RENUMBER_AFTER_MS = 1_000
+const RENUMBER_AFTER_MS = 900
 /** A driver that is loaded again, a cable that is plugged in again: peers know us by the old address, so we wait for that first. */
 const MOVE_AFTER_MS = 10_000
 /** Routes are not reported: while the underlay is lost, they are looked at this often. */

@@ -1,9 +1,10 @@
 import { sameIp, type Family } from '../net/ip.ts'
-import type { AddressState, LinkState } from '../reconcile/kernel.ts'
+import type { AddressState, Kernel, LinkState } from '../reconcile/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
   externalInterface,
   NoInterfaceError,
+  readHost,
   selectInterface,
   type ExternalInterface,
   type HostState,
@@ -51,4 +52,18 @@ function alternativeTo(host: HostState, choice: InterfaceChoice, family: Family)
     if (error instanceof NoInterfaceError) return undefined
     throw error
   }
+}
+
+/** As {@link chooseExternalInterface}, but without --iface the one chosen `before` is kept while it has its address. */
+export async function chooseAgain(
+  kernel: Kernel,
+  choice: InterfaceChoice,
+  before: ExternalInterface | undefined,
+  family: Family,
+  signal: AbortSignal,
+): Promise<ExternalInterface> {
+  const host = await readHost(kernel, family, signal)
+  const found =
+    before === undefined || choice.ifaces.length > 0 ? undefined : followInterface(host, choice, before, family)
+  return found?.is === 'there' ? found.underlay : selectInterface(host, choice, family)
 }

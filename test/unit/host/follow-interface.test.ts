@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { chooseExternalInterface, readHost, type ExternalInterface } from '../../../src/host/external-interface.ts'
-import { followInterface, type Whereabouts } from '../../../src/host/follow-interface.ts'
+import { chooseAgain, followInterface, type Whereabouts } from '../../../src/host/follow-interface.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { KernelOp } from '../../../src/reconcile/kernel.ts'
@@ -82,5 +82,23 @@ describe('followInterface', () => {
     expect(await follow(kernel, current)).toEqual(nowhere)
     addVpn(kernel)
     expect(await follow(kernel, current)).toMatchObject({ is: 'lost', alternative: { link: { name: 'tun0' } } })
+  })
+})
+
+describe('chooseAgain', () => {
+  it('keeps the interface where a VPN has taken the default route over, unless --iface says otherwise', async () => {
+    const { kernel, current } = await host()
+    addVpn(kernel)
+    expect(await chooseAgain(kernel, CHOICE, current, 4, signal)).toEqual(current)
+    const choice = { ...CHOICE, ifaces: ['tun0'] }
+    expect(await chooseAgain(kernel, choice, current, 4, signal)).toMatchObject({ link: { name: 'tun0' } })
+  })
+
+  it('takes that of the default route when there was none before, or it is gone', async () => {
+    const { kernel, eth0, current } = await host()
+    addVpn(kernel)
+    expect(await chooseAgain(kernel, CHOICE, undefined, 4, signal)).toMatchObject({ link: { name: 'tun0' } })
+    kernel.outside({ op: 'link.delete', linkIndex: eth0 })
+    expect(await chooseAgain(kernel, CHOICE, current, 4, signal)).toMatchObject({ link: { name: 'tun0' } })
   })
 })
