@@ -2,7 +2,8 @@ import type { Clock, Random } from '../net/clock.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import { decodeLease } from './codec.ts'
 import { Contest } from './contest.ts'
-import { NO_ETCD_LEASE, type EtcdLeaseId, type Lease, type Revision } from './lease.ts'
+import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from './lease.ts'
+import { ownerOf } from './owner.ts'
 import { Retries } from './retries.ts'
 import { StoreError, type KeyLifetime, type LeaseDelta, type LeaseRecord, type LeaseStore } from './store.ts'
 import { isShortLived, ownershipOf, type LeaseTerms } from './terms.ts'
@@ -42,9 +43,10 @@ const NEVER = Number.POSITIVE_INFINITY
 export class LeaseKeeper {
   readonly #options: KeeperOptions
   #record: LeaseRecord
-  /** What the key should say, and what we last tried to make it say. */
+  /** What the key should say. */
   #value: string
-  #written: string
+  /** What it may say because of writes of ours that had no answer. */
+  readonly #unanswered = new Set<string>()
   /** The etcd lease the key should hang on: none for a reservation; undefined when a new one must be granted. */
   #home: EtcdLeaseId | undefined
   /** Life of that etcd lease as the store counts it. */
@@ -63,7 +65,6 @@ export class LeaseKeeper {
   constructor(record: LeaseRecord, options: KeeperOptions) {
     this.#record = record
     this.#value = record.value
-    this.#written = record.value
     this.#home = record.etcdLeaseId
     this.#ttlSeconds = options.terms.ttlSeconds
     this.#options = options
@@ -122,7 +123,7 @@ export class LeaseKeeper {
       return
     }
     const isNew = record.modRevision !== this.#record.modRevision
-    const isForeign = record.value !== this.#value && record.value !== this.#written
+    const isForeign = record.value !== this.#value && !this.#unanswered.has(record.value)
     this.#record = record
     if (isNew && isForeign) this.#countForeignChange()
     if (record.value === this.#value) this.#observeHome(record.etcdLeaseId)
@@ -272,13 +273,14 @@ export class LeaseKeeper {
 
   #beginWrite(): string {
     this.#observedRevision = undefined
-    this.#written = this.#value
+    this.#unanswered.add(this.#value)
     return this.#value
   }
 
   /** What was observed during the write may be newer than it, and what the key should say may have changed. */
   #wrote(record: LeaseRecord, what: string): void {
     const { terms, onState } = this.#options
+    this.#unanswered.clear()
     if (record.etcdLeaseId !== this.#home) this.#ttlSeconds = terms.ttlSeconds
     this.#home = record.etcdLeaseId
     if (this.#observedRevision === undefined || this.#observedRevision <= record.modRevision) {
@@ -289,12 +291,3 @@ export class LeaseKeeper {
     onState({ is: 'held', record }, what)
   }
 }
-
-function ownerOf(record: LeaseRecord): string {
-  const lease = decodeLease(record)
-  if ('rejected' in lease) return 'nobody we can name'
-  return ownerName(lease)
-}
-
-const ownerName = ({ node, families: [part] }: Lease): string =>
-  node === undefined ? `the node at ${part?.publicIp.text ?? 'an unknown address'}` : `${node.hostname} (${node.id})`

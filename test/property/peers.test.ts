@@ -161,7 +161,7 @@ describe('PeerTable', () => {
           )
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 2_000) },
     )
   })
 
@@ -183,7 +183,7 @@ describe('PeerTable', () => {
         expect(Object.fromEntries(second)).toEqual(Object.fromEntries(first))
         expect(Object.fromEntries(watched.rejected)).toEqual(Object.fromEntries(listed.rejected))
       }),
-      { numRuns: 1_000 },
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 1_000) },
     )
   })
 })
