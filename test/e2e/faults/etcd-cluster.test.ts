@@ -13,6 +13,7 @@ import {
   madeUpPeer,
   partition,
   removeMadeUpPeers,
+  says,
 } from './etcd-overlay.ts'
 
 /** What can happen to the member that the first host is connected to. */
@@ -51,8 +52,12 @@ const OUTAGE_MS = 12_000
 
 const lab = useLab({ hosts: 3, etcdMembers: 3 }, bringUp)
 
-/** The member that the first host has a connection to. */
+/** The member that the first host has its connection to; its agent begins afresh, since one that changed members has had several. */
 async function memberInUse(): Promise<EtcdMember> {
+  const { agent } = lab().host(0)
+  await agent.kill()
+  agent.start()
+  await says(lab().host(0), /forwarding is set up/)
   const look = async (): Promise<EtcdMember | undefined> => {
     const sockets = await lab().host(0).place.exec('ss', ['-tnH', 'state', 'established', 'dport = :2379'])
     const used = lab().etcd.members.filter(({ place }) => sockets.includes(`${place.host}:${place.clientPort}`))

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import type { Certificates } from '../../etcd/certificates.ts'
 import { EtcdCluster, type EtcdClusterOptions } from '../../lab/etcd-process.ts'
 import type { Lab, LabHost } from '../../lab/index.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
@@ -19,10 +21,26 @@ export function startOn(host: LabHost, etcd: EtcdCluster, flags: readonly string
   host.agent.startWith([`--etcd-endpoints=${etcd.endpoints.join(',')}`, '--iface=eth0', ...flags])
 }
 
+/** Where {@link install} puts the files on a host, by what they are. */
+export const INSTALLED = {
+  caFile: '/run/tls/ca.pem',
+  certFile: '/run/tls/cert.pem',
+  keyFile: '/run/tls/key.pem',
+  otherCaFile: '/run/tls/other.pem',
+} as const
+
+/** Puts copies of the files on a host, in place of those that are there. */
+export async function install({ place }: LabHost, files: Certificates): Promise<void> {
+  await place.exec('mkdir', ['-p', '/run/tls'])
+  for (const kind of ['caFile', 'certFile', 'keyFile', 'otherCaFile'] as const)
+    await place.exec('sh', ['-ec', `cat > ${INSTALLED[kind]}`], { input: readFileSync(files[kind], 'utf8') })
+}
+
 /** Ends every agent and takes away what they made, so that the next test begins from nothing. */
 export async function startOver({ hosts }: Lab): Promise<void> {
   for (const { agent, place } of hosts) {
     if (agent.isRunning) await agent.kill()
+    else if (agent.pid !== undefined) await agent.exit()
     await place.attempt('ip', ['link', 'delete', 'flannel.100'])
     await place.exec('rm', ['-rf', '/run/flannel'])
   }

@@ -6,7 +6,7 @@ import { waitFor, type LabHost } from '../../lab/index.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
 import { DEVICE, useLab } from '../use-lab.ts'
 import { FOLLOWED_WITHIN_MS, madeUpPeer, says, spokenBy, timesSaid } from './etcd-overlay.ts'
-import { putInto, startEtcd, startOn, startOver } from './security-scene.ts'
+import { install, INSTALLED, putInto, startEtcd, startOn, startOver } from './security-scene.ts'
 
 const lab = useLab({ hosts: 2 })
 
@@ -23,6 +23,7 @@ describe('etcd behind TLS', () => {
       startEtcd(2479, { tls: files }),
       startEtcd(2579, { tls: { ...files, clientAuth: true } }),
     ])
+    for (const host of lab().hosts) await install(host, files)
   })
   afterEach(() => startOver(lab()))
   afterAll(async () => {
@@ -30,8 +31,8 @@ describe('etcd behind TLS', () => {
     files.remove()
   })
 
-  const ca = (): string => `--etcd-cafile=${files.caFile}`
-  const own = (): readonly string[] => [`--etcd-certfile=${files.certFile}`, `--etcd-keyfile=${files.keyFile}`]
+  const CA = `--etcd-cafile=${INSTALLED.caFile}`
+  const OWN = [`--etcd-certfile=${INSTALLED.certFile}`, `--etcd-keyfile=${INSTALLED.keyFile}`]
 
   /** Both hosts on the same etcd end up with each other in their tables. */
   async function bothForward(etcd: EtcdCluster, flags: readonly string[]): Promise<void> {
@@ -57,12 +58,12 @@ describe('etcd behind TLS', () => {
     expect(await host.subnetFile()).toBeUndefined()
   }
 
-  test('security: a server certificate and --etcd-cafile: works', () => bothForward(server, [ca()]))
+  test('security: a server certificate and --etcd-cafile: works', () => bothForward(server, [CA]))
 
-  test('security: client and server certificates: works', () => bothForward(mutual, [ca(), ...own()]))
+  test('security: client and server certificates: works', () => bothForward(mutual, [CA, ...OWN]))
 
   test('security: no --etcd-cafile, the CA is trusted by the system: works', async () => {
-    process.env['SSL_CERT_FILE'] = files.caFile
+    process.env['SSL_CERT_FILE'] = INSTALLED.caFile
     try {
       await bothForward(server, [])
     } finally {
@@ -72,8 +73,8 @@ describe('etcd behind TLS', () => {
 
   test('security: a CA that did not sign the server, no client certificate: the log says which it is', async () => {
     const [stranger, anonymous] = [lab().host(0), lab().host(1)]
-    startOn(stranger, server, [`--etcd-cafile=${files.otherCaFile}`])
-    startOn(anonymous, mutual, [ca()])
+    startOn(stranger, server, [`--etcd-cafile=${INSTALLED.otherCaFile}`])
+    startOn(anonymous, mutual, [CA])
     await Promise.all([
       isRefused(stranger, /warn .*--etcd-cafile|warn .*certificate/),
       isRefused(anonymous, /warn .*(--etcd-certfile|certificate required)/),
@@ -82,7 +83,7 @@ describe('etcd behind TLS', () => {
 
   test('security: certificates rotated, all files replaced: picked up without a restart of the agent', async () => {
     const host = lab().host(0)
-    startOn(host, mutual, [ca(), ...own()])
+    startOn(host, mutual, [CA, ...OWN])
     await host.ready()
     const fresh = makeCertificates([UNDERLAY.gateway])
     try {
@@ -90,6 +91,7 @@ describe('etcd behind TLS', () => {
       await mutual.member.stop()
       await says(host, /etcd is out of reach/, 10_000, skip)
       for (const name of ['caFile', 'certFile', 'keyFile'] as const) copyFileSync(fresh[name], files[name])
+      await install(host, fresh)
       await mutual.restart()
       await putInto(mutual, madeUpPeer(1).name, madeUpPeer(1).value)
       await knowsPeers(host, 1, FOLLOWED_WITHIN_MS)
