@@ -99,7 +99,9 @@ export class PeersTask {
       })
     else if (event.kind === 'reset') ports.log.warn(`etcd is not what it was: ${event.reason}; listing again`)
     else {
+      const gone = event.deltas.flatMap((delta) => (delta.kind === 'deleted' ? [delta.key] : []))
       for (const delta of event.deltas) this.#applyDelta(delta)
+      this.#part(gone)
       this.#passOn()
     }
   }
@@ -110,7 +112,6 @@ export class PeersTask {
     this.#settle(key)
     if (key === keeper.key) keeper.observe(delta)
     else if (delta.kind === 'put') peers.put(delta.record)
-    else this.#linger(key)
   }
 
   /** The peer is back, or its fate is decided otherwise. */
@@ -119,12 +120,25 @@ export class PeersTask {
     this.#lingering.settle(key)
   }
 
-  /** Keeps a peer whose lease was deleted for a moment. Whoever has a lease and claims what it had gets it at once. */
-  #linger(key: string): void {
-    const { peers, ports } = this.#input
-    peers.retire(key)
-    this.#lingering.hold([key], ports.clock.monotonicMs() + LINGER_MS)
+  /**
+   * Leases were deleted in one revision: their peers are kept for a moment; if they were most of all, it was no node that ended but
+   * somebody who swept etcd clean, and they are kept for longer. Whoever has a lease and claims what a kept one had gets it at once.
+   */
+  #part(gone: readonly string[]): void {
+    const { peers, ports, keeper, stalePeerGraceMs } = this.#input
+    const parted = gone.filter((key) => key !== keeper.key)
+    if (parted.length === 0) return
+    // counted only where it matters: a single event must not cost in proportion to all
+    const isMass = parted.length > 1 && isMassLoss(parted.length, this.#knownPeers().length)
+    for (const key of parted) peers.retire(key)
+    if (isMass && stalePeerGraceMs > 0) this.#hold(parted)
+    else this.#lingering.hold(parted, ports.clock.monotonicMs() + LINGER_MS)
     this.#keptChanged.ring()
+  }
+
+  #knownPeers(): readonly string[] {
+    const { peers, keeper } = this.#input
+    return [...peers.knownKeys].filter((key) => key !== keeper.key)
   }
 
   #applyList(list: LeaseList, wasReset: boolean): void {
@@ -139,18 +153,21 @@ export class PeersTask {
 
   /** After a fault of the store, peers that are missing are kept for a while: their nodes will publish themselves again. */
   #holdMissing(listed: ReadonlySet<string>, wasReset: boolean): void {
-    const { peers, ports, stalePeerGraceMs } = this.#input
-    const known = [...peers.knownKeys]
+    const known = this.#knownPeers()
     const missing = known.filter((key) => !listed.has(key) && !this.#stale.has(key) && !this.#lingering.has(key))
-    if (missing.length === 0 || (!wasReset && !isMassLoss(missing.length, known.length))) return
-    const fields = { peers: missing.length, seconds: stalePeerGraceMs / 1_000 }
+    if (missing.length > 0 && (wasReset || isMassLoss(missing.length, known.length))) this.#hold(missing)
+  }
+
+  #hold(keys: readonly string[]): void {
+    const { ports, stalePeerGraceMs } = this.#input
+    const fields = { peers: keys.length, seconds: stalePeerGraceMs / 1_000 }
     if (stalePeerGraceMs === 0) ports.log.error('etcd has lost leases of peers; giving them up, as configured', fields)
     else
       ports.log.error(
         'etcd has lost leases of peers; their entries are kept for a while, until they publish themselves again',
         fields,
       )
-    this.#stale.hold(missing, ports.clock.monotonicMs() + stalePeerGraceMs)
+    this.#stale.hold(keys, ports.clock.monotonicMs() + stalePeerGraceMs)
     this.#keptChanged.ring()
   }
 

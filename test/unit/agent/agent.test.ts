@@ -231,6 +231,22 @@ describe('a peer whose lease is deleted', () => {
   })
 })
 
+describe('most leases deleted at once', () => {
+  test('are taken for a fault of etcd: the peers are kept until they publish themselves again, or for five minutes', async () => {
+    world.etcd.putConfig(CONFIG)
+    const etcdLeaseId = world.etcd.grant(3_600)
+    PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20), etcdLeaseId))
+    await startToEnd()
+    world.etcd.revoke(etcdLeaseId)
+    world.etcd.put('10.1.0.0-20', upstreamLease(20))
+    await world.advance(295_000)
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+    expect(world.logged(/error etcd has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
+    await world.advance(10_000)
+    expect(world.rows()).toEqual({ neighbours: 1, fdb: 1, routes: 1 })
+  })
+})
+
 describe('--stale-peer-grace=0', () => {
   test('keeps nobody whom etcd has lost', async () => {
     world.etcd.putConfig(CONFIG)

@@ -80,7 +80,7 @@ describe('the subnet file', () => {
     }
     expect(file.isWritten).toBe(false)
     expect(log.lines).toEqual([
-      `error cannot write ${path}: EEXIST: file already exists; retrying every second, forwarding goes on`,
+      `error cannot write ${path}: ENOTDIR: not a directory; retrying every second, forwarding goes on`,
     ])
     await rm(join(directory, 'flannel'))
     expect(await file.sync()).toBeUndefined()
