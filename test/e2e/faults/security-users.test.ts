@@ -125,7 +125,7 @@ describe('an etcd without room', () => {
       await fillUp()
       const skip = await spokenBy(host)
       await deleteFrom(etcd, name)
-      await says(host, /warn .*database space exceeded/, 10_000, skip)
+      await says(host, /warn .*database space exceeded.*disarm/, 10_000, skip)
       expect(await host.agent.cpuShare(4_000), 'share of a processor').toBeLessThan(MOST_CPU)
       expect(await timesSaid(host, /database space exceeded/, skip), 'times said').toBe(1)
       await makeRoom()
