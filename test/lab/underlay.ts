@@ -3,6 +3,8 @@ import { Place } from './namespace.ts'
 /** The network that the simulated machines share, as in the walkthroughs. */
 export const UNDERLAY = {
   device: 'underlay',
+  /** Of its own: by default a bridge has the lowest MAC of its ports, and another when that one is unplugged. */
+  mac: '02:00:00:00:00:01',
   gateway: '192.168.205.1',
   prefixLength: 24,
   address: (lastOctet: number): string => `192.168.205.${lastOctet}`,
@@ -19,10 +21,10 @@ export class Underlay {
   readonly place = new Place()
 
   static async create(addresses: readonly string[]): Promise<Underlay> {
-    const { device, gateway, prefixLength } = UNDERLAY
+    const { device, mac, gateway, prefixLength } = UNDERLAY
     const underlay = new Underlay()
     await underlay.place.ipBatch([
-      `link add ${device} type bridge forward_delay 0 mcast_snooping 0`,
+      `link add ${device} address ${mac} type bridge forward_delay 0 mcast_snooping 0`,
       ...[gateway, ...addresses].map((address) => `address add ${address}/${prefixLength} dev ${device}`),
       `link set ${device} up`,
     ])
