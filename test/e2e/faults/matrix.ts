@@ -19,7 +19,9 @@ class Rota {
 
   async next(): Promise<LabHost> {
     const host = this.#lab.host(this.#turn++ % this.#lab.hosts.length)
-    await this.#ready.get(host)
+    const ready = this.#ready.get(host)
+    this.#ready.delete(host) // a restart that failed is one test's failure, not that of all which follow
+    await ready
     return host
   }
 
