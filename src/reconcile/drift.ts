@@ -9,11 +9,11 @@ export interface DriftReport {
   readonly fought: string | undefined
 }
 
-const NONE: DriftReport = { undone: 0, undoneExample: undefined, fought: undefined }
+export const NO_DRIFT: DriftReport = { undone: 0, undoneExample: undefined, fought: undefined }
 
 /** Counts drift between two reports. */
 export class Drift {
-  #report = NONE
+  #report = NO_DRIFT
 
   count(row: string, finding: Finding): void {
     if (finding === 'quiet') return
@@ -22,13 +22,13 @@ export class Drift {
   }
 
   forget(): void {
-    this.#report = NONE
+    this.#report = NO_DRIFT
   }
 
   /** @returns what was counted since the last call */
   take(): DriftReport {
     const report = this.#report
-    this.#report = NONE
+    this.#report = NO_DRIFT
     return report
   }
 }

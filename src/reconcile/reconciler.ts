@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
-import { Drift, type DriftReport } from './drift.ts'
+import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
 import type { PeerEntries, RouteEntry } from './entries.ts'
 import type { FdbState, Kernel, KernelError, KernelChange, KernelTables, LinkState, OpResult } from './kernel.ts'
 import { planRows } from './plan.ts'
@@ -267,7 +267,10 @@ export class Reconciler {
         else written++
       }
     })
-    return { written, erased, failures, ...this.#drift.take(), tookSnapshot }
+    // A write ends behind all reports so far. Without one, perhaps a report of the device is still to come that explains the drift.
+    const isEarly = rows.length === 0 && (this.#unknown || this.nextPassInMs() === 0)
+    const drift = isEarly ? NO_DRIFT : this.#drift.take()
+    return { written, erased, failures, ...drift, tookSnapshot }
   }
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {

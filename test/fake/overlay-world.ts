@@ -1,11 +1,12 @@
 import type { Clock } from '../../src/net/clock.ts'
 import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
 import { ip, type Family, type Ip } from '../../src/net/ip.ts'
-import { mac } from '../../src/net/mac.ts'
+import { mac, type Mac } from '../../src/net/mac.ts'
 import type { PeerEntries } from '../../src/reconcile/entries.ts'
 import {
   ROUTE_PROTOCOL,
   ROUTE_PROTOCOL_BOOT,
+  type Kernel,
   type KernelOp,
   type KernelTables,
   type OpResult,
@@ -32,10 +33,12 @@ export function entriesOf(index: number, variant: number): PeerEntries {
 
 /** Lets something happen between the kernel's work and our seeing its answer. */
 class RacingKernel extends FakeKernel {
+  onApply: (ops: readonly KernelOp[]) => void = () => undefined
   /** Runs once, after the next call that writes or reads tables. */
   meanwhile: (() => void) | undefined
 
   override async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
+    this.onApply(ops)
     return this.#race(super.apply(ops, signal))
   }
 
@@ -53,6 +56,17 @@ class RacingKernel extends FakeKernel {
   }
 }
 
+/** How the world's reconciler is made, and what it takes for the kernel: for tests that break a rule. */
+export interface Making {
+  readonly reconciler: (kernel: Kernel, clock: Clock) => Reconciler
+  readonly kernel: (kernel: Kernel) => Kernel
+}
+
+const AS_IT_IS: Making = {
+  reconciler: (kernel, clock) => new Reconciler(kernel, [4], clock, () => 0.5),
+  kernel: (kernel) => kernel,
+}
+
 /** A reconciler on a kernel in memory, with everything the world may do to them. */
 export class OverlayWorld {
   readonly kernel: RacingKernel
@@ -60,20 +74,31 @@ export class OverlayWorld {
   readonly peers = new Map<string, PeerEntries>()
   /** Routes of somebody else on our device, that must survive. */
   readonly foreign = new Set<string>()
+  /** Operations that no rule allows, whatever came of them. */
+  readonly violations: string[] = []
+  /** Rows that somebody else was said to have changed. */
+  undone = 0
   readonly #spec: DeviceSpec
+  readonly #making: Making
+  /** Whether the reconciler has been told of all peers. */
+  #isListed = true
   #nowMs = 0
   #listening = new AbortController()
 
-  private constructor(kernel: RacingKernel, spec: DeviceSpec) {
+  private constructor(kernel: RacingKernel, spec: DeviceSpec, making: Making) {
     this.kernel = kernel
     this.#spec = spec
+    this.#making = making
+    kernel.onApply = (ops) => {
+      this.#judge(ops)
+    }
     this.reconciler = this.#makeReconciler()
   }
 
-  static async create(echo: boolean): Promise<OverlayWorld> {
+  static async create(echo: boolean, making: Partial<Making> = {}): Promise<OverlayWorld> {
     const kernel = new RacingKernel({ echo })
     const card = kernel.addCard('eth0')
-    const world = new OverlayWorld(kernel, {
+    const spec: DeviceSpec = {
       name: 'flannel.1',
       mac: mac('02:00:00:00:00:01'),
       mtu: 1450,
@@ -90,15 +115,25 @@ export class OverlayWorld {
         ttl: 0,
         udpChecksum: false,
       },
-    })
+    }
+    const world = new OverlayWorld(kernel, spec, { ...AS_IT_IS, ...making })
+    world.reconciler.allowPruning()
     await world.tend()
     return world
   }
 
+  /** Rules of every write: nothing is erased that a peer needs, and nothing at all before everything is written. */
+  #judge(ops: readonly KernelOp[]): void {
+    const needed = new Set([...this.peers.values()].flatMap(keysOf))
+    const erases = ({ op }: KernelOp): boolean => op.endsWith('.delete')
+    for (const op of ops) if (erases(op) && needed.has(keyOf(op))) this.violations.push(`erases ${keyOf(op)}`)
+    const firstErasure = ops.findIndex(erases)
+    if (firstErasure >= 0 && !ops.slice(firstErasure).every(erases)) this.violations.push('erases before it writes')
+  }
+
   #makeReconciler(): Reconciler {
     const clock: Clock = { monotonicMs: () => this.#nowMs, sleep: () => Promise.resolve() }
-    const reconciler = new Reconciler(this.kernel, [4], clock, () => 0.5)
-    reconciler.allowPruning()
+    const reconciler = this.#making.reconciler(this.#making.kernel(this.kernel), clock)
     this.#listening = new AbortController()
     void listen(this.kernel, reconciler, this.#listening.signal)
     return reconciler
@@ -119,6 +154,7 @@ export class OverlayWorld {
 
   async pass(): Promise<number> {
     const report = await this.reconciler.pass(this.signal).catch(() => undefined)
+    this.undone += report?.undone ?? 0
     await settleMicrotasks()
     return report === undefined ? 0 : report.written + report.erased + report.failures.length
   }
@@ -127,22 +163,52 @@ export class OverlayWorld {
     this.#nowMs += ms
   }
 
+  /** Does nothing while another peer has the MAC: who comes second is held back before it gets here. */
   setPeer(index: number, variant: number): void {
-    this.peers.set(String(index), entriesOf(index, variant))
-    this.reconciler.setPeer(String(index), entriesOf(index, variant))
+    const entries = entriesOf(index, variant)
+    const { mac: wanted } = first(entries.fdb)
+    const isTaken = [...this.peers].some(([peer, { fdb }]) => peer !== String(index) && first(fdb).mac === wanted)
+    if (!isTaken) this.#setEntries(index, entries)
+  }
+
+  #setEntries(index: number, entries: PeerEntries): void {
+    this.peers.set(String(index), entries)
+    if (this.#isListed) this.reconciler.setPeer(String(index), entries)
   }
 
   dropPeer(index: number): void {
     this.peers.delete(String(index))
-    this.reconciler.setPeer(String(index), undefined)
+    if (this.#isListed) this.reconciler.setPeer(String(index), undefined)
+  }
+
+  /** Two peers exchange their MACs, as after a mix-up: each one's forwarding entry becomes the other's. */
+  swapMacs(a: number, b: number): void {
+    const [ofA, ofB] = [this.peers.get(String(a)), this.peers.get(String(b))]
+    if (a === b || ofA === undefined || ofB === undefined) return
+    this.#setEntries(a, withMac(ofA, first(ofB.fdb).mac))
+    this.#setEntries(b, withMac(ofB, first(ofA.fdb).mac))
   }
 
   /** The agent dies and starts again: it knows its peers from etcd, and nothing of the kernel. */
   async restart(): Promise<void> {
+    await this.crash()
+    this.list()
+  }
+
+  /** The agent dies and starts again, and has not heard from etcd yet. */
+  async crash(): Promise<void> {
     this.#listening.abort()
+    this.#isListed = false
     this.reconciler = this.#makeReconciler()
-    for (const [peer, entries] of this.peers) this.reconciler.setPeer(peer, entries)
     await this.tend()
+  }
+
+  /** The first complete list from etcd. */
+  list(): void {
+    if (this.#isListed) return
+    this.#isListed = true
+    for (const [peer, entries] of this.peers) this.reconciler.setPeer(peer, entries)
+    this.reconciler.allowPruning()
   }
 
   /** Somebody does this to the kernel; what the kernel refuses does not happen. */
@@ -239,6 +305,7 @@ export class OverlayWorld {
   async settle(): Promise<void> {
     this.kernel.heal()
     this.kernel.meanwhile = undefined
+    this.list()
     for (let round = 0; round < 12; round++) {
       await settleMicrotasks()
       await this.tend()
@@ -251,6 +318,25 @@ export class OverlayWorld {
     this.#listening.abort()
     this.kernel.close()
   }
+}
+
+const withMac = (entries: PeerEntries, other: Mac): PeerEntries => ({
+  ...entries,
+  neighbours: entries.neighbours.map((row) => ({ ...row, mac: other })),
+  fdb: entries.fdb.map((row) => ({ ...row, mac: other })),
+})
+
+const keysOf = ({ neighbours, fdb, routes }: PeerEntries): readonly string[] => [
+  ...neighbours.map((row) => `neighbour ${row.ip.text}`),
+  ...fdb.map((row) => `fdb ${row.mac}`),
+  ...routes.map(({ destination, metric }) => `route ${destination.text} ${metric}`),
+]
+
+/** The row an operation is about, as {@link keysOf} names it. */
+function keyOf(op: KernelOp): string {
+  if (op.op === 'neighbour.delete') return `neighbour ${op.ip.text}`
+  if (op.op === 'fdb.delete') return `fdb ${op.mac}`
+  return op.op === 'route.delete' ? `route ${op.destination.text} ${op.metric}` : op.op
 }
 
 const text = (address: Ip | undefined): string => address?.text ?? '-'

@@ -121,6 +121,51 @@ describe('Table', () => {
     expect(plan(table, 1_000)).toEqual(['write 10.0.1.0'])
   })
 
+  it('writes a new value at once, however long the kernel refused the former one', () => {
+    const table = tableWith(1)
+    for (const row of [...table.plan(LINK, 0, true)]) for (let times = 0; times < 6; times++) row.refuse(0)
+    table.want('peer-1', neighbour(1))
+    expect(plan(table, 1)).toEqual([])
+    table.want('peer-1', neighbour(1, 2))
+    expect(plan(table, 1)).toEqual(['write 10.0.1.0'])
+  })
+
+  it('writes a new value at once, however often the former one was undone', () => {
+    const table = tableWith(1)
+    settleAll(table)
+    for (let times = 0; times < 4; times++) {
+      table.observe(key(1), undefined, 1_000)
+      table.observe(key(1), neighbour(1), 1_000)
+    }
+    table.observe(key(1), undefined, 1_000)
+    expect(plan(table, 1_000)).toEqual([])
+    table.change('peer-1', [neighbour(1)], [neighbour(1, 2)])
+    expect(plan(table, 1_000)).toEqual(['write 10.0.1.0'])
+  })
+
+  it('takes a report of what it is writing for its own echo, and any other for drift', () => {
+    const table = tableWith(1)
+    settleAll(table)
+    table.unwant('peer-1', neighbour(1))
+    table.beginWrite()
+    for (const row of table.plan(LINK, 0, true)) row.begin()
+    table.want('peer-1', neighbour(1))
+    expect(table.observe(key(1), undefined, 0)).toBe('quiet')
+    expect(table.observe(key(1), neighbour(1), 0)).toBe('quiet')
+    expect(table.observe(key(1), neighbour(1, 2), 0)).toBe('undone')
+    table.endWrite()
+    table.observe(key(1), neighbour(1), 0)
+    expect(table.observe(key(1), undefined, 0)).toBe('undone')
+  })
+
+  it('blames nobody for rows that go with the device', () => {
+    const table = tableWith(1, 2)
+    settleAll(table)
+    expect(table.observe(key(1), undefined, 0, true)).toBe('quiet')
+    expect(table.replaceActual([], 0, true)).toEqual([])
+    expect(plan(table)).toEqual(['write 10.0.1.0', 'write 10.0.2.0'])
+  })
+
   it('writes everything again when the device is a new one', () => {
     const table = tableWith(1, 2)
     settleAll(table)
