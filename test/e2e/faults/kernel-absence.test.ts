@@ -5,5 +5,4 @@ import { testFaults } from './matrix.ts'
 const lab = useLab({ hosts: 3 }, bringUp)
 
 testFaults(lab, KERNEL_FAULTS, 'while the agent is down')
-testFaults(lab, KERNEL_FAULTS, 'while the agent is frozen')
 testFaults(lab, KERNEL_FAULTS, 'during start-up')

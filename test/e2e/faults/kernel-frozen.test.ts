@@ -1,0 +1,7 @@
+import { bringUp, useLab } from '../use-lab.ts'
+import { KERNEL_FAULTS } from './kernel-faults.ts'
+import { testFaults } from './matrix.ts'
+
+const lab = useLab({ hosts: 3 }, bringUp)
+
+testFaults(lab, KERNEL_FAULTS, 'while the agent is frozen')
