@@ -425,6 +425,37 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         )
       })
 
+      it.each<[string, (linkIndex: number) => readonly KernelOp[]]>([
+        ['deleted', (linkIndex) => [{ op: 'link.delete', linkIndex }]],
+        ['set down', (linkIndex) => [{ op: 'link.set', linkIndex, up: false }]],
+        ['given another MAC', (linkIndex) => [{ op: 'link.set', linkIndex, mac: OTHER_MAC }]],
+      ])('tells of a link that is %s, besides the rows that go with it', async (_, harm) => {
+        const linkIndex = await makeDevice(0)
+        await succeed(...peer(linkIndex, harness.subnet(0)))
+        const recorder = record(linkIndex)
+        await harness.outside(...harm(linkIndex))
+        await recorder.first(
+          'link',
+          isChange('link', (c) => c.link.index === linkIndex && (c.gone || !c.link.up || c.link.mac === OTHER_MAC)),
+        )
+        await recorder.first(
+          'neighbour gone',
+          isChange('neighbour', (c) => c.gone && c.neighbour.ip.text === harness.subnet(0).base.text),
+        )
+      })
+
+      it('has told its readers of all that an operation caused when the operation is answered', async () => {
+        const linkIndex = await makeDevice(0)
+        const recorder = record(linkIndex)
+        for (const remote of [REMOTE, OTHER_REMOTE, REMOTE]) {
+          await succeed({ op: 'fdb.replace', linkIndex, mac: PEER_MAC, remote })
+          const last = recorder.seen.filter(isChange('fdb')).at(-1)
+          expect(last).toMatchObject({ gone: false, entry: { mac: PEER_MAC, remote: { text: remote.text } } })
+        }
+        await succeed({ op: 'fdb.delete', linkIndex, mac: PEER_MAC })
+        expect(recorder.seen.filter(isChange('fdb')).at(-1)).toMatchObject({ gone: true })
+      })
+
       it("reports another's change to links and addresses, whatever link is watched", async () => {
         const linkIndex = await makeDevice(0)
         const recorder = record(0)

@@ -133,9 +133,10 @@ export class OverlayWorld {
 
   #makeReconciler(): Reconciler {
     const clock: Clock = { monotonicMs: () => this.#nowMs, sleep: () => Promise.resolve() }
-    const reconciler = this.#making.reconciler(this.#making.kernel(this.kernel), clock)
+    const kernel = this.#making.kernel(this.kernel)
+    const reconciler = this.#making.reconciler(kernel, clock)
     this.#listening = new AbortController()
-    void listen(this.kernel, reconciler, this.#listening.signal)
+    void listen(kernel, reconciler, this.#listening.signal)
     return reconciler
   }
 
@@ -347,7 +348,7 @@ export function first<T>(items: readonly T[]): T {
   return item
 }
 
-async function listen(kernel: FakeKernel, reconciler: Reconciler, signal: AbortSignal): Promise<void> {
+async function listen(kernel: Kernel, reconciler: Reconciler, signal: AbortSignal): Promise<void> {
   for await (const change of kernel.changes(() => reconciler.linkIndex, signal)) reconciler.observe(change)
 }
 
