@@ -171,7 +171,7 @@ describe('a device', () => {
       sign: (change) => change.kind === 'address' && change.gone,
       mend: (name) => tool('ip', 'addr', 'add', `${harness.subnet(100).base.text}/32`, 'dev', name),
     },
-  ])('$what takes its rows along, which is not told of the rows', async ({ harm, sign, mend }) => {
+  ])('that is $what takes its rows along, which is not told of the rows', async ({ harm, sign, mend }) => {
     await start()
     for (let n = 0; n < 300; n++) reconciler.setPeer(String(n), entries(n))
     await settle()
@@ -213,7 +213,7 @@ describe('drift', () => {
     expect(tookMs).toBeLessThan(HEALED_WITHIN_MS)
   })
 
-  it('after an overrun is found by one snapshot, and the tables are exact', async () => {
+  it('behind an overrun (ENOBUFS) is found by reading the tables again, which end exact', async () => {
     await start({ listenerBufferBytes: 4096 })
     for (let n = 0; n < 500; n++) reconciler.setPeer(String(n), entries(n))
     await settle()
@@ -223,5 +223,6 @@ describe('drift', () => {
       await settle()
       return [neighbours(), fdb(), routes()].every(({ length }) => length === 500)
     })
+    expect(reported.map(({ kind }) => kind)).toContain('overrun')
   })
 })
