@@ -1,12 +1,13 @@
 import type { IWatchResponse } from 'etcd3'
 
+import type { Revision } from '../lease/lease.ts'
 import type { LeaseWatchEvent, StoreError, StoreIdentity, WatchStatus } from '../lease/store.ts'
 import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
 import type { Clock, Random } from '../net/clock.ts'
 import type { Caller } from './call.ts'
 import { storeError, toStoreError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
-import { KnownRecords, readPastState } from './history.ts'
+import { contradicts, KnownRecords, readPastState } from './history.ts'
 import { readClusterState, StoreMemory } from './identity.ts'
 import type { Keyspace } from './keyspace.ts'
 import { WatchPosition } from './watch-position.ts'
@@ -24,6 +25,13 @@ export interface WatchTools {
 
 const RECONNECT: BackoffSpec = { firstMs: 100, mostMs: 5_000, jitter: 0.5 }
 
+/**
+ * After an outage every node comes back at once, and each one's examination costs etcd in proportion to the leases: so they spread
+ * over a time in the same proportion, and within the minute.
+ */
+const EXAMINATION_DELAY_PER_RECORD_MS = 5
+const MOST_EXAMINATION_DELAY_MS = 45_000
+
 /** What ends a watch for good. */
 type Ending = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
 
@@ -38,6 +46,9 @@ export class LeaseWatch {
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
   /** Streams in a row that failed before they stood. */
   #failures = 0
+  /** Found out about the store while a stream was open. */
+  #swapped: Ending | undefined
+  #endSession: () => void = () => undefined
 
   constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
     this.#tools = tools
@@ -90,10 +101,11 @@ export class LeaseWatch {
       session.abort()
     }
     signal.addEventListener('abort', stop, { signal: session.signal })
+    this.#endSession = stop
     try {
       return await this.#follow(session.signal)
     } catch (error) {
-      return toStoreError({ op: 'watch' }, error)
+      return this.#swapped ?? toStoreError({ op: 'watch' }, error)
     } finally {
       stop()
     }
@@ -110,8 +122,9 @@ export class LeaseWatch {
     const request = { endpoint, range: keyspace.range, startRevision, openTimeoutMs }
     try {
       const answers = await openWatch(request, signal)
-      const swapped = (await this.#verify(signal)) ?? (await this.#verifyHistory(signal))
+      const swapped = await this.#verify(signal)
       if (swapped !== undefined) return swapped
+      if (this.#connection !== 'unknown') void this.#examineHistory(startRevision, signal)
       this.#connected()
       for await (const answer of answers) {
         const ending = this.#take(answer)
@@ -131,13 +144,30 @@ export class LeaseWatch {
     return reason === undefined ? undefined : { kind: 'reset', reason }
   }
 
-  /** Asks whether the store came to our revision as we did. Where that is compacted, the stream says so itself. */
-  async #verifyHistory(signal: AbortSignal): Promise<Ending | undefined> {
-    const { caller, keyspace } = this.#tools
-    const { startRevision } = this.#position
-    const past = await readPastState(caller, keyspace, startRevision, signal)
-    if (past === undefined || !this.#known.contradict(past)) return undefined
-    return { kind: 'reset', reason: `at revision ${startRevision} it holds what it never held before` }
+  /**
+   * Some time after a reconnection, asks whether the store came to our revision as we did: one that was restored from a snapshot may
+   * have passed us meanwhile. When that revision is compacted by then, nothing can be told. What is found ends the session.
+   */
+  async #examineHistory(revision: Revision, signal: AbortSignal): Promise<void> {
+    const { caller, keyspace, clock, random } = this.#tools
+    const known = this.#known.summary()
+    if (known === undefined) return
+    let delayMs = random() * Math.min(MOST_EXAMINATION_DELAY_MS, known.count * EXAMINATION_DELAY_PER_RECORD_MS)
+    for (;;) {
+      await clock.sleep(delayMs, signal)
+      if (signal.aborted) return
+      const past = await readPastState(caller, keyspace, revision, signal).catch(() => 'unread' as const)
+      if (past === 'unread') delayMs = RECONNECT.mostMs
+      else {
+        if (past !== undefined && contradicts(past, known)) this.#foundAnother(revision)
+        return
+      }
+    }
+  }
+
+  #foundAnother(revision: Revision): void {
+    this.#swapped = { kind: 'reset', reason: `at revision ${revision} it holds what it never held before` }
+    this.#endSession()
   }
 
   #take(answer: IWatchResponse): Ending | undefined {

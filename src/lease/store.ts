@@ -22,7 +22,7 @@ export type LeaseWatchEvent =
   | { readonly kind: 'deltas'; readonly revision: Revision; readonly deltas: readonly LeaseDelta[] }
   /** The history we would have to resume from is gone: list again. The stream ends after this. */
   | { readonly kind: 'compacted'; readonly compactRevision: Revision }
-  /** The store is another one, or its revision went back (restored): list again. The stream ends after this. */
+  /** The store is another one, or its history is (restored): list again. Deltas before it may be of that other history. The stream ends after this. */
   | { readonly kind: 'reset'; readonly reason: string }
 
 /** Identity of the store, to notice that it was replaced under us. */

@@ -435,7 +435,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         ])('ends with `reset` when %s meanwhile', async (_, lose) => {
           const log = await restoredBehindOurBack(lose)
           await expect.poll(() => log.ended, DEADLINE).toBe(true)
-          expect(log.events).toMatchObject([{ kind: 'reset' }])
+          expect(log.events.at(-1)).toMatchObject({ kind: 'reset' }) // maybe after changes of that other history
         })
       })
 

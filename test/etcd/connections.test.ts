@@ -60,7 +60,7 @@ describe('the connection to a real etcd', () => {
     const store = harness.open({ callTimeoutMs: 1_000 })
     const log = new WatchLog(store, await store.list(signal))
     await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
-    expect(harness.proxy.openConnections).toBe(1)
+    await expect.poll(() => harness.proxy.openConnections, DEADLINE).toBe(1)
     harness.proxy.swallowAnswers()
     await expect(store.list(signal)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
     expect(harness.proxy.openConnections).toBe(1)
