@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
+import { ETCD_PREFIX } from '../../lab/lab.ts'
 import { leaseOf, tablesFor, type ReadLease } from '../expected-tables.ts'
 import { bringUp, CONFIG, DEVICE, useLab } from '../use-lab.ts'
 import {
@@ -41,6 +42,8 @@ const VANISHING = [1, 2, 3, 4].map((number) => madeUpPeer(number))
 /** A way for etcd to come back with less than it had. */
 interface Setback {
   readonly title: string
+  /** What the log says of it. */
+  readonly noticed: RegExp
   /** Called while there is nothing but the hosts. @returns how to do it, once there is more */
   prepare(lab: Lab): Promise<() => Promise<void>>
 }
@@ -51,13 +54,17 @@ async function wipe({ etcd }: Lab): Promise<void> {
   await etcd.restart()
 }
 
+const RESET = /etcd is not what it was/
+
 const SETBACKS: readonly Setback[] = [
   {
     title: 'etcd: wiped: noticed, leases published again, vanished peers held for a while, no ping lost',
+    noticed: RESET,
     prepare: (it) => Promise.resolve(() => wipe(it)),
   },
   {
     title: 'etcd: restored from an older snapshot: noticed, leases published again, vanished peers held, no ping lost',
+    noticed: RESET,
     prepare: async ({ etcd }) => {
       const file = await etcd.snapshot()
       return () => etcd.restore(file)
@@ -65,6 +72,7 @@ const SETBACKS: readonly Setback[] = [
   },
   {
     title: 'etcd: restored, and its revision past ours again: noticed, vanished peers held, no ping lost',
+    noticed: RESET,
     prepare: async (it) => {
       const file = await it.etcd.snapshot()
       return async () => {
@@ -75,6 +83,14 @@ const SETBACKS: readonly Setback[] = [
         for (const { agent } of it.hosts) agent.thaw()
       }
     },
+  },
+  {
+    title: 'etcd: every lease deleted at once: leases published again, vanished peers held for a while, no ping lost',
+    noticed: /etcd has lost leases/,
+    prepare: (it) =>
+      Promise.resolve(async () => {
+        await it.etcdctl('del', '--prefix', `${ETCD_PREFIX}/subnets/`)
+      }),
   },
 ]
 
@@ -105,7 +121,7 @@ describe('an etcd that has lost what it knew', () => {
       const skip = await Promise.all(hosts.map(spokenBy))
       await losesNoPing(inCircle(hosts), async () => {
         await setBack()
-        await Promise.all(hosts.map((host, at) => says(host, /etcd is not what it was/, NOTICED_WITHIN_MS, skip[at])))
+        await Promise.all(hosts.map((host, at) => says(host, setback.noticed, NOTICED_WITHIN_MS, skip[at])))
         const areBack = async (): Promise<boolean> => {
           expect(await Promise.all(hosts.map((host) => leaseOf(lab(), host)))).toEqual(before)
           return true
