@@ -18,10 +18,16 @@ export function decodeAll(records: readonly LeaseRecord[]): readonly Listed[] {
   })
 }
 
-/** Of several leases of ours, that with our address, then that which this host shows traces of: others may be those of copies of us. */
+/**
+ * Of several leases of ours, that with our node id of which this host shows traces, whatever address it has; then that with our
+ * address: the others may be those of copies of us, or of whoever had our address before.
+ */
 export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): Listed | undefined {
-  const score = ({ lease }: Listed): number =>
-    (hasOurAddress(lease, terms) ? 4 : 0) + (terms.isTrace(lease) ? 2 : 0) + (lease.node === undefined ? 0 : 1)
+  const score = ({ lease }: Listed): number => {
+    const [isSigned, hasTrace] = [lease.node !== undefined, terms.isTrace(lease)]
+    const [address, trace, signed] = [hasOurAddress(lease, terms) ? 4 : 0, hasTrace ? 2 : 0, isSigned ? 1 : 0]
+    return (isSigned && hasTrace ? 8 : 0) + address + trace + signed
+  }
   return leases
     .filter(({ lease }) => ownershipOf(lease, terms) === 'ours')
     .reduce<Listed | undefined>(

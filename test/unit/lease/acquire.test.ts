@@ -468,6 +468,14 @@ describe('acquireLease with a lease of our node id', () => {
     expect(record.key).toBe('10.30.0.0-20')
   })
 
+  it('keeps to the one with our id and a trace, though an unsigned one of another has our new address', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.10.0.0-20', other(10))
+    leased(store.etcd, '10.30.0.0-20', other(12, NODE))
+    const { record } = await acquire(store, { isTrace: ({ key }) => key === '10.30.0.0-20' })
+    expect(record.key).toBe('10.30.0.0-20')
+  })
+
   it('does not ask about a lease of upstream, which can not answer', async () => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.20.0.0-20', leaseValue({ publicIp: MY_IP, mac: MY_MAC }))
