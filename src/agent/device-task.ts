@@ -52,7 +52,7 @@ export class DeviceTask {
     this.#name = deviceName(vtep.family, vtep.vni)
     this.#pace = new Pace(ports.clock)
     this.#underlay = new UnderlayWatch(underlay, options, vtep.family, ports)
-    this.#reporter = new DeviceReporter(this.#name, ports.log)
+    this.#reporter = new DeviceReporter(this.#name, ports)
     this.#patience = new DevicePatience(ports.clock, ports.random, (over) => {
       this.#reporter.fight(over)
     })
@@ -128,6 +128,7 @@ export class DeviceTask {
   async #listen(signal: AbortSignal): Promise<void> {
     const { ports, reconciler, somethingToDo } = this.#input
     for await (const change of ports.kernel.changes(() => reconciler.linkIndex, signal)) {
+      if (change.kind === 'overrun' && change.because === 'lost') this.#reporter.notificationsLost()
       if (this.#isWorthALook(change)) this.#look.ring()
       if (reconciler.observe(change)) somethingToDo.ring()
     }

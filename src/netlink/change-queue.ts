@@ -1,5 +1,7 @@
 import type { KernelChange } from '../reconcile/kernel.ts'
 
+type Overrun = Extract<KernelChange, { kind: 'overrun' }>
+
 /** Changes a slow reader may leave unread before they are given up for one `overrun`. */
 const MAX_UNREAD = 65_536
 
@@ -25,16 +27,17 @@ export class ChangeQueue {
 
   push(change: KernelChange): void {
     if (this.#ended) return
-    if (this.unread >= this.#maxUnread) this.#forget()
+    if (this.unread >= this.#maxUnread) this.#forget('lost')
     this.#unread.push(change)
     this.#wakeReader()
   }
 
-  /** Drops everything unread and leaves one `overrun`. */
-  overrun(): void {
+  /** Drops everything unread and leaves one `overrun`; among several unread ones, a loss is not hushed up. */
+  overrun(because: Overrun['because']): void {
     if (this.#ended) return
-    this.#unread = [{ kind: 'overrun' }]
-    this.#next = 0
+    const unread = this.#unread[this.#next]
+    const isLost = because === 'lost' || (unread?.kind === 'overrun' && unread.because === 'lost')
+    this.#forget(isLost ? 'lost' : 'muted')
     this.#wakeReader()
   }
 
@@ -62,8 +65,8 @@ export class ChangeQueue {
     }
   }
 
-  #forget(): void {
-    this.#unread = [{ kind: 'overrun' }]
+  #forget(because: Overrun['because']): void {
+    this.#unread = [{ kind: 'overrun', because }]
     this.#next = 0
   }
 

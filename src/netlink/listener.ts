@@ -44,7 +44,7 @@ export class ChangeListener {
     this.#socket.filter(echoFilter(ownPortId))
     for (const group of [...ALWAYS, ...TABLES]) this.#socket.join(group)
     this.#socket.poll((status) => {
-      if (status < 0) this.#overrun()
+      if (status < 0) this.#overrun('lost')
       else this.#receive(DATAGRAMS_PER_TURN)
     })
   }
@@ -62,7 +62,7 @@ export class ChangeListener {
   unmute(): void {
     if (this.#socket.isClosed()) return
     for (const group of TABLES) this.#socket.join(group)
-    this.#overrun()
+    this.#overrun('muted')
   }
 
   close(): void {
@@ -75,16 +75,16 @@ export class ChangeListener {
       const length = this.#socket.receive(this.#cursor.buffer)
       if (length === -EAGAIN) return
       if (length < 0 || !this.#read(length)) {
-        this.#overrun()
+        this.#overrun('lost')
         return
       }
     }
   }
 
   /** What still waits is older than the snapshot that an overrun calls for, and would contradict it. */
-  #overrun(): void {
+  #overrun(because: 'lost' | 'muted'): void {
     for (let stale = 0; stale < MOST_WAITING; stale++) if (this.#socket.receive(this.#cursor.buffer) === -EAGAIN) break
-    this.queue.overrun()
+    this.queue.overrun(because)
   }
 
   /** @returns false when the datagram could not be read: whatever it said is lost */

@@ -182,7 +182,7 @@ export type KernelChange =
   | { readonly kind: 'fdb'; readonly linkIndex: number; readonly entry: FdbState; readonly gone: boolean }
   | { readonly kind: 'route'; readonly route: RouteState; readonly gone: boolean }
   /** Notifications were lost (ENOBUFS), or muted during a large batch of our own: only a new snapshot tells the truth. */
-  | { readonly kind: 'overrun' }
+  | { readonly kind: 'overrun'; readonly because: 'lost' | 'muted' }
 
 /** Where a packet to an address would leave. */
 export interface RouteLookup {

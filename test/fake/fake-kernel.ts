@@ -93,7 +93,7 @@ export class FakeKernel implements Kernel {
 
   /** Every listener gets `overrun`. */
   overrun(): void {
-    for (const { queue } of this.#listeners) queue.overrun()
+    for (const { queue } of this.#listeners) queue.overrun('lost')
   }
 
   stats(): FakeStats {
