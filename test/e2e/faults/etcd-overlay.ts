@@ -109,8 +109,17 @@ export async function says({ name, agent }: LabHost, what: RegExp, deadlineMs = 
   await waitFor(`${name} to say ${what}`, said, { deadlineMs })
 }
 
-/** How long the log of the current run is: what is said from here on can be told from what was said before. */
-export const spokenBy = async ({ agent }: LabHost): Promise<number> => (await agent.logOfRun()).length
+/**
+ * How long the log of the current run is: what is said from here on can be told from what was said before. Waits for word that an
+ * earlier outage of etcd is over, which comes at most every five seconds: until then another outage is not said.
+ */
+export async function spokenBy({ name, agent }: LabHost): Promise<number> {
+  const isOver = async (): Promise<number | undefined> => {
+    const log = await agent.logOfRun()
+    return log.lastIndexOf('etcd is out of reach') > log.lastIndexOf('etcd answers again') ? undefined : log.length
+  }
+  return waitFor(`${name} to say that etcd answers again`, isOver, { deadlineMs: 15_000 })
+}
 
 /** How often the current run has said it, from there on. */
 export const timesSaid = async ({ agent }: LabHost, what: RegExp, skip = 0): Promise<number> =>
