@@ -106,6 +106,7 @@ export class DeviceTask {
     await this.#followUnderlay(signal)
     const spec = deviceSpec(vtep, config.backend, this.underlay)
     const isNew = !this.#patience.wasRight
+    this.#patience.expect(spec)
     const tended = await tendDevice(ports.kernel, spec, this.#patience, signal)
     this.#report(spec, tended, isNew)
     this.#handOver(spec, tended)

@@ -15,8 +15,8 @@ const CHALLENGE_TTL_SECONDS = 60
 /** How often the answer is looked for while somebody waits for it. */
 const POLL_MS = 200
 
-/** How long taking a challenge away may hold up its end; what stays goes by itself. */
-const WITHDRAW_TIMEOUT_MS = 1_000
+/** How long taking a challenge away may hold up its end, be it that of the agent; what stays goes by itself. */
+const WITHDRAW_TIMEOUT_MS = 300
 
 /** Answers are tried again when the value changed between reading and writing; nobody has a reason to do that often. */
 const ANSWER_ATTEMPTS = 3

@@ -24,6 +24,9 @@ export interface PassReport extends DriftReport {
   readonly tookSnapshot: boolean
 }
 
+/** What of the device has a say in whether its rows stand. */
+type SeenLink = Pick<LinkState, 'up' | 'mac' | 'mtu' | 'master'>
+
 const NO_ENTRIES: PeerEntries = { neighbours: [], fdb: [], routes: [] }
 
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
@@ -57,7 +60,7 @@ export class Reconciler {
    */
   #excused = false
   /** The device as last reported; undefined before the first report. */
-  #seen: Pick<LinkState, 'up' | 'mac'> | undefined
+  #seen: SeenLink | undefined
   readonly #drift = new Drift()
 
   constructor(kernel: Kernel, families: readonly Family[], clock: Clock, random: Random) {
@@ -79,6 +82,11 @@ export class Reconciler {
     return this.#peers.size
   }
 
+  /** The kernel takes no routes for a device that is down; what can be written waits until it is up again. */
+  get #isDown(): boolean {
+    return this.#seen?.up === false
+  }
+
   /** Rows that are not as they should be, those held back included. */
   get pending(): number {
     return this.#tables.reduce((sum, table) => sum + table.pendingSize, 0)
@@ -88,6 +96,7 @@ export class Reconciler {
   attach(linkIndex: number): void {
     if (this.#link !== linkIndex) this.detach()
     this.#link = linkIndex
+    this.#seen = undefined
     this.#excuse()
   }
 
@@ -112,9 +121,10 @@ export class Reconciler {
     this.#mayPrune = true
   }
 
-  /** Only a new snapshot tells the truth. */
+  /** Only a new snapshot tells the truth, of the device as well. */
   distrust(): void {
     this.#unknown = true
+    this.#seen = undefined
   }
 
   /** Sets, changes or (undefined) gives up what one peer needs. */
@@ -146,7 +156,7 @@ export class Reconciler {
       case 'address':
         if (change.address.linkIndex !== this.#link) return false
         if (change.gone) this.#excuse()
-        else this.distrust()
+        else this.#unknown = true
         break
       default:
         this.#observeRow(change)
@@ -155,11 +165,11 @@ export class Reconciler {
   }
 
   /** A device that goes down or gets another MAC loses rows, some of them without a word; the kernel reports the device after them. */
-  #observeLink({ up, mac }: LinkState): void {
+  #observeLink({ up, mac, mtu, master }: LinkState): void {
     const before = this.#seen
-    this.#seen = { up, mac }
-    if (!up || before?.mac !== mac) this.#excuse()
-    else this.distrust()
+    this.#seen = { up, mac, mtu, master }
+    if (!up || before === undefined || before.mac !== mac) this.#excuse()
+    else if (!before.up || before.mtu !== mtu || before.master !== master) this.#unknown = true
   }
 
   #observeRow(change: Extract<KernelChange, { kind: 'neighbour' | 'fdb' | 'route' }>): void {
@@ -201,7 +211,7 @@ export class Reconciler {
     const nowMs = this.#clock.monotonicMs()
     const tookSnapshot = linkIndex !== undefined && this.#unknown && nowMs - this.#lastSnapshotMs >= SNAPSHOT_SPACING_MS
     if (tookSnapshot) await this.#readAll(linkIndex, signal)
-    if (linkIndex === undefined || linkIndex !== this.#link || (this.#unknown && !tookSnapshot))
+    if (linkIndex === undefined || linkIndex !== this.#link || (this.#unknown && !tookSnapshot) || this.#isDown)
       return this.#report([], [], tookSnapshot)
     const rows = planRows(this.#tables, linkIndex, nowMs, this.#mayPrune)
     return this.#report(rows, await this.#write(rows, signal), tookSnapshot)
@@ -275,7 +285,7 @@ export class Reconciler {
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
     const times = row.refuse(this.#clock.monotonicMs())
-    if (SNAPSHOT_CODES.has(error.code)) this.distrust()
+    if (SNAPSHOT_CODES.has(error.code)) this.#unknown = true
     if (times > 1 || !SNAPSHOT_CODES.has(error.code))
       failures.push({ row: row.describe(), peer: row.owner, error, times })
   }
@@ -284,6 +294,7 @@ export class Reconciler {
   nextPassInMs(): number | undefined {
     if (this.#link === undefined) return undefined
     const nowMs = this.#clock.monotonicMs()
+    if (this.#isDown && !this.#unknown) return undefined
     if (this.#unknown) return Math.max(0, this.#lastSnapshotMs + SNAPSHOT_SPACING_MS - nowMs)
     const times = this.#tables.flatMap((table) => table.nextAttemptMs(nowMs, this.#mayPrune) ?? [])
     return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)

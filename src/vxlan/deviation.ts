@@ -43,6 +43,20 @@ export function incompatibility(link: LinkState, spec: Pick<DeviceSpec, 'vxlan'>
   return undefined
 }
 
+/** What each property depends on, as text: where that changes, the device is to follow, and nobody has meddled with it. */
+export function expectationsOf(spec: DeviceSpec): ReadonlyMap<DeviceProperty, string> {
+  const { vni, local, underlayIndex, port, learning, gbp } = spec.vxlan
+  const parameters = [vni, local?.text, underlayIndex, port, learning, gbp].join(' ')
+  return new Map([
+    ['existence', parameters],
+    ['parameters', parameters],
+    ['mac', spec.mac],
+    ['mtu', String(spec.mtu)],
+    ['alias', spec.alias],
+    ['address', spec.address.text],
+  ])
+}
+
 /** Everything about the device that differs from the specification, in the order to mend it. Empty: nothing to do. */
 export function deviationsOf(
   spec: DeviceSpec,

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../net/clock.ts'
 import { RowPatience } from '../reconcile/row-patience.ts'
-import type { Deviation, DeviceProperty } from './deviation.ts'
+import { expectationsOf, type Deviation, type DeviceProperty, type DeviceSpec } from './deviation.ts'
 import type { Mending } from './device.ts'
 
 /**
@@ -14,6 +14,9 @@ export class DevicePatience implements Mending {
   /** Properties found wrong and not mended yet. */
   readonly #open = new Set<DeviceProperty>()
   readonly #warned = new Set<DeviceProperty>()
+  #expectations: ReadonlyMap<DeviceProperty, string> = new Map()
+  /** Expected to be something else since the last look: that they are not yet is nobody's fault. */
+  readonly #following = new Set<DeviceProperty>()
   #wasRight = false
 
   /** `onFight` hears once of each property that somebody keeps changing, and again after it was left in peace. */
@@ -28,6 +31,14 @@ export class DevicePatience implements Mending {
     return this.#wasRight
   }
 
+  /** From now on the device is to be like this. */
+  expect(spec: DeviceSpec): void {
+    const expectations = expectationsOf(spec)
+    for (const [property, text] of this.#expectations)
+      if (expectations.get(property) !== text) this.#following.add(property)
+    this.#expectations = expectations
+  }
+
   due(found: readonly Deviation[]): readonly Deviation[] {
     this.#wasRight ||= found.length === 0
     if (!this.#wasRight) return found
@@ -35,12 +46,14 @@ export class DevicePatience implements Mending {
     this.#rows.expire(nowMs)
     for (const property of this.#open) if (!found.some((one) => one.property === property)) this.#close(property)
     for (const deviation of found) if (!this.#open.has(deviation.property)) this.#note(deviation, nowMs)
+    this.#following.clear()
     return found.filter(({ property }) => this.#rows.notBeforeMs(property) <= nowMs)
   }
 
   #note(deviation: Deviation, nowMs: number): void {
     const { property } = deviation
     this.#open.add(property)
+    if (this.#following.has(property)) return
     if (!this.#rows.undone(property, nowMs)) this.#warned.delete(property)
     else if (!this.#warned.has(property)) {
       this.#warned.add(property)

@@ -1,8 +1,10 @@
 import { parseNetworkConfig, type OverlayNetwork } from '../../src/config/network.ts'
 import { NO_ETCD_LEASE, type NodeIdentity } from '../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../src/lease/store.ts'
+import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { prefix } from '../../src/net/prefix.ts'
+import type { DeviceSpec } from '../../src/vxlan/device.ts'
 import type { Vtep } from '../../src/vxlan/vtep.ts'
 
 /** The network of the walkthroughs. */
@@ -55,3 +57,23 @@ export const VTEP: Vtep = {
   subnet: prefix('10.20.0.0/20'),
   overlay: OVERLAY,
 }
+
+/** A device as an agent wants it, on the underlay interface of this index. */
+export const deviceSpecOn = (underlayIndex: number): DeviceSpec => ({
+  name: 'flannel.100',
+  mac: mac('02:00:00:00:00:01'),
+  mtu: 1450,
+  alias: 'flannel-agent',
+  address: ip('10.15.64.0'),
+  network: prefix('10.0.0.0/8'),
+  vxlan: {
+    vni: 100,
+    local: ip('192.168.205.10'),
+    underlayIndex,
+    port: 8472,
+    learning: false,
+    gbp: false,
+    ttl: 0,
+    udpChecksum: false,
+  },
+})

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { DevicePatience } from '../../../src/vxlan/device-patience.ts'
 import type { Deviation, DeviceProperty } from '../../../src/vxlan/deviation.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
+import { deviceSpecOn } from '../../fake/samples.ts'
 
 let clock: FakeClock
 let patience: DevicePatience
@@ -55,6 +56,17 @@ describe('DevicePatience', () => {
     expect(look('mtu')).toEqual(['mtu'])
     await fightOver('mtu', 60_000)
     expect(fights).toEqual(['mtu wrong', 'mtu wrong'])
+  })
+
+  it('blames nobody for what is expected to be another now, however often that changes', () => {
+    patience.expect(deviceSpecOn(2))
+    for (let mtu = 1_300; mtu < 1_320; mtu++) {
+      patience.expect({ ...deviceSpecOn(2), mtu })
+      expect(look('mtu')).toEqual(['mtu'])
+      look()
+    }
+    expect(fights).toEqual([])
+    expect([look('mtu'), look('mtu'), look('mtu'), look('mtu')].flat()).toHaveLength(3)
   })
 
   it('mends anything else at once meanwhile', async () => {

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
-import { prefix } from '../../../src/net/prefix.ts'
 import { KernelError, type KernelOp, type LinkState, type VxlanState } from '../../../src/reconcile/kernel.ts'
 import {
   DeviceConflictError,
@@ -12,6 +11,7 @@ import {
 } from '../../../src/vxlan/device.ts'
 import { deviationsOf } from '../../../src/vxlan/deviation.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
+import { deviceSpecOn } from '../../fake/samples.ts'
 
 const forever = new AbortController().signal
 
@@ -21,24 +21,7 @@ let spec: DeviceSpec
 beforeEach(() => {
   kernel = new FakeKernel()
   const card = kernel.addCard('eth0')
-  spec = {
-    name: 'flannel.100',
-    mac: mac('02:00:00:00:00:01'),
-    mtu: 1450,
-    alias: 'flannel-agent',
-    address: ip('10.15.64.0'),
-    network: prefix('10.0.0.0/8'),
-    vxlan: {
-      vni: 100,
-      local: ip('192.168.205.10'),
-      underlayIndex: card.index,
-      port: 8472,
-      learning: false,
-      gbp: false,
-      ttl: 0,
-      udpChecksum: false,
-    },
-  }
+  spec = deviceSpecOn(card.index)
 })
 
 const ensure = () => ensureDevice(kernel, spec, forever)
