@@ -172,6 +172,7 @@ export class FakeEtcd {
   /** An empty data directory: a new cluster that starts counting again. With `sameClusterId` as when it was given the same names and token. */
   wipe(options: { readonly sameClusterId?: boolean } = {}): void {
     this.#clusters += 1
+    this.#restoredTo.push(0n)
     this.#replace(emptyState(options.sameClusterId === true ? this.clusterId : String(this.#clusters)))
   }
 
