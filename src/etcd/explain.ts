@@ -4,7 +4,7 @@ const NOT_TRUSTED = 'the server has a certificate that --etcd-cafile (or, withou
 const CLIENT_WANTED =
   'etcd refused our certificate, or wants one: --etcd-certfile and --etcd-keyfile, signed by the CA it trusts'
 
-/** Error codes of Node's TLS (OpenSSL's names) and sockets, and what a person can do about them. */
+/** Error codes of Node's TLS (OpenSSL's names) and sockets, and what a person can do about them. Alerts without their prefix. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['SELF_SIGNED_CERT_IN_CHAIN', NOT_TRUSTED],
   ['DEPTH_ZERO_SELF_SIGNED_CERT', NOT_TRUSTED],
@@ -15,14 +15,16 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['CERT_HAS_EXPIRED', "the server's certificate has expired"],
   ['CERT_NOT_YET_VALID', "the server's certificate is not valid yet: compare the clocks"],
   ['ERR_TLS_CERT_ALTNAME_INVALID', "the server's certificate is for other names than that in --etcd-endpoints"],
-  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', CLIENT_WANTED],
-  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', CLIENT_WANTED],
-  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', CLIENT_WANTED],
-  ['ERR_SSL_TLSV1_ALERT_BAD_CERTIFICATE', CLIENT_WANTED],
-  ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'the certificate in --etcd-certfile has expired'],
+  ['ALERT_CERTIFICATE_REQUIRED', CLIENT_WANTED],
+  ['ALERT_UNKNOWN_CA', CLIENT_WANTED],
+  ['ALERT_BAD_CERTIFICATE', CLIENT_WANTED],
+  ['ALERT_CERTIFICATE_EXPIRED', 'the certificate in --etcd-certfile has expired'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'the server speaks no TLS: an http:// endpoint?'],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'the server speaks no TLS: an http:// endpoint?'],
 ])
+
+/** Every version of OpenSSL names the alerts of a peer for other versions of TLS. */
+const ALERT_PREFIX = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_(?=ALERT_)/
 
 /** What an etcd whose database is full wants done (etcd: op-guide/maintenance.md). */
 const NO_SPACE =
@@ -43,5 +45,5 @@ export function explain(failure: StoreError, fault: Error | undefined): StoreErr
 function remedy(fault: Error | undefined): string | undefined {
   if (fault === undefined) return undefined
   const code = 'code' in fault && typeof fault.code === 'string' ? fault.code : fault.message
-  return REMEDIES.get(code) ?? fault.message
+  return REMEDIES.get(code.replace(ALERT_PREFIX, '')) ?? fault.message.trim()
 }
