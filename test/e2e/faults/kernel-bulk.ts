@@ -13,11 +13,11 @@ const BURST = 40_000
 
 const GONE = fakePeer(500)
 
-/** Every message is heard by who listens for neighbours: the fdb speaks to that group. */
+/** Every change is heard by who listens for neighbours: the fdb speaks to that group. What changes nothing is not reported. */
 const floodFdb = ({ host }: Scene): Promise<string> => {
   const commands = Array.from({ length: BURST }, (_, at) => {
     const { mac } = fakePeer(at % BULK_PEERS)
-    return `fdb replace ${mac} dev ${DEVICE} dst 192.168.205.${at % 2 === 0 ? 98 : 99}`
+    return `fdb replace ${mac} dev ${DEVICE} dst 192.168.205.${98 + (Math.floor(at / BULK_PEERS) % 2)}`
   })
   return host.place.exec('bridge', ['-batch', '-'], { input: `${commands.join('\n')}\n` })
 }
