@@ -138,11 +138,17 @@ export class RtnetlinkKernel implements Kernel {
     for (const listener of muted) listener.mute()
     try {
       const results = await this.#inTurn('apply', signal, () => this.#applyAll(ops, signal))
-      await this.#catchUp()
+      await this.catchUp()
       return results
     } finally {
       for (const listener of muted) listener.unmute()
     }
+  }
+
+  /** Whoever reads without awaiting anything else does so in microtasks, all of which run before the next turn of the event loop. */
+  async catchUp(): Promise<void> {
+    for (const listener of this.#listeners) listener.catchUp()
+    await setImmediate()
   }
 
   changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange> {
@@ -172,18 +178,9 @@ export class RtnetlinkKernel implements Kernel {
     while (results.length < ops.length && !signal.aborted) {
       const batch = await this.#applyBatch(ops.slice(results.length, results.length + size))
       for (const result of batch) results.push(result)
-      if (results.length < ops.length) await this.#catchUp()
+      if (results.length < ops.length) await this.catchUp()
     }
     return results
-  }
-
-  /**
-   * Hands on all that subscriptions have been told so far. Whoever reads them without awaiting anything else does so in microtasks,
-   * which are all run before the next turn of the event loop.
-   */
-  async #catchUp(): Promise<void> {
-    for (const listener of this.#listeners) listener.catchUp()
-    await setImmediate()
   }
 
   /** Carries out some from the front of `ops`, at least one. A link's creation ends its batch: the alias is set right after it. */

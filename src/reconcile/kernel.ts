@@ -213,6 +213,9 @@ export interface Kernel {
    */
   apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]>
 
+  /** Resolves when whoever reads {@link changes} in that way has read all that the kernel has reported so far. */
+  catchUp(): Promise<void>
+
   /**
    * Changes from the moment of the call on (the subscription stands when this returns): of all links and addresses, and of the
    * neighbours, fdb entries and routes of the link that `watched()` names at the time (all other devices' are dropped unread).

@@ -207,6 +207,7 @@ export class Reconciler {
    * @throws {KernelError} when the tables cannot be read; nothing is lost, the next pass reads again
    */
   async pass(signal: AbortSignal): Promise<PassReport> {
+    await this.#kernel.catchUp() // or a burst of reports would be answered row by row, each answer outdated by the next report
     const linkIndex = this.#link
     const nowMs = this.#clock.monotonicMs()
     const tookSnapshot = linkIndex !== undefined && this.#unknown && nowMs - this.#lastSnapshotMs >= SNAPSHOT_SPACING_MS

@@ -456,6 +456,16 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         expect(recorder.seen.filter(isChange('fdb')).at(-1)).toMatchObject({ gone: true })
       })
 
+      it("has told its readers of others' changes once they have caught up", async () => {
+        const linkIndex = await makeDevice(0)
+        const recorder = record(linkIndex)
+        const subnets = Array.from({ length: 20 }, (_, at) => harness.subnet(at))
+        await harness.outside(...subnets.flatMap((subnet) => peer(linkIndex, subnet)))
+        await kernel.catchUp()
+        const told = recorder.seen.filter(isChange('neighbour', ({ gone }) => !gone))
+        expect(told.map(({ neighbour }) => neighbour.ip.text)).toEqual(subnets.map(({ base }) => base.text))
+      })
+
       it("reports another's change to links and addresses, whatever link is watched", async () => {
         const linkIndex = await makeDevice(0)
         const recorder = record(0)

@@ -167,7 +167,7 @@ export class FakeKernel implements Kernel {
     this.#muted = !this.#echo
     const results = ops.map((op) => this.#perform(op))
     this.#muted = false
-    await this.#readersCaughtUp()
+    await this.catchUp()
     return results
   }
 
@@ -198,7 +198,7 @@ export class FakeKernel implements Kernel {
   }
 
   /** Reading takes a few microtasks per change; a reader that does something else in between is not waited for. */
-  async #readersCaughtUp(): Promise<void> {
+  async catchUp(): Promise<void> {
     for (const { queue } of this.#listeners) {
       if (queue.unread === 0) continue
       for (let turns = TURNS_PER_CHANGE * queue.unread; queue.unread > 0 && turns > 0; turns--) await Promise.resolve()

@@ -80,6 +80,7 @@ function kernel(broken: {
       return broken.tables?.(tables) ?? tables
     },
     apply: (ops, signal) => broken.apply?.(real, ops, signal) ?? real.apply(ops, signal),
+    catchUp: () => real.catchUp(),
     changes: (watched, signal) => broken.changes?.(real.changes(watched, signal)) ?? real.changes(watched, signal),
     close: () => {
       real.close()
