@@ -5,6 +5,7 @@ import { isMassLoss, StalePeers } from '../lease/stale-peers.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
+import type { LeftoversTask } from './leftovers-task.ts'
 import { Outages } from './outages.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
@@ -19,6 +20,7 @@ export interface PeersTaskInput {
   readonly list: LeaseList
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
+  readonly leftovers: Pick<LeftoversTask, 'observe'>
   readonly somethingToDo: Wakeup
 }
 
@@ -48,6 +50,7 @@ export class PeersTask {
       input.keeper.renewSoon()
     })
     input.peers.replaceAll(input.list.records)
+    for (const record of input.list.records) input.leftovers.observe(record)
     input.reconciler.allowPruning()
     this.#passOn()
   }
@@ -107,7 +110,8 @@ export class PeersTask {
   }
 
   #applyDelta(delta: LeaseDelta): void {
-    const { peers, keeper } = this.#input
+    const { peers, keeper, leftovers } = this.#input
+    if (delta.kind === 'put') leftovers.observe(delta.record)
     const key = delta.kind === 'put' ? delta.record.key : delta.key
     this.#settle(key)
     if (key === keeper.key) keeper.observe(delta)
@@ -142,12 +146,13 @@ export class PeersTask {
   }
 
   #applyList(list: LeaseList, wasReset: boolean): void {
-    const { peers, keeper } = this.#input
+    const { peers, keeper, leftovers } = this.#input
     const listed = new Set(list.records.map(({ key }) => key))
     for (const key of listed) this.#settle(key)
     this.#holdMissing(listed, wasReset)
     peers.replaceAll(list.records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
     keeper.observeList(list.records.find(({ key }) => key === keeper.key))
+    for (const record of list.records) leftovers.observe(record)
     this.#passOn()
   }
 

@@ -17,6 +17,7 @@ import type { Vtep } from '../vxlan/vtep.ts'
 import { DeviceTask } from './device-task.ts'
 import { PeersTask } from './peers-task.ts'
 import { ChallengesTask } from './challenges-task.ts'
+import { LeftoversTask } from './leftovers-task.ts'
 import type { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './ports.ts'
 import { ReconcileTask } from './reconcile-task.ts'
@@ -61,6 +62,7 @@ export class OverlaySession {
     const peers = new PeerTable<PeerEntries>(vxlanJudge(vtep, acquired.record.key, () => this.#surroundings()))
     const { list } = acquired
     const { stalePeerGraceMs } = options
+    const leftovers = new LeftoversTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
@@ -68,6 +70,7 @@ export class OverlaySession {
       keeper: this.#keeper,
       list,
       stalePeerGraceMs,
+      leftovers,
       somethingToDo,
     })
     const onUnderlay = (underlay: ExternalInterface): void => {
@@ -83,6 +86,7 @@ export class OverlaySession {
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
       { name: 'lease', run: (stop) => this.#hold(stop) },
       { name: 'subnet file', run: (stop) => subnetFile.run(stop) },
+      { name: 'leftovers', run: (stop) => leftovers.run(stop) },
       { name: 'challenges', run: (stop) => challenges.run(stop) },
     ]
   }

@@ -107,19 +107,15 @@ export function expectedOf(world: MortalWorld): readonly string[] {
   return [
     `lease ${own.key} of ${isFields(node) ? String(node['ID']) : 'nobody'}, ${OUR_ID} it should be`,
     `published ${own.publicIp}`,
-    'other leases with our id and address: none',
+    'other leases with our id: none',
     `device up mtu ${mtu} mac ${own.mac} address ${own.subnet.base}`,
     `file ${own.subnet.base.replace(/0$/, '1')}/${own.key.split('-')[1] ?? ''} mtu ${mtu}`,
     ...peersOf(etcd.records, own).flatMap(rowsFor),
   ].sort()
 }
 
-function othersOfOurs({ etcd, ownKey, cardAddresses }: MortalWorld): string {
-  const address = `"${cardAddresses[0]?.text ?? ''}"`
-  const isOurs = ({ key, value }: LeaseRecord): boolean =>
-    key !== ownKey && value.includes(OUR_ID) && value.includes(address)
-  return etcd.records.flatMap((record) => (isOurs(record) ? [record.key] : [])).join(' ') || 'none'
-}
+const othersOfOurs = ({ etcd, ownKey }: MortalWorld): string =>
+  etcd.records.flatMap(({ key, value }) => (key !== ownKey && value.includes(OUR_ID) ? [key] : [])).join(' ') || 'none'
 
 /** The same, as it is. */
 export function actualOf(world: MortalWorld): readonly string[] {
@@ -133,7 +129,7 @@ export function actualOf(world: MortalWorld): readonly string[] {
   return [
     `lease ${ownKey} of ${OUR_ID}, ${OUR_ID} it should be`,
     `published ${device?.vxlan?.local?.text ?? 'nothing'}`,
-    `other leases with our id and address: ${othersOfOurs(world)}`,
+    `other leases with our id: ${othersOfOurs(world)}`,
     `device ${device?.up === true ? 'up' : 'down'} mtu ${device?.mtu ?? '-'} mac ${device?.mac ?? '-'} address ${overlayAddress.join(' ')}`,
     `file ${read('FLANNEL_SUBNET')} mtu ${read('FLANNEL_MTU')}`,
     ...onDevice(neighbours.values()).map(({ value }) => `neighbour ${value.ip.text} ${value.mac ?? ''}`),
