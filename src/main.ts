@@ -15,6 +15,9 @@ import { exitAtOnce } from './netlink/exit.ts'
 import { RtnetlinkKernel } from './netlink/rtnetlink-kernel.ts'
 import { createLogger } from './observe/logger.ts'
 
+/** What is deprecated in a library is for us to read, in tests, and not for the daemon's log. */
+process.noDeprecation = true
+
 /** Asked to stop · a failure that a restart may cure · bad usage or configuration. */
 const EXIT = { stopped: 0, failed: 1, usage: 2 } as const
 

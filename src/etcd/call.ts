@@ -55,7 +55,7 @@ export class Caller {
       try {
         return await this.#authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
       } catch (error) {
-        const failure = explain(toStoreError({ op }, error), endpoint.connection.fault)
+        const failure = explain(toStoreError({ op }, error), endpoint.address.url, endpoint.connection.fault)
         this.failed(endpoint, failure)
         if (left === 1 || !ANOTHER_MAY_ANSWER.has(failure.code) || performance.now() >= deadlineMs) throw failure
       }

@@ -31,19 +31,16 @@ const NO_SPACE =
   'compact, defragment and disarm the alarm (etcdctl compact, defrag, alarm disarm), or raise --quota-backend-bytes'
 
 /**
- * A failure that says what to do, where that is known.
+ * A failure that says what to do, where that is known. gRPC's own words about a failed handshake are OpenSSL's, several times over:
+ * they give way to the remedy and the name of the fault.
  * @param fault what the connection died of, if it did
  */
-export function explain(failure: StoreError, fault: Error | undefined): StoreError {
-  const hint =
-    failure.code === 'RESOURCE_EXHAUSTED' ? NO_SPACE : failure.code === 'UNAVAILABLE' ? remedy(fault) : undefined
-  if (hint === undefined) return failure
+export function explain(failure: StoreError, url: string, fault: Error | undefined): StoreError {
   const { op, code, retryable, message, cause } = failure
-  return new StoreError({ op, code, retryable, message: `${message} (${hint})`, cause })
-}
-
-function remedy(fault: Error | undefined): string | undefined {
-  if (fault === undefined) return undefined
-  const code = 'code' in fault && typeof fault.code === 'string' ? fault.code : fault.message
-  return REMEDIES.get(code.replace(ALERT_PREFIX, '')) ?? fault.message.trim()
+  const said = (text: string): StoreError => new StoreError({ op, code, retryable, message: text, cause })
+  if (code === 'RESOURCE_EXHAUSTED') return said(`${message} (${NO_SPACE})`)
+  if (code !== 'UNAVAILABLE' || fault === undefined) return failure
+  const name = 'code' in fault && typeof fault.code === 'string' ? fault.code : fault.message.trim()
+  const remedy = REMEDIES.get(name.replace(ALERT_PREFIX, ''))
+  return said(remedy === undefined ? `${message} (${fault.message.trim()})` : `${op} at ${url}: ${remedy} (${name})`)
 }

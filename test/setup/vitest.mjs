@@ -11,7 +11,7 @@ export const ROWS = [['core'], ['kernel'], ['etcd', 'e2e'], ['faults']]
 export const PROJECTS = ROWS.flat()
 
 /** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. */
-const SHARDS = { faults: 2 }
+const SHARDS = { faults: 3 }
 const FAULTS_FOLDER = join(ROOT, 'test/e2e/faults')
 
 /** A test's name and how it ended, for the reports that vitest writes. */
