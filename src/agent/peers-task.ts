@@ -133,7 +133,8 @@ export class PeersTask {
     const parted = gone.filter((key) => key !== keeper.key)
     if (parted.length === 0) return
     // counted only where it matters: a single event must not cost in proportion to all
-    const isMass = parted.length > 1 && isMassLoss(parted.length, this.#knownPeers().length)
+    const ownToo = parted.length < gone.length
+    const isMass = (ownToo || parted.length > 1) && isMassLoss(parted.length, this.#knownPeers().length, ownToo)
     for (const key of parted) peers.retire(key)
     if (isMass && stalePeerGraceMs > 0) this.#hold(parted)
     else this.#lingering.hold(parted, ports.clock.monotonicMs() + LINGER_MS)
@@ -160,7 +161,8 @@ export class PeersTask {
   #holdMissing(listed: ReadonlySet<string>, wasReset: boolean): void {
     const known = this.#knownPeers()
     const missing = known.filter((key) => !listed.has(key) && !this.#stale.has(key) && !this.#lingering.has(key))
-    if (missing.length > 0 && (wasReset || isMassLoss(missing.length, known.length))) this.#hold(missing)
+    const ownToo = !listed.has(this.#input.keeper.key)
+    if (missing.length > 0 && (wasReset || isMassLoss(missing.length, known.length, ownToo))) this.#hold(missing)
   }
 
   #hold(keys: readonly string[]): void {

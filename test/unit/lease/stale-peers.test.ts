@@ -49,7 +49,20 @@ describe('isMassLoss', () => {
     [4, 6, true],
     [1, 1_000, false],
     [501, 1_000, true],
-  ])('%i of %i: %s', (missing, known, suspicious) => {
-    expect(isMassLoss(missing, known)).toBe(suspicious)
+  ])('while our own lease stands, %i of %i: %s', (missing, known, suspicious) => {
+    expect(isMassLoss(missing, known, false)).toBe(suspicious)
+  })
+
+  it.each([
+    [0, 0, false],
+    [0, 1, false],
+    [1, 1, true],
+    [1, 2, true],
+    [1, 3, false],
+    [2, 3, true],
+    [500, 1_000, true],
+    [499, 1_000, false],
+  ])('with our own lease gone too, %i of %i: %s', (missing, known, suspicious) => {
+    expect(isMassLoss(missing, known, true)).toBe(suspicious)
   })
 })
