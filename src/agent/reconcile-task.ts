@@ -58,11 +58,10 @@ export class ReconcileTask {
   /** @returns undefined when the kernel could not be read */
   async #pass(signal: AbortSignal): Promise<PassReport | undefined> {
     const { ports, reconciler } = this.#input
-    const before = reconciler.linkIndex
     try {
       const report = await reconciler.pass(signal)
       this.#say(report)
-      if (report.tookSnapshot) this.#snapshotOf = before
+      if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
       if (this.#forwards()) this.#sayForwarding(report)
       return report
     } catch (error) {

@@ -22,6 +22,8 @@ export interface PassReport extends DriftReport {
   readonly erased: number
   readonly failures: readonly RowFailure[]
   readonly tookSnapshot: boolean
+  /** The device that was looked at; undefined when there was none. */
+  readonly linkIndex: number | undefined
 }
 
 /** What of the device has a say in whether its rows stand. */
@@ -213,9 +215,9 @@ export class Reconciler {
     const tookSnapshot = linkIndex !== undefined && this.#unknown && nowMs - this.#lastSnapshotMs >= SNAPSHOT_SPACING_MS
     if (tookSnapshot) await this.#readAll(linkIndex, signal)
     if (linkIndex === undefined || linkIndex !== this.#link || (this.#unknown && !tookSnapshot) || this.#isDown)
-      return this.#report([], [], tookSnapshot)
+      return { ...this.#report([], []), tookSnapshot, linkIndex }
     const rows = planRows(this.#tables, linkIndex, nowMs, this.#mayPrune)
-    return this.#report(rows, await this.#write(rows, signal), tookSnapshot)
+    return { ...this.#report(rows, await this.#write(rows, signal)), tookSnapshot, linkIndex }
   }
 
   async #readAll(linkIndex: number, signal: AbortSignal): Promise<void> {
@@ -266,7 +268,7 @@ export class Reconciler {
     }
   }
 
-  #report(rows: readonly PlannedRow[], results: readonly OpResult[], tookSnapshot: boolean): PassReport {
+  #report(rows: readonly PlannedRow[], results: readonly OpResult[]): Omit<PassReport, 'tookSnapshot' | 'linkIndex'> {
     const failures: RowFailure[] = []
     let [written, erased] = [0, 0]
     rows.forEach((row, at) => {
@@ -281,7 +283,7 @@ export class Reconciler {
     // A write ends behind all reports so far. Without one, perhaps a report of the device is still to come that explains the drift.
     const isEarly = rows.length === 0 && (this.#unknown || this.nextPassInMs() === 0)
     const drift = isEarly ? NO_DRIFT : this.#drift.take()
-    return { written, erased, failures, ...drift, tookSnapshot }
+    return { written, erased, failures, ...drift }
   }
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
