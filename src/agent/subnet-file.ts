@@ -73,11 +73,23 @@ export class SubnetFile {
   /** Writes the file whenever there is something new to say, or it does not say what it should. */
   async run(signal: AbortSignal): Promise<void> {
     while (!isStopped(signal)) {
+      const text = this.#text()
       const retryMs = await this.sync()
-      await this.#somethingToDo.wait(this.#clock, retryMs ?? CHECK_EVERY_MS, signal)
+      if (retryMs === undefined) await this.#somethingToDo.wait(this.#clock, CHECK_EVERY_MS, signal)
+      else await this.#waitToRetry(text, retryMs, signal)
       if (this.isWritten) await this.#clock.sleep(CHECK_SPACING_MS, signal)
     }
     this.#unwatch()
+  }
+
+  /** Only something else to say cuts this short: the watch does not, since our own attempts leave their traces beside the file. */
+  async #waitToRetry(failed: string, ms: number, signal: AbortSignal): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + ms
+    while (!isStopped(signal) && this.#text() === failed) {
+      const leftMs = untilMs - this.#clock.monotonicMs()
+      if (leftMs <= 0) return
+      await this.#somethingToDo.wait(this.#clock, leftMs, signal)
+    }
   }
 
   /**
@@ -137,5 +149,7 @@ export class SubnetFile {
 /** The temporary name in the message of a file system's error is noise. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if ('code' in error && (error.code === 'EISDIR' || error.code === 'ERR_FS_EISDIR'))
+    return 'there is a directory in its place'
   return error.message.replace(/, \w+ '.*$/, '')
 }

@@ -1,3 +1,4 @@
+import { watch } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -31,6 +32,17 @@ const read = (): Promise<string | undefined> => readFile(path, 'utf8').catch(() 
 function ready(): void {
   file.setMtu(1450)
   file.release()
+}
+
+/** Makes files in a directory until its watchers have been told of many. */
+async function disturb(watched: string): Promise<void> {
+  let told = 0
+  const watcher = watch(watched, () => told++)
+  await vi.waitFor(async () => {
+    await writeFile(join(watched, 'beside'), String(told))
+    expect(told).toBeGreaterThan(20)
+  })
+  watcher.close()
 }
 
 describe('the subnet file', () => {
@@ -93,7 +105,7 @@ describe('the subnet file', () => {
     ready()
     for (let attempt = 0; attempt < 5; attempt++) await file.sync()
     expect(log.lines).toEqual([
-      `error cannot write ${path}: EISDIR: illegal operation on a directory; retrying every second, forwarding goes on`,
+      `error cannot write ${path}: there is a directory in its place; retrying every second, forwarding goes on`,
     ])
     expect(await readdir(dirname(path))).toEqual(['subnet.env'])
   })
@@ -125,6 +137,35 @@ describe('the subnet file', () => {
     stop.abort()
     await running
     expect(clock.sleeping).toBe(0)
+  })
+
+  test('that cannot be written is tried once a second, whatever happens beside it, and at once for another MTU', async () => {
+    ready()
+    const sync = vi.spyOn(file, 'sync')
+    const attempts = (): number => sync.mock.calls.length
+    const stop = new AbortController()
+    const running = file.run(stop.signal)
+    await vi.waitFor(async () => {
+      expect(await read()).toBe(TEXT)
+    })
+    await rm(path)
+    await mkdir(join(path, 'occupied'), { recursive: true })
+    await vi.waitFor(async () => {
+      await clock.advance(1_000)
+      expect(log.lines.filter((line) => line.startsWith('error'))).toHaveLength(1)
+    })
+    const before = attempts()
+    await disturb(dirname(path))
+    await clock.advance(999)
+    expect(attempts()).toBe(before)
+    await clock.advance(1)
+    expect(attempts()).toBe(before + 1)
+    file.setMtu(1400)
+    await vi.waitFor(() => {
+      expect(attempts()).toBe(before + 2)
+    })
+    stop.abort()
+    await running
   })
 
   test('is gone when the subnet is no longer ours, and stays away', async () => {
