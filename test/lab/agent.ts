@@ -15,7 +15,8 @@ export class Agent {
   readonly #place: Place
   readonly #command: CommandLine
   readonly #defaultFlags: readonly string[]
-  readonly #logPath: string
+  /** Where every run writes. */
+  readonly logPath: string
   #running: { readonly child: ChildProcess; readonly exit: Promise<Exit> } | undefined
   #runStartsAt = 0
 
@@ -23,7 +24,7 @@ export class Agent {
     this.#place = place
     this.#command = command
     this.#defaultFlags = defaultFlags
-    this.#logPath = logPath
+    this.logPath = logPath
   }
 
   /** Starts it with the laboratory's flags and these after them. */
@@ -34,9 +35,9 @@ export class Agent {
   /** Starts it with exactly these flags. */
   startWith(flags: readonly string[]): void {
     if (this.#running) throw new Error('this agent is running already')
-    this.#runStartsAt = statSync(this.#logPath, { throwIfNoEntry: false })?.size ?? 0
+    this.#runStartsAt = statSync(this.logPath, { throwIfNoEntry: false })?.size ?? 0
     const [command, ...args] = this.#command
-    const child = this.#place.start(this.#logPath, command, [...args, ...flags])
+    const child = this.#place.start(this.logPath, command, [...args, ...flags])
     const exit = exitOf(child)
     exit.catch(() => undefined)
     this.#running = { child, exit }
@@ -85,12 +86,12 @@ export class Agent {
 
   /** What all runs have written. */
   log(): Promise<string> {
-    return readFile(this.#logPath, 'utf8').catch(() => '')
+    return readFile(this.logPath, 'utf8').catch(() => '')
   }
 
   /** What the current (or last) run has written. */
   async logOfRun(): Promise<string> {
-    const bytes = await readFile(this.#logPath).catch(() => Buffer.alloc(0))
+    const bytes = await readFile(this.logPath).catch(() => Buffer.alloc(0))
     return bytes.subarray(this.#runStartsAt).toString()
   }
 

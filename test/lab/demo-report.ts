@@ -69,8 +69,9 @@ export function howToEnter(lab: Lab): string {
   const user = process.env['FLANNEL_LAB_KIND'] === 'user' ? ' --user --preserve-credentials' : ''
   const enter = `nsenter --target ${outer}${user} --net --mount --pid=/proc/${outer}/ns/pid_for_children`
   const inside = (pid: number | undefined): string => `${enter} nsenter --target ${pid ?? '?'} --net --mount --uts bash`
-  const hosts = lab.hosts.flatMap(({ name, place, containers }) => [
+  const hosts = lab.hosts.flatMap(({ name, place, agent, containers }) => [
     `  ${name}:  ${inside(place.pid)}`,
+    `  its agent's log:  ${enter} tail -f ${agent.logPath}`,
     ...containers.map((container) => `  its container ${container.address}:  ${inside(container.place.pid)}`),
   ])
   const etcdctl = `${enter} env ETCDCTL_API=3 etcdctl --endpoints=${lab.etcd.endpoints.join(',')} get --prefix /coreos.com/network`
