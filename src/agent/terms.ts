@@ -1,7 +1,7 @@
 import type { NetworkConfig } from '../config/network.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
 import { leaseFamily, type Lease } from '../lease/lease.ts'
-import type { LeaseTerms } from '../lease/terms.ts'
+import type { LeaseTerms, Trace } from '../lease/terms.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { isUnicastMac, type Mac } from '../net/mac.ts'
 import { hostPrefix, type Prefix } from '../net/prefix.ts'
@@ -73,7 +73,7 @@ export function leaseTerms(
     backendType: config.backend.type,
     backendData: (family, current) => encodeVtepData(vni, macFor(family, current)),
     previousSubnets: traces.previousSubnets,
-    isTrace: (lease) => isTraceOf(lease, traces),
+    traceOf: (lease) => traceOf(lease, traces),
     avoid: protectedPrefixes(terrain),
     ttlSeconds: LEASE_TTL_SECONDS,
   }
@@ -88,11 +88,13 @@ function publishedMac(family: Family, lease: Lease | undefined): Mac | undefined
   }
 }
 
-/** Whether this host still shows that the lease was its own. */
-const isTraceOf = (lease: Lease, { deviceMacs, previousSubnets }: Traces): boolean =>
-  lease.families.some(({ family, subnet }) => {
+/** What this host still shows of a lease. */
+function traceOf(lease: Lease, { deviceMacs, previousSubnets }: Traces): Trace | undefined {
+  const { families } = lease
+  if (families.some(({ subnet }) => previousSubnets.some(({ text }) => text === subnet.text))) return 'subnet'
+  const isOnDevice = families.some(({ family }) => {
     const mac = publishedMac(family, lease)
-    return (
-      (mac !== undefined && mac === deviceMacs.get(family)) || previousSubnets.some(({ text }) => text === subnet.text)
-    )
+    return mac !== undefined && mac === deviceMacs.get(family)
   })
+  return isOnDevice ? 'device' : undefined
+}

@@ -1,7 +1,7 @@
 import { hostPrefix, prefixCovers, type Prefix } from '../net/prefix.ts'
 import { decodeLease } from './codec.ts'
 import type { Lease } from './lease.ts'
-import type { LeaseRecord } from './store.ts'
+import type { LeaseList, LeaseRecord } from './store.ts'
 import { hasOurAddress, hasOurAddresses, ownershipOf, type LeaseTerms } from './terms.ts'
 
 /** A record of the list, and what it says. */
@@ -19,21 +19,20 @@ export function decodeAll(records: readonly LeaseRecord[]): readonly Listed[] {
 }
 
 /**
- * Of several leases of ours, that with our node id of which this host shows traces, whatever address it has; then that with our
- * address: the others may be those of copies of us, or of whoever had our address before.
+ * Of several leases of ours, that which the subnet file names, since our containers live in its subnet; then that with our node id and
+ * our device's MAC, whatever address it has; then that with our address: the others may be those of copies of us, or of whoever had our
+ * address before. Among equals the oldest, as among peers: they honour it and reject the others.
  */
 export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): Listed | undefined {
   const score = ({ lease }: Listed): number => {
-    const [isSigned, hasTrace] = [lease.node !== undefined, terms.isTrace(lease)]
-    const [address, trace, signed] = [hasOurAddress(lease, terms) ? 4 : 0, hasTrace ? 2 : 0, isSigned ? 1 : 0]
-    return (isSigned && hasTrace ? 8 : 0) + address + trace + signed
+    const trace = terms.traceOf(lease)
+    const isOnDevice = lease.node !== undefined && trace === 'device'
+    return (trace === 'subnet' ? 4 : 0) + (isOnDevice ? 2 : 0) + (hasOurAddress(lease, terms) ? 1 : 0)
   }
-  return leases
-    .filter(({ lease }) => ownershipOf(lease, terms) === 'ours')
-    .reduce<Listed | undefined>(
-      (best, one) => (best !== undefined && score(best) >= score(one) ? best : one),
-      undefined,
-    )
+  return oldestFirst(leases.filter(({ lease }) => ownershipOf(lease, terms) === 'ours')).reduce<Listed | undefined>(
+    (best, one) => (best !== undefined && score(best) >= score(one) ? best : one),
+    undefined,
+  )
 }
 
 /**
@@ -42,17 +41,30 @@ export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): Listed |
  */
 export const isOursBeyondDoubt = ({ lease }: Listed, terms: LeaseTerms): boolean =>
   lease.node === undefined ||
-  (hasOurAddresses(lease, terms) && lease.node.hostname === terms.node.hostname && terms.isTrace(lease))
+  (hasOurAddresses(lease, terms) && lease.node.hostname === terms.node.hostname && terms.traceOf(lease) !== undefined)
 
 /**
  * Leases of other nodes with our PublicIP that must be proven dead before we publish that address: all, while our own lease does not
- * publish it; those older than a lease of ours that may never have been in use; otherwise none.
+ * publish it; those older than a lease of ours that may never have been in use; otherwise none. The oldest come first.
  */
 export function rivalsAmong(leases: readonly Listed[], own: Listed | undefined, terms: LeaseTerms): readonly Listed[] {
-  const rivals = leases.filter(({ lease }) => ownershipOf(lease, terms) === 'rival')
+  const rivals = oldestFirst(leases.filter(({ lease }) => ownershipOf(lease, terms) === 'rival'))
   if (own === undefined || !hasOurAddresses(own.lease, terms)) return rivals
   return isOursBeyondDoubt(own, terms) ? [] : rivals.filter((rival) => isOlder(rival, own))
 }
+
+const oldestFirst = (leases: readonly Listed[]): readonly Listed[] =>
+  leases.toSorted((a, b) => Number(a.record.createRevision - b.record.createRevision))
+
+/** Whether the record still stands in a later list, just as it was written. */
+export const stands = ({ key, value, createRevision, modRevision }: LeaseRecord, { records }: LeaseList): boolean =>
+  records.some(
+    (found) =>
+      found.key === key &&
+      found.createRevision === createRevision &&
+      found.modRevision === modRevision &&
+      found.value === value,
+  )
 
 export const isOlder = (a: Pick<Listed, 'record'>, b: Pick<Listed, 'record'>): boolean =>
   a.record.createRevision < b.record.createRevision

@@ -4,6 +4,12 @@ import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { leaseFamily, type Lease, type LeaseClaim, type NodeIdentity } from './lease.ts'
 
+/**
+ * What tells that a lease was this host's own: the subnet file names its subnet, or else the device carries its VtepMAC, as it does for
+ * every copy of our lease. A copied disk image shows neither for the lease of the machine it was copied from, once that has moved on.
+ */
+export type Trace = 'subnet' | 'device'
+
 /** On what terms this node wants its lease. */
 export interface LeaseTerms {
   readonly node: NodeIdentity
@@ -17,11 +23,8 @@ export interface LeaseTerms {
   readonly backendData: (family: Family, current: Lease | undefined) => unknown
   /** Subnets of the previous run, from the subnet file: taken again when free. */
   readonly previousSubnets: readonly Prefix[]
-  /**
-   * Whether this host still shows that a lease with our node id was its own: the device carries the lease's VtepMAC, or the subnet
-   * file names its subnet. A copied disk image shows neither for the lease of the machine it was copied from, once that has moved on.
-   */
-  readonly isTrace: (lease: Lease) => boolean
+  /** What this host still shows of a lease; undefined: nothing. */
+  readonly traceOf: (lease: Lease) => Trace | undefined
   /**
    * What must stay reachable over the underlay: etcd, the gateway, our own addresses (as host prefixes) and the underlay's own prefix.
    * No subnet of ours may cover it.

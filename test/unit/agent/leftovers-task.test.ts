@@ -31,7 +31,7 @@ beforeEach(() => {
   const terms = {
     node: NODE,
     instance: 'this',
-    isTrace: () => false,
+    traceOf: () => undefined,
     avoid: [],
     overlays: [OVERLAY],
     publicIps: new Map([[4, ip('192.168.205.10')]] as const),

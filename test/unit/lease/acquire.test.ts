@@ -19,7 +19,7 @@ const lowest = (): number => 0
 const terms = (change: Partial<LeaseTerms> = {}): LeaseTerms => ({
   node: NODE,
   instance: 'this',
-  isTrace: () => true,
+  traceOf: () => 'device',
   avoid: [],
   overlays: [OVERLAY],
   publicIps: new Map([[4, ip(MY_IP)]]),
@@ -273,15 +273,116 @@ describe('acquireLease with the leases of two machines that share a machine id',
   })
 })
 
+describe('acquireLease with several copies of its own lease', () => {
+  const [LOW, HIGH] = ['10.10.0.0-20', '10.20.0.0-20']
+  const MOVE = 'our subnet is 10.10.0.0/20 now, and was 10.20.0.0/20 before: containers that are still there must move'
+  const onDevice = (): 'device' => 'device'
+
+  it.each([
+    [LOW, HIGH],
+    [HIGH, LOW],
+  ])('keeps the one that the subnet file names, where %s is older than %s', async (older, younger) => {
+    const store = new RacedLeaseStore()
+    for (const key of [older, younger]) leased(store.etcd, key, MINE)
+    const traceOf = ({ key }: Lease): 'subnet' | 'device' => (key === HIGH ? 'subnet' : 'device')
+    const { how, record, warnings } = await acquire(store, { traceOf, previousSubnets: [prefix('10.20.0.0/20')] })
+    expect({ how, key: record.key, warnings }).toEqual({ how: 'kept', key: HIGH, warnings: [] })
+  })
+
+  it.each([
+    [LOW, HIGH],
+    [HIGH, LOW],
+  ])('keeps the older one where no subnet file tells: %s, not %s', async (older, younger) => {
+    const store = new RacedLeaseStore()
+    for (const key of [older, younger]) leased(store.etcd, key, MINE)
+    expect((await acquire(store, { traceOf: onDevice })).record.key).toBe(older)
+  })
+
+  it('prefers what the subnet file names to our address, and our device to our address', async () => {
+    const moved = leaseValue({ publicIp: '192.168.205.99', mac: MY_MAC, node: NODE })
+    for (const trace of ['subnet', 'device'] as const) {
+      const store = new RacedLeaseStore()
+      leased(store.etcd, LOW, leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: NODE }))
+      leased(store.etcd, HIGH, moved)
+      const { record } = await acquire(store, { traceOf: ({ key }) => (key === HIGH ? trace : undefined) })
+      expect(record.key).toBe(HIGH)
+    }
+  })
+
+  it('says that containers must move when it has to use another subnet than before', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, LOW, MINE)
+    const { how, warnings } = await acquire(store, { previousSubnets: [prefix('10.20.0.0/20')] })
+    expect({ how, warnings }).toEqual({ how: 'kept', warnings: [MOVE] })
+    const full = new RacedLeaseStore()
+    leased(full.etcd, HIGH, other(11))
+    expect((await acquire(full, { previousSubnets: [prefix('10.20.0.0/20')] })).warnings).toEqual([MOVE])
+  })
+})
+
+describe('acquireLease whose lease is changed as soon as it is written', () => {
+  const before = leaseValue({ publicIp: MY_IP, mac: MY_MAC })
+  const next = (store: RacedLeaseStore, act: () => void): void => {
+    const unlisten = store.etcd.listen(() => {
+      unlisten()
+      act()
+    })
+  }
+
+  it('starts over when it was deleted', async () => {
+    const store = new RacedLeaseStore()
+    next(store, () => store.etcd.delete('10.10.0.0-20'))
+    const { how, record, list } = await acquire(store)
+    expect({ how, record }).toEqual({ how: 'created', record: store.etcd.get('10.10.0.0-20') })
+    expect(list.records).toEqual([record])
+  })
+
+  it('leaves it to another node that has overwritten it', async () => {
+    const store = new RacedLeaseStore()
+    next(store, () => store.etcd.put('10.10.0.0-20', other(11, RIVAL)))
+    const { record, list } = await acquire(store)
+    expect(record.key).toBe('10.10.16.0-20')
+    expect(list.records.map(({ value }) => value)).toEqual([other(11, RIVAL), MINE])
+  })
+
+  it('goes by what stands there when the same value was written over it', async () => {
+    const store = new RacedLeaseStore()
+    next(store, () => store.etcd.put('10.10.0.0-20', MINE))
+    expect(await acquire(store)).toMatchObject({ how: 'kept', record: { etcdLeaseId: NO_ETCD_LEASE } })
+  })
+
+  it('notices it also after a change of its own lease', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.20.0.0-20', before)
+    next(store, () => store.etcd.delete('10.20.0.0-20'))
+    expect(await acquire(store)).toMatchObject({ how: 'created', record: { key: '10.10.0.0-20' } })
+  })
+
+  it('hands on the list in which it stands', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.20.0.0-20', before)
+    const { how, record, list } = await acquire(store)
+    expect(how).toBe('updated')
+    expect(list.records).toEqual([record])
+  })
+})
+
 /** Answers challenges as the script says; remembers who was asked, and for how long. */
 class AnsweringStore extends RacedLeaseStore {
   readonly asked: { readonly key: string; readonly waitMs: number }[] = []
   readonly answers = new Map<string, Challenger | StoreError>()
+  readonly signals: AbortSignal[] = []
   /** Runs while an answer is awaited. */
   meanwhile = (): void => undefined
 
-  override async ask(key: string, _from: Challenger, waitMs: number): Promise<Challenger | undefined> {
+  override async ask(
+    key: string,
+    _from: Challenger,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Challenger | undefined> {
     this.asked.push({ key, waitMs })
+    this.signals.push(signal)
     await Promise.resolve()
     this.meanwhile()
     const answer = this.answers.get(key)
@@ -343,6 +444,45 @@ describe('acquireLease beside a lease of another node with our PublicIP', () => 
     await expect(acquire(store)).rejects.toMatchObject({ rival: { key: '10.40.0.0-20' } })
     expect(store.asked).toHaveLength(3)
     expect(store.writes).toEqual([])
+  })
+
+  it('asks the eight oldest of a flood, and takes over the oldest when they are silent', async () => {
+    const store = new AnsweringStore()
+    const keys = Array.from(
+      { length: 600 },
+      (_, index) => `10.${20 + (index >> 4)}.${(index % 16) * 16}.0-20`,
+    ).reverse()
+    for (const key of keys) leased(store.etcd, key, RIVALS)
+    const { how, record, warnings } = await acquire(store)
+    expect({ how, key: record.key }).toEqual({ how: 'taken over', key: keys[0] })
+    expect(store.asked.map(({ key }) => key)).toEqual(keys.slice(0, 8))
+    expect(warnings).toEqual([expect.stringMatching(/^592 more leases of other nodes have our PublicIP/)])
+    expect(store.etcd.records).toHaveLength(600)
+  })
+
+  it('asks no more of a flood when those it asked have no use, and removes only those', async () => {
+    const store = new AnsweringStore()
+    for (let index = 0; index < 16; index++) leased(store.etcd, `10.1.${index * 16}.0-20`, RIVALS)
+    expect(await acquire(store)).toMatchObject({ how: 'created' })
+    expect(store.asked).toHaveLength(8)
+    expect(store.etcd.records).toHaveLength(9)
+  })
+
+  it('is refused by one of a flood', async () => {
+    const store = new AnsweringStore()
+    for (let index = 0; index < 16; index++) leased(store.etcd, `10.30.${index * 16}.0-20`, RIVALS)
+    store.answers.set('10.30.112.0-20', RIVAL)
+    await expect(acquire(store)).rejects.toMatchObject({ rival: { key: '10.30.112.0-20' } })
+    expect(store.writes).toEqual([])
+  })
+
+  it('gives each holder it asks a signal of its own, and ends them all when one answers', async () => {
+    const store = new AnsweringStore()
+    for (let index = 0; index < 8; index++) leased(store.etcd, `10.30.${index * 16}.0-20`, RIVALS)
+    store.answers.set('10.30.0.0-20', RIVAL)
+    await expect(acquire(store)).rejects.toThrow(RivalError)
+    expect(new Set(store.signals).size).toBe(8)
+    expect(store.signals.map(({ aborted }) => aborted)).toEqual(Array.from({ length: 8 }, () => true))
   })
 
   it('asks again when the lease has changed since, as when another node took it over', async () => {
@@ -419,9 +559,9 @@ describe('acquireLease of two nodes with one PublicIP that start at once', () =>
       leased(store.etcd, '10.40.0.0-20', RIVALS)
       store.failNext('list', { code: 'UNAVAILABLE' })
     })
-    await expect(acquire(store, { isTrace: () => false })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(acquire(store, { traceOf: () => undefined })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     store.answers.set('10.40.0.0-20', RIVAL)
-    await expect(acquire(store, { isTrace: () => false })).rejects.toThrow(RivalError)
+    await expect(acquire(store, { traceOf: () => undefined })).rejects.toThrow(RivalError)
   })
 })
 
@@ -436,7 +576,7 @@ describe('acquireLease with a lease of our node id', () => {
   ])('asks whether it is a copy of us that holds one %s, and takes silence for no', async (_, value, trace) => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.20.0.0-20', value)
-    const { record } = await acquire(store, { isTrace: () => trace })
+    const { record } = await acquire(store, { traceOf: () => (trace ? 'device' : undefined) })
     expect(record).toMatchObject({ key: '10.20.0.0-20', value: MINE })
     expect(store.asked).toEqual([{ key: '10.20.0.0-20', waitMs: 3_000 }])
   })
@@ -445,7 +585,7 @@ describe('acquireLease with a lease of our node id', () => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.20.0.0-20', elsewhere)
     store.answers.set('10.20.0.0-20', CLONE)
-    const attempt = acquire(store, { isTrace: () => false })
+    const attempt = acquire(store, { traceOf: () => undefined })
     await expect(attempt).rejects.toThrow(CloneError)
     await expect(attempt).rejects.toThrow(/same machine id.*192\.168\.205\.99.*--node-id/)
     expect(store.writes).toEqual([])
@@ -460,11 +600,11 @@ describe('acquireLease with a lease of our node id', () => {
     expect(warnings).toEqual([expect.stringContaining('we may not ask')])
   })
 
-  it('prefers, of several, that which this host shows traces of', async () => {
+  it('prefers, of several, that whose MAC is on our device', async () => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.20.0.0-20', elsewhere)
     leased(store.etcd, '10.30.0.0-20', elsewhere)
-    const { record } = await acquire(store, { isTrace: ({ key }) => key === '10.30.0.0-20' })
+    const { record } = await acquire(store, { traceOf: ({ key }) => (key === '10.30.0.0-20' ? 'device' : undefined) })
     expect(record.key).toBe('10.30.0.0-20')
   })
 
@@ -472,14 +612,14 @@ describe('acquireLease with a lease of our node id', () => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.10.0.0-20', other(10))
     leased(store.etcd, '10.30.0.0-20', other(12, NODE))
-    const { record } = await acquire(store, { isTrace: ({ key }) => key === '10.30.0.0-20' })
+    const { record } = await acquire(store, { traceOf: ({ key }) => (key === '10.30.0.0-20' ? 'device' : undefined) })
     expect(record.key).toBe('10.30.0.0-20')
   })
 
   it('does not ask about a lease of upstream, which can not answer', async () => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.20.0.0-20', leaseValue({ publicIp: MY_IP, mac: MY_MAC }))
-    expect(await acquire(store, { isTrace: () => false })).toMatchObject({ how: 'updated' })
+    expect(await acquire(store, { traceOf: () => undefined })).toMatchObject({ how: 'updated' })
     expect(store.asked).toEqual([])
   })
 

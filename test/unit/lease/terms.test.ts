@@ -52,7 +52,7 @@ describe('claimFor', () => {
     const terms = {
       node: NODE,
       instance: 'this',
-      isTrace: () => true,
+      traceOf: () => undefined,
       avoid: [],
       overlays: [OVERLAY],
       publicIps: new Map(),
