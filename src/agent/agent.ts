@@ -9,6 +9,7 @@ import { acquireLease, type Acquired } from '../lease/acquire.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Family } from '../net/ip.ts'
 import { EtcdAddresses } from './etcd-addresses.ts'
+import { LossPause } from './loss-pause.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
 import { OverlaySession } from './session.ts'
@@ -32,12 +33,14 @@ export class Agent {
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
   readonly #etcdAddresses: EtcdAddresses
+  readonly #lossPause: LossPause
   #underlay: ExternalInterface | undefined
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
     this.#ports = ports
     this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, ports.clock)
+    this.#lossPause = new LossPause(ports)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -56,12 +59,23 @@ export class Agent {
   }
 
   async #runSession(signal: AbortSignal): Promise<void> {
-    const { log } = this.#ports
     const ground = { underlay: await this.#findUnderlay(signal), config: await this.#readConfig(signal) }
     const input = { options: this.#options, ports: this.#ports, etcdAddresses: this.#etcdAddresses }
     const session = new OverlaySession({ ...input, ...(await this.#acquire(ground, signal)) })
+    this.#lossPause.held()
     const lost = await session.run(signal)
-    if (lost !== undefined) log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
+    if (lost !== undefined) await this.#afterLoss(lost, signal)
+  }
+
+  async #afterLoss(lost: string, signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#ports
+    log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
+    const pauseMs = this.#lossPause.lost()
+    if (this.#lossPause.losses === 2)
+      log.error(
+        'one lease after the other is lost: somebody writes over them in etcd; waiting ever longer between them',
+      )
+    if (pauseMs > 0) await clock.sleep(pauseMs, signal)
   }
 
   async #findUnderlay(signal: AbortSignal): Promise<ExternalInterface> {
@@ -86,7 +100,7 @@ export class Agent {
     const key = `${this.#options.etcd.prefix}/config`
     const record = await this.#ports.store.readConfig(signal)
     if (record === undefined) throw new ConfigError(key, 'the network configuration, as JSON', undefined)
-    return refuseUnsupported(parseNetworkConfig(record.value))
+    return refuseUnsupported(parseNetworkConfig(record.value, key))
   }
 
   async #readConfig(signal: AbortSignal): Promise<NetworkConfig> {
@@ -122,7 +136,7 @@ export class Agent {
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
     const result = await untilItWorks('lease', attempt, this.#ports, signal, hint)
     const { lease, list, how, warnings } = result.acquired
-    log.info(`lease ${how}`, { subnet: lease.key, peers: list.records.length })
+    log.info(`lease ${how}`, { subnet: lease.key, peers: list.records.filter(({ key }) => key !== lease.key).length })
     for (const warning of warnings) log.warn(warning)
     return result
   }

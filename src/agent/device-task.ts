@@ -9,6 +9,7 @@ import { DevicePatience } from '../vxlan/device-patience.ts'
 import { deviceSpec, usedUnderlayMtu } from '../vxlan/device-spec.ts'
 import { tendDevice, type DeviceSpec, type TendedDevice } from '../vxlan/device.ts'
 import { deviceName, type Vtep } from '../vxlan/vtep.ts'
+import { Complaints } from './complaints.ts'
 import { DeviceReporter } from './device-reporter.ts'
 import { Pace } from './pace.ts'
 import type { AgentPorts } from './ports.ts'
@@ -45,11 +46,14 @@ export class DeviceTask {
   readonly #underlay: UnderlayWatch
   readonly #patience: DevicePatience
   readonly #reporter: DeviceReporter
+  /** Of all looks: an interface that comes and goes is said rarely. */
+  readonly #complaints: Complaints
 
   constructor(input: DeviceTaskInput) {
     const { vtep, ports, options, underlay } = input
     this.#input = input
     this.#name = deviceName(vtep.family, vtep.vni)
+    this.#complaints = new Complaints(ports.clock)
     this.#pace = new Pace(ports.clock)
     this.#underlay = new UnderlayWatch(underlay, options, vtep.family, ports)
     this.#reporter = new DeviceReporter(this.#name, ports)
@@ -96,7 +100,8 @@ export class DeviceTask {
       monotonicMs: () => ports.clock.monotonicMs(),
       sleep: (ms, stop) => this.#look.wait(ports.clock, ms, stop),
     }
-    await untilItWorks(`device ${this.#name}`, () => this.#attempt(signal), { ...ports, clock }, signal)
+    const attempt = (): Promise<void> => this.#attempt(signal)
+    await untilItWorks(`device ${this.#name}`, attempt, { ...ports, clock }, signal, noHint, this.#complaints)
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
@@ -158,6 +163,8 @@ export class DeviceTask {
     if (surroundingsOf(underlay) !== before) this.#input.onUnderlay(underlay)
   }
 }
+
+const noHint = (): Promise<string> => Promise.resolve('')
 
 /** What peers and their leases have to do with. */
 const surroundingsOf = ({ publicIp, address, prefix, gateways }: ExternalInterface): string =>

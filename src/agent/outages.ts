@@ -6,6 +6,7 @@ import { isStopped } from './tasks.ts'
 
 /** However often the connection comes and goes, its state is said at most this often, in milliseconds. */
 const SAY_SPACING_MS = 5_000
+const FORWARDING = '; forwarding goes on as it is'
 const FOR_EVER_MS = Number.MAX_SAFE_INTEGER
 
 /** Says that etcd is out of reach, and that it is back: once per outage, and rarely where there is one after the other. */
@@ -13,13 +14,22 @@ export class Outages implements WatchStatus {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #onBack: () => void
+  readonly #isForwarding: () => boolean
   readonly #changed = new Wakeup()
   /** What the connection died of; undefined while there is one. */
   #reason: string | undefined
   #isSaid = false
 
-  /** @param onBack called whenever a lost connection is back */
-  constructor({ log, clock }: { readonly log: Logger; readonly clock: Clock }, onBack: () => void) {
+  /**
+   * @param onBack called whenever a lost connection is back
+   * @param isForwarding whether there is anything that an outage leaves as it is
+   */
+  constructor(
+    { log, clock }: { readonly log: Logger; readonly clock: Clock },
+    onBack: () => void,
+    isForwarding: () => boolean,
+  ) {
+    this.#isForwarding = isForwarding
     this.#log = log
     this.#clock = clock
     this.#onBack = onBack
@@ -50,7 +60,7 @@ export class Outages implements WatchStatus {
     if (this.#isSaid === (this.#reason !== undefined)) return false
     this.#isSaid = !this.#isSaid
     if (this.#reason === undefined) this.#log.info('etcd answers again')
-    else this.#log.warn(`etcd is out of reach: ${this.#reason}; forwarding goes on as it is`)
+    else this.#log.warn(`etcd is out of reach: ${this.#reason}${this.#isForwarding() ? FORWARDING : ''}`)
     return true
   }
 }

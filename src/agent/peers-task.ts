@@ -1,6 +1,7 @@
 import type { LeaseKeeper } from '../lease/keeper.ts'
+import type { Revision } from '../lease/lease.ts'
 import type { PeerTable } from '../lease/peers.ts'
-import type { LeaseDelta, LeaseList, LeaseWatchEvent, StoreIdentity } from '../lease/store.ts'
+import type { LeaseDelta, LeaseList, LeaseRecord, LeaseWatchEvent, StoreIdentity } from '../lease/store.ts'
 import { isMassLoss, StalePeers } from '../lease/stale-peers.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
@@ -8,6 +9,7 @@ import type { Reconciler } from '../reconcile/reconciler.ts'
 import type { LeftoversTask } from './leftovers-task.ts'
 import { Outages } from './outages.ts'
 import type { AgentPorts } from './ports.ts'
+import { Rejections } from './rejections.ts'
 import { untilItWorks } from './retry.ts'
 import { isStopped, runTogether } from './tasks.ts'
 
@@ -16,8 +18,12 @@ export interface PeersTaskInput {
   readonly peers: PeerTable<PeerEntries>
   readonly reconciler: Reconciler
   readonly keeper: LeaseKeeper
-  /** The list the lease was chosen on. */
+  /** The list the lease was chosen on, or that confirmed it. */
   readonly list: LeaseList
+  /** Revision in which our lease was written last. */
+  readonly ownRevision: Revision
+  /** Whether the overlay forwards, for the log. */
+  readonly isForwarding: () => boolean
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
   readonly leftovers: Pick<LeftoversTask, 'observe'>
@@ -35,8 +41,7 @@ const IDLE_MS = 3_600_000
 /** Follows the leases in etcd: a complete list, then every change after it, and a new list when the history is gone. */
 export class PeersTask {
   readonly #input: PeersTaskInput
-  /** Reasons already said, so that a bad lease is named once and not at every list. */
-  readonly #saidRejected = new Map<string, string>()
+  readonly #rejections: Rejections
   /** Kept after a fault of the store. */
   readonly #stale = new StalePeers()
   /** Kept for a moment after their leases were deleted. */
@@ -46,9 +51,13 @@ export class PeersTask {
 
   constructor(input: PeersTaskInput) {
     this.#input = input
-    this.#outages = new Outages(input.ports, () => {
+    this.#rejections = new Rejections(input.ports)
+    const onBack = (): void => {
       input.keeper.renewSoon()
-    })
+    }
+    this.#outages = new Outages(input.ports, onBack, input.isForwarding)
+    // an older list knows nothing of our lease as it is now; the watch that begins there tells the rest
+    if (input.list.revision >= input.ownRevision) this.#observeOwn(input.list.records)
     input.peers.replaceAll(input.list.records)
     for (const record of input.list.records) input.leftovers.observe(record)
     input.reconciler.allowPruning()
@@ -129,40 +138,44 @@ export class PeersTask {
    * somebody who swept etcd clean, and they are kept for longer. Whoever has a lease and claims what a kept one had gets it at once.
    */
   #part(gone: readonly string[]): void {
-    const { peers, ports, keeper, stalePeerGraceMs } = this.#input
+    const { peers, keeper, stalePeerGraceMs } = this.#input
     const parted = gone.filter((key) => key !== keeper.key)
     if (parted.length === 0) return
-    // counted only where it matters: a single event must not cost in proportion to all
-    const ownToo = parted.length < gone.length
-    const isMass = (ownToo || parted.length > 1) && isMassLoss(parted.length, this.#knownPeers().length, ownToo)
+    const inForce = parted.filter((key) => peers.isInForce(key))
+    const isMass = stalePeerGraceMs > 0 && isMassLoss(inForce.length, peers.size, parted.length < gone.length)
     for (const key of parted) peers.retire(key)
-    if (isMass && stalePeerGraceMs > 0) this.#hold(parted)
-    else this.#lingering.hold(parted, ports.clock.monotonicMs() + LINGER_MS)
+    if (isMass) this.#hold(inForce)
+    this.#linger(isMass ? parted.filter((key) => !this.#stale.has(key)) : parted)
+  }
+
+  #linger(keys: readonly string[]): void {
+    this.#lingering.hold(keys, this.#input.ports.clock.monotonicMs() + LINGER_MS)
     this.#keptChanged.ring()
   }
 
-  #knownPeers(): readonly string[] {
-    const { peers, keeper } = this.#input
-    return [...peers.knownKeys].filter((key) => key !== keeper.key)
-  }
-
   #applyList(list: LeaseList, wasReset: boolean): void {
-    const { peers, keeper, leftovers } = this.#input
+    const { peers, leftovers } = this.#input
     const listed = new Set(list.records.map(({ key }) => key))
     for (const key of listed) this.#settle(key)
+    this.#observeOwn(list.records)
     this.#holdMissing(listed, wasReset)
     peers.replaceAll(list.records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
-    keeper.observeList(list.records.find(({ key }) => key === keeper.key))
     for (const record of list.records) leftovers.observe(record)
     this.#passOn()
   }
 
+  #observeOwn(records: readonly LeaseRecord[]): void {
+    const { keeper } = this.#input
+    keeper.observeList(records.find(({ key }) => key === keeper.key))
+  }
+
   /** After a fault of the store, peers that are missing are kept for a while: their nodes will publish themselves again. */
   #holdMissing(listed: ReadonlySet<string>, wasReset: boolean): void {
-    const known = this.#knownPeers()
-    const missing = known.filter((key) => !listed.has(key) && !this.#stale.has(key) && !this.#lingering.has(key))
-    const ownToo = !listed.has(this.#input.keeper.key)
-    if (missing.length > 0 && (wasReset || isMassLoss(missing.length, known.length, ownToo))) this.#hold(missing)
+    const { peers, keeper } = this.#input
+    const isMissing = (key: string): boolean => !listed.has(key) && !this.#stale.has(key) && !this.#lingering.has(key)
+    const missing = [...peers.knownKeys].filter((key) => isMissing(key) && peers.isInForce(key))
+    if (missing.length === 0) return
+    if (wasReset || isMassLoss(missing.length, peers.size, !listed.has(keeper.key))) this.#hold(missing)
   }
 
   #hold(keys: readonly string[]): void {
@@ -203,17 +216,7 @@ export class PeersTask {
       reconciler.setPeer(key, entries)
       ports.log.debug(entries === undefined ? 'peer gone' : 'peer changed', { lease: key })
     }
-    this.#sayRejected()
+    this.#rejections.say(peers.rejected)
     somethingToDo.ring()
-  }
-
-  #sayRejected(): void {
-    const { rejected } = this.#input.peers
-    for (const [key, reason] of rejected) {
-      if (this.#saidRejected.get(key) === reason) continue
-      this.#saidRejected.set(key, reason)
-      this.#input.ports.log.warn('lease rejected', { lease: key, reason })
-    }
-    for (const key of this.#saidRejected.keys()) if (!rejected.has(key)) this.#saidRejected.delete(key)
   }
 }

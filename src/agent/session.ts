@@ -69,6 +69,8 @@ export class OverlaySession {
       reconciler,
       keeper: this.#keeper,
       list,
+      ownRevision: acquired.record.modRevision,
+      isForwarding: () => subnetFile.isReleased,
       stalePeerGraceMs,
       leftovers,
       somethingToDo,

@@ -52,6 +52,11 @@ export class SubnetFile {
     return this.#written !== '' && this.#written === this.#text()
   }
 
+  /** Whether the overlay forwards. */
+  get isReleased(): boolean {
+    return this.#released
+  }
+
   /** MTU of the overlay device, in octets. */
   setMtu(mtu: number): void {
     if (mtu !== this.#mtu) this.#somethingToDo.ring()

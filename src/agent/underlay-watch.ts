@@ -17,6 +17,8 @@ const RENUMBER_AFTER_MS = 900
 const MOVE_AFTER_MS = 10_000
 /** Routes are not reported: while the underlay is lost, they are looked at this often. */
 const LOST_LOOK_MS = 1_000
+/** However often it comes and goes, that is said at most this often, in milliseconds. */
+const SAY_SPACING_MS = 60_000
 
 type Lost = Extract<Whereabouts, { is: 'lost' }>
 
@@ -30,6 +32,9 @@ export class UnderlayWatch {
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
   #current: ExternalInterface
   #lostSinceMs: number | undefined
+  /** When a loss was said last, on the monotonic clock. */
+  #saidMs = Number.NEGATIVE_INFINITY
+  #isLossSaid = false
 
   constructor(
     current: ExternalInterface,
@@ -64,13 +69,13 @@ export class UnderlayWatch {
   #follow(host: HostState): ExternalInterface {
     const found = followInterface(host, this.#choice, this.#current, this.#family)
     if (found.is === 'there') {
-      if (this.#lostSinceMs !== undefined) this.#ports.log.info(`${this.#what} is back on the underlay`)
-      this.#lostSinceMs = undefined
+      if (this.#isLossSaid) this.#ports.log.info(`${this.#what} is back on the underlay`)
+      this.#settled()
       return found.underlay
     }
     const successor = this.#successor(found)
     if (successor !== undefined) {
-      this.#lostSinceMs = undefined
+      this.#settled()
       return successor
     }
     // While the interface is there, so is the device: it stays as it is until packets flow again.
@@ -82,13 +87,24 @@ export class UnderlayWatch {
 
   /** Whom to take instead, once it has been lost for long enough. */
   #successor({ renumbered, alternative }: Lost): ExternalInterface | undefined {
-    const { clock, log } = this.#ports
-    const nowMs = clock.monotonicMs()
-    if (this.#lostSinceMs === undefined) log.warn(`${this.#what} is gone from the underlay; waiting for its return`)
+    const nowMs = this.#ports.clock.monotonicMs()
     this.#lostSinceMs ??= nowMs
+    this.#sayLoss(nowMs)
     const lostMs = nowMs - this.#lostSinceMs
     if (renumbered !== undefined) return lostMs >= RENUMBER_AFTER_MS ? renumbered : undefined
     return lostMs >= MOVE_AFTER_MS ? alternative : undefined
+  }
+
+  #settled(): void {
+    this.#lostSinceMs = undefined
+    this.#isLossSaid = false
+  }
+
+  #sayLoss(nowMs: number): void {
+    if (this.#isLossSaid || nowMs - this.#saidMs < SAY_SPACING_MS) return
+    this.#isLossSaid = true
+    this.#saidMs = nowMs
+    this.#ports.log.warn(`${this.#what} is gone from the underlay; waiting for its return`)
   }
 
   get #what(): string {

@@ -76,10 +76,11 @@ const FEWEST_SUBNET_BITS = 2
 
 /**
  * Reads and checks the network configuration (compatibility: every rule and default of upstream, keys in any case).
+ * @param where the text stands, for an error about all of it
  * @throws {ConfigError} naming the field, the rule and the value
  */
-export function parseNetworkConfig(text: string): NetworkConfig {
-  const fields = parseJsonObject('network configuration', text)
+export function parseNetworkConfig(text: string, where = 'network configuration'): NetworkConfig {
+  const fields = parseJsonObject(where, text)
   const overlays = FAMILIES.flatMap((rules) => parseOverlay(fields, rules) ?? [])
   if (overlays.length === 0) throw new ConfigError('EnableIPv4', 'true, or EnableIPv6 true', false)
   const backend = parseBackend(fields.object('Backend'))

@@ -125,12 +125,15 @@ export async function describeCandidates(kernel: Kernel, family: Family, signal:
   )
 }
 
+/** Our own device of this run or an earlier one: `flannel.VNI`, `flannel-v6.VNI`. Tunnels do not run on themselves. */
+const OWN_DEVICE = /^flannel(-v6)?\.\d+$/
+
 export function listCandidates(host: HostState, family: Family): string {
-  const lines = host.links
-    .filter(({ loopback }) => !loopback)
-    .map(({ index, name }) => {
+  const candidates = host.links
+    .filter(({ loopback, name }) => !loopback && !OWN_DEVICE.test(name))
+    .flatMap(({ index, name }) => {
       const own = host.addresses.filter(({ linkIndex, ip }) => linkIndex === index && ip.family === family)
-      return `${name} (${own.map(({ ip }) => ip.text).join(', ') || 'no address'})`
+      return own.length === 0 ? [] : [`${name} (${own.map(({ ip }) => ip.text).join(', ')})`]
     })
-  return lines.join(', ') || 'none'
+  return candidates.join(', ') || 'none'
 }

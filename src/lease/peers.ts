@@ -59,6 +59,11 @@ export class PeerTable<E> {
     return this.#reported.size
   }
 
+  /** Whether this peer is in force, as of the last `drain`. */
+  isInForce(key: string): boolean {
+    return this.#reported.has(key)
+  }
+
   /** Rejected leases and those that wait, as of the last `drain`: key → reason. */
   get rejected(): ReadonlyMap<string, string> {
     return this.#rejected

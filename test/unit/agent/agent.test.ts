@@ -40,6 +40,11 @@ describe('starting', () => {
     expect(world.logged(/warn/)).toEqual([
       'warn network configuration: /coreos.com/network/config: expected the network configuration, as JSON, found nothing; retrying every few seconds',
     ])
+    world.etcd.putConfig('rubbish')
+    await world.advance(4_000)
+    expect(world.logged(/warn network configuration: \/coreos.com\/network\/config: expected valid JSON/)).toHaveLength(
+      1,
+    )
     world.etcd.putConfig('{"SubnetLen":20}')
     await world.advance(4_000)
     expect(world.logged(/warn network configuration: Network: /)).toHaveLength(1)
@@ -244,6 +249,88 @@ describe('most leases deleted at once', () => {
     expect(world.logged(/error etcd has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
     await world.advance(10_000)
     expect(world.rows()).toEqual({ neighbours: 1, fdb: 1, routes: 1 })
+  })
+})
+
+describe('rubbish deleted at once', () => {
+  test('is no loss of peers', async () => {
+    world.etcd.putConfig(CONFIG)
+    const etcdLeaseId = world.etcd.grant(3_600)
+    PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20)))
+    for (let at = 0; at < 20; at++) world.etcd.put(`10.${at + 50}.0.0-20`, 'rubbish', etcdLeaseId)
+    await startToEnd()
+    world.etcd.revoke(etcdLeaseId)
+    await world.advance(10_000)
+    expect(world.logged(/etcd has lost leases/)).toEqual([])
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+  })
+
+  test('together with most peers does not count as peers, nor hide them', async () => {
+    world.etcd.putConfig(CONFIG)
+    const etcdLeaseId = world.etcd.grant(3_600)
+    PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20), etcdLeaseId))
+    for (let at = 0; at < 20; at++) world.etcd.put(`10.${at + 50}.0.0-20`, 'rubbish')
+    world.etcd.put('10.99.0.0-20', 'rubbish', etcdLeaseId)
+    await startToEnd()
+    world.etcd.revoke(etcdLeaseId)
+    await world.advance(10_000)
+    expect(world.logged(/error etcd has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
+    expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
+  })
+})
+
+describe('a lease that vanishes', () => {
+  test('between its creation and the list that confirms it is published again', async () => {
+    world.etcd.putConfig(CONFIG)
+    PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20)))
+    const list = world.store.list.bind(world.store)
+    let lists = 0
+    world.store.list = (signal) => {
+      if (++lists === 2) world.etcd.delete(ownKey())
+      return list(signal)
+    }
+    await startToEnd()
+    await world.advance(5_000)
+    const subnet = (await world.readSubnetFile())?.match(/FLANNEL_SUBNET=(.*)1\/20/)?.[1] ?? '-'
+    expect(ownKey()).toBe(`${subnet}0-20`)
+  })
+})
+
+describe('lease after lease taken by somebody', () => {
+  test('is replaced after ever longer pauses, which is said once', async () => {
+    await startWithPeers()
+    const mine = (): string | undefined => world.etcd.records.find(({ value }) => value.includes('a'.repeat(32)))?.key
+    for (const atLeastMs of [0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000]) {
+      const [beganMs, losses] = [world.clock.monotonicMs(), world.logged(/lease lost/).length]
+      world.etcd.put(mine() ?? '', upstreamLease(99))
+      await world.until('lost', () => world.logged(/lease lost/).length > losses)
+      await world.until('another', async () => {
+        await world.advance(200)
+        return mine() !== undefined
+      })
+      expect(world.clock.monotonicMs() - beganMs).toBeGreaterThanOrEqual(atLeastMs)
+    }
+    expect(world.logged(/one lease after the other is lost/)).toHaveLength(1)
+  })
+})
+
+describe('an interface that comes and goes', () => {
+  test('is a pair of lines a minute, and the last word is true', async () => {
+    await startWithPeers()
+    const { kernel } = world
+    const address = { linkIndex: kernel.indexOf('eth0') ?? 0, prefixLength: 24, ip: ip('192.168.205.10') } as const
+    const before = world.log.length
+    for (let turn = 0; turn < 20; turn++) {
+      kernel.outside({ op: 'address.delete', ...address })
+      await world.advance(1_500)
+      kernel.outside({ op: 'address.add', ...address })
+      await world.advance(1_500)
+    }
+    expect(world.log.slice(before).filter((line) => !line.startsWith('debug')).length).toBeLessThanOrEqual(4)
+    kernel.outside({ op: 'address.delete', ...address })
+    await world.advance(61_000)
+    expect(world.logged(/is gone from the underlay/).length).toBe(2)
+    expect(world.logged(/is gone from|is back on/).at(-1)).toMatch(/is gone/)
   })
 })
 

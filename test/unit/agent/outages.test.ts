@@ -12,13 +12,19 @@ let stop: AbortController
 let running: Promise<void>
 let outages: Outages
 let timesBack: number
+let isForwarding: boolean
 
 beforeEach(() => {
   clock = new FakeClock()
   log = recordingLog()
   stop = new AbortController()
   timesBack = 0
-  outages = new Outages({ clock, log }, () => timesBack++)
+  isForwarding = true
+  outages = new Outages(
+    { clock, log },
+    () => timesBack++,
+    () => isForwarding,
+  )
   running = outages.run(stop.signal)
 })
 
@@ -68,4 +74,11 @@ test('a connection lost for good right after an earlier outage is said all the s
   cut()
   await clock.advance(10_000)
   expect(log.lines.at(-1)).toBe(AWAY)
+})
+
+test('an outage before anything forwards does not claim that it goes on', async () => {
+  isForwarding = false
+  cut()
+  await clock.settle()
+  expect(log.lines).toEqual(['warn etcd is out of reach: cut'])
 })

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { Complaints } from '../../../src/agent/complaints.ts'
 import { untilItWorks } from '../../../src/agent/retry.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 import { NoInterfaceError } from '../../../src/host/external-interface.ts'
@@ -88,6 +89,23 @@ describe('the log', () => {
       'warn thing: key: expected a value, found nothing; retrying every few seconds',
       'info thing: works now',
     ])
+  })
+
+  test('of what fails again and again, each time for a moment, is a pair of lines a minute', async () => {
+    const complaints = new Complaints(clock)
+    const noHint = (): Promise<string> => Promise.resolve('')
+    for (let turn = 0; turn < 30; turn++) {
+      const failures = [new NoInterfaceError('none')]
+      const attempt = (): Promise<void> => {
+        const failure = failures.pop()
+        return failure === undefined ? Promise.resolve() : Promise.reject(failure)
+      }
+      const ports = { clock, random: () => 0.5, log }
+      const done = untilItWorks('thing', attempt, ports, stop.signal, noHint, complaints)
+      await clock.advance(2_000)
+      await done
+    }
+    expect(log.lines).toEqual(['warn thing: none; retrying every second', 'info thing: works now'])
   })
 
   test('has a hint where there is one', async () => {

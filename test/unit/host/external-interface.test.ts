@@ -111,7 +111,7 @@ describe('selectInterface with --iface', () => {
   it('lists what there is to choose from, when nothing fits', () => {
     expect(() => choose({ ifaces: ['eth7', '10.9.9.9'] })).toThrow(
       'no external interface with an IPv4 address: --iface eth7, 10.9.9.9 fits none. Candidates: ' +
-        'eth0 (10.0.2.15), eth1 (192.168.205.10, 192.168.205.110), docker0 (172.17.0.1), spare (no address)',
+        'eth0 (10.0.2.15), eth1 (192.168.205.10, 192.168.205.110), docker0 (172.17.0.1)',
     )
   })
 
@@ -190,14 +190,18 @@ describe('chooseExternalInterface', () => {
 })
 
 describe('describeCandidates', () => {
-  it('lists interfaces with their addresses of the family, without loopback', async () => {
+  it('lists interfaces with their addresses of the family, without loopback, our own device and those without any', async () => {
     const kernel = new FakeKernel()
     const { index } = kernel.addCard('eth0')
     kernel.addCard('eth1')
+    const own = kernel.addCard('flannel.100')
+    const other = kernel.addCard('flannel.lan')
     for (const text of ['192.168.205.10', 'fd00::10'])
       kernel.outside({ op: 'address.add', linkIndex: index, ip: ip(text), prefixLength: 24 })
+    kernel.outside({ op: 'address.add', linkIndex: own.index, ip: ip('10.20.0.0'), prefixLength: 32 })
+    kernel.outside({ op: 'address.add', linkIndex: other.index, ip: ip('10.9.0.1'), prefixLength: 24 })
     const { signal } = new AbortController()
-    expect(await describeCandidates(kernel, 4, signal)).toBe('eth0 (192.168.205.10), eth1 (no address)')
-    expect(await describeCandidates(kernel, 6, signal)).toBe('eth0 (fd00::10), eth1 (no address)')
+    expect(await describeCandidates(kernel, 4, signal)).toBe('eth0 (192.168.205.10), flannel.lan (10.9.0.1)')
+    expect(await describeCandidates(kernel, 6, signal)).toBe('eth0 (fd00::10)')
   })
 })
