@@ -1,8 +1,16 @@
+import { isUtf8 } from 'node:buffer'
 import { posix } from 'node:path'
 
 import type { IKeyValue } from 'etcd3'
 
+import { LONGEST_VALUE } from '../lease/codec.ts'
 import type { LeaseRecord } from '../lease/store.ts'
+
+/**
+ * Of a longer value, nothing more is kept than shows that it is too long: a character of UTF-16 takes three bytes of UTF-8 at most.
+ * etcd takes values of 1.5 MB, and anybody who may write one may write a thousand.
+ */
+const MOST_VALUE_BYTES = 3 * (LONGEST_VALUE + 1)
 
 /** A half-open range of keys, as etcd asks for it. */
 export interface KeyRange {
@@ -41,21 +49,37 @@ export class Keyspace {
 
   /** The full key of a name in the directory. */
   keyOf(name: string): Buffer {
-    return Buffer.concat([this.#directory, Buffer.from(name)])
+    return Buffer.concat([this.#directory, unescaped(name)])
   }
 
-  /** The name below the directory. */
+  /**
+   * The name below the directory, another one for every key: {@link keyOf} is the way back. Keys are bytes; those that are no UTF-8
+   * have those bytes written as `\xHH`, as every key has its backslashes.
+   */
   nameOf(key: Buffer): string {
-    return key.subarray(this.#directory.length).toString()
+    const name = key.subarray(this.#directory.length)
+    return isUtf8(name)
+      ? name.toString().replaceAll('\\', '\\x5c')
+      : Array.from(name, (byte) =>
+          byte < 0x80 && byte !== BACKSLASH ? String.fromCharCode(byte) : escaped(byte),
+        ).join('')
   }
 
   record(kv: IKeyValue): LeaseRecord {
     return {
       key: this.nameOf(kv.key),
-      value: kv.value.toString(),
+      value: kv.value.toString('utf8', 0, MOST_VALUE_BYTES),
       etcdLeaseId: kv.lease,
       createRevision: BigInt(kv.create_revision),
       modRevision: BigInt(kv.mod_revision),
     }
   }
 }
+
+const BACKSLASH = 0x5c
+
+const escaped = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`
+
+/** Every second piece is the two digits behind a `\x`. */
+const unescaped = (name: string): Buffer =>
+  Buffer.concat(name.split(/\\x([0-9a-f]{2})/).map((piece, at) => Buffer.from(piece, at % 2 === 1 ? 'hex' : 'utf8')))

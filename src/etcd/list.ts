@@ -1,6 +1,6 @@
 import type { IKeyValue, IRangeResponse } from 'etcd3'
 
-import type { LeaseList } from '../lease/store.ts'
+import type { LeaseList, LeaseRecord } from '../lease/store.ts'
 import { toStoreError } from './errors.ts'
 import type { Caller } from './call.ts'
 import type { KeyRange, Keyspace } from './keyspace.ts'
@@ -40,13 +40,11 @@ async function listAtOneRevision(
     )
   const first = await page(keyspace.range)
   const { cluster_id: clusterId, revision } = first.header
-  const kvs: IKeyValue[] = [...first.kvs]
-  for (let more = first.more; more;) {
-    const next = await page({ ...keyspace.range, key: keyAfter(kvs) }, revision)
-    kvs.push(...next.kvs)
-    more = next.more
+  const records: LeaseRecord[] = []
+  for (let { kvs, more } = first; ; { kvs, more } = await page({ ...keyspace.range, key: keyAfter(kvs) }, revision)) {
+    for (const kv of kvs) records.push(keyspace.record(kv))
+    if (!more) return { clusterId, revision: BigInt(revision), records }
   }
-  return { clusterId, revision: BigInt(revision), records: kvs.map((kv) => keyspace.record(kv)) }
 }
 
 /** The smallest key above the last one read. */

@@ -11,8 +11,8 @@ export interface Rejected {
   readonly rejected: string
 }
 
-/** No honest lease comes near this; longer values are not even parsed. In UTF-16 units. */
-const LONGEST_VALUE = 16_384
+/** No honest lease comes near this; longer values are not even parsed, and stores may cut them behind it. In UTF-16 units. */
+export const LONGEST_VALUE = 16_384
 
 /** Names of the lease value's fields, by family. */
 const FIELDS = {
@@ -45,8 +45,7 @@ export function decodeLease(record: LeaseRecord): Lease | Rejected {
   const subnets = parseLeaseKey(record.key)
   if (subnets === undefined)
     return { rejected: 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)' }
-  if (record.value.length > LONGEST_VALUE)
-    return { rejected: `the value has ${record.value.length} characters, more than ${LONGEST_VALUE}` }
+  if (record.value.length > LONGEST_VALUE) return { rejected: `the value has more than ${LONGEST_VALUE} characters` }
   try {
     const { key, value, etcdLeaseId, createRevision, modRevision } = record
     const fields = parseJsonObject('lease value', value)

@@ -16,7 +16,7 @@ const BAD: readonly (readonly [key: string, value: string, reason: RegExp])[] = 
   ['10.60.48.0-20', json({ PublicIP: 5 }), /PublicIP/],
   ['10.60.64.0-20', json({ BackendData: 'text' }), /BackendData/],
   ['10.60.80.0-20', json({ BackendData: { VNI: 100, VtepMAC: 7 } }), /VtepMAC/],
-  ['10.60.96.0-20', `"${'x'.repeat(100_000)}"`, /100002 characters/],
+  ['10.60.96.0-20', `"${'x'.repeat(100_000)}"`, /more than 16384 characters/],
   ['10.60.112.0-20', vxlanLease(IP, '01:00:5e:00:00:01'), /VtepMAC.*01:00:5e:00:00:01/],
   ['10.60.128.0-20', vxlanLease(IP, '00:00:00:00:00:00'), /VtepMAC.*00:00:00:00:00:00/],
   ['10.60.144.0-20', vxlanLease(IP, 'ff:ff:ff:ff:ff:ff'), /VtepMAC.*ff:ff:ff:ff:ff:ff/],
