@@ -8,12 +8,15 @@ export interface ChallengeValue {
   readonly by: Challenger | undefined
 }
 
+/** Longest name, id or instance taken from others, in UTF-16 units: such texts end up in the log. */
+const LONGEST_TEXT = 128
+
 /** JSON: `{"From":{"ID","Hostname","Instance"}}` as asked, with `"By"` beside it as answered. */
 export function encodeChallenge({ from, by }: ChallengeValue): string {
   return JSON.stringify({ From: from && written(from), By: by && written(by) })
 }
 
-/** @throws never; what cannot be read is undefined */
+/** @throws never; what cannot be read is undefined, and long texts are cut */
 export function decodeChallenge(text: string): ChallengeValue {
   const value = field(parse(text))
   return { from: challenger(value('From')), by: challenger(value('By')) }
@@ -25,8 +28,10 @@ function challenger(value: unknown): Challenger | undefined {
   const part = field(value)
   const [id, hostname, instance] = [part('ID'), part('Hostname'), part('Instance')]
   if (typeof id !== 'string' || typeof hostname !== 'string' || typeof instance !== 'string') return undefined
-  return id === '' || instance === '' ? undefined : { id, hostname, instance }
+  return id === '' || instance === '' ? undefined : { id: cut(id), hostname: cut(hostname), instance: cut(instance) }
 }
+
+const cut = (text: string): string => text.slice(0, LONGEST_TEXT)
 
 /** Fields of what may not even be an object. */
 function field(value: unknown): (name: string) => unknown {

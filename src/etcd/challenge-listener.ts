@@ -14,6 +14,9 @@ const REFUSED: BackoffSpec = { firstMs: 30_000, mostMs: 300_000, jitter: 0.5 }
 /** Far more challenges than one lease ever has at once. */
 const PAGE_SIZE = 100
 
+/** Of more that come together, only the newest are answered: no honest lease has so many, and whoever asks asks again. */
+const MOST_AT_ONCE = 64
+
 /** Everything asked of one lease, over any number of lists and watches. */
 export class ChallengeListener {
   readonly #tools: WatchTools
@@ -53,9 +56,10 @@ export class ChallengeListener {
   }
 
   #pending(records: readonly LeaseRecord[]): readonly Challenge[] {
-    return records.flatMap(({ key: id, value }) => {
-      const { from, by } = decodeChallenge(value)
-      return by === undefined ? [{ key: this.#leaseKey, id, from }] : []
-    })
+    const pending = records
+      .map(({ key: id, value, modRevision }) => ({ id, modRevision, ...decodeChallenge(value) }))
+      .filter(({ by }) => by === undefined)
+      .toSorted((a, b) => Number(a.modRevision - b.modRevision))
+    return pending.slice(-MOST_AT_ONCE).map(({ id, from }) => ({ key: this.#leaseKey, id, from }))
   }
 }
