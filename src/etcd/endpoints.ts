@@ -8,6 +8,9 @@ export interface Endpoint {
   readonly connection: Connection
 }
 
+/** How long after the last change of address connections to the others may stay: calls under way on them have ended by then. */
+const SETTLED_AFTER_MS = 8_000
+
 /**
  * The addresses of one etcd in a ring. One is in use until it fails, so that an agent holds one connection and not one to every
  * member; which one to begin with is random, so that a thousand agents spread.
@@ -17,6 +20,7 @@ export class EndpointRing {
   readonly #connect: (address: EtcdAddress) => Connection
   readonly #connections = new Map<EtcdAddress, Connection>()
   #at: number
+  #settling: NodeJS.Timeout | undefined
 
   constructor(addresses: readonly EtcdAddress[], connect: (address: EtcdAddress) => Connection, random: Random) {
     this.#addresses = addresses
@@ -35,7 +39,18 @@ export class EndpointRing {
 
   /** Moves on when `failed` is still the one in use; of several calls that failed at once, one moves. */
   advance(failed: Endpoint): void {
-    if (this.#address() === failed.address) this.#at = (this.#at + 1) % this.#addresses.length
+    if (this.#address() !== failed.address || this.size === 1) return
+    this.#at = (this.#at + 1) % this.#addresses.length
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => {
+      this.#dropOthers()
+    }, SETTLED_AFTER_MS).unref()
+  }
+
+  /** A stream that goes on at a former address begins anew at the present one: else two connections stand for as long as it does. */
+  #dropOthers(): void {
+    for (const [address, connection] of this.#connections)
+      if (address !== this.#address()) this.drop({ address, connection })
   }
 
   /** Closes this connection: the next one to its address is new, with the certificates as they are then. */
@@ -46,6 +61,7 @@ export class EndpointRing {
 
   /** Closes all connections. Whoever asks for an endpoint after that gets a new one. */
   disconnect(): void {
+    clearTimeout(this.#settling)
     for (const connection of this.#connections.values()) connection.close()
     this.#connections.clear()
   }

@@ -63,8 +63,12 @@ export function storeError({ op, url }: CallSite, code: StoreCode, message: stri
 export function toStoreError(site: CallSite, error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const message = error instanceof Error ? error.message : String(error)
-  return storeError(site, codeOf(error), message, error)
+  return storeError(site, codeOf(error), withoutNoise(message), error)
 }
+
+/** gRPC ends what it says of a connection with a note on name resolution, mostly an empty one. */
+const withoutNoise = (message: string): string =>
+  message.replace(/\.?(?: *Last error: null\.)? *Resolution note:\s*$/, '')
 
 function codeOf(error: unknown): StoreCode {
   const known = CODE_OF_CLASS.find(([type]) => error instanceof type)

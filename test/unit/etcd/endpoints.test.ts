@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { Connection } from '../../../src/etcd/connection.ts'
 import { EndpointRing } from '../../../src/etcd/endpoints.ts'
@@ -49,5 +49,44 @@ describe('a ring of endpoints', () => {
     expect(ring.current().connection).toBe(fresh.connection)
     expect(fresh.connection).not.toBe(failed.connection)
     expect(connected).toHaveLength(2)
+  })
+})
+
+describe('connections to former addresses', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('are closed some seconds after the last change, and the one in use stays', () => {
+    const { ring, connected } = ringFrom(0)
+    const used = ['a', 'b', 'c'].map(() => {
+      const endpoint = ring.current()
+      const close = vi.spyOn(endpoint.connection, 'close')
+      ring.advance(endpoint)
+      vi.advanceTimersByTime(5_000)
+      return close
+    })
+    expect(used.map((close) => close.mock.calls.length)).toEqual([0, 0, 0])
+    vi.advanceTimersByTime(5_000)
+    expect(used.map((close) => close.mock.calls.length)).toEqual([0, 1, 1])
+    ring.current()
+    expect(connected).toHaveLength(3)
+    ring.disconnect()
+  })
+
+  test('are none where there is but one address', () => {
+    const ring = new EndpointRing(
+      addresses.slice(0, 1),
+      (address) => new Connection(address, { endpoints: [], prefix: '/' }),
+      () => 0,
+    )
+    const { connection } = ring.current()
+    ring.advance(ring.current())
+    vi.advanceTimersByTime(60_000)
+    expect(ring.current().connection).toBe(connection)
+    ring.disconnect()
   })
 })

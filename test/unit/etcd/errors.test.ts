@@ -26,6 +26,17 @@ describe('errors of etcd3 as data', () => {
     expect(failure.message).toBe('list at http://10.0.0.1:2379: connection refused')
   })
 
+  test.each([
+    ['No connection established. Last error: null. Resolution note: ', 'No connection established'],
+    [
+      'No connection established. Last error: Error: reset. Resolution note: ',
+      'No connection established. Last error: Error: reset',
+    ],
+    ['No addresses resolved. Resolution note: no such name', 'No addresses resolved. Resolution note: no such name'],
+  ])('says no more than there is to say of %j', (said, message) => {
+    expect(toStoreError({ op: 'ask' }, new GRPCUnavailableError(said)).message).toBe(`ask: ${message}`)
+  })
+
   test('leaves a store error as it is', () => {
     const failure = storeError({ op: 'list' }, 'CLOSED', 'closed')
     expect(toStoreError({ op: 'other' }, failure)).toBe(failure)
