@@ -52,16 +52,22 @@ function writeRoute(writer: MessageWriter, route: RouteReplace | RouteDelete, sc
 
 /** `ip route replace`: creates the route, or puts it in place of the one with the same destination and metric. */
 export function writeRouteReplace(writer: MessageWriter, route: RouteReplace, sequence: number): void {
-  const onLink = route.type === 'unicast' && route.gateway === undefined
   writer.begin(RTM.NEWROUTE, NLM_F.REQUEST | NLM_F.CREATE | NLM_F.REPLACE, sequence)
-  writeRoute(writer, route, onLink ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE, route.onlink === true ? RTNH_F_ONLINK : 0)
+  writeRoute(
+    writer,
+    route,
+    isOnLink(route) ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE,
+    route.onlink === true ? RTNH_F_ONLINK : 0,
+  )
 }
 
-/** Scope "nowhere" in a deletion means any scope. */
+/** Scope "nowhere" in a deletion means any scope. No gateway means any, too, but for the scope: routes with one have another. */
 export function writeRouteDelete(writer: MessageWriter, route: RouteDelete, sequence: number): void {
   writer.begin(RTM.DELROUTE, NLM_F.REQUEST, sequence)
-  writeRoute(writer, route, RT_SCOPE.NOWHERE, 0)
+  writeRoute(writer, route, isOnLink(route) ? RT_SCOPE.LINK : RT_SCOPE.NOWHERE, 0)
 }
+
+const isOnLink = ({ type, gateway }: RouteReplace | RouteDelete): boolean => type === 'unicast' && gateway === undefined
 
 /** Main-table routes of one family, of one link if it is given. */
 export function writeRouteQuery(

@@ -14,7 +14,7 @@ export interface FdbEntry {
   readonly remote: Ip
 }
 
-/** A route to a peer's subnet through our device. Keyed by destination and metric. */
+/** A route to a peer's subnet through our device. Keyed by destination, gateway, metric and protocol. */
 export interface RouteEntry {
   readonly destination: Prefix
   readonly gateway: Ip | undefined

@@ -5,7 +5,16 @@ import type { PeerEntries, RouteEntry } from './entries.ts'
 import type { FdbState, Kernel, KernelError, KernelChange, KernelTables, LinkState, OpResult } from './kernel.ts'
 import { planRows } from './plan.ts'
 import { Table, type PlannedRow } from './table.ts'
-import { fdbRules, isOwnRoute, neighbourRules, ownFdb, ownNeighbour, routeOf, routeRules } from './tables.ts'
+import {
+  fdbRules,
+  isOwnRoute,
+  neighbourRules,
+  ownFdb,
+  ownNeighbour,
+  routeOf,
+  routeReplacedBy,
+  routeRules,
+} from './tables.ts'
 
 /** A row the kernel refused, with its own words. */
 export interface RowFailure {
@@ -186,7 +195,9 @@ export class Reconciler {
 
   #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
     const row = route.linkIndex === this.#link ? routeOf(route) : undefined
-    if (row !== undefined && this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
+    if (row === undefined) return
+    if (!gone && !this.#isWanted(row) && this.#isWanted(routeReplacedBy(row))) this.#unknown = true // added, or in its place?
+    if (this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
   }
 
   #observeFdb(state: FdbState, gone: boolean): void {
@@ -200,7 +211,11 @@ export class Reconciler {
   }
 
   #isOurs(row: RouteEntry): boolean {
-    return isOwnRoute(row) || this.#routes.desired(routeRules.key(row)) !== undefined
+    return isOwnRoute(row) || this.#isWanted(row)
+  }
+
+  #isWanted(row: RouteEntry): boolean {
+    return this.#routes.desired(routeRules.key(row)) !== undefined
   }
 
   /**

@@ -33,10 +33,15 @@ export const fdbRules: TableRules<FdbEntry> = {
   describe: ({ mac, remote }) => `fdb ${mac} dst ${remote.text}`,
 }
 
+/**
+ * The kernel keeps any number of routes of one destination and metric, if they differ in anything else: `ip route append` adds one
+ * that a replacement never touches. So each gateway and protocol is a row of its own, and is erased by them.
+ */
 export const routeRules: TableRules<RouteEntry> = {
   name: 'route',
-  key: ({ destination, metric }) => `${destination.text} ${metric}`,
-  same: (a, b) => a.gateway?.text === b.gateway?.text && a.protocol === b.protocol && a.onlink === b.onlink,
+  key: ({ destination, gateway, metric, protocol }) =>
+    `${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric} proto ${protocol}`,
+  same: (a, b) => a.onlink === b.onlink,
   write: (linkIndex, { destination, gateway, metric, protocol, onlink }) => ({
     op: 'route.replace',
     type: 'unicast',
@@ -59,6 +64,15 @@ export const routeRules: TableRules<RouteEntry> = {
   describe: ({ destination, gateway, metric }) =>
     `route ${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric}`,
 }
+
+/** Our route that `row` may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there. */
+export const routeReplacedBy = ({ destination, metric }: RouteEntry): RouteEntry => ({
+  destination,
+  gateway: destination.base,
+  metric,
+  protocol: ROUTE_PROTOCOL,
+  onlink: true,
+})
 
 /** rtm_table and rtm_type we deal in (linux/rtnetlink.h). */
 const RT_TABLE_MAIN = 254

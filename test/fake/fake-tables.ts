@@ -73,6 +73,16 @@ export class FakeTables {
     this.#notify({ kind: 'route', route, gone: false })
   }
 
+  /** `ip route append`: stands beside one of the same destination and metric, which a replacement goes by. */
+  appendRoute(route: RouteState): void {
+    const isSame = (other: RouteState): boolean =>
+      routeKey(other) === routeKey(route) && other.gateway?.text === route.gateway?.text
+    if ([...this.routes.values()].some((other) => isSame(other) && other.protocol === route.protocol)) return
+    const beside = this.routes.has(routeKey(route)) ? ` beside ${route.gateway?.text ?? ''} ${route.protocol}` : ''
+    this.routes.set(`${routeKey(route)}${beside}`, route)
+    this.#notify({ kind: 'route', route, gone: false })
+  }
+
   /** Carries out one operation. @returns why not, or undefined when done (deleting what is gone is done) */
   perform(op: KernelOp): Refusal | undefined {
     switch (op.op) {

@@ -256,6 +256,15 @@ export class OverlayWorld {
     })
   }
 
+  /** Somebody adds a route beside a peer's: same destination and metric, another gateway. */
+  appendRoute(index: number, protocol: number): void {
+    const { destination, metric } = first(entriesOf(index, 0).routes)
+    if (this.linkIndex === 0 || !this.#isUp()) return
+    const gateway = ip('10.255.255.9')
+    const rest = { protocol, scope: 0, onlink: true, type: 1, table: 254, linkIndex: this.linkIndex }
+    this.kernel.tables.appendRoute({ destination, gateway, metric, ...rest })
+  }
+
   /** The kernel drops the device's IPv4 routes, foreign ones too, without a word. */
   takeDown(): void {
     this.outside({ op: 'link.set', linkIndex: this.linkIndex, up: false })
@@ -330,14 +339,15 @@ const withMac = (entries: PeerEntries, other: Mac): PeerEntries => ({
 const keysOf = ({ neighbours, fdb, routes }: PeerEntries): readonly string[] => [
   ...neighbours.map((row) => `neighbour ${row.ip.text}`),
   ...fdb.map((row) => `fdb ${row.mac}`),
-  ...routes.map(({ destination, metric }) => `route ${destination.text} ${metric}`),
+  ...routes.map((row) => `route ${row.destination.text} ${text(row.gateway)} ${row.metric} ${row.protocol}`),
 ]
 
 /** The row an operation is about, as {@link keysOf} names it. */
 function keyOf(op: KernelOp): string {
   if (op.op === 'neighbour.delete') return `neighbour ${op.ip.text}`
   if (op.op === 'fdb.delete') return `fdb ${op.mac}`
-  return op.op === 'route.delete' ? `route ${op.destination.text} ${op.metric}` : op.op
+  if (op.op !== 'route.delete') return op.op
+  return `route ${op.destination.text} ${text(op.gateway)} ${op.metric} ${op.protocol}`
 }
 
 const text = (address: Ip | undefined): string => address?.text ?? '-'

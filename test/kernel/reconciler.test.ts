@@ -196,6 +196,58 @@ describe('a device', () => {
   })
 })
 
+describe('routes of one destination and metric', () => {
+  const show = (): readonly unknown[] => ipJson('route', 'show', peer(1).subnet.text, 'dev', device())
+  const route = (how: string, ...rest: readonly string[]): void => {
+    const { subnet, metric } = peer(1)
+    tool('ip', 'route', how, subnet.text, 'dev', device(), 'metric', String(metric), ...rest)
+  }
+  const wrong = '12.0.0.25'
+  const ours = { gateway: peer(1).subnet.base.text, protocol: '70' }
+
+  it.each<[string, string, readonly string[]]>([
+    ['behind ours', 'append', ['via', wrong, 'onlink']],
+    ['before ours', 'prepend', ['via', wrong, 'onlink']],
+    ['without a gateway', 'append', []],
+    ['without a gateway before ours', 'prepend', []],
+    ['in place of ours', 'replace', ['via', wrong, 'onlink']],
+  ])('with our protocol %s: it is gone, and ours stands', async (_, how, next) => {
+    await start()
+    reconciler.setPeer('peer', entries(1))
+    await settle()
+    route(how, 'proto', '70', ...next)
+    await waitFor('a report of it', () => reconciler.nextPassInMs() !== undefined)
+    await settle()
+    expect(show()).toEqual([expect.objectContaining(ours)])
+  })
+
+  it('of somebody else beside ours is left alone, and ours when it goes', async () => {
+    await start()
+    reconciler.setPeer('peer', entries(1))
+    await settle()
+    const before = harness.kernel.stats().writes
+    route('append', 'proto', 'static', 'via', wrong, 'onlink')
+    await waitFor('a report of it', () => reconciler.nextPassInMs() !== undefined)
+    await settle()
+    expect(show()).toHaveLength(2)
+    route('delete', 'proto', 'static', 'via', wrong)
+    await harness.kernel.catchUp()
+    expect(reconciler.pending).toBe(0)
+    expect(show()).toEqual([expect.objectContaining(ours)])
+    expect(harness.kernel.stats().writes).toBe(before)
+  })
+
+  it('of somebody else in place of ours: ours is restored', async () => {
+    await start()
+    reconciler.setPeer('peer', entries(1))
+    await settle()
+    route('replace', 'proto', 'static', 'via', wrong, 'onlink')
+    await waitFor('a report of it', () => reconciler.nextPassInMs() !== undefined)
+    await settle()
+    expect(show()).toEqual([expect.objectContaining(ours)])
+  })
+})
+
 describe('drift', () => {
   it('of 1 000 peers flushed at once is healed within 2 s', async () => {
     await start()

@@ -19,7 +19,7 @@ const variant = fc.nat(1)
 const event = (name: string, run: Event['run']): Event => ({ name, run })
 
 /** Somebody else's hands on our rows. */
-const meddling: fc.Arbitrary<Event> = fc.tuple(fc.nat(5), peer, variant).map(([what, p, v]) => {
+const meddling: fc.Arbitrary<Event> = fc.tuple(fc.nat(6), peer, variant).map(([what, p, v]) => {
   const { neighbours, fdb, routes } = entriesOf(p, v)
   const { ip: address } = first(neighbours)
   const { mac: peerMac } = first(fdb)
@@ -35,6 +35,7 @@ const meddling: fc.Arbitrary<Event> = fc.tuple(fc.nat(5), peer, variant).map(([w
       { op: 'route.delete', ...route, protocol: ROUTE_PROTOCOL },
       { op: 'route.replace', ...route, protocol: ROUTE_PROTOCOL_BOOT, onlink: true },
     ]
+    if (what === ops.length) world.appendRoute(p, ROUTE_PROTOCOL)
     world.outside(...ops.slice(what, what + 1))
   })
 })

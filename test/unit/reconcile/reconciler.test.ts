@@ -117,6 +117,37 @@ describe('drift', () => {
     expect(world.actual()).toEqual(world.expected())
   })
 
+  test('erases a route of ours that somebody adds beside the right one, and leaves that and a foreign one alone', async () => {
+    await worldWith(1)
+    world.appendRoute(0, 4)
+    world.appendRoute(0, 70)
+    await new Promise(setImmediate)
+    world.advance(1_000)
+    const report = await world.reconciler.pass(new AbortController().signal)
+    expect(report).toMatchObject({ written: 0, erased: 1, undone: 1, failures: [] })
+    expect(report.undoneExample).toBe('route 10.0.16.0/20 via 10.255.255.9 metric 2 proto 70')
+    expect(world.actual()).toEqual([...world.expected(), 'route 10.0.16.0/20 10.255.255.9 2 4'].toSorted())
+  })
+
+  test('erases one that was added while nobody watched', async () => {
+    await worldWith(1)
+    world.appendRoute(0, 70)
+    await world.restart()
+    await world.pass()
+    expect(world.actual()).toEqual(world.expected())
+  })
+
+  test.each([4, 70])('restores a route whose place one of protocol %i has taken', async (protocol) => {
+    await worldWith(1)
+    const { destination, metric } = first(entriesOf(0, 0).routes)
+    const place = { destination, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
+    world.outside({ op: 'route.replace', ...place, gateway: ip('10.255.255.9'), protocol })
+    await new Promise(setImmediate)
+    world.advance(1_000)
+    await world.pass()
+    expect(world.actual()).toEqual(world.expected())
+  })
+
   test('heals a row three times at once, then ever more slowly, and names it; other rows are healed at once', async () => {
     await worldWith(2)
     const undo = async (peer: number): Promise<{ written: number; fought: string | undefined }> => {
