@@ -16,6 +16,21 @@ export function refuseOtherKind(link: LinkState | undefined, name: string): void
 }
 
 /**
+ * Our device under another name: it carries our VNI and port, and our alias and MAC, which nobody else's device has both of. Left
+ * alone, it would keep us from making ours.
+ */
+export async function findRenamed(
+  kernel: Kernel,
+  { alias, mac, vxlan: { vni, port } }: DeviceSpec,
+  signal: AbortSignal,
+): Promise<LinkState | undefined> {
+  const links = await kernel.links(signal)
+  return links.find(
+    ({ vxlan, ...link }) => vxlan?.vni === vni && vxlan.port === port && link.alias === alias && link.mac === mac,
+  )
+}
+
+/**
  * Says who stands in the way when the kernel refuses to create the device or to bring it up; any other error comes back unchanged.
  * It refuses to create a second device of one VNI and port (EEXIST; drivers/net/vxlan: vxlan_vni_in_use), and to bring one up
  * whose port another socket has (EADDRINUSE): VXLAN devices share a port only when they receive alike (VXLAN_F_RCV_FLAGS).

@@ -12,7 +12,7 @@ export interface DeviceSpec extends VxlanSpec {
 
 /** What about a device can be other than it should; each is mended, and fought over, by itself. */
 export type DeviceProperty =
-  'existence' | 'parameters' | 'master' | 'mac' | 'mtu' | 'alias' | 'address' | 'leftover' | 'state'
+  'existence' | 'name' | 'parameters' | 'master' | 'mac' | 'mtu' | 'alias' | 'address' | 'leftover' | 'state'
 
 /** One property of the device that is not as it should be. */
 export interface Deviation {

@@ -1,5 +1,5 @@
 import type { Kernel, KernelOp, LinkState } from '../reconcile/kernel.ts'
-import { DeviceConflictError, explainRefusal, refuseOtherKind } from './conflict.ts'
+import { DeviceConflictError, explainRefusal, findRenamed, refuseOtherKind } from './conflict.ts'
 import { deviationsOf, type DeviceSpec, type Deviation } from './deviation.ts'
 
 export { DeviceConflictError } from './conflict.ts'
@@ -44,15 +44,19 @@ export async function tendDevice(
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const link = await kernel.link(spec.name, signal)
     refuseOtherKind(link, spec.name)
-    const found = deviationsOf(spec, link, await kernel.addresses(signal))
+    const renamed = link === undefined ? await findRenamed(kernel, spec, signal) : undefined
+    const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, await kernel.addresses(signal))
     const due = mending.due(found)
     if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found }
-    await mend(kernel, spec, link, due, signal)
+    await mend(kernel, spec, link ?? renamed, due, signal)
     mending.mended(due)
     mended.push(...due)
   }
   throw new DeviceConflictError(`${spec.name} does not stay as configured: something else keeps changing it`)
 }
+
+/** Making it anew is simpler than renaming it, which older kernels refuse while it is up, and its entries come back as fast. */
+const renaming = ({ name }: LinkState): Deviation => ({ property: 'name', found: `renamed to ${name}`, ops: undefined })
 
 function outcomeOf(mended: readonly Deviation[]): DeviceOutcome {
   const made = mended.filter(({ ops }) => ops === undefined)

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { DeviceWorld } from './device-world.ts'
-import { tool } from './real-kernel.ts'
+import { ipJson, tool } from './real-kernel.ts'
 
 /** How soon the device must be right again after a single change. */
 const HEALED_WITHIN_MS = 2_000
@@ -143,12 +143,25 @@ describe('the device, changed from outside', () => {
       (name) => ['link', 'set', name, 'address', '02:00:00:00:0d:02'],
       /: mac 02:00:00:00:0d:02, expected 02:00:00:00:0d:01; mended/,
     ],
+    ['renamed', (name) => ['link', 'set', name, 'name', `x${name.slice(8)}`], /: renamed to x\d+; made anew/],
     ['made to learn', (name) => ['link', 'set', name, 'type', 'vxlan', 'learning'], /: learning is on; made anew/],
   ])('%s: it is mended, and the log says what was found', async (_, command, message) => {
     const { name } = await started()
     tool('ip', ...command(name))
     await world.logged(message, HEALED_WITHIN_MS)
     await world.whole(HEALED_WITHIN_MS, (link) => link['mtu'] === 1450)
+  })
+
+  it('renamed again and again: made anew ever more slowly, with one warning', async () => {
+    const { name } = await started()
+    for (let times = 0; times < 4; times++) {
+      await world.whole(HEALED_WITHIN_MS)
+      tool('ip', 'link', 'set', name, 'name', `x${world.vni}.${times}`)
+    }
+    await world.logged(/warn .* keeps being changed from outside \(renamed to x\d+\.3\)/, HEALED_WITHIN_MS)
+    expect(world.device()).toBeUndefined()
+    await world.whole(5_000)
+    expect(ipJson('link', 'show').filter(({ ifname }) => String(ifname).includes(String(world.vni)))).toHaveLength(1)
   })
 
   it('put into a bridge: it is taken out again', async () => {

@@ -193,6 +193,26 @@ describe('ensureDevice after somebody changed the device', () => {
     expect(addressesOn(bridge.index)).toEqual(['10.15.64.1/20'])
   })
 
+  it('makes it again when it was renamed, so that nobody is in its way', async () => {
+    const { index } = device()
+    kernel.tables.links.set(index, { ...device(), name: 'foo0' })
+    expect(await ensure()).toMatchObject({
+      outcome: 'recreated',
+      mended: [{ property: 'name', found: 'renamed to foo0' }],
+    })
+    expect(kernel.indexOf('foo0')).toBeUndefined()
+    expect(addressesOn(device().index)).toEqual(['10.15.64.0/32'])
+  })
+
+  it.each<[string, Partial<LinkState>]>([
+    ['MAC', { mac: mac('02:00:00:00:00:66') }],
+    ['alias', { alias: undefined }],
+  ])('takes a vxlan of another name and %s for a stranger', async (_, change) => {
+    kernel.tables.links.set(device().index, { ...device(), name: 'foo0', ...change })
+    await expect(ensure()).rejects.toThrow('foo0 already carries VNI 100 on UDP port 8472')
+    expect(kernel.indexOf('foo0')).toBeDefined()
+  })
+
   it('makes it again when it was deleted', async () => {
     kernel.outside({ op: 'link.delete', linkIndex: device().index })
     expect(await ensure()).toMatchObject({ outcome: 'created' })
