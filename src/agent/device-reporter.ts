@@ -5,7 +5,9 @@ import type { Deviation } from '../vxlan/deviation.ts'
 import type { DeviceSpec, TendedDevice } from '../vxlan/device.ts'
 import { Complaints } from './complaints.ts'
 
-const listed = (deviations: readonly Deviation[]): string => deviations.map(({ found }) => found).join('; ')
+/** Each once, however often it was found. */
+const listed = (deviations: readonly Deviation[]): string =>
+  [...new Set(deviations.map(({ found }) => found))].join('; ')
 
 /** Says what was found and done about the device, for the log. */
 export class DeviceReporter {

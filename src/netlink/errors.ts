@@ -16,7 +16,7 @@ const errnoText = (errno: number): string => getSystemErrorMap().get(-errno)?.[1
 
 /** The kernel's refusal. `explanation` is its own extended-ACK text, which says more than the errno; it may be missing. */
 export function refusal(op: string, target: string, errno: number, explanation?: string): KernelError {
-  const message = `${op} ${target}: ${explanation ?? errnoText(errno)} (${errnoName(errno)})`
+  const message = `${named(op, target)}: ${explanation ?? errnoText(errno)} (${errnoName(errno)})`
   return new KernelError({ op, errno, code: errnoName(errno), target, message })
 }
 
@@ -32,9 +32,11 @@ const FAULTS = {
 
 /** A fault on our side of the socket, or on the way; `errno` is 0. */
 export function fault(op: string, target: string, code: keyof typeof FAULTS, cause?: unknown): KernelError {
-  const message = [op, target].filter(Boolean).join(' ')
-  return new KernelError({ op, errno: 0, code, target, message: `${message}: ${FAULTS[code]}`, cause })
+  return new KernelError({ op, errno: 0, code, target, message: `${named(op, target)}: ${FAULTS[code]}`, cause })
 }
+
+/** What asks for a whole table has no target. */
+const named = (op: string, target: string): string => (target === '' ? op : `${op} ${target}`)
 
 export const {
   ENOENT,
