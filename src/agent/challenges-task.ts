@@ -1,9 +1,12 @@
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import { StoreError } from '../lease/store.ts'
 import type { Clock } from '../net/clock.ts'
+import { Wakeup } from '../net/wakeup.ts'
 import type { Logger } from '../observe/logger.ts'
+import { Askers } from './askers.ts'
+import { ChallengeQueue } from './challenge-queue.ts'
 import { Complaints } from './complaints.ts'
-import { isStopped } from './tasks.ts'
+import { isStopped, runTogether } from './tasks.ts'
 
 export interface ChallengesTaskInput {
   readonly store: Challenges
@@ -17,27 +20,52 @@ export interface ChallengesTaskInput {
 /** Whoever asks waits for some seconds; an answer that fails is tried this often, this far apart, in milliseconds. */
 const ATTEMPTS = 3
 const RETRY_MS = 1_000
+/** Answers under way at once: an honest question must not wait behind a flood of others. */
+const PARALLEL = 8
+/** Only a ring matters. */
+const IDLE_MS = 3_600_000
 
 /** Proves that the holder of our lease lives to whoever asks, for as long as we hold it. */
 export class ChallengesTask {
   readonly #input: ChallengesTaskInput
   readonly #complaints: Complaints
-  /** The challenge last spoken of: one may come twice. */
-  #saidId = ''
+  readonly #askers: Askers
+  readonly #queue = new ChallengeQueue()
+  /** One for each answer that may be under way. */
+  readonly #bells: readonly Wakeup[] = Array.from({ length: PARALLEL }, () => new Wakeup())
 
   constructor(input: ChallengesTaskInput) {
     this.#input = input
     this.#complaints = new Complaints(input.clock)
+    this.#askers = new Askers(input)
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const answering = this.#bells.map((bell) => ({
+      name: 'answer',
+      run: (stop: AbortSignal) => this.#answerAll(bell, stop),
+    }))
+    await runTogether([{ name: 'listen', run: (stop) => this.#listen(stop) }, ...answering], signal)
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
     const { store, clock, key, ourselves } = this.#input
     while (!isStopped(signal)) {
       for await (const challenge of store.challenges(key, signal)) {
         if (isStopped(signal)) break
-        if (challenge.from?.instance !== ourselves.instance) await this.#answer(challenge, signal)
+        if (challenge.from?.instance === ourselves.instance) continue
+        this.#queue.add(challenge)
+        for (const bell of this.#bells) bell.ring()
       }
       await clock.sleep(RETRY_MS, signal)
+    }
+  }
+
+  async #answerAll(bell: Wakeup, signal: AbortSignal): Promise<void> {
+    while (!isStopped(signal)) {
+      const challenge = this.#queue.take()
+      if (challenge === undefined) await bell.wait(this.#input.clock, IDLE_MS, signal)
+      else await this.#answer(challenge, signal)
     }
   }
 
@@ -45,8 +73,7 @@ export class ChallengesTask {
     const { store, clock, log, ourselves } = this.#input
     for (let attempt = 1; attempt <= ATTEMPTS && !isStopped(signal); attempt++) {
       try {
-        await store.answer(challenge, ourselves, signal)
-        this.#say(challenge)
+        if (await store.answer(challenge, ourselves, signal)) this.#askers.answered(challenge)
         return
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
@@ -56,15 +83,5 @@ export class ChallengesTask {
       }
       await clock.sleep(RETRY_MS, signal)
     }
-  }
-
-  #say({ id, key, from }: Challenge): void {
-    if (id === this.#saidId) return
-    this.#saidId = id
-    this.#input.log.info('another node asked whether the holder of our lease lives; answered', {
-      lease: key,
-      node: from?.id,
-      hostname: from?.hostname,
-    })
   }
 }

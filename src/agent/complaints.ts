@@ -18,8 +18,8 @@ export class Complaints {
   isNews(error: Error): boolean {
     const subject = subjectOf(error)
     const nowMs = this.#clock.monotonicMs()
-    const saidMs = this.#said.get(subject)
-    if (saidMs !== undefined && nowMs - saidMs < AGAIN_MS) return false
+    for (const [said, atMs] of this.#said) if (nowMs - atMs >= AGAIN_MS) this.#said.delete(said)
+    if (this.#said.has(subject)) return false
     this.#said.set(subject, nowMs)
     return true
   }

@@ -49,26 +49,35 @@ export class EtcdChallenges implements Challenges {
     return new ChallengeListener({ ...this.#tools, keyspace: this.#place(key) }, key).run(signal)
   }
 
-  async answer({ key, id }: Challenge, by: Challenger, signal: AbortSignal): Promise<void> {
+  async answer({ key, id }: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean> {
     const place = this.#place(key)
     for (let attempt = 1; attempt <= ANSWER_ATTEMPTS; attempt++) {
       const seen = await readRecord(this.#tools.caller, place, { op: 'answer', key: id }, signal)
-      if (seen === undefined || (await this.#answerSeen(place, seen, by, signal))) return
+      if (seen === undefined) return false
+      const outcome = await this.#answerSeen(place, seen, by, signal)
+      if (outcome !== 'changed') return outcome === 'written'
     }
+    return false
   }
 
-  /** @returns whether that is settled; otherwise the value has changed since it was seen */
-  async #answerSeen(place: Keyspace, seen: LeaseRecord, by: Challenger, signal: AbortSignal): Promise<boolean> {
+  /** @returns `changed` when the value is not what was seen any more */
+  async #answerSeen(
+    place: Keyspace,
+    seen: LeaseRecord,
+    by: Challenger,
+    signal: AbortSignal,
+  ): Promise<'written' | 'over' | 'changed'> {
     const asked = decodeChallenge(seen.value)
-    if (asked.by !== undefined) return true
+    if (asked.by !== undefined) return 'over'
     const put = { op: 'answer', key: seen.key, value: encodeChallenge({ ...asked, by }), seen } as const
     const { etcdLeaseId } = seen
     const lifetime = etcdLeaseId === NO_ETCD_LEASE ? ({ kind: 'reservation' } as const) : attached(etcdLeaseId)
     try {
-      return (await new LeaseWriter(this.#tools.caller, place).put(put, lifetime, signal)).ok
+      const result = await new LeaseWriter(this.#tools.caller, place).put(put, lifetime, signal)
+      return result.ok ? 'written' : 'changed'
     } catch (error) {
       // the challenge has ended between reading and writing, and its etcd lease with it
-      if (toStoreError({ op: 'answer' }, error).code === 'NOT_FOUND') return true
+      if (toStoreError({ op: 'answer' }, error).code === 'NOT_FOUND') return 'over'
       throw error
     }
   }

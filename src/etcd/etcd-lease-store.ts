@@ -104,7 +104,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     return this.#challenges.challenges(key, signal)
   }
 
-  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<void> {
+  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean> {
     return this.#challenges.answer(challenge, by, signal)
   }
 

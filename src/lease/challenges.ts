@@ -34,6 +34,10 @@ export interface Challenges {
    */
   challenges(key: string, signal: AbortSignal): AsyncIterable<Challenge>
 
-  /** Answers. Answering what is over, or was answered by somebody else, is success. @throws {StoreError} */
-  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<void>
+  /**
+   * Answers.
+   * @returns whether an answer was written; not when the challenge is over, or was answered by somebody else
+   * @throws {StoreError}
+   */
+  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean>
 }

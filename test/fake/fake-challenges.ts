@@ -77,12 +77,14 @@ export class FakeChallenges {
     }
   }
 
-  answer({ key, id }: Challenge, by: Challenger): void {
+  answer({ key, id }: Challenge, by: Challenger): boolean {
     const name = `${key}/${id}`
     const seen = this.#etcd.challenges.get(name)
-    if (seen === undefined) return
+    if (seen === undefined) return false
     const value = decodeChallenge(seen.value)
-    if (value.by === undefined) this.#etcd.putChallenge(name, encodeChallenge({ ...value, by }), seen.etcdLeaseId)
+    if (value.by !== undefined) return false
+    this.#etcd.putChallenge(name, encodeChallenge({ ...value, by }), seen.etcdLeaseId)
+    return true
   }
 
   #answerTo(name: string, signal: AbortSignal): Challenger | undefined {

@@ -167,10 +167,8 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
     return this.#challenges.listen(key, signal)
   }
 
-  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<void> {
-    return this.#call('answer', challenge.key, signal, () => {
-      this.#challenges.answer(challenge, by)
-    })
+  answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean> {
+    return this.#call('answer', challenge.key, signal, () => this.#challenges.answer(challenge, by))
   }
 
   refreshConnections(): void {

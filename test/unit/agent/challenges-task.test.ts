@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ChallengesTask } from '../../../src/agent/challenges-task.ts'
+import { encodeChallenge } from '../../../src/etcd/challenge-codec.ts'
 import type { Challenger } from '../../../src/lease/challenges.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { FakeEtcd } from '../../fake/fake-etcd.ts'
@@ -54,6 +55,62 @@ describe('whoever asks whether we live', () => {
     await clock.advance(10_000)
     expect(await answers).toEqual([undefined, undefined])
     expect(log.lines).toEqual([])
+  })
+
+  test('is named once a minute, however often it asks; another one at once', async () => {
+    for (let minute = 0; minute < 2; minute++) {
+      for (let time = 0; time < 5; time++) {
+        await ask({ ...OTHER, instance: `process ${minute} ${time}` })
+        await clock.advance(11_000)
+      }
+      await clock.advance(5_000)
+    }
+    await ask({ ...OTHER, hostname: 'host3' })
+    expect(log.lines).toEqual([ANSWERED, ANSWERED, ANSWERED.replace('host2', 'host3')])
+  })
+
+  test('is named by 64 printable characters at most', async () => {
+    await ask({ id: 'x'.repeat(100_000), hostname: `\u202eevil\n${'y'.repeat(100_000)}`, instance: 'theirs' })
+    expect(log.lines).toEqual([
+      `info another node asked whether the holder of our lease lives; answered lease=${KEY} node=${'x'.repeat(64)} hostname=?evil?${'y'.repeat(58)}`,
+    ])
+  })
+
+  test('is a few lines a minute at most, whoever asks', async () => {
+    for (let at = 0; at < 600; at++) {
+      await ask({ ...OTHER, hostname: `host${at}` })
+      await clock.advance(100)
+    }
+    expect(log.lines.length).toBeLessThanOrEqual(8)
+  })
+
+  test('is not said to be answered when somebody else has done so', async () => {
+    const write = store.answer.bind(store)
+    store.answer = (challenge, by, signal) => {
+      etcd.putChallenge(`${challenge.key}/${challenge.id}`, encodeChallenge({ from: OTHER, by: OTHER }), '0')
+      return write(challenge, by, signal)
+    }
+    expect(await ask(OTHER)).toEqual(OTHER)
+    expect(log.lines).toEqual([])
+  })
+
+  test('is answered at once in the midst of thousands who only plague us, eight at a time', async () => {
+    let [under, most] = [0, 0]
+    const write = store.answer.bind(store)
+    store.answer = async (challenge, by, signal) => {
+      most = Math.max(most, ++under)
+      await clock.sleep(10, signal)
+      under--
+      return write(challenge, by, signal)
+    }
+    for (let at = 0; at < 3_000; at++) etcd.putChallenge(`${KEY}/flood${at}`, 'rubbish', '0')
+    const answer = ask(OTHER)
+    await clock.advance(50)
+    expect(await Promise.race([answer, Promise.resolve('nothing yet')])).toEqual(OURSELVES)
+    expect(most).toBe(8)
+    await clock.advance(1_000)
+    const answered = [...etcd.challenges.values()].filter(({ value }) => value.includes('"By"'))
+    expect(answered.length).toBeLessThanOrEqual(200)
   })
 
   test('is not answered once we have stopped', async () => {
