@@ -86,6 +86,7 @@ describe('starting', () => {
     await startToEnd()
     expect(world.kernel.stats().writes).toBe(kernelWrites)
     expect(world.store.writes).toHaveLength(storeWrites)
+    expect(world.logged(/info lease kept .* peers=4$/)).toHaveLength(1)
   })
 
   test('stops without failure while it waits for etcd', async () => {
