@@ -151,18 +151,18 @@ export function challengeContract(name: string, makeHarness: () => Promise<Lease
       await expect.poll(() => hearing.heard, DEADLINE).toHaveLength(1)
       const [challenge] = hearing.heard
       if (challenge === undefined) throw new Error('nothing heard')
-      await theirs.answer(challenge, holder, signal)
-      await theirs.answer(challenge, second, signal)
+      expect(await theirs.answer(challenge, holder, signal)).toBe(true)
+      expect(await theirs.answer(challenge, second, signal)).toBe(false)
       expect(await asking).toEqual(holder)
     })
 
-    test('answering what is over is success', async () => {
+    test('answering what is over is no error, and no answer', async () => {
       const hearing = listen()
       await ours.ask(LEASE, asker, 1_000, signal)
       await expect.poll(() => hearing.heard, DEADLINE).toHaveLength(1)
       const [challenge] = hearing.heard
       if (challenge === undefined) throw new Error('nothing heard')
-      await theirs.answer(challenge, holder, signal)
+      expect(await theirs.answer(challenge, holder, signal)).toBe(false)
       await nothingLeft()
     })
 
