@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
@@ -33,6 +35,14 @@ describe('three members', () => {
     return openStore({ endpoints: [first, ...others].map(({ endpoint }) => endpoint) }, { random: () => 0 })
   }
 
+  /** Connections of this process to members. */
+  function connections(): number {
+    const all = execFileSync('ss', ['-tnpH', 'state', 'established'], { encoding: 'utf8' }).split('\n')
+    const ports = cluster.members.map(({ place }) => `${place.host}:${place.clientPort} `)
+    return all.filter((line) => line.includes(`pid=${process.pid},`) && ports.some((port) => line.includes(` ${port}`)))
+      .length
+  }
+
   async function createEventually(key: string): Promise<void> {
     const create = (): Promise<unknown> => store.create(key, 'v', { kind: 'reservation' }, signal).catch(String)
     await expect.poll(create, DEADLINE).toMatchObject({ ok: true })
@@ -44,6 +54,7 @@ describe('three members', () => {
     await createEventually('10.2.0.0-24')
     await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=v', '+10.2.0.0-24=v'])
     expect(log.connection).toEqual(['up', 'down', 'up'])
+    await expect.poll(connections, { ...DEADLINE, timeout: 10_000 }).toBe(1)
   })
 
   test('a frozen member is left for another', async () => {
@@ -55,6 +66,7 @@ describe('three members', () => {
     } finally {
       frozen.thaw()
     }
+    await expect.poll(connections, { ...DEADLINE, timeout: 10_000 }).toBe(1)
   })
 
   test('a member without a majority is not listened to, and the watch goes on with the majority', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import { WatchLog } from '../contract/lease-store-contract.ts'
-import { EtcdHarness } from './etcd-harness.ts'
+import { EtcdHarness, openStore } from './etcd-harness.ts'
 
 const { signal } = new AbortController()
 const DEADLINE = { timeout: 30_000, interval: 20 }
@@ -54,6 +54,24 @@ describe('the connection to a real etcd', () => {
     expect(harness.proxy.openConnections).toBeLessThanOrEqual(1)
     harness.cluster.member.thaw()
     await expect.poll(() => store.list(signal).then(() => 'works', String), DEADLINE).toBe('works')
+  })
+
+  test('is one again seconds after a call has moved to another address, where the watch follows it', async () => {
+    const endpoints = [harness.proxy.endpoint, ...harness.cluster.endpoints]
+    const store = openStore({ endpoints }, { random: () => 0, callTimeoutMs: 1_000 })
+    const log = new WatchLog(store, await store.list(signal))
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
+    harness.proxy.swallowAnswers()
+    await store.list(signal)
+    harness.proxy.pass()
+    expect(log.connection).toEqual(['up'])
+    expect(harness.proxy.openConnections).toBe(1)
+    await expect.poll(() => log.connection, { ...DEADLINE, timeout: 10_000 }).toEqual(['up', 'down', 'up'])
+    expect(harness.proxy.openConnections).toBe(0)
+    await harness.put('10.1.0.0-24', 'one')
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
+    log.abort()
+    store.close()
   })
 
   test('is one for all calls and watches, and a slow call on it disturbs no other', async () => {

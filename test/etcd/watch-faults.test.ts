@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
-import { EtcdHarness, openStore } from './etcd-harness.ts'
+import { EtcdHarness, openStore, PREFIX } from './etcd-harness.ts'
 
 const { signal } = new AbortController()
 setMaxListeners(0, signal)
@@ -60,6 +60,27 @@ describe('a watch on a real etcd', () => {
     expect([...log.changes].sort()).toEqual(expected.sort())
     expectInOrder()
   }, 120_000)
+
+  test('tells keys that are no UTF-8 apart, and knows the store again after each reconnection', async () => {
+    const names = ['10.1.0.0-24', '\\xfe', '\\xff', '\\x5cxff']
+    for (const name of names) await outside.create(name, 'v', { kind: 'reservation' }, signal)
+    const listed = await harness.cluster.etcdctl(['get', '--prefix', '--keys-only', '-w', 'json', `${PREFIX}/subnets/`])
+    for (const end of [Buffer.of(0xfe), Buffer.of(0xff), Buffer.from('\\xff')])
+      expect(listed).toContain(Buffer.concat([Buffer.from(`${PREFIX}/subnets/`), end]).toString('base64'))
+    log.abort()
+    const list = await store.list(signal)
+    expect(list.records.map(({ key }) => key).toSorted()).toEqual(names.toSorted())
+    // without chance the store's history is examined at once
+    log = new WatchLog(harness.open({ random: () => 0 }), list)
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
+    for (let cut = 1; cut <= 3; cut++) {
+      harness.proxy.cut()
+      await expect.poll(() => log.connection, DEADLINE).toHaveLength(1 + 2 * cut)
+      await harness.put('10.2.0.0-24', String(cut))
+      await expect.poll(() => log.changes.at(-1), DEADLINE).toBe(`+10.2.0.0-24=${cut}`)
+    }
+    expect(log.events.map(({ kind }) => kind)).toEqual(['deltas', 'deltas', 'deltas'])
+  })
 
   test('resumes from what progress notifications said, so that a compaction of foreign history does not end it', async () => {
     for (const value of ['x', 'y']) await harness.cluster.etcdctl(['put', '/elsewhere', value])
