@@ -2,8 +2,10 @@ import type { Clock } from '../net/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { LineBudget } from './line-budget.ts'
 
-/** One bad list must not flood the log, nor must leases that are rewritten in a loop. */
-const NAMED = { burst: 20, everyMs: 3_000 }
+/** One bad list must not flood the log. */
+const NAMED_AT_ONCE = 20
+/** Nor must leases that are rewritten in a loop. */
+const NAMED = { burst: 100, everyMs: 3_000 }
 /** That there are more than are named. */
 const COUNTED = { burst: 1, everyMs: 60_000 }
 /** A lease whose reason changes in words only is named again after this long, in milliseconds. */
@@ -36,15 +38,14 @@ export class Rejections {
   say(rejected: ReadonlyMap<string, string>): void {
     const nowMs = this.#clock.monotonicMs()
     this.#forget(rejected, nowMs)
-    let unnamed = 0
+    let [named, unnamed] = [0, 0]
     for (const [key, reason] of rejected) {
       if (!this.#isNews(key, reason, nowMs)) continue
-      if (unnamed > 0 || !this.#named.take()) {
-        unnamed++
-        continue
-      }
-      this.#said.set(key, { reason, atMs: nowMs })
-      this.#log.warn('lease rejected', { lease: key, reason })
+      if (named < NAMED_AT_ONCE && this.#named.take()) {
+        named++
+        this.#said.set(key, { reason, atMs: nowMs })
+        this.#log.warn('lease rejected', { lease: key, reason })
+      } else unnamed++
     }
     if (unnamed > 0 && this.#counted.take()) this.#log.warn('further leases rejected', { leases: unnamed })
   }
