@@ -165,8 +165,9 @@ function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerm
     if (state.is === 'held') ports.log.info(`lease ${what}`, fields)
     else if (state.is === 'unrenewed')
       ports.log.warn(`lease ${what}: ${state.error.message}; forwarding goes on`, fields)
-    else if (state.is === 'contested')
+    else if (state.is === 'contested' && state.done === 'rewritten')
       ports.log.error(`lease ${what}: has another machine the same machine id? Give one of them --node-id`, fields)
+    else if (state.is === 'contested') ports.log.error(`lease ${what}`, fields)
     else ports.log.error(what, fields)
   }
   return new LeaseKeeper(acquired.record, {
@@ -175,6 +176,8 @@ function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerm
     clock: ports.clock,
     random: ports.random,
     renewMarginMs: options.renewMarginMs,
+    challenge: (signal) =>
+      ports.store.ask(acquired.record.key, { ...ports.node, instance: ports.instance }, 3_000, signal),
     onState,
   })
 }

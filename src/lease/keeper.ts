@@ -1,30 +1,32 @@
 import type { Clock, Random } from '../net/clock.ts'
 import { Wakeup } from '../net/wakeup.ts'
-import { decodeLease } from './codec.ts'
 import { Contest } from './contest.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from './lease.ts'
-import { ownerOf } from './owner.ts'
+import { isOursToRestore, ownerOf } from './owner.ts'
 import { Retries } from './retries.ts'
 import { StoreError, type KeyLifetime, type LeaseDelta, type LeaseRecord, type LeaseStore } from './store.ts'
-import { isShortLived, ownershipOf, type LeaseTerms } from './terms.ts'
+import { isShortLived, type LeaseTerms } from './terms.ts'
+import { Twin, type AskTwin } from './twin.ts'
 
 /** Where this node stands with its lease. */
 export type LeaseState =
   | { readonly is: 'held'; readonly record: LeaseRecord }
   /** etcd does not answer, or refuses; the lease still runs. Said once per trouble. Forwarding goes on regardless. */
   | { readonly is: 'unrenewed'; readonly record: LeaseRecord; readonly error: StoreError }
-  /** Somebody keeps changing our key, as a machine with the same identity would; we answer ever more slowly. */
-  | { readonly is: 'contested'; readonly record: LeaseRecord }
-  /** Somebody else holds our key now. */
+  /** Somebody keeps changing our key, of late in this way; we answer ever more slowly. A machine with our node id would rewrite it. */
+  | { readonly is: 'contested'; readonly record: LeaseRecord; readonly done: 'deleted' | 'rewritten' }
+  /** Somebody else holds our key now, or is to hold it. */
   | { readonly is: 'lost'; readonly reason: string }
 
 export interface KeeperOptions {
   readonly store: LeaseStore
-  readonly terms: Pick<LeaseTerms, 'node' | 'ttlSeconds'>
+  readonly terms: Pick<LeaseTerms, 'node' | 'instance' | 'ttlSeconds'>
   readonly clock: Clock
   readonly random: Random
   /** Renewed at the latest this long before expiry, in milliseconds. */
   readonly renewMarginMs: number
+  /** Asks whether another machine holds our key too; absent: nobody is asked. */
+  readonly challenge?: AskTwin
   /** Called at every change of state; must not throw. */
   readonly onState: (state: LeaseState, what: string) => void
 }
@@ -58,6 +60,7 @@ export class LeaseKeeper {
   /** Newest revision that was observed during our last write. */
   #observedRevision: Revision | undefined
   readonly #contest: Contest
+  readonly #twin: Twin
   readonly #repairs: Retries
   readonly #renewals: Retries
   readonly #wakeup = new Wakeup()
@@ -69,6 +72,7 @@ export class LeaseKeeper {
     this.#ttlSeconds = options.terms.ttlSeconds
     this.#options = options
     this.#contest = new Contest(options.random)
+    this.#twin = new Twin(options.terms, options.challenge)
     this.#repairs = new Retries(options.random)
     this.#renewals = new Retries(options.random)
     this.#renewAtMs = this.#nextRenewalMs()
@@ -111,13 +115,13 @@ export class LeaseKeeper {
   }
 
   #observeGone(): void {
-    if (this.#repair !== 'recreate') this.#countForeignChange()
+    if (this.#repair !== 'recreate') this.#countForeignChange('deleted')
     this.#repair = 'recreate'
     this.#wakeup.ring()
   }
 
   #observePut(record: LeaseRecord): void {
-    if (record.value !== this.#value && !this.#isOurs(record)) {
+    if (record.value !== this.#value && !isOursToRestore(record, this.#value, this.#options.terms)) {
       this.#lost = `lease ${record.key} now belongs to ${ownerOf(record)}`
       this.#wakeup.ring()
       return
@@ -125,7 +129,7 @@ export class LeaseKeeper {
     const isNew = record.modRevision !== this.#record.modRevision
     const isForeign = record.value !== this.#value && !this.#unanswered.has(record.value)
     this.#record = record
-    if (isNew && isForeign) this.#countForeignChange()
+    if (isNew && isForeign && this.#countForeignChange('rewritten')) this.#twin.suspect(record)
     if (record.value === this.#value) this.#observeHome(record.etcdLeaseId)
     else this.#repair = 'restore'
     this.#wakeup.ring()
@@ -141,19 +145,12 @@ export class LeaseKeeper {
     else if (etcdLeaseId !== this.#home) this.#renewAtMs = this.#options.clock.monotonicMs()
   }
 
-  #countForeignChange(): void {
+  /** @returns whether it has become a fight */
+  #countForeignChange(done: 'deleted' | 'rewritten'): boolean {
     const { clock, onState } = this.#options
-    if (this.#contest.changed(clock.monotonicMs()))
-      onState({ is: 'contested', record: this.#record }, 'keeps being changed by somebody else')
-  }
-
-  /** Whether a record still is ours to restore: garbage, our node id, or upstream's form with the address we publish. */
-  #isOurs(record: LeaseRecord): boolean {
-    const [found, wanted] = [decodeLease(record), decodeLease({ ...record, value: this.#value })]
-    if ('rejected' in found) return true
-    const published = 'rejected' in wanted ? [] : wanted.families
-    const publicIps = new Map(published.map(({ family, publicIp }) => [family, publicIp]))
-    return ownershipOf(found, { node: this.#options.terms.node, publicIps }) === 'ours'
+    if (!this.#contest.changed(clock.monotonicMs())) return false
+    onState({ is: 'contested', record: this.#record, done }, `keeps being ${done} by somebody else`)
+    return true
   }
 
   /** Holds the lease until `signal` aborts (then undefined) or it is lost (then why). Errors of the store are retried for ever. */
@@ -216,7 +213,7 @@ export class LeaseKeeper {
 
   async #renew(signal: AbortSignal): Promise<void> {
     const { etcdLeaseId } = this.#record
-    if (etcdLeaseId === NO_ETCD_LEASE || this.#repair === 'recreate') return // nothing to renew any more
+    if (etcdLeaseId === NO_ETCD_LEASE || this.#repair === 'recreate') return // nothing to renew
     const result = await this.#options.store.keepAlive(etcdLeaseId, signal)
     if (result.alive) this.#renewed(etcdLeaseId, result.ttlSeconds)
     else this.#expired(etcdLeaseId)
@@ -239,6 +236,9 @@ export class LeaseKeeper {
   }
 
   async #doRepair(signal: AbortSignal): Promise<void> {
+    const reason = await this.#twin.reasonToYield(signal)
+    this.#lost ??= reason
+    if (this.#isOver(signal)) return
     if (this.#repair === 'recreate') await this.#recreate(signal)
     else if (this.#repair === 'restore') await this.#restore(signal)
   }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LeaseKeeper, type LeaseState } from '../../../src/lease/keeper.ts'
 import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
-import type { LeaseDelta, LeaseRecord } from '../../../src/lease/store.ts'
+import { StoreError, type LeaseDelta, type LeaseRecord } from '../../../src/lease/store.ts'
+import type { AskTwin } from '../../../src/lease/twin.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { leaseValue, NODE } from '../../fake/samples.ts'
 import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
@@ -19,6 +20,7 @@ let store: RacedLeaseStore
 let clock: FakeClock
 let stop: AbortController
 let states: LeaseState['is'][]
+let contests: string[]
 let unlisten: () => void
 
 beforeEach(() => {
@@ -26,6 +28,7 @@ beforeEach(() => {
   clock = new FakeClock()
   stop = new AbortController()
   states = []
+  contests = []
   unlisten = () => undefined
 })
 
@@ -43,8 +46,10 @@ interface Held {
 }
 
 /** A keeper at work on our key, on an etcd lease or (0) a reservation. `watched`: it hears of every change of its key. */
-async function hold(options: { ttlSeconds?: number; renewMarginMs?: number; watched?: boolean } = {}): Promise<Held> {
-  const { ttlSeconds = 86_400, renewMarginMs = HOUR_MS, watched = true } = options
+async function hold(
+  options: { ttlSeconds?: number; renewMarginMs?: number; watched?: boolean; challenge?: AskTwin } = {},
+): Promise<Held> {
+  const { ttlSeconds = 86_400, renewMarginMs = HOUR_MS, watched = true, challenge } = options
   const { etcd } = store
   const record = etcd.put(KEY, MINE, ttlSeconds === 0 ? NO_ETCD_LEASE : etcd.grant(ttlSeconds))
   if (record === undefined) throw new Error('not granted')
@@ -52,12 +57,17 @@ async function hold(options: { ttlSeconds?: number; renewMarginMs?: number; watc
     store,
     terms: {
       node: NODE,
+      instance: 'm',
       ttlSeconds: ttlSeconds === 0 ? 86_400 : ttlSeconds,
     },
     clock,
     random: () => 0,
     renewMarginMs,
-    onState: (state) => states.push(state.is),
+    ...(challenge === undefined ? {} : { challenge }),
+    onState: (state) => {
+      states.push(state.is)
+      if (state.is === 'contested') contests.push(state.done)
+    },
   })
   if (watched)
     unlisten = etcd.listen(({ deltas }) => {
@@ -610,5 +620,100 @@ describe('LeaseKeeper whose key another machine with the same identity keeps rew
       await advance(MINUTE_MS + 1)
     }
     expect(states).not.toContain('contested')
+  })
+})
+
+describe('LeaseKeeper at whose key another machine with its node id may be', () => {
+  const twin = (instance: string) => ({ ...NODE, hostname: 'copy', instance })
+  const TWINS = leaseValue({ publicIp: '192.168.205.66', mac: MAC, node: { ...NODE, hostname: 'copy' } })
+  let asked: number
+
+  beforeEach(() => {
+    asked = 0
+  })
+
+  const answering =
+    (...answers: (ReturnType<typeof twin> | StoreError | undefined)[]): AskTwin =>
+    () => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]
+      return answer instanceof StoreError ? Promise.reject(answer) : Promise.resolve(answer)
+    }
+
+  const failure = (code: string): StoreError => new StoreError({ op: 'ask', code, retryable: true, message: code })
+
+  async function rewrite(value = TWINS, times = 4): Promise<void> {
+    for (let time = 0; time < times; time++) {
+      store.etcd.put(KEY, value, own()?.etcdLeaseId)
+      await clock.settle()
+    }
+  }
+
+  it('makes way to one that lives and was named first by chance, leaving the key as that one wrote it', async () => {
+    const { over } = await hold({ challenge: answering(twin('a')) })
+    await rewrite()
+    expect(asked).toBe(0)
+    await advance(1_000)
+    expect(over()?.reason).toMatch(/another machine has the same machine id \(node-1; .* copy\): give .* --node-id/)
+    expect(own()?.value).toBe(TWINS)
+    expect(states.at(-1)).toBe('lost')
+  })
+
+  it('goes on where the other one is to make way, and asks again when that does not', async () => {
+    const { over } = await hold({ challenge: answering(twin('z'), undefined) })
+    await rewrite()
+    await advance(1_000)
+    expect([own()?.value, asked, over()]).toEqual([MINE, 1, undefined])
+    await rewrite(TWINS, 1)
+    await advance(2_000)
+    expect([own()?.value, asked, over()]).toEqual([MINE, 2, undefined])
+  })
+
+  it.each([
+    ['nobody answers', undefined],
+    ['a node with another id answers', { ...twin('a'), id: 'x' }],
+    ['it answered itself', twin('m')],
+    ['it may not ask', failure('PERMISSION_DENIED')],
+  ])('restores its key when %s', async (_, answer) => {
+    const { over } = await hold({ challenge: answering(answer) })
+    await rewrite()
+    await advance(1_000)
+    expect([own()?.value, asked, over()]).toEqual([MINE, 1, undefined])
+  })
+
+  it('asks again when the store was out of reach, and proves nothing by that', async () => {
+    const { over } = await hold({ challenge: answering(failure('UNAVAILABLE'), twin('a')) })
+    await rewrite()
+    await advance(1_000)
+    expect([own()?.value, asked, over()]).toEqual([TWINS, 1, undefined])
+    await advance(2_000)
+    expect(asked).toBe(2)
+    expect(over()?.reason).toContain('--node-id')
+  })
+
+  it('asks nobody about deletions, or about a value that is not of its node id', async () => {
+    await hold({ challenge: answering(twin('a')) })
+    for (let time = 0; time < 6; time++) {
+      store.etcd.delete(KEY)
+      await advance(MINUTE_MS)
+    }
+    expect(new Set(contests)).toEqual(new Set(['deleted']))
+    await advance(60 * MINUTE_MS)
+    await rewrite('garbage')
+    await advance(MINUTE_MS)
+    expect(contests.at(-1)).toBe('rewritten')
+    expect([own()?.value, asked]).toEqual([MINE, 0])
+  })
+
+  it('keeps to what it learned of its key while it asked', async () => {
+    const { over } = await hold({
+      challenge: () => {
+        store.etcd.put(KEY, THEIRS)
+        return Promise.resolve(undefined)
+      },
+    })
+    await rewrite()
+    await advance(1_000)
+    expect(over()?.reason).toContain('thief')
+    expect(own()?.value).toBe(THEIRS)
   })
 })

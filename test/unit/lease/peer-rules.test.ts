@@ -46,6 +46,17 @@ describe('peerObjection', () => {
     expect(objection('10.15.64.0/20', publicIp)).toContain(`PublicIP ${publicIp} is not an address`)
   })
 
+  it.each(['10.70.3.0', '10.70.3.255'])('objects to the PublicIP %s, which no host of the underlay has', (publicIp) => {
+    expect(objection('10.15.64.0/20', publicIp)).toContain('network or broadcast address of the underlay')
+  })
+
+  it('has none to the first and last addresses of a point-to-point underlay, nor to those of a host in it', () => {
+    const around = { ...AROUND, protectedPrefixes: [prefix('192.168.1.8/31'), prefix('192.168.1.20/32')] }
+    for (const publicIp of ['192.168.1.8', '192.168.1.9', '192.168.1.20', '10.70.3.1', '10.70.3.254'])
+      expect(objection('10.15.64.0/20', publicIp, around)).toBeUndefined()
+    expect(objection('10.15.64.0/20', '10.70.3.254')).toBeUndefined()
+  })
+
   it('has none to a subnet within a wide underlay', () => {
     expect(objection('10.70.3.64/26')).toBeUndefined()
     const wide = { ...AROUND, protectedPrefixes: [prefix('10.0.0.0/8'), prefix('0.0.0.0/0')] }
