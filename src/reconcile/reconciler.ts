@@ -196,7 +196,7 @@ export class Reconciler {
   #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
     const row = route.linkIndex === this.#link ? routeOf(route) : undefined
     if (row === undefined) return
-    if (!gone && !this.#isWanted(row) && this.#isWanted(routeReplacedBy(row))) this.#unknown = true // added, or in its place?
+    if (!gone && !this.#isWanted(row) && this.#isKnown(routeReplacedBy(row))) this.#unknown = true // added, or in its place?
     if (this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
   }
 
@@ -216,6 +216,10 @@ export class Reconciler {
 
   #isWanted(row: RouteEntry): boolean {
     return this.#routes.desired(routeRules.key(row)) !== undefined
+  }
+
+  #isKnown(row: RouteEntry): boolean {
+    return this.#isWanted(row) || this.#routes.actual(routeRules.key(row)) !== undefined
   }
 
   /**

@@ -148,6 +148,21 @@ describe('drift', () => {
     expect(world.actual()).toEqual(world.expected())
   })
 
+  test('restores a route whose place was taken while the tables were read and no peer was known yet', async () => {
+    await worldWith(1)
+    await world.crash()
+    const { destination, gateway, metric } = first(entriesOf(0, 0).routes)
+    const place = { destination, gateway, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
+    world.kernel.meanwhile = () => {
+      world.outside({ op: 'route.replace', ...place, protocol: 3 })
+    }
+    await world.pass()
+    world.list()
+    world.advance(1_000)
+    await world.pass()
+    expect(world.actual()).toEqual(world.expected())
+  })
+
   test('heals a row three times at once, then ever more slowly, and names it; other rows are healed at once', async () => {
     await worldWith(2)
     const undo = async (peer: number): Promise<{ written: number; fought: string | undefined }> => {
