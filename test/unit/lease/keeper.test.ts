@@ -716,4 +716,33 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
     expect(over()?.reason).toContain('thief')
     expect(own()?.value).toBe(THEIRS)
   })
+
+  it.each(['a', 'z'])('is left with one holder when both ask, the other being called %s', async (instance) => {
+    const { over } = await hold({ challenge: answering(twin(instance)) })
+    store.etcd.put(KEY, TWINS, own()?.etcdLeaseId)
+    const seen = own()
+    if (seen === undefined) throw new Error('gone')
+    const other = new LeaseKeeper(seen, {
+      store,
+      terms: { node: { ...NODE, hostname: 'copy' }, instance, ttlSeconds: 86_400 },
+      clock,
+      random: () => 0,
+      renewMarginMs: HOUR_MS,
+      challenge: answering({ ...NODE, instance: 'm' }),
+      onState: () => undefined,
+    })
+    const deaf = store.etcd.listen(({ deltas }) => {
+      deltas.filter(isOwnKey).forEach((delta) => {
+        other.observe(delta)
+      })
+    })
+    let otherLost: string | undefined
+    void other.hold(stop.signal).then((reason) => {
+      otherLost = reason
+    })
+    for (let second = 0; second < 30; second++) await advance(1_000)
+    deaf()
+    expect([over() !== undefined, otherLost !== undefined]).toEqual(instance === 'a' ? [true, false] : [false, true])
+    expect(own()?.value).toBe(instance === 'a' ? TWINS : MINE)
+  })
 })
