@@ -102,6 +102,7 @@ export class LeaseWatch {
     }
     signal.addEventListener('abort', stop, { signal: session.signal })
     this.#endSession = stop
+    if (signal.aborted) stop() // while it waited for its turn: no event would tell it any more
     try {
       return await this.#follow(session.signal)
     } catch (error) {

@@ -462,6 +462,17 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         await expect.poll(() => log.ended, DEADLINE).toBe(true)
       })
 
+      test('ends when aborted at the moment the connection comes back', async () => {
+        for (let time = 0; time < 5; time++) {
+          const log = await watchFromNow()
+          await harness.disconnect()
+          await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
+          await harness.reconnect()
+          log.abort()
+          await expect.poll(() => log.ended, DEADLINE).toBe(true)
+        }
+      })
+
       test('ends when its reader leaves', async () => {
         const list = await store.list(signal)
         await harness.put('10.1.0.0-24', 'one')
