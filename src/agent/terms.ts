@@ -63,8 +63,9 @@ export function leaseTerms(
 ): LeaseTerms {
   const { config, underlay } = terrain
   const { vni } = config.backend
+  // What peers hold counts first: a device that says otherwise was changed while nobody looked.
   const macFor = (family: Family, current: Lease | undefined): Mac =>
-    traces.deviceMacs.get(family) ?? publishedMac(family, current) ?? ports.deriveMac(vni, family)
+    publishedMac(family, current) ?? traces.deviceMacs.get(family) ?? ports.deriveMac(vni, family)
   return {
     node: ports.node,
     instance: ports.instance,
