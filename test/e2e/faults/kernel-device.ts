@@ -1,5 +1,5 @@
 import { DEVICE } from '../use-lab.ts'
-import { RUNNING, RUNNING_OR_DOWN, type Fault, type Scene } from './table.ts'
+import { RUNNING_OR_DOWN, type Fault, type Scene } from './table.ts'
 
 const shell =
   (script: string) =>
@@ -14,6 +14,13 @@ export const DEVICE_FAULTS: readonly Fault[] = [
     fault: 'a deleted device',
     users: 'no peer is reached',
     inflict: shell(`ip link delete ${DEVICE}`),
+    ...REPLACED,
+  },
+  {
+    fault: 'a renamed device',
+    users: 'nothing, but that whoever looks for it does not find it',
+    moments: RUNNING_OR_DOWN,
+    inflict: shell(`ip link set ${DEVICE} name elsewhere`),
     ...REPLACED,
   },
   {
@@ -47,8 +54,7 @@ export const DEVICE_FAULTS: readonly Fault[] = [
     fault: 'a changed MAC of the device',
     users: 'what the peers send is dropped',
     inflict: shell(`ip link set ${DEVICE} address 82:00:00:00:00:98`),
-    // An agent that starts keeps the MAC it finds (an upgrade must not change it), and its peers follow.
-    moments: RUNNING,
+    moments: RUNNING_OR_DOWN,
   },
   {
     fault: 'a removed address of the device',
