@@ -47,7 +47,7 @@ export interface RetryPorts {
 /**
  * Tries until it works, saying why it does not: at once when the reason is a new one, then once a minute.
  * @param hint what may help with an error, for the log
- * @param complaints of earlier calls: what they have said is not said again, nor is its end, before its time
+ * @param lastingComplaints of earlier calls too: that an interface which comes and goes is missing is not said each time
  * @throws whatever no retry can cure; and when `signal` aborts, its reason
  */
 export async function untilItWorks<T>(
@@ -56,8 +56,9 @@ export async function untilItWorks<T>(
   { clock, random, log }: RetryPorts,
   signal: AbortSignal,
   hint: (error: Error) => Promise<string> = () => Promise.resolve(''),
-  complaints = new Complaints(clock),
+  lastingComplaints = new Complaints(clock),
 ): Promise<T> {
+  const complaints = new Complaints(clock)
   let hasComplained = false
   for (let attempts = 1; ; attempts++) {
     signal.throwIfAborted()
@@ -68,7 +69,7 @@ export async function untilItWorks<T>(
     } catch (error) {
       const schedule = scheduleFor(error)
       if (signal.aborted || schedule === undefined || !(error instanceof Error)) throw error
-      if (complaints.isNews(error)) {
+      if ((error instanceof NoInterfaceError ? lastingComplaints : complaints).isNews(error)) {
         log.warn(`${what}: ${error.message}${await hint(error)}; retrying ${schedule.words}`)
         hasComplained = true
       }

@@ -90,8 +90,11 @@ describe('etcd behind TLS', () => {
       for (const name of ['caFile', 'certFile', 'keyFile'] as const) copyFileSync(fresh[name], files[name])
       await install(host, fresh)
       await mutual.restart()
-      await putInto(mutual, madeUpPeer(1).name, madeUpPeer(1).value)
-      await knowsPeers(host, 1, FOLLOWED_WITHIN_MS)
+      const { name, value } = madeUpPeer(1)
+      await putInto(mutual, name, value)
+      const isFollowed = async (): Promise<boolean> =>
+        (await host.peerTables(DEVICE)).routes.some(({ destination }) => destination === name.replace('-', '/'))
+      await waitFor('the new peer', isFollowed, { deadlineMs: FOLLOWED_WITHIN_MS })
     } finally {
       fresh.remove()
     }
