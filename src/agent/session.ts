@@ -2,12 +2,14 @@ import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
 import type { Acquired } from '../lease/acquire.ts'
+import type { Challenger } from '../lease/challenges.ts'
 import { LeaseKeeper, type LeaseState } from '../lease/keeper.ts'
 import { encodeLease } from '../lease/codec.ts'
 import { leaseFamily } from '../lease/lease.ts'
 import type { Surroundings } from '../lease/peer-rules.ts'
 import { claimFor, type LeaseTerms } from '../lease/terms.ts'
 import { PeerTable } from '../lease/peers.ts'
+import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
@@ -80,8 +82,7 @@ export class OverlaySession {
     }
     const device = new DeviceTask({ ...input, vtep, reconciler, subnetFile, somethingToDo, onUnderlay })
     const reconcile = new ReconcileTask({ ports, reconciler, subnetFile, somethingToDo, peers })
-    const ourselves = { ...ports.node, instance: ports.instance }
-    const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves })
+    const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     this.#tasks = [
       { name: 'device', run: (stop) => device.run(stop) },
       { name: 'reconcile', run: (stop) => reconcile.run(stop) },
@@ -159,6 +160,8 @@ function vtepOf({ config, acquired }: SessionInput): Vtep {
   return { family: overlay.family, vni: config.backend.vni, mac, subnet: part.subnet, overlay }
 }
 
+const ourselves = ({ node, instance }: AgentPorts): Challenger => ({ ...node, instance })
+
 function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerms): LeaseKeeper {
   const onState = (state: LeaseState, what: string): void => {
     const fields = { subnet: acquired.record.key }
@@ -176,8 +179,7 @@ function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerm
     clock: ports.clock,
     random: ports.random,
     renewMarginMs: options.renewMarginMs,
-    challenge: (signal) =>
-      ports.store.ask(acquired.record.key, { ...ports.node, instance: ports.instance }, 3_000, signal),
+    challenge: (signal) => ports.store.ask(acquired.record.key, ourselves(ports), CLONE_ANSWERS_WITHIN_MS, signal),
     onState,
   })
 }

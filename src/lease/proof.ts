@@ -14,7 +14,7 @@ const RIVAL_ANSWERS_WITHIN_MS = 20_000
  * How long the holder of a lease with our own node id has. Shorter, for this is the way of every reboot and the answer is nearly
  * always silence; a copied machine id is a fault that shows at the next start again.
  */
-const CLONE_ANSWERS_WITHIN_MS = 3_000
+export const CLONE_ANSWERS_WITHIN_MS = 3_000
 
 /** A holder that was asked and is to be taken for dead, or one whom we may not ask. */
 export type Silence = 'silent' | 'forbidden'

@@ -316,8 +316,8 @@ export class Reconciler {
   nextPassInMs(): number | undefined {
     if (this.#link === undefined) return undefined
     const nowMs = this.#clock.monotonicMs()
-    if (this.#isDown && !this.#unknown) return undefined
     if (this.#unknown) return Math.max(0, this.#lastSnapshotMs + SNAPSHOT_SPACING_MS - nowMs)
+    if (this.#isDown) return undefined
     const times = this.#tables.flatMap((table) => table.nextAttemptMs(nowMs, this.#mayPrune) ?? [])
     return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)
   }
