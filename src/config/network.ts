@@ -38,8 +38,6 @@ interface FamilyRules {
   readonly usualLength: number
   readonly splitBeyond: number
   readonly longestSubnet: number
-  /** The largest VNI whose device has a name of at most 15 characters (IFNAMSIZ, linux/if.h): `flannel.` or `flannel-v6.` and the VNI. */
-  readonly largestVni: number
 }
 
 const FAMILIES: readonly FamilyRules[] = [
@@ -54,7 +52,6 @@ const FAMILIES: readonly FamilyRules[] = [
     usualLength: 24,
     splitBeyond: 22,
     longestSubnet: 30,
-    largestVni: 9_999_999,
   },
   {
     family: 6,
@@ -67,7 +64,6 @@ const FAMILIES: readonly FamilyRules[] = [
     usualLength: 64,
     splitBeyond: 62,
     longestSubnet: 126,
-    largestVni: 9_999,
   },
 ]
 
@@ -83,17 +79,11 @@ export function parseNetworkConfig(text: string, where = 'network configuration'
   const fields = parseJsonObject(where, text)
   const overlays = FAMILIES.flatMap((rules) => parseOverlay(fields, rules) ?? [])
   if (overlays.length === 0) throw new ConfigError('EnableIPv4', 'true, or EnableIPv6 true', false)
-  const backend = parseBackend(fields.object('Backend'))
-  for (const { family } of overlays) checkVni(backend.vni, family)
-  return { overlays, enableNftables: fields.boolean('EnableNFTables') ?? false, backend }
-}
-
-/** The device is named for its VNI, and Linux limits names. @throws {ConfigError} */
-function checkVni(vni: number, family: Family): void {
-  const largest = FAMILIES.find((rules) => rules.family === family)?.largestVni ?? 0
-  if (vni <= largest) return
-  const limit = `at most ${largest}: the name of the IPv${family} device, which holds it, may have 15 characters`
-  throw new ConfigError('Backend.VNI', limit, vni)
+  return {
+    overlays,
+    enableNftables: fields.boolean('EnableNFTables') ?? false,
+    backend: parseBackend(fields.object('Backend')),
+  }
 }
 
 function parseOverlay(fields: JsonFields, rules: FamilyRules): OverlayNetwork | undefined {

@@ -125,8 +125,8 @@ export async function describeCandidates(kernel: Kernel, family: Family, signal:
   )
 }
 
-/** Our own device of this run or an earlier one: `flannel.VNI`, `flannel-v6.VNI`. Tunnels do not run on themselves. */
-const OWN_DEVICE = /^flannel(-v6)?\.\d+$/
+/** Our own device of this run or an earlier one: `flannel.VNI`, `flannel-v6.VNI`, `flan.VNI`, `flan6.VNI`. Tunnels do not run on themselves. */
+const OWN_DEVICE = /^(flannel(-v6)?|flan6?)\.\d+$/
 
 export function listCandidates(host: HostState, family: Family): string {
   const candidates = host.links

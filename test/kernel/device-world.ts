@@ -16,6 +16,15 @@ import { ipJson, tool, type Json } from './real-kernel.ts'
 const WORKER = process.pid % 250
 let made = 0
 
+/** Fields of `Backend` in the network configuration that are not to be as usual. */
+export interface BackendFields {
+  readonly VNI?: number
+  readonly Port?: number
+  readonly MTU?: number
+  readonly GBP?: boolean
+  readonly Learning?: boolean
+}
+
 /** The agent's device task on the running kernel, with an underlay of its own: one end of a veth pair. */
 export class DeviceWorld {
   readonly underlay: string
@@ -26,17 +35,17 @@ export class DeviceWorld {
   /** Everything logged: `level message`. */
   readonly log: string[] = []
   readonly #kernel = new RtnetlinkKernel()
-  readonly #backend: object
+  readonly #backend: BackendFields
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   /** What the subnet file would say. */
   mtu: number | undefined
 
-  constructor(backend: object = {}) {
+  constructor(backend: BackendFields = {}) {
     const run = ++made
     this.underlay = `u${WORKER}.${run}`
-    this.vni = 1_000_000 + WORKER * 1_000 + run
-    this.port = 30_000 + WORKER * 100 + run
+    this.vni = backend.VNI ?? 1_000_000 + WORKER * 1_000 + run
+    this.port = backend.Port ?? 30_000 + WORKER * 100 + run
     this.address = `198.${18 + (WORKER % 2)}.${WORKER}.${run}`
     this.#backend = backend
     this.addUnderlay()

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { DeviceWorld } from './device-world.ts'
+import { DeviceWorld, type BackendFields } from './device-world.ts'
 import { ipJson, tool } from './real-kernel.ts'
 
 /** How soon the device must be right again after a single change. */
@@ -17,7 +17,7 @@ afterEach(async () => {
   others.clear()
 })
 
-async function started(backend: object = {}): Promise<DeviceWorld> {
+async function started(backend: BackendFields = {}): Promise<DeviceWorld> {
   world = new DeviceWorld(backend)
   await world.start()
   await world.whole(5_000)

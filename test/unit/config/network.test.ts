@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../src/config/error.ts'
 import { gatewayOf, parseNetworkConfig, subnetFits, type OverlayNetwork } from '../../../src/config/network.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import { deviceName } from '../../../src/vxlan/vtep.ts'
 import { CONFIG, OVERLAY, overlayOf } from '../../fake/samples.ts'
 
 /** An overlay as people would write it. */
@@ -146,13 +145,6 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"carrier-pigeon"}}', 'Backend.Type', 'vxlan', '"carrier-pigeon"'],
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"constructor"}}', 'Backend.Type', 'vxlan', '"constructor"'],
     ['{"Network":"10.0.0.0/8","Backend":{"VNI":16777216}}', 'Backend.VNI', '0 to 16777215', '16777216'],
-    ['{"Network":"10.0.0.0/8","Backend":{"VNI":10000000}}', 'Backend.VNI', 'at most 9999999: the name', '10000000'],
-    [
-      '{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00::/48","Backend":{"VNI":10000}}',
-      'Backend.VNI',
-      'at most 9999: the name of the IPv6 device',
-      '10000',
-    ],
     ['{"Network":"0.0.0.0/0"}', 'Network', '0.0.0.0/8 ("this network", RFC 791)', '"0.0.0.0/0"'],
     ['{"Network":"127.0.0.0/16"}', 'Network', '127.0.0.0/8 (loopback', '"127.0.0.0/16"'],
     ['{"Network":"64.0.0.0/2"}', 'Network', '127.0.0.0/8 (loopback', '"64.0.0.0/2"'],
@@ -199,20 +191,9 @@ describe('networks beside reserved ones', () => {
 })
 
 describe('a VNI', () => {
-  it('is taken as long as the kernel takes the name of its device', () => {
-    for (const [family, vni] of [
-      [4, 9_999_999],
-      [6, 9_999],
-    ] as const) {
-      const config = {
-        EnableIPv4: family === 4,
-        EnableIPv6: family === 6,
-        Network: '10.0.0.0/8',
-        IPv6Network: 'fd00::/48',
-      }
-      const { backend } = parseNetworkConfig(JSON.stringify({ ...config, Backend: { VNI: vni } }))
-      expect(deviceName(family, backend.vni)).toHaveLength(15)
-    }
+  it('of 24 bits is taken for both families', () => {
+    const config = { EnableIPv6: true, Network: '10.0.0.0/8', IPv6Network: 'fd00::/48', Backend: { VNI: 16_777_215 } }
+    expect(parseNetworkConfig(JSON.stringify(config)).backend.vni).toBe(16_777_215)
   })
 })
 
