@@ -19,12 +19,12 @@ import { isStopped, runTogether } from './tasks.ts'
 import { UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
-  readonly options: Pick<DaemonOptions, 'ifaces' | 'publicIp'>
+  readonly options: Pick<DaemonOptions, 'ifaces' | 'publicIps'>
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
   readonly config: NetworkConfig
   readonly underlay: ExternalInterface
   readonly vtep: Vtep
-  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach' | 'observe'>
+  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'attach' | 'observe'>
   readonly subnetFile: Pick<SubnetFile, 'setMtu'>
   readonly somethingToDo: Wakeup
   /** Called when our address on the underlay, its network or its gateways have changed. */
@@ -133,7 +133,7 @@ export class DeviceTask {
 
   async #listen(signal: AbortSignal): Promise<void> {
     const { ports, reconciler, somethingToDo } = this.#input
-    for await (const change of ports.kernel.changes(() => reconciler.linkIndex, signal)) {
+    for await (const change of ports.kernel.changes(() => reconciler.watchedLinks, signal)) {
       if (change.kind === 'overrun' && change.because === 'lost') this.#reporter.notificationsLost()
       if (this.#isWorthALook(change)) this.#look.ring()
       if (reconciler.observe(change)) somethingToDo.ring()

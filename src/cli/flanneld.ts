@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
+import type { Family, Ip } from '../net/ip.ts'
 import { environmentName, FLAGS, type Flag } from './flags.ts'
 import { normaliseGoFlags } from './go-flags.ts'
 import { firstMissing, NOT_YET } from './not-yet.ts'
@@ -140,7 +141,7 @@ function readOptions(value: FlagReader): DaemonOptions {
       password: value(FLAGS.password),
     },
     ifaces: value(FLAGS.ifaces),
-    publicIp: value(FLAGS.publicIp),
+    publicIps: byFamily(value(FLAGS.publicIp)),
     subnetFile: value(FLAGS.subnetFile),
     renewMarginMs: value(FLAGS.renewMarginMinutes) * MS_PER_MINUTE,
     stalePeerGraceMs: value(FLAGS.stalePeerGraceSeconds) * MS_PER_SECOND,
@@ -148,6 +149,9 @@ function readOptions(value: FlagReader): DaemonOptions {
     verbosity: value(FLAGS.verbosity),
   }
 }
+
+const byFamily = (...addresses: readonly (Ip | undefined)[]): ReadonlyMap<Family, Ip> =>
+  new Map(addresses.flatMap((address) => (address === undefined ? [] : [[address.family, address] as const])))
 
 const MS_PER_SECOND = 1_000
 const MS_PER_MINUTE = 60_000

@@ -1,4 +1,4 @@
-import type { Ip } from '../net/ip.ts'
+import type { Family, Ip } from '../net/ip.ts'
 
 /** How to reach etcd. */
 export interface EtcdAccess {
@@ -18,7 +18,8 @@ export interface DaemonOptions {
   readonly etcd: EtcdAccess
   /** Names or addresses; empty: the interface of the default route. */
   readonly ifaces: readonly string[]
-  readonly publicIp: Ip | undefined
+  /** Addresses to publish instead of the interface's own, by family. */
+  readonly publicIps: ReadonlyMap<Family, Ip>
   readonly subnetFile: string
   /** Renewal of the lease, at the latest this long before it expires, in milliseconds. */
   readonly renewMarginMs: number

@@ -9,8 +9,8 @@ export { bestAddress } from './best-address.ts'
 export interface InterfaceChoice {
   /** Names or addresses (`--iface`), in order of preference. */
   readonly ifaces: readonly string[]
-  /** Address to publish instead of the interface's own (`--public-ip`), as behind NAT. */
-  readonly publicIp: Ip | undefined
+  /** Addresses to publish instead of the interface's own (`--public-ip`, `--public-ipv6`), as behind NAT. */
+  readonly publicIps: ReadonlyMap<Family, Ip>
 }
 
 /** The underlay interface, and the addresses tunnels use on it. */
@@ -86,7 +86,7 @@ export const externalInterface = (
   gateways: defaultRoutes(host, address.ip.family).flatMap(({ linkIndex, gateway }) =>
     linkIndex === link.index && gateway !== undefined ? [gateway] : [],
   ),
-  publicIp: choice.publicIp ?? address.ip,
+  publicIp: choice.publicIps.get(address.ip.family) ?? address.ip,
 })
 
 interface Candidate {

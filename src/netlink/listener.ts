@@ -30,7 +30,7 @@ const MOST_WAITING = 50_000
 export class ChangeListener {
   readonly queue = new ChangeQueue()
   readonly #socket: NetlinkSocket
-  readonly #watched: () => number | undefined
+  readonly #watched: () => readonly number[]
   readonly #cursor = new MessageCursor(new MessageBuffer(RECEIVE_BYTES))
 
   /**
@@ -38,7 +38,7 @@ export class ChangeListener {
    * @param ownPortId the socket whose own table writes are not to be reported
    * @throws {KernelError}
    */
-  constructor(addon: NetlinkAddon, bufferBytes: number, ownPortId: number, watched: () => number | undefined) {
+  constructor(addon: NetlinkAddon, bufferBytes: number, ownPortId: number, watched: () => readonly number[]) {
     this.#watched = watched
     this.#socket = new NetlinkSocket(addon, bufferBytes)
     this.#socket.filter(echoFilter(ownPortId))
@@ -104,17 +104,18 @@ export class ChangeListener {
 }
 
 /** The change a notification tells of; undefined for other links' table entries and for what we do not follow. */
-export function readChange(message: MessageCursor, watched: number | undefined): KernelChange | undefined {
+export function readChange(message: MessageCursor, watched: readonly number[]): KernelChange | undefined {
   switch (message.type) {
     case RTM.NEWNEIGH:
     case RTM.DELNEIGH: {
-      if (neighbourLink(message) !== watched) return undefined
+      if (!watched.includes(neighbourLink(message))) return undefined
       const change = readNeighbour(message)
       return change && { ...change, gone: message.type === RTM.DELNEIGH }
     }
     case RTM.NEWROUTE:
     case RTM.DELROUTE: {
-      if (watched === undefined || routeLink(message) !== watched) return undefined
+      const link = routeLink(message)
+      if (link === undefined || !watched.includes(link)) return undefined
       const route = readRoute(message)
       return route && { kind: 'route', route, gone: message.type === RTM.DELROUTE }
     }

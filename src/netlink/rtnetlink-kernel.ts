@@ -151,7 +151,7 @@ export class RtnetlinkKernel implements Kernel {
     await setImmediate()
   }
 
-  changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange> {
+  changes(watched: () => readonly number[], signal: AbortSignal): AsyncIterable<KernelChange> {
     const bufferBytes = this.#options.listenerBufferBytes ?? LISTENER_BUFFER_BYTES
     const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, watched)
     const end = (): void => {

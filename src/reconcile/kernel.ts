@@ -218,10 +218,10 @@ export interface Kernel {
 
   /**
    * Changes from the moment of the call on (the subscription stands when this returns): of all links and addresses, and of the
-   * neighbours, fdb entries and routes of the link that `watched()` names at the time (all other devices' are dropped unread).
+   * neighbours, fdb entries and routes of the links that `watched()` names at the time (all other devices' are dropped unread).
    * Ends when `signal` aborts.
    */
-  changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange>
+  changes(watched: () => readonly number[], signal: AbortSignal): AsyncIterable<KernelChange>
 
   close(): void
 }

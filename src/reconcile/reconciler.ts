@@ -89,6 +89,11 @@ export class Reconciler {
     return this.#link
   }
 
+  /** The links whose table entries it must be told of ({@link Kernel.changes}). */
+  get watchedLinks(): readonly number[] {
+    return this.#link === undefined ? [] : [this.#link]
+  }
+
   get peers(): number {
     return this.#peers.size
   }

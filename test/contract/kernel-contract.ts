@@ -122,7 +122,7 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
     const tables = async (linkIndex: number, families: readonly (4 | 6)[] = [4, 6]): Promise<readonly string[]> =>
       summary(await kernel.snapshot(linkIndex, families, signal))
 
-    const record = (watched: number): ChangeRecorder => new ChangeRecorder(kernel.changes(() => watched, signal))
+    const record = (watched: number): ChangeRecorder => new ChangeRecorder(kernel.changes(() => [watched], signal))
 
     describe('links', () => {
       it('creates a VXLAN device with every setting, down', async () => {
@@ -509,10 +509,10 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
 
       it('ends when stopped, and at once when stopped before', async () => {
         const stop = new AbortController()
-        const recorder = new ChangeRecorder(kernel.changes(() => undefined, stop.signal))
+        const recorder = new ChangeRecorder(kernel.changes(() => [], stop.signal))
         stop.abort()
         await recorder.ended
-        await new ChangeRecorder(kernel.changes(() => undefined, stop.signal)).ended
+        await new ChangeRecorder(kernel.changes(() => [], stop.signal)).ended
       })
     })
   })

@@ -147,7 +147,7 @@ export class AgentWorld {
         password: undefined,
       },
       ifaces: [],
-      publicIp: undefined,
+      publicIps: new Map(),
       subnetFile: this.subnetFile,
       renewMarginMs: 3_600_000,
       stalePeerGraceMs: 300_000,

@@ -52,7 +52,7 @@ export class FakeKernel implements Kernel {
   /** The tables themselves, to read in assertions. */
   readonly tables: FakeTables
   readonly #echo: boolean
-  readonly #listeners = new Set<{ readonly queue: ChangeQueue; readonly watched: () => number | undefined }>()
+  readonly #listeners = new Set<{ readonly queue: ChangeQueue; readonly watched: () => readonly number[] }>()
   readonly #byOp: Record<string, number> = {}
   #snapshots = 0
   #muted = false
@@ -171,7 +171,7 @@ export class FakeKernel implements Kernel {
     return results
   }
 
-  changes(watched: () => number | undefined, signal: AbortSignal): AsyncIterable<KernelChange> {
+  changes(watched: () => readonly number[], signal: AbortSignal): AsyncIterable<KernelChange> {
     const listener = { queue: new ChangeQueue(), watched }
     const end = (): void => {
       this.#listeners.delete(listener)
@@ -231,9 +231,9 @@ export class FakeKernel implements Kernel {
 const isFiltered = (change: KernelChange): boolean => change.kind === 'neighbour' || change.kind === 'route'
 
 /** Links and addresses concern everybody; table entries only who watches their link. */
-function concerns(change: KernelChange, watched: number | undefined): boolean {
-  if (change.kind === 'neighbour' || change.kind === 'fdb') return change.linkIndex === watched
-  return change.kind !== 'route' || change.route.linkIndex === watched
+function concerns(change: KernelChange, watched: readonly number[]): boolean {
+  if (change.kind === 'neighbour' || change.kind === 'fdb') return watched.includes(change.linkIndex)
+  return change.kind !== 'route' || (change.route.linkIndex !== undefined && watched.includes(change.route.linkIndex))
 }
 
 function failed(op: KernelOp, target: string, { code, message }: Refusal): OpResult {

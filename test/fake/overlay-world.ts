@@ -359,7 +359,7 @@ export function first<T>(items: readonly T[]): T {
 }
 
 async function listen(kernel: Kernel, reconciler: Reconciler, signal: AbortSignal): Promise<void> {
-  for await (const change of kernel.changes(() => reconciler.linkIndex, signal)) reconciler.observe(change)
+  for await (const change of kernel.changes(() => reconciler.watchedLinks, signal)) reconciler.observe(change)
 }
 
 async function settleMicrotasks(): Promise<void> {

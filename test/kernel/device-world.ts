@@ -65,7 +65,7 @@ export class DeviceWorld {
   /** Starts the task; does not wait for anything. */
   async start(): Promise<void> {
     const { signal } = this.#stop
-    const choice = { ifaces: [this.underlay], publicIp: undefined }
+    const choice = { ifaces: [this.underlay], publicIps: new Map() }
     const underlay = await chooseExternalInterface(this.#kernel, choice, 4, signal)
     const backend = { Type: 'vxlan', VNI: this.vni, Port: this.port, ...this.#backend }
     const config = parseNetworkConfig(JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }))
@@ -74,7 +74,7 @@ export class DeviceWorld {
     const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
     const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger() }
     const task = new DeviceTask({
-      options: { ifaces: [], publicIp: undefined },
+      options: { ifaces: [], publicIps: new Map() },
       ports,
       config,
       underlay,

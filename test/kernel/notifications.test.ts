@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 
 const record = (linkIndex: number): ChangeRecorder =>
-  new ChangeRecorder(harness.kernel.changes(() => linkIndex, signal))
+  new ChangeRecorder(harness.kernel.changes(() => [linkIndex], signal))
 
 const routeTo = (n: number) => isChange('route', ({ route }) => route.destination.text === peer(n).subnet.text)
 const neighbourOf = (n: number) =>
@@ -107,7 +107,7 @@ describe('a subscription', () => {
   it('is given up when its reader leaves', async () => {
     start()
     const linkIndex = await makeVxlan(harness)
-    const changes = harness.kernel.changes(() => linkIndex, signal)
+    const changes = harness.kernel.changes(() => [linkIndex], signal)
     await harness.outside(...addition(linkIndex, peer(1)))
     let read = 0
     for await (const change of changes) {
@@ -123,7 +123,7 @@ describe('a subscription', () => {
     start()
     const [first, second] = [await makeVxlan(harness, 0), await makeVxlan(harness, 1)]
     let watched = first
-    const recorder = new ChangeRecorder(harness.kernel.changes(() => watched, signal))
+    const recorder = new ChangeRecorder(harness.kernel.changes(() => [watched], signal))
     await harness.outside(...addition(first, peer(1)))
     await recorder.first('route of the first', routeTo(1))
     watched = second

@@ -31,7 +31,7 @@ async function start(options: RtnetlinkOptions = {}): Promise<void> {
 const never = (): Promise<void> => new Promise(() => undefined)
 
 async function listen(): Promise<void> {
-  const changes = harness.kernel.changes(() => reconciler.linkIndex, stop.signal)
+  const changes = harness.kernel.changes(() => reconciler.watchedLinks, stop.signal)
   for await (const change of changes) {
     reconciler.observe(change)
     reported.push(change)

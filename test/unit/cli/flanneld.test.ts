@@ -4,6 +4,7 @@ import { environmentName, FLAGS } from '../../../src/cli/flags.ts'
 import { NOT_YET } from '../../../src/cli/not-yet.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 import type { DaemonOptions } from '../../../src/config/options.ts'
+import { ip } from '../../../src/net/ip.ts'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -64,7 +65,7 @@ describe('the command lines of the walkthroughs', () => {
     expect(options(line.split(' '))).toMatchObject({
       etcd: { endpoints: ['http://192.168.33.10:2379'], prefix: '/coreos.com/network' },
       ifaces: ['192.168.205.10'],
-      publicIp: { text: '1.2.3.4' },
+      publicIps: new Map([[4, ip('1.2.3.4')]]),
       subnetFile: '/run/flannel/subnet.env',
       renewMarginMs: 3_600_000,
       verbosity: 0,
@@ -85,7 +86,7 @@ describe('without arguments', () => {
         password: undefined,
       },
       ifaces: [],
-      publicIp: undefined,
+      publicIps: new Map(),
       subnetFile: '/run/flannel/subnet.env',
       renewMarginMs: 3_600_000,
       stalePeerGraceMs: 300_000,
@@ -106,7 +107,7 @@ describe('the environment', () => {
   it('stands in for a flag that is not given', () => {
     const environment = { FLANNELD_ETCD_PREFIX: '/e', FLANNELD_IFACE: 'eth9', FLANNELD_V: '3', FLANNELD_PUBLIC_IP: '' }
     expect(options([], environment)).toMatchObject({ etcd: { prefix: '/e' }, ifaces: ['eth9'], verbosity: 3 })
-    expect(options([], environment).publicIp).toBeUndefined()
+    expect(options([], environment).publicIps.size).toBe(0)
   })
 
   it('gives way to a flag', () => {
@@ -122,7 +123,7 @@ describe('the environment', () => {
 
   it('stands in for a flag given empty, as unit files with an unset variable do', () => {
     const given = options(['-iface=', '--public-ip=', '-etcd-prefix='], { FLANNELD_IFACE: 'eth1' })
-    expect(given).toMatchObject({ ifaces: ['eth1'], publicIp: undefined, etcd: { prefix: '/coreos.com/network' } })
+    expect(given).toMatchObject({ ifaces: ['eth1'], publicIps: new Map(), etcd: { prefix: '/coreos.com/network' } })
   })
 
   it('has a name for every flag', () => {

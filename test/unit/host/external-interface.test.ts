@@ -65,7 +65,7 @@ const HOST = {
 }
 
 function choose(choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}): string {
-  const found = selectInterface({ ...HOST, ...host }, { ifaces: [], publicIp: undefined, ...choice }, 4)
+  const found = selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, 4)
   return `${found.link.name} ${found.address.text} ${found.publicIp.text}`
 }
 
@@ -76,7 +76,7 @@ describe('selectInterface without --iface', () => {
   })
 
   it('publishes --public-ip and still sends from its own address', () => {
-    expect(choose({ publicIp: ip('203.0.113.7') })).toBe('eth0 10.0.2.15 203.0.113.7')
+    expect(choose({ publicIps: new Map([[4, ip('203.0.113.7')]]) })).toBe('eth0 10.0.2.15 203.0.113.7')
   })
 
   it.each([
@@ -122,7 +122,7 @@ describe('selectInterface with --iface', () => {
 
 describe('the interface found', () => {
   const found = (choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}) =>
-    selectInterface({ ...HOST, ...host }, { ifaces: [], publicIp: undefined, ...choice }, 4)
+    selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, 4)
 
   it('has the network of its address, and the gateways of default routes through it, and no others', () => {
     const routes = [...HOST.routes, { ...route('0.0.0.0/0', 2, 9), gateway: ip('10.0.2.3') }, route('10.9.0.0/16', 2)]
@@ -183,7 +183,7 @@ describe('chooseExternalInterface', () => {
     const { index } = kernel.addCard('eth0', { mtu: 9000 })
     kernel.outside({ op: 'address.add', linkIndex: index, ip: ip('192.168.205.10'), prefixLength: 24 })
     kernel.tables.addRoute(route('0.0.0.0/0', index))
-    const choice = { ifaces: [], publicIp: undefined }
+    const choice = { ifaces: [], publicIps: new Map() }
     const found = await chooseExternalInterface(kernel, choice, 4, new AbortController().signal)
     expect(found).toMatchObject({ link: { name: 'eth0', mtu: 9000 }, address: ip('192.168.205.10') })
   })

@@ -6,7 +6,7 @@ import { prefix } from '../../../src/net/prefix.ts'
 import type { KernelOp } from '../../../src/reconcile/kernel.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
 
-const CHOICE = { ifaces: [], publicIp: undefined }
+const CHOICE = { ifaces: [], publicIps: new Map() }
 const { signal } = new AbortController()
 
 const address = (op: 'address.add' | 'address.delete', linkIndex: number, text: string): KernelOp => ({
