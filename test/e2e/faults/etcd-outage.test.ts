@@ -124,8 +124,9 @@ test('etcd: stopped for 12 s: agents try again seldom, each at times of its own,
     }
     const gaps = hosts.map((one) => gapsOf(nobody?.attempts ?? [], one))
     for (const own of gaps) {
-      expect(own.length, 'attempts in 12 s').toBeGreaterThan(1)
-      expect(own.length, 'attempts in 12 s').toBeLessThan(40)
+      expect(own.length, 'connections in 12 s').toBeGreaterThan(1)
+      // A connection that is reset as soon as it stands is made once more by gRPC: two for each attempt of ours.
+      expect(own.length, 'connections in 12 s').toBeLessThan(80)
       expect(Math.max(...own), 'the longest pause between attempts').toBeLessThan(FOLLOWED_WITHIN_MS)
     }
     expect(new Set(gaps.map((own) => own.map((ms) => Math.round(ms / 10)).join())).size, 'rhythms').toBe(hosts.length)
