@@ -32,9 +32,22 @@ export interface NetlinkAddon {
 export interface Addon extends NetlinkAddon {
   /** Ends the process at once, as `_exit(2)` does: nothing is run and nobody is waited for. */
   readonly exit: (code: number) => never
+  /** One datagram to a Unix socket, without waiting; `address` is a path, or a zero byte and an abstract name (unix(7)). */
+  readonly sendUnix: (address: Uint8Array, bytes: Uint8Array) => number
 }
 
-const FUNCTIONS = ['open', 'portId', 'setOption', 'attachFilter', 'send', 'receive', 'poll', 'close', 'exit'] as const
+const FUNCTIONS = [
+  'open',
+  'portId',
+  'setOption',
+  'attachFilter',
+  'send',
+  'receive',
+  'poll',
+  'close',
+  'exit',
+  'sendUnix',
+] as const
 
 const isAddon = (value: unknown): value is Addon =>
   typeof value === 'object' &&

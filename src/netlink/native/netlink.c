@@ -1,14 +1,18 @@
 /*
  * A netlink socket for Node: open, options, send, receive, poll, close. Knows nothing of the messages; every byte of the
  * protocol is src/netlink's business. System errors come back as negative errno; wrong arguments and use after close throw.
+ * Beside it what else Node has no call for: an exit that waits for nobody, and a datagram to a Unix socket.
  */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <node_api.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -279,11 +283,38 @@ static napi_value exit_process(napi_env env, napi_callback_info info) {
   _exit(code);
 }
 
+/*
+ * sendUnix(address, bytes): 0 | -errno. One datagram to a Unix socket, never waiting: a receiver whose queue is full is -EAGAIN. The
+ * address is that of unix(7) without the family: a path, or a zero byte and an abstract name.
+ */
+static napi_value send_unix(napi_env env, napi_callback_info info) {
+  size_t argc = 2, length, size;
+  napi_value argv[2];
+  uint8_t *name, *bytes;
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 2 ||
+      !take_bytes(env, argv[0], &name, &length) || !take_bytes(env, argv[1], &bytes, &size))
+    return type_error(env, "address and datagram are Uint8Arrays");
+  if (length == 0 || length > sizeof to.sun_path) return integer(env, -ENAMETOOLONG);
+  memcpy(to.sun_path, name, length);
+  struct iovec text = {.iov_base = bytes, .iov_len = size};
+  struct msghdr message = {
+      .msg_name = &to, .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length), .msg_iov = &text, .msg_iovlen = 1};
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return integer(env, -errno);
+  ssize_t sent;
+  do sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  int error = sent < 0 ? errno : 0;
+  close(fd);
+  return integer(env, -error);
+}
+
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } FUNCTIONS[] = {
       {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
       {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
-      {"exit", exit_process},
+      {"exit", exit_process},       {"sendUnix", send_unix},
   };
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
     napi_value function;
