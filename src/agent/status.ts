@@ -1,0 +1,142 @@
+import type { Clock } from '../net/clock.ts'
+import type { Health, HealthAnswer } from '../observe/health-server.ts'
+import { Turns } from './turns.ts'
+
+/** What a trouble keeps from being said: that this node is ready, or only that all is well. */
+export type Effect = 'unready' | 'degraded'
+
+interface Trouble {
+  readonly text: string
+  readonly effect: Effect
+  readonly sinceMs: number
+  /** For so long it only degrades. */
+  readonly toleratedMs: number
+}
+
+/** Whether this node forwards, and why not. */
+export interface Readiness {
+  readonly ready: boolean
+  readonly reasons: readonly string[]
+  /** What is amiss and keeps nobody from forwarding. */
+  readonly degraded: readonly string[]
+}
+
+/** Where one family's tables stand. */
+export interface TablesState {
+  readonly peers: number
+  /** Rows that are not as they should be. */
+  readonly pending: number
+  /** Whether every row has been looked at, and put right, at least once. */
+  readonly synced: boolean
+}
+
+/** Entries that somebody changes are right again within moments. What is wrong for longer does not heal by itself, in milliseconds. */
+export const DRIFT_TOLERATED_MS = 30_000
+
+const NO_LEASE = 'there is none yet'
+const NOT_SET_UP = 'is not set up yet'
+const NOT_WRITTEN = 'is not written yet'
+
+/**
+ * The one place where tasks report what is so. Knows nothing of them and asks nobody: what follows from the reports is worked out
+ * when somebody wants to know.
+ */
+export class AgentStatus implements Health {
+  readonly turns: Turns
+  readonly #clock: Clock
+  readonly #troubles = new Map<string, Trouble>()
+  readonly #tables = new Map<string, TablesState>()
+  #subnet: string | undefined
+  /** Called when a report differs from the one before. Must not throw. */
+  onChange: () => void = () => undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.turns = new Turns(clock)
+    this.sessionEnded()
+  }
+
+  /** Something is amiss. The same trouble in other words is as old as it was. */
+  trouble(what: string, text: string, effect: Effect, toleratedMs = 0): void {
+    const before = this.#troubles.get(what)
+    this.#troubles.set(what, { text, effect, toleratedMs, sinceMs: before?.sinceMs ?? this.#clock.monotonicMs() })
+    if (before?.text !== text || before.effect !== effect) this.onChange()
+  }
+
+  fine(what: string): void {
+    if (this.#troubles.delete(what)) this.onChange()
+  }
+
+  /** A lease is held: for these families, tables are kept from now on. */
+  sessionBegan(subnet: string, families: readonly string[]): void {
+    this.#subnet = subnet
+    this.#tables.clear()
+    this.fine('lease')
+    for (const family of families) this.trouble(`forwarding of ${family}`, NOT_SET_UP, 'unready')
+    this.fine('forwarding')
+    this.onChange()
+  }
+
+  /** No lease is held. @param reason why it was lost; absent when there never was one */
+  sessionEnded(reason = NO_LEASE): void {
+    this.#subnet = undefined
+    this.#tables.clear()
+    this.#troubles.clear()
+    this.trouble('lease', reason, 'unready')
+    this.trouble('forwarding', NOT_SET_UP, 'unready')
+    this.trouble('subnet file', NOT_WRITTEN, 'unready')
+  }
+
+  /** A look at the tables of one family has ended. */
+  tables(family: string, state: TablesState): void {
+    const before = this.#tables.get(family)
+    this.#tables.set(family, state)
+    if (state.synced) this.fine(`forwarding of ${family}`)
+    if (state.pending > 0) this.trouble(`tables of ${family}`, amiss(state.pending), 'unready', DRIFT_TOLERATED_MS)
+    else this.fine(`tables of ${family}`)
+    if (before?.peers !== state.peers) this.onChange()
+  }
+
+  get state(): Readiness {
+    const nowMs = this.#clock.monotonicMs()
+    const reasons: string[] = []
+    const degraded: string[] = []
+    for (const [what, { text, effect, sinceMs, toleratedMs }] of this.#troubles) {
+      const ageMs = nowMs - sinceMs
+      const list = effect === 'degraded' || ageMs < toleratedMs ? degraded : reasons
+      list.push(`${what}: ${text} (for ${Math.floor(ageMs / 1_000)} s)`)
+    }
+    return { ready: reasons.length === 0, reasons, degraded }
+  }
+
+  /** Whether containers can be started here, and be reached. An outage of etcd only degrades: forwarding goes on as it is. */
+  readiness(): HealthAnswer {
+    const { ready, reasons, degraded } = this.state
+    return { ok: ready, body: { ready, reasons, degraded, subnet: this.#subnet ?? null, ...this.#sums() } }
+  }
+
+  /** Whether every loop turns. A process that answers at all has an event loop that does. */
+  liveness(): HealthAnswer {
+    const stuck = this.turns.stuck.map(({ what, forMs }) => `${what}: no answer for ${Math.floor(forMs / 1_000)} s`)
+    return { ok: stuck.length === 0, body: { alive: stuck.length === 0, stuck } }
+  }
+
+  /** For people who look at a list of services: `10.15.64.0/20, 41 peers, in step`. No times, so that it changes only with what it says. */
+  get line(): string {
+    const troubles = [...this.#troubles].map(([what, { text }]) => `${what}: ${text}`)
+    if (this.#subnet === undefined) return troubles[0] ?? 'starting'
+    const { peers } = this.#sums()
+    return [this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, troubles.join('; ') || 'in step'].join(', ')
+  }
+
+  #sums(): { readonly peers: number; readonly pending: number } {
+    const tables = [...this.#tables.values()]
+    return {
+      peers: Math.max(0, ...tables.map(({ peers }) => peers)),
+      pending: tables.reduce((sum, { pending }) => sum + pending, 0),
+    }
+  }
+}
+
+const amiss = (rows: number): string =>
+  rows === 1 ? '1 entry is not as it should be' : `${rows} entries are not as they should be`

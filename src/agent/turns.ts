@@ -1,0 +1,57 @@
+import type { Clock } from '../net/clock.ts'
+
+/** Something that has begun and not ended for longer than it may take. */
+export interface StuckTurn {
+  readonly what: string
+  readonly forMs: number
+}
+
+interface Turn {
+  readonly what: string
+  readonly sinceMs: number
+  readonly mostMs: number
+}
+
+/** What is under way, and how long it may take: a loop whose turn never ends is dead, though its process lives. */
+export class Turns {
+  readonly #clock: Clock
+  readonly #open = new Set<Turn>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Hands `work` through, and counts it as under way until it settles. */
+  async during<T>(what: string, mostMs: number, work: Promise<T>): Promise<T> {
+    const turn = { what, mostMs, sinceMs: this.#clock.monotonicMs() }
+    this.#open.add(turn)
+    try {
+      return await work
+    } finally {
+      this.#open.delete(turn)
+    }
+  }
+
+  /** The same port, of which every call that answers later is a turn. What is not a promise, such as a stream of events, is not. */
+  oversee<T extends object>(name: string, mostMs: number, port: T): T {
+    return new Proxy(port, {
+      get: (target, property): unknown => {
+        const member: unknown = Reflect.get(target, property)
+        if (typeof member !== 'function') return member
+        return (...args: readonly unknown[]): unknown => {
+          const answer: unknown = Reflect.apply(member, target, args)
+          return answer instanceof Promise ? this.during(`${name} ${String(property)}`, mostMs, answer) : answer
+        }
+      },
+    })
+  }
+
+  /** Those that have taken too long, the longest first. */
+  get stuck(): readonly StuckTurn[] {
+    const nowMs = this.#clock.monotonicMs()
+    return [...this.#open]
+      .filter(({ sinceMs, mostMs }) => nowMs - sinceMs > mostMs)
+      .map(({ what, sinceMs }) => ({ what, forMs: nowMs - sinceMs }))
+      .sort((a, b) => b.forMs - a.forMs)
+  }
+}

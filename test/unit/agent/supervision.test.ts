@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AgentStatus } from '../../../src/agent/status.ts'
+import { Supervision } from '../../../src/agent/supervision.ts'
+import { FakeClock } from '../../fake/fake-clock.ts'
+
+let clock: FakeClock
+let status: AgentStatus
+let told: Readonly<Record<string, string>>[]
+let stop: AbortController
+let running: Promise<void>
+
+beforeEach(() => {
+  clock = new FakeClock()
+  status = new AgentStatus(clock)
+  told = []
+  stop = new AbortController()
+})
+
+afterEach(async () => {
+  stop.abort()
+  await running
+  expect(clock.sleeping).toBe(0)
+})
+
+async function start(watchdogMs?: number): Promise<void> {
+  const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) }
+  running = new Supervision(status, supervisor, clock).run(stop.signal)
+  await clock.settle()
+}
+
+function setUp(): void {
+  status.sessionBegan('10.15.64.0/20', ['IPv4'])
+  status.tables('IPv4', { peers: 1, pending: 0, synced: true })
+  status.fine('subnet file')
+}
+
+test('tells what is waited for, then once that we are ready, and whatever changes after that', async () => {
+  await start()
+  setUp()
+  await clock.advance(1_000)
+  status.trouble('etcd', 'is out of reach', 'degraded')
+  await clock.advance(1_000)
+  status.sessionEnded('taken')
+  await clock.advance(1_000)
+  setUp()
+  await clock.advance(86_400_000)
+  expect(told).toEqual([
+    { STATUS: 'lease: there is none yet' },
+    { READY: '1', STATUS: '10.15.64.0/20, 1 peer, in step' },
+    { STATUS: '10.15.64.0/20, 1 peer, etcd: is out of reach' },
+    { STATUS: 'lease: taken' },
+    { STATUS: '10.15.64.0/20, 1 peer, in step' },
+  ])
+})
+
+test('gives a sign of life at half the time of the watchdog, whatever else is told', async () => {
+  await start(10_000)
+  for (let second = 0; second < 60; second++) {
+    status.trouble('etcd', `attempt ${second}`, 'degraded')
+    await clock.advance(1_000)
+  }
+  expect(told.filter(({ WATCHDOG }) => WATCHDOG === '1')).toHaveLength(13)
+})
+
+test('gives no sign of life while a call hangs', async () => {
+  let answer: (() => void) | undefined
+  const hanging = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  await start(10_000)
+  const turn = status.turns.during('kernel snapshot', 4_000, hanging)
+  const signs = (): number => told.filter(({ WATCHDOG }) => WATCHDOG === '1').length
+  await clock.advance(60_000)
+  expect(signs()).toBe(1)
+  answer?.()
+  await turn
+  await clock.advance(5_000)
+  expect(signs()).toBe(2)
+})
+
+test('tells of a flood of changes five times a second at most', async () => {
+  await start()
+  for (let at = 0; at < 1_000; at++) {
+    status.trouble('etcd', `attempt ${at}`, 'degraded')
+    await clock.advance(1)
+  }
+  expect(told.length).toBeLessThanOrEqual(7)
+})

@@ -1,0 +1,79 @@
+import { once } from 'node:events'
+import { createServer, connect, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HealthServer } from '../../../src/observe/health-server.ts'
+import { waitFor } from '../../lab/wait-for.ts'
+import { recordingLog, type RecordingLog } from '../agent/recording-log.ts'
+
+let server: HealthServer
+let log: RecordingLog
+let isWell: boolean
+
+beforeEach(() => {
+  log = recordingLog()
+  isWell = true
+})
+
+afterEach(() => {
+  server.close()
+})
+
+async function serve(port = 0, patienceMs = 5_000): Promise<string> {
+  const answer = () => ({ ok: isWell, body: { well: isWell } })
+  const health = { liveness: answer, readiness: answer }
+  server = new HealthServer({ ip: '127.0.0.1', port, health, log, retryMs: 20, patienceMs })
+  return `http://127.0.0.1:${await waitFor('the server to listen', () => server.port)}`
+}
+
+describe('the health endpoint', () => {
+  test.each(['/healthz', '/readyz', '/readyz?verbose'])('answers %s with 200 or 503 and why', async (path) => {
+    const url = await serve()
+    const well = await fetch(url + path)
+    expect([well.status, await well.json()]).toEqual([200, { well: true }])
+    isWell = false
+    const ill = await fetch(url + path)
+    expect([ill.status, await ill.json()]).toEqual([503, { well: false }])
+  })
+
+  test('knows no other path and no other method', async () => {
+    const url = await serve()
+    for (const path of ['/', '/healthz/', '/metrics', '/%2e%2e/etc/passwd'])
+      expect((await fetch(url + path)).status).toBe(404)
+    for (const method of ['POST', 'DELETE', 'OPTIONS'])
+      expect((await fetch(`${url}/readyz`, { method })).status).toBe(405)
+    const head = await fetch(`${url}/readyz`, { method: 'HEAD' })
+    expect([head.status, await head.text()]).toEqual([200, ''])
+  })
+
+  test('refuses a header without end', async () => {
+    const url = await serve()
+    expect((await fetch(`${url}/healthz`, { headers: { long: 'x'.repeat(20_000) } })).status).toBe(431)
+  })
+
+  test('hangs up on who says nothing, and answers again when all places were taken', async () => {
+    const url = await serve(0, 200)
+    const { port } = new URL(url)
+    const idlers: Socket[] = []
+    for (let at = 0; at < 100; at++) idlers.push(connect(Number(port), '127.0.0.1').on('error', () => undefined))
+    await Promise.all(idlers.map((idler) => once(idler, 'close')))
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  })
+})
+
+describe('an address that is not to be had', () => {
+  test('is said once with its cure, and taken as soon as it is free', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = other.address()
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+    const serving = serve(port)
+    await waitFor('the complaint', () => log.lines.length > 0)
+    expect(log.lines).toEqual([
+      `error health endpoint: cannot listen on 127.0.0.1 port ${port}: another program listens there: end it, or choose another --healthz-port; trying again, the agent goes on`,
+    ])
+    other.close()
+    expect((await fetch(`${await serving}/healthz`)).status).toBe(200)
+    expect(log.lines.at(-1)).toBe('info health endpoint: works now')
+    expect(log.lines).toHaveLength(2)
+  })
+})
