@@ -25,8 +25,9 @@ export class ChangeQueue {
     return this.#unread.length - this.#next
   }
 
+  /** That other routes have changed is not said twice in a row: a routing daemon changes them by the thousand. */
   push(change: KernelChange): void {
-    if (this.#ended) return
+    if (this.#ended || (change.kind === 'other-routes' && this.#unread.at(-1)?.kind === change.kind)) return
     if (this.unread >= this.#maxUnread) this.#forget('lost')
     this.#unread.push(change)
     this.#wakeReader()

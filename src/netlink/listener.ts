@@ -26,11 +26,14 @@ const DATAGRAMS_PER_TURN = 256
  */
 const MOST_WAITING = 50_000
 
+const OTHER_ROUTES: KernelChange = { kind: 'other-routes' }
+
 /** One subscription to the kernel's notifications. Losing some is reported as `overrun` and never ends it. */
 export class ChangeListener {
   readonly queue = new ChangeQueue()
   readonly #socket: NetlinkSocket
   readonly #watched: () => readonly number[]
+  readonly #otherRoutes: () => boolean
   readonly #cursor = new MessageCursor(new MessageBuffer(RECEIVE_BYTES))
 
   /**
@@ -38,8 +41,15 @@ export class ChangeListener {
    * @param ownPortId the socket whose own table writes are not to be reported
    * @throws {KernelError}
    */
-  constructor(addon: NetlinkAddon, bufferBytes: number, ownPortId: number, watched: () => readonly number[]) {
+  constructor(
+    addon: NetlinkAddon,
+    bufferBytes: number,
+    ownPortId: number,
+    watched: () => readonly number[],
+    otherRoutes: () => boolean,
+  ) {
     this.#watched = watched
+    this.#otherRoutes = otherRoutes
     this.#socket = new NetlinkSocket(addon, bufferBytes)
     this.#socket.filter(echoFilter(ownPortId))
     for (const group of [...ALWAYS, ...TABLES]) this.#socket.join(group)
@@ -92,7 +102,7 @@ export class ChangeListener {
     try {
       this.#cursor.start(length)
       while (this.#cursor.next()) {
-        const change = readChange(this.#cursor, this.#watched())
+        const change = readChange(this.#cursor, this.#watched(), this.#otherRoutes)
         if (change !== undefined) this.queue.push(change)
       }
       return true
@@ -104,7 +114,11 @@ export class ChangeListener {
 }
 
 /** The change a notification tells of; undefined for other links' table entries and for what we do not follow. */
-export function readChange(message: MessageCursor, watched: readonly number[]): KernelChange | undefined {
+export function readChange(
+  message: MessageCursor,
+  watched: readonly number[],
+  otherRoutes: () => boolean,
+): KernelChange | undefined {
   switch (message.type) {
     case RTM.NEWNEIGH:
     case RTM.DELNEIGH: {
@@ -115,8 +129,10 @@ export function readChange(message: MessageCursor, watched: readonly number[]): 
     case RTM.NEWROUTE:
     case RTM.DELROUTE: {
       const link = routeLink(message)
-      if (link === undefined || !watched.includes(link)) return undefined
+      const isWatched = link !== undefined && watched.includes(link)
+      if (!isWatched && !otherRoutes()) return undefined
       const route = readRoute(message)
+      if (!isWatched) return route && OTHER_ROUTES
       return route && { kind: 'route', route, gone: message.type === RTM.DELROUTE }
     }
     case RTM.NEWLINK:

@@ -118,8 +118,8 @@ export class RtnetlinkKernel implements Kernel {
     return this.#lookUp(query, destination.text, [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL], signal)
   }
 
-  routes(family: Family, signal: AbortSignal): Promise<readonly RouteState[]> {
-    return this.#routes(family, undefined, signal)
+  routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
+    return this.#routes(family, linkIndex, signal)
   }
 
   async snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
@@ -151,9 +151,13 @@ export class RtnetlinkKernel implements Kernel {
     await setImmediate()
   }
 
-  changes(watched: () => readonly number[], signal: AbortSignal): AsyncIterable<KernelChange> {
+  changes(
+    watched: () => readonly number[],
+    signal: AbortSignal,
+    otherRoutes: () => boolean = () => false,
+  ): AsyncIterable<KernelChange> {
     const bufferBytes = this.#options.listenerBufferBytes ?? LISTENER_BUFFER_BYTES
-    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, watched)
+    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, watched, otherRoutes)
     const end = (): void => {
       signal.removeEventListener('abort', end)
       this.#listeners.delete(listener)

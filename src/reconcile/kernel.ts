@@ -181,6 +181,8 @@ export type KernelChange =
     }
   | { readonly kind: 'fdb'; readonly linkIndex: number; readonly entry: FdbState; readonly gone: boolean }
   | { readonly kind: 'route'; readonly route: RouteState; readonly gone: boolean }
+  /** Main-table routes of links that are not watched came, went or changed: for who asked to hear of it. */
+  | { readonly kind: 'other-routes' }
   /** Notifications were lost (ENOBUFS), or muted during a large batch of our own: only a new snapshot tells the truth. */
   | { readonly kind: 'overrun'; readonly because: 'lost' | 'muted' }
 
@@ -200,8 +202,8 @@ export interface Kernel {
   addresses(signal: AbortSignal): Promise<readonly AddressState[]>
   /** What RTM_GETROUTE answers; undefined when unreachable. */
   lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined>
-  /** Main-table routes of one family, for the default route. */
-  routes(family: Family, signal: AbortSignal): Promise<readonly RouteState[]>
+  /** Main-table routes of one family, of all links or of one. */
+  routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]>
 
   /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
   snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables>
@@ -218,10 +220,15 @@ export interface Kernel {
 
   /**
    * Changes from the moment of the call on (the subscription stands when this returns): of all links and addresses, and of the
-   * neighbours, fdb entries and routes of the links that `watched()` names at the time (all other devices' are dropped unread).
+   * neighbours, fdb entries and routes of the links that `watched()` names at the time. All other links' are dropped unread, but for
+   * the fact that there are changed routes, while `otherRoutes()` asks for it.
    * Ends when `signal` aborts.
    */
-  changes(watched: () => readonly number[], signal: AbortSignal): AsyncIterable<KernelChange>
+  changes(
+    watched: () => readonly number[],
+    signal: AbortSignal,
+    otherRoutes?: () => boolean,
+  ): AsyncIterable<KernelChange>
 
   close(): void
 }

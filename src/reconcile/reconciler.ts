@@ -174,6 +174,8 @@ export class Reconciler {
         if (change.gone) this.#excuse()
         else this.#unknown = true
         break
+      case 'other-routes':
+        return false
       default:
         this.#observeRow(change)
     }

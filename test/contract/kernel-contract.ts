@@ -507,6 +507,41 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         expect(strangers).toEqual([])
       })
 
+      it('tells of the tables of several links', async () => {
+        const [first, second] = [await makeDevice(0), await makeDevice(1)]
+        const recorder = new ChangeRecorder(kernel.changes(() => [first, second], signal))
+        await harness.outside(...peer(first, harness.subnet(0)), ...peer(second, harness.subnet(1)))
+        for (const linkIndex of [first, second]) {
+          await recorder.first(
+            'route',
+            isChange('route', ({ route }) => route.linkIndex === linkIndex),
+          )
+          await recorder.first(
+            'fdb',
+            isChange('fdb', (change) => change.linkIndex === linkIndex),
+          )
+        }
+      })
+
+      it('says to who asks that routes of other links have changed, and no more of them', async () => {
+        const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
+        let asks = false
+        const recorder = new ChangeRecorder(
+          kernel.changes(
+            () => [linkIndex],
+            signal,
+            () => asks,
+          ),
+        )
+        await harness.outside(...peer(other, harness.subnet(1)), ...peer(linkIndex, harness.subnet(0)))
+        await recorder.first('route', isChange('route'))
+        asks = true
+        await harness.outside(...peer(other, harness.subnet(2)))
+        await recorder.first('other routes', isChange('other-routes'))
+        const isOther = isChange('route', ({ route }) => route.linkIndex === other)
+        expect(recorder.seen.filter(isOther)).toEqual([])
+      })
+
       it('ends when stopped, and at once when stopped before', async () => {
         const stop = new AbortController()
         const recorder = new ChangeRecorder(kernel.changes(() => [], stop.signal))

@@ -46,13 +46,19 @@ export interface FakeOptions {
   readonly echo?: boolean
 }
 
+interface Listener {
+  readonly queue: ChangeQueue
+  readonly watched: () => readonly number[]
+  readonly otherRoutes: () => boolean
+}
+
 /** The {@link Kernel} port in memory. Behaves as the contract suite (test/contract) has seen the real one behave. */
 export class FakeKernel implements Kernel {
   faults: Faults = {}
   /** The tables themselves, to read in assertions. */
   readonly tables: FakeTables
   readonly #echo: boolean
-  readonly #listeners = new Set<{ readonly queue: ChangeQueue; readonly watched: () => readonly number[] }>()
+  readonly #listeners = new Set<Listener>()
   readonly #byOp: Record<string, number> = {}
   #snapshots = 0
   #muted = false
@@ -116,9 +122,11 @@ export class FakeKernel implements Kernel {
     return [...this.tables.addresses.values()]
   }
 
-  async routes(family: Family, signal: AbortSignal): Promise<readonly RouteState[]> {
+  async routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
     await this.#enter('routes', signal)
-    return [...this.tables.routes.values()].filter(({ destination }) => destination.family === family)
+    return [...this.tables.routes.values()].filter(
+      (route) => route.destination.family === family && (linkIndex === undefined || route.linkIndex === linkIndex),
+    )
   }
 
   /** Longest prefix, then lowest metric; the source is the leaving link's address next to where the packet goes, else its first. */
@@ -171,8 +179,12 @@ export class FakeKernel implements Kernel {
     return results
   }
 
-  changes(watched: () => readonly number[], signal: AbortSignal): AsyncIterable<KernelChange> {
-    const listener = { queue: new ChangeQueue(), watched }
+  changes(
+    watched: () => readonly number[],
+    signal: AbortSignal,
+    otherRoutes: () => boolean = () => false,
+  ): AsyncIterable<KernelChange> {
+    const listener = { queue: new ChangeQueue(), watched, otherRoutes }
     const end = (): void => {
       this.#listeners.delete(listener)
       listener.queue.end()
@@ -223,7 +235,9 @@ export class FakeKernel implements Kernel {
 
   #publish(change: KernelChange): void {
     if ((this.#muted && isFiltered(change)) || this.faults.loseNotifications === true) return
-    for (const { queue, watched } of this.#listeners) if (concerns(change, watched())) queue.push(change)
+    for (const { queue, watched, otherRoutes } of this.#listeners)
+      if (concerns(change, watched())) queue.push(change)
+      else if (change.kind === 'route' && otherRoutes()) queue.push({ kind: 'other-routes' })
   }
 }
 

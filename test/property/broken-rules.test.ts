@@ -74,14 +74,14 @@ function kernel(broken: {
     link: (name, signal) => real.link(name, signal),
     addresses: (signal) => real.addresses(signal),
     lookup: (destination, signal) => real.lookup(destination, signal),
-    routes: (family, signal) => real.routes(family, signal),
+    routes: (...asked) => real.routes(...asked),
     snapshot: async (linkIndex, families, signal) => {
       const tables = await real.snapshot(linkIndex, families, signal)
       return broken.tables?.(tables) ?? tables
     },
     apply: (ops, signal) => broken.apply?.(real, ops, signal) ?? real.apply(ops, signal),
     catchUp: () => real.catchUp(),
-    changes: (watched, signal) => broken.changes?.(real.changes(watched, signal)) ?? real.changes(watched, signal),
+    changes: (...asked) => broken.changes?.(real.changes(...asked)) ?? real.changes(...asked),
     close: () => {
       real.close()
     },

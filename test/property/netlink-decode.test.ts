@@ -23,7 +23,7 @@ const READERS = [
   readLookup,
   readAcknowledgement,
   readDone,
-  (message: MessageCursor) => readChange(message, [WATCHED]),
+  (message: MessageCursor) => readChange(message, [WATCHED], () => true),
   (message: MessageCursor) => [...message.attributes(12)],
 ] as const
 
@@ -115,7 +115,7 @@ describe('decoding throws nothing but DecodeError, ends, and reads nothing beyon
       cursor.buffer.bytes.set(datagram)
       cursor.start(datagram.length)
       expect(() => {
-        while (cursor.next()) readChange(cursor, [WATCHED])
+        while (cursor.next()) readChange(cursor, [WATCHED], () => true)
       }).not.toThrow()
     }
   })

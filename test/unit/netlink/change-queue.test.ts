@@ -19,6 +19,15 @@ async function take(queue: ChangeQueue, count: number): Promise<readonly KernelC
 }
 
 describe('a queue of changes', () => {
+  it('says once that other routes have changed, until that is read', async () => {
+    const queue = new ChangeQueue()
+    for (const kind of ['other-routes', 'other-routes'] as const) queue.push({ kind })
+    queue.push(change(1))
+    queue.push({ kind: 'other-routes' })
+    expect(queue.unread).toBe(3)
+    expect((await take(queue, 3)).map(({ kind }) => kind)).toEqual(['other-routes', 'fdb', 'other-routes'])
+  })
+
   it('hands out what was pushed before and after the reader came, in order', async () => {
     const queue = new ChangeQueue()
     queue.push(change(1))
