@@ -12,22 +12,27 @@ interface Trouble {
   readonly undone: number
   readonly lastMs: number
   readonly notBeforeMs: number
+  /** When that began which counted as undone last. */
+  readonly deedMs: number
 }
 
 /** The time a row spent waiting for us was no quiet time: that counts from when it could be written again. */
 const lastOf = ({ lastMs, notBeforeMs }: Trouble): number => Math.max(lastMs, notBeforeMs)
 
-const NO_TROUBLE: Trouble = { failures: 0, undone: 0, lastMs: Number.NEGATIVE_INFINITY, notBeforeMs: 0 }
+const NO_TROUBLE: Trouble = { failures: 0, undone: 0, lastMs: -Infinity, notBeforeMs: 0, deedMs: -Infinity }
 
 /**
  * How long to leave each row alone. Rows without trouble take no memory and no time; one row's trouble never delays another.
  */
 export class RowPatience {
   readonly #random: Random
+  readonly #oneDeedMs: number
   readonly #troubles = new Map<string, Trouble>()
 
-  constructor(random: Random) {
+  /** What is undone again within `oneDeedMs` counts once, as long as nobody fights. */
+  constructor(random: Random, oneDeedMs = 0) {
     this.#random = random
+    this.#oneDeedMs = oneDeedMs
   }
 
   /** When the row may be written again, on the monotonic clock; 0 when at once. */
@@ -47,10 +52,20 @@ export class RowPatience {
   /** The row was as desired, and somebody changed it. @returns whether that makes it a fight, to be answered slowly */
   undone(row: string, nowMs: number): boolean {
     const known = this.#troubles.get(row) ?? NO_TROUBLE
+    if (nowMs - known.deedMs < this.#oneDeedMs && known.undone <= HEALS_AT_ONCE) {
+      this.#troubles.set(row, { ...known, failures: 0, lastMs: nowMs, notBeforeMs: 0 })
+      return false
+    }
     const undone = nowMs - lastOf(known) > QUIET_MS ? 1 : known.undone + 1
     const fights = undone - HEALS_AT_ONCE
     const delayMs = fights <= 0 ? 0 : backoffMs(ROW_BACKOFF, fights, this.#random)
-    this.#troubles.set(row, { failures: 0, undone, lastMs: nowMs, notBeforeMs: delayMs === 0 ? 0 : nowMs + delayMs })
+    this.#troubles.set(row, {
+      failures: 0,
+      undone,
+      lastMs: nowMs,
+      notBeforeMs: delayMs === 0 ? 0 : nowMs + delayMs,
+      deedMs: nowMs,
+    })
     return fights > 0
   }
 

@@ -41,6 +41,9 @@ export interface PlannedTable {
   forgive(): void
 }
 
+/** One command may undo a row several times: `ip neighbour flush` goes on in rounds, up to ten, for as long as it finds anything. */
+const ONE_DEED_MS = 250
+
 /** Desired and actual rows of one kernel table on our device, who wants them, and how patient to be with each. */
 export class Table<V> implements PlannedTable {
   readonly #rules: TableRules<V>
@@ -55,7 +58,7 @@ export class Table<V> implements PlannedTable {
   constructor(rules: TableRules<V>, random: Random) {
     this.#rules = rules
     this.#rows = new DeltaTracker((a, b) => rules.same(a, b))
-    this.#patience = new RowPatience(random)
+    this.#patience = new RowPatience(random, ONE_DEED_MS)
   }
 
   get name(): string {

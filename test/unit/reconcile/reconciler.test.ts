@@ -166,6 +166,7 @@ describe('drift', () => {
   test('heals a row three times at once, then ever more slowly, and names it; other rows are healed at once', async () => {
     await worldWith(2)
     const undo = async (peer: number): Promise<{ written: number; fought: string | undefined }> => {
+      world.advance(300)
       world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(entriesOf(peer, 0).neighbours).ip })
       await new Promise(setImmediate)
       const { written, fought } = await world.reconciler.pass(new AbortController().signal)

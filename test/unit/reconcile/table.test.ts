@@ -90,17 +90,32 @@ describe('Table', () => {
   it('slows down where it is being undone again and again', () => {
     const table = tableWith(1)
     settleAll(table)
-    const findings = Array.from({ length: 5 }, () => {
-      const finding = table.observe(key(1), undefined, 1_000)
+    const findings = Array.from({ length: 5 }, (_, at) => {
+      const finding = table.observe(key(1), undefined, 1_000 * at)
       settleAll(table)
-      table.observe(key(1), neighbour(1), 1_000)
+      table.observe(key(1), neighbour(1), 1_000 * at)
       return finding
     })
     expect(findings).toEqual(['undone', 'undone', 'undone', 'fought', 'fought'])
-    table.observe(key(1), undefined, 1_000)
-    expect(plan(table, 1_000)).toEqual([])
-    expect(table.nextAttemptMs(1_000, true)).toBe(5_000)
-    expect(plan(table, 5_000)).toEqual(['write 10.0.1.0'])
+    table.observe(key(1), undefined, 5_000)
+    expect(plan(table, 5_000)).toEqual([])
+    expect(table.nextAttemptMs(5_000, true)).toBe(9_000)
+    expect(plan(table, 9_000)).toEqual(['write 10.0.1.0'])
+  })
+
+  it('takes what is undone in rounds, as a flush does it, for one deed', () => {
+    const table = tableWith(1)
+    settleAll(table)
+    const undo = (nowMs: number): string => {
+      const finding = table.observe(key(1), undefined, nowMs)
+      settleAll(table)
+      table.observe(key(1), neighbour(1), nowMs)
+      return finding
+    }
+    expect(Array.from({ length: 10 }, (_, round) => undo(1_000 + 20 * round))).toEqual(Array(10).fill('undone'))
+    expect(undo(2_000)).toBe('undone')
+    expect(undo(3_000)).toBe('undone')
+    expect(undo(4_000)).toBe('fought')
   })
 
   it('finds drift in a dump, and no drift in the first one', () => {
@@ -134,13 +149,13 @@ describe('Table', () => {
     const table = tableWith(1)
     settleAll(table)
     for (let times = 0; times < 4; times++) {
-      table.observe(key(1), undefined, 1_000)
-      table.observe(key(1), neighbour(1), 1_000)
+      table.observe(key(1), undefined, 1_000 * times)
+      table.observe(key(1), neighbour(1), 1_000 * times)
     }
-    table.observe(key(1), undefined, 1_000)
-    expect(plan(table, 1_000)).toEqual([])
+    table.observe(key(1), undefined, 4_000)
+    expect(plan(table, 4_000)).toEqual([])
     table.change('peer-1', [neighbour(1)], [neighbour(1, 2)])
-    expect(plan(table, 1_000)).toEqual(['write 10.0.1.0'])
+    expect(plan(table, 4_000)).toEqual(['write 10.0.1.0'])
   })
 
   it('takes a report of what it is writing for its own echo, and any other for drift', () => {
