@@ -15,7 +15,8 @@ export interface SubnetEnv {
   readonly ipMasq: boolean
 }
 
-const NAMES: Readonly<Record<Family, { readonly network: string; readonly subnet: string }>> = {
+/** Variables that hold networks. */
+export const SUBNET_VARIABLES: Readonly<Record<Family, { readonly network: string; readonly subnet: string }>> = {
   4: { network: 'FLANNEL_NETWORK', subnet: 'FLANNEL_SUBNET' },
   6: { network: 'FLANNEL_IPV6_NETWORK', subnet: 'FLANNEL_IPV6_SUBNET' },
 }
@@ -23,20 +24,24 @@ const NAMES: Readonly<Record<Family, { readonly network: string; readonly subnet
 /** FLANNEL_SUBNET carries the first usable address, which the container bridge takes. */
 export function renderSubnetEnv(env: SubnetEnv): string {
   const lines = env.subnets.flatMap(({ overlay, subnet }) => [
-    `${NAMES[overlay.family].network}=${overlay.network.text}`,
-    `${NAMES[overlay.family].subnet}=${gatewayOf(subnet).text}/${subnet.length}`,
+    `${SUBNET_VARIABLES[overlay.family].network}=${overlay.network.text}`,
+    `${SUBNET_VARIABLES[overlay.family].subnet}=${gatewayOf(subnet).text}/${subnet.length}`,
   ])
   return [...lines, `FLANNEL_MTU=${env.mtu}`, `FLANNEL_IPMASQ=${env.ipMasq}`, ''].join('\n')
 }
 
 /** Subnets named in a subnet file, as far as they can be read; other lines are ignored. */
 export function parseSubnets(text: string): readonly Prefix[] {
-  const values = new Map(text.split('\n').map((line) => splitAssignment(line.trim())))
+  const values = readAssignments(text)
   return ([4, 6] as const).flatMap((family) => {
-    const subnet = parsePrefix(values.get(NAMES[family].subnet) ?? '')
+    const subnet = parsePrefix(values.get(SUBNET_VARIABLES[family].subnet) ?? '')
     return subnet?.family === family ? [subnet] : []
   })
 }
+
+/** Variables of a file of assignments, with quotes taken off; of one that is set twice the last. */
+export const readAssignments = (text: string): ReadonlyMap<string, string> =>
+  new Map(text.split('\n').map((line) => splitAssignment(line.trim())))
 
 function splitAssignment(line: string): readonly [string, string] {
   const [name = '', ...value] = line.split('=')
@@ -54,19 +59,27 @@ export const fileSays = (path: string, text: string): Promise<boolean> =>
     () => false,
   )
 
+/** Permissions of a file, and of its directory when that has to be made. */
+export interface FileModes {
+  readonly file: number
+  readonly directory: number
+}
+
+const PUBLIC: FileModes = { file: 0o644, directory: 0o755 }
+
 /**
  * Puts `text` at `path` so that a reader sees either the old file or the whole new one, also after a power cut: written aside,
- * flushed, renamed. Mode 0644; missing directories are made.
+ * flushed, renamed. Missing directories are made.
  * @throws the file system's own error; nothing is left behind then
  */
-export async function writeFileAtomically(path: string, text: string): Promise<void> {
+export async function writeFileAtomically(path: string, text: string, modes: FileModes = PUBLIC): Promise<void> {
   const directory = dirname(path)
-  await makeDirectory(directory)
+  await makeDirectory(directory, modes.directory)
   const aside = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
   try {
-    const file = await open(aside, 'wx', 0o644)
+    const file = await open(aside, 'wx', modes.file)
     try {
-      await file.chmod(0o644)
+      await file.chmod(modes.file)
       await file.writeFile(text)
       await file.sync()
     } finally {
@@ -80,8 +93,7 @@ export async function writeFileAtomically(path: string, text: string): Promise<v
 }
 
 /** By itself first: with `recursive`, Node calls a read-only file system "no such file or directory". */
-async function makeDirectory(path: string): Promise<void> {
-  const mode = 0o755
+async function makeDirectory(path: string, mode: number): Promise<void> {
   await mkdir(path, { mode }).catch(async (error: unknown) => {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT') await mkdir(path, { recursive: true, mode })

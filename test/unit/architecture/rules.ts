@@ -32,6 +32,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     sees: ['net', 'config', 'lease', 'reconcile', 'vxlan', 'host', 'observe'],
     because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',
   },
+  cni: {
+    sees: ['net', 'config', 'host'],
+    because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
+  },
   cli: { sees: ['net', 'config', 'agent'], because: 'a command line is read before there is anything to run' },
   main: {
     sees: [
@@ -46,6 +50,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'host',
       'observe',
       'agent',
+      'cni',
       'cli',
     ],
     because: 'it is the composition root',

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises'
+import { readAssignments, SUBNET_VARIABLES } from '../host/subnet-env.ts'
+import { parsePrefix, type Prefix } from '../net/prefix.ts'
+import type { Family } from '../net/ip.ts'
+import { CNI_CODES, CniError, errnoOf, ioError } from './errors.ts'
+
+/** What the agent says of this host's part of the overlay. */
+export interface Overlay {
+  /** One per family, IPv4 first. */
+  readonly subnets: readonly Prefix[]
+  /** The whole overlay, to be reached through the container's gateway; IPv4 first. */
+  readonly networks: readonly Prefix[]
+  /** Octets. */
+  readonly mtu: number
+  /** Whether the agent masquerades, so that nobody else must. */
+  readonly ipMasq: boolean
+}
+
+/** @throws {CniError} 11 while there is no file, 5 when it cannot be read, 6 when it does not say what it must */
+export async function readOverlay(path: string): Promise<Overlay> {
+  return parseOverlay(path, await readText(path))
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw ioError(`read ${path}`, error)
+    throw new CniError(
+      CNI_CODES.tryAgainLater,
+      `there is no ${path} yet`,
+      'flanneld writes it once the overlay forwards: is it running, and what does its log say?',
+    )
+  }
+}
+
+/** @throws {CniError} 6 naming the file, the variable and what was found */
+export function parseOverlay(path: string, text: string): Overlay {
+  const values = readAssignments(text)
+  const read = (variable: keyof (typeof SUBNET_VARIABLES)[Family]): readonly Prefix[] =>
+    ([4, 6] as const).flatMap((family) => readNetworks(path, values, SUBNET_VARIABLES[family][variable], family))
+  const [subnets, networks] = [read('subnet'), read('network')]
+  const [mtu, ipMasq] = [values.get('FLANNEL_MTU') ?? '', values.get('FLANNEL_IPMASQ') ?? '']
+  const missing = [
+    ...(subnets.length === 0 ? ['FLANNEL_SUBNET or FLANNEL_IPV6_SUBNET'] : []),
+    ...(networks.length === 0 ? ['FLANNEL_NETWORK or FLANNEL_IPV6_NETWORK'] : []),
+    ...(mtu === '' ? ['FLANNEL_MTU'] : []),
+    ...(ipMasq === '' ? ['FLANNEL_IPMASQ'] : []),
+  ]
+  if (missing.length > 0) throw invalid(path, `it lacks ${missing.join(', ')}`)
+  if (!/^\d{1,9}$/.test(mtu)) throw invalid(path, `FLANNEL_MTU: expected a number of octets, found ${mtu}`)
+  return { subnets, networks, mtu: Number(mtu), ipMasq: ipMasq === 'true' }
+}
+
+/** Later upstream versions write several networks, with commas between. */
+function readNetworks(
+  path: string,
+  values: ReadonlyMap<string, string>,
+  name: string,
+  family: Family,
+): readonly Prefix[] {
+  const texts = (values.get(name) ?? '').split(',').filter((text) => text !== '')
+  return texts.map((text) => {
+    const network = parsePrefix(text.trim())
+    if (network?.family === family) return network
+    throw invalid(path, `${name}: expected an IPv${family} network, found ${JSON.stringify(text.slice(0, 120))}`)
+  })
+}
+
+const invalid = (path: string, details: string): CniError =>
+  new CniError(CNI_CODES.decoding, `cannot use ${path}`, details)
