@@ -11,6 +11,7 @@ import type { DaemonOptions } from './config/options.ts'
 import { EtcdLeaseStore } from './etcd/etcd-lease-store.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from './host/identity.ts'
 import { resolveHost } from './host/resolve.ts'
+import { setSysctl } from './host/sysctl.ts'
 import { exitAtOnce } from './netlink/exit.ts'
 import { RtnetlinkKernel } from './netlink/rtnetlink-kernel.ts'
 import { createLogger } from './observe/logger.ts'
@@ -56,6 +57,7 @@ async function runAgent(options: DaemonOptions): Promise<number> {
     node,
     instance: randomUUID(),
     resolveHost,
+    setSysctl,
     deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
   }
   try {

@@ -16,13 +16,13 @@ import { OverlaySession } from './session.ts'
 import { isStopped, runTogether } from './tasks.ts'
 import { deviceMacs, leaseTerms } from './terms.ts'
 
-/** Families this version programs. */
-const FAMILY: Family = 4
+/** The interface and its address, by family of the overlay. */
+type Underlays = ReadonlyMap<Family, ExternalInterface>
 
 /** What a lease is acquired on. */
 interface Ground {
-  readonly underlay: ExternalInterface
   readonly config: NetworkConfig
+  readonly underlays: Underlays
 }
 
 /**
@@ -34,7 +34,7 @@ export class Agent {
   readonly #ports: AgentPorts
   readonly #etcdAddresses: EtcdAddresses
   readonly #lossPause: LossPause
-  #underlay: ExternalInterface | undefined
+  #underlays: Underlays = new Map()
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
@@ -59,7 +59,8 @@ export class Agent {
   }
 
   async #runSession(signal: AbortSignal): Promise<void> {
-    const ground = { underlay: await this.#findUnderlay(signal), config: await this.#readConfig(signal) }
+    const config = await this.#readConfig(signal)
+    const ground = { config, underlays: await this.#findUnderlays(config, signal) }
     const input = { options: this.#options, ports: this.#ports, etcdAddresses: this.#etcdAddresses }
     const session = new OverlaySession({ ...input, ...(await this.#acquire(ground, signal)) })
     this.#lossPause.held()
@@ -78,22 +79,30 @@ export class Agent {
     if (pauseMs > 0) await clock.sleep(pauseMs, signal)
   }
 
-  async #findUnderlay(signal: AbortSignal): Promise<ExternalInterface> {
-    const look = (): Promise<ExternalInterface> => this.#look(signal)
-    const underlay = await untilItWorks('external interface', look, this.#ports, signal)
-    this.#ports.log.info('external interface chosen', {
-      iface: underlay.link.name,
-      address: underlay.address.text,
-      publicIp: underlay.publicIp.text,
-      mtu: underlay.link.mtu,
-    })
-    return underlay
+  async #findUnderlays(config: NetworkConfig, signal: AbortSignal): Promise<Underlays> {
+    const look = (): Promise<Underlays> => this.#look(config, signal)
+    const underlays = await untilItWorks('external interface', look, this.#ports, signal)
+    for (const { link, address, publicIp } of underlays.values())
+      this.#ports.log.info('external interface chosen', {
+        iface: link.name,
+        address: address.text,
+        publicIp: publicIp.text,
+        mtu: link.mtu,
+      })
+    return underlays
   }
 
   /** A session after the first stays on the interface of the one before. */
-  async #look(signal: AbortSignal): Promise<ExternalInterface> {
-    this.#underlay = await chooseAgain(this.#ports.kernel, this.#options, this.#underlay, FAMILY, signal)
-    return this.#underlay
+  async #look({ overlays }: NetworkConfig, signal: AbortSignal): Promise<Underlays> {
+    const underlays = new Map<Family, ExternalInterface>()
+    const leader = overlays[0]?.family ?? 4
+    for (const { family } of overlays) {
+      const before = this.#underlays.get(family)
+      const wanted = { family, leader }
+      underlays.set(family, await chooseAgain(this.#ports.kernel, this.#options, before, wanted, signal))
+    }
+    this.#underlays = underlays
+    return underlays
   }
 
   async #read(signal: AbortSignal): Promise<NetworkConfig> {
@@ -106,10 +115,9 @@ export class Agent {
   async #readConfig(signal: AbortSignal): Promise<NetworkConfig> {
     const read = (): Promise<NetworkConfig> => this.#read(signal)
     const config = await untilItWorks('network configuration', read, this.#ports, signal)
-    const [overlay] = config.overlays
     this.#ports.log.info('network configuration read', {
-      network: overlay?.network.text,
-      subnetLen: overlay?.subnetLength,
+      network: config.overlays.map(({ network }) => network.text).join(' '),
+      subnetLen: config.overlays.map(({ subnetLength }) => subnetLength).join(' '),
       backend: config.backend.type,
       vni: config.backend.vni,
       port: config.backend.port,
@@ -123,9 +131,9 @@ export class Agent {
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
     let known: Ground | undefined = first
     const attempt = async (): Promise<Ground & { readonly acquired: Acquired }> => {
-      const ground = known ?? { underlay: await this.#look(signal), config: await this.#read(signal) }
+      const ground = known ?? (await this.#lookAround(signal))
       known = undefined
-      refuseSwallowing(ground.config, ground.underlay)
+      for (const underlay of ground.underlays.values()) refuseSwallowing(ground.config, underlay)
       const terrain = { ...ground, etcdAddresses: this.#etcdAddresses.all }
       const traces = { deviceMacs: await deviceMacs(this.#ports, terrain, signal), previousSubnets }
       return {
@@ -141,18 +149,26 @@ export class Agent {
     return result
   }
 
+  async #lookAround(signal: AbortSignal): Promise<Ground> {
+    const config = await this.#read(signal)
+    return { config, underlays: await this.#look(config, signal) }
+  }
+
   /** Whose address is in use may choose another. */
   async #candidatesFor(error: Error, signal: AbortSignal): Promise<string> {
     if (!(error instanceof RivalError || error instanceof CloneError)) return ''
-    const candidates = await describeCandidates(this.#ports.kernel, FAMILY, signal).catch(() => '')
+    const found: string[] = []
+    for (const family of this.#underlays.keys())
+      found.push(await describeCandidates(this.#ports.kernel, family, signal).catch(() => ''))
+    const candidates = found.filter((text) => text !== '').join('; ')
     return candidates === '' ? '' : ` (candidates: ${candidates})`
   }
 }
 
 /** Settings that are valid, and that a later version will honour. Saying so beats half a network. */
 function refuseUnsupported(config: NetworkConfig): NetworkConfig {
-  if (config.overlays.some(({ family }) => family !== FAMILY))
-    throw new ConfigError('EnableIPv6', 'false: this version programs IPv4 only', true)
+  if (!config.overlays.some(({ family }) => family === 4))
+    throw new ConfigError('EnableIPv4', 'true: a lease in etcd is named for its IPv4 subnet, as upstream has it', false)
   if (config.backend.directRouting)
     throw new ConfigError('Backend.DirectRouting', 'false: this version always encapsulates', true)
   return config

@@ -1,9 +1,7 @@
-import type { Clock } from '../net/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { LinkState } from '../reconcile/kernel.ts'
 import type { Deviation } from '../vxlan/deviation.ts'
 import type { DeviceSpec, TendedDevice } from '../vxlan/device.ts'
-import { Complaints } from './complaints.ts'
 
 /** Each once, however often it was found. */
 const listed = (deviations: readonly Deviation[]): string =>
@@ -13,15 +11,13 @@ const listed = (deviations: readonly Deviation[]): string =>
 export class DeviceReporter {
   readonly #name: string
   readonly #log: Logger
-  readonly #complaints: Complaints
   /** What the device depends on of the underlay, as it was at the last look. */
   #followed: string | undefined
   #clamped: string | undefined
 
-  constructor(name: string, { log, clock }: { readonly log: Logger; readonly clock: Clock }) {
+  constructor(name: string, { log }: { readonly log: Logger }) {
     this.#name = name
     this.#log = log
-    this.#complaints = new Complaints(clock)
   }
 
   /** Somebody keeps changing the device. */
@@ -30,12 +26,6 @@ export class DeviceReporter {
       `${this.#name} keeps being changed from outside (${found}); mending it ever more slowly. ` +
         'Another agent, NetworkManager or a script?',
     )
-  }
-
-  /** The kernel had more to tell than we could take. Said once a minute at most: where it happens once, it may go on. */
-  notificationsLost(): void {
-    const loss = new Error('notifications of the kernel were lost; reading device and tables again')
-    if (this.#complaints.isNews(loss)) this.#log.warn(loss.message, { device: this.#name })
   }
 
   /** What a look led to; `isNew` at the first. */

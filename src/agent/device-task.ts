@@ -2,6 +2,7 @@ import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
 import type { Clock } from '../net/clock.ts'
+import type { Family } from '../net/ip.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { KernelChange } from '../reconcile/kernel.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
@@ -14,18 +15,20 @@ import { DeviceReporter } from './device-reporter.ts'
 import { Pace } from './pace.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
-import type { SubnetFile } from './subnet-file.ts'
-import { isStopped, runTogether } from './tasks.ts'
+import { isStopped } from './tasks.ts'
 import { UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
   readonly options: Pick<DaemonOptions, 'ifaces' | 'publicIps'>
-  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'setSysctl'>
   readonly config: NetworkConfig
   readonly underlay: ExternalInterface
   readonly vtep: Vtep
-  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'attach' | 'observe'>
-  readonly subnetFile: Pick<SubnetFile, 'setMtu'>
+  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach'>
+  /** The family that has the say in which interface is used. */
+  readonly leader: Family
+  /** Called with the MTU of the device, in octets. */
+  readonly onMtu: (mtu: number) => void
   readonly somethingToDo: Wakeup
   /** Called when our address on the underlay, its network or its gateways have changed. */
   readonly onUnderlay: (underlay: ExternalInterface) => void
@@ -35,8 +38,7 @@ export interface DeviceTaskInput {
 const PERIODIC_LOOK_MS = 60_000
 
 /**
- * Keeps the VXLAN device as it must be on the underlay as it is, and passes what the kernel reports of its tables on to the
- * reconciler. A report only ever makes something worth a look.
+ * Keeps the VXLAN device of one family as it must be on the underlay as it is. A report only ever makes something worth a look.
  */
 export class DeviceTask {
   readonly #input: DeviceTaskInput
@@ -48,14 +50,16 @@ export class DeviceTask {
   readonly #reporter: DeviceReporter
   /** Of all looks: an interface that comes and goes is said rarely. */
   readonly #complaints: Complaints
+  readonly #sysctlComplaints: Complaints
 
   constructor(input: DeviceTaskInput) {
-    const { vtep, ports, options, underlay } = input
+    const { vtep, ports, options, underlay, leader } = input
     this.#input = input
     this.#name = deviceName(vtep.family, vtep.vni)
     this.#complaints = new Complaints(ports.clock)
+    this.#sysctlComplaints = new Complaints(ports.clock)
     this.#pace = new Pace(ports.clock)
-    this.#underlay = new UnderlayWatch(underlay, options, vtep.family, ports)
+    this.#underlay = new UnderlayWatch(underlay, options, { family: vtep.family, leader }, ports)
     this.#reporter = new DeviceReporter(this.#name, ports)
     this.#patience = new DevicePatience(ports.clock, ports.random, (over) => {
       this.#reporter.fight(over)
@@ -67,18 +71,8 @@ export class DeviceTask {
     return this.#underlay.current
   }
 
-  /** Listens first and looks then, so that nothing that happens after the look is missed. */
+  /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
   async run(signal: AbortSignal): Promise<void> {
-    await runTogether(
-      [
-        { name: 'listen', run: (stop) => this.#listen(stop) },
-        { name: 'look', run: (stop) => this.#keepLooking(stop) },
-      ],
-      signal,
-    )
-  }
-
-  async #keepLooking(signal: AbortSignal): Promise<void> {
     const { clock } = this.#input.ports
     await this.#tend(signal)
     while (!isStopped(signal)) {
@@ -114,7 +108,21 @@ export class DeviceTask {
     this.#patience.expect(spec)
     const tended = await tendDevice(ports.kernel, spec, this.#patience, signal)
     this.#report(spec, tended, isNew)
+    if (tended.link !== undefined) await this.#refuseAdvertisements()
     this.#handOver(spec, tended)
+  }
+
+  /** Routers in the overlay, such as a container that plays one, must not reconfigure the host. Without IPv6 there are none. */
+  async #refuseAdvertisements(): Promise<void> {
+    const { setSysctl, log } = this.#input.ports
+    try {
+      await setSysctl(['net', 'ipv6', 'conf', this.#name, 'accept_ra'], '0')
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      if ('code' in error && error.code === 'ENOENT') return
+      if (this.#sysctlComplaints.isNews(error))
+        log.warn(`cannot keep ${this.#name} from accepting router advertisements: ${error.message}`)
+    }
   }
 
   #report(spec: DeviceSpec, tended: TendedDevice, isNew: boolean): void {
@@ -124,20 +132,16 @@ export class DeviceTask {
   }
 
   #handOver({ mtu }: DeviceSpec, { link, outcome }: TendedDevice): void {
-    const { reconciler, subnetFile, somethingToDo } = this.#input
+    const { reconciler, onMtu, somethingToDo } = this.#input
     if (link === undefined) return
     if (reconciler.linkIndex !== link.index || outcome !== 'unchanged') reconciler.attach(link.index)
-    subnetFile.setMtu(mtu)
+    onMtu(mtu)
     somethingToDo.ring()
   }
 
-  async #listen(signal: AbortSignal): Promise<void> {
-    const { ports, reconciler, somethingToDo } = this.#input
-    for await (const change of ports.kernel.changes(() => reconciler.watchedLinks, signal)) {
-      if (change.kind === 'overrun' && change.because === 'lost') this.#reporter.notificationsLost()
-      if (this.#isWorthALook(change)) this.#look.ring()
-      if (reconciler.observe(change)) somethingToDo.ring()
-    }
+  /** The kernel reports a change. */
+  observe(change: KernelChange): void {
+    if (this.#isWorthALook(change)) this.#look.ring()
   }
 
   /** Containers come and go by the hundred; only our own device and the underlay matter here, and while that is lost, any change. */

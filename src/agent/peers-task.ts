@@ -4,8 +4,8 @@ import type { PeerTable } from '../lease/peers.ts'
 import type { LeaseDelta, LeaseList, LeaseRecord, LeaseWatchEvent, StoreIdentity } from '../lease/store.ts'
 import { isMassLoss, StalePeers } from '../lease/stale-peers.ts'
 import { Wakeup } from '../net/wakeup.ts'
-import type { PeerEntries } from '../reconcile/entries.ts'
-import type { Reconciler } from '../reconcile/reconciler.ts'
+import type { PeerLanes } from '../vxlan/judge.ts'
+import type { PeerSink } from './lane.ts'
 import type { LeftoversTask } from './leftovers-task.ts'
 import { Outages } from './outages.ts'
 import type { AgentPorts } from './ports.ts'
@@ -15,8 +15,9 @@ import { isStopped, runTogether } from './tasks.ts'
 
 export interface PeersTaskInput {
   readonly ports: AgentPorts
-  readonly peers: PeerTable<PeerEntries>
-  readonly reconciler: Reconciler
+  readonly peers: PeerTable<PeerLanes>
+  /** One for each device. */
+  readonly sinks: readonly PeerSink[]
   readonly keeper: LeaseKeeper
   /** The list the lease was chosen on, or that confirmed it. */
   readonly list: LeaseList
@@ -27,7 +28,6 @@ export interface PeersTaskInput {
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
   readonly leftovers: Pick<LeftoversTask, 'observe'>
-  readonly somethingToDo: Wakeup
 }
 
 /**
@@ -60,7 +60,7 @@ export class PeersTask {
     if (input.list.revision >= input.ownRevision) this.#observeOwn(input.list.records)
     input.peers.replaceAll(input.list.records)
     for (const record of input.list.records) input.leftovers.observe(record)
-    input.reconciler.allowPruning()
+    for (const sink of input.sinks) sink.allowPruning()
     this.#passOn()
   }
 
@@ -211,12 +211,12 @@ export class PeersTask {
   }
 
   #passOn(): void {
-    const { peers, reconciler, somethingToDo, ports } = this.#input
+    const { peers, sinks, ports } = this.#input
     for (const { key, entries } of peers.drain()) {
-      reconciler.setPeer(key, entries)
+      for (const sink of sinks) sink.setPeer(key, entries)
       ports.log.debug(entries === undefined ? 'peer gone' : 'peer changed', { lease: key })
     }
     this.#rejections.say(peers.rejected)
-    somethingToDo.ring()
+    for (const sink of sinks) sink.wake()
   }
 }

@@ -22,6 +22,8 @@ export interface AgentPorts {
   readonly instance: string
   /** Addresses of a host name, for those in the URLs of etcd. */
   readonly resolveHost: ResolveHost
+  /** Makes a kernel setting so, its name given in parts. Rejects with Node's own error; ENOENT when there is no such setting. */
+  readonly setSysctl: (name: readonly string[], value: string) => Promise<void>
   /** VTEP MAC for a node that has none yet. */
   readonly deriveMac: (vni: number, family: Family) => Mac
 }

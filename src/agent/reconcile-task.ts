@@ -1,18 +1,17 @@
 import type { Wakeup } from '../net/wakeup.ts'
-import type { PeerTable } from '../lease/peers.ts'
-import type { PeerEntries } from '../reconcile/entries.ts'
+import type { Family } from '../net/ip.ts'
 import type { PassReport, Reconciler, RowFailure } from '../reconcile/reconciler.ts'
 import type { AgentPorts } from './ports.ts'
 import { Complaints } from './complaints.ts'
+import type { Readiness } from './readiness.ts'
 import { isCurable } from './retry.ts'
 import { isStopped } from './tasks.ts'
-import type { SubnetFile } from './subnet-file.ts'
 
 export interface ReconcileTaskInput {
-  readonly ports: AgentPorts
+  readonly ports: Pick<AgentPorts, 'clock' | 'log'>
   readonly reconciler: Reconciler
-  readonly peers: PeerTable<PeerEntries>
-  readonly subnetFile: SubnetFile
+  readonly readiness: Pick<Readiness, 'forwards'>
+  readonly family: Family
   readonly somethingToDo: Wakeup
 }
 
@@ -28,7 +27,6 @@ const MOST_FAILURES_NAMED = 10
 export class ReconcileTask {
   readonly #input: ReconcileTaskInput
   readonly #complaints: Complaints
-  #synced = false
   /** The device whose tables have been read in full. */
   #snapshotOf: number | undefined
 
@@ -62,7 +60,7 @@ export class ReconcileTask {
       const report = await reconciler.pass(signal)
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
-      if (this.#forwards()) this.#sayForwarding(report)
+      if (this.#forwards()) this.#input.readiness.forwards(this.#input.family, report)
       return report
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
@@ -76,21 +74,6 @@ export class ReconcileTask {
     const { linkIndex, peers, pending } = this.#input.reconciler
     const nothingIsRight = peers > 0 && pending >= peers * ROWS_PER_PEER
     return linkIndex !== undefined && linkIndex === this.#snapshotOf && !nothingIsRight
-  }
-
-  #sayForwarding(report: PassReport): void {
-    if (this.#synced) return
-    this.#synced = true
-    const { ports, reconciler, subnetFile, peers } = this.#input
-    ports.log.info('forwarding is set up', {
-      peers: reconciler.peers,
-      rejected: peers.rejected.size,
-      written: report.written,
-      erased: report.erased,
-      failed: report.failures.length,
-      kernelWrites: ports.kernelWrites(),
-    })
-    subnetFile.release()
   }
 
   #say(report: PassReport): void {

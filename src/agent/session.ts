@@ -8,90 +8,113 @@ import { encodeLease } from '../lease/codec.ts'
 import { leaseFamily } from '../lease/lease.ts'
 import type { Surroundings } from '../lease/peer-rules.ts'
 import { claimFor, type LeaseTerms } from '../lease/terms.ts'
-import { PeerTable } from '../lease/peers.ts'
+import { PeerTable, type Judge } from '../lease/peers.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
-import { Wakeup } from '../net/wakeup.ts'
-import type { PeerEntries } from '../reconcile/entries.ts'
-import { Reconciler } from '../reconcile/reconciler.ts'
-import { decodeVtepData } from '../vxlan/backend-data.ts'
-import { vxlanJudge } from '../vxlan/judge.ts'
+import type { Family } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
+import { backendDataField, decodeVtepData } from '../vxlan/backend-data.ts'
+import { vxlanJudge, type PeerLanes } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
-import { DeviceTask } from './device-task.ts'
+import { ChangesTask } from './changes-task.ts'
+import { ForeignBackends } from './foreign-backends.ts'
+import { Lane } from './lane.ts'
 import { PeersTask } from './peers-task.ts'
 import { ChallengesTask } from './challenges-task.ts'
 import { LeftoversTask } from './leftovers-task.ts'
 import type { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './ports.ts'
-import { ReconcileTask } from './reconcile-task.ts'
+import { Readiness } from './readiness.ts'
 import { SubnetFile } from './subnet-file.ts'
 import { runTogether, type Task } from './tasks.ts'
 import { leaseTerms, protectedPrefixes, type Terrain } from './terms.ts'
-import { withdrawFromSubnet } from './withdraw.ts'
+import { withdrawFromSubnets } from './withdraw.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
   readonly ports: AgentPorts
   readonly config: NetworkConfig
-  readonly underlay: ExternalInterface
+  /** By family of the overlay; the first one's has led the others' choice. */
+  readonly underlays: ReadonlyMap<Family, ExternalInterface>
   readonly acquired: Acquired
   readonly etcdAddresses: EtcdAddresses
 }
 
 /**
- * Everything that lives as long as one lease: the device, the peers, the reconciler between them, and the keeper of the lease itself.
+ * Everything that lives as long as one lease: a lane for each address family, the peers, and the keeper of the lease itself.
  */
 export class OverlaySession {
   readonly #input: SessionInput
-  readonly #vtep: Vtep
+  readonly #vteps: readonly Vtep[]
+  readonly #underlays: Map<Family, ExternalInterface>
   readonly #keeper: LeaseKeeper
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
   readonly #tasks: readonly Task[]
-  #underlay: ExternalInterface
   #lost: string | undefined
 
   constructor(input: SessionInput) {
     const { ports, acquired, options } = input
     this.#input = input
-    this.#underlay = input.underlay
-    const vtep = vtepOf(input)
-    this.#vtep = vtep
+    this.#underlays = new Map(input.underlays)
+    const vteps = vtepsOf(input)
+    this.#vteps = vteps
     this.#keeper = makeKeeper(input, this.#ownTerms())
-    const subnetFile = new SubnetFile(options.subnetFile, { overlay: vtep.overlay, subnet: vtep.subnet }, ports)
+    const subnetFile = new SubnetFile(options.subnetFile, vteps, ports)
     this.#subnetFile = subnetFile
-    const somethingToDo = new Wakeup()
-    const reconciler = new Reconciler(ports.kernel, [vtep.family], ports.clock, ports.random)
-    const peers = new PeerTable<PeerEntries>(vxlanJudge(vtep, acquired.record.key, () => this.#surroundings()))
-    const { list } = acquired
-    const { stalePeerGraceMs } = options
+    const peers = new PeerTable(this.#makeJudge())
+    const onReady = (): void => {
+      subnetFile.release()
+    }
+    const families = vteps.map(({ family }) => family)
+    const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady))
     const leftovers = new LeftoversTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
-      reconciler,
+      sinks: lanes,
       keeper: this.#keeper,
-      list,
+      list: acquired.list,
       ownRevision: acquired.record.modRevision,
       isForwarding: () => subnetFile.isReleased,
-      stalePeerGraceMs,
+      stalePeerGraceMs: options.stalePeerGraceMs,
       leftovers,
-      somethingToDo,
     })
-    const onUnderlay = (underlay: ExternalInterface): void => {
-      this.#followUnderlay(underlay)
-    }
-    const device = new DeviceTask({ ...input, vtep, reconciler, subnetFile, somethingToDo, onUnderlay })
-    const reconcile = new ReconcileTask({ ports, reconciler, subnetFile, somethingToDo, peers })
+    const changes = new ChangesTask(ports, lanes)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     this.#tasks = [
-      { name: 'device', run: (stop) => device.run(stop) },
-      { name: 'reconcile', run: (stop) => reconcile.run(stop) },
+      { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
+      ...lanes.flatMap(({ tasks }) => tasks),
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
       { name: 'lease', run: (stop) => this.#hold(stop) },
       { name: 'subnet file', run: (stop) => subnetFile.run(stop) },
       { name: 'leftovers', run: (stop) => leftovers.run(stop) },
       { name: 'challenges', run: (stop) => challenges.run(stop) },
     ]
+  }
+
+  #makeLanes(readiness: Readiness): readonly Lane[] {
+    const [leader] = this.#vteps
+    const onUnderlay = (underlay: ExternalInterface): void => {
+      this.#followUnderlay(underlay)
+    }
+    return this.#vteps.map((vtep) => {
+      const underlay = this.#underlays.get(vtep.family)
+      if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${vtep.family}`)
+      const own = { vtep, underlay, leader: leader.family, subnetFile: this.#subnetFile }
+      return new Lane({ ...this.#input, ...own, readiness, onUnderlay })
+    })
+  }
+
+  #makeJudge(): Judge<PeerLanes> {
+    const foreign = new ForeignBackends(this.#input.ports.log)
+    return vxlanJudge({
+      vteps: this.#vteps,
+      ownKey: this.#input.acquired.record.key,
+      around: () => this.#surroundings(),
+      onForeign: (backendType) => {
+        foreign.say(backendType)
+      },
+    })
   }
 
   /** Runs until `signal` aborts (then undefined) or the lease has become another node's (then why). */
@@ -102,7 +125,7 @@ export class OverlaySession {
     }
     await runTogether(this.#tasks, signal)
     if (this.#lost !== undefined) {
-      await withdrawFromSubnet(ports, this.#vtep, signal)
+      await withdrawFromSubnets(ports, this.#vteps, signal)
       await this.#subnetFile.withdraw()
     }
     return this.#lost
@@ -114,23 +137,26 @@ export class OverlaySession {
 
   #terrain(): Terrain {
     const { config, etcdAddresses } = this.#input
-    return { config, underlay: this.#underlay, etcdAddresses: etcdAddresses.all }
+    return { config, underlays: this.#underlays, etcdAddresses: etcdAddresses.all }
   }
 
-  /** The terms on which we hold what we have: this subnet, this MAC. */
+  get #subnets(): readonly Prefix[] {
+    return this.#vteps.map(({ subnet }) => subnet)
+  }
+
+  /** The terms on which we hold what we have: these subnets, these MACs. */
   #ownTerms(): LeaseTerms {
-    const { family, mac, subnet } = this.#vtep
     return leaseTerms(this.#input.ports, this.#terrain(), {
-      deviceMacs: new Map([[family, mac]]),
-      previousSubnets: [subnet],
+      deviceMacs: new Map(this.#vteps.map(({ family, mac }) => [family, mac])),
+      previousSubnets: this.#subnets,
     })
   }
 
   #surroundings(): Surroundings {
     return {
       overlays: this.#input.config.overlays,
-      own: [this.#vtep.subnet],
-      ownPublicIps: [this.#underlay.publicIp],
+      own: this.#subnets,
+      ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
       protectedPrefixes: protectedPrefixes(this.#terrain()),
     }
   }
@@ -138,26 +164,27 @@ export class OverlaySession {
   /** Our address on the underlay, or what is around it, has changed: peers and etcd get to know, and peers are judged anew. */
   #followUnderlay(underlay: ExternalInterface): void {
     const { ports } = this.#input
-    const before = this.#underlay
-    this.#underlay = underlay
-    const isMoved = before.publicIp.text !== underlay.publicIp.text || before.address.text !== underlay.address.text
-    if (isMoved) {
-      ports.log.info('our address on the underlay has changed', { publicIp: underlay.publicIp.text })
+    const { publicIp, address } = underlay
+    const before = this.#underlays.get(address.family)
+    this.#underlays.set(address.family, underlay)
+    if (before?.publicIp.text !== publicIp.text || before.address.text !== address.text) {
+      ports.log.info('our address on the underlay has changed', { publicIp: publicIp.text })
       ports.store.refreshConnections()
     }
-    this.#keeper.publish(encodeLease(claimFor(this.#ownTerms(), [this.#vtep.subnet], undefined)))
+    this.#keeper.publish(encodeLease(claimFor(this.#ownTerms(), this.#subnets, undefined)))
     this.#peers.rejudge()
   }
 }
 
-/** Our own VTEP, as our lease describes it. @throws {TypeError} when the lease is not one that we wrote */
-function vtepOf({ config, acquired }: SessionInput): Vtep {
-  const [overlay] = config.overlays
-  const part = overlay && leaseFamily(acquired.lease, overlay.family)
-  if (overlay === undefined || part === undefined)
-    throw new TypeError('the lease has no subnet for the configured network')
-  const { mac } = decodeVtepData(part.backendData, 'BackendData')
-  return { family: overlay.family, vni: config.backend.vni, mac, subnet: part.subnet, overlay }
+/** Our own VTEPs, as our lease describes them. @throws {TypeError} when the lease is not one that we wrote */
+function vtepsOf({ config, acquired }: SessionInput): readonly Vtep[] {
+  return config.overlays.map((overlay) => {
+    const { family } = overlay
+    const part = leaseFamily(acquired.lease, family)
+    if (part === undefined) throw new TypeError(`the lease has no subnet of ${overlay.network.text}`)
+    const { mac } = decodeVtepData(part.backendData, backendDataField(family))
+    return { family, vni: config.backend.vni, mac, subnet: part.subnet, overlay }
+  })
 }
 
 const ourselves = ({ node, instance }: AgentPorts): Challenger => ({ ...node, instance })

@@ -8,6 +8,7 @@ import {
   writeFileAtomically,
 } from '../host/subnet-env.ts'
 import type { Clock } from '../net/clock.ts'
+import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { Logger } from '../observe/logger.ts'
@@ -19,29 +20,35 @@ const RETRY_MS = 1_000
 const CHECK_EVERY_MS = 60_000
 const CHECK_SPACING_MS = 1_000
 
+/** A subnet of ours, and the overlay it belongs to. */
+export interface OwnSubnet {
+  readonly overlay: OverlayNetwork
+  readonly subnet: Prefix
+}
+
 /**
  * Keeps the subnet file true: nothing before the overlay forwards, then whatever the MTU is, rewritten when that changes and when
  * somebody has changed or removed the file.
  */
 export class SubnetFile {
   readonly #path: string
-  readonly #subnet: { readonly overlay: OverlayNetwork; readonly subnet: Prefix }
+  readonly #subnets: readonly OwnSubnet[]
   readonly #clock: Clock
   readonly #log: Logger
   readonly #complaints: Complaints
   #released = false
-  #mtu: number | undefined
+  readonly #mtus = new Map<Family, number>()
   #written = ''
   readonly #somethingToDo = new Wakeup()
   #unwatch: () => void = () => undefined
 
   constructor(
     path: string,
-    subnet: { readonly overlay: OverlayNetwork; readonly subnet: Prefix },
+    subnets: readonly OwnSubnet[],
     { clock, log }: { readonly clock: Clock; readonly log: Logger },
   ) {
     this.#path = path
-    this.#subnet = subnet
+    this.#subnets = subnets
     this.#clock = clock
     this.#log = log
     this.#complaints = new Complaints(clock)
@@ -57,10 +64,16 @@ export class SubnetFile {
     return this.#released
   }
 
-  /** MTU of the overlay device, in octets. */
-  setMtu(mtu: number): void {
-    if (mtu !== this.#mtu) this.#somethingToDo.ring()
-    this.#mtu = mtu
+  /** MTU of the overlay device of one family, in octets. */
+  setMtu(family: Family, mtu: number): void {
+    if (mtu !== this.#mtus.get(family)) this.#somethingToDo.ring()
+    this.#mtus.set(family, mtu)
+  }
+
+  /** A container has one MTU for both families: what the narrower device carries. Undefined until all are known. */
+  get #mtu(): number | undefined {
+    const isComplete = this.#subnets.every(({ subnet }) => this.#mtus.has(subnet.family))
+    return isComplete ? Math.min(...this.#mtus.values()) : undefined
   }
 
   /** The overlay forwards: readers may be let in. */
@@ -70,9 +83,8 @@ export class SubnetFile {
   }
 
   #text(): string {
-    return this.#mtu === undefined || !this.#released
-      ? ''
-      : renderSubnetEnv({ subnets: [this.#subnet], mtu: this.#mtu, ipMasq: false })
+    const mtu = this.#mtu
+    return mtu === undefined || !this.#released ? '' : renderSubnetEnv({ subnets: this.#subnets, mtu, ipMasq: false })
   }
 
   /** Writes the file whenever there is something new to say, or it does not say what it should. */

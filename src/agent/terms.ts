@@ -5,7 +5,7 @@ import type { LeaseTerms, Trace } from '../lease/terms.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { isUnicastMac, type Mac } from '../net/mac.ts'
 import { hostPrefix, type Prefix } from '../net/prefix.ts'
-import { decodeVtepData, encodeVtepData } from '../vxlan/backend-data.ts'
+import { backendDataField, decodeVtepData, encodeVtepData } from '../vxlan/backend-data.ts'
 import { deviceIdentity } from '../vxlan/device-spec.ts'
 import { incompatibility } from '../vxlan/device.ts'
 import { deviceName } from '../vxlan/vtep.ts'
@@ -25,7 +25,8 @@ export interface Traces {
 /** The underlay, and what else a lease must not cover. */
 export interface Terrain {
   readonly config: NetworkConfig
-  readonly underlay: ExternalInterface
+  /** By family of the overlay. */
+  readonly underlays: ReadonlyMap<Family, ExternalInterface>
   /** Addresses of etcd, as far as they are known. */
   readonly etcdAddresses: readonly Ip[]
 }
@@ -33,11 +34,11 @@ export interface Terrain {
 /** @throws {KernelError} */
 export async function deviceMacs(
   { kernel }: Pick<AgentPorts, 'kernel'>,
-  { config, underlay }: Terrain,
+  { config, underlays }: Terrain,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Family, Mac>> {
   const macs = new Map<Family, Mac>()
-  for (const { family } of config.overlays) {
+  for (const [family, underlay] of underlays) {
     const link = await kernel.link(deviceName(family, config.backend.vni), signal)
     const spec = deviceIdentity(family, config.backend, underlay)
     if (link?.mac !== undefined && isUnicastMac(link.mac) && incompatibility(link, spec) === undefined)
@@ -47,9 +48,12 @@ export async function deviceMacs(
 }
 
 /** What must stay reachable over the underlay: no subnet, a peer's or our own, may cover any of it. */
-export const protectedPrefixes = ({ underlay, etcdAddresses }: Terrain): readonly Prefix[] => [
-  underlay.prefix,
-  ...[underlay.address, underlay.publicIp, ...underlay.gateways, ...etcdAddresses].map(hostPrefix),
+export const protectedPrefixes = ({ underlays, etcdAddresses }: Terrain): readonly Prefix[] => [
+  ...[...underlays.values()].flatMap(({ prefix, address, publicIp, gateways }) => [
+    prefix,
+    ...[address, publicIp, ...gateways].map(hostPrefix),
+  ]),
+  ...etcdAddresses.map(hostPrefix),
 ]
 
 /**
@@ -61,7 +65,7 @@ export function leaseTerms(
   terrain: Terrain,
   traces: Traces,
 ): LeaseTerms {
-  const { config, underlay } = terrain
+  const { config, underlays } = terrain
   const { vni } = config.backend
   // What peers hold counts first: a device that says otherwise was changed while nobody looked.
   const macFor = (family: Family, current: Lease | undefined): Mac =>
@@ -70,7 +74,7 @@ export function leaseTerms(
     node: ports.node,
     instance: ports.instance,
     overlays: config.overlays,
-    publicIps: new Map([[underlay.publicIp.family, underlay.publicIp]]),
+    publicIps: new Map([...underlays].map(([family, { publicIp }]) => [family, publicIp])),
     backendType: config.backend.type,
     backendData: (family, current) => encodeVtepData(vni, macFor(family, current)),
     previousSubnets: traces.previousSubnets,
@@ -83,7 +87,7 @@ export function leaseTerms(
 function publishedMac(family: Family, lease: Lease | undefined): Mac | undefined {
   const data = lease && leaseFamily(lease, family)?.backendData
   try {
-    return data === undefined ? undefined : decodeVtepData(data, 'BackendData').mac
+    return data === undefined ? undefined : decodeVtepData(data, backendDataField(family)).mac
   } catch {
     return undefined // whatever stands there, it is not a MAC worth keeping
   }

@@ -6,9 +6,9 @@ import {
   type ExternalInterface,
   type HostState,
   type InterfaceChoice,
+  type Wanted,
 } from '../host/external-interface.ts'
 import { followInterface, type Whereabouts } from '../host/follow-interface.ts'
-import type { Family } from '../net/ip.ts'
 import type { AgentPorts } from './ports.ts'
 
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
@@ -28,7 +28,7 @@ type Lost = Extract<Whereabouts, { is: 'lost' }>
  */
 export class UnderlayWatch {
   readonly #choice: InterfaceChoice
-  readonly #family: Family
+  readonly #wanted: Wanted
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
   #current: ExternalInterface
   #lostSinceMs: number | undefined
@@ -39,12 +39,12 @@ export class UnderlayWatch {
   constructor(
     current: ExternalInterface,
     choice: InterfaceChoice,
-    family: Family,
+    wanted: Wanted,
     ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>,
   ) {
     this.#current = current
     this.#choice = choice
-    this.#family = family
+    this.#wanted = wanted
     this.#ports = ports
   }
 
@@ -60,14 +60,14 @@ export class UnderlayWatch {
 
   /** @throws {NoInterfaceError} while there is none; {KernelError} */
   async look(signal: AbortSignal): Promise<ExternalInterface> {
-    const host = await readHost(this.#ports.kernel, this.#family, signal)
+    const host = await readHost(this.#ports.kernel, this.#wanted, signal)
     this.#current =
-      this.#choice.ifaces.length > 0 ? selectInterface(host, this.#choice, this.#family) : this.#follow(host)
+      this.#choice.ifaces.length > 0 ? selectInterface(host, this.#choice, this.#wanted) : this.#follow(host)
     return this.#current
   }
 
   #follow(host: HostState): ExternalInterface {
-    const found = followInterface(host, this.#choice, this.#current, this.#family)
+    const found = followInterface(host, this.#choice, this.#current, this.#wanted)
     if (found.is === 'there') {
       if (this.#isLossSaid) this.#ports.log.info(`${this.#what} is back on the underlay`)
       this.#settled()
@@ -81,7 +81,7 @@ export class UnderlayWatch {
     // While the interface is there, so is the device: it stays as it is until packets flow again.
     if (found.link !== undefined) return { ...this.#current, link: found.link }
     throw new NoInterfaceError(
-      `${this.#current.link.name}, the underlay, is gone. Candidates: ${listCandidates(host, this.#family)}`,
+      `${this.#current.link.name}, the underlay, is gone. Candidates: ${listCandidates(host, this.#wanted.family)}`,
     )
   }
 

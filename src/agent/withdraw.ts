@@ -1,18 +1,23 @@
 import { sameIp } from '../net/ip.ts'
-import { KernelError } from '../reconcile/kernel.ts'
+import type { Logger } from '../observe/logger.ts'
+import { KernelError, type Kernel } from '../reconcile/kernel.ts'
 import { deviceName, vtepAddress, type Vtep } from '../vxlan/vtep.ts'
 import type { AgentPorts } from './ports.ts'
 
 /**
- * The subnet has become another node's: our device no longer answers for it. With the last address of a device the kernel drops its
+ * Our subnets have become another node's: our devices no longer answer for them. With the last address of a device the kernel drops its
  * routes and neighbours too; all that our containers still sent would have an address that is not theirs any more. What cannot be done
  * now is done when the next subnet is there.
  */
-export async function withdrawFromSubnet(
+export async function withdrawFromSubnets(
   { kernel, log }: Pick<AgentPorts, 'kernel' | 'log'>,
-  vtep: Vtep,
+  vteps: readonly Vtep[],
   signal: AbortSignal,
 ): Promise<void> {
+  for (const vtep of vteps) await withdrawAddress(kernel, log, vtep, signal)
+}
+
+async function withdrawAddress(kernel: Kernel, log: Logger, vtep: Vtep, signal: AbortSignal): Promise<void> {
   const name = deviceName(vtep.family, vtep.vni)
   try {
     const link = await kernel.link(name, signal)

@@ -1,7 +1,7 @@
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
 import { prefixOf, type Prefix } from '../net/prefix.ts'
 import type { AddressState, Kernel, LinkState, RouteState } from '../reconcile/kernel.ts'
-import { bestAddress } from './best-address.ts'
+import { bestAddress, isGlobal } from './best-address.ts'
 
 export { bestAddress } from './best-address.ts'
 
@@ -26,6 +26,12 @@ export interface ExternalInterface {
   readonly publicIp: Ip
 }
 
+/** Whose address is sought, and which family has the say in which interface it is: with both, tunnels of both use the same. */
+export interface Wanted {
+  readonly family: Family
+  readonly leader: Family
+}
+
 /** No interface fits what was asked for. The message lists the candidates with their addresses. */
 export class NoInterfaceError extends Error {
   override readonly name = 'NoInterfaceError'
@@ -39,24 +45,41 @@ export interface HostState {
 }
 
 /** @throws {KernelError} */
-export const readHost = async (kernel: Kernel, family: Family, signal: AbortSignal): Promise<HostState> => ({
-  links: await kernel.links(signal),
-  addresses: await kernel.addresses(signal),
-  routes: await kernel.routes(family, signal),
-})
+export async function readHost(kernel: Kernel, { family, leader }: Wanted, signal: AbortSignal): Promise<HostState> {
+  const routes: (readonly RouteState[])[] = []
+  for (const one of new Set([leader, family])) routes.push(await kernel.routes(one, signal))
+  return { links: await kernel.links(signal), addresses: await kernel.addresses(signal), routes: routes.flat() }
+}
 
 /** @throws {NoInterfaceError | KernelError} */
 export async function chooseExternalInterface(
   kernel: Kernel,
   choice: InterfaceChoice,
-  family: Family,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<ExternalInterface> {
-  return selectInterface(await readHost(kernel, family, signal), choice, family)
+  return selectInterface(await readHost(kernel, wanted, signal), choice, wanted)
 }
 
 /** The choice itself. Pure. @throws {NoInterfaceError} */
-export function selectInterface(host: HostState, choice: InterfaceChoice, family: Family): ExternalInterface {
+export function selectInterface(host: HostState, choice: InterfaceChoice, wanted: Wanted): ExternalInterface {
+  const { family, leader } = wanted
+  const chosen = selectLeading(host, choice, leader)
+  return family === leader ? chosen : beside(host, chosen.link, choice, family)
+}
+
+/** The address of another family on the interface in use: one that was named, else the best that means something beyond the link. */
+function beside(host: HostState, link: LinkState, choice: InterfaceChoice, family: Family): ExternalInterface {
+  const own = host.addresses.filter(({ linkIndex }) => linkIndex === link.index)
+  const address = own.find(({ ip }) => ip.family === family && choice.ifaces.includes(ip.text))
+  const best = address ?? bestAddress(own.filter(isGlobal), link, family)
+  if (best !== undefined) return externalInterface(host, link, best, choice)
+  throw new NoInterfaceError(
+    `${link.name} has no IPv${family} address that other hosts could reach. Candidates: ${listCandidates(host, family)}`,
+  )
+}
+
+function selectLeading(host: HostState, choice: InterfaceChoice, family: Family): ExternalInterface {
   const wanted =
     choice.ifaces.length === 0 ? [byDefaultRoute(host, family)] : choice.ifaces.map((text) => named(host, text))
   for (const candidate of wanted) {

@@ -1,4 +1,4 @@
-import { sameIp, type Family } from '../net/ip.ts'
+import { sameIp } from '../net/ip.ts'
 import type { AddressState, Kernel, LinkState } from '../reconcile/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
@@ -9,6 +9,7 @@ import {
   type ExternalInterface,
   type HostState,
   type InterfaceChoice,
+  type Wanted,
 } from './external-interface.ts'
 
 /** What has become of the interface in use. */
@@ -33,7 +34,7 @@ export function followInterface(
   host: HostState,
   choice: InterfaceChoice,
   current: ExternalInterface,
-  family: Family,
+  wanted: Wanted,
 ): Whereabouts {
   const link = host.links.find(({ name }) => name === current.link.name)
   const own = host.addresses.filter(({ linkIndex }) => linkIndex === link?.index)
@@ -41,13 +42,13 @@ export function followInterface(
     link && address && externalInterface(host, link, address, choice)
   const underlay = through(own.find(({ ip }) => sameIp(ip, current.address)))
   if (underlay !== undefined) return { is: 'there', underlay }
-  const renumbered = through(bestAddress(own.filter(isGlobal), link, family))
-  return { is: 'lost', link, renumbered, alternative: alternativeTo(host, choice, family) }
+  const renumbered = through(bestAddress(own.filter(isGlobal), link, wanted.family))
+  return { is: 'lost', link, renumbered, alternative: alternativeTo(host, choice, wanted) }
 }
 
-function alternativeTo(host: HostState, choice: InterfaceChoice, family: Family): ExternalInterface | undefined {
+function alternativeTo(host: HostState, choice: InterfaceChoice, wanted: Wanted): ExternalInterface | undefined {
   try {
-    return selectInterface(host, choice, family)
+    return selectInterface(host, choice, wanted)
   } catch (error) {
     if (error instanceof NoInterfaceError) return undefined
     throw error
@@ -59,11 +60,11 @@ export async function chooseAgain(
   kernel: Kernel,
   choice: InterfaceChoice,
   before: ExternalInterface | undefined,
-  family: Family,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<ExternalInterface> {
-  const host = await readHost(kernel, family, signal)
+  const host = await readHost(kernel, wanted, signal)
   const found =
-    before === undefined || choice.ifaces.length > 0 ? undefined : followInterface(host, choice, before, family)
-  return found?.is === 'there' ? found.underlay : selectInterface(host, choice, family)
+    before === undefined || choice.ifaces.length > 0 ? undefined : followInterface(host, choice, before, wanted)
+  return found?.is === 'there' ? found.underlay : selectInterface(host, choice, wanted)
 }

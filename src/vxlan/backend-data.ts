@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/error.ts'
 import { MAX_VNI } from '../config/backend.ts'
 import { JsonFields } from '../config/json.ts'
+import type { Family } from '../net/ip.ts'
 import { isUnicastMac, parseMac, type Mac } from '../net/mac.ts'
 
 /** What a vxlan node publishes about its tunnel end point. v0.6 wrote no VNI. */
@@ -11,6 +12,9 @@ export interface VtepData {
 
 /** Where backend data stands, for messages. */
 const LEASE_VALUE = new JsonFields('lease value', {})
+
+/** Name of the lease value's field, for messages. */
+export const backendDataField = (family: Family): string => (family === 4 ? 'BackendData' : 'BackendV6Data')
 
 /** @throws {ConfigError} when there is no usable VtepMAC, or the VNI is not a 24-bit number */
 export function decodeVtepData(backendData: unknown, path: string): VtepData {

@@ -4,8 +4,11 @@ import type { Rejected } from '../lease/codec.ts'
 import { subnetIndex, type Prefix } from '../net/prefix.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import { ROUTE_PROTOCOL } from '../reconcile/kernel.ts'
-import { decodeVtepData, type VtepData } from './backend-data.ts'
+import { backendDataField, decodeVtepData, type VtepData } from './backend-data.ts'
 import type { Vtep } from './vtep.ts'
+
+/** BackendType of the leases of vxlan nodes. */
+export const BACKEND_TYPE = 'vxlan'
 
 /** Metrics are 32 bits (RTA_PRIORITY); an IPv6 network can hold more subnets than that, and there uniqueness buys nothing. */
 const METRIC_RANGE = 1n << 31n
@@ -25,9 +28,9 @@ export const routeMetric = (network: Prefix, subnet: Prefix): number =>
 export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
   const part = leaseFamily(lease, vtep.family)
   if (part === undefined) return { rejected: `it has no IPv${vtep.family} subnet` }
-  if (lease.backendType !== 'vxlan')
+  if (lease.backendType !== BACKEND_TYPE)
     return { rejected: `its backend type is ${JSON.stringify(lease.backendType)}, not vxlan` }
-  const peer = tryDecode(part.backendData, vtep.family === 4 ? 'BackendData' : 'BackendV6Data')
+  const peer = tryDecode(part.backendData, backendDataField(vtep.family))
   if ('rejected' in peer) return peer
   if (peer.vni !== undefined && peer.vni !== vtep.vni) return { rejected: `its VNI is ${peer.vni}, ours ${vtep.vni}` }
   if (peer.mac === vtep.mac)

@@ -79,9 +79,9 @@ export interface Measured {
 
 export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
   const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
-  const peers = new PeerTable<PeerEntries>(vxlanJudge(ownVtep, 'own', () => around))
+  const peers = new PeerTable(vxlanJudge({ vteps: [ownVtep], ownKey: 'own', around: () => around }))
   peers.replaceAll(records)
-  return peers.drain()
+  return peers.drain().map(({ key, entries }) => ({ key, entries: entries?.get(4) }))
 }
 
 /** Our way: lease records are judged, compared with the kernel's tables and programmed. */

@@ -42,6 +42,8 @@ export class AgentWorld {
   /** Everything logged: `level message key=value …`. */
   readonly log: string[] = []
   readonly subnetFile: string
+  /** Kernel settings that were made. */
+  readonly sysctls = new Map<string, string>()
   readonly #directory: string
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -173,6 +175,10 @@ export class AgentWorld {
       node,
       instance: `${node.hostname}, start ${++starts}`,
       resolveHost: () => Promise.resolve([]),
+      setSysctl: (name, value) => {
+        this.sysctls.set(name.join('/'), value)
+        return Promise.resolve()
+      },
       deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
     }
   }

@@ -1,12 +1,16 @@
 import { systemClock } from '../../src/agent/clock.ts'
+import { ChangesTask } from '../../src/agent/changes-task.ts'
 import { DeviceTask } from '../../src/agent/device-task.ts'
+import { runTogether } from '../../src/agent/tasks.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
 import { chooseExternalInterface } from '../../src/host/external-interface.ts'
+import { setSysctl } from '../../src/host/sysctl.ts'
 import { mac } from '../../src/net/mac.ts'
 import { subnetAt } from '../../src/net/prefix.ts'
 import { Wakeup } from '../../src/net/wakeup.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
+import type { KernelChange } from '../../src/reconcile/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { deviceName } from '../../src/vxlan/vtep.ts'
 import { waitFor } from '../lab/wait-for.ts'
@@ -66,25 +70,43 @@ export class DeviceWorld {
   async start(): Promise<void> {
     const { signal } = this.#stop
     const choice = { ifaces: [this.underlay], publicIps: new Map() }
-    const underlay = await chooseExternalInterface(this.#kernel, choice, 4, signal)
+    const underlay = await chooseExternalInterface(this.#kernel, choice, { family: 4, leader: 4 }, signal)
     const backend = { Type: 'vxlan', VNI: this.vni, Port: this.port, ...this.#backend }
     const config = parseNetworkConfig(JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }))
     const [overlay] = config.overlays
     if (overlay === undefined) throw new Error('no overlay')
     const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
-    const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger() }
+    const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger(), setSysctl }
+    const reconciler = new Reconciler(this.#kernel, [4], systemClock, Math.random)
     const task = new DeviceTask({
       options: { ifaces: [], publicIps: new Map() },
       ports,
       config,
       underlay,
       vtep: { family: 4, vni: this.vni, mac: this.mac, subnet, overlay },
-      reconciler: new Reconciler(this.#kernel, [4], systemClock, Math.random),
-      subnetFile: { setMtu: (mtu) => (this.mtu = mtu) },
+      reconciler,
+      leader: 4,
+      onMtu: (mtu) => (this.mtu = mtu),
       somethingToDo: new Wakeup(),
       onUnderlay: () => undefined,
     })
-    this.#running = task.run(signal)
+    const follower = {
+      get watchedLinks(): readonly number[] {
+        return reconciler.watchedLinks
+      },
+      observe: (change: KernelChange): void => {
+        task.observe(change)
+        reconciler.observe(change)
+      },
+    }
+    const changes = new ChangesTask(ports, [follower])
+    this.#running = runTogether(
+      [
+        { name: 'changes', run: (stop) => changes.run(stop) },
+        { name: 'device', run: (stop) => task.run(stop) },
+      ],
+      signal,
+    )
     this.#running.catch(() => undefined)
   }
 

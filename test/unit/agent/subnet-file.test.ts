@@ -22,7 +22,7 @@ beforeEach(async () => {
   path = join(directory, 'flannel', 'subnet.env')
   clock = new FakeClock()
   log = recordingLog()
-  file = new SubnetFile(path, { overlay: OVERLAY, subnet: prefix('10.20.0.0/20') }, { clock, log })
+  file = new SubnetFile(path, [{ overlay: OVERLAY, subnet: prefix('10.20.0.0/20') }], { clock, log })
 })
 
 afterEach(() => rm(directory, { recursive: true }))
@@ -30,7 +30,7 @@ afterEach(() => rm(directory, { recursive: true }))
 const read = (): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined)
 
 function ready(): void {
-  file.setMtu(1450)
+  file.setMtu(4, 1450)
   file.release()
 }
 
@@ -48,7 +48,7 @@ async function disturb(watched: string): Promise<void> {
 describe('the subnet file', () => {
   test('is not written before the overlay forwards, nor before its MTU is known', async () => {
     await file.sync()
-    file.setMtu(1450)
+    file.setMtu(4, 1450)
     await file.sync()
     expect(await read()).toBeUndefined()
     expect(file.isWritten).toBe(false)
@@ -61,7 +61,7 @@ describe('the subnet file', () => {
   test('follows the MTU', async () => {
     ready()
     await file.sync()
-    file.setMtu(1400)
+    file.setMtu(4, 1400)
     expect(file.isWritten).toBe(false)
     await file.sync()
     expect(await read()).toBe(TEXT.replace('1450', '1400'))
@@ -160,7 +160,7 @@ describe('the subnet file', () => {
     expect(attempts()).toBe(before)
     await clock.advance(1)
     expect(attempts()).toBe(before + 1)
-    file.setMtu(1400)
+    file.setMtu(4, 1400)
     await vi.waitFor(() => {
       expect(attempts()).toBe(before + 2)
     })

@@ -51,6 +51,8 @@ const route = (destination: string, linkIndex: number | undefined, metric = 0): 
 })
 
 /** As the walkthrough's machines: NAT on eth0, with the default route; the hosts' own network on eth1. */
+const IPV4 = { family: 4, leader: 4 } as const
+
 const HOST = {
   links: [link(1, 'lo'), link(2, 'eth0'), link(3, 'eth1'), link(4, 'docker0'), link(5, 'spare')],
   addresses: [
@@ -65,7 +67,7 @@ const HOST = {
 }
 
 function choose(choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}): string {
-  const found = selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, 4)
+  const found = selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, IPV4)
   return `${found.link.name} ${found.address.text} ${found.publicIp.text}`
 }
 
@@ -122,7 +124,7 @@ describe('selectInterface with --iface', () => {
 
 describe('the interface found', () => {
   const found = (choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}) =>
-    selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, 4)
+    selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, IPV4)
 
   it('has the network of its address, and the gateways of default routes through it, and no others', () => {
     const routes = [...HOST.routes, { ...route('0.0.0.0/0', 2, 9), gateway: ip('10.0.2.3') }, route('10.9.0.0/16', 2)]
@@ -184,7 +186,7 @@ describe('chooseExternalInterface', () => {
     kernel.outside({ op: 'address.add', linkIndex: index, ip: ip('192.168.205.10'), prefixLength: 24 })
     kernel.tables.addRoute(route('0.0.0.0/0', index))
     const choice = { ifaces: [], publicIps: new Map() }
-    const found = await chooseExternalInterface(kernel, choice, 4, new AbortController().signal)
+    const found = await chooseExternalInterface(kernel, choice, IPV4, new AbortController().signal)
     expect(found).toMatchObject({ link: { name: 'eth0', mtu: 9000 }, address: ip('192.168.205.10') })
   })
 })

@@ -6,7 +6,7 @@ import { leaseRecord, leaseValue, OVERLAY, VTEP } from '../../fake/samples.ts'
 
 const AROUND: Surroundings = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
 const OWN_KEY = '10.20.0.0-20'
-const judge = vxlanJudge(VTEP, OWN_KEY, () => AROUND)
+const judge = vxlanJudge({ vteps: [VTEP], ownKey: OWN_KEY, around: () => AROUND })
 
 /** A peer whose lease is the older, the smaller its number. */
 const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
@@ -17,7 +17,7 @@ const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
 
 describe('vxlanJudge', () => {
   it('accepts an ordinary peer with its entries', () => {
-    expect(judge(peer(1, '10.15.64.0-20'))).toMatchObject({ accepted: { routes: [{ metric: 245 }] } })
+    expect(judge(peer(1, '10.15.64.0-20'))).toMatchObject({ accepted: new Map([[4, { routes: [{ metric: 245 }] }]]) })
   })
 
   it('ignores our own key, whatever stands there', () => {

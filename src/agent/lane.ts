@@ -1,0 +1,89 @@
+import type { NetworkConfig } from '../config/network.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import type { ExternalInterface } from '../host/external-interface.ts'
+import type { Family } from '../net/ip.ts'
+import { Wakeup } from '../net/wakeup.ts'
+import type { KernelChange } from '../reconcile/kernel.ts'
+import { Reconciler } from '../reconcile/reconciler.ts'
+import type { PeerLanes } from '../vxlan/judge.ts'
+import type { Vtep } from '../vxlan/vtep.ts'
+import { DeviceTask } from './device-task.ts'
+import type { AgentPorts } from './ports.ts'
+import type { Readiness } from './readiness.ts'
+import { ReconcileTask } from './reconcile-task.ts'
+import type { SubnetFile } from './subnet-file.ts'
+import type { Task } from './tasks.ts'
+
+export interface LaneInput {
+  readonly options: DaemonOptions
+  readonly ports: AgentPorts
+  readonly config: NetworkConfig
+  readonly vtep: Vtep
+  readonly underlay: ExternalInterface
+  /** The family that has the say in which interface is used. */
+  readonly leader: Family
+  readonly readiness: Readiness
+  readonly subnetFile: SubnetFile
+  readonly onUnderlay: (underlay: ExternalInterface) => void
+}
+
+/** Where peers are put: what of them concerns one device. */
+export interface PeerSink {
+  /** Sets, changes or (undefined) gives up a peer. */
+  setPeer(key: string, lanes: PeerLanes | undefined): void
+  /** A complete list of peers has been seen. */
+  allowPruning(): void
+  /** All that is to be set for now has been set. */
+  wake(): void
+}
+
+/** One address family of a session: its device, kept on its underlay, and the tables of that device. */
+export class Lane implements PeerSink {
+  readonly family: Family
+  readonly tasks: readonly Task[]
+  readonly #reconciler: Reconciler
+  readonly #device: DeviceTask
+  readonly #somethingToDo = new Wakeup()
+
+  constructor(input: LaneInput) {
+    const { ports, vtep, subnetFile, readiness } = input
+    const { family } = vtep
+    this.family = family
+    const somethingToDo = this.#somethingToDo
+    const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
+    this.#reconciler = reconciler
+    const onMtu = (mtu: number): void => {
+      subnetFile.setMtu(family, mtu)
+    }
+    const device = new DeviceTask({ ...input, reconciler, onMtu, somethingToDo })
+    this.#device = device
+    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, somethingToDo })
+    this.tasks = [
+      { name: `IPv${family} device`, run: (stop) => device.run(stop) },
+      { name: `IPv${family} tables`, run: (stop) => reconcile.run(stop) },
+    ]
+  }
+
+  /** The links whose table entries it must be told of. */
+  get watchedLinks(): readonly number[] {
+    return this.#reconciler.watchedLinks
+  }
+
+  /** The kernel reports a change, of whatever. */
+  observe(change: KernelChange): void {
+    this.#device.observe(change)
+    if (this.#reconciler.observe(change)) this.wake()
+  }
+
+  setPeer(key: string, lanes: PeerLanes | undefined): void {
+    this.#reconciler.setPeer(key, lanes?.get(this.family))
+  }
+
+  allowPruning(): void {
+    this.#reconciler.allowPruning()
+  }
+
+  wake(): void {
+    this.#somethingToDo.ring()
+  }
+}
