@@ -1,16 +1,20 @@
 import { stopSignal } from './agent/stop-signal.ts' // first: see there
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import packageJson from '../package.json' with { type: 'json' }
 import { Agent } from './agent/agent.ts'
 import { systemClock } from './agent/clock.ts'
 import type { AgentPorts } from './agent/ports.ts'
+import { findCommand, type Command } from './cli/commands.ts'
+import { dockerOptsCommand } from './cli/docker-opts.ts'
 import { readCommandLine } from './cli/flanneld.ts'
 import { ConfigError } from './config/error.ts'
 import type { DaemonOptions } from './config/options.ts'
 import { EtcdLeaseStore } from './etcd/etcd-lease-store.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from './host/identity.ts'
 import { resolveHost } from './host/resolve.ts'
+import { writeFileAtomically } from './host/subnet-env.ts'
 import { setSysctl } from './host/sysctl.ts'
 import { exitAtOnce } from './netlink/exit.ts'
 import { RtnetlinkKernel } from './netlink/rtnetlink-kernel.ts'
@@ -28,9 +32,24 @@ const EXIT = { stopped: 0, failed: 1, usage: 2 } as const
  */
 const STOP_WITHIN_MS = 700
 
+/** What the program does besides being the daemon. */
+const COMMANDS: readonly Command[] = [
+  dockerOptsCommand(process.env, { read: (path) => readFile(path, 'utf8'), write: writeFileAtomically }),
+]
+
 async function main(): Promise<number> {
+  const [, program = '', ...args] = process.argv
+  const call = findCommand(COMMANDS, program, args)
+  if (call === undefined) return runDaemon(args)
+  const { code, stdout, stderr } = await call.command.run(call.args)
+  process.stdout.write(stdout)
+  process.stderr.write(stderr)
+  return code
+}
+
+async function runDaemon(args: readonly string[]): Promise<number> {
   try {
-    const invocation = readCommandLine(process.argv.slice(2), process.env, packageJson.version)
+    const invocation = readCommandLine(args, process.env, packageJson.version)
     if (invocation.kind === 'run') return await runAgent(invocation.options)
     process.stdout.write(invocation.text)
     return EXIT.stopped

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, describeValue } from '../config/error.ts'
+import type { Command, CommandEnd } from './commands.ts'
 import { dockerOptionsFrom, type DockerOptions } from './docker-options.ts'
 
 /** The file system as this command needs it. */
@@ -9,16 +10,6 @@ export interface DockerOptsFiles {
   /** Replaces the file as a whole. @throws the file system's own error */
   write(path: string, text: string): Promise<void>
 }
-
-/** How the command ended: 0 done · 1 no usable subnet file, or nowhere to write · 2 bad usage. */
-export interface CommandEnd {
-  readonly code: 0 | 1 | 2
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** The name under which upstream ships what is `flanneld docker-opts` here. */
-export const MK_DOCKER_OPTS = 'mk-docker-opts'
 
 export const DOCKER_OPTS_HELP = `Usage: flanneld docker-opts [-f FILE] [-d FILE] [-i] [-c] [-k NAME] [-m] [-6]
 
@@ -57,6 +48,13 @@ interface Request {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
+
+/** {@link dockerOpts} under its own name and upstream's. */
+export const dockerOptsCommand = (environment: Environment, files: DockerOptsFiles): Command => ({
+  name: 'docker-opts',
+  links: ['mk-docker-opts', 'mk-docker-opts.sh'],
+  run: (args) => dockerOpts(args, environment, files),
+})
 
 /**
  * `flanneld docker-opts`: turns the subnet file into Docker's options, as upstream's `mk-docker-opts.sh` does.

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { dockerOpts, type CommandEnd } from '../../../src/cli/docker-opts.ts'
+import type { CommandEnd } from '../../../src/cli/commands.ts'
+import { dockerOpts } from '../../../src/cli/docker-opts.ts'
 
 const SUBNET_ENV = 'FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.2.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n'
 const DUAL_STACK = `${SUBNET_ENV}FLANNEL_IPV6_NETWORK=fd00:1::/48\nFLANNEL_IPV6_SUBNET=fd00:1:0:2::1/64\n`
