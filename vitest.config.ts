@@ -8,7 +8,7 @@ const WHOLE_HOSTS = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelis
 
 /**
  * Suites by what they need: `core` runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
- * `faults` twice, with a half of the files each).
+ * `faults` thrice, with a third of the files each). `root` runs in such a namespace as well, with the rights of the machine's root.
  */
 export default defineConfig({
   test: {
@@ -25,6 +25,7 @@ export default defineConfig({
           ...WHOLE_HOSTS,
         },
       },
+      { test: { name: 'root', include: ['test/root/**/*.test.ts'], ...WHOLE_HOSTS } },
       { test: { name: 'faults', include: FAULTS, ...WHOLE_HOSTS } },
     ],
   },

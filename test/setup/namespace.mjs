@@ -14,9 +14,12 @@ exit $?`
 
 const UNSHARE = ['unshare', '--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child']
 
+/** What root can do without a user namespace, with all of root's rights in it. */
+const AS_ROOT = { kind: 'root', unshare: UNSHARE }
+
 const ways = () => [
   { kind: 'user', unshare: [...UNSHARE, '--user', '--map-root-user'] },
-  ...(process.getuid() === 0 ? [{ kind: 'root', unshare: UNSHARE }] : []),
+  ...(process.getuid() === 0 ? [AS_ROOT] : []),
 ]
 
 /** The command line that runs `command` inside new namespaces, and dies with its parent. */
@@ -73,3 +76,6 @@ export function insideNamespace(command) {
   way ??= chooseWay()
   return commandLine(way, command)
 }
+
+/** As {@link insideNamespace}, with the rights of the machine's root: what Docker and its like need. Only for root. */
+export const insideRootNamespace = (command) => commandLine(AS_ROOT, command)

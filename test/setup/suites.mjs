@@ -4,8 +4,8 @@ import { ensureNode24, runsNode24 } from './node24.mjs'
 import { ROOT, run, say } from './shell.mjs'
 import { logPath, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
 
-/** Long, and about the kernel and etcd more than about Node: run on one Node version only. */
-const ONCE = ['faults']
+/** Long, and about the kernel, etcd and Docker more than about Node: run on one Node version only. */
+const ONCE = ['root', 'faults']
 
 const bin = (name) => join(ROOT, 'node_modules', '.bin', name)
 const heading = (text) => say(`\n── ${text}`)

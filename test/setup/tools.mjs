@@ -16,6 +16,19 @@ const PACKAGES = {
   'util-linux': ['unshare', 'nsenter', 'setpriv'],
 }
 
+/**
+ * For the project `root` alone. Unpacked in the checkout and never installed: Docker's package would start a daemon on this machine,
+ * which would change its network.
+ */
+const ROOT_PACKAGES = {
+  'docker.io': ['dockerd', 'docker'],
+  containerd: ['containerd', 'containerd-shim-runc-v2'],
+  runc: ['runc'],
+  'busybox-static': ['busybox'],
+}
+/** Installed as usual: they start nothing, and need more than their files. */
+const ROOT_PACKAGES_TO_INSTALL = { iptables: ['iptables'] }
+
 const UNPACKED = join(CACHE, 'tools')
 const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 const UNPACKED_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder))
@@ -52,7 +65,7 @@ function extendEnvironment() {
     process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(delimiter)
 }
 
-const missingPackages = () => Object.keys(PACKAGES).filter((name) => !PACKAGES[name].every(onPath))
+const missingPackages = (packages = PACKAGES) => Object.keys(packages).filter((name) => !packages[name].every(onPath))
 
 function installAsRoot(names, prefix = []) {
   const apt = (...args) => {
@@ -94,4 +107,18 @@ export function ensureTools() {
   extendEnvironment()
   const still = missingPackages()
   if (still.length > 0) throw new SetupError(`Could not install ${still.join(' ')}; please install them by hand`)
+}
+
+/** Finds or fetches what the project `root` needs. Only for root. @throws {SetupError} when that cannot be had */
+export function ensureRootTools() {
+  const [unpack, install] = [missingPackages(ROOT_PACKAGES), missingPackages(ROOT_PACKAGES_TO_INSTALL)]
+  const names = [...unpack, ...install]
+  if (names.length === 0) return
+  if (!onPath('apt-get')) throw new SetupError(`there is no apt-get to fetch ${names.join(' ')} with`)
+  say(`Fetching these packages: ${names.join(' ')} …`)
+  if (install.length > 0) installAsRoot(install)
+  if (unpack.length > 0) unpackInCheckout(unpack)
+  extendEnvironment()
+  const still = [...missingPackages(ROOT_PACKAGES), ...missingPackages(ROOT_PACKAGES_TO_INSTALL)]
+  if (still.length > 0) throw new SetupError(`could not fetch ${still.join(' ')}`)
 }

@@ -1,14 +1,21 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { insideNamespace } from './namespace.mjs'
-import { cacheFolder, ROOT, run, SetupError } from './shell.mjs'
+import { insideNamespace, insideRootNamespace } from './namespace.mjs'
+import { whyNotAsRoot } from './root.mjs'
+import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
 
 /**
  * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
  * side, each in namespaces of its own: they wait for daemons more than they compute.
  */
-export const ROWS = [['core'], ['kernel'], ['etcd', 'e2e'], ['faults']]
+export const ROWS = [['core'], ['kernel'], ['etcd', 'e2e'], ['root'], ['faults']]
 export const PROJECTS = ROWS.flat()
+
+/** Where a project runs; inside the laboratory's namespaces when it is not named here. */
+const PLACES = { core: (line) => line, root: insideRootNamespace }
+
+/** Why a project cannot run on this machine; it counts as one skipped test then. */
+const HINDRANCES = { root: whyNotAsRoot }
 
 /** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. */
 const SHARDS = { faults: 3 }
@@ -55,10 +62,15 @@ let runs = 0
  * @returns every test with its status: passed, failed, skipped, pending or todo
  */
 export async function vitest(node, { project, args }, log) {
+  const hindrance = HINDRANCES[project]?.()
+  if (hindrance !== undefined) {
+    say(`The project "${project}" is skipped: ${hindrance}`)
+    return [{ name: `${project} (${hindrance})`, status: 'skipped' }]
+  }
   const report = join(reportFolder(), `${project}-${runs++}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, ...reporters, ...args]
-  const [command, ...rest] = project === 'core' ? line : insideNamespace(line)
+  const [command, ...rest] = (PLACES[project] ?? insideNamespace)(line)
   const file = log === undefined ? 'inherit' : openSync(log, 'w')
   try {
     return readReport(report, await run(command, rest, { log: file }), project)
