@@ -1,6 +1,5 @@
 import type { NetworkConfig } from '../config/network.ts'
-import type { DaemonOptions } from '../config/options.ts'
-import type { ExternalInterface } from '../host/external-interface.ts'
+import type { ExternalInterface, InterfaceChoice } from '../host/external-interface.ts'
 import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
 import { Wakeup } from '../net/wakeup.ts'
@@ -19,7 +18,7 @@ import { isStopped } from './tasks.ts'
 import { UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
-  readonly options: Pick<DaemonOptions, 'ifaces' | 'publicIps'>
+  readonly options: InterfaceChoice
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'setSysctl'>
   readonly config: NetworkConfig
   readonly underlay: ExternalInterface

@@ -1,67 +1,13 @@
-import { ConfigError } from '../config/error.ts'
-import { parseIp, type Ip } from '../net/ip.ts'
+import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { isReachableUnicast } from '../net/prefix.ts'
+import { boolean, flag, integer, listFlag, text, textOr, type Flag, type Read } from './flag.ts'
+import { compileGoRegExp } from './go-regexp.ts'
 
-/** A flag of `flanneld`: its name, what it is for, and how its text becomes a value. */
-export interface Flag<T> {
-  readonly name: string
-  /** What `--help` shows for the value; undefined for a boolean flag. */
-  readonly placeholder: string | undefined
-  readonly help: string
-  readonly fallback: T
-  /**
-   * Reads what was given, once or more often. `source` is how the operator knows the flag: `--iface` or `FLANNELD_IFACE`.
-   * @throws {ConfigError}
-   */
-  parse(texts: readonly string[], source: string): T
-}
+export { environmentName, type Flag } from './flag.ts'
 
-/** The environment variable that stands in for a flag that is not given (upstream's rule). */
-export const environmentName = (flag: string): string => `FLANNELD_${flag.toUpperCase().replaceAll('-', '_')}`
-
-/** Reads a value, or calls `fail` with what would have been right. */
-type Read<T> = (text: string, fail: (expected: string) => never) => T
-
-const failure =
-  (source: string, text: string) =>
-  (expected: string): never => {
-    throw new ConfigError(source, expected, text)
-  }
-
-/** Given several times, the last one counts, as in Go. */
-function flag<T>(name: string, placeholder: string | undefined, fallback: T, help: string, read: Read<T>): Flag<T> {
-  const parse = (texts: readonly string[], source: string): T => {
-    const last = texts.at(-1) ?? ''
-    return read(last, failure(source, last))
-  }
-  return { name, placeholder, help, fallback, parse }
-}
-
-/** Every time it is given counts. */
-function listFlag(name: string, placeholder: string, help: string, read: Read<string>): Flag<readonly string[]> {
-  const parse = (texts: readonly string[], source: string): readonly string[] =>
-    texts.map((text) => read(text, failure(source, text)))
-  return { name, placeholder, help, fallback: [], parse }
-}
-
-const text = (name: string, placeholder: string, help: string): Flag<string | undefined> =>
-  flag<string | undefined>(name, placeholder, undefined, help, (value) => value || undefined)
-
-const integer = (name: string, fallback: number, min: number, max: number, help: string): Flag<number> =>
-  flag(name, 'n', fallback, help, (value, fail) =>
-    /^-?\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max
-      ? Number(value)
-      : fail(`a whole number from ${min} to ${max}`),
-  )
-
-/** What Go's strconv.ParseBool takes. */
-const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((word) => [word, true] as const),
-  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false] as const),
-])
-
-const boolean = (name: string, help: string): Flag<boolean> =>
-  flag(name, undefined, false, help, (value, fail) => BOOLEANS.get(value) ?? fail('true or false'))
+const MINUTES_PER_DAY = 1_440
+const SECONDS_PER_DAY = 86_400
+const MAX_PORT = 65_535
 
 function readEndpoints(value: string, fail: (expected: string) => never): readonly string[] {
   const urls = value.split(',').map((url) => url.trim())
@@ -79,17 +25,22 @@ function readPrefix(value: string, fail: (expected: string) => never): string {
   return key.startsWith('/') ? key : `/${key}`
 }
 
-function readPublicIp(value: string, fail: (expected: string) => never): Ip {
-  const address = parseIp(value)
-  if (address?.family === 4 && isReachableUnicast(address)) return address
-  return fail('an IPv4 address that other hosts can reach')
+const readPublicIp =
+  (family: Family): Read<Ip | undefined> =>
+  (value, fail) => {
+    const address = parseIp(value)
+    if (address?.family === family && isReachableUnicast(address)) return address
+    return fail(`an IPv${family} address that other hosts can reach`)
+  }
+
+function readRegExp(value: string, fail: (expected: string) => never): RegExp {
+  const compiled = compileGoRegExp(value)
+  return compiled instanceof RegExp ? compiled : fail(`a regular expression: ${compiled.problem}`)
 }
 
-const MINUTES_PER_DAY = 1_440
-const SECONDS_PER_DAY = 86_400
+const readIp: Read<Ip> = (value, fail) => parseIp(value) ?? fail('an IP address')
 
-/** Every flag of `flanneld`, by the option it sets. */
-export const FLAGS = {
+const ETCD = {
   endpoints: flag<readonly string[]>(
     'etcd-endpoints',
     'urls',
@@ -109,26 +60,6 @@ export const FLAGS = {
   caFile: text('etcd-cafile', 'file', 'certificate authority of etcd (PEM)'),
   username: text('etcd-username', 'name', 'user name for etcd'),
   password: text('etcd-password', 'secret', 'password for etcd; better in the environment, where ps cannot see it'),
-  ifaces: listFlag(
-    'iface',
-    'name|ip',
-    'underlay interface by name or address; repeatable, the first that fits is taken (default: that of the default route)',
-    (value, fail) => value || fail('an interface name or an address'),
-  ),
-  publicIp: flag<Ip | undefined>(
-    'public-ip',
-    'ip',
-    undefined,
-    'address that peers send to, instead of that of the interface',
-    readPublicIp,
-  ),
-  subnetFile: flag(
-    'subnet-file',
-    'file',
-    '/run/flannel/subnet.env',
-    'file to write the subnet and MTU to',
-    (value, fail) => value || fail('a file name'),
-  ),
   renewMarginMinutes: integer(
     'subnet-lease-renew-margin',
     60,
@@ -143,8 +74,128 @@ export const FLAGS = {
     SECONDS_PER_DAY,
     'seconds for which peers are kept whose leases a fault of etcd has taken (wiped, or restored from a backup); 0 keeps none',
   ),
-  nodeId: text('node-id', 'id', 'identity of this node, instead of one derived from the machine id'),
-  verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
-  version: boolean('version', 'print the version and exit'),
-  help: boolean('help', 'print this and exit'),
 } as const
+
+const UNDERLAY = {
+  ifaces: listFlag(
+    'iface',
+    'name|ip',
+    'underlay interface by name or address; repeatable, the first that fits is taken (default: that of the default route)',
+    (value, fail) => value || fail('an interface name or an address'),
+  ),
+  ifaceRegexes: listFlag(
+    'iface-regex',
+    'regex',
+    'underlay interface whose name or address matches; repeatable, asked when no --iface fits',
+    readRegExp,
+  ),
+  ifaceCanReach: flag<Ip | undefined>(
+    'iface-can-reach',
+    'ip',
+    undefined,
+    'underlay interface through which the kernel reaches this address',
+    readIp,
+  ),
+  publicIp: flag<Ip | undefined>(
+    'public-ip',
+    'ip',
+    undefined,
+    'address that peers send to, instead of that of the interface',
+    readPublicIp(4),
+  ),
+  publicIpv6: flag<Ip | undefined>('public-ipv6', 'ip', undefined, 'the same for IPv6', readPublicIp(6)),
+} as const
+
+const OVERLAY = {
+  ipMasq: boolean('ip-masq', false, 'masquerade what leaves the overlay'),
+  noRandomFully: boolean(
+    'ip-masq-fully-random-disable',
+    false,
+    'let masqueraded connections keep their source ports where possible',
+  ),
+  ipBlackholeRoute: boolean(
+    'ip-blackhole-route',
+    false,
+    'drop what is for an address of our subnet that no container has, instead of sending it to the default route',
+  ),
+  forwardRules: boolean('iptables-forward-rules', true, 'accept forwarded packets of the overlay in the firewall'),
+  firewallResyncSeconds: integer(
+    'iptables-resync',
+    5,
+    1,
+    SECONDS_PER_DAY,
+    'seconds between two looks at the firewall rules',
+  ),
+  peerFilter: boolean(
+    'vxlan-peer-filter',
+    false,
+    'take VXLAN packets only from hosts that hold a lease (not in upstream)',
+  ),
+} as const
+
+const FILES = {
+  subnetFile: flag(
+    'subnet-file',
+    'file',
+    '/run/flannel/subnet.env',
+    'file to write the subnet and MTU to',
+    (value, fail) => value || fail('a file name'),
+  ),
+  healthzIp: flag<Ip>('healthz-ip', 'ip', { family: 4, bytes: [0, 0, 0, 0], text: '0.0.0.0' }, 'address to serve /healthz and /readyz at', readIp), // prettier-ignore
+  healthzPort: integer('healthz-port', 0, 0, MAX_PORT, 'port to serve /healthz and /readyz at; 0 serves neither'),
+  verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
+} as const
+
+const IDENTITY = {
+  nodeId: text('node-id', 'id', 'identity of this node, instead of one derived from the machine id'),
+} as const
+
+const KUBERNETES = {
+  kubeSubnetMgr: boolean('kube-subnet-mgr', false, 'take the subnet from the Kubernetes node instead of etcd'),
+  kubeApiUrl: text('kube-api-url', 'url', 'URL of the Kubernetes API server'),
+  kubeconfigFile: text('kubeconfig-file', 'file', 'how to reach the Kubernetes API server'),
+  kubeAnnotationPrefix: textOr(
+    'kube-annotation-prefix',
+    'prefix',
+    'flannel.alpha.coreos.com',
+    'what the names of our annotations start with',
+  ),
+  netConfigPath: textOr('net-config-path', 'file', '/etc/kube-flannel/net-conf.json', 'network configuration'),
+  setNodeNetworkUnavailable: boolean(
+    'set-node-network-unavailable',
+    true,
+    'set the condition NetworkUnavailable of the node to false once ready',
+  ),
+} as const
+
+const PRINT = {
+  version: boolean('version', false, 'print the version and exit'),
+  help: boolean('help', false, 'print this and exit'),
+} as const
+
+/** Every flag of `flanneld`, by the option it sets. */
+export const FLAGS = {
+  ...ETCD,
+  ...UNDERLAY,
+  ...OVERLAY,
+  ...FILES,
+  ...IDENTITY,
+  ...KUBERNETES,
+  ...PRINT,
+} as const
+
+export interface FlagGroup {
+  readonly title: string
+  readonly flags: readonly Flag<unknown>[]
+}
+
+/** The same flags, in the order and under the headings of `--help`. */
+export const FLAG_GROUPS: readonly FlagGroup[] = [
+  { title: 'etcd', flags: Object.values(ETCD) },
+  { title: 'Underlay interface', flags: Object.values(UNDERLAY) },
+  { title: 'Overlay and firewall', flags: Object.values(OVERLAY) },
+  { title: 'Files, health and log', flags: Object.values(FILES) },
+  { title: 'Identity', flags: Object.values(IDENTITY) },
+  { title: 'Kubernetes (not supported yet)', flags: Object.values(KUBERNETES) },
+  { title: 'Other', flags: Object.values(PRINT) },
+]

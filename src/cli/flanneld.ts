@@ -4,7 +4,7 @@ import type { DaemonOptions } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { environmentName, FLAGS, type Flag } from './flags.ts'
 import { normaliseGoFlags } from './go-flags.ts'
-import { firstMissing, NOT_YET } from './not-yet.ts'
+import { firstMissing, isNotYet, NOT_YET, type MissingFlag } from './not-yet.ts'
 
 /** What the command line asks for. */
 export type Invocation =
@@ -20,13 +20,17 @@ Flags may be written -iface=eth1, -iface eth1 or --iface eth1.
 `
 
 /**
- * Reads the arguments (without `node` and script) and the environment of `flanneld`.
+ * Reads the arguments (without `node` and script) and the environment of `flanneld`. `lacking`: flags that nothing acts upon.
  * @throws {ConfigError} naming the flag, what was expected and what was found
  */
-export function readCommandLine(args: readonly string[], environment: Environment, version: string): Invocation {
+export function readCommandLine(
+  args: readonly string[],
+  environment: Environment,
+  version: string,
+  lacking: readonly MissingFlag[] = NOT_YET,
+): Invocation {
   const shapes = [
     ...Object.values(FLAGS).map(({ name, placeholder }) => ({ name, isBoolean: placeholder === undefined })),
-    ...NOT_YET,
     { name: 'h', isBoolean: true },
   ]
   const normalised = normaliseGoFlags(args, shapes).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
@@ -35,7 +39,7 @@ export function readCommandLine(args: readonly string[], environment: Environmen
   const value = flagReader(given, environment)
   if (value(FLAGS.version)) return { kind: 'print', text: `flanneld (flannel-agent) ${version}\n` }
   if (value(FLAGS.help)) return { kind: 'print', text: program.helpInformation() + ENVIRONMENT_HELP }
-  const missing = firstMissing(given, environment)
+  const missing = firstMissing(lacking, given, environment)
   if (missing !== undefined) throw notYet(missing)
   return { kind: 'run', options: readOptions(value) }
 }
@@ -51,17 +55,21 @@ function describeProgram(): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
   for (const flag of Object.values(FLAGS)) program.addOption(describeOption(flag))
-  for (const { name } of NOT_YET) program.addOption(collecting(new Option(`--${name} <value>`)).hideHelp())
   return program
 }
 
 /** commander collects the texts; reading them is the flag's own business. */
 function describeOption({ name, placeholder, help, fallback }: Flag<unknown>): Option {
-  const shown = [fallback].flat().join(',')
-  const suffix = shown === '' || shown === 'false' ? '' : ` (default: ${shown})`
+  const shown = describeDefault(fallback)
+  const suffix = isNotYet(name) ? ' (not supported yet)' : /^(false)?$/.test(shown) ? '' : ` (default: ${shown})`
   const value = placeholder === undefined ? '[bool]' : `<${placeholder}>`
   return collecting(new Option(`--${name} ${value}`, `${help}${suffix}`))
 }
+
+const describeDefault = (fallback: unknown): string =>
+  typeof fallback === 'object' && fallback !== null && 'text' in fallback
+    ? String(fallback.text)
+    : [fallback].flat().join(',')
 
 const collecting = (option: Option): Option =>
   option.argParser((text: string, previous: readonly string[] | undefined): readonly string[] => [
@@ -108,7 +116,7 @@ function usageError({ code }: CommanderError, args: readonly string[]): ConfigEr
   const given = culprit.replace(/=[^]*$/, '')
   const name = given.replace(/^-+/, '')
   const path = name === '' ? 'arguments' : `--${name}`
-  if (NOT_YET.some((flag) => flag.name === name)) return notYet(path)
+  if (isNotYet(name)) return notYet(path)
   return missing
     ? new ConfigError(path, 'a value after it', undefined)
     : new ConfigError(path, 'a flag of flanneld (see flanneld --help)', given)
@@ -130,6 +138,7 @@ function readOptions(value: FlagReader): DaemonOptions {
     throw new ConfigError('--etcd-certfile and --etcd-keyfile', 'both or neither', certFile ?? keyFile)
   if (value(FLAGS.password) !== undefined && value(FLAGS.username) === undefined)
     throw new ConfigError('--etcd-username', 'a name, since there is a password', undefined)
+  const [healthzIp, healthzPort] = [value(FLAGS.healthzIp), value(FLAGS.healthzPort)]
   return {
     etcd: {
       endpoints: value(FLAGS.endpoints),
@@ -141,7 +150,16 @@ function readOptions(value: FlagReader): DaemonOptions {
       password: value(FLAGS.password),
     },
     ifaces: value(FLAGS.ifaces),
-    publicIps: byFamily(value(FLAGS.publicIp)),
+    ifaceRegexes: value(FLAGS.ifaceRegexes),
+    ifaceCanReach: value(FLAGS.ifaceCanReach),
+    publicIps: byFamily(value(FLAGS.publicIp), value(FLAGS.publicIpv6)),
+    ipMasq: value(FLAGS.ipMasq),
+    ipMasqRandomFully: !value(FLAGS.noRandomFully),
+    ipBlackholeRoute: value(FLAGS.ipBlackholeRoute),
+    forwardRules: value(FLAGS.forwardRules),
+    firewallResyncMs: value(FLAGS.firewallResyncSeconds) * MS_PER_SECOND,
+    peerFilter: value(FLAGS.peerFilter),
+    healthz: healthzPort === 0 ? undefined : { ip: healthzIp, port: healthzPort },
     subnetFile: value(FLAGS.subnetFile),
     renewMarginMs: value(FLAGS.renewMarginMinutes) * MS_PER_MINUTE,
     stalePeerGraceMs: value(FLAGS.stalePeerGraceSeconds) * MS_PER_SECOND,

@@ -1,40 +1,28 @@
-import { environmentName } from './flags.ts'
+import { environmentName, parseBoolean } from './flag.ts'
 
-/** A flag of upstream's flanneld that this version does not act upon. */
+/** A flag of `flanneld` that this version does not act upon. */
 export interface MissingFlag {
   readonly name: string
-  readonly isBoolean: boolean
   /** Whether this value asks for nothing that we lack, so that ignoring it is right. */
   readonly isHarmless: (text: string) => boolean
 }
 
-const OFF: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False'])
-const ON: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
-
 /** A switch; off, it asks for nothing. */
-const feature = (name: string): MissingFlag => ({ name, isBoolean: true, isHarmless: (text) => OFF.has(text) })
+const feature = (name: string): MissingFlag => ({ name, isHarmless: (text) => parseBoolean(text) === false })
 
 /** Refines a feature that is refused by its own flag: alone it asks for nothing, whichever way it stands. */
-const refinement = (name: string): MissingFlag => ({
-  name,
-  isBoolean: true,
-  isHarmless: (text) => OFF.has(text) || ON.has(text),
-})
+const refinement = (name: string): MissingFlag => ({ name, isHarmless: (text) => parseBoolean(text) !== undefined })
 
 /** Takes a value; what `harmless` matches asks for nothing. */
-const setting = (name: string, harmless: RegExp): MissingFlag => ({
-  name,
-  isBoolean: false,
-  isHarmless: (text) => harmless.test(text),
-})
+const setting = (name: string, harmless: RegExp): MissingFlag => ({ name, isHarmless: (text) => harmless.test(text) })
 
 const NOTHING = /^$/
 const WHOLE_NUMBER = /^\d{1,9}$/
 const ANYTHING = /^/
 
 /**
- * Flags of upstream's flanneld that this version knows by name but does not act upon yet. Where that would make a difference they are
- * refused rather than ignored; given as "off", or refining what is off, they are taken.
+ * Flags that this version reads but does not act upon yet. Where that would make a difference they are refused rather than ignored;
+ * given as "off", or refining what is off, they are taken. Whoever acts upon one takes it out of here.
  */
 export const NOT_YET: readonly MissingFlag[] = [
   setting('iface-regex', NOTHING),
@@ -47,6 +35,7 @@ export const NOT_YET: readonly MissingFlag[] = [
   setting('iptables-resync', WHOLE_NUMBER),
   setting('healthz-ip', ANYTHING),
   setting('healthz-port', /^0+$/),
+  feature('vxlan-peer-filter'),
   feature('kube-subnet-mgr'),
   setting('kube-api-url', NOTHING),
   setting('kubeconfig-file', NOTHING),
@@ -55,12 +44,17 @@ export const NOT_YET: readonly MissingFlag[] = [
   refinement('set-node-network-unavailable'),
 ]
 
+const NAMES: ReadonlySet<string> = new Set(NOT_YET.map(({ name }) => name))
+
+export const isNotYet = (name: string): boolean => NAMES.has(name)
+
 /** @returns what the operator calls the first of these flags that asks for what we lack: `--ip-masq` or `FLANNELD_IP_MASQ` */
 export function firstMissing(
+  lacking: readonly MissingFlag[],
   given: ReadonlyMap<string, readonly string[]>,
   environment: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  for (const flag of NOT_YET) {
+  for (const flag of lacking) {
     const texts = given.get(flag.name)?.filter((text) => text !== '') ?? []
     const variable = environmentName(flag.name)
     const fromEnvironment = texts.length > 0 ? '' : (environment[variable] ?? '')

@@ -16,10 +16,28 @@ export interface EtcdAccess {
 /** Everything `flanneld` was told on its command line and in its environment, checked. */
 export interface DaemonOptions {
   readonly etcd: EtcdAccess
-  /** Names or addresses; empty: the interface of the default route. */
+  /** Names or addresses of underlay interfaces, in order of preference. */
   readonly ifaces: readonly string[]
-  /** Addresses to publish instead of the interface's own, by family. */
+  /** Matched against names and addresses of interfaces, in order, when none of `ifaces` fits. */
+  readonly ifaceRegexes: readonly RegExp[]
+  /** Without either: the interface through which the kernel reaches this address; undefined: that of the default route. */
+  readonly ifaceCanReach: Ip | undefined
+  /** Addresses to publish instead of the interface's own. */
   readonly publicIps: ReadonlyMap<Family, Ip>
+  /** Whether to masquerade what leaves the overlay. */
+  readonly ipMasq: boolean
+  /** Whether masquerading chooses source ports at random. */
+  readonly ipMasqRandomFully: boolean
+  /** Whether addresses of our subnet that no container has lead nowhere. */
+  readonly ipBlackholeRoute: boolean
+  /** Whether to accept forwarded packets of the overlay in the firewall. */
+  readonly forwardRules: boolean
+  /** Time between two looks at the firewall rules, in milliseconds. */
+  readonly firewallResyncMs: number
+  /** Whether VXLAN packets are taken from holders of leases only. */
+  readonly peerFilter: boolean
+  /** Where to serve /healthz and /readyz; undefined: nowhere. */
+  readonly healthz: { readonly ip: Ip; readonly port: number } | undefined
   readonly subnetFile: string
   /** Renewal of the lease, at the latest this long before it expires, in milliseconds. */
   readonly renewMarginMs: number

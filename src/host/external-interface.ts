@@ -9,6 +9,10 @@ export { bestAddress } from './best-address.ts'
 export interface InterfaceChoice {
   /** Names or addresses (`--iface`), in order of preference. */
   readonly ifaces: readonly string[]
+  /** Matched against addresses and names (`--iface-regex`), in order of preference. */
+  readonly ifaceRegexes: readonly RegExp[]
+  /** Address that the kernel reaches through the interface (`--iface-can-reach`). */
+  readonly ifaceCanReach: Ip | undefined
   /** Addresses to publish instead of the interface's own (`--public-ip`, `--public-ipv6`), as behind NAT. */
   readonly publicIps: ReadonlyMap<Family, Ip>
 }

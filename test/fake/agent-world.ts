@@ -14,6 +14,7 @@ import { FakeClock } from './fake-clock.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeKernel } from './fake-kernel.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
+import { NO_CHOICE } from './samples.ts'
 
 export const CONFIG = '{"Network":"10.0.0.0/8","SubnetLen":20,"Backend":{"Type":"vxlan","VNI":100}}'
 
@@ -148,8 +149,14 @@ export class AgentWorld {
         username: undefined,
         password: undefined,
       },
-      ifaces: [],
-      publicIps: new Map(),
+      ...NO_CHOICE,
+      ipMasq: false,
+      ipMasqRandomFully: true,
+      ipBlackholeRoute: false,
+      forwardRules: true,
+      firewallResyncMs: 5_000,
+      peerFilter: false,
+      healthz: undefined,
       subnetFile: this.subnetFile,
       renewMarginMs: 3_600_000,
       stalePeerGraceMs: 300_000,

@@ -1,4 +1,5 @@
 import { parseNetworkConfig, type OverlayNetwork } from '../../src/config/network.ts'
+import type { InterfaceChoice } from '../../src/host/external-interface.ts'
 import { NO_ETCD_LEASE, type NodeIdentity } from '../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../src/lease/store.ts'
 import { ip } from '../../src/net/ip.ts'
@@ -20,6 +21,14 @@ export function overlayOf(config: string): OverlayNetwork {
 }
 
 export const OVERLAY = overlayOf(CONFIG)
+
+/** Nothing asked for: the interface of the default route, with its own address. */
+export const NO_CHOICE: InterfaceChoice = {
+  ifaces: [],
+  ifaceRegexes: [],
+  ifaceCanReach: undefined,
+  publicIps: new Map(),
+}
 
 export const NODE: NodeIdentity = { id: 'node-1', hostname: 'host-1' }
 

@@ -13,6 +13,7 @@ import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
 import type { KernelChange } from '../../src/reconcile/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { deviceName } from '../../src/vxlan/vtep.ts'
+import { NO_CHOICE } from '../fake/samples.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { ipJson, tool, type Json } from './real-kernel.ts'
 
@@ -69,7 +70,7 @@ export class DeviceWorld {
   /** Starts the task; does not wait for anything. */
   async start(): Promise<void> {
     const { signal } = this.#stop
-    const choice = { ifaces: [this.underlay], publicIps: new Map() }
+    const choice = { ...NO_CHOICE, ifaces: [this.underlay] }
     const underlay = await chooseExternalInterface(this.#kernel, choice, { family: 4, leader: 4 }, signal)
     const backend = { Type: 'vxlan', VNI: this.vni, Port: this.port, ...this.#backend }
     const config = parseNetworkConfig(JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }))
@@ -79,7 +80,7 @@ export class DeviceWorld {
     const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger(), setSysctl }
     const reconciler = new Reconciler(this.#kernel, [4], systemClock, Math.random)
     const task = new DeviceTask({
-      options: { ifaces: [], publicIps: new Map() },
+      options: NO_CHOICE,
       ports,
       config,
       underlay,

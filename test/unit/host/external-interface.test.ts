@@ -11,6 +11,7 @@ import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { AddressState, LinkState, RouteState } from '../../../src/reconcile/kernel.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
+import { NO_CHOICE } from '../../fake/samples.ts'
 
 const PERMANENT = 0x80
 const [TEMPORARY, DADFAILED, DEPRECATED, TENTATIVE] = [0x01, 0x08, 0x20, 0x40] as const
@@ -67,7 +68,7 @@ const HOST = {
 }
 
 function choose(choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}): string {
-  const found = selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, IPV4)
+  const found = selectInterface({ ...HOST, ...host }, { ...NO_CHOICE, ...choice }, IPV4)
   return `${found.link.name} ${found.address.text} ${found.publicIp.text}`
 }
 
@@ -124,7 +125,7 @@ describe('selectInterface with --iface', () => {
 
 describe('the interface found', () => {
   const found = (choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}) =>
-    selectInterface({ ...HOST, ...host }, { ifaces: [], publicIps: new Map(), ...choice }, IPV4)
+    selectInterface({ ...HOST, ...host }, { ...NO_CHOICE, ...choice }, IPV4)
 
   it('has the network of its address, and the gateways of default routes through it, and no others', () => {
     const routes = [...HOST.routes, { ...route('0.0.0.0/0', 2, 9), gateway: ip('10.0.2.3') }, route('10.9.0.0/16', 2)]
@@ -185,8 +186,7 @@ describe('chooseExternalInterface', () => {
     const { index } = kernel.addCard('eth0', { mtu: 9000 })
     kernel.outside({ op: 'address.add', linkIndex: index, ip: ip('192.168.205.10'), prefixLength: 24 })
     kernel.tables.addRoute(route('0.0.0.0/0', index))
-    const choice = { ifaces: [], publicIps: new Map() }
-    const found = await chooseExternalInterface(kernel, choice, IPV4, new AbortController().signal)
+    const found = await chooseExternalInterface(kernel, NO_CHOICE, IPV4, new AbortController().signal)
     expect(found).toMatchObject({ link: { name: 'eth0', mtu: 9000 }, address: ip('192.168.205.10') })
   })
 })

@@ -5,9 +5,9 @@ import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { KernelOp } from '../../../src/reconcile/kernel.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
+import { NO_CHOICE } from '../../fake/samples.ts'
 
 const IPV4 = { family: 4, leader: 4 } as const
-const CHOICE = { ifaces: [], publicIps: new Map() }
 const { signal } = new AbortController()
 
 const address = (op: 'address.add' | 'address.delete', linkIndex: number, text: string): KernelOp => ({
@@ -30,11 +30,11 @@ async function host(): Promise<{ kernel: FakeKernel; eth0: number; current: Exte
   const kernel = new FakeKernel()
   const { index: eth0 } = kernel.addCard('eth0')
   kernel.outside(address('address.add', eth0, '192.168.205.10'), defaultRoute(eth0, 100))
-  return { kernel, eth0, current: await chooseExternalInterface(kernel, CHOICE, IPV4, signal) }
+  return { kernel, eth0, current: await chooseExternalInterface(kernel, NO_CHOICE, IPV4, signal) }
 }
 
 const follow = async (kernel: FakeKernel, current: ExternalInterface): Promise<Whereabouts> =>
-  followInterface(await readHost(kernel, IPV4, signal), CHOICE, current, IPV4)
+  followInterface(await readHost(kernel, IPV4, signal), NO_CHOICE, current, IPV4)
 
 function addVpn(kernel: FakeKernel): void {
   const { index } = kernel.addCard('tun0')
@@ -90,16 +90,16 @@ describe('chooseAgain', () => {
   it('keeps the interface where a VPN has taken the default route over, unless --iface says otherwise', async () => {
     const { kernel, current } = await host()
     addVpn(kernel)
-    expect(await chooseAgain(kernel, CHOICE, current, IPV4, signal)).toEqual(current)
-    const choice = { ...CHOICE, ifaces: ['tun0'] }
+    expect(await chooseAgain(kernel, NO_CHOICE, current, IPV4, signal)).toEqual(current)
+    const choice = { ...NO_CHOICE, ifaces: ['tun0'] }
     expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
   })
 
   it('takes that of the default route when there was none before, or it is gone', async () => {
     const { kernel, eth0, current } = await host()
     addVpn(kernel)
-    expect(await chooseAgain(kernel, CHOICE, undefined, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
+    expect(await chooseAgain(kernel, NO_CHOICE, undefined, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
     kernel.outside({ op: 'link.delete', linkIndex: eth0 })
-    expect(await chooseAgain(kernel, CHOICE, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
+    expect(await chooseAgain(kernel, NO_CHOICE, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
   })
 })
