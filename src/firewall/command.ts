@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process'
+import { FirewallError } from '../reconcile/firewall.ts'
+
+/** Runs a program to its end, with `input` on its standard input. @returns its standard output */
+export type RunTool = (tool: string, args: readonly string[], input: string, signal: AbortSignal) => Promise<string>
+
+/** A program that has not ended after this long is killed, in milliseconds. They take a few; a lock is waited for at most 5 s. */
+const DEADLINE_MS = 10_000
+
+/** Where Debian, Red Hat and BusyBox keep them: not on every service's PATH. */
+const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+
+/** Of a program's complaint as much as a log line can bear, in characters. */
+const LONGEST_QUOTE = 400
+
+interface Ending {
+  readonly code: number | null
+  readonly killedBy: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * Runs one of the firewall's programs. It is killed when `signal` aborts or its time is over; nothing is left running.
+ * @throws {FirewallError} when it cannot be started, fails or is too slow; the abort's reason when `signal` aborts
+ */
+export const runTool: RunTool = async (tool, args, input, signal) => {
+  signal.throwIfAborted()
+  const { code, killedBy, stdout, stderr } = await ending(tool, args, input, signal)
+  signal.throwIfAborted()
+  if (code === 0) return stdout
+  if (killedBy === 'SIGKILL')
+    throw new FirewallError(tool, 'TIMEOUT', `${tool} did not end within ${DEADLINE_MS / 1000} s and was killed`)
+  const words = (stderr.trim() || stdout.trim()).replaceAll(/\s+/g, ' ').slice(0, LONGEST_QUOTE)
+  throw new FirewallError(tool, 'REFUSED', `${tool} failed (${killedBy ?? `exit code ${String(code)}`}): ${words}`)
+}
+
+function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<Ending> {
+  const PATH = [process.env['PATH'] ?? '', ...ADMIN_FOLDERS].join(':')
+  const child = spawn(tool, args, { env: { PATH, LC_ALL: 'C' }, stdio: 'pipe' })
+  const kill = (): void => {
+    child.kill('SIGKILL')
+  }
+  const timer = setTimeout(kill, DEADLINE_MS)
+  signal.addEventListener('abort', kill)
+  const stdout: Buffer[] = []
+  const stderr: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+  child.stdin.on('error', () => undefined) // it may end without reading all
+  child.stdin.end(input)
+  return new Promise<Ending>((resolve, reject) => {
+    child.once('error', (error) => {
+      reject(couldNotStart(tool, error))
+    })
+    child.once('close', (code, killedBy) => {
+      resolve({ code, killedBy, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() })
+    })
+  }).finally(() => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', kill)
+  })
+}
+
+function couldNotStart(tool: string, error: Error): FirewallError {
+  const isMissing = 'code' in error && error.code === 'ENOENT'
+  if (!isMissing) return new FirewallError(tool, 'REFUSED', `cannot run ${tool}: ${error.message}`)
+  const cure =
+    tool === 'nft'
+      ? 'install nftables, or set EnableNFTables to false in the network configuration'
+      : 'install iptables, or set EnableNFTables to true in the network configuration'
+  return new FirewallError(tool, 'MISSING', `${tool} is not installed: ${cure}`)
+}

@@ -1,0 +1,120 @@
+import {
+  FirewallError,
+  type Firewall,
+  type FirewallKind,
+  type FirewallReport,
+  type FirewallSpec,
+} from '../reconcile/firewall.ts'
+import { runTool, type RunTool } from './command.ts'
+import { IptablesRules } from './iptables.ts'
+import { NFT_TABLES } from './names.ts'
+import { NftablesRules } from './nftables.ts'
+import { FAMILIES, NO_RULES, rulesFor, type FamilyRules } from './rules.ts'
+
+/** A set of rules that is read and written by one program. */
+interface Part {
+  /** Whether it should hold any rule of ours. */
+  readonly isWanted: boolean
+  readonly name: string
+  sync(signal: AbortSignal): Promise<readonly string[]>
+}
+
+const hasRules = ({ postrouting, forward }: FamilyRules): boolean => postrouting.length + forward.length > 0
+
+/** The firewall of a Linux host. The tools it needs are looked for only when they are used. */
+export class LinuxFirewall implements Firewall {
+  readonly #nftables: NftablesRules
+  readonly #iptables: readonly IptablesRules[]
+  /** Parts known to hold nothing of ours: looked at once, not at every turn. */
+  readonly #empty = new Set<string>()
+
+  constructor(run: RunTool = runTool) {
+    this.#nftables = new NftablesRules(run)
+    this.#iptables = FAMILIES.map((family) => new IptablesRules(family, run))
+  }
+
+  async sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
+    const rules = rulesFor(spec)
+    const own = await this.#syncParts(this.#parts(spec.kind, rules), signal)
+    // What carries the packets is there before its predecessor goes.
+    if (!own.stands) return own
+    const other = await this.#syncParts(this.#otherParts(spec.kind, rules), signal)
+    return {
+      changed: [...own.changed, ...other.changed],
+      stands: true,
+      problems: [...own.problems, ...other.problems.filter(({ code }) => code !== 'MISSING')],
+    }
+  }
+
+  async planRemoval(signal: AbortSignal): Promise<readonly string[]> {
+    const readers = [() => this.#listNftables(signal), ...this.#iptables.map((tables) => () => tables.list(signal))]
+    const lines: string[] = []
+    for (const read of readers) lines.push(...(await read().catch(nothingIfMissing)))
+    return lines
+  }
+
+  async removeAll(signal: AbortSignal): Promise<FirewallReport> {
+    this.#empty.clear()
+    const parts = [...this.#parts('nftables', NO_RULES), ...this.#parts('iptables', NO_RULES)]
+    return this.#syncParts(parts, signal)
+  }
+
+  #parts(kind: FirewallKind, rules: readonly FamilyRules[]): readonly Part[] {
+    if (kind === 'nftables') return [this.#nftablesPart(rules)]
+    return this.#iptablesParts(rules, 'always')
+  }
+
+  /** In iptables' FORWARD others may drop what nftables has accepted: an accept ends the one table, a drop all of them. */
+  #otherParts(kind: FirewallKind, rules: readonly FamilyRules[]): readonly Part[] {
+    if (kind === 'iptables') return [this.#nftablesPart(NO_RULES)]
+    const forwardOnly = rules.map((family) => ({ ...family, postrouting: [] }))
+    return this.#iptablesParts(forwardOnly, 'restricted')
+  }
+
+  #nftablesPart(rules: readonly FamilyRules[]): Part {
+    const sync = (signal: AbortSignal): Promise<readonly string[]> => this.#nftables.sync(rules, signal)
+    return { name: 'nftables', isWanted: rules.some(hasRules), sync }
+  }
+
+  #iptablesParts(rules: readonly FamilyRules[], forwardWhen: 'always' | 'restricted'): readonly Part[] {
+    return this.#iptables.flatMap((tables, at) => {
+      const family = rules[at]
+      if (family === undefined) return []
+      const sync = (signal: AbortSignal): Promise<readonly string[]> => tables.sync(family, forwardWhen, signal)
+      return [{ name: `iptables ${family.family}`, isWanted: hasRules(family), sync }]
+    })
+  }
+
+  async #syncParts(parts: readonly Part[], signal: AbortSignal): Promise<FirewallReport> {
+    const changed: string[] = []
+    const problems: FirewallError[] = []
+    let stands = true
+    for (const part of parts) {
+      if (!part.isWanted && this.#empty.has(part.name)) continue
+      this.#empty.delete(part.name)
+      try {
+        changed.push(...(await part.sync(signal)))
+        if (!part.isWanted) this.#empty.add(part.name)
+      } catch (error) {
+        if (!(error instanceof FirewallError)) throw error
+        // Where the program is missing there is nothing to remove.
+        if (!part.isWanted && error.code === 'MISSING') this.#empty.add(part.name)
+        else {
+          problems.push(error)
+          if (part.isWanted) stands = false
+        }
+      }
+    }
+    return { changed, stands, problems }
+  }
+
+  async #listNftables(signal: AbortSignal): Promise<readonly string[]> {
+    const tables = await this.#nftables.read(signal)
+    return [...tables.keys()].map((family) => `nftables table ${NFT_TABLES[family].family} ${NFT_TABLES[family].name}`)
+  }
+}
+
+function nothingIfMissing(error: unknown): readonly string[] {
+  if (error instanceof FirewallError && error.code === 'MISSING') return []
+  throw error
+}

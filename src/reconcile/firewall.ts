@@ -1,0 +1,75 @@
+import type { Prefix } from '../net/prefix.ts'
+
+/** Which of the kernel's rule sets carries our rules. */
+export type FirewallKind = 'nftables' | 'iptables'
+
+/** One family of the overlay: the whole network, and the part of it that is ours. */
+export interface FirewallFamily {
+  readonly network: Prefix
+  readonly subnet: Prefix
+}
+
+/** What the rules should be. Neither masquerade nor forward: no rule of ours. */
+export interface FirewallSpec {
+  readonly kind: FirewallKind
+  readonly families: readonly FirewallFamily[]
+  /** Packets from containers to the world, and from the world to containers elsewhere, take this host's address. */
+  readonly masquerade: boolean
+  /** Source ports of masqueraded connections are chosen at random: two of them rarely choose the same at once. */
+  readonly randomFully: boolean
+  /** Packets from and to the overlay are forwarded whatever the policy of others. */
+  readonly forward: boolean
+}
+
+/** How it came that rules could not be read or written. */
+export type FirewallErrorCode =
+  /** The program is not there. */
+  | 'MISSING'
+  /** This build of nft cannot write JSON. */
+  | 'NO_JSON'
+  /** The program ended with a failure; its words are in the message. */
+  | 'REFUSED'
+  /** The program did not end in time, and was killed. */
+  | 'TIMEOUT'
+  /** What the program printed cannot be read. */
+  | 'UNREADABLE'
+
+/** Rules that could not be read or written. The message says what cures it, where that is known. */
+export class FirewallError extends Error {
+  override readonly name = 'FirewallError'
+  readonly code: FirewallErrorCode
+  /** The program: `nft`, `ip6tables-restore`. */
+  readonly tool: string
+
+  constructor(tool: string, code: FirewallErrorCode, message: string) {
+    super(message)
+    this.tool = tool
+    this.code = code
+  }
+}
+
+/** What came of one look. */
+export interface FirewallReport {
+  /** What was not as it should be, and has been put right: `nftables ip flannel-ipv4`. */
+  readonly changed: readonly string[]
+  /** Whether all rules asked for stand. Leftovers that cannot be removed do not count. */
+  readonly stands: boolean
+  /** What could not be put right. */
+  readonly problems: readonly FirewallError[]
+}
+
+/** Port: the host's firewall. Only tables, chains and rules of ours are ever changed. */
+export interface Firewall {
+  /**
+   * Compares what stands with what should, and writes the difference, each set of rules in one transaction. What stands in the kind
+   * not asked for is removed once the other stands. Equal: nothing is written.
+   * @throws when `signal` aborts, and on mistakes of ours; whatever the host does to us is in the report
+   */
+  sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport>
+
+  /** What of ours stands, in both kinds, one line each. Changes nothing. */
+  planRemoval(signal: AbortSignal): Promise<readonly string[]>
+
+  /** Removes all that is ours, in both kinds. */
+  removeAll(signal: AbortSignal): Promise<FirewallReport>
+}

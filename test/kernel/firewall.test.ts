@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runTool } from '../../src/firewall/command.ts'
+import type { FirewallReport, FirewallSpec } from '../../src/reconcile/firewall.ts'
+import { ADDRESSES, FirewallWorld, SPEC } from './firewall-world.ts'
+
+const signal = AbortSignal.timeout(600_000)
+
+const KINDS = [
+  { kind: 'nftables', variant: 'nft' },
+  { kind: 'iptables', variant: 'nft' },
+  { kind: 'iptables', variant: 'legacy' },
+] as const
+
+let world: FirewallWorld
+
+beforeEach(async () => {
+  world = await FirewallWorld.create()
+})
+
+afterEach(() => world.close())
+
+const iptables = (variant: 'nft' | 'legacy', ...args: readonly string[]): Promise<string> =>
+  world.host.exec(`iptables-${variant}`, args)
+
+/** Everything in both kinds of tables, as their own tools show it. */
+async function everything(): Promise<string> {
+  const commands = ['iptables-legacy-save', 'ip6tables-legacy-save'].map((tool) => world.host.exec(tool))
+  const texts = await Promise.all([world.host.exec('nft', ['list', 'ruleset']), ...commands])
+  return texts.join('\n').replaceAll(/^#.*\n|\[\d+:\d+\]|counter packets.*? bytes \d+ /gm, '')
+}
+
+const quiet: FirewallReport = { changed: [], stands: true, problems: [] }
+
+describe.each(KINDS)('rules in $kind ($variant)', ({ kind, variant }) => {
+  const spec: FirewallSpec = { ...SPEC, kind }
+
+  test.each([4, 6] as const)('keep sources inside the overlay and change them at its edges, IPv%i', async (family) => {
+    expect((await world.firewall(variant).sync(spec, signal)).problems).toEqual([])
+    const { pod, remote, host, world: outside } = world
+    const a = ADDRESSES[family]
+    expect(await world.seenFrom(pod, undefined, a.remotePod, remote), 'pod to pod').toBe(a.pod)
+    expect(await world.seenFrom(remote, a.remotePod, a.pod, pod), 'pod from pod').toBe(a.remotePod)
+    expect(await world.seenFrom(pod, undefined, a.world, outside), 'pod to outside').toBe(a.host)
+    expect(await world.seenFrom(host, a.host, a.remotePod, remote), 'host to pod elsewhere').toBe(a.device)
+    expect(await world.seenFrom(outside, a.world, a.pod, pod), 'outside to our pod').toBe(a.world)
+    expect(await world.seenFrom(outside, a.world, a.remotePod, remote), 'outside to pod elsewhere').toBe(a.device)
+    expect(await world.seenFrom(pod, undefined, a.marked, outside), 'marked').toBe(a.pod)
+    expect(await world.seenFrom(host, a.sender, a.multicast, outside), 'multicast').toBe(a.sender)
+  })
+
+  test('are not written again while they stand, also by the next process', async () => {
+    const firewall = world.firewall(variant)
+    expect((await firewall.sync(spec, signal)).changed.length).toBeGreaterThan(0)
+    const standing = await everything()
+    for (const next of [firewall, world.firewall(variant)]) expect(await next.sync(spec, signal)).toEqual(quiet)
+    expect(await everything()).toBe(standing)
+    firewall.ran.length = 0
+    await firewall.sync(spec, signal)
+    expect(firewall.ran.length).toBeLessThanOrEqual(4)
+  })
+
+  test('are put right when somebody takes one out, or all of them', async () => {
+    const firewall = world.firewall(variant)
+    await firewall.sync(spec, signal)
+    const standing = await everything()
+    const spoil =
+      kind === 'nftables'
+        ? ['nft flush chain ip flannel-ipv4 postrtg', 'nft delete table ip6 flannel-ipv6']
+        : [
+            `iptables-${variant} -t nat -D FLANNEL-POSTRTG 2`,
+            `iptables-${variant} -t nat -F POSTROUTING`,
+            `ip6tables-${variant} -F && ip6tables-${variant} -X`,
+          ]
+    for (const command of spoil) {
+      await world.host.exec('sh', ['-c', command])
+      expect((await firewall.sync(spec, signal)).changed, command).toHaveLength(1)
+      expect(await firewall.sync(spec, signal)).toEqual(quiet)
+    }
+    expect((await everything()).split('\n').sort()).toEqual(standing.split('\n').sort())
+  })
+
+  test('follow a new subnet, and go when they are not wanted, and nothing of others with them', async () => {
+    await iptables(variant, '-A', 'FORWARD', '-s', '203.0.113.7', '-j', 'ACCEPT')
+    await iptables(variant, '-t', 'nat', '-A', 'POSTROUTING', '-s', '203.0.113.7', '-j', 'RETURN')
+    const before = await everything()
+    const firewall = world.firewall(variant)
+    await firewall.sync(spec, signal)
+    const [four] = SPEC.families
+    const moved = { ...spec, families: four === undefined ? [] : [{ ...four, subnet: four.network }] }
+    await firewall.sync(moved, signal)
+    expect(await everything()).not.toContain('10.20.0.0')
+    expect(await firewall.planRemoval(signal)).not.toEqual([])
+    expect((await firewall.removeAll(signal)).problems).toEqual([])
+    expect(await firewall.planRemoval(signal)).toEqual([])
+    const after = await everything()
+    expect(after).not.toMatch(/flannel/i)
+    // Tables that iptables makes for itself stay, empty.
+    for (const line of before.split('\n')) expect(after).toContain(line)
+  })
+
+  test('let packets of the overlay pass where the policy is to drop', async () => {
+    await iptables(variant, '-P', 'FORWARD', 'DROP')
+    const { pod, remote, world: outside } = world
+    const a = ADDRESSES[4]
+    expect(await world.seenFrom(pod, undefined, a.remotePod, remote)).toBeUndefined()
+    const firewall = world.firewall(variant)
+    await firewall.sync(spec, signal)
+    expect(await world.seenFrom(pod, undefined, a.remotePod, remote)).toBe(a.pod)
+    expect(await world.seenFrom(pod, undefined, a.world, outside)).toBe(a.host)
+    expect(await firewall.sync(spec, signal)).toEqual(quiet)
+    await iptables(variant, '-I', 'FORWARD', '-j', 'DROP')
+    expect((await firewall.sync(spec, signal)).changed).toEqual(['iptables FLANNEL-FWD'])
+    expect(await world.seenFrom(pod, undefined, a.remotePod, remote)).toBe(a.pod)
+  })
+})
+
+test('the kind that is not in use goes after the other stands, whichever way, while pings go on', async () => {
+  const firewall = world.firewall('nft')
+  const own = (text: string): readonly boolean[] => [/table ip flannel-ipv4/.test(text), /FLANNEL-POSTRTG/.test(text)]
+  for (const kind of ['iptables', 'nftables', 'iptables'] as const) {
+    expect((await firewall.sync({ ...SPEC, kind }, signal)).problems).toEqual([])
+    expect(own(await everything()), kind).toEqual([kind === 'nftables', kind === 'iptables'])
+    expect(await world.seenFrom(world.pod, undefined, ADDRESSES[4].world, world.world)).toBe(ADDRESSES[4].host)
+  }
+  expect((await firewall.sync({ ...SPEC, masquerade: false, forward: false }, signal)).problems).toEqual([])
+  expect(own(await everything())).toEqual([false, false])
+})
+
+describe('a program that fails', () => {
+  test('is named with its cure when it is not there', async () => {
+    await expect(runTool('iptables-that-nobody-has', [], '', signal)).rejects.toMatchObject({
+      code: 'MISSING',
+      message: expect.stringContaining('install iptables') as unknown,
+    })
+  })
+
+  test('is quoted', async () => {
+    await expect(runTool('nft', ['list', 'nonsense'], '', signal)).rejects.toMatchObject({ code: 'REFUSED' })
+  })
+
+  test('and does not end, is killed with whoever asked', async () => {
+    const stop = new AbortController()
+    const run = runTool('sleep', ['1000'], '', stop.signal)
+    stop.abort(new Error('stopped'))
+    await expect(run).rejects.toThrow('stopped')
+  })
+})
