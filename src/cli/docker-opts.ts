@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, describeValue } from '../config/error.ts'
-import type { Command, CommandEnd } from './commands.ts'
+import type { CommandEnd } from './commands.ts'
 import { dockerOptionsFrom, type DockerOptions } from './docker-options.ts'
 
 /** The file system as this command needs it. */
@@ -48,13 +48,6 @@ interface Request {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-/** {@link dockerOpts} under its own name and upstream's. */
-export const dockerOptsCommand = (environment: Environment, files: DockerOptsFiles): Command => ({
-  name: 'docker-opts',
-  links: ['mk-docker-opts', 'mk-docker-opts.sh'],
-  run: (args) => dockerOpts(args, environment, files),
-})
 
 /**
  * `flanneld docker-opts`: turns the subnet file into Docker's options, as upstream's `mk-docker-opts.sh` does.

@@ -72,6 +72,7 @@ describe('a file that breaks the rules is found out', () => {
     ['agent/agent.ts', "import type { Etcd3 } from 'etcd3'", 'known to etcd only'],
     ['host/identity.ts', "import winston from 'winston'", 'known to observe only'],
     ['main.ts', "import { Command } from 'commander'", 'known to cli only'],
+    ['main.ts', "import { Agent } from './etcd/connection.ts'", 'only chooses which command to load'],
     ['vxlan/device.ts', "import ipaddr from 'ipaddr.js'", 'known to net only'],
     ['host/identity.ts', "import { createRequire } from 'node:module'", 'known to netlink only'],
     [
@@ -103,7 +104,7 @@ describe('a file that keeps the rules is left alone', () => {
     ['netlink/native/load.ts', "import { createRequire } from 'node:module'\nconst addon = require(path)"],
     [
       'main.ts',
-      "import { Agent } from './agent/agent.ts'\nimport packageJson from '../package.json' with { type: 'json' }",
+      "import { stopSignal } from './agent/stop-signal.ts'\nimport packageJson from '../package.json' with { type: 'json' }",
     ],
   ])('%s with %s', (path, text) => {
     expect(violations(path, text)).toEqual([])

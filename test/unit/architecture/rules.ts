@@ -37,7 +37,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
   cli: { sees: ['net', 'config', 'agent'], because: 'a command line is read before there is anything to run' },
-  main: {
+  commands: {
     sees: [
       'net',
       'config',
@@ -53,7 +53,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'cni',
       'cli',
     ],
-    because: 'it is the composition root',
+    because: 'each is a composition root',
+  },
+  main: {
+    sees: ['commands', 'cli', 'config', 'agent'],
+    because: 'it only chooses which command to load, so that none pays for another',
   },
 }
 

@@ -1,28 +1,39 @@
 import { describe, expect, it } from 'vitest'
-import { findCommand, type Command } from '../../../src/cli/commands.ts'
+import { chooseCommand, SUBCOMMANDS } from '../../../src/cli/commands.ts'
+import { ConfigError } from '../../../src/config/error.ts'
 
-const command = (name: string, ...links: readonly string[]): Command => ({
-  name,
-  links,
-  run: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
-})
-const COMMANDS = [command('docker-opts', 'mk-docker-opts', 'mk-docker-opts.sh'), command('other')]
+const DAEMON = '/usr/bin/flanneld.cjs'
 
-describe('findCommand', () => {
-  it.each([
-    ['/usr/bin/flanneld', ['docker-opts', '-i'], 'docker-opts', ['-i']],
-    ['/usr/bin/flanneld', ['other'], 'other', []],
-    ['/opt/bin/mk-docker-opts', ['-i'], 'docker-opts', ['-i']],
-    ['/opt/bin/mk-docker-opts.sh', ['other'], 'docker-opts', ['other']],
-  ])('takes %s with %j for %s', (program, args, name, left) => {
-    const call = findCommand(COMMANDS, program, args)
-    expect({ name: call?.command.name, args: call?.args }).toEqual({ name, args: left })
+describe('chooseCommand', () => {
+  it.each([[[]], [['-iface', 'docker-opts']], [['--', 'docker-opts']], [['']], [['-']]])(
+    'runs the daemon with %j',
+    (args) => {
+      expect(chooseCommand(DAEMON, args)).toEqual({ command: 'daemon', args })
+    },
+  )
+
+  it.each(SUBCOMMANDS.map(({ name }) => name))('runs %s by its name, with what comes after', (name) => {
+    expect(chooseCommand(DAEMON, [name, '-f', 'daemon'])).toEqual({ command: name, args: ['-f', 'daemon'] })
   })
 
-  it.each([[[]], [['--iface=docker-opts']], [['--iface', 'docker-opts']], [['toString']], [['']]])(
-    'takes %j for the daemon',
-    (args) => {
-      expect(findCommand(COMMANDS, '/usr/bin/flanneld', args)).toBeUndefined()
+  it.each(['mk-docker-opts', 'mk-docker-opts.sh', '/opt/bin/mk-docker-opts.sh'])(
+    'runs docker-opts as %s, with all arguments',
+    (program) => {
+      expect(chooseCommand(program, ['-c', 'cni'])).toEqual({ command: 'docker-opts', args: ['-c', 'cni'] })
+    },
+  )
+
+  it.each(['/mk-docker-opts/flanneld', '/x/flanneld', '', 'main.ts'])('is the daemon as %j', (program) => {
+    expect(chooseCommand(program, []).command).toBe('daemon')
+  })
+
+  it.each(['eth1', 'dockeropts', 'Docker-opts', 'daemon', '__proto__'])(
+    'refuses %s, and says what there is',
+    (word) => {
+      expect(() => chooseCommand(DAEMON, [word, '-v=1'])).toThrow(ConfigError)
+      expect(() => chooseCommand(DAEMON, [word])).toThrow(
+        /^arguments: expected flags, or first a command \(.*docker-opts.*\), found "/,
+      )
     },
   )
 })

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { Agent } from '../agent/agent.ts'
+import { systemClock } from '../agent/clock.ts'
+import type { AgentPorts } from '../agent/ports.ts'
+import type { CommandCall } from '../cli/commands.ts'
+import { EXIT } from '../cli/exit-codes.ts'
+import { readCommandLine } from '../cli/flanneld.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
+import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
+import { resolveHost } from '../host/resolve.ts'
+import { setSysctl } from '../host/sysctl.ts'
+import { exitAtOnce } from '../netlink/exit.ts'
+import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
+import { createLogger } from '../observe/logger.ts'
+
+/**
+ * Asked to stop, the process is gone after this long whatever happens, in milliseconds. The orderly way takes some ten; a supervisor
+ * gives a second at least.
+ */
+const STOP_WITHIN_MS = 700
+
+/** `flanneld` itself: runs until it is asked to stop. */
+export async function run({ args, environment, version, stopSignal }: CommandCall): Promise<number> {
+  const invocation = readCommandLine(args, environment, version)
+  if (invocation.kind === 'print') {
+    process.stdout.write(invocation.text)
+    return EXIT.done
+  }
+  limitStopping(stopSignal)
+  const code = await runAgent(invocation.options, version, stopSignal).catch(refusal)
+  return stopSignal.aborted ? exitAtOnce(code) : code
+}
+
+function limitStopping(stopSignal: AbortSignal): void {
+  const limit = (): void => {
+    setTimeout(() => exitAtOnce(EXIT.done), STOP_WITHIN_MS).unref()
+  }
+  if (stopSignal.aborted) limit()
+  else stopSignal.addEventListener('abort', limit)
+}
+
+/** @throws what a restart may cure */
+function refusal(error: unknown): number {
+  if (!(error instanceof NoIdentityError)) throw error
+  process.stderr.write(`flanneld: ${error.message}\n`)
+  return EXIT.usage
+}
+
+async function runAgent(options: DaemonOptions, version: string, stopSignal: AbortSignal): Promise<number> {
+  const log = createLogger(options.verbosity)
+  const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
+  const kernel = new RtnetlinkKernel()
+  const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
+  log.info(`flanneld ${version} starts`, { node: node.id, pid: process.pid })
+  const ports: AgentPorts = {
+    kernel,
+    kernelWrites: () => kernel.stats().writes,
+    store,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    node,
+    instance: randomUUID(),
+    resolveHost,
+    setSysctl,
+    deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
+  }
+  try {
+    await new Agent(options, ports).run(stopSignal)
+    log.info('stopped; device and entries stay in place, so that forwarding goes on')
+    return EXIT.done
+  } finally {
+    kernel.close()
+    store.close()
+  }
+}
