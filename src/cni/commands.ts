@@ -4,6 +4,7 @@ import { delegateConfig, type DelegateConfig } from './delegate-config.ts'
 import { CNI_CODES, CniError } from './errors.ts'
 import { isObject, VALID_ATTACHMENTS, type FlannelNetConf } from './netconf.ts'
 import { readOverlay } from './overlay.ts'
+import { withGateways } from './prev-result.ts'
 import type { CniRequest } from './request.ts'
 import { SavedConfigs, type Attachment } from './saved-configs.ts'
 
@@ -67,9 +68,14 @@ export async function check({ request, netConf, call }: CniContext): Promise<Del
       `container ${attachment.containerId} is unknown`,
       `${netConf.dataDir} has no configuration of its interface ${attachment.ifname} in network ${netConf.name}`,
     )
-  const { cniVersion, runtimeConfig } = netConf
-  const current = { ...found.config, cniVersion, ...(runtimeConfig === undefined ? {} : { runtimeConfig }) }
-  const answer = await runDelegate(withPrevResult(current, netConf), call)
+  const { cniVersion, runtimeConfig, prevResult } = netConf
+  const current = {
+    ...found.config,
+    cniVersion,
+    ...(runtimeConfig === undefined ? {} : { runtimeConfig }),
+    ...(prevResult === undefined ? {} : { prevResult: withGateways(prevResult) }),
+  }
+  const answer = await runDelegate(current, call)
   return answer.kind === 'done' ? NOTHING : answer
 }
 

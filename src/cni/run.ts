@@ -50,7 +50,7 @@ export async function runCni(call: CniCall): Promise<CniAnswer> {
 
 async function execute(call: CniCall, spoken: { version: string }): Promise<CniAnswer> {
   const request = readRequest(call.environment)
-  const text = await readAll(call.stdin)
+  const text = await Promise.race([readAll(call.stdin), stopped(call.stopSignal)])
   if (request.command === 'VERSION') return { stdout: `${describeVersions(versionIn(text))}\n`, exitCode: 0 }
   const fields = decodeNetConf(text)
   const version = cniVersionOf(fields)
@@ -77,6 +77,17 @@ async function readAll(stdin: CniCall['stdin']): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks).toString()
+}
+
+/** @throws {CniError} when the process is asked to stop */
+function stopped(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => {
+      reject(new CniError(CNI_CODES.internal, 'stopped before standard input was read'))
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 /** The version a runtime asks with; it need not. */

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { CACHE, cacheFolder, output, say, setupStep, SetupError } from './shell.mjs'
 
-/** Commands that the laboratory calls, by the Debian package that brings them. */
+/** Commands that the laboratory calls, by the Debian package that brings them. One that is no command of a shell has its path. */
 const PACKAGES = {
   'etcd-server': ['etcd'],
   'etcd-client': ['etcdctl'],
@@ -14,6 +14,7 @@ const PACKAGES = {
   ethtool: ['ethtool'],
   strace: ['strace'],
   faketime: ['faketime'],
+  'containernetworking-plugins': ['usr/lib/cni/bridge', 'usr/lib/cni/host-local'],
   'util-linux': ['unshare', 'nsenter', 'setpriv'],
 }
 
@@ -46,6 +47,9 @@ function isExecutable(path) {
 const onPath = (command) =>
   process.env.PATH.split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, command)))
 
+const isThere = (command) =>
+  command.includes('/') ? ['/', UNPACKED].some((root) => isExecutable(join(root, command))) : onPath(command)
+
 /** Folders of the unpacked packages that hold shared libraries. */
 function unpackedLibraries() {
   const roots = [join(UNPACKED, 'usr/lib'), join(UNPACKED, 'lib')].filter((folder) => existsSync(folder))
@@ -66,7 +70,7 @@ function extendEnvironment() {
     process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(delimiter)
 }
 
-const missingPackages = (packages = PACKAGES) => Object.keys(packages).filter((name) => !packages[name].every(onPath))
+const missingPackages = (packages = PACKAGES) => Object.keys(packages).filter((name) => !packages[name].every(isThere))
 
 function installAsRoot(names, prefix = []) {
   const apt = (...args) => {

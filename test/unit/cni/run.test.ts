@@ -3,6 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
+import { runCni } from '../../../src/cni/run.ts'
 import { errorOf, parseObject, PluginWorld, RESULT, SUBNET_ENV } from './scripted-plugin.ts'
 
 const UPSTREAM_CONF = {
@@ -121,6 +122,17 @@ describe('ADD', () => {
     world.stop.abort()
     const late = delay(10_000, undefined, { ref: false }).then(() => ({ stdout: 'late', exitCode: 0 }))
     expect(errorOf(await Promise.race([answer, late]))).toMatchObject({ code: 999 })
+  })
+
+  it('ends also while it waits for standard input', async () => {
+    const stop = new AbortController()
+    const silence: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
+    }
+    const environment = { CNI_COMMAND: 'VERSION' }
+    const answer = runCni({ environment, stdin: silence, stopSignal: stop.signal, about: '', remark: () => undefined })
+    stop.abort()
+    expect(errorOf(await answer)).toMatchObject({ code: 999 })
   })
 
   it('reads no more of a large result than there is, and of a large configuration everything', async () => {
