@@ -14,7 +14,7 @@ export interface FdbEntry {
   readonly remote: Ip
 }
 
-/** A route to a peer's subnet through our device. Keyed by destination, gateway, metric and protocol. */
+/** A route to a peer's subnet. Keyed by destination, gateway, metric and protocol. */
 export interface RouteEntry {
   readonly destination: Prefix
   readonly gateway: Ip | undefined
@@ -25,9 +25,17 @@ export interface RouteEntry {
   readonly onlink: boolean
 }
 
-/** Everything the kernel needs to reach one peer. */
-export interface PeerEntries {
+/** What one peer needs in the tables of one link. */
+export interface RowsOnLink {
   readonly neighbours: readonly NeighbourEntry[]
   readonly fdb: readonly FdbEntry[]
   readonly routes: readonly RouteEntry[]
 }
+
+/** Everything the kernel needs to reach one peer: rows on our device, or routes on the underlay. */
+export interface PeerEntries extends RowsOnLink {
+  /** Plain routes on the underlay's link, for a peer that is reached without a tunnel. Absent: none. */
+  readonly direct?: readonly RouteEntry[]
+}
+
+export const NO_ENTRIES: PeerEntries = { neighbours: [], fdb: [], routes: [] }

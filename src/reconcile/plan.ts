@@ -6,8 +6,7 @@ import type { PlannedRow, PlannedTable } from './table.ts'
  * tables per peer is also what the kernel takes fastest.
  */
 export function planRows(
-  tables: readonly PlannedTable[],
-  linkIndex: number,
+  links: readonly { readonly linkIndex: number; readonly tables: readonly PlannedTable[] }[],
   nowMs: number,
   prune: boolean,
 ): readonly PlannedRow[] {
@@ -15,17 +14,18 @@ export function planRows(
   const writes: PlannedRow[] = []
   const groups: number[] = []
   const erasures: PlannedRow[][] = []
-  for (const table of tables) {
-    const erased: PlannedRow[] = []
-    for (const row of table.plan(linkIndex, nowMs, prune)) {
-      if (row.erases) erased.push(row)
-      else {
-        writes.push(row)
-        groups.push(numberOf(peers, row.owner ?? row.key))
+  for (const { linkIndex, tables } of links)
+    for (const table of tables) {
+      const erased: PlannedRow[] = []
+      for (const row of table.plan(linkIndex, nowMs, prune)) {
+        if (row.erases) erased.push(row)
+        else {
+          writes.push(row)
+          groups.push(numberOf(peers, row.owner ?? row.key))
+        }
       }
+      erasures.unshift(erased)
     }
-    erasures.unshift(erased)
-  }
   return [...sortByGroup(writes, groups, peers.size), ...erasures.flat()]
 }
 

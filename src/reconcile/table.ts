@@ -81,6 +81,17 @@ export class Table<V> implements PlannedTable {
     return this.#rows.actual(key)
   }
 
+  /** Whether the row stands as it is wanted. */
+  isSettled(value: V): boolean {
+    const key = this.#rules.key(value)
+    return this.#rows.desired(key) !== undefined && !this.#rows.isPending(key)
+  }
+
+  /** The row is known to be there no more, by nobody's fault. */
+  forgetRow(value: V): void {
+    this.#rows.deleteActual(this.#rules.key(value))
+  }
+
   /** Replaces the rows that `owner` wants by others; either may be none. */
   change(owner: string, before: readonly V[], after: readonly V[]): void {
     const kept = new Set(after.map((value) => this.#rules.key(value)))

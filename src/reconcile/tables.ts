@@ -1,4 +1,5 @@
 import { sameIp } from '../net/ip.ts'
+import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
 import type { FdbEntry, NeighbourEntry, RouteEntry } from './entries.ts'
 import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT } from './kernel.ts'
 import type { FdbState, KernelOp, NeighbourState, RouteState } from './kernel.ts'
@@ -97,6 +98,32 @@ export const routeOf = (state: RouteState): RouteEntry | undefined =>
         onlink: state.onlink,
       }
     : undefined
+
+/** Metric of a route made without one: 0, or what IPv6 has for it (IP6_RT_PRIO_USER, linux/ipv6_route.h). */
+const NO_METRIC = { 4: 0, 6: 1024 } as const
+
+/**
+ * Routes on a link that is not ours: ours are those with our protocol number, and those in upstream's shape there: protocol boot, no
+ * metric, through a gateway outside the overlay, to a subnet of the overlay's length inside it.
+ */
+export const isOwnDirectRoute = (
+  { protocol, onlink, gateway, metric, destination }: RouteEntry,
+  { network, subnetLength }: Cut,
+): boolean =>
+  protocol === ROUTE_PROTOCOL ||
+  (protocol === ROUTE_PROTOCOL_BOOT &&
+    !onlink &&
+    metric === NO_METRIC[destination.family] &&
+    gateway !== undefined &&
+    !prefixContains(network, gateway) &&
+    destination.length === subnetLength &&
+    prefixCovers(network, destination))
+
+/** A network, and the prefix length of the subnets it is cut into, in bits. */
+export interface Cut {
+  readonly network: Prefix
+  readonly subnetLength: number
+}
 
 /** Ours by our protocol number, or by upstream's shape: protocol boot, onlink, gateway at the base of the destination. */
 export const isOwnRoute = ({ protocol, onlink, gateway, destination }: RouteEntry): boolean =>

@@ -210,7 +210,7 @@ describe('planRows', () => {
     }
   }
   const order = (all: ReturnType<typeof tables>): readonly string[] =>
-    planRows([all.neighbours, all.fdb, all.routes], LINK, 0, true).map(({ op }) => op.op)
+    planRows([{ linkIndex: LINK, tables: [all.neighbours, all.fdb, all.routes] }], 0, true).map(({ op }) => op.op)
 
   it('writes peer by peer, the route last, and erases after all writing, the route first', () => {
     const all = tables()

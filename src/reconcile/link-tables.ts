@@ -1,0 +1,293 @@
+import type { Clock, Random } from '../net/clock.ts'
+import type { Drift } from './drift.ts'
+import type { RouteEntry, RowsOnLink } from './entries.ts'
+import type { FdbState, KernelChange, KernelTables, LinkState } from './kernel.ts'
+import { Table, type PlannedTable } from './table.ts'
+import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeOf, routeReplacedBy, routeRules } from './tables.ts'
+
+/** What of the link has a say in whether its rows stand. */
+type SeenLink = Pick<LinkState, 'up' | 'mac' | 'mtu' | 'master'>
+
+/** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
+const SNAPSHOT_SPACING_MS = 250
+
+/** What of a link's tables is ours. */
+export interface Ownership {
+  /** Neighbours and fdb entries are somebody else's business. */
+  readonly routesOnly: boolean
+  /** Whether a route of the main table on the link is ours, though no peer wants it. */
+  isOwnRoute(row: RouteEntry): boolean
+}
+
+/**
+ * The kernel tables of one link: what should be in them, what is as far as is known, and whether that can be trusted. Passive: it is
+ * told everything, and waits for nobody.
+ */
+export class LinkTables {
+  readonly tables: readonly PlannedTable[]
+  readonly #clock: Clock
+  readonly #drift: Drift
+  readonly #neighbours
+  readonly #fdb
+  readonly #routes
+  #ownership: Ownership
+  /** Of a link that is not ours: the route wanted to each destination. */
+  readonly #wantedTo = new Map<string, RouteEntry>()
+  #link: number | undefined
+  #unknown = true
+  #lastReadMs = Number.NEGATIVE_INFINITY
+  /** The link whose tables have been read in full. */
+  #readOf: number | undefined
+  /** Changes that arrive while the tables are being read are applied after it. */
+  #inbox: KernelChange[] | undefined
+  /**
+   * The link itself has changed in a way that takes rows with it. Until the tables have been read again, nobody is blamed for
+   * what is missing: the link is reported, by whoever keeps it.
+   */
+  #excused = false
+  /** The link as last reported; undefined before the first report. */
+  #seen: SeenLink | undefined
+
+  constructor(ownership: Ownership, clock: Clock, random: Random, drift: Drift) {
+    this.#ownership = ownership
+    this.#clock = clock
+    this.#drift = drift
+    this.#neighbours = new Table(neighbourRules, random)
+    this.#fdb = new Table(fdbRules, random)
+    this.#routes = new Table(routeRules, random)
+    this.tables = [this.#neighbours, this.#fdb, this.#routes]
+  }
+
+  /** The link whose tables are kept; undefined while there is none. */
+  get linkIndex(): number | undefined {
+    return this.#link
+  }
+
+  /** Only reading the tables again tells the truth. */
+  get isUnknown(): boolean {
+    return this.#link !== undefined && this.#unknown
+  }
+
+  /** Whether the tables of the link that is kept now have been read in full. */
+  get isRead(): boolean {
+    return this.#link !== undefined && this.#readOf === this.#link
+  }
+
+  /** The kernel takes no routes for a link that is down; what can be written waits until it is up again. */
+  get isDown(): boolean {
+    return this.#seen?.up === false
+  }
+
+  /** Rows that are not as they should be, those held back included. */
+  get pending(): number {
+    return this.tables.reduce((sum, table) => sum + table.pendingSize, 0)
+  }
+
+  /** Rows that some peer wants. */
+  get wanted(): number {
+    return this.tables.reduce((sum, table) => sum + table.desiredSize, 0)
+  }
+
+  /** The link has this index now; its tables are read before the next write. */
+  attach(linkIndex: number, ownership: Ownership): void {
+    if (this.#link !== linkIndex) this.detach()
+    this.#ownership = ownership
+    this.#link = linkIndex
+    this.#seen = undefined
+    this.#excuse()
+  }
+
+  /** The link is gone, and its rows with it. */
+  detach(): void {
+    this.#link = undefined
+    this.#readOf = undefined
+    this.#seen = undefined
+    this.#excuse()
+    for (const table of this.tables) table.forgetActual()
+  }
+
+  /** Rows have gone with the link, or may have: no drift, and no row waits because of it. */
+  #excuse(): void {
+    this.#unknown = true
+    this.#excused = true
+    this.#drift.forget()
+    for (const table of this.tables) table.forgive()
+  }
+
+  /** Only a new snapshot tells the truth, of the link as well. */
+  distrust(): void {
+    this.#unknown = true
+    this.#seen = undefined
+  }
+
+  /** An answer says more of the link than of the row it was for. */
+  distrustRows(): void {
+    this.#unknown = true
+  }
+
+  /** Replaces the rows that a peer wants here by others; either may be none. */
+  change(peer: string, before: RowsOnLink, after: RowsOnLink): void {
+    this.#neighbours.change(peer, before.neighbours, after.neighbours)
+    this.#fdb.change(peer, before.fdb, after.fdb)
+    this.#routes.change(peer, before.routes, after.routes)
+    if (!this.#ownership.routesOnly) return
+    for (const row of before.routes) this.#wantedTo.delete(row.destination.text)
+    for (const row of after.routes) this.#wantedTo.set(row.destination.text, row)
+  }
+
+  /** Whether all these rows stand as they are wanted. */
+  isSettled({ neighbours, fdb, routes }: RowsOnLink): boolean {
+    return (
+      neighbours.every((row) => this.#neighbours.isSettled(row)) &&
+      fdb.every((row) => this.#fdb.isSettled(row)) &&
+      routes.every((row) => this.#routes.isSettled(row))
+    )
+  }
+
+  /** Routes of the same destination and metric now stand on another link, in place of these. */
+  replacedElsewhere(routes: readonly RouteEntry[]): void {
+    for (const row of routes) this.#routes.forgetRow(row)
+  }
+
+  /** The kernel reports a change; for an overrun, {@link distrust} is called instead. */
+  observe(change: KernelChange): void {
+    if (this.#inbox !== undefined) {
+      this.#inbox.push(change)
+      return
+    }
+    switch (change.kind) {
+      case 'link':
+        if (change.link.index !== this.#link) break
+        if (change.gone) this.detach()
+        else this.#observeLink(change.link)
+        break
+      case 'address':
+        if (change.address.linkIndex !== this.#link) break
+        if (change.gone) this.#excuse()
+        else this.#unknown = true
+        break
+      case 'overrun':
+      case 'other-routes':
+        break
+      default:
+        this.#observeRow(change)
+    }
+  }
+
+  /** Whether a change is about this link. */
+  concerns(change: KernelChange): boolean {
+    if (change.kind === 'overrun' || change.kind === 'other-routes') return false
+    if (this.#inbox !== undefined) return true
+    if (change.kind === 'link') return change.link.index === this.#link
+    if (change.kind === 'address') return change.address.linkIndex === this.#link
+    return (change.kind === 'route' ? change.route.linkIndex : change.linkIndex) === this.#link
+  }
+
+  /** A link that goes down or gets another MAC loses rows, some of them without a word; the kernel reports the link after them. */
+  #observeLink({ up, mac, mtu, master }: LinkState): void {
+    const before = this.#seen
+    this.#seen = { up, mac, mtu, master }
+    if (!up || before === undefined || before.mac !== mac) this.#excuse()
+    else if (!before.up || before.mtu !== mtu || before.master !== master) this.#unknown = true
+  }
+
+  #observeRow(change: Extract<KernelChange, { kind: 'neighbour' | 'fdb' | 'route' }>): void {
+    if (change.kind === 'route') this.#observeRoute(change)
+    else if (change.linkIndex !== this.#link || this.#ownership.routesOnly) return
+    else if (change.kind === 'fdb') this.#observeFdb(change.entry, change.gone)
+    else {
+      const { ip } = change.neighbour
+      this.#note(this.#neighbours, ip.text, change.gone ? undefined : ownNeighbour(change.neighbour))
+    }
+  }
+
+  #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
+    const row = route.linkIndex === this.#link ? routeOf(route) : undefined
+    if (row === undefined) return
+    if (!gone && !this.#isWanted(row) && this.#mayReplaceOurs(row)) this.#unknown = true // added, or in its place?
+    if (this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
+  }
+
+  #mayReplaceOurs(row: RouteEntry): boolean {
+    if (this.#ownership.routesOnly) return this.#wantedTo.get(row.destination.text)?.metric === row.metric
+    return this.#isKnown(routeReplacedBy(row))
+  }
+
+  #observeFdb(state: FdbState, gone: boolean): void {
+    const entry = ownFdb(state)
+    if (entry !== undefined) this.#note(this.#fdb, entry.mac, gone ? undefined : entry)
+  }
+
+  #note<V>(table: Table<V>, key: string, value: V | undefined): void {
+    const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#excused)
+    this.#drift.count(`${table.name} ${key}`, finding)
+  }
+
+  #isOurs(row: RouteEntry): boolean {
+    return this.#ownership.isOwnRoute(row) || this.#isWanted(row)
+  }
+
+  #isWanted(row: RouteEntry): boolean {
+    return this.#routes.desired(routeRules.key(row)) !== undefined
+  }
+
+  #isKnown(row: RouteEntry): boolean {
+    return this.#isWanted(row) || this.#routes.actual(routeRules.key(row)) !== undefined
+  }
+
+  /** Whether the tables are to be read now. */
+  isReadDue(nowMs: number): boolean {
+    return this.isUnknown && nowMs - this.#lastReadMs >= SNAPSHOT_SPACING_MS
+  }
+
+  /**
+   * Reads the tables; what is reported meanwhile counts more.
+   * @returns whether they are still those of the link that is kept
+   * @throws whatever `snapshot` does; then they count as unknown
+   */
+  async read(linkIndex: number, snapshot: (linkIndex: number) => Promise<KernelTables>): Promise<boolean> {
+    const excused = this.#excused
+    this.#unknown = false
+    this.#excused = false
+    this.#lastReadMs = this.#clock.monotonicMs()
+    const inbox: KernelChange[] = []
+    this.#inbox = inbox
+    try {
+      const tables = await snapshot(linkIndex)
+      if (linkIndex !== this.#link) return false
+      this.#replaceActual(tables, excused)
+      this.#readOf = linkIndex
+    } catch (error) {
+      this.#unknown = true
+      this.#excused ||= excused
+      throw error
+    } finally {
+      this.#inbox = undefined
+      for (const change of inbox) this.observe(change)
+    }
+    return linkIndex === this.linkIndex
+  }
+
+  #replaceActual(tables: KernelTables, excused: boolean): void {
+    const neighbours = tables.neighbours.flatMap((state) => ownNeighbour(state) ?? [])
+    const fdb = tables.fdb.flatMap((state) => ownFdb(state) ?? [])
+    const routes = tables.routes.flatMap((route) => routeOf(route) ?? []).filter((row) => this.#isOurs(row))
+    this.#replaceTable(this.#neighbours, neighbours, excused)
+    this.#replaceTable(this.#fdb, fdb, excused)
+    this.#replaceTable(this.#routes, routes, excused)
+  }
+
+  #replaceTable<V>(table: Table<V>, dump: readonly V[], excused: boolean): void {
+    for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs(), excused))
+      this.#drift.count(`${table.name} ${key}`, finding)
+  }
+
+  /** How long the next pass can wait if nothing is reported until then, in milliseconds; undefined: for ever. */
+  nextPassInMs(nowMs: number, prune: boolean): number | undefined {
+    if (this.#link === undefined) return undefined
+    if (this.#unknown) return Math.max(0, this.#lastReadMs + SNAPSHOT_SPACING_MS - nowMs)
+    if (this.isDown) return undefined
+    const times = this.tables.flatMap((table) => table.nextAttemptMs(nowMs, prune) ?? [])
+    return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)
+  }
+}

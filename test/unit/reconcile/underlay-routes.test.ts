@@ -1,0 +1,282 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ip } from '../../../src/net/ip.ts'
+import { prefix } from '../../../src/net/prefix.ts'
+import type { PeerEntries, RouteEntry } from '../../../src/reconcile/entries.ts'
+import type { KernelOp, RouteState } from '../../../src/reconcile/kernel.ts'
+import { Reconciler } from '../../../src/reconcile/reconciler.ts'
+import { isOwnDirectRoute } from '../../../src/reconcile/tables.ts'
+import { FakeClock } from '../../fake/fake-clock.ts'
+import { FakeKernel } from '../../fake/fake-kernel.ts'
+import { entriesOf } from '../../fake/overlay-world.ts'
+
+const CUT = { network: prefix('10.0.0.0/8'), subnetLength: 20 }
+let stop: AbortController
+let signal: AbortSignal
+
+let kernel: FakeKernel
+let clock: FakeClock
+let reconciler: Reconciler
+let underlay: number
+let device: number
+/** What the kernel was asked, in order. */
+let asked: KernelOp[]
+
+beforeEach(() => {
+  stop = new AbortController()
+  signal = stop.signal
+  kernel = new FakeKernel()
+  clock = new FakeClock()
+  asked = []
+  underlay = kernel.addCard('eth0').index
+  kernel.outside({ op: 'address.add', linkIndex: underlay, ip: ip('192.168.0.1'), prefixLength: 24 })
+  device = kernel.addCard('flannel.1', { kind: 'vxlan', vxlan: VXLAN }).index
+  kernel.faults.refuse = (op) => {
+    asked.push(op)
+    return undefined
+  }
+  start()
+})
+
+afterEach(() => {
+  stop.abort()
+})
+
+const VXLAN = {
+  vni: 1,
+  local: undefined,
+  underlayIndex: 0,
+  port: 8472,
+  learning: false,
+  gbp: false,
+  ttl: 0,
+  udpChecksum: false,
+  external: false,
+}
+
+function start(): void {
+  reconciler = new Reconciler(kernel, [4], clock, () => 0.5)
+  reconciler.attachUnderlay(underlay, CUT)
+  reconciler.allowPruning()
+  const changes = kernel.changes(() => reconciler.watchedLinks, signal)
+  const listener = reconciler
+  void (async () => {
+    for await (const change of changes) listener.observe(change)
+  })()
+}
+
+/** Peer number `n` reached without a tunnel. */
+const direct = (n: number): PeerEntries => {
+  const [route] = entriesOf(n, 0).routes
+  if (route === undefined) throw new Error('no route')
+  return {
+    neighbours: [],
+    fdb: [],
+    routes: [],
+    direct: [{ ...route, gateway: ip(`192.168.0.${n + 2}`), onlink: false }],
+  }
+}
+
+const routeOf = (n: number): RouteEntry => {
+  const [route] = direct(n).direct ?? []
+  if (route === undefined) throw new Error('no route')
+  return route
+}
+
+const names = (): readonly string[] => asked.map((op) => op.op)
+
+const routesTo = (n: number): readonly RouteState[] =>
+  [...kernel.tables.routes.values()].filter(({ destination }) => destination.text === routeOf(n).destination.text)
+
+const state = (route: Partial<RouteState>): RouteState => ({
+  destination: prefix('10.20.0.0/20'),
+  gateway: ip('192.168.0.9'),
+  metric: 0,
+  protocol: 3,
+  scope: 0,
+  onlink: false,
+  type: 1,
+  table: 254,
+  linkIndex: underlay,
+  ...route,
+})
+
+async function settle(): Promise<void> {
+  for (let pass = 0; pass < 4; pass++) {
+    await clock.advance(300)
+    await reconciler.pass(signal)
+  }
+}
+
+describe('routes on the underlay', () => {
+  it('are written without any device, and read alone', async () => {
+    reconciler.setPeer('a', direct(1))
+    expect(await reconciler.pass(signal)).toMatchObject({ written: 1, failures: [] })
+    expect(routesTo(1)).toMatchObject([
+      { linkIndex: underlay, gateway: ip('192.168.0.3'), protocol: 70, onlink: false },
+    ])
+    expect(names()).toEqual(['route.replace'])
+    expect(kernel.stats().snapshots).toBe(0)
+  })
+
+  it('are left as they are by the next run', async () => {
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    asked = []
+    start()
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    expect(names()).toEqual([])
+  })
+
+  it('come back when somebody deletes or replaces them', async () => {
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    const route = routeOf(1)
+    kernel.outside({ op: 'route.delete', type: 'unicast', linkIndex: underlay, ...route })
+    await settle()
+    expect(routesTo(1)).toHaveLength(1)
+    kernel.outside({ op: 'route.replace', type: 'unicast', linkIndex: underlay, ...route, gateway: ip('192.168.0.77') })
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ gateway: route.gateway }])
+  })
+
+  it('come back with the link', async () => {
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    kernel.outside({ op: 'link.set', linkIndex: underlay, up: false })
+    await settle()
+    expect(routesTo(1)).toEqual([])
+    kernel.outside({ op: 'link.set', linkIndex: underlay, up: true })
+    await settle()
+    expect(routesTo(1)).toHaveLength(1)
+  })
+
+  it('that the kernel refuses keep no other from being written', async () => {
+    reconciler.setPeer('far', { ...direct(1), direct: [{ ...routeOf(1), gateway: ip('172.16.0.1') }] })
+    reconciler.setPeer('near', direct(2))
+    const { failures } = await reconciler.pass(signal)
+    expect(failures.map(({ peer, error }) => `${peer ?? ''}: ${error.message}`)).toEqual([
+      'far: Nexthop has invalid gateway',
+    ])
+    expect(routesTo(2)).toHaveLength(1)
+  })
+
+  it("of nobody's peers go when they are ours or upstream's, others stay", async () => {
+    const foreign = [
+      state({ destination: prefix('10.30.0.0/20'), protocol: 4 }),
+      state({ destination: prefix('10.40.0.0/24') }),
+      state({ destination: prefix('172.16.0.0/20') }),
+      state({ destination: prefix('10.50.0.0/20'), metric: 50 }),
+      state({ destination: prefix('0.0.0.0/0'), gateway: ip('192.168.0.254') }),
+    ]
+    const ours = [state({}), state({ destination: prefix('10.60.0.0/20'), protocol: 70, metric: 7 })]
+    for (const route of [...foreign, ...ours]) kernel.tables.addRoute(route)
+    await settle()
+    const left = [...kernel.tables.routes.values()].map(({ destination }) => destination.text)
+    expect(left.sort()).toEqual([...foreign.map(({ destination }) => destination.text), '192.168.0.0/24'].sort())
+  })
+
+  it("of upstream's go after ours stand", async () => {
+    const { destination, gateway } = routeOf(1)
+    kernel.tables.addRoute(state({ destination, gateway }))
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    expect(names()).toEqual(['route.replace', 'route.delete'])
+    expect(routesTo(1)).toMatchObject([{ protocol: 70 }])
+  })
+})
+
+describe('a peer that moves between tunnel and underlay', () => {
+  beforeEach(() => {
+    reconciler.attach(device)
+  })
+
+  it('has its new route before the old entries go, both ways', async () => {
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    asked = []
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ linkIndex: underlay }])
+    expect(names()).toEqual(['route.replace', 'fdb.delete', 'neighbour.delete'])
+    asked = []
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ linkIndex: device }])
+    expect(names()).toEqual(['neighbour.replace', 'fdb.replace', 'route.replace'])
+    expect(reconciler.pending).toBe(0)
+  })
+
+  it('keeps the tunnel as long as the kernel refuses the route', async () => {
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    reconciler.setPeer('a', { ...direct(1), direct: [{ ...routeOf(1), gateway: ip('172.16.0.1') }] })
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ linkIndex: device }])
+    expect(kernel.tables.fdb.size).toBe(1)
+    kernel.outside({ op: 'address.add', linkIndex: underlay, ip: ip('172.16.0.9'), prefixLength: 24 })
+    await clock.advance(120_000)
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ linkIndex: underlay }])
+    expect(kernel.tables.fdb.size).toBe(0)
+  })
+
+  it('and back before anything was written has nothing written', async () => {
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    asked = []
+    reconciler.setPeer('a', direct(1))
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    expect(names()).toEqual([])
+    expect(reconciler.pending).toBe(0)
+  })
+
+  it('is gone from both when its lease is', async () => {
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    reconciler.setPeer('a', direct(1))
+    reconciler.setPeer('a', undefined)
+    await settle()
+    expect(routesTo(1)).toEqual([])
+    expect(kernel.tables.fdb.size + kernel.tables.neighbours.size).toBe(0)
+  })
+
+  it('and back, while nothing may be erased, has its tunnel again', async () => {
+    reconciler = new Reconciler(kernel, [4], clock, () => 0.5)
+    reconciler.attachUnderlay(underlay, CUT)
+    reconciler.attach(device)
+    for (const entries of [entriesOf(1, 0), direct(1), entriesOf(1, 0)]) {
+      reconciler.setPeer('a', entries)
+      await settle()
+    }
+    expect(routesTo(1)).toMatchObject([{ linkIndex: device }])
+  })
+})
+
+describe("upstream's shape on the underlay", () => {
+  const shape: RouteEntry = {
+    destination: prefix('fd00:10:0:5::/64'),
+    gateway: ip('2001:db8::9'),
+    metric: 1024,
+    protocol: 3,
+    onlink: false,
+  }
+  const cut = { network: prefix('fd00:10::/48'), subnetLength: 64 }
+
+  it('is known for IPv6', () => {
+    expect(isOwnDirectRoute(shape, cut)).toBe(true)
+  })
+
+  it.each<[string, Partial<RouteEntry>]>([
+    ['another metric', { metric: 0 }],
+    ['another protocol', { protocol: 2 }],
+    ['a gateway inside the overlay', { gateway: ip('fd00:10::9') }],
+    ['no gateway', { gateway: undefined }],
+    ['another length', { destination: prefix('fd00:10:0:5::/65') }],
+    ['a destination outside', { destination: prefix('fd00:11:0:5::/64') }],
+    ['onlink', { onlink: true }],
+  ])('is not with %s', (_, change) => {
+    expect(isOwnDirectRoute({ ...shape, ...change }, cut)).toBe(false)
+  })
+})
