@@ -1,7 +1,7 @@
 import type { Ip } from '../net/ip.ts'
 import type { AddressState } from '../reconcile/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
-import { AF, IFA, NLM_F, RT_SCOPE, RTM } from './uapi.ts'
+import { AF, IFA, IFA_F_NODAD, NLM_F, RT_SCOPE, RTM } from './uapi.ts'
 import type { MessageWriter } from './writer.ts'
 
 /** struct ifaddrmsg (linux/if_addr.h) */
@@ -13,16 +13,17 @@ interface AddressOnLink {
   readonly prefixLength: number
 }
 
-function ifaddrmsg(writer: MessageWriter, family: number, prefixLength: number, linkIndex: number): void {
+function ifaddrmsg(writer: MessageWriter, family: number, prefixLength: number, linkIndex: number, flags = 0): void {
   writer.u8(family)
   writer.u8(prefixLength)
-  writer.u8(0)
+  writer.u8(flags)
   writer.u8(RT_SCOPE.UNIVERSE)
   writer.u32(linkIndex)
 }
 
-function writeAddress(writer: MessageWriter, address: AddressOnLink): void {
-  ifaddrmsg(writer, address.ip.family === 4 ? AF.INET : AF.INET6, address.prefixLength, address.linkIndex)
+function writeAddress(writer: MessageWriter, address: AddressOnLink, flags = 0): void {
+  const family = address.ip.family === 4 ? AF.INET : AF.INET6
+  ifaddrmsg(writer, family, address.prefixLength, address.linkIndex, flags)
   writer.attributeBytes(IFA.LOCAL, address.ip.bytes)
   writer.attributeBytes(IFA.ADDRESS, address.ip.bytes)
   writer.end()
@@ -35,10 +36,13 @@ export function writeAddressQuery(writer: MessageWriter, sequence: number): void
   writer.end()
 }
 
-/** Adds an address; one that is already there stays (`ip address replace`). */
+/**
+ * Adds an address; one that is already there stays (`ip address replace`). An IPv6 address can be used at once: looking for duplicates
+ * first (RFC 4862 §5.4) would take a second, and of a subnet that etcd has leased to us there are none.
+ */
 export function writeAddressAdd(writer: MessageWriter, address: AddressOnLink, sequence: number): void {
   writer.begin(RTM.NEWADDR, NLM_F.REQUEST | NLM_F.CREATE | NLM_F.REPLACE, sequence)
-  writeAddress(writer, address)
+  writeAddress(writer, address, address.ip.family === 6 ? IFA_F_NODAD : 0)
 }
 
 export function writeAddressDelete(writer: MessageWriter, address: AddressOnLink, sequence: number): void {

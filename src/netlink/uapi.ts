@@ -92,6 +92,7 @@ export const IFLA_VXLAN = {
 
 /** linux/if_addr.h */
 export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const
+export const IFA_F_NODAD = 0x02
 
 /** linux/neighbour.h */
 export const NDA = { DST: 1, LLADDR: 2, IFINDEX: 8, MASTER: 9 } as const

@@ -38,7 +38,7 @@ const REQUESTS = {
   'link.set up again': 'ip link set flannel.100 up',
   'link.delete': 'ip link del vx7',
   'address.add': 'ip addr replace 10.15.64.0/32 dev flannel.100',
-  'address.add IPv6': 'ip addr replace fd00::1/128 dev flannel.100',
+  'address.add IPv6': 'ip addr replace fd00::1/128 dev flannel.100 nodad',
   'address.delete': 'ip addr del 10.15.64.0/32 dev flannel.100',
   'neighbour.replace': 'ip neigh replace 10.16.0.0 lladdr 02:00:00:00:aa:01 dev flannel.100 nud permanent',
   'neighbour.replace IPv6': 'ip neigh replace fd00:16:: lladdr 02:00:00:00:aa:01 dev flannel.100 nud permanent',
