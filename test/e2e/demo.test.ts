@@ -40,10 +40,18 @@ describe('the demo', () => {
     })
   })
 
+  test('--ipv6 pings over both families', async () => {
+    const { code, stdout } = await outcomeOf(demo('--json', '--hosts', '2', '--ipv6'), { timeoutMs: 60_000 })
+    expect(code).toBe(0)
+    const result = parseObject(stdout.trimEnd().split('\n').pop() ?? '')
+    const traffic = { pings: { sent: 6, received: 6 }, packets: 12 }
+    expect(result).toMatchObject({ pings: traffic.pings, vxlan: { packets: 12 }, ipv6: traffic })
+  })
+
   test.each([['--bogus'], ['--hosts=1'], ['--hosts=many']])('%s is refused with exit code 2', async (flag) => {
     const { code, stderr } = await outcomeOf(demo(flag))
     expect(code).toBe(2)
-    expect(stderr).toContain('npm run demo -- [--hosts N] [--keep] [--json]')
+    expect(stderr).toContain('npm run demo -- [--hosts N] [--ipv6] [--keep] [--json]')
   })
 
   test.each(['SIGKILL', 'SIGINT'] as const)(

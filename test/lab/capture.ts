@@ -13,20 +13,32 @@ export interface VxlanPacket {
   readonly vni: number
   readonly innerSource: string
   readonly innerDestination: string
-  /** Inner ICMP type (8 echo request, 0 echo reply; RFC 792); undefined for anything else. */
+  /** Inner ICMP type (8 echo request, 0 echo reply, RFC 792; over IPv6 128 and 129, RFC 4443); undefined for anything else. */
   readonly icmpType: number | undefined
   readonly sequence: number | undefined
 }
 
-const FIELDS = ['ip.src', 'ip.dst', 'udp.dstport', 'vxlan.vni', 'icmp.type', 'icmp.seq'] as const
+const FIELDS = [
+  'ip.src',
+  'ip.dst',
+  'udp.dstport',
+  'vxlan.vni',
+  'icmp.type',
+  'icmp.seq',
+  'ipv6.src',
+  'ipv6.dst',
+  'icmpv6.type',
+  'icmpv6.echo.sequence_number',
+] as const
 
 const optionalNumber = (text = ''): number | undefined => (text === '' ? undefined : Number(text))
 
 /** tshark prints the outer and inner occurrence of a field with a comma between them. */
 function packetFrom(line: string): VxlanPacket {
-  const [sources = '', destinations = '', port = '', vni = '', icmpType, sequence] = line.split('\t')
-  const [outerSource = '', innerSource = ''] = sources.split(',')
-  const [outerDestination = '', innerDestination = ''] = destinations.split(',')
+  const [sources4, destinations4, port = '', vni = '', ...rest] = line.split('\t')
+  const [icmpType4, sequence4, sources6, destinations6, icmpType6, sequence6] = rest
+  const [outerSource = '', innerSource = ''] = (sources4 || sources6 || '').split(',')
+  const [outerDestination = '', innerDestination = ''] = (destinations4 || destinations6 || '').split(',')
   return {
     outerSource,
     outerDestination,
@@ -34,8 +46,8 @@ function packetFrom(line: string): VxlanPacket {
     vni: Number(vni),
     innerSource,
     innerDestination,
-    icmpType: optionalNumber(icmpType),
-    sequence: optionalNumber(sequence),
+    icmpType: optionalNumber(icmpType4 || icmpType6),
+    sequence: optionalNumber(sequence4 || sequence6),
   }
 }
 

@@ -6,12 +6,15 @@ export interface DemoOptions {
   readonly keep: boolean
   /** Machine-readable result as the last line of standard output. */
   readonly json: boolean
+  /** Both address families. */
+  readonly ipv6: boolean
   readonly help: boolean
 }
 
-export const USAGE = `npm run demo -- [--hosts N] [--keep] [--json]
+export const USAGE = `npm run demo -- [--hosts N] [--ipv6] [--keep] [--json]
 
   --hosts N   number of simulated machines, 2 to 20 (3)
+  --ipv6      a network of both address families, and pings over both
   --keep      leave it running at the end, and print how to enter it
   --json      print the result as one JSON object on the last line of standard output`
 
@@ -34,6 +37,7 @@ const OPTIONS = {
   hosts: { type: 'string', default: '3' },
   keep: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
+  ipv6: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
 

@@ -53,6 +53,8 @@ export function pingMatrix(hostCount: number, pairs: readonly PairResult[]): str
 const ICMP_NAMES: ReadonlyMap<number | undefined, string> = new Map([
   [8, 'ICMP echo request'],
   [0, 'ICMP echo reply'],
+  [128, 'ICMPv6 echo request'],
+  [129, 'ICMPv6 echo reply'],
 ])
 
 /** Underlay first, then what the tunnel carries. */

@@ -15,6 +15,13 @@ interface DemoResult {
   readonly pings: PingResult
   readonly vxlan: { readonly vni: number; readonly port: number; readonly packets: number }
   readonly convergedMs: number
+  /** With --ipv6: the same over the other family. */
+  readonly ipv6?: Traffic
+}
+
+interface Traffic {
+  readonly pings: PingResult
+  readonly packets: number
 }
 
 async function showLeases(lab: Lab, report: Report): Promise<void> {
@@ -23,24 +30,25 @@ async function showLeases(lab: Lab, report: Report): Promise<void> {
   report.command(`$ etcdctl ${args.join(' ')}`, await lab.etcdctl(...args))
 }
 
-async function showKernel(host: LabHost, report: Report): Promise<void> {
-  const show = async (command: string, ...args: string[]): Promise<void> => {
+async function showKernel(host: LabHost, device: string, report: Report): Promise<void> {
+  const ip = device === steps.DEMO_DEVICE6 ? ['ip', '-6'] : ['ip']
+  const show = async (...line: readonly string[]): Promise<void> => {
+    const [command = '', ...args] = line
     report.command(`${host.name}# ${[command, ...args].join(' ')}`, await host.place.exec(command, args))
   }
-  const device = steps.DEMO_DEVICE
-  report.section(`The device on ${host.name}`)
+  report.section(`The device ${device} on ${host.name}`)
   await show('ip', '-d', 'link', 'show', device)
   report.section('Its three tables: who has which MAC, where that MAC lives, what is routed there')
-  await show('ip', 'neighbour', 'show', 'dev', device)
+  await show(...ip, 'neighbour', 'show', 'dev', device)
   await show('bridge', 'fdb', 'show', 'dev', device)
-  await show('ip', 'route', 'show', 'dev', device)
+  await show(...ip, 'route', 'show', 'dev', device)
 }
 
 /** Pings between all containers, with the switch watched meanwhile. */
-async function showTraffic(lab: Lab, report: Report): Promise<{ pings: PingResult; packets: number }> {
-  report.section('Pings between every pair of containers (rows ping, columns answer)')
+async function showTraffic(lab: Lab, family: 4 | 6, report: Report): Promise<Traffic> {
+  report.section(`IPv${family} pings between every pair of containers (rows ping, columns answer)`)
   const capture = await lab.capture(steps.DEMO_PORT)
-  const pairs = await steps.pingAll(lab)
+  const pairs = await steps.pingAll(lab, family)
   report.line(pingMatrix(lab.hosts.length, pairs))
   report.section('What the underlay saw')
   const packets = (await capture.stop()).filter(isDemoPing)
@@ -50,27 +58,36 @@ async function showTraffic(lab: Lab, report: Report): Promise<{ pings: PingResul
 }
 
 const isDemoPing = ({ vni, port, icmpType }: VxlanPacket): boolean =>
-  vni === steps.DEMO_VNI && port === steps.DEMO_PORT && icmpType !== undefined
+  vni === steps.DEMO_VNI && port === steps.DEMO_PORT && ECHO.has(icmpType)
 
-async function show(lab: Lab, report: Report): Promise<DemoResult> {
+/** Echo requests and replies of both families (RFC 792, RFC 4443). */
+const ECHO: ReadonlySet<number | undefined> = new Set([8, 0, 128, 129])
+
+async function show(lab: Lab, { ipv6 }: DemoOptions, report: Report): Promise<DemoResult> {
   report.section('Network configuration')
-  await lab.putConfig(steps.DEMO_CONFIG)
+  await lab.putConfig(ipv6 ? steps.DEMO_CONFIG_DUAL : steps.DEMO_CONFIG)
   report.command(`$ etcdctl get ${ETCD_PREFIX}/config`, await lab.etcdctl('get', `${ETCD_PREFIX}/config`))
   report.section(`Starting ${lab.hosts.length} agents`)
-  const convergedMs = await steps.startAndConverge(lab)
+  const convergedMs = await steps.startAndConverge(lab, ipv6)
   report.line(`every host knows every other one after ${convergedMs} ms`)
   await showLeases(lab, report)
-  await showKernel(lab.host(0), report)
-  const { pings, packets } = await showTraffic(lab, report)
-  report.section(pings.received === pings.sent ? 'All pings answered' : 'PINGS WERE LOST')
+  await showKernel(lab.host(0), steps.DEMO_DEVICE, report)
+  if (ipv6) await showKernel(lab.host(0), steps.DEMO_DEVICE6, report)
+  await steps.addContainers(lab)
+  const { pings, packets } = await showTraffic(lab, 4, report)
+  const traffic6 = ipv6 ? await showTraffic(lab, 6, report) : undefined
+  report.section([pings, traffic6?.pings ?? pings].every(isComplete) ? 'All pings answered' : 'PINGS WERE LOST')
   report.line(`${pings.received} of ${pings.sent} pings, ${packets} VXLAN packets, converged in ${convergedMs} ms`)
   return {
     hosts: lab.hosts.length,
     pings,
     vxlan: { vni: steps.DEMO_VNI, port: steps.DEMO_PORT, packets },
     convergedMs,
+    ...(traffic6 && { ipv6: traffic6 }),
   }
 }
+
+const isComplete = ({ sent, received }: PingResult): boolean => received === sent
 
 async function leaveRunning(lab: Lab, report: Report): Promise<void> {
   report.section('Left running until Ctrl-C. To enter, from another shell')
@@ -85,10 +102,11 @@ async function demo(options: DemoOptions): Promise<number> {
   report.section(`A switch, etcd and ${options.hosts} hosts`)
   const lab = await Lab.create({ hosts: options.hosts })
   try {
-    const result = await show(lab, report)
+    const result = await show(lab, options, report)
     if (options.json) console.log(JSON.stringify(result))
     if (options.keep) await leaveRunning(lab, report)
-    return result.pings.received === result.pings.sent && result.vxlan.packets > 0 ? 0 : 1
+    const traffic = [{ pings: result.pings, packets: result.vxlan.packets }, ...(result.ipv6 ? [result.ipv6] : [])]
+    return traffic.every(({ pings, packets }) => isComplete(pings) && packets > 0) ? 0 : 1
   } catch (error) {
     report.line(await lab.logs())
     throw error

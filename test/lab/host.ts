@@ -9,7 +9,7 @@ import { Namespace } from './namespace.ts'
 import { Script } from './script.ts'
 import { parseSubnetFile, type SubnetFile } from './subnet-file.ts'
 import { readLink, readPeerTables, type Link, type PeerTables } from './tables.ts'
-import { hostAddress, UNDERLAY, type Underlay } from './underlay.ts'
+import { hostAddress, hostAddress6, UNDERLAY, type Underlay } from './underlay.ts'
 import { waitFor } from './wait-for.ts'
 
 export const SUBNET_FILE = '/run/flannel/subnet.env'
@@ -25,7 +25,10 @@ export interface HostOptions {
   readonly machineId?: string | undefined
 }
 
-/** Gives the machine its identity and a /run of its own; a file bound over /etc/machine-id keeps the id over agent restarts. */
+/**
+ * Gives the machine its identity and a /run of its own; a file bound over /etc/machine-id keeps the id over agent restarts.
+ * Nobody waits a second for duplicates of the link-local addresses that the kernel makes.
+ */
 const machineSetup = (name: string, folder: string): string => `
 hostname ${name}
 [ -e /etc/machine-id ] || {
@@ -38,13 +41,17 @@ mount --bind ${folder}/machine-id /etc/machine-id
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -m 1777 /run/tmp
 ip link set lo up
-echo 1 > /proc/sys/net/ipv4/ip_forward`
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad`
 
 /** One simulated machine: namespaces, a network card on the switch, an agent, containers. */
 export class LabHost {
   readonly name: string
   /** Underlay address it was created with. */
   readonly address: string
+  /** The IPv6 one, which it keeps. */
+  readonly address6: string
   readonly place: Namespace
   readonly agent: Agent
   readonly faults: LinkFaults
@@ -55,6 +62,7 @@ export class LabHost {
   private constructor(name: string, place: Namespace, { index, underlay, folder, ...options }: HostOptions) {
     this.name = name
     this.address = hostAddress(index)
+    this.address6 = hostAddress6(index)
     this.place = place
     this.#folder = folder
     this.#underlay = underlay
@@ -100,13 +108,15 @@ export class LabHost {
     return new Script(this.place.start(join(this.#folder, 'scripts.log'), 'sh', ['-c', script]))
   }
 
-  /** Gives eth0 this address alone, with the default route that hangs on it. */
+  /** Gives eth0 this address alone, with the default route that hangs on it, beside the IPv6 ones. */
   async setUnderlayAddress(address: string): Promise<void> {
     await this.place.ipBatch([
       'address flush dev eth0',
       `address add ${address}/${UNDERLAY.prefixLength} dev eth0`,
+      `address add ${this.address6}/${UNDERLAY.prefixLength6} dev eth0 nodad`,
       'link set eth0 up',
       `route replace default via ${UNDERLAY.gateway} dev eth0`,
+      `route replace default via ${UNDERLAY.gateway6} dev eth0`,
     ])
   }
 
@@ -133,8 +143,8 @@ export class LabHost {
     return readLink(this.place, device)
   }
 
-  peerTables(device: string): Promise<PeerTables> {
-    return readPeerTables(this.place, device)
+  peerTables(device: string, family: 4 | 6 = 4): Promise<PeerTables> {
+    return readPeerTables(this.place, device, family)
   }
 
   /** Starts a "container" on the bridge that Docker would have; needs the subnet file. */

@@ -44,7 +44,7 @@ function linkFrom(json: JsonObject): Link {
   const vxlan = {
     vni: numberAt(data, 'id') ?? 0,
     port: numberAt(data, 'port') ?? 0,
-    local: textAt(data, 'local') ?? '',
+    local: textAt(data, 'local') ?? textAt(data, 'local6') ?? '',
     underlay: textAt(data, 'link') ?? '',
   }
   return {
@@ -96,8 +96,8 @@ export async function readAddresses(place: Place, device: string): Promise<reado
   )
 }
 
-export async function readNeighbours(place: Place, device: string): Promise<readonly Neighbour[]> {
-  const rows = await place.ip('-4', 'neighbour', 'show', 'dev', device)
+export async function readNeighbours(place: Place, device: string, family: 4 | 6): Promise<readonly Neighbour[]> {
+  const rows = await place.ip(`-${family}`, 'neighbour', 'show', 'dev', device)
   return rows.map(neighbourFrom).sort(by(({ address }) => address))
 }
 
@@ -108,16 +108,18 @@ export async function readFdb(place: Place, device: string): Promise<readonly Fd
   return entries.sort(by(({ mac, remote }) => `${mac} ${remote}`))
 }
 
-export async function readRoutes(place: Place, device: string): Promise<readonly Route[]> {
-  const rows = await place.ip('-4', 'route', 'show', 'dev', device)
-  return rows.map(routeFrom).sort(by(({ destination }) => destination))
+/** Without the route that the kernel makes for each IPv6 address. */
+export async function readRoutes(place: Place, device: string, family: 4 | 6): Promise<readonly Route[]> {
+  const rows = await place.ip(`-${family}`, 'route', 'show', 'dev', device)
+  const routes = rows.map(routeFrom).filter(({ protocol }) => family === 4 || protocol !== 'kernel')
+  return routes.sort(by(({ destination }) => destination))
 }
 
-export async function readPeerTables(place: Place, device: string): Promise<PeerTables> {
+export async function readPeerTables(place: Place, device: string, family: 4 | 6): Promise<PeerTables> {
   const [neighbours, fdb, routes] = await Promise.all([
-    readNeighbours(place, device),
+    readNeighbours(place, device, family),
     readFdb(place, device),
-    readRoutes(place, device),
+    readRoutes(place, device, family),
   ])
   return { neighbours, fdb, routes }
 }

@@ -8,6 +8,8 @@ export const UNDERLAY = {
   gateway: '192.168.205.1',
   prefixLength: 24,
   address: (lastOctet: number): string => `192.168.205.${lastOctet}`,
+  gateway6: 'fd00:205::1',
+  prefixLength6: 64,
 } as const
 
 const FIRST_ETCD = 2
@@ -16,16 +18,20 @@ const FIRST_HOST = 10
 export const etcdAddress = (index: number): string => UNDERLAY.address(FIRST_ETCD + index)
 export const hostAddress = (index: number): string => UNDERLAY.address(FIRST_HOST + index)
 
+/** The same last number in both families, as people choose them. */
+export const hostAddress6 = (index: number): string => `fd00:205::${FIRST_HOST + index}`
+
 /** The switch: a bridge in the laboratory's own network namespace, with the gateway's and etcd's addresses on it. */
 export class Underlay {
   readonly place = new Place()
 
   static async create(addresses: readonly string[]): Promise<Underlay> {
-    const { device, mac, gateway, prefixLength } = UNDERLAY
+    const { device, mac, gateway, prefixLength, gateway6, prefixLength6 } = UNDERLAY
     const underlay = new Underlay()
     await underlay.place.ipBatch([
       `link add ${device} address ${mac} type bridge forward_delay 0 mcast_snooping 0`,
       ...[gateway, ...addresses].map((address) => `address add ${address}/${prefixLength} dev ${device}`),
+      `address add ${gateway6}/${prefixLength6} dev ${device} nodad`,
       `link set ${device} up`,
     ])
     return underlay

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest'
+import { SUBNET_FILE, vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
+import { objectAt, parseObject, textAt } from '../lab/json.ts'
+import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+
+const DUAL = { ...CONFIG, EnableIPv6: true, IPv6Network: 'fd00:10::/48' }
+const DEVICE6 = 'flannel-v6.100'
+const ECHO_REQUEST6 = 128
+
+describe('two nodes of both address families', () => {
+  const lab = useLab({ hosts: 2 }, async (made) => {
+    await made.putConfig(DUAL)
+    await made.startAgents()
+    for (const host of made.hosts)
+      await waitFor(
+        `${host.name} to know the other`,
+        async () => (await host.peerTables(DEVICE6, 6)).routes.length === 1,
+      )
+    await Promise.all(made.hosts.map((host) => host.addContainer()))
+  })
+
+  /** The IPv6 part of a host's lease, read without the agent's codec. */
+  const lease6 = async ({ address6 }: LabHost): Promise<{ base: string; mac: string }> => {
+    const found = (await lab().leases()).find(({ value }) => textAt(parseObject(value), 'PublicIPv6') === address6)
+    const base = found?.name.split('&')[1]?.replace(/-64$/, '') ?? ''
+    return { base, mac: textAt(objectAt(parseObject(found?.value ?? '{}'), 'BackendV6Data'), 'VtepMAC') ?? '' }
+  }
+
+  test('hold one lease each, named for both subnets, with a VtepMAC per family', async () => {
+    for (const { name, value } of await lab().leases()) {
+      expect(name).toMatch(/^10\.\d+\.\d+\.0-20&fd00:10:0:[0-9a-f]+::-64$/)
+      const json = parseObject(value)
+      const [mac, mac6] = ['BackendData', 'BackendV6Data'].map((field) => textAt(objectAt(json, field), 'VtepMAC'))
+      expect(mac).not.toBe(mac6)
+    }
+  })
+
+  test('have a second device on the IPv6 underlay, usable at once and deaf to router advertisements', async () => {
+    const host = lab().host(0)
+    const { base, mac } = await lease6(host)
+    const vxlan = { vni: 100, port: 8472, local: host.address6, underlay: 'eth0' }
+    expect(await host.link(DEVICE6)).toMatchObject({ mac, mtu: 1430, up: true, vxlan })
+    const shown = await host.place.exec('ip', ['-o', '-6', 'address', 'show', 'dev', DEVICE6])
+    expect(shown).toContain(`inet6 ${base}/128 scope global nodad`)
+    for (const device of [DEVICE, DEVICE6])
+      expect(await host.place.exec('cat', [`/proc/sys/net/ipv6/conf/${device}/accept_ra`])).toBe('0\n')
+  })
+
+  test('hold neighbour, fdb entry and route of each other in both families', async () => {
+    const [host, other] = [lab().host(0), lab().host(1)]
+    const { base, mac } = await lease6(other)
+    expect(await host.peerTables(DEVICE6, 6)).toMatchObject({
+      neighbours: [{ address: base, mac, permanent: true }],
+      fdb: [{ mac, remote: other.address6, permanent: true }],
+      routes: [{ destination: `${base}/64`, gateway: base, protocol: '70', onlink: true }],
+    })
+    expect((await host.peerTables(DEVICE)).routes).toHaveLength(1)
+  })
+
+  test('write a subnet file with both subnets and the MTU that fits both', async () => {
+    const host = lab().host(0)
+    const text = await host.place.exec('cat', [SUBNET_FILE])
+    expect(text).toMatch(
+      /^FLANNEL_NETWORK=10\.0\.0\.0\/8\nFLANNEL_SUBNET=10\..*\.1\/20\nFLANNEL_IPV6_NETWORK=fd00:10::\/48\n/,
+    )
+    expect(text).toContain(`FLANNEL_IPV6_SUBNET=${(await lease6(host)).base}1/64\nFLANNEL_MTU=1430\n`)
+  })
+
+  test('carry pings of both families, IPv6 in VXLAN over IPv6, as large as the MTU', async () => {
+    const [from, to] = lab().hosts.flatMap(({ containers }) => containers)
+    const capture = await lab().capture()
+    expect(await from?.ping(to?.address ?? '')).toEqual({ sent: 3, received: 3 })
+    expect(await from?.ping(to?.address6 ?? '')).toEqual({ sent: 3, received: 3 })
+    const requests = (await capture.stop()).filter(({ icmpType }) => icmpType === ECHO_REQUEST6)
+    expect(requests).toHaveLength(3)
+    expect(requests[0]).toMatchObject({
+      outerSource: lab().host(0).address6,
+      outerDestination: lab().host(1).address6,
+      port: 8472,
+      vni: 100,
+      innerSource: from?.address6,
+      innerDestination: to?.address6,
+    })
+    const payload = 1430 - 40 - 8
+    const large = ['-c1', '-W2', '-M', 'do', '-s', `${payload}`, to?.address6 ?? '']
+    expect((await from?.place.attempt('ping', large))?.code).toBe(0)
+  })
+
+  test('take a peer of IPv4 alone for what it is', async () => {
+    await lab().putLease('10.33.0.0-20', vxlanLease('192.168.205.99', '02:00:00:00:00:77'))
+    const host = lab().host(0)
+    await waitFor('the IPv4 peer', async () => (await host.peerTables(DEVICE)).routes.length === 2)
+    expect((await host.peerTables(DEVICE6, 6)).routes).toHaveLength(1)
+    expect(await host.agent.log()).not.toContain('lease rejected')
+    await lab().deleteLease('10.33.0.0-20')
+    await waitFor('it to be gone', async () => (await host.peerTables(DEVICE)).routes.length === 1)
+  })
+
+  test('write nothing when an agent is killed and started again', async () => {
+    const { agent } = lab().host(0)
+    const before = await lab().leases()
+    await agent.kill()
+    agent.start()
+    const account = await waitFor(
+      'its first pass',
+      async () => /forwarding is set up .*/.exec(await agent.logOfRun())?.[0],
+    )
+    expect(account).toContain('peers=1 rejected=0 written=0 erased=0 failed=0 kernelWrites=0')
+    expect(await lab().leases()).toEqual(before)
+  })
+
+  test('heal a flushed route and a deleted device of IPv6', async () => {
+    const [host, other] = [lab().host(0), lab().host(1)]
+    const { base } = await lease6(other)
+    const isWhole = async (): Promise<boolean> =>
+      (await host.link(DEVICE6)) !== undefined && (await host.peerTables(DEVICE6, 6)).routes[0]?.gateway === base
+    await host.place.exec('ip', ['-6', 'route', 'flush', 'dev', DEVICE6, 'proto', '70'])
+    await waitFor('the route', isWhole, { deadlineMs: 2_000 })
+    await host.place.exec('ip', ['link', 'delete', DEVICE6])
+    await waitFor('the device', isWhole, { deadlineMs: 3_000 })
+    const [from, to] = lab().hosts.flatMap(({ containers }) => containers)
+    await waitFor('a ping', async () => (await from?.ping(to?.address6 ?? '', { count: 1 }))?.received === 1)
+  })
+})
