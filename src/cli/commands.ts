@@ -17,6 +17,11 @@ export const SUBCOMMANDS = [
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
     summary: 'write options for dockerd, made of what the daemon says in the subnet file',
   },
+  {
+    name: 'cni',
+    links: ['flannel'],
+    summary: 'be the CNI plugin flannel, as container runtimes call it',
+  },
 ] as const satisfies readonly Subcommand[]
 
 export type CommandName = 'daemon' | (typeof SUBCOMMANDS)[number]['name']

@@ -23,6 +23,10 @@ describe('chooseCommand', () => {
     },
   )
 
+  it('is the CNI plugin as flannel, whatever comes after', () => {
+    expect(chooseCommand('/opt/cni/bin/flannel', ['x'])).toEqual({ command: 'cni', args: ['x'] })
+  })
+
   it.each(['/mk-docker-opts/flanneld', '/x/flanneld', '', 'main.ts'])('is the daemon as %j', (program) => {
     expect(chooseCommand(program, []).command).toBe('daemon')
   })
