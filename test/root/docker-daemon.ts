@@ -8,8 +8,16 @@ import { waitFor, type LabHost } from '../lab/index.ts'
 const FOLDER = '/run/docker-test'
 const SOCKET = `unix://${FOLDER}/docker.sock`
 
-/** As a unit file would start it: the words of the variable become arguments. `exec`, so that signals reach Docker itself. */
-const START = '. /run/docker_opts.env; exec dockerd $DOCKER_OPTS "$@"'
+/**
+ * As a unit file would start it: the words of the variable become arguments. `exec`, so that signals reach Docker itself. It writes
+ * into /etc, which is the machine's own: here into a layer above it that nobody else sees.
+ */
+const START = `set -e
+mkdir -p ${FOLDER}/etc ${FOLDER}/work
+mount -t overlay overlay -o lowerdir=/etc,upperdir=${FOLDER}/etc,workdir=${FOLDER}/work /etc
+echo '{}' > ${FOLDER}/daemon.json
+. /run/docker_opts.env
+exec dockerd $DOCKER_OPTS "$@"`
 
 const IMAGE = 'busybox'
 /** A root file system with busybox and, where that is not static, its libraries. */
@@ -51,9 +59,18 @@ export class DockerDaemon {
       '--exec-opt',
       'native.cgroupdriver=cgroupfs',
     ]
-    const flags = [...files, ...groups, '--host', SOCKET, '--storage-driver', 'overlay2', ...this.#extraFlags]
-    await place.exec('mkdir', ['-p', FOLDER])
-    this.#child = place.start(this.logPath, 'sh', ['-c', START, 'sh', ...flags])
+    const flags = [
+      ...files,
+      '--config-file',
+      `${FOLDER}/daemon.json`,
+      ...groups,
+      '--host',
+      SOCKET,
+      '--storage-driver',
+      'overlay2',
+      ...this.#extraFlags,
+    ]
+    this.#child = place.start(this.logPath, 'unshare', ['--mount', 'sh', '-c', START, 'sh', ...flags])
     await waitFor(`Docker on ${this.host.name}`, () => this.docker('version').then(() => true), { deadlineMs: 60_000 })
   }
 
