@@ -2,13 +2,12 @@ import {
   listCandidates,
   NoInterfaceError,
   readHost,
-  selectInterface,
   type ExternalInterface,
   type HostState,
   type InterfaceChoice,
   type Wanted,
 } from '../host/external-interface.ts'
-import { followInterface, type Whereabouts } from '../host/follow-interface.ts'
+import { followInterface, insistedOn, type Whereabouts } from '../host/follow-interface.ts'
 import type { AgentPorts } from './ports.ts'
 
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
@@ -23,7 +22,7 @@ const SAY_SPACING_MS = 60_000
 type Lost = Extract<Whereabouts, { is: 'lost' }>
 
 /**
- * Knows the underlay as it is. With --iface, it is chosen again at every look. Without, the interface in use is kept while it has the
+ * Knows the underlay as it is. With --iface, it is chosen again at every look. Otherwise the interface in use is kept while it has the
  * address in use, wherever default routes lead; when it has lost that for a while, another is chosen.
  */
 export class UnderlayWatch {
@@ -60,9 +59,8 @@ export class UnderlayWatch {
 
   /** @throws {NoInterfaceError} while there is none; {KernelError} */
   async look(signal: AbortSignal): Promise<ExternalInterface> {
-    const host = await readHost(this.#ports.kernel, this.#wanted, signal)
-    this.#current =
-      this.#choice.ifaces.length > 0 ? selectInterface(host, this.#choice, this.#wanted) : this.#follow(host)
+    const host = await readHost(this.#ports.kernel, this.#choice, this.#wanted, signal)
+    this.#current = insistedOn(host, this.#choice, this.#wanted) ?? this.#follow(host)
     return this.#current
   }
 

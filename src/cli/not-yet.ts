@@ -25,9 +25,6 @@ const ANYTHING = /^/
  * given as "off", or refining what is off, they are taken. Whoever acts upon one takes it out of here.
  */
 export const NOT_YET: readonly MissingFlag[] = [
-  setting('iface-regex', NOTHING),
-  setting('iface-can-reach', NOTHING),
-  setting('public-ipv6', NOTHING),
   feature('ip-masq'),
   refinement('ip-masq-fully-random-disable'),
   feature('ip-blackhole-route'),

@@ -1,9 +1,20 @@
-import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
+import type { Family, Ip } from '../net/ip.ts'
 import { prefixOf, type Prefix } from '../net/prefix.ts'
-import type { AddressState, Kernel, LinkState, RouteState } from '../reconcile/kernel.ts'
+import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../reconcile/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
+import {
+  byDefaultRoute,
+  gatewaysOf,
+  listCandidates,
+  matching,
+  matchingAddresses,
+  named,
+  reaching,
+  type Candidate,
+} from './interface-candidates.ts'
 
 export { bestAddress } from './best-address.ts'
+export { listCandidates } from './interface-candidates.ts'
 
 /** What the operator asked for; nothing means: the interface of the default route. */
 export interface InterfaceChoice {
@@ -46,13 +57,26 @@ export interface HostState {
   readonly addresses: readonly AddressState[]
   /** Of the main table. */
   readonly routes: readonly RouteState[]
+  /** The kernel's way to the address of `--iface-can-reach`; undefined when there is none, or none was asked for. */
+  readonly reach?: RouteLookup | undefined
 }
 
 /** @throws {KernelError} */
-export async function readHost(kernel: Kernel, { family, leader }: Wanted, signal: AbortSignal): Promise<HostState> {
+export async function readHost(
+  kernel: Kernel,
+  choice: InterfaceChoice,
+  { family, leader }: Wanted,
+  signal: AbortSignal,
+): Promise<HostState> {
   const routes: (readonly RouteState[])[] = []
   for (const one of new Set([leader, family])) routes.push(await kernel.routes(one, signal))
-  return { links: await kernel.links(signal), addresses: await kernel.addresses(signal), routes: routes.flat() }
+  const target = choice.ifaceCanReach
+  return {
+    links: await kernel.links(signal),
+    addresses: await kernel.addresses(signal),
+    routes: routes.flat(),
+    reach: target && (await kernel.lookup(target, signal)),
+  }
 }
 
 /** @throws {NoInterfaceError | KernelError} */
@@ -62,7 +86,7 @@ export async function chooseExternalInterface(
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<ExternalInterface> {
-  return selectInterface(await readHost(kernel, wanted, signal), choice, wanted)
+  return selectInterface(await readHost(kernel, choice, wanted, signal), choice, wanted)
 }
 
 /** The choice itself. Pure. @throws {NoInterfaceError} */
@@ -72,11 +96,15 @@ export function selectInterface(host: HostState, choice: InterfaceChoice, wanted
   return family === leader ? chosen : beside(host, chosen.link, choice, family)
 }
 
-/** The address of another family on the interface in use: one that was named, else the best that means something beyond the link. */
+/**
+ * The address of another family on the interface in use: one that was asked for, by itself or by a regular expression, else the best
+ * that means something beyond the link.
+ */
 function beside(host: HostState, link: LinkState, choice: InterfaceChoice, family: Family): ExternalInterface {
   const own = host.addresses.filter(({ linkIndex }) => linkIndex === link.index)
   const address = own.find(({ ip }) => ip.family === family && choice.ifaces.includes(ip.text))
-  const best = address ?? bestAddress(own.filter(isGlobal), link, family)
+  const matched = matchingAddresses(host, link, choice.ifaceRegexes).filter(isGlobal)
+  const best = address ?? bestAddress(matched, link, family) ?? bestAddress(own.filter(isGlobal), link, family)
   if (best !== undefined) return externalInterface(host, link, best, choice)
   throw new NoInterfaceError(
     `${link.name} has no IPv${family} address that other hosts could reach. Candidates: ${listCandidates(host, family)}`,
@@ -84,20 +112,41 @@ function beside(host: HostState, link: LinkState, choice: InterfaceChoice, famil
 }
 
 function selectLeading(host: HostState, choice: InterfaceChoice, family: Family): ExternalInterface {
-  const wanted =
-    choice.ifaces.length === 0 ? [byDefaultRoute(host, family)] : choice.ifaces.map((text) => named(host, text))
-  for (const candidate of wanted) {
+  for (const candidate of candidates(host, choice, family)) {
     if (candidate === undefined) continue
     const address = candidate.address ?? bestAddress(host.addresses, candidate.link, family)
     if (address?.ip.family === family) return externalInterface(host, candidate.link, address, choice)
   }
-  const sought =
-    choice.ifaces.length === 0
-      ? `there is no default IPv${family} route`
-      : `--iface ${choice.ifaces.join(', ')} fits none`
   throw new NoInterfaceError(
-    `no external interface with an IPv${family} address: ${sought}. Candidates: ${listCandidates(host, family)}`,
+    `no external interface with an IPv${family} address: ${describeSearch(host, choice, family)}. ` +
+      `Candidates: ${listCandidates(host, family)}`,
   )
+}
+
+/** In order of preference: the names, then the regular expressions, then the one that reaches an address; else the default route's. */
+function candidates(host: HostState, choice: InterfaceChoice, family: Family): readonly (Candidate | undefined)[] {
+  if (!isChosen(choice)) return [byDefaultRoute(host, family)]
+  return [
+    ...choice.ifaces.map((text) => named(host, text)),
+    ...choice.ifaceRegexes.map((regex) => matching(host, regex, family)),
+    ...(choice.ifaceCanReach === undefined ? [] : [reaching(host, family)]),
+  ]
+}
+
+const isChosen = ({ ifaces, ifaceRegexes, ifaceCanReach }: InterfaceChoice): boolean =>
+  ifaces.length > 0 || ifaceRegexes.length > 0 || ifaceCanReach !== undefined
+
+/** What was looked for in vain, and why it does not do where that is not plain from the candidates. */
+function describeSearch(host: HostState, choice: InterfaceChoice, family: Family): string {
+  if (!isChosen(choice)) return `there is no default IPv${family} route`
+  const { ifaces, ifaceRegexes, ifaceCanReach } = choice
+  const reason = (text: string): string =>
+    named(host, text) === undefined ? `${text} is not there` : `${text} has no usable IPv${family} address`
+  return [
+    ...(ifaces.length === 0 ? [] : [`--iface fits none: ${ifaces.map(reason).join(', ')}`]),
+    ...(ifaceRegexes.length === 0 ? [] : [`--iface-regex ${ifaceRegexes.map(String).join(', ')} matches none`]),
+    ...(ifaceCanReach === undefined ? [] : [`--iface-can-reach ${ifaceCanReach.text} leads through none`]),
+  ].join('; ')
 }
 
 /** All there is to know about the interface with this address on it. */
@@ -110,39 +159,9 @@ export const externalInterface = (
   link,
   address: address.ip,
   prefix: prefixOf(address.ip, address.prefixLength),
-  gateways: defaultRoutes(host, address.ip.family).flatMap(({ linkIndex, gateway }) =>
-    linkIndex === link.index && gateway !== undefined ? [gateway] : [],
-  ),
+  gateways: gatewaysOf(host, link, address.ip.family),
   publicIp: choice.publicIps.get(address.ip.family) ?? address.ip,
 })
-
-interface Candidate {
-  readonly link: LinkState
-  /** Set when the operator named this very address. */
-  readonly address: AddressState | undefined
-}
-
-function named(host: HostState, text: string): Candidate | undefined {
-  const wantedIp = parseIp(text)
-  const address = wantedIp && host.addresses.find(({ ip }) => sameIp(ip, wantedIp))
-  const link = host.links.find(({ index, name }) => (wantedIp ? index === address?.linkIndex : name === text))
-  return link && { link, address }
-}
-
-function byDefaultRoute(host: HostState, family: Family): Candidate | undefined {
-  const best = defaultRoutes(host, family).reduce<RouteState | undefined>(
-    (a, b) => (a !== undefined && a.metric <= b.metric ? a : b),
-    undefined,
-  )
-  const link = host.links.find(({ index }) => index === best?.linkIndex)
-  return link && { link, address: undefined }
-}
-
-const defaultRoutes = (host: HostState, family: Family): readonly RouteState[] =>
-  host.routes.filter(
-    ({ destination, linkIndex }) =>
-      destination.family === family && destination.length === 0 && linkIndex !== undefined,
-  )
 
 /** The interfaces that could be named with --iface, each with its addresses, for an error about one of them. @throws {KernelError} */
 export async function describeCandidates(kernel: Kernel, family: Family, signal: AbortSignal): Promise<string> {
@@ -150,17 +169,4 @@ export async function describeCandidates(kernel: Kernel, family: Family, signal:
     { links: await kernel.links(signal), addresses: await kernel.addresses(signal), routes: [] },
     family,
   )
-}
-
-/** Our own device of this run or an earlier one: `flannel.VNI`, `flannel-v6.VNI`, `flan.VNI`, `flan6.VNI`. Tunnels do not run on themselves. */
-const OWN_DEVICE = /^(flannel(-v6)?|flan6?)\.\d+$/
-
-export function listCandidates(host: HostState, family: Family): string {
-  const candidates = host.links
-    .filter(({ loopback, name }) => !loopback && !OWN_DEVICE.test(name))
-    .flatMap(({ index, name }) => {
-      const own = host.addresses.filter(({ linkIndex, ip }) => linkIndex === index && ip.family === family)
-      return own.length === 0 ? [] : [`${name} (${own.map(({ ip }) => ip.text).join(', ')})`]
-    })
-  return candidates.join(', ') || 'none'
 }

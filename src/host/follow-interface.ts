@@ -55,7 +55,19 @@ function alternativeTo(host: HostState, choice: InterfaceChoice, wanted: Wanted)
   }
 }
 
-/** As {@link chooseExternalInterface}, but without --iface the one chosen `before` is kept while it has its address. */
+/**
+ * What the operator insists on with --iface: it is chosen again at every look. Undefined: the interface in use is kept while it has its
+ * address, so that of two which match a regular expression, or reach an address by turns, neither is left for the other.
+ * @throws {NoInterfaceError} when there is nothing but --iface, and none of those fits
+ */
+export function insistedOn(host: HostState, choice: InterfaceChoice, wanted: Wanted): ExternalInterface | undefined {
+  if (choice.ifaces.length === 0) return undefined
+  if (choice.ifaceRegexes.length === 0 && choice.ifaceCanReach === undefined)
+    return selectInterface(host, choice, wanted)
+  return alternativeTo(host, { ...choice, ifaceRegexes: [], ifaceCanReach: undefined }, wanted)
+}
+
+/** As {@link chooseExternalInterface}, but unless --iface says otherwise the one chosen `before` is kept while it has its address. */
 export async function chooseAgain(
   kernel: Kernel,
   choice: InterfaceChoice,
@@ -63,8 +75,9 @@ export async function chooseAgain(
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<ExternalInterface> {
-  const host = await readHost(kernel, wanted, signal)
-  const found =
-    before === undefined || choice.ifaces.length > 0 ? undefined : followInterface(host, choice, before, wanted)
+  const host = await readHost(kernel, choice, wanted, signal)
+  const insisted = insistedOn(host, choice, wanted)
+  if (insisted !== undefined) return insisted
+  const found = before && followInterface(host, choice, before, wanted)
   return found?.is === 'there' ? found.underlay : selectInterface(host, choice, wanted)
 }

@@ -268,15 +268,15 @@ describe('a wrong command line is refused, naming the flag, what was expected an
 describe('a flag that this version does not act upon', () => {
   it.each([
     ...['--ip-masq=false', '-kube-subnet-mgr=false', '--iptables-forward-rules=false', '-ip-blackhole-route=0'],
-    ...['-iptables-resync=5', '--iptables-resync 5', '--healthz-port=0', '-healthz-ip 0.0.0.0', '-iface-regex='],
-    ...['--set-node-network-unavailable', '--ip-masq-fully-random-disable', '-kube-api-url= -public-ipv6='],
+    ...['-iptables-resync=5', '--iptables-resync 5', '--healthz-port=0', '-healthz-ip 0.0.0.0'],
+    ...['--set-node-network-unavailable', '--ip-masq-fully-random-disable', '-kube-api-url='],
     '--kube-annotation-prefix=flannel.alpha.coreos.com --net-config-path=/etc/kube-flannel/net-conf.json',
   ])('is taken where it asks for nothing that is lacking: flanneld %s', (line) => {
     expect(options(line.split(' ')).etcd).toEqual(options([]).etcd)
   })
 
   it('is taken from the environment on the same terms', () => {
-    const harmless = { FLANNELD_IP_MASQ: 'false', FLANNELD_HEALTHZ_PORT: '0', FLANNELD_IFACE_REGEX: '' }
+    const harmless = { FLANNELD_IP_MASQ: 'false', FLANNELD_HEALTHZ_PORT: '0' }
     expect(options([], harmless)).toEqual(options([]))
     expect(complaint([], { ...harmless, FLANNELD_IP_MASQ: 'true' }).path).toBe('FLANNELD_IP_MASQ')
     expect(options(['--ip-masq=false'], { FLANNELD_IP_MASQ: 'true' })).toEqual(options([]))

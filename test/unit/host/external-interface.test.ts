@@ -5,6 +5,7 @@ import {
   describeCandidates,
   NoInterfaceError,
   selectInterface,
+  type HostState,
   type InterfaceChoice,
 } from '../../../src/host/external-interface.ts'
 import { ip } from '../../../src/net/ip.ts'
@@ -54,7 +55,7 @@ const route = (destination: string, linkIndex: number | undefined, metric = 0): 
 /** As the walkthrough's machines: NAT on eth0, with the default route; the hosts' own network on eth1. */
 const IPV4 = { family: 4, leader: 4 } as const
 
-const HOST = {
+const HOST: HostState = {
   links: [link(1, 'lo'), link(2, 'eth0'), link(3, 'eth1'), link(4, 'docker0'), link(5, 'spare')],
   addresses: [
     address(1, '127.0.0.1', PERMANENT, 254),
@@ -113,13 +114,76 @@ describe('selectInterface with --iface', () => {
 
   it('lists what there is to choose from, when nothing fits', () => {
     expect(() => choose({ ifaces: ['eth7', '10.9.9.9'] })).toThrow(
-      'no external interface with an IPv4 address: --iface eth7, 10.9.9.9 fits none. Candidates: ' +
+      'no external interface with an IPv4 address: --iface fits none: eth7 is not there, ' +
+        '10.9.9.9 is not there. Candidates: ' +
         'eth0 (10.0.2.15), eth1 (192.168.205.10, 192.168.205.110), docker0 (172.17.0.1)',
     )
   })
 
   it('says that there is nothing to choose from', () => {
     expect(() => choose({ ifaces: ['eth7'] }, { links: [link(1, 'lo')] })).toThrow(/Candidates: none$/)
+  })
+})
+
+describe('selectInterface with --iface-regex', () => {
+  it.each<[string, readonly RegExp[], string]>([
+    ['by name', [/^eth1$/], 'eth1 192.168.205.10'],
+    ['by an address, and takes that', [/\.110$/], 'eth1 192.168.205.110'],
+    ['the first by its index', [/^eth/], 'eth0 10.0.2.15'],
+    ['by an address before one by name', [/0|^docker/], 'eth0 10.0.2.15'],
+    ['an address further on rather than a name', [/^eth0$|^172\./], 'docker0 172.17.0.1'],
+    ['by an address of the other family last', [/^fd00:/], 'eth1 192.168.205.10'],
+    ['the expressions in their order', [/^wlan/, /^docker/, /^eth/], 'docker0 172.17.0.1'],
+    ['one that has an address', [/^(spare|eth1)$/], 'eth1 192.168.205.10'],
+    ['anything but loopback', [/^/], 'eth0 10.0.2.15'],
+  ])('takes %s', (_, ifaceRegexes, expected) => {
+    expect(choose({ ifaceRegexes })).toContain(`${expected} `)
+  })
+
+  it('comes after --iface, and before --iface-can-reach', () => {
+    const reach = { linkIndex: 4, gateway: undefined, source: undefined }
+    const choice = { ifaceRegexes: [/^eth1$/], ifaceCanReach: ip('9.9.9.9') }
+    expect(choose({ ...choice, ifaces: ['eth0'] }, { reach })).toContain('eth0 ')
+    expect(choose({ ...choice, ifaces: ['eth7'] }, { reach })).toContain('eth1 ')
+    expect(choose({ ...choice, ifaceRegexes: [/nothing/] }, { reach })).toContain('docker0 ')
+  })
+
+  it('never takes our own device, nor the default route instead', () => {
+    const links = [...HOST.links, link(6, 'flannel.1')]
+    const addresses = [...HOST.addresses, address(6, '10.5.0.0')]
+    expect(() => choose({ ifaceRegexes: [/^flannel/] }, { links, addresses })).toThrow(
+      '--iface-regex /^flannel/ matches none. Candidates: eth0 (10.0.2.15)',
+    )
+  })
+
+  it('takes the IPv6 address that it matches on the interface of IPv4', () => {
+    const addresses = [...HOST.addresses, address(3, 'fd00::20')]
+    const wanted = { family: 6, leader: 4 } as const
+    const found = (ifaceRegexes: readonly RegExp[]) =>
+      selectInterface({ ...HOST, addresses }, { ...NO_CHOICE, ifaceRegexes }, wanted).address.text
+    expect(found([/^eth1$/])).toBe('fd00::10')
+    expect(found([/^eth1$/, /::20$/])).toBe('fd00::20')
+  })
+})
+
+describe('selectInterface with --iface-can-reach', () => {
+  const ifaceCanReach = ip('192.168.205.200')
+  const reach = (linkIndex: number, source?: string) => ({
+    reach: { linkIndex, gateway: undefined, source: source === undefined ? undefined : ip(source) },
+  })
+
+  it("takes the interface of the kernel's route, and its source address", () => {
+    expect(choose({ ifaceCanReach }, reach(3, '192.168.205.110'))).toContain('eth1 192.168.205.110 ')
+    expect(choose({ ifaceCanReach }, reach(3))).toContain('eth1 192.168.205.10 ')
+    expect(choose({ ifaceCanReach }, reach(3, 'fd00::10'))).toContain('eth1 192.168.205.10 ')
+  })
+
+  it.each([
+    ['there is no route', {}],
+    ['it leads to the host itself', reach(1, '127.0.0.1')],
+    ['its interface has no address', reach(5)],
+  ])('says so when %s', (_, host) => {
+    expect(() => choose({ ifaceCanReach }, host)).toThrow('--iface-can-reach 192.168.205.200 leads through none')
   })
 })
 

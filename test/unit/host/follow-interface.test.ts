@@ -34,7 +34,7 @@ async function host(): Promise<{ kernel: FakeKernel; eth0: number; current: Exte
 }
 
 const follow = async (kernel: FakeKernel, current: ExternalInterface): Promise<Whereabouts> =>
-  followInterface(await readHost(kernel, IPV4, signal), NO_CHOICE, current, IPV4)
+  followInterface(await readHost(kernel, NO_CHOICE, IPV4, signal), NO_CHOICE, current, IPV4)
 
 function addVpn(kernel: FakeKernel): void {
   const { index } = kernel.addCard('tun0')
@@ -92,6 +92,34 @@ describe('chooseAgain', () => {
     addVpn(kernel)
     expect(await chooseAgain(kernel, NO_CHOICE, current, IPV4, signal)).toEqual(current)
     const choice = { ...NO_CHOICE, ifaces: ['tun0'] }
+    expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
+  })
+
+  it('keeps one of two that match a regular expression, whichever comes first meanwhile', async () => {
+    const { kernel, eth0, current } = await host()
+    const choice = { ...NO_CHOICE, ifaceRegexes: [/^tun/, /^eth/] }
+    addVpn(kernel)
+    expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toEqual(current)
+    expect(await chooseAgain(kernel, choice, undefined, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
+    kernel.outside({ op: 'link.delete', linkIndex: eth0 })
+    expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
+  })
+
+  it('keeps the interface when the way to an address changes', async () => {
+    const { kernel, eth0, current } = await host()
+    const choice = { ...NO_CHOICE, ifaceCanReach: ip('8.8.8.8') }
+    expect(await chooseAgain(kernel, choice, undefined, IPV4, signal)).toEqual(current)
+    addVpn(kernel)
+    expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toEqual(current)
+    kernel.outside({ op: 'link.delete', linkIndex: eth0 })
+    expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
+  })
+
+  it('leaves one that a regular expression found for one that --iface names', async () => {
+    const { kernel, current } = await host()
+    const choice = { ...NO_CHOICE, ifaces: ['tun0'], ifaceRegexes: [/^eth/] }
+    expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toEqual(current)
+    addVpn(kernel)
     expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
   })
 

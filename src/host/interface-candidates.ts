@@ -1,0 +1,90 @@
+import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
+import type { AddressState, LinkState, RouteState } from '../reconcile/kernel.ts'
+import { bestAddress } from './best-address.ts'
+import type { HostState } from './external-interface.ts'
+
+/** An interface that could be the underlay. */
+export interface Candidate {
+  readonly link: LinkState
+  /** Set when it is this very address that was asked for. */
+  readonly address: AddressState | undefined
+}
+
+/** By name or by address (`--iface`). */
+export function named(host: HostState, text: string): Candidate | undefined {
+  const wantedIp = parseIp(text)
+  const address = wantedIp && host.addresses.find(({ ip }) => sameIp(ip, wantedIp))
+  const link = host.links.find(({ index, name }) => (wantedIp ? index === address?.linkIndex : name === text))
+  return link && { link, address }
+}
+
+/**
+ * The first interface that a regular expression fits (`--iface-regex`): by an address of the family, else by its name, as upstream
+ * looks, else by an address of the other family. Loopback and our own devices do not count.
+ */
+export function matching(host: HostState, regex: RegExp, family: Family): Candidate | undefined {
+  const links = host.links.filter(canCarryTunnels)
+  const addressed = links.filter((link) => bestAddress(host.addresses, link, family) !== undefined)
+  for (const link of addressed) {
+    const address = bestAddress(matchingAddresses(host, link, [regex]), link, family)
+    if (address !== undefined) return { link, address }
+  }
+  const other = addressed.find((candidate) => matchingAddresses(host, candidate, [regex]).length > 0)
+  const link = addressed.find(({ name }) => regex.test(name)) ?? other
+  return link && { link, address: undefined }
+}
+
+export const matchingAddresses = (
+  host: HostState,
+  link: LinkState,
+  regexes: readonly RegExp[],
+): readonly AddressState[] =>
+  host.addresses.filter(({ linkIndex, ip }) => linkIndex === link.index && regexes.some((regex) => regex.test(ip.text)))
+
+/** That of the kernel's route to an address (`--iface-can-reach`), with the address packets to there would come from. */
+export function reaching({ links, addresses, reach }: HostState, family: Family): Candidate | undefined {
+  const link = links.find((candidate) => candidate.index === reach?.linkIndex && canCarryTunnels(candidate))
+  const source = addresses.find(
+    ({ ip, linkIndex }) =>
+      linkIndex === link?.index && ip.family === family && reach?.source !== undefined && sameIp(ip, reach.source),
+  )
+  return link && { link, address: source }
+}
+
+export function byDefaultRoute(host: HostState, family: Family): Candidate | undefined {
+  const best = defaultRoutes(host, family).reduce<RouteState | undefined>(
+    (a, b) => (a !== undefined && a.metric <= b.metric ? a : b),
+    undefined,
+  )
+  const link = host.links.find(({ index }) => index === best?.linkIndex)
+  return link && { link, address: undefined }
+}
+
+const defaultRoutes = (host: HostState, family: Family): readonly RouteState[] =>
+  host.routes.filter(
+    ({ destination, linkIndex }) =>
+      destination.family === family && destination.length === 0 && linkIndex !== undefined,
+  )
+
+/** Gateways of the default routes through an interface. */
+export const gatewaysOf = (host: HostState, link: LinkState, family: Family): readonly Ip[] =>
+  defaultRoutes(host, family).flatMap(({ linkIndex, gateway }) =>
+    linkIndex === link.index && gateway !== undefined ? [gateway] : [],
+  )
+
+/** Our own device of this run or an earlier one: `flannel.VNI`, `flannel-v6.VNI`, `flan.VNI`, `flan6.VNI`. Tunnels do not run on themselves. */
+const OWN_DEVICE = /^(flannel(-v6)?|flan6?)\.\d+$/
+
+const canCarryTunnels = ({ loopback, name }: LinkState): boolean => !loopback && !OWN_DEVICE.test(name)
+
+/** Every interface that could be asked for, with its addresses of the family; those that cannot be used are marked. */
+export function listCandidates(host: HostState, family: Family): string {
+  const candidates = host.links.filter(canCarryTunnels).flatMap((link) => {
+    const own = host.addresses.filter(({ linkIndex, ip }) => linkIndex === link.index && ip.family === family)
+    const shown = own.map((address) =>
+      bestAddress([address], link, family) === undefined ? `${address.ip.text}, not usable` : address.ip.text,
+    )
+    return shown.length === 0 ? [] : [`${link.name} (${shown.join(', ')})`]
+  })
+  return candidates.join(', ') || 'none'
+}
