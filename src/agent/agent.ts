@@ -19,6 +19,13 @@ import { deviceMacs, leaseTerms } from './terms.ts'
 /** The interface and its address, by family of the overlay. */
 type Underlays = ReadonlyMap<Family, ExternalInterface>
 
+/**
+ * A call that takes longer has lost its way, in milliseconds: the largest tables are programmed in seconds, and whatever asks etcd has
+ * a deadline of its own for each page and each address.
+ */
+const KERNEL_BOUND_MS = 60_000
+const STORE_BOUND_MS = 120_000
+
 /** What a lease is acquired on. */
 interface Ground {
   readonly config: NetworkConfig
@@ -38,7 +45,10 @@ export class Agent {
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
-    this.#ports = ports
+    const { turns } = ports.status
+    const kernel = turns.oversee('kernel', KERNEL_BOUND_MS, ports.kernel)
+    const store = turns.oversee('etcd', STORE_BOUND_MS, ports.store)
+    this.#ports = { ...ports, kernel, store }
     this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, ports.clock)
     this.#lossPause = new LossPause(ports)
   }
@@ -65,6 +75,7 @@ export class Agent {
     const session = new OverlaySession({ ...input, ...(await this.#acquire(ground, signal)) })
     this.#lossPause.held()
     const lost = await session.run(signal)
+    this.#ports.status.sessionEnded(lost)
     if (lost !== undefined) await this.#afterLoss(lost, signal)
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../net/clock.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { WatchStatus } from '../lease/store.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { AgentStatus } from './status.ts'
 import { isStopped } from './tasks.ts'
 
 /** However often the connection comes and goes, its state is said at most this often, in milliseconds. */
@@ -9,10 +10,17 @@ const SAY_SPACING_MS = 5_000
 const FORWARDING = '; forwarding goes on as it is'
 const FOR_EVER_MS = Number.MAX_SAFE_INTEGER
 
+export interface OutagesPorts {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
+}
+
 /** Says that etcd is out of reach, and that it is back: once per outage, and rarely where there is one after the other. */
 export class Outages implements WatchStatus {
   readonly #log: Logger
   readonly #clock: Clock
+  readonly #status: Pick<AgentStatus, 'trouble' | 'fine'> | undefined
   readonly #onBack: () => void
   readonly #isForwarding: () => boolean
   readonly #changed = new Wakeup()
@@ -24,13 +32,10 @@ export class Outages implements WatchStatus {
    * @param onBack called whenever a lost connection is back
    * @param isForwarding whether there is anything that an outage leaves as it is
    */
-  constructor(
-    { log, clock }: { readonly log: Logger; readonly clock: Clock },
-    onBack: () => void,
-    isForwarding: () => boolean,
-  ) {
+  constructor({ log, clock, status }: OutagesPorts, onBack: () => void, isForwarding: () => boolean) {
     this.#isForwarding = isForwarding
     this.#log = log
+    this.#status = status
     this.#clock = clock
     this.#onBack = onBack
   }
@@ -38,12 +43,14 @@ export class Outages implements WatchStatus {
   onConnected(): void {
     if (this.#reason === undefined) return
     this.#reason = undefined
+    this.#status?.fine('etcd')
     this.#changed.ring()
     this.#onBack()
   }
 
   onDisconnected(error: Error): void {
     this.#reason = error.message
+    this.#status?.trouble('etcd', `is out of reach: ${error.message}`, 'degraded')
     this.#changed.ring()
   }
 

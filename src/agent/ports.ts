@@ -7,6 +7,7 @@ import type { Mac } from '../net/mac.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Kernel } from '../reconcile/kernel.ts'
 import type { ResolveHost } from './etcd-addresses.ts'
+import type { AgentStatus } from './status.ts'
 
 /** The outside world as the agent sees it. */
 export interface AgentPorts {
@@ -17,6 +18,8 @@ export interface AgentPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Where tasks report what is so. */
+  readonly status: AgentStatus
   readonly node: NodeIdentity
   /** Random, new at every start: tells machines with one machine id apart. */
   readonly instance: string

@@ -8,7 +8,7 @@ import { isCurable } from './retry.ts'
 import { isStopped } from './tasks.ts'
 
 export interface ReconcileTaskInput {
-  readonly ports: Pick<AgentPorts, 'clock' | 'log'>
+  readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'status'>
   readonly reconciler: Reconciler
   readonly readiness: Pick<Readiness, 'forwards'>
   readonly family: Family
@@ -60,7 +60,10 @@ export class ReconcileTask {
       const report = await reconciler.pass(signal)
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
-      if (this.#forwards()) this.#input.readiness.forwards(this.#input.family, report)
+      const synced = this.#forwards()
+      const { readiness, family } = this.#input
+      ports.status.tables(family, { peers: reconciler.peers, pending: reconciler.pending, synced })
+      if (synced) readiness.forwards(family, report)
       return report
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error

@@ -8,6 +8,7 @@ import type { Logger } from '../observe/logger.ts'
 import { KernelError } from '../reconcile/kernel.ts'
 import { DeviceConflictError } from '../vxlan/device.ts'
 import { Complaints } from './complaints.ts'
+import type { AgentStatus } from './status.ts'
 
 /** When to try again, and how to say so. */
 interface Schedule extends BackoffSpec {
@@ -42,6 +43,8 @@ export interface RetryPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Told what is waited for, and that it is there. */
+  readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
 }
 
 /**
@@ -53,7 +56,7 @@ export interface RetryPorts {
 export async function untilItWorks<T>(
   what: string,
   attempt: (signal: AbortSignal) => Promise<T>,
-  { clock, random, log }: RetryPorts,
+  { clock, random, log, status }: RetryPorts,
   signal: AbortSignal,
   hint: (error: Error) => Promise<string> = () => Promise.resolve(''),
   lastingComplaints = new Complaints(clock),
@@ -65,10 +68,12 @@ export async function untilItWorks<T>(
     try {
       const result = await attempt(signal)
       if (hasComplained) log.info(`${what}: works now`)
+      status?.fine(what)
       return result
     } catch (error) {
       const schedule = scheduleFor(error)
       if (signal.aborted || schedule === undefined || !(error instanceof Error)) throw error
+      status?.trouble(what, error.message, error instanceof StoreError ? 'degraded' : 'unready')
       if ((error instanceof NoInterfaceError ? lastingComplaints : complaints).isNews(error)) {
         log.warn(`${what}: ${error.message}${await hint(error)}; retrying ${schedule.words}`)
         hasComplained = true

@@ -123,6 +123,10 @@ export class OverlaySession {
     etcdAddresses.onChange = () => {
       this.#peers.rejudge()
     }
+    ports.status.sessionBegan(
+      this.#subnets.map(({ text }) => text).join(' '),
+      this.#vteps.map(({ family }) => family),
+    )
     await runTogether(this.#tasks, signal)
     if (this.#lost !== undefined) {
       await withdrawFromSubnets(ports, this.#vteps, signal)
@@ -187,11 +191,18 @@ function vtepsOf({ config, acquired }: SessionInput): readonly Vtep[] {
   })
 }
 
+function reportLease(status: AgentPorts['status'], state: LeaseState, what: string): void {
+  if (state.is === 'held') status.fine('lease')
+  else if (state.is === 'unrenewed') status.trouble('lease', `${what}: ${state.error.message}`, 'degraded')
+  else status.trouble('lease', what, state.is === 'lost' ? 'unready' : 'degraded')
+}
+
 const ourselves = ({ node, instance }: AgentPorts): Challenger => ({ ...node, instance })
 
 function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerms): LeaseKeeper {
   const onState = (state: LeaseState, what: string): void => {
     const fields = { subnet: acquired.record.key }
+    reportLease(ports.status, state, what)
     if (state.is === 'held') ports.log.info(`lease ${what}`, fields)
     else if (state.is === 'unrenewed')
       ports.log.warn(`lease ${what}: ${state.error.message}; forwarding goes on`, fields)

@@ -1,4 +1,5 @@
 import type { Clock } from '../net/clock.ts'
+import type { Family } from '../net/ip.ts'
 import type { Health, HealthAnswer } from '../observe/health-server.ts'
 import { Turns } from './turns.ts'
 
@@ -33,9 +34,19 @@ export interface TablesState {
 /** Entries that somebody changes are right again within moments. What is wrong for longer does not heal by itself, in milliseconds. */
 export const DRIFT_TOLERATED_MS = 30_000
 
+/** Under which the subnet file's troubles are reported. */
+export const SUBNET_FILE = 'subnet file'
+
 const NO_LEASE = 'there is none yet'
 const NOT_SET_UP = 'is not set up yet'
 const NOT_WRITTEN = 'is not written yet'
+
+/** What every node without a lease has. */
+const CERTAIN = [
+  ['lease', undefined],
+  ['forwarding', NOT_SET_UP],
+  [SUBNET_FILE, NOT_WRITTEN],
+] as const
 
 /**
  * The one place where tasks report what is so. Knows nothing of them and asks nobody: what follows from the reports is worked out
@@ -45,7 +56,7 @@ export class AgentStatus implements Health {
   readonly turns: Turns
   readonly #clock: Clock
   readonly #troubles = new Map<string, Trouble>()
-  readonly #tables = new Map<string, TablesState>()
+  readonly #tables = new Map<Family, TablesState>()
   #subnet: string | undefined
   /** Called when a report differs from the one before. Must not throw. */
   onChange: () => void = () => undefined
@@ -68,11 +79,11 @@ export class AgentStatus implements Health {
   }
 
   /** A lease is held: for these families, tables are kept from now on. */
-  sessionBegan(subnet: string, families: readonly string[]): void {
+  sessionBegan(subnet: string, families: readonly Family[]): void {
     this.#subnet = subnet
     this.#tables.clear()
     this.fine('lease')
-    for (const family of families) this.trouble(`forwarding of ${family}`, NOT_SET_UP, 'unready')
+    for (const family of families) this.trouble(forwardingOf(family), NOT_SET_UP, 'unready')
     this.fine('forwarding')
     this.onChange()
   }
@@ -82,18 +93,17 @@ export class AgentStatus implements Health {
     this.#subnet = undefined
     this.#tables.clear()
     this.#troubles.clear()
-    this.trouble('lease', reason, 'unready')
-    this.trouble('forwarding', NOT_SET_UP, 'unready')
-    this.trouble('subnet file', NOT_WRITTEN, 'unready')
+    for (const [what, text] of CERTAIN) this.trouble(what, text ?? reason, 'unready')
   }
 
   /** A look at the tables of one family has ended. */
-  tables(family: string, state: TablesState): void {
+  tables(family: Family, state: TablesState): void {
     const before = this.#tables.get(family)
     this.#tables.set(family, state)
-    if (state.synced) this.fine(`forwarding of ${family}`)
-    if (state.pending > 0) this.trouble(`tables of ${family}`, amiss(state.pending), 'unready', DRIFT_TOLERATED_MS)
-    else this.fine(`tables of ${family}`)
+    if (state.synced) this.fine(forwardingOf(family))
+    const what = `tables of IPv${family}`
+    if (state.pending > 0) this.trouble(what, amiss(state.pending), 'unready', DRIFT_TOLERATED_MS)
+    else this.fine(what)
     if (before?.peers !== state.peers) this.onChange()
   }
 
@@ -124,7 +134,8 @@ export class AgentStatus implements Health {
   /** For people who look at a list of services: `10.15.64.0/20, 41 peers, in step`. No times, so that it changes only with what it says. */
   get line(): string {
     const troubles = [...this.#troubles].map(([what, { text }]) => `${what}: ${text}`)
-    if (this.#subnet === undefined) return troubles[0] ?? 'starting'
+    // before there is a lease, what was met last says more than that there is none
+    if (this.#subnet === undefined) return troubles.at(troubles.length > CERTAIN.length ? -1 : 0) ?? 'starting'
     const { peers } = this.#sums()
     return [this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, troubles.join('; ') || 'in step'].join(', ')
   }
@@ -137,6 +148,8 @@ export class AgentStatus implements Health {
     }
   }
 }
+
+const forwardingOf = (family: Family): string => `forwarding of IPv${family}`
 
 const amiss = (rows: number): string =>
   rows === 1 ? '1 entry is not as it should be' : `${rows} entries are not as they should be`

@@ -13,12 +13,21 @@ import type { Prefix } from '../net/prefix.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { Logger } from '../observe/logger.ts'
 import { Complaints } from './complaints.ts'
+import { SUBNET_FILE, type AgentStatus } from './status.ts'
 import { isStopped } from './tasks.ts'
 
 const RETRY_MS = 1_000
 /** Where nothing tells of a change, the file is read again this often; however much happens beside it, no more often than that. */
 const CHECK_EVERY_MS = 60_000
 const CHECK_SPACING_MS = 1_000
+/** A file system that takes longer than this hangs, in milliseconds. */
+const FILE_BOUND_MS = 60_000
+
+export interface SubnetFilePorts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly status?: Pick<AgentStatus, 'trouble' | 'fine' | 'turns'>
+}
 
 /** A subnet of ours, and the overlay it belongs to. */
 export interface OwnSubnet {
@@ -35,6 +44,7 @@ export class SubnetFile {
   readonly #subnets: readonly OwnSubnet[]
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #status: SubnetFilePorts['status']
   readonly #complaints: Complaints
   #released = false
   readonly #mtus = new Map<Family, number>()
@@ -42,15 +52,12 @@ export class SubnetFile {
   readonly #somethingToDo = new Wakeup()
   #unwatch: () => void = () => undefined
 
-  constructor(
-    path: string,
-    subnets: readonly OwnSubnet[],
-    { clock, log }: { readonly clock: Clock; readonly log: Logger },
-  ) {
+  constructor(path: string, subnets: readonly OwnSubnet[], { clock, log, status }: SubnetFilePorts) {
     this.#path = path
     this.#subnets = subnets
     this.#clock = clock
     this.#log = log
+    this.#status = status
     this.#complaints = new Complaints(clock)
   }
 
@@ -91,7 +98,8 @@ export class SubnetFile {
   async run(signal: AbortSignal): Promise<void> {
     while (!isStopped(signal)) {
       const text = this.#text()
-      const retryMs = await this.sync()
+      const work = this.sync()
+      const retryMs = await (this.#status?.turns.during('writing the subnet file', FILE_BOUND_MS, work) ?? work)
       if (retryMs === undefined) await this.#somethingToDo.wait(this.#clock, CHECK_EVERY_MS, signal)
       else await this.#waitToRetry(text, retryMs, signal)
       if (this.isWritten) await this.#clock.sleep(CHECK_SPACING_MS, signal)
@@ -125,6 +133,7 @@ export class SubnetFile {
     }
     this.#written = text
     this.#complaints.forget()
+    this.#status?.fine(SUBNET_FILE)
     this.#watchAnew()
     this.#log.info('subnet file written', { file: this.#path, mtu: this.#mtu })
     return undefined
@@ -158,6 +167,7 @@ export class SubnetFile {
   }
 
   #complain(error: unknown): void {
+    this.#status?.trouble(SUBNET_FILE, `cannot be written: ${reasonOf(error)}`, 'unready')
     if (this.#complaints.isNews(error instanceof Error ? error : new Error(String(error))))
       this.#log.error(`cannot write ${this.#path}: ${reasonOf(error)}; retrying every second, forwarding goes on`)
   }

@@ -7,12 +7,14 @@ import { isStopped } from './tasks.ts'
 export interface Supervisor {
   /** It restarts us when it hears nothing for this long, in milliseconds; undefined: it does not care. */
   readonly watchdogMs: number | undefined
-  /** Tells it these assignments (sd_notify(3)). Never throws and never waits. */
-  tell(assignments: Readonly<Record<string, string>>): void
+  /** Tells it these assignments (sd_notify(3)). Never throws and never waits. @returns whether it got there */
+  tell(assignments: Readonly<Record<string, string>>): boolean
 }
 
 /** However often something changes, it is told at most this often, in milliseconds. */
 const SPACING_MS = 200
+/** What did not get there is told again this much later, in milliseconds. */
+const AGAIN_MS = 5_000
 /** Only a ring matters. */
 const IDLE_MS = 3_600_000
 
@@ -40,24 +42,26 @@ export class Supervision {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!isStopped(signal)) {
-      const news = { ...this.#readiness(), ...this.#lineIfNew(), ...this.#signOfLife() }
-      if (Object.keys(news).length > 0) this.#supervisor.tell(news)
-      await this.#changed.wait(this.#clock, this.#nextSignMs() ?? IDLE_MS, signal)
+      const isTold = this.#tell()
+      const idleMs = isTold ? IDLE_MS : AGAIN_MS
+      await this.#changed.wait(this.#clock, Math.min(idleMs, this.#nextSignMs() ?? idleMs), signal)
       await this.#clock.sleep(Math.min(SPACING_MS, this.#nextSignMs() ?? SPACING_MS), signal)
     }
   }
 
-  #readiness(): Readonly<Record<string, string>> {
-    if (this.#isReady || !this.#status.state.ready) return {}
-    this.#isReady = true
-    return { READY: '1' }
-  }
-
-  #lineIfNew(): Readonly<Record<string, string>> {
-    const { line } = this.#status
-    if (line === this.#line) return {}
+  /** @returns whether it knows all there is to know */
+  #tell(): boolean {
+    const { line, state } = this.#status
+    const isReady = this.#isReady || state.ready
+    const news = {
+      ...(isReady && !this.#isReady && { READY: '1' }),
+      ...(line !== this.#line && { STATUS: line }),
+      ...this.#signOfLife(),
+    }
+    if (Object.keys(news).length > 0 && !this.#supervisor.tell(news)) return false
+    this.#isReady = isReady
     this.#line = line
-    return { STATUS: line }
+    return true
   }
 
   #signOfLife(): Readonly<Record<string, string>> {

@@ -3,6 +3,8 @@ import { hostname } from 'node:os'
 import { Agent } from '../agent/agent.ts'
 import { systemClock } from '../agent/clock.ts'
 import type { AgentPorts } from '../agent/ports.ts'
+import { AgentStatus } from '../agent/status.ts'
+import { runTogether } from '../agent/tasks.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
@@ -14,6 +16,7 @@ import { setSysctl } from '../host/sysctl.ts'
 import { exitAtOnce } from '../netlink/exit.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { createLogger } from '../observe/logger.ts'
+import { supervision } from './service-manager.ts'
 
 /**
  * Asked to stop, the process is gone after this long whatever happens, in milliseconds. The orderly way takes some ten; a supervisor
@@ -29,7 +32,7 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
     return EXIT.done
   }
   limitStopping(stopSignal)
-  const code = await runAgent(invocation.options, version, stopSignal).catch(refusal)
+  const code = await runAgent(invocation.options, { environment, version, stopSignal }).catch(refusal)
   return stopSignal.aborted ? exitAtOnce(code) : code
 }
 
@@ -48,10 +51,14 @@ function refusal(error: unknown): number {
   return EXIT.usage
 }
 
-async function runAgent(options: DaemonOptions, version: string, stopSignal: AbortSignal): Promise<number> {
+async function runAgent(
+  options: DaemonOptions,
+  { environment, version, stopSignal }: Omit<CommandCall, 'args'>,
+): Promise<number> {
   const log = createLogger(options.verbosity)
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
+  const status = new AgentStatus(systemClock)
   const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
   log.info(`flanneld ${version} starts`, { node: node.id, pid: process.pid })
   const ports: AgentPorts = {
@@ -61,6 +68,7 @@ async function runAgent(options: DaemonOptions, version: string, stopSignal: Abo
     clock: systemClock,
     random: Math.random,
     log,
+    status,
     node,
     instance: randomUUID(),
     resolveHost,
@@ -68,7 +76,9 @@ async function runAgent(options: DaemonOptions, version: string, stopSignal: Abo
     deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
   }
   try {
-    await new Agent(options, ports).run(stopSignal)
+    const agent = new Agent(options, ports)
+    const watchers = supervision(environment, status, log, stopSignal)
+    await runTogether([{ name: 'agent', run: (stop) => agent.run(stop) }, ...watchers], stopSignal)
     log.info('stopped; device and entries stay in place, so that forwarding goes on')
     return EXIT.done
   } finally {

@@ -6,6 +6,30 @@ export interface ServiceManager {
   readonly watchdogMs: number | undefined
 }
 
+/** Sends one datagram; what it answers is the name of the error. */
+export type SendDatagram = (socket: string, text: string) => string | undefined
+
+/**
+ * How to tell the service manager something.
+ * @param complain is called once, for the first that does not get there
+ * @returns a function that never throws, and answers whether it got there
+ */
+export function notifier(
+  { socket }: Pick<ServiceManager, 'socket'>,
+  send: SendDatagram,
+  complain: (text: string) => void,
+): (assignments: Readonly<Record<string, string>>) => boolean {
+  let hasComplained = false
+  return (assignments) => {
+    const error = send(socket, notifyMessage(assignments))
+    if (error !== undefined && !hasComplained) {
+      hasComplained = true
+      complain(`the service manager cannot be told how we are: ${error} at ${socket}`)
+    }
+    return error === undefined
+  }
+}
+
 /** Unix(7): a path of 107 octets and a zero at most. */
 const LONGEST_SOCKET = 107
 /** Shorter ones cannot be kept by a process among others; longer than a timer can wait. In milliseconds. */

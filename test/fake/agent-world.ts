@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/ports.ts'
+import { AgentStatus } from '../../src/agent/status.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
 import { deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
@@ -45,6 +46,7 @@ export class AgentWorld {
   readonly subnetFile: string
   /** Kernel settings that were made. */
   readonly sysctls = new Map<string, string>()
+  status = new AgentStatus(this.clock)
   readonly #directory: string
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -76,6 +78,7 @@ export class AgentWorld {
   /** Starts the agent. */
   async start(options: Partial<DaemonOptions> = {}, node = HOST1): Promise<void> {
     this.#stop = new AbortController()
+    this.status = new AgentStatus(this.clock)
     const agent = new Agent({ ...this.#options(), ...options }, this.makePorts(node))
     const running = agent.run(this.#stop.signal)
     this.#running = running
@@ -178,6 +181,7 @@ export class AgentWorld {
       store: this.store,
       clock: this.clock,
       random: () => 0.5,
+      status: this.status,
       log: { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') },
       node,
       instance: `${node.hostname}, start ${++starts}`,

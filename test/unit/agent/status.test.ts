@@ -18,8 +18,8 @@ beforeEach(() => {
 const IN_STEP = { peers: 41, pending: 0, synced: true }
 
 function setUp(): void {
-  status.sessionBegan('10.15.64.0/20', ['IPv4'])
-  status.tables('IPv4', IN_STEP)
+  status.sessionBegan('10.15.64.0/20', [4])
+  status.tables(4, IN_STEP)
   status.fine('subnet file')
 }
 
@@ -30,12 +30,12 @@ describe('a node is ready', () => {
       'forwarding: is not set up yet (for 0 s)',
       'subnet file: is not written yet (for 0 s)',
     ])
-    status.sessionBegan('10.15.64.0/20', ['IPv4', 'IPv6'])
+    status.sessionBegan('10.15.64.0/20', [4, 6])
     expect(status.state.reasons).toHaveLength(3)
-    status.tables('IPv4', IN_STEP)
+    status.tables(4, IN_STEP)
     status.fine('subnet file')
     expect(status.state.reasons).toEqual(['forwarding of IPv6: is not set up yet (for 0 s)'])
-    status.tables('IPv6', IN_STEP)
+    status.tables(6, IN_STEP)
     expect(status.state).toEqual({ ready: true, reasons: [], degraded: [] })
     expect(status.line).toBe('10.15.64.0/20, 41 peers, in step')
   })
@@ -59,13 +59,13 @@ describe('a node is ready', () => {
 
   test('also while entries are being put right, but not when they stay wrong', async () => {
     setUp()
-    status.tables('IPv4', { ...IN_STEP, pending: 2 })
+    status.tables(4, { ...IN_STEP, pending: 2 })
     await clock.advance(DRIFT_TOLERATED_MS - 1)
-    status.tables('IPv4', { ...IN_STEP, pending: 3 })
+    status.tables(4, { ...IN_STEP, pending: 3 })
     expect(status.state).toMatchObject({ ready: true, degraded: [/3 entries/] })
     await clock.advance(1)
     expect(status.state).toMatchObject({ ready: false, reasons: [/3 entries/], degraded: [] })
-    status.tables('IPv4', IN_STEP)
+    status.tables(4, IN_STEP)
     expect(status.state.ready).toBe(true)
   })
 
@@ -84,9 +84,9 @@ describe('whoever follows it', () => {
     setUp()
     const before = changes
     setUp()
-    status.tables('IPv4', IN_STEP)
+    status.tables(4, IN_STEP)
     const [again] = [changes]
-    status.tables('IPv4', IN_STEP)
+    status.tables(4, IN_STEP)
     status.fine('subnet file')
     expect(changes).toBe(again)
     status.trouble('etcd', 'is out of reach', 'degraded')

@@ -8,11 +8,13 @@ let status: AgentStatus
 let told: Readonly<Record<string, string>>[]
 let stop: AbortController
 let running: Promise<void>
+let isReached: boolean
 
 beforeEach(() => {
   clock = new FakeClock()
   status = new AgentStatus(clock)
   told = []
+  isReached = true
   stop = new AbortController()
 })
 
@@ -23,14 +25,14 @@ afterEach(async () => {
 })
 
 async function start(watchdogMs?: number): Promise<void> {
-  const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) }
+  const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) > 0 && isReached }
   running = new Supervision(status, supervisor, clock).run(stop.signal)
   await clock.settle()
 }
 
 function setUp(): void {
-  status.sessionBegan('10.15.64.0/20', ['IPv4'])
-  status.tables('IPv4', { peers: 1, pending: 0, synced: true })
+  status.sessionBegan('10.15.64.0/20', [4])
+  status.tables(4, { peers: 1, pending: 0, synced: true })
   status.fine('subnet file')
 }
 
@@ -85,4 +87,18 @@ test('tells of a flood of changes five times a second at most', async () => {
     await clock.advance(1)
   }
   expect(told.length).toBeLessThanOrEqual(7)
+})
+
+test('tells again what did not get there, and not faster than every five seconds', async () => {
+  isReached = false
+  setUp()
+  await start()
+  await clock.advance(60_000)
+  expect(told.length).toBeLessThanOrEqual(13)
+  isReached = true
+  await clock.advance(5_000)
+  expect(told.at(-1)).toEqual({ READY: '1', STATUS: '10.15.64.0/20, 1 peer, in step' })
+  const { length } = told
+  await clock.advance(60_000)
+  expect(told).toHaveLength(length)
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { findServiceManager, notifyMessage } from '../../../src/host/sd-notify.ts'
+import { findServiceManager, notifier, notifyMessage } from '../../../src/host/sd-notify.ts'
 
 const SOCKET = { NOTIFY_SOCKET: '/run/systemd/notify' }
 
@@ -46,4 +46,18 @@ describe('the service manager', () => {
 
 test('a message has a line per assignment, whatever the values bring along', () => {
   expect(notifyMessage({ READY: '1', STATUS: 'one\nSTOPPING=1\r\ntwo' })).toBe('READY=1\nSTATUS=one STOPPING=1 two')
+})
+
+test('what does not get there is complained of once, and answered each time', () => {
+  const complaints: string[] = []
+  let error: string | undefined = 'ECONNREFUSED'
+  const tell = notifier(
+    { socket: '/run/notify' },
+    () => error,
+    (text) => complaints.push(text),
+  )
+  expect([tell({ READY: '1' }), tell({ READY: '1' })]).toEqual([false, false])
+  expect(complaints).toEqual(['the service manager cannot be told how we are: ECONNREFUSED at /run/notify'])
+  error = undefined
+  expect(tell({ READY: '1' })).toBe(true)
 })

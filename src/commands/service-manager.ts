@@ -1,0 +1,25 @@
+import { systemClock } from '../agent/clock.ts'
+import type { AgentStatus } from '../agent/status.ts'
+import { Supervision } from '../agent/supervision.ts'
+import type { Task } from '../agent/tasks.ts'
+import { findServiceManager, notifier } from '../host/sd-notify.ts'
+import { sendDatagram } from '../netlink/notify.ts'
+import type { Logger } from '../observe/logger.ts'
+
+/** What keeps the service manager that started us informed, if there is one. */
+export function supervision(
+  environment: Readonly<Record<string, string | undefined>>,
+  status: AgentStatus,
+  log: Logger,
+  stopSignal: AbortSignal,
+): readonly Task[] {
+  const found = findServiceManager(environment, process.pid)
+  if (typeof found === 'string') log.warn(`the service manager is not told how we are: ${found}`)
+  if (found === undefined || typeof found === 'string') return []
+  const tell = notifier(found, sendDatagram, (text) => {
+    log.warn(text)
+  })
+  stopSignal.addEventListener('abort', () => tell({ STOPPING: '1', STATUS: 'stopping; forwarding goes on' }))
+  const task = new Supervision(status, { ...found, tell }, systemClock)
+  return [{ name: 'service manager', run: (stop) => task.run(stop) }]
+}
