@@ -18,7 +18,6 @@ const setting = (name: string, harmless: RegExp): MissingFlag => ({ name, isHarm
 
 const NOTHING = /^$/
 const WHOLE_NUMBER = /^\d{1,9}$/
-const ANYTHING = /^/
 
 /**
  * Flags that this version reads but does not act upon yet. Where that would make a difference they are refused rather than ignored;
@@ -30,8 +29,6 @@ export const NOT_YET: readonly MissingFlag[] = [
   feature('ip-blackhole-route'),
   feature('iptables-forward-rules'),
   setting('iptables-resync', WHOLE_NUMBER),
-  setting('healthz-ip', ANYTHING),
-  setting('healthz-port', /^0+$/),
   feature('vxlan-peer-filter'),
   feature('kube-subnet-mgr'),
   setting('kube-api-url', NOTHING),

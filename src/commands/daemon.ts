@@ -15,6 +15,7 @@ import { resolveHost } from '../host/resolve.ts'
 import { setSysctl } from '../host/sysctl.ts'
 import { exitAtOnce } from '../netlink/exit.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
+import { HealthServer } from '../observe/health-server.ts'
 import { createLogger } from '../observe/logger.ts'
 import { supervision } from './service-manager.ts'
 
@@ -75,6 +76,8 @@ async function runAgent(
     setSysctl,
     deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
   }
+  const { healthz } = options
+  const server = healthz && new HealthServer({ ip: healthz.ip.text, port: healthz.port, health: status, log })
   try {
     const agent = new Agent(options, ports)
     const watchers = supervision(environment, status, log, stopSignal)
@@ -82,6 +85,7 @@ async function runAgent(
     log.info('stopped; device and entries stay in place, so that forwarding goes on')
     return EXIT.done
   } finally {
+    server?.close()
     kernel.close()
     store.close()
   }

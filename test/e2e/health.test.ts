@@ -1,0 +1,153 @@
+import { expect, describe, test } from 'vitest'
+import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
+import { parseObject, textAt, textsAt } from '../lab/json.ts'
+import { leaseOf } from './expected-tables.ts'
+import { CONFIG, useLab } from './use-lab.ts'
+
+const PORT = 8081
+/** Prints `status body`; fails when there is no answer within two seconds. */
+const PROBE = `fetch(process.argv[1], { signal: AbortSignal.timeout(2000) })
+  .then(async (answer) => console.log(answer.status, await answer.text()))`
+
+interface Answer {
+  readonly status: number
+  readonly reasons: readonly string[]
+  readonly degraded: readonly string[]
+  readonly subnet: string | undefined
+}
+
+/** What a probe on that machine hears; undefined when nobody answers. */
+async function ask({ place }: LabHost, path: string): Promise<Answer | undefined> {
+  const { code, stdout } = await place.attempt(process.execPath, ['-e', PROBE, `http://127.0.0.1:${PORT}${path}`])
+  if (code !== 0) return undefined
+  const body = parseObject(stdout.slice(4))
+  const [reasons, degraded] = [textsAt(body, 'reasons'), textsAt(body, 'degraded')]
+  return { status: Number(stdout.slice(0, 3)), reasons, degraded, subnet: textAt(body, 'subnet') }
+}
+
+/** Waits for an answer that is like this. */
+const hears = (host: LabHost, path: string, expected: object, deadlineMs = 30_000): Promise<boolean> =>
+  waitFor(
+    `${path} to answer ${JSON.stringify(expected)}`,
+    async () => {
+      expect(await ask(host, path)).toMatchObject(expected)
+      return true
+    },
+    { deadlineMs, everyMs: 100 },
+  )
+
+const saying = (text: string | RegExp): unknown => expect.arrayContaining([expect.stringMatching(text)])
+
+describe('the health endpoint of an agent', () => {
+  const lab = useLab({ hosts: 1 })
+
+  test('is not ready before there is a lease, and ready when its subnet file is written', async () => {
+    const host = lab().host(0)
+    host.agent.start([`--healthz-port=${PORT}`])
+    await hears(host, '/readyz', { status: 503, reasons: saying(/^lease: there is none yet/) })
+    await hears(host, '/readyz', { reasons: saying(/^network configuration: .*found nothing/) })
+    expect(await ask(host, '/healthz')).toMatchObject({ status: 200 })
+    await lab().putConfig(CONFIG)
+    await hears(host, '/readyz', { status: 200, reasons: [], degraded: [] })
+    expect((await ask(host, '/readyz'))?.subnet).toBe((await leaseOf(lab(), host)).subnet)
+  })
+
+  test('stays ready, and says so, while an etcd that is frozen does not answer', async () => {
+    const host = lab().host(0)
+    lab().etcd.member.freeze()
+    await hears(host, '/readyz', { status: 200, degraded: saying(/^etcd: is out of reach/) })
+    expect(await ask(host, '/healthz')).toMatchObject({ status: 200 })
+    lab().etcd.member.thaw()
+    await hears(host, '/readyz', { status: 200, degraded: [] })
+  })
+
+  test('is not ready while the subnet file cannot be written, and says why', async () => {
+    const { place } = lab().host(0)
+    await place.exec('sh', [
+      '-c',
+      `rm ${SUBNET_FILE}; until mkdir ${SUBNET_FILE} 2>/dev/null; do rm -f ${SUBNET_FILE}; done`,
+    ])
+    await hears(lab().host(0), '/readyz', { status: 503, reasons: saying(/^subnet file: .*directory in its place/) })
+    expect(await ask(lab().host(0), '/healthz')).toMatchObject({ status: 200 })
+    await place.exec('rmdir', [SUBNET_FILE])
+    await hears(lab().host(0), '/readyz', { status: 200, reasons: [] })
+  })
+
+  test('gives no answer while the agent stands still', async () => {
+    const host = lab().host(0)
+    host.agent.freeze()
+    expect(await ask(host, '/healthz')).toBeUndefined()
+    host.agent.thaw()
+    await hears(host, '/healthz', { status: 200 })
+  })
+
+  test('does not keep the agent from ending, with an open connection to it', async () => {
+    const host = lab().host(0)
+    const idler = host.startScript(`exec ${process.execPath} -e "require('net').connect(${PORT}, '127.0.0.1')"`)
+    await waitFor('the connection', async () =>
+      (await host.place.exec('cat', ['/proc/net/tcp'])).includes(`:${PORT.toString(16).toUpperCase()} 0100007F:`),
+    )
+    expect(await host.agent.stop()).toEqual({ code: 0, signal: null })
+    await idler.end()
+  })
+})
+
+/** Somebody else's receiver of what services say: a line for each datagram, its own lines joined by spaces. */
+const RECEIVER = `
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('/run/notify')
+while True: print(s.recv(65536).decode().replace(chr(10), ' '), flush=True)
+`
+const WATCHDOG_MS = 2_000
+
+describe('an agent that a service manager has started', () => {
+  const env = ['NOTIFY_SOCKET=/run/notify', `WATCHDOG_USEC=${WATCHDOG_MS * 1_000}`]
+  const lab = useLab({ hosts: 1, agentCommand: ['env', ...env, process.execPath, AGENT_SCRIPT] })
+
+  test('tells it when it is ready, how it is, that it lives, and that it ends', async () => {
+    const host = lab().host(0)
+    const receiver = host.startScript(`exec python3 -c "${RECEIVER}" > /run/notified`)
+    await waitFor('the receiver', async () => (await host.place.attempt('test', ['-S', '/run/notify'])).code === 0)
+    const told = async (): Promise<readonly string[]> =>
+      (await host.place.exec('cat', ['/run/notified'])).split('\n').filter((line) => line !== '')
+    const isTold = (what: RegExp): Promise<boolean> =>
+      waitFor(`${what} to be told`, async () => (await told()).some((line) => what.test(line)), { deadlineMs: 30_000 })
+
+    host.agent.start()
+    await isTold(/STATUS=network configuration: .*found nothing/)
+    expect((await told()).join()).not.toContain('READY=1')
+    await lab().putConfig(CONFIG)
+    await isTold(/READY=1/)
+    await isTold(/STATUS=10\.\d+\.\d+\.0\/20, 0 peers, in step/)
+    expect(await host.subnetFile()).toBeDefined()
+    const signs = async (): Promise<number> => (await told()).filter((line) => line.includes('WATCHDOG=1')).length
+    const before = await signs()
+    await waitFor('two further signs of life', async () => (await signs()) >= before + 2)
+    expect((await told()).filter((line) => line.includes('READY=1'))).toHaveLength(1)
+    await host.agent.stop()
+    await isTold(/^STOPPING=1/)
+    expect((await told()).at(-1)).toMatch(/^STOPPING=1/)
+    await receiver.end()
+  })
+
+  test('goes on when nobody listens there, and says so once', async () => {
+    const host = lab().host(0)
+    await host.place.exec('rm', ['-f', '/run/notify', SUBNET_FILE])
+    host.agent.start()
+    await host.ready()
+    expect((await host.agent.logOfRun()).match(/service manager cannot be told/g)).toHaveLength(1)
+  })
+
+  test.each([
+    ['0 when asked to stop', [], 0],
+    ['1 for what a restart may cure: an addon that is not there', ['FLANNELD_NETLINK_ADDON=/nowhere'], 1],
+    ['2 for a mistake on the command line', ['FLANNELD_HEALTHZ_PORT=none'], 2],
+  ])('ends with exit code %s', async (_, variables, code) => {
+    const { place, agent } = lab().host(0)
+    if (agent.isRunning) await agent.kill()
+    const line = ['-s', 'TERM', '2', 'env', ...variables, process.execPath, AGENT_SCRIPT, '--iface=eth0']
+    expect((await place.attempt('timeout', ['--preserve-status', ...line])).code).toBe(code)
+  })
+})
