@@ -1,4 +1,5 @@
-import { KernelError, type Kernel, type LinkState } from '../reconcile/kernel.ts'
+import type { Family } from '../net/ip.ts'
+import { KernelError, type Kernel, type LinkState, type VxlanState } from '../reconcile/kernel.ts'
 import type { DeviceSpec } from './deviation.ts'
 
 /** Another device, or a program, stands where ours must be. Only a person can decide what becomes of it. */
@@ -52,8 +53,14 @@ export async function explainRefusal(
     : error
 }
 
-function sameNetwork(links: readonly LinkState[], { vxlan: { vni, port } }: DeviceSpec): string {
-  const rival = links.find(({ vxlan }) => vxlan?.vni === vni && vxlan.port === port)
+/** Devices on an IPv4 and on an IPv6 underlay are never in each other's way (VXLAN_F_IPV6). */
+const familyOf = ({ local }: Pick<VxlanState, 'local'>): Family => local?.family ?? 4
+
+function sameNetwork(links: readonly LinkState[], { vxlan: ours }: DeviceSpec): string {
+  const { vni, port } = ours
+  const rival = links.find(
+    ({ vxlan }) => vxlan?.vni === vni && vxlan.port === port && familyOf(vxlan) === familyOf(ours),
+  )
   return rival === undefined
     ? `a device that was moved to another network namespace already carries VNI ${vni} on UDP port ${port}; ` +
         `remove it there (ip -all netns exec ip -d link show type vxlan), or configure another Backend.VNI or Backend.Port`
@@ -61,8 +68,12 @@ function sameNetwork(links: readonly LinkState[], { vxlan: { vni, port } }: Devi
         `remove it (ip link delete ${rival.name}), or configure another Backend.VNI or Backend.Port`
 }
 
+/** Whether a device listens where ours must. */
+const isOn = (vxlan: VxlanState | undefined, ours: DeviceSpec['vxlan']): boolean =>
+  vxlan?.port === ours.port && familyOf(vxlan) === familyOf(ours)
+
 function samePort(links: readonly LinkState[], { name, vxlan: ours }: DeviceSpec): string {
-  const rival = links.find((link) => link.name !== name && link.up && link.vxlan?.port === ours.port)
+  const rival = links.find((link) => link.name !== name && link.up && isOn(link.vxlan, ours))
   if (rival?.vxlan === undefined)
     return (
       `UDP port ${ours.port}, which ${name} must listen on, is taken by a program, or by a device in another network namespace; ` +

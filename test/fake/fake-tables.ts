@@ -121,8 +121,10 @@ export class FakeTables {
   #createLink(spec: VxlanSpec): Refusal | undefined {
     const all = [...this.links.values()]
     if (all.some(({ name }) => name === spec.name)) return refusal('EEXIST', 'File exists')
-    if (all.some(({ vxlan }) => vxlan?.vni === spec.vxlan.vni && vxlan.port === spec.vxlan.port))
-      return refusal('EEXIST', 'A VXLAN device with the specified VNI already exists.')
+    const family = spec.vxlan.local?.family ?? 4
+    const isRival = ({ vxlan }: LinkState): boolean =>
+      vxlan?.vni === spec.vxlan.vni && vxlan.port === spec.vxlan.port && (vxlan.local?.family ?? 4) === family
+    if (all.some(isRival)) return refusal('EEXIST', 'A VXLAN device with the specified VNI already exists.')
     const { name, mac, mtu, alias } = spec
     const vxlan = { ...spec.vxlan, external: false }
     this.addLink({ name, mac, mtu, alias, kind: 'vxlan', vxlan, up: false, carrier: false })

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { PeerTable } from '../../../src/lease/peers.ts'
 import type { Surroundings } from '../../../src/lease/peer-rules.ts'
 import { vxlanJudge } from '../../../src/vxlan/judge.ts'
-import { leaseRecord, leaseValue, OVERLAY, VTEP } from '../../fake/samples.ts'
+import { parseNetworkConfig } from '../../../src/config/network.ts'
+import { prefix } from '../../../src/net/prefix.ts'
+import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP } from '../../fake/samples.ts'
 
 const AROUND: Surroundings = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
 const OWN_KEY = '10.20.0.0-20'
@@ -76,4 +78,66 @@ describe('vxlanJudge', () => {
     expect(table.drain().map(({ key }) => key)).toEqual(['10.15.64.0-20'])
     expect(table.rejected.get('10.30.0.0-20')).toContain('covers PublicIP 10.30.0.9 of 10.15.64.0-20')
   })
+})
+
+describe('with both families', () => {
+  const dual = JSON.stringify({
+    PublicIP: '192.168.205.1',
+    PublicIPv6: 'fd00:205::1',
+    BackendType: 'vxlan',
+    BackendData: { VNI: 100, VtepMAC: '02:00:00:00:00:01' },
+    BackendV6Data: { VNI: 100, VtepMAC: '02:00:00:00:06:01' },
+  })
+  const config = CONFIG.replace('"Backend"', '"EnableIPv6":true,"IPv6Network":"fd00:10::/48","Backend"')
+  const { overlays } = parseNetworkConfig(config)
+  const vteps = overlays.map((overlay) => ({
+    ...VTEP,
+    family: overlay.family,
+    overlay,
+    subnet: overlay.family === 4 ? VTEP.subnet : prefix('fd00:10:0:20::/64'),
+  }))
+  const both = vxlanJudge({ vteps, ownKey: OWN_KEY, around: () => ({ ...AROUND, overlays }) })
+
+  it('makes entries of each that the peer has', () => {
+    const verdict = both(leaseRecord('10.30.0.0-20&fd00:10:0:30::-64', dual))
+    expect('accepted' in verdict && [...verdict.accepted.keys()]).toEqual([4, 6])
+    const half = both(peer(2, '10.31.0.0-20'))
+    expect('accepted' in half && [...half.accepted.keys()]).toEqual([4])
+  })
+
+  it('rejects the whole of a peer of which one half breaks a rule', () => {
+    expect(both(leaseRecord('10.30.0.0-20&fd99::-64', dual))).toHaveProperty(
+      'rejected',
+      expect.stringContaining('fd99::/64 is outside'),
+    )
+  })
+
+  it('takes of a peer with both only what it has itself', () => {
+    const verdict = judge(leaseRecord('10.30.0.0-20&fd99::-64', dual))
+    expect('accepted' in verdict && [...verdict.accepted.keys()]).toEqual([4])
+  })
+
+  it('lets two peers have the same MAC in different families, but not in one', () => {
+    const table = new PeerTable(both)
+    table.put(leaseRecord('10.30.0.0-20&fd00:10:0:30::-64', dual))
+    table.put(peer(3, '10.31.0.0-20', '02:00:00:00:06:01'))
+    expect(table.drain()).toHaveLength(2)
+    const twin = dual.replaceAll('205.1"', '205.2"').replace('205::1', '205::2').replace('00:00:01"', '00:00:02"')
+    table.put(leaseRecord('10.32.0.0-20&fd00:10:0:32::-64', twin, { createRevision: 9n }))
+    table.drain()
+    expect(table.rejected.get('10.32.0.0-20&fd00:10:0:32::-64')).toContain('IPv6 VtepMAC 02:00:00:00:06:01')
+  })
+})
+
+it('ignores peers of another backend, and tells of their type', () => {
+  const types: string[] = []
+  const told = vxlanJudge({
+    vteps: [VTEP],
+    ownKey: OWN_KEY,
+    around: () => AROUND,
+    onForeign: (type) => types.push(type),
+  })
+  const { value } = peer(1, '10.15.64.0-20')
+  expect(told(leaseRecord('10.15.64.0-20', value.replace('vxlan', 'host-gw')))).toEqual({ ignored: true })
+  expect(types).toEqual(['host-gw'])
 })
