@@ -20,10 +20,13 @@ export const environmentName = (flag: string): string => `FLANNELD_${flag.toUppe
 /** Reads a value, or calls `fail` with what would have been right. */
 export type Read<T> = (text: string, fail: (expected: string) => never) => T
 
+/** What the password's flag says, where it has come to be the value of a flag before it that lacks its own. */
+export const hideSecret = (text: string): string => text.replace(/^(-+etcd-password=)[^]*$/, '$1…')
+
 const failure =
   (source: string, text: string) =>
   (expected: string): never => {
-    throw new ConfigError(source, expected, text)
+    throw new ConfigError(source, expected, hideSecret(text))
   }
 
 /** Given several times, the last one counts, as in Go. */

@@ -196,6 +196,6 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   { title: 'Overlay and firewall', flags: Object.values(OVERLAY) },
   { title: 'Files, health and log', flags: Object.values(FILES) },
   { title: 'Identity', flags: Object.values(IDENTITY) },
-  { title: 'Kubernetes (not supported yet)', flags: Object.values(KUBERNETES) },
+  { title: 'Kubernetes', flags: Object.values(KUBERNETES) },
   { title: 'Other', flags: Object.values(PRINT) },
 ]

@@ -3,6 +3,8 @@ import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { environmentName, FLAGS, type Flag } from './flags.ts'
+import { hideSecret } from './flag.ts'
+import { helpText } from './help.ts'
 import { normaliseGoFlags } from './go-flags.ts'
 import { firstMissing, isNotYet, NOT_YET, type MissingFlag } from './not-yet.ts'
 
@@ -13,11 +15,6 @@ export type Invocation =
   | { readonly kind: 'print'; readonly text: string }
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-const ENVIRONMENT_HELP = `
-Every flag can also be given in the environment: --etcd-endpoints as FLANNELD_ETCD_ENDPOINTS, and so on; a flag wins.
-Flags may be written -iface=eth1, -iface eth1 or --iface eth1.
-`
 
 /**
  * Reads the arguments (without `node` and script) and the environment of `flanneld`. `lacking`: flags that nothing acts upon.
@@ -38,7 +35,7 @@ export function readCommandLine(
   const given = parseWithCommander(program, normalised)
   const value = flagReader(given, environment)
   if (value(FLAGS.version)) return { kind: 'print', text: `flanneld (flannel-agent) ${version}\n` }
-  if (value(FLAGS.help)) return { kind: 'print', text: program.helpInformation() + ENVIRONMENT_HELP }
+  if (value(FLAGS.help)) return { kind: 'print', text: helpText() }
   const missing = firstMissing(lacking, given, environment)
   if (missing !== undefined) throw notYet(missing)
   return { kind: 'run', options: readOptions(value) }
@@ -46,10 +43,6 @@ export function readCommandLine(
 
 function describeProgram(): Command {
   const program = new Command('flanneld')
-    .description(
-      'Leases a subnet for this host and keeps the kernel forwarding container packets to all others by VXLAN.',
-    )
-    .usage('[flags]')
     .helpOption(false)
     .allowExcessArguments()
     .exitOverride()
@@ -59,17 +52,9 @@ function describeProgram(): Command {
 }
 
 /** commander collects the texts; reading them is the flag's own business. */
-function describeOption({ name, placeholder, help, fallback }: Flag<unknown>): Option {
-  const shown = describeDefault(fallback)
-  const suffix = isNotYet(name) ? ' (not supported yet)' : /^(false)?$/.test(shown) ? '' : ` (default: ${shown})`
-  const value = placeholder === undefined ? '[bool]' : `<${placeholder}>`
-  return collecting(new Option(`--${name} ${value}`, `${help}${suffix}`))
+function describeOption({ name, placeholder }: Flag<unknown>): Option {
+  return collecting(new Option(`--${name} ${placeholder === undefined ? '[bool]' : '<value>'}`))
 }
-
-const describeDefault = (fallback: unknown): string =>
-  typeof fallback === 'object' && fallback !== null && 'text' in fallback
-    ? String(fallback.text)
-    : [fallback].flat().join(',')
 
 const collecting = (option: Option): Option =>
   option.argParser((text: string, previous: readonly string[] | undefined): readonly string[] => [
@@ -99,7 +84,7 @@ function parseWithCommander(program: Command, args: readonly string[]): Readonly
     throw error
   }
   const [stray] = program.args
-  if (stray !== undefined) throw new ConfigError('arguments', 'flags only', stray)
+  if (stray !== undefined) throw new ConfigError('arguments', 'flags only', hideSecret(stray))
   return new Map(
     program.options.flatMap((option) => {
       const texts: unknown = program.getOptionValue(option.attributeName())

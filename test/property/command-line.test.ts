@@ -61,6 +61,23 @@ describe('the command line', () => {
     )
   })
 
+  it('never shows a password in what it complains about', () => {
+    const secret = 'hunter2hunter2'
+    fc.assert(
+      fc.property(fc.array(argument, { maxLength: 4 }), fc.boolean(), (args, inEnvironment) => {
+        const [given, variables] = inEnvironment
+          ? [args, { FLANNELD_ETCD_PASSWORD: secret }]
+          : [[...args, `--etcd-password=${secret}`], {}]
+        try {
+          readCommandLine(given, variables, '1.2.3')
+        } catch (error) {
+          expect(String(error)).not.toContain(secret)
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
   it('means the same however a flag is written', () => {
     const flag = fc.constantFrom('iface', 'etcd-prefix', 'subnet-file', 'node-id', 'etcd-username')
     fc.assert(
