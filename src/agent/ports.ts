@@ -5,6 +5,7 @@ import type { Clock, Random } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { Firewall } from '../reconcile/firewall.ts'
 import type { Kernel } from '../reconcile/kernel.ts'
 import type { ResolveHost } from './etcd-addresses.ts'
 import type { AgentStatus } from './status.ts'
@@ -12,6 +13,7 @@ import type { AgentStatus } from './status.ts'
 /** The outside world as the agent sees it. */
 export interface AgentPorts {
   readonly kernel: Kernel
+  readonly firewall: Firewall
   /** Write requests sent to the kernel so far, for the log. */
   readonly kernelWrites: () => number
   readonly store: LeaseStore & Challenges

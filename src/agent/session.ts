@@ -17,6 +17,8 @@ import { vxlanJudge, type PeerLanes } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
 import { ChangesTask } from './changes-task.ts'
 import { ForeignBackends } from './foreign-backends.ts'
+import { BlackholeTask } from './blackhole-task.ts'
+import { FirewallTask, firewallSpec } from './firewall-task.ts'
 import { Lane } from './lane.ts'
 import { PeersTask } from './peers-task.ts'
 import { ChallengesTask } from './challenges-task.ts'
@@ -49,6 +51,7 @@ export class OverlaySession {
   readonly #keeper: LeaseKeeper
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
+  readonly firewall: FirewallTask
   readonly #tasks: readonly Task[]
   #lost: string | undefined
 
@@ -59,7 +62,7 @@ export class OverlaySession {
     const vteps = vtepsOf(input)
     this.#vteps = vteps
     this.#keeper = makeKeeper(input, this.#ownTerms())
-    const subnetFile = new SubnetFile(options.subnetFile, vteps, ports)
+    const subnetFile = new SubnetFile(options.subnetFile, vteps, ports, options.ipMasq)
     this.#subnetFile = subnetFile
     const peers = new PeerTable(this.#makeJudge())
     const onReady = (): void => {
@@ -79,6 +82,12 @@ export class OverlaySession {
       stalePeerGraceMs: options.stalePeerGraceMs,
       leftovers,
     })
+    this.firewall = new FirewallTask(firewallSpec(options, input.config, vteps), options.firewallResyncMs, ports)
+    this.firewall.onState = (state) => {
+      if (state === 'ok') ports.status.fine('firewall')
+      else ports.status.trouble('firewall', state.reason, state.isBlocking ? 'unready' : 'degraded')
+    }
+    const blackhole = new BlackholeTask(ports, vteps, options.ipBlackholeRoute)
     const changes = new ChangesTask(ports, lanes)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     this.#tasks = [
@@ -89,6 +98,8 @@ export class OverlaySession {
       { name: 'subnet file', run: (stop) => subnetFile.run(stop) },
       { name: 'leftovers', run: (stop) => leftovers.run(stop) },
       { name: 'challenges', run: (stop) => challenges.run(stop) },
+      { name: 'firewall', run: (stop) => this.firewall.run(stop) },
+      { name: 'blackhole route', run: (stop) => blackhole.run(stop) },
     ]
   }
 

@@ -42,6 +42,7 @@ export interface OwnSubnet {
 export class SubnetFile {
   readonly #path: string
   readonly #subnets: readonly OwnSubnet[]
+  readonly #ipMasq: boolean
   readonly #clock: Clock
   readonly #log: Logger
   readonly #status: SubnetFilePorts['status']
@@ -52,9 +53,10 @@ export class SubnetFile {
   readonly #somethingToDo = new Wakeup()
   #unwatch: () => void = () => undefined
 
-  constructor(path: string, subnets: readonly OwnSubnet[], { clock, log, status }: SubnetFilePorts) {
+  constructor(path: string, subnets: readonly OwnSubnet[], { clock, log, status }: SubnetFilePorts, ipMasq = false) {
     this.#path = path
     this.#subnets = subnets
+    this.#ipMasq = ipMasq
     this.#clock = clock
     this.#log = log
     this.#status = status
@@ -91,7 +93,9 @@ export class SubnetFile {
 
   #text(): string {
     const mtu = this.#mtu
-    return mtu === undefined || !this.#released ? '' : renderSubnetEnv({ subnets: this.#subnets, mtu, ipMasq: false })
+    return mtu === undefined || !this.#released
+      ? ''
+      : renderSubnetEnv({ subnets: this.#subnets, mtu, ipMasq: this.#ipMasq })
   }
 
   /** Writes the file whenever there is something new to say, or it does not say what it should. */

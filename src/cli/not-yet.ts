@@ -17,18 +17,12 @@ const refinement = (name: string): MissingFlag => ({ name, isHarmless: (text) =>
 const setting = (name: string, harmless: RegExp): MissingFlag => ({ name, isHarmless: (text) => harmless.test(text) })
 
 const NOTHING = /^$/
-const WHOLE_NUMBER = /^\d{1,9}$/
 
 /**
  * Flags that this version reads but does not act upon yet. Where that would make a difference they are refused rather than ignored;
  * given as "off", or refining what is off, they are taken. Whoever acts upon one takes it out of here.
  */
 export const NOT_YET: readonly MissingFlag[] = [
-  feature('ip-masq'),
-  refinement('ip-masq-fully-random-disable'),
-  feature('ip-blackhole-route'),
-  feature('iptables-forward-rules'),
-  setting('iptables-resync', WHOLE_NUMBER),
   feature('vxlan-peer-filter'),
   feature('kube-subnet-mgr'),
   setting('kube-api-url', NOTHING),

@@ -10,6 +10,7 @@ import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
+import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { resolveHost } from '../host/resolve.ts'
 import { setSysctl } from '../host/sysctl.ts'
@@ -64,6 +65,7 @@ async function runAgent(
   log.info(`flanneld ${version} starts`, { node: node.id, pid: process.pid })
   const ports: AgentPorts = {
     kernel,
+    firewall: new LinuxFirewall(),
     kernelWrites: () => kernel.stats().writes,
     store,
     clock: systemClock,

@@ -36,8 +36,7 @@ export const runTool: RunTool = async (tool, args, input, signal) => {
 }
 
 function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<Ending> {
-  const PATH = [process.env['PATH'] ?? '', ...ADMIN_FOLDERS].join(':')
-  const child = spawn(tool, args, { env: { PATH, LC_ALL: 'C' }, stdio: 'pipe' })
+  const child = spawn(tool, args, { env: environment(), stdio: 'pipe' })
   const kill = (): void => {
     child.kill('SIGKILL')
   }
@@ -60,6 +59,13 @@ function ending(tool: string, args: readonly string[], input: string, signal: Ab
     clearTimeout(timer)
     signal.removeEventListener('abort', kill)
   })
+}
+
+/** Ours, without what was meant for us alone: passwords may stand there. */
+function environment(): NodeJS.ProcessEnv {
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('FLANNELD_'))
+  const PATH = [process.env['PATH'] ?? '', ...ADMIN_FOLDERS].join(':')
+  return { ...Object.fromEntries(others), PATH, LC_ALL: 'C' }
 }
 
 function couldNotStart(tool: string, error: Error): FirewallError {

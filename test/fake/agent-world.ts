@@ -13,6 +13,7 @@ import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakeEtcd } from './fake-etcd.ts'
+import { FakeFirewall } from './fake-firewall.ts'
 import { FakeKernel } from './fake-kernel.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
 import { NO_CHOICE } from './samples.ts'
@@ -39,6 +40,7 @@ let starts = 0
 export class AgentWorld {
   readonly clock = new FakeClock()
   readonly kernel: FakeKernel
+  readonly firewall = new FakeFirewall()
   readonly etcd: FakeEtcd
   readonly store: FakeLeaseStore
   /** Everything logged: `level message key=value …`. */
@@ -177,6 +179,7 @@ export class AgentWorld {
       }
     return {
       kernel: this.kernel,
+      firewall: this.firewall,
       kernelWrites: () => this.kernel.stats().writes,
       store: this.store,
       clock: this.clock,

@@ -8,7 +8,7 @@ const PACKAGES = {
   'etcd-client': ['etcdctl'],
   iproute2: ['ip', 'bridge', 'tc'],
   nftables: ['nft'],
-  iptables: ['iptables-nft', 'iptables-legacy', 'iptables-save', 'ip6tables-save'],
+  iptables: ['iptables-nft', 'iptables-legacy'],
   tshark: ['tshark', 'dumpcap'],
   'iputils-ping': ['ping'],
   ethtool: ['ethtool'],

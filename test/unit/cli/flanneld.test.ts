@@ -245,12 +245,14 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     },
   )
 
-  it.each(['--ip-masq', '-ip-masq=perhaps', '--ip-masq=false -ip-masq=true', '-iptables-resync=x'])(
-    'flanneld %s asks for what is not there yet',
-    (line) => {
-      expect(complaint(line.split(' ')).expected).toContain('does not support it yet')
-    },
-  )
+  it.each([
+    '--kube-subnet-mgr',
+    '-kube-subnet-mgr=perhaps',
+    '--kube-subnet-mgr=false -kube-subnet-mgr=true',
+    '-kube-api-url x',
+  ])('flanneld %s asks for what is not there yet', (line) => {
+    expect(complaint(line.split(' ')).expected).toContain('does not support it yet')
+  })
 
   it('a password for nobody, without repeating it', () => {
     for (const error of [complaint(['--etcd-password=hunter2']), complaint([], { FLANNELD_ETCD_PASSWORD: 'hunter2' })])
@@ -264,19 +266,18 @@ describe('a wrong command line is refused, naming the flag, what was expected an
 
 describe('a flag that this version does not act upon', () => {
   it.each([
-    ...['--ip-masq=false', '-kube-subnet-mgr=false', '--iptables-forward-rules=false', '-ip-blackhole-route=0'],
-    ...['-iptables-resync=5', '--iptables-resync 5', '--healthz-port=0', '-healthz-ip 0.0.0.0'],
-    ...['--set-node-network-unavailable', '--ip-masq-fully-random-disable', '-kube-api-url='],
+    ...['-kube-subnet-mgr=false', '--healthz-port=0', '-healthz-ip 0.0.0.0'],
+    ...['--set-node-network-unavailable', '-kube-api-url='],
     '--kube-annotation-prefix=flannel.alpha.coreos.com --net-config-path=/etc/kube-flannel/net-conf.json',
   ])('is taken where it asks for nothing that is lacking: flanneld %s', (line) => {
     expect(options(line.split(' ')).etcd).toEqual(options([]).etcd)
   })
 
   it('is taken from the environment on the same terms', () => {
-    const harmless = { FLANNELD_IP_MASQ: 'false', FLANNELD_HEALTHZ_PORT: '0' }
+    const harmless = { FLANNELD_KUBE_SUBNET_MGR: 'false', FLANNELD_HEALTHZ_PORT: '0' }
     expect(options([], harmless)).toEqual(options([]))
-    expect(complaint([], { ...harmless, FLANNELD_IP_MASQ: 'true' }).path).toBe('FLANNELD_IP_MASQ')
-    expect(options(['--ip-masq=false'], { FLANNELD_IP_MASQ: 'true' })).toEqual(options([]))
+    expect(complaint([], { ...harmless, FLANNELD_KUBE_SUBNET_MGR: 'true' }).path).toBe('FLANNELD_KUBE_SUBNET_MGR')
+    expect(options(['--kube-subnet-mgr=false'], { FLANNELD_KUBE_SUBNET_MGR: 'true' })).toEqual(options([]))
   })
 
   it('is said to be so in the help', () => {

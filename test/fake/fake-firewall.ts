@@ -1,0 +1,31 @@
+import type { Firewall, FirewallError, FirewallReport, FirewallSpec } from '../../src/reconcile/firewall.ts'
+
+/** A {@link Firewall} in memory: one specification stands, or none. */
+export class FakeFirewall implements Firewall {
+  /** What stands; undefined: nothing of ours. */
+  standing: FirewallSpec | undefined
+  /** What every look meets, while there is any. */
+  problems: readonly FirewallError[] = []
+  looks = 0
+  writes = 0
+
+  sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
+    if (signal.aborted) return Promise.reject(new Error('aborted'))
+    this.looks++
+    if (this.problems.length > 0) return Promise.resolve({ changed: [], stands: false, problems: this.problems })
+    const isEmpty = !spec.masquerade && !spec.forward
+    const isRight = isEmpty ? this.standing === undefined : JSON.stringify(this.standing) === JSON.stringify(spec)
+    if (!isRight) this.writes++
+    this.standing = isEmpty ? undefined : spec
+    return Promise.resolve({ changed: isRight ? [] : [`rules in ${spec.kind}`], stands: true, problems: [] })
+  }
+
+  planRemoval(): Promise<readonly string[]> {
+    return Promise.resolve(this.standing === undefined ? [] : ['rules'])
+  }
+
+  removeAll(): Promise<FirewallReport> {
+    this.standing = undefined
+    return Promise.resolve({ changed: [], stands: true, problems: [] })
+  }
+}
