@@ -26,7 +26,7 @@ test('an agent with --ip-masq writes its rules, says so in the subnet file, and 
   expect(await place.exec('cat', [SUBNET_FILE])).toContain('FLANNEL_IPMASQ=true\n')
   await place.exec('nft', ['delete', 'table', 'ip', 'flannel-ipv4'])
   await waitFor('the rules again', async () => (await tableOf(0)).includes('masquerade fully-random'))
-  expect(await lab().host(0).agent.log()).toContain('changed from outside')
+  await waitFor('the agent to say so', async () => (await lab().host(0).agent.log()).includes('changed from outside'))
 })
 
 test('addresses of our subnet without a container lead nowhere, and the bridge still leads to those with one', async () => {
