@@ -8,6 +8,7 @@ import { Reconciler } from '../reconcile/reconciler.ts'
 import type { PeerLanes } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
 import { DeviceTask } from './device-task.ts'
+import type { PeerFilterTask } from './peer-filter-task.ts'
 import type { AgentPorts } from './ports.ts'
 import type { Readiness } from './readiness.ts'
 import { ReconcileTask } from './reconcile-task.ts'
@@ -25,6 +26,7 @@ export interface LaneInput {
   readonly readiness: Readiness
   readonly subnetFile: SubnetFile
   readonly onUnderlay: (underlay: ExternalInterface) => void
+  readonly peerFilter: PeerFilterTask | undefined
 }
 
 /** Where peers are put: what of them concerns one device. */
@@ -46,7 +48,7 @@ export class Lane implements PeerSink {
   readonly #somethingToDo = new Wakeup()
 
   constructor(input: LaneInput) {
-    const { ports, vtep, subnetFile, readiness } = input
+    const { ports, vtep, subnetFile, readiness, peerFilter } = input
     const { family } = vtep
     this.family = family
     const somethingToDo = this.#somethingToDo
@@ -57,11 +59,22 @@ export class Lane implements PeerSink {
     }
     const device = new DeviceTask({ ...input, reconciler, onMtu, somethingToDo })
     this.#device = device
-    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, somethingToDo })
+    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, somethingToDo, gate: peerFilter })
     this.tasks = [
-      { name: `IPv${family} device`, run: (stop) => device.run(stop) },
+      {
+        name: `IPv${family} device`,
+        run: async (stop) => {
+          await peerFilter?.stands(stop)
+          await device.run(stop)
+        },
+      },
       { name: `IPv${family} tables`, run: (stop) => reconcile.run(stop) },
     ]
+  }
+
+  /** Underlay addresses that the device sends to; undefined while its tables are not known. */
+  remotes(): ReadonlySet<string> | undefined {
+    return this.#reconciler.remotes()
   }
 
   /** The links whose table entries it must be told of. */

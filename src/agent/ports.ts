@@ -7,6 +7,7 @@ import type { Mac } from '../net/mac.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Firewall } from '../reconcile/firewall.ts'
 import type { Kernel } from '../reconcile/kernel.ts'
+import type { PeerFilter } from '../reconcile/peer-filter.ts'
 import type { ResolveHost } from './etcd-addresses.ts'
 import type { AgentStatus } from './status.ts'
 
@@ -14,6 +15,7 @@ import type { AgentStatus } from './status.ts'
 export interface AgentPorts {
   readonly kernel: Kernel
   readonly firewall: Firewall
+  readonly peerFilter: PeerFilter
   /** Write requests sent to the kernel so far, for the log. */
   readonly kernelWrites: () => number
   readonly store: LeaseStore & Challenges

@@ -13,6 +13,16 @@ export interface ReconcileTaskInput {
   readonly readiness: Pick<Readiness, 'forwards'>
   readonly family: Family
   readonly somethingToDo: Wakeup
+  /** Lets peers in before anything is sent to them, and out after. */
+  readonly gate: PeerGate | undefined
+}
+
+/** What stands around every pass. */
+export interface PeerGate {
+  /** Resolves when peers that are about to be programmed have been let in, or cannot be. */
+  admit(signal: AbortSignal): Promise<void>
+  /** Entries of peers may have gone. */
+  release(): void
 }
 
 /** Behind the notifications, the tables are read in full this often, in milliseconds. */
@@ -55,9 +65,11 @@ export class ReconcileTask {
 
   /** @returns undefined when the kernel could not be read */
   async #pass(signal: AbortSignal): Promise<PassReport | undefined> {
-    const { ports, reconciler } = this.#input
+    const { ports, reconciler, gate } = this.#input
     try {
+      await gate?.admit(signal)
       const report = await reconciler.pass(signal)
+      gate?.release()
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
       const synced = this.#forwards()

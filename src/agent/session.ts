@@ -20,6 +20,8 @@ import { ForeignBackends } from './foreign-backends.ts'
 import { BlackholeTask } from './blackhole-task.ts'
 import { FirewallTask, firewallSpec } from './firewall-task.ts'
 import { Lane } from './lane.ts'
+import type { PeerFilterTask } from './peer-filter-task.ts'
+import { SessionFilter } from './session-filter.ts'
 import { PeersTask } from './peers-task.ts'
 import { ChallengesTask } from './challenges-task.ts'
 import { LeftoversTask } from './leftovers-task.ts'
@@ -69,12 +71,13 @@ export class OverlaySession {
       subnetFile.release()
     }
     const families = vteps.map(({ family }) => family)
-    const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady))
+    const filter = options.peerFilter ? new SessionFilter(input, () => lanes) : undefined
+    const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady), filter?.task)
     const leftovers = new LeftoversTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
-      sinks: lanes,
+      sinks: filter === undefined ? lanes : [filter, ...lanes],
       keeper: this.#keeper,
       list: acquired.list,
       ownRevision: acquired.record.modRevision,
@@ -92,6 +95,7 @@ export class OverlaySession {
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     this.#tasks = [
       { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
+      ...(filter?.tasks ?? []),
       ...lanes.flatMap(({ tasks }) => tasks),
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
       { name: 'lease', run: (stop) => this.#hold(stop) },
@@ -103,7 +107,7 @@ export class OverlaySession {
     ]
   }
 
-  #makeLanes(readiness: Readiness): readonly Lane[] {
+  #makeLanes(readiness: Readiness, peerFilter: PeerFilterTask | undefined): readonly Lane[] {
     const [leader] = this.#vteps
     const onUnderlay = (underlay: ExternalInterface): void => {
       this.#followUnderlay(underlay)
@@ -112,7 +116,7 @@ export class OverlaySession {
       const underlay = this.#underlays.get(vtep.family)
       if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${vtep.family}`)
       const own = { vtep, underlay, leader: leader.family, subnetFile: this.#subnetFile }
-      return new Lane({ ...this.#input, ...own, readiness, onUnderlay })
+      return new Lane({ ...this.#input, ...own, readiness, onUnderlay, peerFilter })
     })
   }
 

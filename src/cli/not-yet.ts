@@ -23,7 +23,6 @@ const NOTHING = /^$/
  * given as "off", or refining what is off, they are taken. Whoever acts upon one takes it out of here.
  */
 export const NOT_YET: readonly MissingFlag[] = [
-  feature('vxlan-peer-filter'),
   feature('kube-subnet-mgr'),
   setting('kube-api-url', NOTHING),
   setting('kubeconfig-file', NOTHING),

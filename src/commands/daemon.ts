@@ -11,6 +11,7 @@ import { readCommandLine } from '../cli/flanneld.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
+import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { resolveHost } from '../host/resolve.ts'
 import { setSysctl } from '../host/sysctl.ts'
@@ -66,6 +67,7 @@ async function runAgent(
   const ports: AgentPorts = {
     kernel,
     firewall: new LinuxFirewall(),
+    peerFilter: new NftPeerFilter(),
     kernelWrites: () => kernel.stats().writes,
     store,
     clock: systemClock,

@@ -38,6 +38,11 @@ export class DeltaTracker<K, V> {
     return this.#cells.get(key)?.actual
   }
 
+  /** All actual values. */
+  *actuals(): Generator<V> {
+    for (const { actual } of this.#cells.values()) if (actual !== undefined) yield actual
+  }
+
   owner(key: K): string | undefined {
     return this.#cells.get(key)?.owner
   }

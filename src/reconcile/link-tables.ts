@@ -73,6 +73,11 @@ export class LinkTables {
     return this.#link !== undefined && this.#readOf === this.#link
   }
 
+  /** Where the fdb entries that are there lead to. */
+  remotes(): ReadonlySet<string> {
+    return new Set(Array.from(this.#fdb.actuals(), ({ remote }) => remote.text))
+  }
+
   /** The kernel takes no routes for a link that is down; what can be written waits until it is up again. */
   get isDown(): boolean {
     return this.#seen?.up === false

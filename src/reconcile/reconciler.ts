@@ -96,6 +96,14 @@ export class Reconciler {
     return this.#peers.size
   }
 
+  /**
+   * Underlay addresses that the device sends to, also for peers that are to go; undefined while its tables are not known. Costs in
+   * proportion to all.
+   */
+  remotes(): ReadonlySet<string> | undefined {
+    return this.#device.isRead && !this.#device.isUnknown ? this.#device.remotes() : undefined
+  }
+
   /** Rows that are not as they should be, those held back included. */
   get pending(): number {
     return this.#links.reduce((sum, { pending }) => sum + pending, 0)

@@ -77,6 +77,10 @@ export class Table<V> implements PlannedTable {
     return this.#rows.desired(key)
   }
 
+  actuals(): Iterable<V> {
+    return this.#rows.actuals()
+  }
+
   actual(key: string): V | undefined {
     return this.#rows.actual(key)
   }

@@ -15,6 +15,7 @@ import { FakeClock } from './fake-clock.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeFirewall } from './fake-firewall.ts'
 import { FakeKernel } from './fake-kernel.ts'
+import { FakePeerFilter } from './fake-peer-filter.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
 import { NO_CHOICE } from './samples.ts'
 
@@ -41,6 +42,7 @@ export class AgentWorld {
   readonly clock = new FakeClock()
   readonly kernel: FakeKernel
   readonly firewall = new FakeFirewall()
+  readonly peerFilter = new FakePeerFilter()
   readonly etcd: FakeEtcd
   readonly store: FakeLeaseStore
   /** Everything logged: `level message key=value …`. */
@@ -180,6 +182,7 @@ export class AgentWorld {
     return {
       kernel: this.kernel,
       firewall: this.firewall,
+      peerFilter: this.peerFilter,
       kernelWrites: () => this.kernel.stats().writes,
       store: this.store,
       clock: this.clock,

@@ -1,0 +1,80 @@
+import type { NetworkConfig } from '../config/network.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import { PeerFilterError } from '../reconcile/peer-filter.ts'
+import type { PeerLanes } from '../vxlan/judge.ts'
+import type { Lane, PeerSink } from './lane.ts'
+import { PeerFilterTask } from './peer-filter-task.ts'
+import type { AgentPorts } from './ports.ts'
+import { isStopped, type Task } from './tasks.ts'
+
+interface SessionFilterInput {
+  readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
+  readonly ports: AgentPorts
+  readonly config: NetworkConfig
+}
+
+/** The peer filter of a session: told of the same peers as the lanes, which it surrounds. */
+export class SessionFilter implements PeerSink {
+  readonly task: PeerFilterTask
+  readonly tasks: readonly Task[]
+
+  /** @param lanes whose tables say which addresses are still in use */
+  constructor({ options, ports, config }: SessionFilterInput, lanes: () => readonly Lane[]) {
+    const { vni, port } = config.backend
+    this.task = new PeerFilterTask({
+      ...ports,
+      filter: ports.peerFilter,
+      overlay: { vni, port },
+      resyncMs: options.firewallResyncMs,
+      inUse: () => remotesOf(lanes()),
+      onTrouble: (problem) => {
+        if (problem === undefined) ports.status.fine('peer filter')
+        else ports.status.trouble('peer filter', problem, 'unready')
+      },
+    })
+    this.tasks = [{ name: 'peer filter', run: (stop) => this.task.run(stop) }]
+  }
+
+  setPeer(key: string, lanes: PeerLanes | undefined): void {
+    // Who is reached without a tunnel may still see us behind one.
+    const addresses = [...(lanes?.values() ?? [])].flatMap(({ fdb, direct = [] }) => [
+      ...fdb.map(({ remote }) => remote),
+      ...direct.flatMap(({ gateway }) => gateway ?? []),
+    ])
+    this.task.setPeer(key, lanes === undefined ? undefined : addresses)
+  }
+
+  allowPruning(): void {
+    // It knows by itself: whom it keeps out has no entry left.
+  }
+
+  wake(): void {
+    // The lanes' passes let peers in and out.
+  }
+}
+
+/** Undefined as long as one lane does not know. */
+function remotesOf(lanes: readonly Lane[]): ReadonlySet<string> | undefined {
+  const all = new Set<string>()
+  for (const lane of lanes) {
+    const remotes = lane.remotes()
+    if (remotes === undefined) return undefined
+    for (const remote of remotes) all.add(remote)
+  }
+  return all
+}
+
+/** Nobody asked for the filter: one that an earlier run has left is taken away. Without nft there is none. */
+export async function removePeerFilter(
+  { peerFilter, log }: Pick<AgentPorts, 'peerFilter' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    if (await peerFilter.remove(signal)) log.info('peer filter: not asked for any more; its table is removed')
+  } catch (error) {
+    if (isStopped(signal)) return
+    if (!(error instanceof PeerFilterError)) throw error
+    if (error.code !== 'MISSING')
+      log.warn(`peer filter: cannot look for one that an earlier run has left: ${error.message}`)
+  }
+}
