@@ -38,14 +38,12 @@ export const WEB = 'web'
 export class DockerDaemon {
   readonly host: LabHost
   readonly logPath: string
-  readonly #extraFlags: readonly string[]
   #child: ChildProcess | undefined
 
   /** @param folder where its log goes */
-  constructor(host: LabHost, folder: string, extraFlags: readonly string[] = []) {
+  constructor(host: LabHost, folder: string) {
     this.host = host
     this.logPath = join(folder, `${host.name}-docker.log`)
-    this.#extraFlags = extraFlags
   }
 
   /** Writes Docker's options anew, starts it and waits until it answers. */
@@ -68,7 +66,6 @@ export class DockerDaemon {
       SOCKET,
       '--storage-driver',
       'overlay2',
-      ...this.#extraFlags,
     ]
     this.#child = place.start(this.logPath, 'unshare', ['--mount', 'sh', '-c', START, 'sh', ...flags])
     await waitFor(`Docker on ${this.host.name}`, () => this.docker('version').then(() => true), { deadlineMs: 60_000 })

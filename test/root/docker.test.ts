@@ -9,12 +9,17 @@ import { outputOf } from '../lab/command.ts'
 import { waitFor, type Lab } from '../lab/index.ts'
 import { DockerDaemon } from './docker-daemon.ts'
 
-const DOCKER_FLAGS = ['--ip-masq=false']
+const AGENT_FLAGS = ['--ip-masq']
 const PINGS = 3
 
+/** Forwarding is off as on a fresh machine: Docker switches it on, and then drops what nobody accepts. */
 async function prepare(lab: Lab): Promise<void> {
   await lab.putConfig(CONFIG)
-  await lab.startAgents()
+  for (const { place, agent } of lab.hosts) {
+    await place.exec('sysctl', ['-qw', 'net.ipv4.ip_forward=0'])
+    agent.start(AGENT_FLAGS)
+  }
+  await Promise.all(lab.hosts.map((host) => host.ready()))
 }
 
 describe('Docker on two machines, started with what flanneld docker-opts wrote', () => {
@@ -29,7 +34,7 @@ describe('Docker on two machines, started with what flanneld docker-opts wrote',
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'docker-'))
-    daemons = lab().hosts.map((host) => new DockerDaemon(host, folder, DOCKER_FLAGS))
+    daemons = lab().hosts.map((host) => new DockerDaemon(host, folder))
     await Promise.all(
       daemons.map(async (docker) => {
         await docker.start()
@@ -89,6 +94,12 @@ describe('Docker on two machines, started with what flanneld docker-opts wrote',
     expect(pairs).toEqual(new Set([`100 ${addresses.join(' ')}`, `100 ${addresses.toReversed().join(' ')}`]))
   })
 
+  test('drops what nobody accepts, and the agent accepts the overlay', async () => {
+    for (const { host } of daemons)
+      expect(await host.place.exec('iptables', ['-S', 'FORWARD'])).toContain('-P FORWARD DROP')
+    await expectPings()
+  })
+
   test('leaves masquerading to the agent', async () => {
     for (const { host } of daemons)
       expect(await host.place.exec('iptables', ['-t', 'nat', '-S', 'POSTROUTING'])).not.toMatch(/docker0.*MASQUERADE/)
@@ -98,7 +109,7 @@ describe('Docker on two machines, started with what flanneld docker-opts wrote',
     const { host } = daemon(0)
     await host.agent.kill()
     await expectPings()
-    host.agent.start()
+    host.agent.start(AGENT_FLAGS)
     await waitFor('the first complete pass', async () => (await host.agent.logOfRun()).includes('forwarding is set up'))
     await expectPings()
   })
