@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { exitOf } from '../lab/command.ts'
 import { AGENT_SCRIPT } from '../lab/lab.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
+import { MAKE_BUSYBOX_ROOT } from './busybox-root.ts'
 
 /** Where all of a daemon's files are, on the tmpfs that every simulated machine has as its /run. */
 const FOLDER = '/run/docker-test'
@@ -20,14 +21,10 @@ echo '{}' > ${FOLDER}/daemon.json
 exec dockerd $DOCKER_OPTS "$@"`
 
 const IMAGE = 'busybox'
-/** A root file system with busybox and, where that is not static, its libraries. */
 const MAKE_IMAGE = `set -e
-binary=$(command -v busybox)
 root=$(mktemp -d)
-mkdir "$root/bin" "$root/www"
-cp "$binary" "$root/bin/busybox"
-for library in $(ldd "$binary" 2>/dev/null | grep -o '/[^ ]*' || true); do cp --parents -L "$library" "$root"; done
-for name in sh ip ping httpd wget sleep; do ln -s busybox "$root/bin/$name"; done
+${MAKE_BUSYBOX_ROOT}
+mkdir "$root/www"
 tar -C "$root" -c . | docker -H ${SOCKET} import - ${IMAGE}
 rm -r "$root"`
 

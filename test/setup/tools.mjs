@@ -24,7 +24,7 @@ const PACKAGES = {
  */
 const ROOT_PACKAGES = {
   'docker.io': ['dockerd', 'docker'],
-  containerd: ['containerd', 'containerd-shim-runc-v2'],
+  containerd: ['containerd', 'containerd-shim-runc-v2', 'ctr'],
   runc: ['runc'],
   'busybox-static': ['busybox'],
 }
