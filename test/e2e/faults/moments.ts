@@ -21,7 +21,11 @@ export const isForwarding = async ({ agent }: LabHost): Promise<boolean> =>
 
 export async function startAgain(host: LabHost): Promise<void> {
   host.agent.start()
-  await waitFor(`${host.name} to forward`, () => isForwarding(host))
+  try {
+    await waitFor(`${host.name} to forward`, () => isForwarding(host))
+  } catch (error) {
+    throw new Error(`${host.name} does not forward:\n${await host.agent.logOfRun()}`, { cause: error })
+  }
 }
 
 const onceStruck = async (_: Scene, fault: () => Promise<unknown>): Promise<Aftermath> => {
