@@ -10,6 +10,7 @@ process.noDeprecation = true
 /** Each command is loaded when it is asked for: a short-lived one has no use for what the daemon takes long to load. */
 const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCommand }>>> = {
   daemon: () => import('./commands/daemon.ts'),
+  cleanup: () => import('./commands/cleanup.ts'),
   cni: () => import('./commands/cni.ts'),
   'docker-opts': () => import('./commands/docker-opts.ts'),
 }

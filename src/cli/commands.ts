@@ -22,6 +22,11 @@ export const SUBCOMMANDS = [
     links: ['flannel'],
     summary: 'be the CNI plugin flannel, as container runtimes call it',
   },
+  {
+    name: 'cleanup',
+    links: [],
+    summary: 'take away what the daemon has left on this host: devices, routes, firewall rules, the subnet file',
+  },
 ] as const satisfies readonly Subcommand[]
 
 export type CommandName = 'daemon' | (typeof SUBCOMMANDS)[number]['name']

@@ -76,3 +76,19 @@ export const parseBoolean = (word: string): boolean | undefined => BOOLEANS.get(
 
 export const boolean = (name: string, fallback: boolean, help: string): Flag<boolean> =>
   flag(name, undefined, fallback, help, (value, fail) => parseBoolean(value) ?? fail('true or false'))
+
+export type FlagReader = <T>(flag: Flag<T>) => T
+
+/** A flag's value: from the command line, else from the environment, else the default. Empty ones count as not given: unit files pass `$UNSET`. */
+export function flagReader(
+  given: ReadonlyMap<string, readonly string[]>,
+  environment: Readonly<Record<string, string | undefined>>,
+): FlagReader {
+  return (flag) => {
+    const texts = given.get(flag.name)?.filter((text) => text !== '')
+    if (texts !== undefined && texts.length > 0) return flag.parse(texts, `--${flag.name}`)
+    const variable = environmentName(flag.name)
+    const text = environment[variable] ?? ''
+    return text === '' ? flag.fallback : flag.parse([text], variable)
+  }
+}

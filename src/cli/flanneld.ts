@@ -2,8 +2,8 @@ import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
-import { environmentName, FLAGS, type Flag } from './flags.ts'
-import { hideSecret } from './flag.ts'
+import { FLAGS, type Flag } from './flags.ts'
+import { flagReader, hideSecret, type FlagReader } from './flag.ts'
 import { helpText } from './help.ts'
 import { normaliseGoFlags } from './go-flags.ts'
 import { firstMissing, isNotYet, NOT_YET, type MissingFlag } from './not-yet.ts'
@@ -61,19 +61,6 @@ const collecting = (option: Option): Option =>
     ...(previous ?? []),
     text,
   ])
-
-type FlagReader = <T>(flag: Flag<T>) => T
-
-/** A flag's value: from the command line, else from the environment, else the default. Empty ones count as not given: unit files pass `$UNSET`. */
-function flagReader(given: ReadonlyMap<string, readonly string[]>, environment: Environment): FlagReader {
-  return (flag) => {
-    const texts = given.get(flag.name)?.filter((text) => text !== '')
-    if (texts !== undefined && texts.length > 0) return flag.parse(texts, `--${flag.name}`)
-    const variable = environmentName(flag.name)
-    const text = environment[variable] ?? ''
-    return text === '' ? flag.fallback : flag.parse([text], variable)
-  }
-}
 
 /** @returns the texts given for each flag. @throws {ConfigError} for what is no flag, or lacks its value */
 function parseWithCommander(program: Command, args: readonly string[]): ReadonlyMap<string, readonly string[]> {

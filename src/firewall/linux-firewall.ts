@@ -2,6 +2,7 @@ import {
   FirewallError,
   type Firewall,
   type FirewallKind,
+  type FirewallListing,
   type FirewallReport,
   type FirewallSpec,
 } from '../reconcile/firewall.ts'
@@ -46,11 +47,18 @@ export class LinuxFirewall implements Firewall {
     }
   }
 
-  async planRemoval(signal: AbortSignal): Promise<readonly string[]> {
+  async planRemoval(signal: AbortSignal): Promise<FirewallListing> {
     const readers = [() => this.#listNftables(signal), ...this.#iptables.map((tables) => () => tables.list(signal))]
-    const lines: string[] = []
-    for (const read of readers) lines.push(...(await read().catch(nothingIfMissing)))
-    return lines
+    const standing: string[] = []
+    const problems: FirewallError[] = []
+    for (const read of readers)
+      try {
+        standing.push(...(await read()))
+      } catch (error) {
+        if (!(error instanceof FirewallError)) throw error
+        if (error.code !== 'MISSING') problems.push(error)
+      }
+    return { standing, problems }
   }
 
   async removeAll(signal: AbortSignal): Promise<FirewallReport> {
@@ -112,9 +120,4 @@ export class LinuxFirewall implements Firewall {
     const tables = await this.#nftables.read(signal)
     return [...tables.keys()].map((family) => `nftables table ${NFT_TABLES[family].family} ${NFT_TABLES[family].name}`)
   }
-}
-
-function nothingIfMissing(error: unknown): readonly string[] {
-  if (error instanceof FirewallError && error.code === 'MISSING') return []
-  throw error
 }

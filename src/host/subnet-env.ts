@@ -39,6 +39,9 @@ export function parseSubnets(text: string): readonly Prefix[] {
   })
 }
 
+/** Whether the text can be a subnet file, of upstream's or ours: such a file says nothing but FLANNEL_ variables. */
+export const isSubnetEnv = (text: string): boolean => /^(?:FLANNEL_[A-Z0-9_]+=.*\n?)+$/.test(text)
+
 /** Variables of a file of assignments, with quotes taken off; of one that is set twice the last. */
 export const readAssignments = (text: string): ReadonlyMap<string, string> =>
   new Map(text.split('\n').map((line) => splitAssignment(line.trim())))
@@ -104,13 +107,18 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
 /** Length of a UUID in text (RFC 9562 §4). */
 const UUID_LENGTH = 36
 
-/** Removes what {@link writeFileAtomically} left beside `path` when it was killed. Whatever cannot be removed stays. */
-export async function removeLeftovers(path: string): Promise<void> {
+/** Paths of what {@link writeFileAtomically} left beside `path` when it was killed; none where the directory cannot be read. */
+export async function findLeftovers(path: string): Promise<readonly string[]> {
   const [start, end] = [`.${basename(path)}.`, '.tmp']
   const isLeftover = (name: string): boolean =>
     name.startsWith(start) && name.endsWith(end) && name.length === start.length + UUID_LENGTH + end.length
   const names = await readdir(dirname(path)).catch(() => [])
-  for (const name of names.filter(isLeftover)) await removeFile(join(dirname(path), name)).catch(() => undefined)
+  return names.filter(isLeftover).map((name) => join(dirname(path), name))
+}
+
+/** Removes what {@link findLeftovers} finds. Whatever cannot be removed stays. */
+export async function removeLeftovers(path: string): Promise<void> {
+  for (const leftover of await findLeftovers(path)) await removeFile(leftover).catch(() => undefined)
 }
 
 /**

@@ -58,6 +58,14 @@ export interface FirewallReport {
   readonly problems: readonly FirewallError[]
 }
 
+/** What of ours stands. */
+export interface FirewallListing {
+  /** One line each, in both kinds. */
+  readonly standing: readonly string[]
+  /** What could not be read, for another reason than that its program is not there. */
+  readonly problems: readonly FirewallError[]
+}
+
 /** Port: the host's firewall. Only tables, chains and rules of ours are ever changed. */
 export interface Firewall {
   /**
@@ -67,8 +75,8 @@ export interface Firewall {
    */
   sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport>
 
-  /** What of ours stands, in both kinds, one line each. Changes nothing. */
-  planRemoval(signal: AbortSignal): Promise<readonly string[]>
+  /** What {@link removeAll} would remove. Changes nothing. */
+  planRemoval(signal: AbortSignal): Promise<FirewallListing>
 
   /** Removes all that is ours, in both kinds. */
   removeAll(signal: AbortSignal): Promise<FirewallReport>

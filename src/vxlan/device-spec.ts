@@ -14,7 +14,7 @@ export interface Underlay {
 }
 
 /** IFLA_IFALIAS of our devices, for people who read `ip link`. */
-const ALIAS = 'flannel-agent'
+export const DEVICE_ALIAS = 'flannel-agent'
 
 /** What is fixed when the device is created: all that {@link incompatibility} compares. */
 export type DeviceIdentity = Pick<DeviceSpec, 'name' | 'vxlan'>
@@ -46,7 +46,7 @@ export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: Underlay):
   ...deviceIdentity(vtep.family, config, underlay),
   mac: vtep.mac,
   mtu: checkedMtu(vtep.family, usedUnderlayMtu(config, underlay), underlay),
-  alias: ALIAS,
+  alias: DEVICE_ALIAS,
   address: vtepAddress(vtep),
   network: vtep.overlay.network,
 })

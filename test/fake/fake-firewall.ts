@@ -1,4 +1,10 @@
-import type { Firewall, FirewallError, FirewallReport, FirewallSpec } from '../../src/reconcile/firewall.ts'
+import type {
+  Firewall,
+  FirewallError,
+  FirewallListing,
+  FirewallReport,
+  FirewallSpec,
+} from '../../src/reconcile/firewall.ts'
 
 /** A {@link Firewall} in memory: one specification stands, or none. */
 export class FakeFirewall implements Firewall {
@@ -20,8 +26,8 @@ export class FakeFirewall implements Firewall {
     return Promise.resolve({ changed: isRight ? [] : [`rules in ${spec.kind}`], stands: true, problems: [] })
   }
 
-  planRemoval(): Promise<readonly string[]> {
-    return Promise.resolve(this.standing === undefined ? [] : ['rules'])
+  planRemoval(): Promise<FirewallListing> {
+    return Promise.resolve({ standing: this.standing === undefined ? [] : ['rules'], problems: [] })
   }
 
   removeAll(): Promise<FirewallReport> {

@@ -36,6 +36,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     sees: ['net', 'config', 'host'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
+  cleanup: {
+    sees: ['net', 'reconcile', 'vxlan'],
+    because: 'it looks for what the agent leaves through the same ports, and runs without it',
+  },
   cli: { sees: ['net', 'config', 'agent'], because: 'a command line is read before there is anything to run' },
   commands: {
     sees: [
@@ -50,6 +54,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'host',
       'observe',
       'agent',
+      'cleanup',
       'cni',
       'cli',
     ],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
+  isSubnetEnv,
   parseSubnets,
   readPreviousSubnets,
   renderSubnetEnv,
@@ -57,6 +58,19 @@ describe('parseSubnets', () => {
   ])('finds nothing in %j', (text) => {
     expect(parse(text)).toEqual([])
   })
+})
+
+describe('isSubnetEnv', () => {
+  it.each(['FLANNEL_SUBNET=10.1.2.1/24\nFLANNEL_MTU=1450\n', 'FLANNEL_IPMASQ=true'])('takes %j', (text) => {
+    expect(isSubnetEnv(text)).toBe(true)
+  })
+
+  it.each(['', '\n', 'root:x:0:0::/:/bin/sh\n', 'FLANNEL_MTU=1450\nPATH=/bin\n', '# FLANNEL_MTU=1\n', '\0'])(
+    'refuses %j',
+    (text) => {
+      expect(isSubnetEnv(text)).toBe(false)
+    },
+  )
 })
 
 describe('the subnet file', () => {

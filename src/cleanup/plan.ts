@@ -1,0 +1,162 @@
+import { addressBits, type Family } from '../net/ip.ts'
+import {
+  ROUTE_PROTOCOL,
+  type AddressState,
+  type KernelOp,
+  type LinkState,
+  type RouteState,
+} from '../reconcile/kernel.ts'
+import { DEVICE_ALIAS } from '../vxlan/device-spec.ts'
+import { deviceName } from '../vxlan/vtep.ts'
+
+/** What stands on the host, as far as it can be flanneld's. */
+export interface HostState {
+  readonly links: readonly LinkState[]
+  readonly addresses: readonly AddressState[]
+  /** Of the main table, in both families. */
+  readonly routes: readonly RouteState[]
+  readonly files: SubnetFiles
+  /** Firewall rules of ours, one line each. */
+  readonly firewall: readonly string[]
+  readonly hasPeerFilter: boolean
+}
+
+export interface SubnetFiles {
+  readonly path: string
+  /** `other`: what stands there is no subnet file. */
+  readonly content: 'none' | 'subnet' | 'other'
+  /** What killed writers have left beside it. */
+  readonly leftovers: readonly string[]
+}
+
+export type CleanupAction =
+  | { readonly on: 'file'; readonly path: string }
+  | { readonly on: 'kernel'; readonly op: KernelOp }
+  | { readonly on: 'firewall' }
+  | { readonly on: 'peer filter' }
+
+export interface CleanupStep {
+  /** What it removes, one line each, for people. */
+  readonly things: readonly string[]
+  readonly action: CleanupAction
+}
+
+export interface CleanupPlan {
+  readonly steps: readonly CleanupStep[]
+  /** What looks like ours by its name but is not: it stays. With the reason. */
+  readonly kept: readonly string[]
+}
+
+/**
+ * What is to be removed, in this order: the file that invites containers, what carries packets, and then what kept strangers and wrong
+ * source addresses out. Pure.
+ */
+export function planCleanup(state: HostState): CleanupPlan {
+  const devices = state.links.flatMap((link) => judgeDevice(link, state.addresses) ?? [])
+  const removed = devices.filter(({ objection }) => objection === undefined).map(({ link }) => link)
+  const steps = [
+    ...fileSteps(state.files),
+    ...routeSteps(state, new Set(removed.map(({ index }) => index))),
+    ...removed.map(deviceStep),
+    ...(state.hasPeerFilter ? [PEER_FILTER_STEP] : []),
+    ...(state.firewall.length > 0 ? [{ things: state.firewall, action: { on: 'firewall' } } as const] : []),
+  ]
+  const { path, content } = state.files
+  return {
+    steps,
+    kept: [
+      ...(content === 'other' ? [`${path}: it holds other things than a subnet file does`] : []),
+      ...devices.flatMap(({ link, objection }) =>
+        objection === undefined ? [] : [`device ${link.name}: ${objection}`],
+      ),
+    ],
+  }
+}
+
+const PEER_FILTER_STEP: CleanupStep = { things: ['peer filter in nftables'], action: { on: 'peer filter' } }
+
+function fileSteps({ path, content, leftovers }: SubnetFiles): readonly CleanupStep[] {
+  const step = (kind: string, found: string): CleanupStep => ({
+    things: [`${kind} ${found}`],
+    action: { on: 'file', path: found },
+  })
+  return [
+    ...(content === 'subnet' ? [step('subnet file', path)] : []),
+    ...leftovers.map((leftover) => step('temporary file', leftover)),
+  ]
+}
+
+interface JudgedDevice {
+  readonly link: LinkState
+  /** Why it is none of ours, though it has a name of ours. */
+  readonly objection: string | undefined
+}
+
+/** All names that {@link deviceName} gives. */
+const NAME = /^(?:flannel|flan|(?<six>flannel-v6|flan6))\.\d+$/
+
+/** @returns undefined for a device whose name is none of ours */
+function judgeDevice(link: LinkState, addresses: readonly AddressState[]): JudgedDevice | undefined {
+  const match = NAME.exec(link.name)
+  if (match === null) return undefined
+  const family = match.groups?.['six'] === undefined ? 4 : 6
+  return { link, objection: objectionTo(link, family, addresses) }
+}
+
+function objectionTo(
+  { index, name, kind, alias, vxlan }: LinkState,
+  family: Family,
+  addresses: readonly AddressState[],
+): string | undefined {
+  if (vxlan === undefined) return `it is a ${kind ?? 'plain'} device, not vxlan`
+  if (deviceName(family, vxlan.vni) !== name) return `its VNI is ${vxlan.vni}`
+  if (alias === DEVICE_ALIAS) return undefined
+  const length = addressBits(family)
+  const isAddressed = addresses.some(
+    ({ linkIndex, ip, prefixLength }) => linkIndex === index && ip.family === family && prefixLength === length,
+  )
+  return isAddressed && !vxlan.learning && !vxlan.external
+    ? undefined
+    : `it has neither the alias ${DEVICE_ALIAS} nor the shape of upstream's (nolearning, an address of /${length})`
+}
+
+/** The kernel takes with a device all that hangs on it. */
+const deviceStep = ({ index, name }: LinkState): CleanupStep => ({
+  things: [`device ${name} with its addresses, routes, neighbours and forwarding entries`],
+  action: { on: 'kernel', op: { op: 'link.delete', linkIndex: index } },
+})
+
+/** rtm_type of the routes that we make (linux/rtnetlink.h). */
+const RTN = { unicast: 1, blackhole: 6 } as const
+
+/** Routes of ours that do not go with a device. */
+function routeSteps({ routes, links }: HostState, going: ReadonlySet<number>): readonly CleanupStep[] {
+  return routes
+    .filter(
+      ({ protocol, linkIndex }) => protocol === ROUTE_PROTOCOL && !(linkIndex !== undefined && going.has(linkIndex)),
+    )
+    .flatMap((route) => {
+      const op = routeDeletion(route)
+      return op === undefined ? [] : [{ things: [describeRoute(route, links)], action: { on: 'kernel', op } as const }]
+    })
+}
+
+/** @returns undefined for a kind of route that we never make */
+function routeDeletion({ type, linkIndex, destination, gateway, metric, protocol }: RouteState): KernelOp | undefined {
+  const route = { op: 'route.delete', destination, metric, protocol } as const
+  if (type === RTN.blackhole) return { ...route, type: 'blackhole' }
+  return type === RTN.unicast && linkIndex !== undefined ? { ...route, type: 'unicast', linkIndex, gateway } : undefined
+}
+
+function describeRoute(
+  { type, destination, gateway, metric, linkIndex }: RouteState,
+  links: readonly LinkState[],
+): string {
+  const link = links.find(({ index }) => index === linkIndex)
+  const way = [
+    ...(gateway === undefined ? [] : [` via ${gateway.text}`]),
+    ...(type === RTN.blackhole || link === undefined ? [] : [` dev ${link.name}`]),
+    ...(metric === 0 ? [] : [` metric ${metric}`]),
+  ]
+  return `${type === RTN.blackhole ? 'blackhole route' : 'route'} ${destination.text}${way.join('')}`
+}

@@ -1,0 +1,143 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { cleanUp, type CleanupPorts } from '../../../src/cleanup/clean-up.ts'
+import { prefix } from '../../../src/net/prefix.ts'
+import { FirewallError } from '../../../src/reconcile/firewall.ts'
+import { PeerFilterError } from '../../../src/reconcile/peer-filter.ts'
+import { FakeKernel } from '../../fake/fake-kernel.ts'
+import { deviceSpecOn } from '../../fake/samples.ts'
+
+const forever = new AbortController().signal
+const FILE = '/run/flannel/subnet.env'
+const DEVICE = 'device flannel.100 with its addresses, routes, neighbours and forwarding entries'
+const EVERYTHING = [
+  `subnet file ${FILE}`,
+  'blackhole route 10.15.64.0/20 metric 5',
+  DEVICE,
+  'peer filter in nftables',
+  'iptables chain',
+]
+
+/** A host with one of each, in memory. */
+class FakeHost implements CleanupPorts {
+  readonly kernel = new FakeKernel()
+  rules = ['iptables chain']
+  hasFilter = true
+  hasFile = true
+
+  constructor() {
+    const spec = deviceSpecOn(this.kernel.addCard('eth0').index)
+    const destination = prefix('10.15.64.0/20')
+    this.kernel.outside(
+      { op: 'link.create', spec },
+      { op: 'route.replace', destination, type: 'blackhole', metric: 5, protocol: 70 },
+    )
+  }
+
+  readonly firewall: CleanupPorts['firewall'] = {
+    planRemoval: () => Promise.resolve({ standing: this.rules, problems: [] }),
+    removeAll: () => {
+      this.rules = []
+      return Promise.resolve({ changed: [], stands: true, problems: [] })
+    },
+  }
+
+  readonly peerFilter: CleanupPorts['peerFilter'] = {
+    read: () =>
+      Promise.resolve(this.hasFilter ? { isWhole: false, peers: undefined, drops: { packets: 0 } } : undefined),
+    remove: () => {
+      this.hasFilter = false
+      return Promise.resolve(true)
+    },
+  }
+
+  readonly files: CleanupPorts['files'] = {
+    find: () => Promise.resolve({ path: FILE, content: this.hasFile ? 'subnet' : 'none', leftovers: [] }),
+    remove: () => {
+      this.hasFile = false
+      return Promise.resolve()
+    },
+  }
+}
+
+let host: FakeHost
+
+beforeEach(() => {
+  host = new FakeHost()
+})
+
+describe('cleanUp', () => {
+  it('removes everything of ours once, and finds nothing the second time', async () => {
+    expect(await cleanUp(host, false, forever)).toEqual({ removed: EVERYTHING, kept: [], failures: [] })
+    expect(host.kernel.tables.routes.size).toBe(0)
+    expect([...host.kernel.tables.links.values()].map(({ name }) => name)).toEqual(['lo', 'eth0'])
+    expect(await cleanUp(host, false, forever)).toEqual({ removed: [], kept: [], failures: [] })
+  })
+
+  it('says the same and changes nothing when it only looks', async () => {
+    expect(await cleanUp(host, true, forever)).toEqual({ removed: EVERYTHING, kept: [], failures: [] })
+    expect(host.kernel.stats().writes).toBe(0)
+    expect(host).toMatchObject({ rules: ['iptables chain'], hasFilter: true, hasFile: true })
+  })
+
+  it('names what it cannot remove, and goes on', async () => {
+    host.kernel.faults.refuse = ({ op }) => (op === 'link.delete' ? 'EPERM' : undefined)
+    host.files.remove = () => Promise.reject(new Error('EROFS: read-only file system'))
+    const problems = [new FirewallError('iptables-restore', 'REFUSED', 'iptables-restore failed')]
+    host.firewall.removeAll = () => Promise.resolve({ changed: [], stands: true, problems })
+    const { removed, failures } = await cleanUp(host, false, forever)
+    expect(removed).toEqual(['blackhole route 10.15.64.0/20 metric 5', 'peer filter in nftables'])
+    expect(failures).toEqual([
+      `subnet file ${FILE}: EROFS: read-only file system`,
+      expect.stringMatching(`^${DEVICE}: refused`),
+      'iptables chain: iptables-restore failed',
+    ])
+  })
+
+  it('names what it cannot look at, and removes the rest', async () => {
+    host.peerFilter.read = () =>
+      Promise.reject(new PeerFilterError({ op: 'read', code: 'REFUSED', message: 'you must be root' }))
+    host.files.find = () => Promise.reject(new Error('EISDIR'))
+    const problems = [new FirewallError('nft', 'NO_JSON', 'nft cannot write JSON')]
+    const { planRemoval } = host.firewall
+    host.firewall.planRemoval = async (signal) => ({ ...(await planRemoval(signal)), problems })
+    const { removed, failures } = await cleanUp(host, false, forever)
+    expect(removed).toEqual(['blackhole route 10.15.64.0/20 metric 5', DEVICE, 'iptables chain'])
+    expect(failures).toEqual([
+      'subnet file: EISDIR',
+      'firewall rules: nft cannot write JSON',
+      'peer filter: you must be root',
+    ])
+  })
+
+  it('takes a missing nft for no filter', async () => {
+    host.peerFilter.read = () => Promise.reject(new PeerFilterError({ op: 'read', code: 'MISSING', message: 'no nft' }))
+    expect((await cleanUp(host, false, forever)).failures).toEqual([])
+  })
+
+  it('tells when somebody puts a thing back', async () => {
+    host.files.remove = () => Promise.resolve()
+    const { removed, failures } = await cleanUp(host, false, forever)
+    expect(removed).toEqual(EVERYTHING.slice(1))
+    expect(failures).toEqual([expect.stringContaining('is a flanneld running?')])
+  })
+
+  it('does not claim success where it can no longer look', async () => {
+    host.kernel.faults.refuse = () => 'EPERM'
+    let looks = 0
+    const links = [...host.kernel.tables.links.values()]
+    host.kernel.links = () => (++looks === 1 ? Promise.resolve(links) : Promise.reject(new Error('ENOBUFS')))
+    const { removed, failures } = await cleanUp(host, false, forever)
+    expect(removed).not.toContain(DEVICE)
+    expect(failures).toContainEqual(expect.stringMatching(`^${DEVICE}: refused`))
+  })
+
+  it('stops when it is asked to', async () => {
+    const stop = new AbortController()
+    host.files.remove = () => {
+      stop.abort(new Error('stopped'))
+      return Promise.reject(new Error('interrupted'))
+    }
+    await expect(cleanUp(host, false, stop.signal)).rejects.toThrow('stopped')
+    expect(host.rules).toHaveLength(1)
+  })
+})
