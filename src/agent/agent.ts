@@ -182,7 +182,5 @@ export class Agent {
 function refuseUnsupported(config: NetworkConfig): NetworkConfig {
   if (!config.overlays.some(({ family }) => family === 4))
     throw new ConfigError('EnableIPv4', 'true: a lease in etcd is named for its IPv4 subnet, as upstream has it', false)
-  if (config.backend.directRouting)
-    throw new ConfigError('Backend.DirectRouting', 'false: this version always encapsulates', true)
   return config
 }

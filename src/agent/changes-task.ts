@@ -6,6 +6,8 @@ import type { AgentPorts } from './ports.ts'
 export interface ChangeFollower {
   /** The links whose table entries it must be told of, at the moment. */
   readonly watchedLinks: readonly number[]
+  /** Whether it wants to hear that routes of other links have changed. */
+  readonly wantsOtherRoutes: boolean
   observe(change: KernelChange): void
 }
 
@@ -24,7 +26,8 @@ export class ChangesTask {
   /** The subscription stands when this returns its promise. Nothing is awaited between reports ({@link Kernel.changes}). */
   async run(signal: AbortSignal): Promise<void> {
     const watched = (): readonly number[] => this.#followers.flatMap(({ watchedLinks }) => watchedLinks)
-    for await (const change of this.#ports.kernel.changes(watched, signal)) {
+    const otherRoutes = (): boolean => this.#followers.some(({ wantsOtherRoutes }) => wantsOtherRoutes)
+    for await (const change of this.#ports.kernel.changes(watched, signal, otherRoutes)) {
       if (change.kind === 'overrun' && change.because === 'lost') this.#sayLoss()
       for (const follower of this.#followers) follower.observe(change)
     }

@@ -3,7 +3,7 @@ import type { ExternalInterface, InterfaceChoice } from '../host/external-interf
 import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
 import { Wakeup } from '../net/wakeup.ts'
-import type { KernelChange } from '../reconcile/kernel.ts'
+import type { KernelChange, RouteState } from '../reconcile/kernel.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { DevicePatience } from '../vxlan/device-patience.ts'
 import { deviceSpec, usedUnderlayMtu } from '../vxlan/device-spec.ts'
@@ -29,6 +29,8 @@ export interface DeviceTaskInput {
   /** Called with the MTU of the device, in octets. */
   readonly onMtu: (mtu: number) => void
   readonly somethingToDo: Wakeup
+  /** Called at every look, with the underlay and the main table's routes. */
+  readonly onLook: (underlay: ExternalInterface, routes: readonly RouteState[]) => void
   /** Called when our address on the underlay, its network or its gateways have changed. */
   readonly onUnderlay: (underlay: ExternalInterface) => void
 }
@@ -102,6 +104,7 @@ export class DeviceTask {
     await this.#pace.turn(signal)
     signal.throwIfAborted()
     await this.#followUnderlay(signal)
+    this.#input.onLook(this.underlay, this.#underlay.routes)
     const spec = deviceSpec(vtep, config.backend, this.underlay)
     const isNew = !this.#patience.wasRight
     this.#patience.expect(spec)
@@ -154,6 +157,10 @@ export class DeviceTask {
         return indexes.includes(change.link.index) || [this.#name, this.underlay.link.name].includes(change.link.name)
       case 'address':
         return isLost || indexes.includes(change.address.linkIndex)
+      case 'route':
+        return this.#input.config.backend.directRouting && change.route.linkIndex === this.underlay.link.index
+      case 'other-routes':
+        return this.#input.config.backend.directRouting
       default:
         return false
     }

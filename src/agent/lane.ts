@@ -3,11 +3,13 @@ import type { DaemonOptions } from '../config/options.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
 import type { Family } from '../net/ip.ts'
 import { Wakeup } from '../net/wakeup.ts'
-import type { KernelChange } from '../reconcile/kernel.ts'
+import type { KernelChange, RouteState } from '../reconcile/kernel.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
+import { DirectReach } from '../vxlan/direct-reach.ts'
 import type { PeerLanes } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
 import { DeviceTask } from './device-task.ts'
+import { DirectPeers } from './direct-peers.ts'
 import type { PeerFilterTask } from './peer-filter-task.ts'
 import type { AgentPorts } from './ports.ts'
 import type { Readiness } from './readiness.ts'
@@ -45,6 +47,8 @@ export class Lane implements PeerSink {
   readonly tasks: readonly Task[]
   readonly #reconciler: Reconciler
   readonly #device: DeviceTask
+  /** With DirectRouting: who decides which peers need the tunnel. */
+  readonly #direct: DirectPeers | undefined
   readonly #somethingToDo = new Wakeup()
 
   constructor(input: LaneInput) {
@@ -57,7 +61,12 @@ export class Lane implements PeerSink {
     const onMtu = (mtu: number): void => {
       subnetFile.setMtu(family, mtu)
     }
-    const device = new DeviceTask({ ...input, reconciler, onMtu, somethingToDo })
+    this.#direct = input.config.backend.directRouting ? new DirectPeers(reconciler) : undefined
+    const onLook = (underlay: ExternalInterface, routes: readonly RouteState[]): void => {
+      this.#direct?.follow(new DirectReach(routes, underlay.link.index))
+      reconciler.attachUnderlay(underlay.link.index, vtep.overlay)
+    }
+    const device = new DeviceTask({ ...input, reconciler, onMtu, onLook, somethingToDo })
     this.#device = device
     const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, somethingToDo, gate: peerFilter })
     this.tasks = [
@@ -82,6 +91,11 @@ export class Lane implements PeerSink {
     return this.#reconciler.watchedLinks
   }
 
+  /** Any route may decide who is reached without a tunnel. */
+  get wantsOtherRoutes(): boolean {
+    return this.#direct !== undefined
+  }
+
   /** The kernel reports a change, of whatever. */
   observe(change: KernelChange): void {
     this.#device.observe(change)
@@ -89,7 +103,8 @@ export class Lane implements PeerSink {
   }
 
   setPeer(key: string, lanes: PeerLanes | undefined): void {
-    this.#reconciler.setPeer(key, lanes?.get(this.family))
+    const sink = this.#direct ?? this.#reconciler
+    sink.setPeer(key, lanes?.get(this.family))
   }
 
   allowPruning(): void {

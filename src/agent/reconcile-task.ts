@@ -28,8 +28,6 @@ export interface PeerGate {
 /** Behind the notifications, the tables are read in full this often, in milliseconds. */
 const PERIODIC_SNAPSHOT_MS = 60_000
 const RETRY_MS = 1_000
-/** A neighbour, an FDB entry, a route. */
-const ROWS_PER_PEER = 3
 /** A bulk pass with many refusals must not flood the log. */
 const MOST_FAILURES_NAMED = 10
 
@@ -86,8 +84,8 @@ export class ReconcileTask {
 
   /** Whether the overlay forwards. Single peers that the kernel refuses do not keep the others waiting. */
   #forwards(): boolean {
-    const { linkIndex, peers, pending } = this.#input.reconciler
-    const nothingIsRight = peers > 0 && pending >= peers * ROWS_PER_PEER
+    const { linkIndex, wanted, pending } = this.#input.reconciler
+    const nothingIsRight = wanted > 0 && pending >= wanted
     return linkIndex !== undefined && linkIndex === this.#snapshotOf && !nothingIsRight
   }
 

@@ -8,6 +8,7 @@ import {
   type Wanted,
 } from '../host/external-interface.ts'
 import { followInterface, insistedOn, type Whereabouts } from '../host/follow-interface.ts'
+import type { RouteState } from '../reconcile/kernel.ts'
 import type { AgentPorts } from './ports.ts'
 
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
@@ -30,6 +31,7 @@ export class UnderlayWatch {
   readonly #wanted: Wanted
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
   #current: ExternalInterface
+  #routes: readonly RouteState[] = []
   #lostSinceMs: number | undefined
   /** When a loss was said last, on the monotonic clock. */
   #saidMs = Number.NEGATIVE_INFINITY
@@ -52,6 +54,11 @@ export class UnderlayWatch {
     return this.#current
   }
 
+  /** Main-table routes of the family at the last look. */
+  get routes(): readonly RouteState[] {
+    return this.#routes
+  }
+
   /** How long the next look can wait if nothing is reported, in milliseconds; undefined: for ever. */
   get nextLookInMs(): number | undefined {
     return this.#lostSinceMs === undefined ? undefined : LOST_LOOK_MS
@@ -60,6 +67,7 @@ export class UnderlayWatch {
   /** @throws {NoInterfaceError} while there is none; {KernelError} */
   async look(signal: AbortSignal): Promise<ExternalInterface> {
     const host = await readHost(this.#ports.kernel, this.#choice, this.#wanted, signal)
+    this.#routes = host.routes.filter(({ destination }) => destination.family === this.#wanted.family)
     this.#current = insistedOn(host, this.#choice, this.#wanted) ?? this.#follow(host)
     return this.#current
   }

@@ -34,8 +34,27 @@ const DEFAULT_TYPE = 'vxlan'
 export function parseBackend(fields: JsonFields | undefined): BackendConfig {
   const type = fields?.string('Type') ?? DEFAULT_TYPE
   const parse = Object.hasOwn(BACKENDS, type.toLowerCase()) ? BACKENDS[type.toLowerCase()] : undefined
-  if (parse === undefined) throw new ConfigError('Backend.Type', Object.keys(BACKENDS).join(' or '), type)
+  if (parse === undefined) throw new ConfigError('Backend.Type', expectedType(type.toLowerCase()), type)
   return fields === undefined ? VXLAN_DEFAULTS : parse(fields)
+}
+
+/** Upstream's other backends, of this day and of v0.6. */
+const NOT_SUPPORTED: readonly string[] = [
+  'host-gw',
+  'alloc',
+  'udp',
+  'ipip',
+  'wireguard',
+  'ipsec',
+  'extension',
+  'aws-vpc',
+  'gce',
+  'tencent-vpc',
+]
+
+function expectedType(type: string): string {
+  const known = Object.keys(BACKENDS).join(' or ')
+  return NOT_SUPPORTED.includes(type) ? `${known}; this backend is not supported by this version` : known
 }
 
 const VXLAN_DEFAULTS: VxlanConfig = {

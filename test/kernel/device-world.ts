@@ -89,9 +89,11 @@ export class DeviceWorld {
       leader: 4,
       onMtu: (mtu) => (this.mtu = mtu),
       somethingToDo: new Wakeup(),
+      onLook: () => undefined,
       onUnderlay: () => undefined,
     })
     const follower = {
+      wantsOtherRoutes: false,
       get watchedLinks(): readonly number[] {
         return reconciler.watchedLinks
       },

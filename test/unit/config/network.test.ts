@@ -143,6 +143,12 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
     ],
     ['{"Network":"10.0.0.0/8","Backend":"vxlan"}', 'Backend', 'a JSON object', '"vxlan"'],
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"carrier-pigeon"}}', 'Backend.Type', 'vxlan', '"carrier-pigeon"'],
+    [
+      '{"Network":"10.0.0.0/8","Backend":{"Type":"WireGuard"}}',
+      'Backend.Type',
+      'is not supported by this version',
+      '"WireGuard"',
+    ],
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"constructor"}}', 'Backend.Type', 'vxlan', '"constructor"'],
     ['{"Network":"10.0.0.0/8","Backend":{"VNI":16777216}}', 'Backend.VNI', '0 to 16777215', '16777216'],
     ['{"Network":"0.0.0.0/0"}', 'Network', '0.0.0.0/8 ("this network", RFC 791)', '"0.0.0.0/0"'],
