@@ -7,6 +7,7 @@ import { MessageBuffer } from '../../src/netlink/buffer.ts'
 import { readChange } from '../../src/netlink/listener.ts'
 import { writeOperation } from '../../src/netlink/operation.ts'
 import { MessageCursor } from '../../src/netlink/reader.ts'
+import { IFA_F_NODAD } from '../../src/netlink/uapi.ts'
 import { MessageTooLong, MessageWriter } from '../../src/netlink/writer.ts'
 import type { KernelChange, KernelOp } from '../../src/reconcile/kernel.ts'
 
@@ -98,7 +99,8 @@ describe('what is written is read back', () => {
       fc.property(linkIndex, anyIp, fc.nat(32), (index, address, prefixLength) => {
         const writer = new MessageWriter(128)
         writeOperation(writer, { op: 'address.add', linkIndex: index, ip: address, prefixLength }, 1)
-        const expected = { linkIndex: index, ip: address, prefixLength, scope: 0, flags: 0 }
+        const flags = address.family === 6 ? IFA_F_NODAD : 0
+        const expected = { linkIndex: index, ip: address, prefixLength, scope: 0, flags }
         expect(readBack(writer, 0)).toEqual([{ kind: 'address', address: expected, gone: false }])
       }),
     )
