@@ -5,7 +5,7 @@ import { exitOf } from '../lab/command.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { parseObject, textAt } from '../lab/json.ts'
 import { ADDRESSES, heldAddresses, NETCONF, Pod, SAVED } from './pod.ts'
-import { CONFIG, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE6, DUAL, useLab } from './use-lab.ts'
 
 describe('pods that are attached by the CNI plugin', () => {
   const lab = useLab({ hosts: 2 }, async (fresh) => {
@@ -109,5 +109,52 @@ describe('pods that are attached by the CNI plugin', () => {
     const all = await Promise.all(lab().hosts.map(heldAddresses))
     expect(all.map((held) => held.length)).toEqual([2, 2])
     expect(ADDRESSES).toContain(NETCONF.name)
+  })
+})
+
+describe('pods of both address families', () => {
+  const pods: Pod[] = []
+  useLab({ hosts: 2 }, async (fresh) => {
+    await fresh.putConfig(DUAL)
+    await fresh.startAgents()
+    for (const host of fresh.hosts) {
+      await waitFor('the peer', async () => (await host.peerTables(DEVICE6, 6)).routes.length === 1)
+      await Pod.install(host)
+      pods.push(await Pod.create(host))
+    }
+    await Promise.all(pods.map((pod) => pod.add()))
+  })
+  afterAll(() => Promise.all(pods.map((pod) => pod.close())))
+
+  test('have an address of each subnet of their host, the MTU that fits both, and both networks as routes', async () => {
+    for (const { host, place, addresses } of pods) {
+      const { subnet, ipv6, bridgeAddress } = await host.ready()
+      const [gateway, gateway6] = [bridgeAddress, ipv6?.bridgeAddress].map((text) => text?.replace(/\/.*/, ''))
+      expect(
+        [subnet, ipv6?.subnet].map((range, at) => range && prefixContains(range, ip(addresses[at] ?? ''))),
+      ).toEqual([true, true])
+      expect(await place.ip('link', 'show', 'eth0')).toMatchObject([{ mtu: 1430 }])
+      expect(await place.ip('route', 'show', DUAL.Network)).toMatchObject([{ gateway, dev: 'eth0' }])
+      expect(await place.ip('-6', 'route', 'show', DUAL.IPv6Network)).toMatchObject([
+        { gateway: gateway6, dev: 'eth0' },
+      ])
+    }
+  })
+
+  test('reach each other in both families, across hosts', async () => {
+    for (const from of pods)
+      for (const to of pods.filter((pod) => pod !== from)) {
+        expect(to.addresses).toHaveLength(2)
+        for (const address of to.addresses) expect(await from.ping(address)).toEqual({ sent: 3, received: 3 })
+      }
+  })
+
+  test('give both addresses back when they are deleted', async () => {
+    for (const pod of pods) {
+      expect(await heldAddresses(pod.host)).toEqual([...pod.addresses].sort())
+      expect(await pod.call('DEL')).toMatchObject({ code: 0, stdout: '' })
+      expect(await heldAddresses(pod.host)).toEqual([])
+      expect(await pod.place.ip('link')).toHaveLength(1)
+    }
   })
 })

@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { DEVICE, DEVICE6, DUAL, useLab } from './use-lab.ts'
 
-const DUAL = { ...CONFIG, EnableIPv6: true, IPv6Network: 'fd00:10::/48' }
-const DEVICE6 = 'flannel-v6.100'
 const ECHO_REQUEST6 = 128
 
 describe('two nodes of both address families', () => {

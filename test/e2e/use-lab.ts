@@ -10,7 +10,11 @@ export const CONFIG = {
   Backend: { Type: 'vxlan', VNI: 100, Port: 8472 },
 } as const
 
+/** The same with both address families. */
+export const DUAL = { ...CONFIG, EnableIPv6: true, IPv6Network: 'fd00:10::/48' } as const
+
 export const DEVICE = 'flannel.100'
+export const DEVICE6 = 'flannel-v6.100'
 
 /** One laboratory for all tests of a file; the agents' logs are shown when one fails. */
 export function useLab(options: LabOptions, prepare: (lab: Lab) => Promise<void> = () => Promise.resolve()): () => Lab {
