@@ -24,7 +24,6 @@ const BAD: readonly (readonly [key: string, value: string, reason: RegExp])[] = 
   ['10.60.176.0-20', vxlanLease('127.0.0.1', MAC), /PublicIP.*127\.0\.0\.1/],
   ['10.60.192.0-20', vxlanLease('224.0.0.5', MAC), /PublicIP.*224\.0\.0\.5/],
   ['10.60.208.0-20', vxlanLease(IP, MAC, 101), /VNI is 101/],
-  ['10.60.224.0-20', json({ BackendType: 'host-gw' }), /host-gw/],
   ['11.0.0.0-20', vxlanLease(IP, MAC), /11\.0\.0\.0\/20 is outside Network 10\.0\.0\.0\/8/],
   ['10.61.0.0-33', vxlanLease(IP, MAC), /10\.61\.0\.0-33/],
   ['10.61.0.0', vxlanLease(IP, MAC), /10\.61\.0\.0/],
@@ -74,9 +73,13 @@ describe('malformed leases beside good ones', () => {
     const peer = readLease((await lab().leases()).find(({ value }) => value.includes(second.address)) ?? { ...EMPTY })
     const bad = [...BAD, ...(await trespassers(first))]
     for (const [key, value] of bad) await lab().putLease(key, value)
+    for (const name of ['10.60.224.0-20', '10.60.240.0-20'])
+      await lab().putLease(name, json({ BackendType: 'host-gw' }))
     await lab().putLease('10.70.0.0-20', vxlanLease(GOOD.publicIp, GOOD.mac))
     await peersAre(first, [peer, GOOD])
     await expectRejections(first, bad)
+    const ofOthers = (await first.agent.logOfRun()).split('\n').filter((line) => line.includes('host-gw'))
+    expect(ofOthers, 'one line about peers of another backend').toHaveLength(1)
 
     await first.agent.kill()
     first.agent.start()

@@ -89,9 +89,11 @@ describe('a host on the underlay that is no node', () => {
   test('gets nothing in when it is on; what was dropped is counted and said', async () => {
     const host = lab().host(0)
     await restart(host, FLAG)
-    expect(await filterOf(host)).toEqual({ peers: [lab().host(1).address, lab().host(2).address], drops: 0 })
+    const before = await filterOf(host)
+    expect(before?.peers).toEqual([lab().host(1).address, lab().host(2).address])
     expect(await spoof()).toBe(0)
-    expect((await filterOf(host))?.drops).toBeGreaterThanOrEqual(PACKETS) // its device has something to say of its own
+    const dropped = ((await filterOf(host))?.drops ?? 0) - (before?.drops ?? 0)
+    expect(dropped).toBeGreaterThanOrEqual(PACKETS) // its device has something to say of its own
     const said =
       /a host that is no peer sends to our overlay; its packets are dropped packets=\d+ total=\d+ vni=100 port=8472/
     await waitFor('the log to say so', async () => said.test(await host.agent.logOfRun()))
