@@ -31,6 +31,8 @@ export interface AgentPorts {
   readonly resolveHost: ResolveHost
   /** Makes a kernel setting so, its name given in parts. Rejects with Node's own error; ENOENT when there is no such setting. */
   readonly setSysctl: (name: readonly string[], value: string) => Promise<void>
+  /** The value of a kernel setting; undefined when there is no such setting. Rejects with Node's own error. */
+  readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
   /** VTEP MAC for a node that has none yet. */
   readonly deriveMac: (vni: number, family: Family) => Mac
 }

@@ -19,6 +19,7 @@ import { ChangesTask } from './changes-task.ts'
 import { ForeignBackends } from './foreign-backends.ts'
 import { BlackholeTask } from './blackhole-task.ts'
 import { FirewallTask, firewallSpec } from './firewall-task.ts'
+import { ForwardingTask } from './forwarding-task.ts'
 import { Lane } from './lane.ts'
 import type { PeerFilterTask } from './peer-filter-task.ts'
 import { SessionFilter } from './session-filter.ts'
@@ -90,6 +91,8 @@ export class OverlaySession {
       if (state === 'ok') ports.status.fine('firewall')
       else ports.status.trouble('firewall', state.reason, state.isBlocking ? 'unready' : 'degraded')
     }
+    const hasRules = options.ipMasq || options.forwardRules
+    const forwarding = new ForwardingTask({ ports, families, hasRules, everyMs: options.firewallResyncMs })
     const blackhole = new BlackholeTask(ports, vteps, options.ipBlackholeRoute)
     const changes = new ChangesTask(ports, lanes)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
@@ -103,6 +106,7 @@ export class OverlaySession {
       { name: 'leftovers', run: (stop) => leftovers.run(stop) },
       { name: 'challenges', run: (stop) => challenges.run(stop) },
       { name: 'firewall', run: (stop) => this.firewall.run(stop) },
+      { name: 'forwarding of the host', run: (stop) => forwarding.run(stop) },
       { name: 'blackhole route', run: (stop) => blackhole.run(stop) },
     ]
   }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** Something that runs until its signal aborts. */
 export interface Task {
   readonly name: string
@@ -11,6 +13,7 @@ export interface Task {
  */
 export async function runTogether(tasks: readonly Task[], signal: AbortSignal): Promise<void> {
   const group = new AbortController()
+  setMaxListeners(0, group.signal) // every task sleeps on it: more than ten are no leak
   const stop = (): void => {
     group.abort()
   }

@@ -14,7 +14,7 @@ import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { resolveHost } from '../host/resolve.ts'
-import { setSysctl } from '../host/sysctl.ts'
+import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { exitAtOnce } from '../netlink/exit.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { HealthServer } from '../observe/health-server.ts'
@@ -78,6 +78,7 @@ async function runAgent(
     instance: randomUUID(),
     resolveHost,
     setSysctl,
+    readSysctl,
     deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
   }
   const { healthz } = options

@@ -48,8 +48,11 @@ export class AgentWorld {
   /** Everything logged: `level message key=value …`. */
   readonly log: string[] = []
   readonly subnetFile: string
-  /** Kernel settings that were made. */
-  readonly sysctls = new Map<string, string>()
+  /** Kernel settings by path: those of a host that forwards, and what was made so. */
+  readonly sysctls = new Map([
+    ['net/ipv4/ip_forward', '1'],
+    ['net/ipv6/conf/all/forwarding', '1'],
+  ])
   status = new AgentStatus(this.clock)
   readonly #directory: string
   #stop = new AbortController()
@@ -196,6 +199,7 @@ export class AgentWorld {
         this.sysctls.set(name.join('/'), value)
         return Promise.resolve()
       },
+      readSysctl: (name) => Promise.resolve(this.sysctls.get(name.join('/'))),
       deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
     }
   }

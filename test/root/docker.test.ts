@@ -12,14 +12,19 @@ import { DockerDaemon } from './docker-daemon.ts'
 const AGENT_FLAGS = ['--ip-masq']
 const PINGS = 3
 
-/** Forwarding is off as on a fresh machine: Docker switches it on, and then drops what nobody accepts. */
 async function prepare(lab: Lab): Promise<void> {
   await lab.putConfig(CONFIG)
-  for (const { place, agent } of lab.hosts) {
-    await place.exec('sysctl', ['-qw', 'net.ipv4.ip_forward=0'])
-    agent.start(AGENT_FLAGS)
-  }
+  for (const { agent } of lab.hosts) agent.start(AGENT_FLAGS)
   await Promise.all(lab.hosts.map((host) => host.ready()))
+}
+
+/** As on a machine where Docker comes up before the agent: it finds forwarding off, switches it on, and drops what nobody accepts. */
+async function startFirst(docker: DockerDaemon): Promise<void> {
+  const { place, agent } = docker.host
+  agent.freeze()
+  await place.exec('sysctl', ['-qw', 'net.ipv4.ip_forward=0'])
+  await docker.start()
+  agent.thaw()
 }
 
 describe('Docker on two machines, started with what flanneld docker-opts wrote', () => {
@@ -37,7 +42,7 @@ describe('Docker on two machines, started with what flanneld docker-opts wrote',
     daemons = lab().hosts.map((host) => new DockerDaemon(host, folder))
     await Promise.all(
       daemons.map(async (docker) => {
-        await docker.start()
+        await startFirst(docker)
         await docker.importImage()
         await docker.runWeb()
       }),

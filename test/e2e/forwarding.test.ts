@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest'
+import { waitFor, type LabHost } from '../lab/index.ts'
+import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+
+const IPV4 = 'net.ipv4.ip_forward'
+const IPV6 = 'net.ipv6.conf.all.forwarding'
+const PORT = 8081
+const FLAGS = ['--iptables-resync=1', `--healthz-port=${PORT}`]
+const ALL_ARRIVE = { sent: 3, received: 3 }
+/** Prints `status body`; fails when there is no answer within two seconds. */
+const PROBE = `fetch(process.argv[1], { signal: AbortSignal.timeout(2000) })
+  .then(async (answer) => console.log(answer.status, await answer.text()))`
+/** Says on eth0, as a router does, that it leads everywhere for half an hour (RFC 4861 §4.2); the kernel fills the checksum in. */
+const ADVERTISE = `
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 1800, 0, 0), ('ff02::1', 0, 0, socket.if_nametoindex('eth0')))
+`
+
+const read = async ({ place }: LabHost, ...names: readonly string[]): Promise<readonly string[]> =>
+  (await place.exec('sysctl', ['-n', ...names])).trim().split('\n')
+
+const set = async ({ place }: LabHost, ...settings: readonly string[]): Promise<void> => {
+  await place.exec('sysctl', ['-qw', ...settings])
+}
+
+const says = (host: LabHost, what: RegExp): Promise<boolean> =>
+  waitFor(`the log to say ${what}`, async () => what.test(await host.agent.logOfRun()))
+
+const readyz = async ({ place }: LabHost): Promise<string> =>
+  (await place.attempt(process.execPath, ['-e', PROBE, `http://127.0.0.1:${PORT}/readyz`])).stdout
+
+describe('two hosts that forward nothing when their agents start', () => {
+  const lab = useLab({ hosts: 2 }, async (made) => {
+    const [host, router] = [made.host(0), made.host(1)]
+    for (const each of made.hosts) await set(each, `${IPV4}=0`, `${IPV6}=0`, 'net.ipv6.conf.eth0.accept_ra=1')
+    await host.place.exec('ip', ['-6', 'route', 'delete', 'default'])
+    await waitFor('the default route', async () => {
+      await router.place.exec('python3', ['-c', ADVERTISE])
+      return (await defaultRoutes(host)).includes('proto ra')
+    })
+    await made.putConfig({ ...CONFIG, EnableIPv6: true, IPv6Network: 'fd00:10::/48' })
+    for (const { agent } of made.hosts) agent.start(FLAGS)
+    await Promise.all(made.hosts.map((each) => each.addContainer()))
+  })
+  const defaultRoutes = ({ place }: LabHost): Promise<string> => place.exec('ip', ['-6', 'route', 'show', 'default'])
+  const pings = async (from: 0 | 1): Promise<unknown> =>
+    lab()
+      .host(from)
+      .containers[0]?.ping(lab().host(from === 0 ? 1 : 0).containers[0]?.address ?? '')
+
+  test('forward afterwards, which each says once, and their containers reach each other', async () => {
+    for (const host of lab().hosts) {
+      await says(host, /net\.ipv4\.ip_forward was off, turned on/)
+      await says(host, /net\.ipv6\.conf\.all\.forwarding was off, turned on/)
+      expect(await read(host, IPV4, IPV6)).toEqual(['1', '1'])
+    }
+    await waitFor('the way to the other', async () => (await lab().host(0).peerTables(DEVICE)).routes.length === 1)
+    await waitFor('the way back', async () => (await lab().host(1).peerTables(DEVICE)).routes.length === 1)
+    expect(await pings(0)).toEqual(ALL_ARRIVE)
+  })
+
+  test('keep the default route that a router has advertised', async () => {
+    const [host, router] = [lab().host(0), lab().host(1)]
+    expect(await defaultRoutes(host)).toContain('proto ra')
+    expect(await host.agent.logOfRun()).toMatch(/router advertisements are heeded .* iface=eth0 accept_ra=2/)
+    expect(await read(host, 'net.ipv6.conf.eth0.accept_ra')).toEqual(['2'])
+    expect(await read(router, 'net.ipv6.conf.eth0.accept_ra')).toEqual(['1']) // its default route is no router's
+  })
+
+  test('forward again when somebody turns it off', async () => {
+    const host = lab().host(0)
+    await set(host, `${IPV4}=0`, `${IPV6}=0`)
+    await waitFor('forwarding', async () => (await read(host, IPV4, IPV6)).join() === '1,1')
+    await says(host, /net\.ipv4\.ip_forward was turned off by somebody, turned on again/)
+    expect(await pings(1)).toEqual(ALL_ARRIVE)
+  })
+
+  test('carry the overlay as well where reverse paths are checked strictly', async () => {
+    for (const host of lab().hosts) {
+      await set(host, ...['all', 'default', 'eth0', 'flannel/100'].map((name) => `net.ipv4.conf.${name}.rp_filter=1`))
+      expect(await read(host, 'net.ipv4.conf.flannel/100.rp_filter')).toEqual(['1'])
+    }
+    expect([await pings(0), await pings(1)]).toEqual([ALL_ARRIVE, ALL_ARRIVE])
+    const to = lab().host(1).containers[0]?.address ?? ''
+    expect((await lab().host(0).place.attempt('ping', ['-n', '-c', '1', '-W', '2', to])).code).toBe(0)
+  })
+
+  test('are not ready where /proc/sys cannot be written, and say what to do', async () => {
+    const host = lab().host(0)
+    await host.agent.stop()
+    await set(host, `${IPV4}=0`)
+    await host.place.exec('sh', ['-c', 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys'])
+    host.agent.start(FLAGS)
+    await says(host, /net\.ipv4\.ip_forward is not on, .*EROFS.* Cure: sysctl -w net\.ipv4\.ip_forward=1/)
+    await says(host, /forwarding is set up/)
+    expect(await readyz(host)).toMatch(/^503 .*"reasons":\["net\.ipv4\.ip_forward: is not on, /)
+    await host.place.exec('umount', ['/proc/sys'])
+    await waitFor('the agent to be ready', async () => /^200 /.test(await readyz(host)))
+    expect(await read(host, IPV4)).toEqual(['1'])
+    await says(host, /net\.ipv4\.ip_forward is on now/)
+  })
+})
