@@ -1,15 +1,8 @@
 import type { Challenge } from '../lease/challenges.ts'
-import type { LeaseList, LeaseRecord } from '../lease/store.ts'
-import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
+import type { LeaseRecord } from '../lease/store.ts'
 import { decodeChallenge } from './challenge-codec.ts'
-import { toStoreError } from './errors.ts'
-import { listLeases } from './list.ts'
+import { listUntilItWorks } from './relist.ts'
 import { LeaseWatch, type WatchTools } from './watch.ts'
-
-const RETRY: BackoffSpec = { firstMs: 200, mostMs: 5_000, jitter: 0.5 }
-
-/** After a refusal that stands until somebody changes a role, or the password: nothing is urgent about it. */
-const REFUSED: BackoffSpec = { firstMs: 30_000, mostMs: 300_000, jitter: 0.5 }
 
 /** Far more challenges than one lease ever has at once. */
 const PAGE_SIZE = 100
@@ -30,7 +23,7 @@ export class ChallengeListener {
 
   async *run(signal: AbortSignal): AsyncGenerator<Challenge, void, undefined> {
     while (!signal.aborted) {
-      const list = await this.#list(signal)
+      const list = await listUntilItWorks(this.#tools, 'challenges', PAGE_SIZE, signal)
       if (list === undefined) return
       yield* this.#pending(list.records)
       // ends when its history is gone, or belongs to another store: then what is pending is listed again
@@ -38,21 +31,6 @@ export class ChallengeListener {
         if (event.kind === 'deltas')
           yield* this.#pending(event.deltas.flatMap((delta) => (delta.kind === 'put' ? [delta.record] : [])))
     }
-  }
-
-  /** @returns undefined once aborted, or when the store was closed */
-  async #list(signal: AbortSignal): Promise<LeaseList | undefined> {
-    const { caller, keyspace, clock, random } = this.#tools
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        return await listLeases(caller, keyspace, PAGE_SIZE, signal)
-      } catch (error) {
-        const { code, retryable } = toStoreError({ op: 'challenges' }, error)
-        if (code === 'CLOSED') return undefined
-        await clock.sleep(backoffMs(retryable ? RETRY : REFUSED, attempt, random), signal)
-      }
-    }
-    return undefined
   }
 
   #pending(records: readonly LeaseRecord[]): readonly Challenge[] {

@@ -15,6 +15,7 @@ import type {
 import type { Clock, Random } from '../net/clock.ts'
 import { Caller } from './call.ts'
 import { EtcdChallenges } from './challenges.ts'
+import { ConfigListener } from './config-listener.ts'
 import { Connection } from './connection.ts'
 import { EndpointRing } from './endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
@@ -69,6 +70,10 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     const { kvs } = await this.#caller.call('readConfig', signal, ({ kv }, options) => kv.range({ key }, options))
     const [found] = kvs
     return found && { value: found.value.toString(), modRevision: BigInt(found.mod_revision) }
+  }
+
+  watchConfig(signal: AbortSignal): AsyncIterable<ConfigRecord | undefined> {
+    return new ConfigListener({ ...this.#tools, keyspace: this.#keyspace.configuration }).run(signal)
   }
 
   list(signal: AbortSignal): Promise<LeaseList> {

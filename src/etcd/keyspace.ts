@@ -18,6 +18,9 @@ export interface KeyRange {
   readonly range_end: Buffer
 }
 
+/** The configuration's key below the prefix. */
+const CONFIG = 'config'
+
 /** One directory below flannel's prefix, and the configuration beside it. */
 export class Keyspace {
   readonly config: Buffer
@@ -25,13 +28,15 @@ export class Keyspace {
   readonly range: KeyRange
   readonly #base: string
   readonly #directory: Buffer
+  readonly #mostValueBytes: number
 
-  private constructor(base: string, directory: string) {
-    this.config = Buffer.from(`${base}/config`)
+  private constructor(base: string, directory: string, range?: KeyRange) {
+    this.config = Buffer.from(`${base}/${CONFIG}`)
     this.#base = base
-    this.#directory = Buffer.from(`${base}/${directory}/`)
+    this.#directory = Buffer.from(`${base}/${directory}`)
     // '0' is the character after '/': the end of everything below the directory
-    this.range = { key: this.#directory, range_end: Buffer.from(`${base}/${directory}0`) }
+    this.range = range ?? { key: this.#directory, range_end: Buffer.from(`${base}/${directory.slice(0, -1)}0`) }
+    this.#mostValueBytes = range === undefined ? MOST_VALUE_BYTES : Infinity
   }
 
   /**
@@ -39,12 +44,18 @@ export class Keyspace {
    * @param prefix such as `/coreos.com/network`; further slashes are no difference, as upstream has it
    */
   static leases(prefix: string): Keyspace {
-    return new Keyspace(posix.join(prefix, '.').replace(/\/$/, ''), 'subnets')
+    return new Keyspace(posix.join(prefix, '.').replace(/\/$/, ''), 'subnets/')
   }
 
   /** The challenges to one lease, below `PREFIX/challenges/`. */
   challengesTo(leaseKey: string): Keyspace {
-    return new Keyspace(this.#base, `challenges/${leaseKey}`)
+    return new Keyspace(this.#base, `challenges/${leaseKey}/`)
+  }
+
+  /** The configuration alone, as if it were the only key of a directory. */
+  get configuration(): Keyspace {
+    // without an end: a single key, so that the right to read just that is enough
+    return new Keyspace(this.#base, '', { key: this.config, range_end: Buffer.alloc(0) })
   }
 
   /** The full key of a name in the directory. */
@@ -68,7 +79,7 @@ export class Keyspace {
   record(kv: IKeyValue): LeaseRecord {
     return {
       key: this.nameOf(kv.key),
-      value: kv.value.toString('utf8', 0, MOST_VALUE_BYTES),
+      value: kv.value.subarray(0, this.#mostValueBytes).toString(),
       etcdLeaseId: kv.lease,
       createRevision: BigInt(kv.create_revision),
       modRevision: BigInt(kv.mod_revision),

@@ -84,6 +84,13 @@ export interface LeaseStore {
   /** `PREFIX/config`. */
   readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined>
 
+  /**
+   * What `PREFIX/config` says now, then what it says after every change, over reconnects, compactions and restored stores for as long
+   * as it takes: the last word always comes. What follows quickly may be left out, and the same may come twice. Nothing is written.
+   * Ends when `signal` aborts, or the store is closed.
+   */
+  watchConfig(signal: AbortSignal): AsyncIterable<ConfigRecord | undefined>
+
   /** All lease keys of one revision, read in pages. */
   list(signal: AbortSignal): Promise<LeaseList>
 

@@ -125,6 +125,75 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         await harness.deleteConfig()
         expect(await store.readConfig(signal)).toBeUndefined()
       })
+
+      /** What a watch of the configuration has said so far; repetitions do not count. */
+      function watchConfig(stop: AbortSignal = signal): { readonly said: (string | undefined)[]; ended: boolean } {
+        const log = { said: new Array<string | undefined>(), ended: false }
+        const read = async (): Promise<void> => {
+          for await (const config of store.watchConfig(stop))
+            if (log.said.length === 0 || log.said.at(-1) !== config?.value) log.said.push(config?.value)
+          log.ended = true
+        }
+        void read()
+        return log
+      }
+
+      test('is told to a watch as it is, and after every change', async () => {
+        await harness.putConfig('one')
+        const { said } = watchConfig()
+        await expect.poll(() => said, DEADLINE).toEqual(['one'])
+        await harness.put('10.1.0.0-24', 'no configuration')
+        await harness.putConfig('two')
+        await expect.poll(() => said, DEADLINE).toEqual(['one', 'two'])
+        await harness.deleteConfig()
+        await expect.poll(() => said, DEADLINE).toEqual(['one', 'two', undefined])
+        await harness.putConfig('three')
+        await expect.poll(() => said, DEADLINE).toEqual(['one', 'two', undefined, 'three'])
+      })
+
+      test('is told to a watch also while it does not exist, and whole however long it is', async () => {
+        const { said } = watchConfig()
+        await expect.poll(() => said, DEADLINE).toEqual([undefined])
+        const long = 'x'.repeat(100_000)
+        await harness.putConfig(long)
+        await expect.poll(() => said.at(-1) === long, DEADLINE).toBe(true)
+      })
+
+      test('that was changed during a loss of connection, and compacted since, is told after it', async () => {
+        await harness.putConfig('one')
+        const { said } = watchConfig()
+        await expect.poll(() => said, DEADLINE).toEqual(['one'])
+        await harness.disconnect()
+        await harness.putConfig('two')
+        await harness.putConfig('three')
+        await harness.compact()
+        await harness.reconnect()
+        await expect.poll(() => said.at(-1), DEADLINE).toBe('three')
+        await harness.putConfig('four')
+        await expect.poll(() => said.at(-1), DEADLINE).toBe('four')
+      })
+
+      test('is told anew by a store that was emptied', async () => {
+        await harness.putConfig('one')
+        const { said } = watchConfig()
+        await expect.poll(() => said, DEADLINE).toEqual(['one'])
+        await harness.wipe()
+        await expect.poll(() => said.at(-1), DEADLINE).toBeUndefined()
+        await harness.putConfig('two')
+        await expect.poll(() => said.at(-1), DEADLINE).toBe('two')
+      })
+
+      test('is watched until that is aborted, connected or not', async () => {
+        const [connected, cutOff] = [new AbortController(), new AbortController()]
+        const one = watchConfig(connected.signal)
+        const other = watchConfig(cutOff.signal)
+        await expect.poll(() => [one.said, other.said], DEADLINE).toEqual([[undefined], [undefined]])
+        connected.abort()
+        await expect.poll(() => one.ended, DEADLINE).toBe(true)
+        await harness.disconnect()
+        cutOff.abort()
+        await expect.poll(() => other.ended, DEADLINE).toBe(true)
+      })
     })
 
     describe('list', () => {

@@ -60,6 +60,7 @@ export class FakeEtcd {
   #clusters = 1000
   readonly #listeners = new Set<(change: Change) => void>()
   readonly #challengeListeners = new Set<() => void>()
+  readonly #configListeners = new Set<() => void>()
   readonly #replacedListeners = new Set<() => void>()
 
   get clusterId(): string {
@@ -119,11 +120,13 @@ export class FakeEtcd {
   putConfig(value: string): void {
     this.#state.revision += 1n
     this.#state.config = { value, modRevision: this.revision }
+    this.#configChanged()
   }
 
   deleteConfig(): void {
     this.#state.revision += 1n
     this.#state.config = undefined
+    this.#configChanged()
   }
 
   grant(ttlSeconds: number): EtcdLeaseId {
@@ -209,6 +212,12 @@ export class FakeEtcd {
     return () => this.#challengeListeners.delete(listener)
   }
 
+  /** Called after every change of the configuration. @returns how to stop */
+  onConfig(listener: () => void): () => void {
+    this.#configListeners.add(listener)
+    return () => this.#configListeners.delete(listener)
+  }
+
   /** Called when the state was swapped for another: to clients that looks like a restart. */
   onReplaced(listener: () => void): void {
     this.#replacedListeners.add(listener)
@@ -216,6 +225,10 @@ export class FakeEtcd {
 
   #challengesChanged(): void {
     for (const listener of [...this.#challengeListeners]) listener()
+  }
+
+  #configChanged(): void {
+    for (const listener of [...this.#configListeners]) listener()
   }
 
   #replace(state: State): void {

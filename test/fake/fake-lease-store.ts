@@ -17,6 +17,7 @@ import {
 } from '../../src/lease/store.ts'
 import type { Clock } from '../../src/net/clock.ts'
 import { aborted, FakeChallenges } from './fake-challenges.ts'
+import { FakeConfigWatch } from './fake-config-watch.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeWatch } from './fake-watch.ts'
 
@@ -56,6 +57,7 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
   readonly #hanging = new Set<StoreOp>()
   readonly #watches = new Set<FakeWatch>()
   readonly #challenges: FakeChallenges
+  readonly #configWatches = new Set<FakeConfigWatch>()
 
   /** @param clock for the wait for an answer to a challenge */
   constructor(etcd: FakeEtcd = new FakeEtcd(), clock: Clock = systemClock) {
@@ -96,6 +98,7 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
     if (!this.#connected) return
     this.#connected = false
     for (const watch of this.#watches) watch.disconnect(failure('watch', code))
+    for (const watch of this.#configWatches) watch.disconnect()
     this.#challenges.connectionChanged()
   }
 
@@ -104,11 +107,30 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
     if (this.#connected) return
     this.#connected = true
     for (const watch of this.#watches) watch.connect()
+    for (const watch of this.#configWatches) watch.connect()
     this.#challenges.connectionChanged()
   }
 
   readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
     return this.#call('readConfig', '', signal, () => this.etcd.config)
+  }
+
+  async *watchConfig(signal: AbortSignal): AsyncGenerator<ConfigRecord | undefined, void, undefined> {
+    const watch = new FakeConfigWatch(this.etcd)
+    const stop = (): void => {
+      watch.stop()
+    }
+    this.#configWatches.add(watch)
+    signal.addEventListener('abort', stop)
+    try {
+      if (signal.aborted || this.#closed) return
+      if (this.#connected) watch.connect()
+      yield* watch.values()
+    } finally {
+      stop()
+      this.#configWatches.delete(watch)
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   list(signal: AbortSignal): Promise<LeaseList> {
@@ -180,6 +202,7 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
   close(): void {
     this.#closed = true
     for (const watch of this.#watches) watch.stop()
+    for (const watch of this.#configWatches) watch.stop()
     this.#challenges.connectionChanged()
   }
 
