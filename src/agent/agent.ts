@@ -73,8 +73,13 @@ export class Agent {
   async #runSession(signal: AbortSignal): Promise<void> {
     const config = await this.#readConfig(signal)
     const ground = { config, underlays: await this.#findUnderlays(config, signal) }
-    const input = { options: this.#options, ports: this.#ports, etcdAddresses: this.#etcdAddresses }
-    const session = new OverlaySession({ ...input, ...(await this.#acquire(ground, signal)) })
+    const session = new OverlaySession({
+      options: this.#options,
+      ports: this.#ports,
+      etcdAddresses: this.#etcdAddresses,
+      parseConfig: (text) => this.#parseConfig(text),
+      ...(await this.#acquire(ground, signal)),
+    })
     this.#lossPause.held()
     const lost = await session.run(signal)
     this.#ports.status.sessionEnded(lost)
@@ -119,10 +124,18 @@ export class Agent {
   }
 
   async #read(signal: AbortSignal): Promise<NetworkConfig> {
-    const key = `${this.#options.etcd.prefix}/config`
     const record = await this.#ports.store.readConfig(signal)
-    if (record === undefined) throw new ConfigError(key, 'the network configuration, as JSON', undefined)
-    return refuseUnsupported(parseNetworkConfig(record.value, key))
+    if (record === undefined) throw new ConfigError(this.#configKey, 'the network configuration, as JSON', undefined)
+    return this.#parseConfig(record.value)
+  }
+
+  get #configKey(): string {
+    return `${this.#options.etcd.prefix}/config`
+  }
+
+  /** @throws {ConfigError} */
+  #parseConfig(text: string): NetworkConfig {
+    return refuseUnsupported(parseNetworkConfig(text, this.#configKey))
   }
 
   async #readConfig(signal: AbortSignal): Promise<NetworkConfig> {

@@ -1,3 +1,4 @@
+import type { BackendConfig } from '../config/backend.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { ExternalInterface, InterfaceChoice } from '../host/external-interface.ts'
 import type { Clock } from '../net/clock.ts'
@@ -20,7 +21,7 @@ import { UnderlayWatch } from './underlay-watch.ts'
 export interface DeviceTaskInput {
   readonly options: InterfaceChoice
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'setSysctl'>
-  readonly config: NetworkConfig
+  readonly config: Pick<NetworkConfig, 'backend'>
   readonly underlay: ExternalInterface
   readonly vtep: Vtep
   readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach'>
@@ -44,6 +45,7 @@ const PERIODIC_LOOK_MS = 60_000
 export class DeviceTask {
   readonly #input: DeviceTaskInput
   readonly #name: string
+  #backend: BackendConfig
   readonly #look = new Wakeup()
   readonly #pace: Pace
   readonly #underlay: UnderlayWatch
@@ -56,6 +58,7 @@ export class DeviceTask {
   constructor(input: DeviceTaskInput) {
     const { vtep, ports, options, underlay, leader } = input
     this.#input = input
+    this.#backend = input.config.backend
     this.#name = deviceName(vtep.family, vtep.vni)
     this.#complaints = new Complaints(ports.clock)
     this.#sysctlComplaints = new Complaints(ports.clock)
@@ -100,12 +103,12 @@ export class DeviceTask {
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
-    const { config, vtep, ports } = this.#input
+    const { vtep, ports } = this.#input
     await this.#pace.turn(signal)
     signal.throwIfAborted()
     await this.#followUnderlay(signal)
     this.#input.onLook(this.underlay, this.#underlay.routes)
-    const spec = deviceSpec(vtep, config.backend, this.underlay)
+    const spec = deviceSpec(vtep, this.#backend, this.underlay)
     const isNew = !this.#patience.wasRight
     this.#patience.expect(spec)
     const tended = await tendDevice(ports.kernel, spec, this.#patience, signal)
@@ -128,7 +131,7 @@ export class DeviceTask {
   }
 
   #report(spec: DeviceSpec, tended: TendedDevice, isNew: boolean): void {
-    const { backend } = this.#input.config
+    const backend = this.#backend
     this.#reporter.mtu(backend.underlayMtu, usedUnderlayMtu(backend, this.underlay), this.underlay.link)
     this.#reporter.tended(spec, tended, isNew)
   }
@@ -139,6 +142,12 @@ export class DeviceTask {
     if (reconciler.linkIndex !== link.index || outcome !== 'unchanged') reconciler.attach(link.index)
     onMtu(mtu)
     somethingToDo.ring()
+  }
+
+  /** From now on the device is to be like this. Not what it was made with: name, VNI, port stay. */
+  configure(backend: BackendConfig): void {
+    this.#backend = backend
+    this.#look.ring()
   }
 
   /** The kernel reports a change. */
@@ -158,9 +167,9 @@ export class DeviceTask {
       case 'address':
         return isLost || indexes.includes(change.address.linkIndex)
       case 'route':
-        return this.#input.config.backend.directRouting && change.route.linkIndex === this.underlay.link.index
+        return this.#backend.directRouting && change.route.linkIndex === this.underlay.link.index
       case 'other-routes':
-        return this.#input.config.backend.directRouting
+        return this.#backend.directRouting
       default:
         return false
     }

@@ -1,3 +1,4 @@
+import type { BackendConfig } from '../config/backend.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
@@ -94,6 +95,11 @@ export class Lane implements PeerSink {
   /** Any route may decide who is reached without a tunnel. */
   get wantsOtherRoutes(): boolean {
     return this.#direct !== undefined
+  }
+
+  /** The configuration of the backend has changed in something that can be followed. */
+  configure(backend: BackendConfig): void {
+    this.#device.configure(backend)
   }
 
   /** The kernel reports a change, of whatever. */

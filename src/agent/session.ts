@@ -15,7 +15,9 @@ import type { Prefix } from '../net/prefix.ts'
 import { backendDataField, decodeVtepData } from '../vxlan/backend-data.ts'
 import { vxlanJudge, type PeerLanes } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
+import { deviceSpec } from '../vxlan/device-spec.ts'
 import { ChangesTask } from './changes-task.ts'
+import { ConfigTask } from './config-task.ts'
 import { ForeignBackends } from './foreign-backends.ts'
 import { BlackholeTask } from './blackhole-task.ts'
 import { FirewallTask, firewallSpec } from './firewall-task.ts'
@@ -38,6 +40,8 @@ export interface SessionInput {
   readonly options: DaemonOptions
   readonly ports: AgentPorts
   readonly config: NetworkConfig
+  /** Reads and checks what the configuration's key says. @throws {ConfigError} */
+  readonly parseConfig: (text: string) => NetworkConfig
   /** By family of the overlay; the first one's has led the others' choice. */
   readonly underlays: ReadonlyMap<Family, ExternalInterface>
   readonly acquired: Acquired
@@ -54,13 +58,17 @@ export class OverlaySession {
   readonly #keeper: LeaseKeeper
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
+  readonly #lanes: readonly Lane[]
   readonly firewall: FirewallTask
   readonly #tasks: readonly Task[]
+  /** What is in force. */
+  #config: NetworkConfig
   #lost: string | undefined
 
   constructor(input: SessionInput) {
     const { ports, acquired, options } = input
     this.#input = input
+    this.#config = input.config
     this.#underlays = new Map(input.underlays)
     const vteps = vtepsOf(input)
     this.#vteps = vteps
@@ -74,6 +82,7 @@ export class OverlaySession {
     const families = vteps.map(({ family }) => family)
     const filter = options.peerFilter ? new SessionFilter(input, () => lanes) : undefined
     const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady), filter?.task)
+    this.#lanes = lanes
     const leftovers = new LeftoversTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
@@ -96,6 +105,10 @@ export class OverlaySession {
     const blackhole = new BlackholeTask(ports, vteps, options.ipBlackholeRoute)
     const changes = new ChangesTask(ports, lanes)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
+    const apply = (changed: NetworkConfig): void => {
+      this.#applyConfig(changed)
+    }
+    const config = new ConfigTask({ ...input, apply })
     this.#tasks = [
       { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
       ...(filter?.tasks ?? []),
@@ -105,6 +118,7 @@ export class OverlaySession {
       { name: 'subnet file', run: (stop) => subnetFile.run(stop) },
       { name: 'leftovers', run: (stop) => leftovers.run(stop) },
       { name: 'challenges', run: (stop) => challenges.run(stop) },
+      { name: 'configuration', run: (stop) => config.run(stop) },
       { name: 'firewall', run: (stop) => this.firewall.run(stop) },
       { name: 'forwarding of the host', run: (stop) => forwarding.run(stop) },
       { name: 'blackhole route', run: (stop) => blackhole.run(stop) },
@@ -158,9 +172,24 @@ export class OverlaySession {
     this.#lost = await this.#keeper.hold(signal)
   }
 
+  /** @throws {ConfigError} for an MTU that leaves too little for the overlay; then nothing is changed */
+  #applyConfig(config: NetworkConfig): void {
+    const before = this.#config
+    if (config.backend.underlayMtu !== before.backend.underlayMtu) {
+      for (const vtep of this.#vteps) {
+        const underlay = this.#underlays.get(vtep.family)
+        if (underlay !== undefined) deviceSpec(vtep, config.backend, underlay)
+      }
+    }
+    this.#config = config
+    for (const lane of this.#lanes) lane.configure(config.backend)
+    if (config.enableNftables !== before.enableNftables)
+      this.firewall.set(firewallSpec(this.#input.options, config, this.#vteps))
+  }
+
   #terrain(): Terrain {
-    const { config, etcdAddresses } = this.#input
-    return { config, underlays: this.#underlays, etcdAddresses: etcdAddresses.all }
+    const { etcdAddresses } = this.#input
+    return { config: this.#config, underlays: this.#underlays, etcdAddresses: etcdAddresses.all }
   }
 
   get #subnets(): readonly Prefix[] {
@@ -177,7 +206,7 @@ export class OverlaySession {
 
   #surroundings(): Surroundings {
     return {
-      overlays: this.#input.config.overlays,
+      overlays: this.#config.overlays,
       own: this.#subnets,
       ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
       protectedPrefixes: protectedPrefixes(this.#terrain()),

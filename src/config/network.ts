@@ -26,7 +26,7 @@ export interface NetworkConfig {
 }
 
 /** How the two families differ in the configuration: names of the fields and the numbers of their rules. */
-interface FamilyRules {
+export interface FamilyRules {
   readonly family: Family
   readonly enable: string
   readonly enabledByDefault: boolean
@@ -40,7 +40,7 @@ interface FamilyRules {
   readonly longestSubnet: number
 }
 
-const FAMILIES: readonly FamilyRules[] = [
+export const FAMILIES: readonly FamilyRules[] = [
   {
     family: 4,
     enable: 'EnableIPv4',

@@ -1,0 +1,77 @@
+import { compareConfig } from '../config/compare.ts'
+import { ConfigError } from '../config/error.ts'
+import type { NetworkConfig } from '../config/network.ts'
+import type { AgentPorts } from './ports.ts'
+import { isStopped } from './tasks.ts'
+
+export interface ConfigTaskInput {
+  readonly ports: Pick<AgentPorts, 'store' | 'clock' | 'log'>
+  /** What the session has begun with. */
+  readonly config: NetworkConfig
+  /** Reads and checks what the key says. @throws {ConfigError} */
+  readonly parseConfig: (text: string) => NetworkConfig
+  /** Makes a configuration so, as far as it differs in what can be followed. @throws {ConfigError} when it cannot be, before anything is changed */
+  readonly apply: (config: NetworkConfig) => void
+}
+
+/** A watch ends only with the store; before it is tried again, in milliseconds. */
+const RETRY_MS = 1_000
+
+/**
+ * Follows the network configuration as far as a running agent can: what cannot be followed is said, once for each thing that is
+ * written there, and waits for the next start. One that is deleted or invalid changes nothing.
+ */
+export class ConfigTask {
+  readonly #input: ConfigTaskInput
+  #inForce: NetworkConfig
+  /** What the key has said last. */
+  #seen: { readonly value: string | undefined } | undefined
+  /** Whether that is something else than what is in force. */
+  #differs = false
+
+  constructor(input: ConfigTaskInput) {
+    this.#input = input
+    this.#inForce = input.config
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#input.ports
+    while (!isStopped(signal)) {
+      for await (const record of store.watchConfig(signal)) {
+        if (isStopped(signal)) return
+        this.#consider(record?.value)
+      }
+      await clock.sleep(RETRY_MS, signal)
+    }
+  }
+
+  #consider(value: string | undefined): void {
+    if (this.#seen !== undefined && this.#seen.value === value) return
+    this.#seen = { value }
+    const differed = this.#differs
+    this.#differs = !this.#follow(value)
+    if (differed && !this.#differs) this.#input.ports.log.info('the network configuration is the one in force again')
+  }
+
+  /** @returns whether what is in force is now what is written there */
+  #follow(value: string | undefined): boolean {
+    const { ports, parseConfig, apply } = this.#input
+    if (value === undefined) {
+      ports.log.warn('the network configuration was deleted from etcd; the one in force stays')
+      return false
+    }
+    try {
+      const { applied, followed, refused } = compareConfig(this.#inForce, parseConfig(value))
+      if (followed.length > 0) apply(applied)
+      this.#inForce = applied
+      for (const { path, from, to } of followed) ports.log.info(`${path} changed in the configuration`, { from, to })
+      for (const { path, from, to } of refused)
+        ports.log.warn(`${path} changed in the configuration; applied at the next start`, { inForce: from, then: to })
+      return refused.length === 0
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      ports.log.warn(`the network configuration has become invalid, the one in force stays: ${error.message}`)
+      return false
+    }
+  }
+}
