@@ -70,7 +70,7 @@ const SITUATIONS: readonly Situation[] = [
     title: 'process: SIGTERM during a start-up with etcd frozen: exit code 0 within 1 s, device and entries in place',
     arrange: async (host) => {
       lab().etcd.member.freeze()
-      await startWithout(host, /external interface chosen/)
+      await startWithout(host, /flanneld \S+ starts/)
     },
   },
 ]
