@@ -78,8 +78,8 @@ async function reads({ etcd }: Lab): Promise<number> {
   return Number(count)
 }
 
-/** What an agent may ask etcd when it is back: whether it is the same one, and one list. */
-const MOST_READS_EACH = 12
+/** What an agent may ask etcd when it is back, for each of its watches: whether it is the same one, and one list. */
+const MOST_READS_EACH = 24
 
 test('etcd: history compacted while agents are cut off: listed again once, changed and deleted peers right', async () => {
   const { hosts } = lab()
