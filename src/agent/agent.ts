@@ -145,8 +145,7 @@ export class Agent {
       network: config.overlays.map(({ network }) => network.text).join(' '),
       subnetLen: config.overlays.map(({ subnetLength }) => subnetLength).join(' '),
       backend: config.backend.type,
-      vni: config.backend.vni,
-      port: config.backend.port,
+      ...(config.backend.type === 'vxlan' ? { vni: config.backend.vni, port: config.backend.port } : {}),
     })
     return config
   }

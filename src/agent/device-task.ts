@@ -1,5 +1,4 @@
-import type { BackendConfig } from '../config/backend.ts'
-import type { NetworkConfig } from '../config/network.ts'
+import type { VxlanConfig } from '../config/backend.ts'
 import type { ExternalInterface, InterfaceChoice } from '../host/external-interface.ts'
 import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
@@ -16,12 +15,12 @@ import { Pace } from './pace.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
 import { isStopped } from './tasks.ts'
-import { UnderlayWatch } from './underlay-watch.ts'
+import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
   readonly options: InterfaceChoice
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'setSysctl'>
-  readonly config: Pick<NetworkConfig, 'backend'>
+  readonly vxlan: VxlanConfig
   readonly underlay: ExternalInterface
   readonly vtep: Vtep
   readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach'>
@@ -45,7 +44,7 @@ const PERIODIC_LOOK_MS = 60_000
 export class DeviceTask {
   readonly #input: DeviceTaskInput
   readonly #name: string
-  #backend: BackendConfig
+  #backend: VxlanConfig
   readonly #look = new Wakeup()
   readonly #pace: Pace
   readonly #underlay: UnderlayWatch
@@ -58,7 +57,7 @@ export class DeviceTask {
   constructor(input: DeviceTaskInput) {
     const { vtep, ports, options, underlay, leader } = input
     this.#input = input
-    this.#backend = input.config.backend
+    this.#backend = input.vxlan
     this.#name = deviceName(vtep.family, vtep.vni)
     this.#complaints = new Complaints(ports.clock)
     this.#sysctlComplaints = new Complaints(ports.clock)
@@ -145,7 +144,7 @@ export class DeviceTask {
   }
 
   /** From now on the device is to be like this. Not what it was made with: name, VNI, port stay. */
-  configure(backend: BackendConfig): void {
+  configure(backend: VxlanConfig): void {
     this.#backend = backend
     this.#look.ring()
   }
@@ -177,14 +176,10 @@ export class DeviceTask {
 
   /** Takes note of a changed underlay. @throws {NoInterfaceError} while it has none */
   async #followUnderlay(signal: AbortSignal): Promise<void> {
-    const before = surroundingsOf(this.underlay)
+    const before = this.underlay
     const underlay = await this.#underlay.look(signal)
-    if (surroundingsOf(underlay) !== before) this.#input.onUnderlay(underlay)
+    if (hasMoved(before, underlay)) this.#input.onUnderlay(underlay)
   }
 }
 
 const noHint = (): Promise<string> => Promise.resolve('')
-
-/** What peers and their leases have to do with. */
-const surroundingsOf = ({ publicIp, address, prefix, gateways }: ExternalInterface): string =>
-  [publicIp, address, prefix, ...gateways].map(({ text }) => text).join(' ')

@@ -5,7 +5,7 @@ import { Wakeup } from '../net/wakeup.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Firewall, FirewallError, FirewallReport, FirewallSpec } from '../reconcile/firewall.ts'
 import { RowPatience } from '../reconcile/row-patience.ts'
-import type { OwnSubnet } from './subnet-file.ts'
+import type { OwnSubnet } from '../backend/backend.ts'
 import { isStopped } from './tasks.ts'
 
 /** What the rules should be, by what we were told and what we hold. */

@@ -1,3 +1,4 @@
+import type { PeerLanes } from '../backend/judge.ts'
 import type { BackendConfig } from '../config/backend.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
@@ -7,8 +8,7 @@ import { Wakeup } from '../net/wakeup.ts'
 import type { KernelChange, RouteState } from '../reconcile/kernel.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
 import { DirectReach } from '../vxlan/direct-reach.ts'
-import type { PeerLanes } from '../vxlan/judge.ts'
-import type { Vtep } from '../vxlan/vtep.ts'
+import type { LaneBackend } from './backends.ts'
 import { DeviceTask } from './device-task.ts'
 import { DirectPeers } from './direct-peers.ts'
 import type { PeerFilterTask } from './peer-filter-task.ts'
@@ -17,12 +17,13 @@ import type { Readiness } from './readiness.ts'
 import { ReconcileTask } from './reconcile-task.ts'
 import type { SubnetFile } from './subnet-file.ts'
 import type { Task } from './tasks.ts'
+import { UnderlayTask } from './underlay-task.ts'
 
 export interface LaneInput {
   readonly options: DaemonOptions
   readonly ports: AgentPorts
   readonly config: NetworkConfig
-  readonly vtep: Vtep
+  readonly backend: LaneBackend
   readonly underlay: ExternalInterface
   /** The family that has the say in which interface is used. */
   readonly leader: Family
@@ -42,44 +43,58 @@ export interface PeerSink {
   wake(): void
 }
 
-/** One address family of a session: its device, kept on its underlay, and the tables of that device. */
+/** One address family of a session: its device, if there is one, kept on its underlay, and the tables that lead to peers. */
 export class Lane implements PeerSink {
   readonly family: Family
   readonly tasks: readonly Task[]
   readonly #reconciler: Reconciler
-  readonly #device: DeviceTask
+  readonly #underlay: DeviceTask | UnderlayTask
   /** With DirectRouting: who decides which peers need the tunnel. */
   readonly #direct: DirectPeers | undefined
   readonly #somethingToDo = new Wakeup()
 
   constructor(input: LaneInput) {
-    const { ports, vtep, subnetFile, readiness, peerFilter } = input
-    const { family } = vtep
+    const { ports, backend, readiness, peerFilter } = input
+    const { family } = backend.own.overlay
     this.family = family
     const somethingToDo = this.#somethingToDo
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
-    const onMtu = (mtu: number): void => {
-      subnetFile.setMtu(family, mtu)
-    }
-    this.#direct = input.config.backend.directRouting ? new DirectPeers(reconciler) : undefined
-    const onLook = (underlay: ExternalInterface, routes: readonly RouteState[]): void => {
-      this.#direct?.follow(new DirectReach(routes, underlay.link.index))
-      reconciler.attachUnderlay(underlay.link.index, vtep.overlay)
-    }
-    const device = new DeviceTask({ ...input, reconciler, onMtu, onLook, somethingToDo })
-    this.#device = device
-    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, somethingToDo, gate: peerFilter })
+    const { backend: config } = input.config
+    this.#direct = config.type === 'vxlan' && config.directRouting ? new DirectPeers(reconciler) : undefined
+    const underlay = this.#makeUnderlayTask(input)
+    this.#underlay = underlay
+    const on = backend.device !== undefined ? 'device' : backend.reach !== undefined ? 'underlay' : 'nowhere'
+    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, on, somethingToDo, gate: peerFilter })
     this.tasks = [
       {
-        name: `IPv${family} device`,
+        name: `IPv${family} ${on === 'device' ? 'device' : 'underlay'}`,
         run: async (stop) => {
           await peerFilter?.stands(stop)
-          await device.run(stop)
+          await underlay.run(stop)
         },
       },
       { name: `IPv${family} tables`, run: (stop) => reconcile.run(stop) },
     ]
+  }
+
+  #makeUnderlayTask(input: LaneInput): DeviceTask | UnderlayTask {
+    const { backend, subnetFile } = input
+    const { family } = this
+    const reconciler = this.#reconciler
+    const onMtu = (mtu: number): void => {
+      subnetFile.setMtu(family, mtu)
+    }
+    const onLook = (underlay: ExternalInterface, routes: readonly RouteState[]): void => {
+      this.#direct?.follow(new DirectReach(routes, underlay.link.index))
+      if (backend.reach !== undefined) reconciler.attachUnderlay(underlay.link.index, backend.own.overlay)
+    }
+    const { device: vtep } = backend
+    const { backend: vxlan } = input.config
+    const common = { ...input, onMtu, onLook, somethingToDo: this.#somethingToDo }
+    return vtep === undefined || vxlan.type !== 'vxlan'
+      ? new UnderlayTask({ ...common, family })
+      : new DeviceTask({ ...common, vtep, vxlan, reconciler })
   }
 
   /** Underlay addresses that the device sends to; undefined while its tables are not known. */
@@ -99,12 +114,12 @@ export class Lane implements PeerSink {
 
   /** The configuration of the backend has changed in something that can be followed. */
   configure(backend: BackendConfig): void {
-    this.#device.configure(backend)
+    if (backend.type === 'vxlan' && this.#underlay instanceof DeviceTask) this.#underlay.configure(backend)
   }
 
   /** The kernel reports a change, of whatever. */
   observe(change: KernelChange): void {
-    this.#device.observe(change)
+    this.#underlay.observe(change)
     if (this.#reconciler.observe(change)) this.wake()
   }
 

@@ -12,6 +12,8 @@ export interface ReconcileTaskInput {
   readonly reconciler: Reconciler
   readonly readiness: Pick<Readiness, 'forwards'>
   readonly family: Family
+  /** Where the rows stand that forwarding takes. */
+  readonly on: 'device' | 'underlay' | 'nowhere'
   readonly somethingToDo: Wakeup
   /** Lets peers in before anything is sent to them, and out after. */
   readonly gate: PeerGate | undefined
@@ -84,7 +86,9 @@ export class ReconcileTask {
 
   /** Whether the overlay forwards. Single peers that the kernel refuses do not keep the others waiting. */
   #forwards(): boolean {
-    const { linkIndex, wanted, pending } = this.#input.reconciler
+    const { reconciler, on } = this.#input
+    if (on !== 'device') return on === 'nowhere' || reconciler.isUnderlayRead
+    const { linkIndex, wanted, pending } = reconciler
     const nothingIsRight = wanted > 0 && pending >= wanted
     return linkIndex !== undefined && linkIndex === this.#snapshotOf && !nothingIsRight
   }

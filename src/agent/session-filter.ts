@@ -1,7 +1,6 @@
-import type { NetworkConfig } from '../config/network.ts'
+import { publicIps, type PeerLanes } from '../backend/judge.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { PeerFilterError } from '../reconcile/peer-filter.ts'
-import type { PeerLanes } from '../vxlan/judge.ts'
+import { PeerFilterError, type GuardedOverlay } from '../reconcile/peer-filter.ts'
 import type { Lane, PeerSink } from './lane.ts'
 import { PeerFilterTask } from './peer-filter-task.ts'
 import type { AgentPorts } from './ports.ts'
@@ -10,7 +9,6 @@ import { isStopped, type Task } from './tasks.ts'
 interface SessionFilterInput {
   readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
   readonly ports: AgentPorts
-  readonly config: NetworkConfig
 }
 
 /** The peer filter of a session: told of the same peers as the lanes, which it surrounds. */
@@ -18,9 +16,8 @@ export class SessionFilter implements PeerSink {
   readonly task: PeerFilterTask
   readonly tasks: readonly Task[]
 
-  /** @param lanes whose tables say which addresses are still in use */
-  constructor({ options, ports, config }: SessionFilterInput, lanes: () => readonly Lane[]) {
-    const { vni, port } = config.backend
+  /** @param overlay of vxlan @param lanes whose tables say which addresses are still in use */
+  constructor({ options, ports }: SessionFilterInput, { vni, port }: GuardedOverlay, lanes: () => readonly Lane[]) {
     this.task = new PeerFilterTask({
       ...ports,
       filter: ports.peerFilter,
@@ -37,10 +34,7 @@ export class SessionFilter implements PeerSink {
 
   setPeer(key: string, lanes: PeerLanes | undefined): void {
     // Who is reached without a tunnel may still see us behind one.
-    const addresses = [...(lanes?.values() ?? [])].flatMap(({ fdb, direct = [] }) => [
-      ...fdb.map(({ remote }) => remote),
-      ...direct.flatMap(({ gateway }) => gateway ?? []),
-    ])
+    const addresses = [...(lanes?.values() ?? [])].flatMap(publicIps)
     this.task.setPeer(key, lanes === undefined ? undefined : addresses)
   }
 

@@ -1,3 +1,5 @@
+import type { OwnSubnet } from '../backend/backend.ts'
+import { backendJudge, type PeerLanes } from '../backend/judge.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
@@ -5,17 +7,15 @@ import type { Acquired } from '../lease/acquire.ts'
 import type { Challenger } from '../lease/challenges.ts'
 import { LeaseKeeper, type LeaseState } from '../lease/keeper.ts'
 import { encodeLease } from '../lease/codec.ts'
-import { leaseFamily } from '../lease/lease.ts'
 import type { Surroundings } from '../lease/peer-rules.ts'
 import { claimFor, type LeaseTerms } from '../lease/terms.ts'
 import { PeerTable, type Judge } from '../lease/peers.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
 import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import { backendDataField, decodeVtepData } from '../vxlan/backend-data.ts'
-import { vxlanJudge, type PeerLanes } from '../vxlan/judge.ts'
 import type { Vtep } from '../vxlan/vtep.ts'
 import { deviceSpec } from '../vxlan/device-spec.ts'
+import { backendsOf, type LaneBackend } from './backends.ts'
 import { ChangesTask } from './changes-task.ts'
 import { ConfigTask } from './config-task.ts'
 import { ForeignBackends } from './foreign-backends.ts'
@@ -53,7 +53,8 @@ export interface SessionInput {
  */
 export class OverlaySession {
   readonly #input: SessionInput
-  readonly #vteps: readonly Vtep[]
+  readonly #backends: readonly LaneBackend[]
+  readonly #own: readonly OwnSubnet[]
   readonly #underlays: Map<Family, ExternalInterface>
   readonly #keeper: LeaseKeeper
   readonly #subnetFile: SubnetFile
@@ -70,17 +71,18 @@ export class OverlaySession {
     this.#input = input
     this.#config = input.config
     this.#underlays = new Map(input.underlays)
-    const vteps = vtepsOf(input)
-    this.#vteps = vteps
+    this.#backends = backendsOf(input.config, acquired.lease)
+    const own = this.#backends.map((backend) => backend.own)
+    this.#own = own
     this.#keeper = makeKeeper(input, this.#ownTerms())
-    const subnetFile = new SubnetFile(options.subnetFile, vteps, ports, options.ipMasq)
+    const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
     this.#subnetFile = subnetFile
     const peers = new PeerTable(this.#makeJudge())
     const onReady = (): void => {
       subnetFile.release()
     }
-    const families = vteps.map(({ family }) => family)
-    const filter = options.peerFilter ? new SessionFilter(input, () => lanes) : undefined
+    const families = own.map(({ overlay }) => overlay.family)
+    const filter = makeFilter(input, () => lanes)
     const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady), filter?.task)
     this.#lanes = lanes
     const leftovers = new LeftoversTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
@@ -95,14 +97,14 @@ export class OverlaySession {
       stalePeerGraceMs: options.stalePeerGraceMs,
       leftovers,
     })
-    this.firewall = new FirewallTask(firewallSpec(options, input.config, vteps), options.firewallResyncMs, ports)
+    this.firewall = new FirewallTask(firewallSpec(options, input.config, own), options.firewallResyncMs, ports)
     this.firewall.onState = (state) => {
       if (state === 'ok') ports.status.fine('firewall')
       else ports.status.trouble('firewall', state.reason, state.isBlocking ? 'unready' : 'degraded')
     }
     const hasRules = options.ipMasq || options.forwardRules
     const forwarding = new ForwardingTask({ ports, families, hasRules, everyMs: options.firewallResyncMs })
-    const blackhole = new BlackholeTask(ports, vteps, options.ipBlackholeRoute)
+    const blackhole = new BlackholeTask(ports, own, options.ipBlackholeRoute)
     const changes = new ChangesTask(ports, lanes)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     const apply = (changed: NetworkConfig): void => {
@@ -126,22 +128,23 @@ export class OverlaySession {
   }
 
   #makeLanes(readiness: Readiness, peerFilter: PeerFilterTask | undefined): readonly Lane[] {
-    const [leader] = this.#vteps
+    const [leader] = this.#own
     const onUnderlay = (underlay: ExternalInterface): void => {
       this.#followUnderlay(underlay)
     }
-    return this.#vteps.map((vtep) => {
-      const underlay = this.#underlays.get(vtep.family)
-      if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${vtep.family}`)
-      const own = { vtep, underlay, leader: leader.family, subnetFile: this.#subnetFile }
+    return this.#backends.map((backend) => {
+      const { family } = backend.own.overlay
+      const underlay = this.#underlays.get(family)
+      if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${family}`)
+      const own = { backend, underlay, leader: leader.overlay.family, subnetFile: this.#subnetFile }
       return new Lane({ ...this.#input, ...own, readiness, onUnderlay, peerFilter })
     })
   }
 
   #makeJudge(): Judge<PeerLanes> {
     const foreign = new ForeignBackends(this.#input.ports.log)
-    return vxlanJudge({
-      vteps: this.#vteps,
+    return backendJudge({
+      backends: this.#backends,
       ownKey: this.#input.acquired.record.key,
       around: () => this.#surroundings(),
       onForeign: (backendType) => {
@@ -158,7 +161,7 @@ export class OverlaySession {
     }
     ports.status.sessionBegan(
       this.#subnets.map(({ text }) => text).join(' '),
-      this.#vteps.map(({ family }) => family),
+      this.#own.map(({ overlay }) => overlay.family),
     )
     await runTogether(this.#tasks, signal)
     if (this.#lost !== undefined) {
@@ -175,16 +178,15 @@ export class OverlaySession {
   /** @throws {ConfigError} for an MTU that leaves too little for the overlay; then nothing is changed */
   #applyConfig(config: NetworkConfig): void {
     const before = this.#config
-    if (config.backend.underlayMtu !== before.backend.underlayMtu) {
-      for (const vtep of this.#vteps) {
-        const underlay = this.#underlays.get(vtep.family)
-        if (underlay !== undefined) deviceSpec(vtep, config.backend, underlay)
-      }
+    const { backend } = config
+    for (const vtep of this.#vteps) {
+      const underlay = this.#underlays.get(vtep.family)
+      if (underlay !== undefined && backend.type === 'vxlan') deviceSpec(vtep, backend, underlay)
     }
     this.#config = config
     for (const lane of this.#lanes) lane.configure(config.backend)
     if (config.enableNftables !== before.enableNftables)
-      this.firewall.set(firewallSpec(this.#input.options, config, this.#vteps))
+      this.firewall.set(firewallSpec(this.#input.options, config, this.#own))
   }
 
   #terrain(): Terrain {
@@ -193,7 +195,11 @@ export class OverlaySession {
   }
 
   get #subnets(): readonly Prefix[] {
-    return this.#vteps.map(({ subnet }) => subnet)
+    return this.#own.map(({ subnet }) => subnet)
+  }
+
+  get #vteps(): readonly Vtep[] {
+    return this.#backends.flatMap(({ device }) => device ?? [])
   }
 
   /** The terms on which we hold what we have: these subnets, these MACs. */
@@ -228,15 +234,13 @@ export class OverlaySession {
   }
 }
 
-/** Our own VTEPs, as our lease describes them. @throws {TypeError} when the lease is not one that we wrote */
-function vtepsOf({ config, acquired }: SessionInput): readonly Vtep[] {
-  return config.overlays.map((overlay) => {
-    const { family } = overlay
-    const part = leaseFamily(acquired.lease, family)
-    if (part === undefined) throw new TypeError(`the lease has no subnet of ${overlay.network.text}`)
-    const { mac } = decodeVtepData(part.backendData, backendDataField(family))
-    return { family, vni: config.backend.vni, mac, subnet: part.subnet, overlay }
-  })
+/** Only a VXLAN device takes packets from whoever sends them. */
+function makeFilter(input: SessionInput, lanes: () => readonly Lane[]): SessionFilter | undefined {
+  const { options, ports, config } = input
+  if (!options.peerFilter) return undefined
+  if (config.backend.type === 'vxlan') return new SessionFilter(input, config.backend, lanes)
+  ports.log.warn('--vxlan-peer-filter has nothing to do: the backend is not vxlan', { backend: config.backend.type })
+  return undefined
 }
 
 function reportLease(status: AgentPorts['status'], state: LeaseState, what: string): void {

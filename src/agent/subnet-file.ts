@@ -1,4 +1,4 @@
-import type { OverlayNetwork } from '../config/network.ts'
+import type { OwnSubnet } from '../backend/backend.ts'
 import {
   fileSays,
   removeFile,
@@ -9,7 +9,6 @@ import {
 } from '../host/subnet-env.ts'
 import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
-import type { Prefix } from '../net/prefix.ts'
 import { Wakeup } from '../net/wakeup.ts'
 import type { Logger } from '../observe/logger.ts'
 import { Complaints } from './complaints.ts'
@@ -27,12 +26,6 @@ export interface SubnetFilePorts {
   readonly clock: Clock
   readonly log: Logger
   readonly status?: Pick<AgentStatus, 'trouble' | 'fine' | 'turns'>
-}
-
-/** A subnet of ours, and the overlay it belongs to. */
-export interface OwnSubnet {
-  readonly overlay: OverlayNetwork
-  readonly subnet: Prefix
 }
 
 /**

@@ -38,9 +38,11 @@ export async function deviceMacs(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Family, Mac>> {
   const macs = new Map<Family, Mac>()
+  const { backend } = config
+  if (backend.type !== 'vxlan') return macs
   for (const [family, underlay] of underlays) {
-    const link = await kernel.link(deviceName(family, config.backend.vni), signal)
-    const spec = deviceIdentity(family, config.backend, underlay)
+    const link = await kernel.link(deviceName(family, backend.vni), signal)
+    const spec = deviceIdentity(family, backend, underlay)
     if (link?.mac !== undefined && isUnicastMac(link.mac) && incompatibility(link, spec) === undefined)
       macs.set(family, link.mac)
   }
@@ -66,17 +68,18 @@ export function leaseTerms(
   traces: Traces,
 ): LeaseTerms {
   const { config, underlays } = terrain
-  const { vni } = config.backend
+  const { backend } = config
   // What peers hold counts first: a device that says otherwise was changed while nobody looked.
-  const macFor = (family: Family, current: Lease | undefined): Mac =>
+  const macFor = (vni: number, family: Family, current: Lease | undefined): Mac =>
     publishedMac(family, current) ?? traces.deviceMacs.get(family) ?? ports.deriveMac(vni, family)
   return {
     node: ports.node,
     instance: ports.instance,
     overlays: config.overlays,
     publicIps: new Map([...underlays].map(([family, { publicIp }]) => [family, publicIp])),
-    backendType: config.backend.type,
-    backendData: (family, current) => encodeVtepData(vni, macFor(family, current)),
+    backendType: backend.type,
+    backendData: (family, current) =>
+      backend.type === 'vxlan' ? encodeVtepData(backend.vni, macFor(backend.vni, family, current)) : undefined,
     previousSubnets: traces.previousSubnets,
     traceOf: (lease) => traceOf(lease, traces),
     avoid: protectedPrefixes(terrain),

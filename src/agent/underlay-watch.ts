@@ -11,6 +11,14 @@ import { followInterface, insistedOn, type Whereabouts } from '../host/follow-in
 import type { RouteState } from '../reconcile/kernel.ts'
 import type { AgentPorts } from './ports.ts'
 
+/** What peers and their leases have to do with. */
+const surroundingsOf = ({ publicIp, address, prefix, gateways }: ExternalInterface): string =>
+  [publicIp, address, prefix, ...gateways].map(({ text }) => text).join(' ')
+
+/** Whether our address on the underlay, its network or its gateways have changed. */
+export const hasMoved = (before: ExternalInterface, after: ExternalInterface): boolean =>
+  surroundingsOf(before) !== surroundingsOf(after)
+
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
 const RENUMBER_AFTER_MS = 900
 /** A driver that is loaded again, a cable that is plugged in again: peers know us by the old address, so we wait for that first. */

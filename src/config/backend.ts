@@ -15,7 +15,12 @@ export interface VxlanConfig {
   readonly directRouting: boolean
 }
 
-export type BackendConfig = VxlanConfig
+/** Backends without settings: peers as gateways on the underlay's link, and the allocation of subnets alone. */
+export interface PlainConfig {
+  readonly type: 'host-gw' | 'alloc'
+}
+
+export type BackendConfig = VxlanConfig | PlainConfig
 
 /** The kernel's own default, older than IANA's 4789 (drivers/net/vxlan: vxlan_port). */
 export const LINUX_VXLAN_PORT = 8472
@@ -25,7 +30,11 @@ const DEFAULT_VNI = 1
 const SMALLEST_UNDERLAY_MTU = 576
 const LARGEST_MTU = 65_535
 
-const BACKENDS: Readonly<Record<string, (fields: JsonFields) => BackendConfig>> = { vxlan: parseVxlan }
+const BACKENDS: Readonly<Record<string, (fields: JsonFields) => BackendConfig>> = {
+  vxlan: parseVxlan,
+  'host-gw': () => ({ type: 'host-gw' }),
+  alloc: () => ({ type: 'alloc' }),
+}
 
 /** Upstream's code falls back to `udp`, its documentation says `vxlan`; we do as documented. */
 const DEFAULT_TYPE = 'vxlan'
@@ -40,8 +49,6 @@ export function parseBackend(fields: JsonFields | undefined): BackendConfig {
 
 /** Upstream's other backends, of this day and of v0.6. */
 const NOT_SUPPORTED: readonly string[] = [
-  'host-gw',
-  'alloc',
   'udp',
   'ipip',
   'wireguard',

@@ -1,4 +1,4 @@
-import type { BackendConfig } from './backend.ts'
+import type { BackendConfig, VxlanConfig } from './backend.ts'
 import { FAMILIES, type FamilyRules, type NetworkConfig, type OverlayNetwork } from './network.ts'
 
 /** A field that says something else than what is in force. */
@@ -28,7 +28,7 @@ interface Field<T> {
 /** Every field has to be named: one that is added later does not compile until somebody has decided. */
 type Fields<T, K extends keyof T = keyof T> = Readonly<Record<K, Field<T>>>
 
-const BACKEND: Fields<BackendConfig> = {
+const VXLAN: Fields<VxlanConfig> = {
   type: { path: 'Backend.Type', valueOf: ({ type }) => type },
   vni: { path: 'Backend.VNI', valueOf: ({ vni }) => vni },
   port: { path: 'Backend.Port', valueOf: ({ port }) => port },
@@ -85,7 +85,7 @@ interface Outcome<T> {
  */
 export function compareConfig(current: NetworkConfig, next: NetworkConfig): ConfigComparison {
   const overlays = FAMILIES.map((names) => compareOverlay(names, current.overlays, next.overlays))
-  const backend = compareFields(Object.values(BACKEND), current.backend, next.backend)
+  const backend = compareBackend(current.backend, next.backend)
   const firewall = compareFields(Object.values(FIREWALL), current, next)
   const parts = [...overlays, backend, firewall]
   return {
@@ -113,6 +113,13 @@ function compareOverlay(
   const cut = compareFields(Object.values(cutOf(names)), before, after)
   // bounds mean something only in the network, and at the size, that they were written for
   return cut.refused.length > 0 ? cut : compareFields(Object.values(boundsOf(names)), before, after)
+}
+
+/** The other backends have no settings. */
+function compareBackend(current: BackendConfig, next: BackendConfig): Outcome<BackendConfig> {
+  if (current.type === 'vxlan' && next.type === 'vxlan') return compareFields(Object.values(VXLAN), current, next)
+  const refused = current.type === next.type ? [] : [{ path: 'Backend.Type', from: current.type, to: next.type }]
+  return { value: current, followed: [], refused }
 }
 
 function compareFields<T>(fields: readonly Field<T>[], current: T, next: T): Outcome<T> {

@@ -1,7 +1,7 @@
+import { routeMetric } from '../backend/route-metric.ts'
 import { ConfigError } from '../config/error.ts'
 import { leaseFamily, type Lease } from '../lease/lease.ts'
 import type { Rejected } from '../lease/codec.ts'
-import { subnetIndex, type Prefix } from '../net/prefix.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import { ROUTE_PROTOCOL } from '../reconcile/kernel.ts'
 import { backendDataField, decodeVtepData, type VtepData } from './backend-data.ts'
@@ -9,17 +9,6 @@ import type { Vtep } from './vtep.ts'
 
 /** BackendType of the leases of vxlan nodes. */
 export const BACKEND_TYPE = 'vxlan'
-
-/** Metrics are 32 bits (RTA_PRIORITY); an IPv6 network can hold more subnets than that, and there uniqueness buys nothing. */
-const METRIC_RANGE = 1n << 31n
-
-/**
- * Metric of the route to a peer's subnet: its number within the network, counted from 1. Stable over restarts, and for IPv4 unique,
- * because the kernel's fib_info hash covers the metric but not the gateway: equal metrics would all share one hash chain and make
- * adding n routes cost n².
- */
-export const routeMetric = (network: Prefix, subnet: Prefix): number =>
-  Number(subnetIndex(network, subnet) % METRIC_RANGE) + 1
 
 /**
  * Entries that let this node reach one peer. Pure: same lease and VTEP, same entries.

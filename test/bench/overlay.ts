@@ -11,7 +11,8 @@ import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
 import type { PeerEntries } from '../../src/reconcile/entries.ts'
 import { Reconciler, type PassReport } from '../../src/reconcile/reconciler.ts'
 import { encodeVtepData } from '../../src/vxlan/backend-data.ts'
-import { vxlanJudge } from '../../src/vxlan/judge.ts'
+import { backendJudge } from '../../src/backend/judge.ts'
+import { vxlanBackend } from '../../src/vxlan/backend.ts'
 import type { Vtep } from '../../src/vxlan/vtep.ts'
 
 const DEVICE = 'flannel.100'
@@ -79,7 +80,7 @@ export interface Measured {
 
 export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
   const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
-  const peers = new PeerTable(vxlanJudge({ vteps: [ownVtep], ownKey: 'own', around: () => around }))
+  const peers = new PeerTable(backendJudge({ backends: [vxlanBackend(ownVtep)], ownKey: 'own', around: () => around }))
   peers.replaceAll(records)
   return peers.drain().map(({ key, entries }) => ({ key, entries: entries?.get(4) }))
 }

@@ -73,16 +73,18 @@ export class DeviceWorld {
     const choice = { ...NO_CHOICE, ifaces: [this.underlay] }
     const underlay = await chooseExternalInterface(this.#kernel, choice, { family: 4, leader: 4 }, signal)
     const backend = { Type: 'vxlan', VNI: this.vni, Port: this.port, ...this.#backend }
-    const config = parseNetworkConfig(JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }))
-    const [overlay] = config.overlays
-    if (overlay === undefined) throw new Error('no overlay')
+    const { overlays, backend: vxlan } = parseNetworkConfig(
+      JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }),
+    )
+    const [overlay] = overlays
+    if (overlay === undefined || vxlan.type !== 'vxlan') throw new Error('no overlay of vxlan')
     const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
     const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger(), setSysctl }
     const reconciler = new Reconciler(this.#kernel, [4], systemClock, Math.random)
     const task = new DeviceTask({
       options: NO_CHOICE,
       ports,
-      config,
+      vxlan,
       underlay,
       vtep: { family: 4, vni: this.vni, mac: this.mac, subnet, overlay },
       reconciler,

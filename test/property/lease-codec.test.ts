@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey, type Rejected } from '../../src/lease/codec.ts'
 import type { Lease } from '../../src/lease/lease.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
-import { vxlanJudge } from '../../src/vxlan/judge.ts'
+import { backendJudge } from '../../src/backend/judge.ts'
+import { vxlanBackend } from '../../src/vxlan/backend.ts'
 import { leaseRecord, OVERLAY, VTEP } from '../fake/samples.ts'
 import { brokenJson, leaseClaim } from './arbitraries.ts'
 
@@ -96,7 +97,9 @@ describe('whatever stands in etcd', () => {
     )
     fc.assert(
       fc.property(fc.array(fc.tuple(anyKey, anyValue), { maxLength: 10 }), (others) => {
-        const table = new PeerTable(vxlanJudge({ vteps: [VTEP], ownKey: '10.20.0.0-20', around: () => around }))
+        const table = new PeerTable(
+          backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: '10.20.0.0-20', around: () => around }),
+        )
         for (const [at, [name, text]] of others.entries())
           table.put(leaseRecord(name, text, { createRevision: BigInt(at + 10) }))
         table.put(good)

@@ -13,23 +13,34 @@ const PORT: Layer = {
   because: 'it implements a port: it knows the core it serves, and can be exchanged because no other part knows it',
 }
 
+const BACKEND: Layer = {
+  sees: ['net', 'config', 'lease', 'reconcile', 'backend'],
+  because: 'it only translates leases into rows, and shares nothing with other backends but the interface',
+}
+
 /** Who imports whom. */
 export const LAYERS: Readonly<Record<string, Layer>> = {
   net: { sees: [], because: 'value types stand at the bottom, for everybody to use' },
   config: { sees: ['net'], because: 'what is configured does not depend on what is made of it' },
   lease: { sees: ['net', 'config'], because: 'a lease is the same whatever backend and kernel it is for' },
   reconcile: { sees: ['net'], because: 'it makes tables equal, whoever wants the rows and why' },
-  vxlan: {
+  backend: {
     sees: ['net', 'config', 'lease', 'reconcile'],
+    because: 'it is what all backends have in common, and knows none of them',
+  },
+  vxlan: {
+    sees: ['net', 'config', 'lease', 'reconcile', 'backend'],
     because: 'it only translates leases into rows and a device; doing anything about them is for others',
   },
+  hostgw: BACKEND,
+  alloc: BACKEND,
   etcd: PORT,
   netlink: PORT,
   firewall: PORT,
   host: PORT,
   observe: { sees: PORTS_SEE, because: 'everybody reports to it, so it may need nobody who reports' },
   agent: {
-    sees: ['net', 'config', 'lease', 'reconcile', 'vxlan', 'host', 'observe'],
+    sees: ['net', 'config', 'lease', 'reconcile', 'backend', 'vxlan', 'hostgw', 'alloc', 'host', 'observe'],
     because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',
   },
   cni: {
@@ -71,8 +82,17 @@ const TYPES_ONLY: Readonly<Record<string, string>> = {
   'agent observe': 'the agent is handed its logger, so that tests need not have its output',
 }
 
-/** The five folders that must behave the same in a test as on a host. */
-const CORE: ReadonlySet<string> = new Set(['net', 'config', 'lease', 'reconcile', 'vxlan'])
+/** The folders that must behave the same in a test as on a host. */
+const CORE: ReadonlySet<string> = new Set([
+  'net',
+  'config',
+  'lease',
+  'reconcile',
+  'backend',
+  'vxlan',
+  'hostgw',
+  'alloc',
+])
 
 /** What the core must be handed instead of taking it. */
 const BANNED_IN_CORE: ReadonlyMap<string, string> = new Map([

@@ -22,6 +22,10 @@ describe('parseBackend', () => {
     expect(parse({ Type: 'VXLAN', Port: 0, MTU: 0 })).toEqual(DEFAULTS)
   })
 
+  it.each(['host-gw', 'Host-GW', 'alloc', 'ALLOC'])('takes %s, which has no settings', (type) => {
+    expect(parse({ Type: type, VNI: 5 })).toEqual({ type: type.toLowerCase() })
+  })
+
   it('takes every setting', () => {
     const all = { Type: 'vxlan', VNI: 100, Port: 7890, MTU: 9000, GBP: true, Learning: true, DirectRouting: true }
     expect(parse(all)).toEqual({
@@ -36,7 +40,7 @@ describe('parseBackend', () => {
   })
 
   it.each(['directRouting', 'directrouting', 'DIRECTROUTING'])('reads %s as seen in the wild', (name) => {
-    expect(parse({ [name]: true }).directRouting).toBe(true)
+    expect(parse({ [name]: true })).toMatchObject({ directRouting: true })
   })
 
   it.each([

@@ -10,6 +10,7 @@ import { CONFIG, VTEP } from '../../fake/samples.ts'
 
 const link = new FakeKernel().addCard('eth1', { mtu: 9000 })
 const { backend } = parseNetworkConfig(CONFIG)
+if (backend.type !== 'vxlan') throw new TypeError(backend.type)
 
 describe('overlayMtu', () => {
   it('leaves room for the outer headers of the underlay', () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { routeMetric } from '../../../src/backend/route-metric.ts'
 import { decodeLease } from '../../../src/lease/codec.ts'
 import type { Lease } from '../../../src/lease/lease.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix, subnetAt } from '../../../src/net/prefix.ts'
-import { peerEntries, routeMetric } from '../../../src/vxlan/peer-entries.ts'
+import { peerEntries } from '../../../src/vxlan/peer-entries.ts'
 import { leaseRecord, leaseValue, VTEP } from '../../fake/samples.ts'
 
 const PEER_MAC = '82:53:2e:6a:a9:43'

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { PeerTable } from '../../../src/lease/peers.ts'
 import type { Surroundings } from '../../../src/lease/peer-rules.ts'
-import { vxlanJudge } from '../../../src/vxlan/judge.ts'
+import { backendJudge } from '../../../src/backend/judge.ts'
+import { vxlanBackend } from '../../../src/vxlan/backend.ts'
 import { parseNetworkConfig } from '../../../src/config/network.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP } from '../../fake/samples.ts'
 
 const AROUND: Surroundings = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
 const OWN_KEY = '10.20.0.0-20'
-const judge = vxlanJudge({ vteps: [VTEP], ownKey: OWN_KEY, around: () => AROUND })
+const judge = backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: OWN_KEY, around: () => AROUND })
 
 /** A peer whose lease is the older, the smaller its number. */
 const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
@@ -17,7 +18,7 @@ const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
     modRevision: BigInt(number),
   })
 
-describe('vxlanJudge', () => {
+describe('backendJudge', () => {
   it('accepts an ordinary peer with its entries', () => {
     expect(judge(peer(1, '10.15.64.0-20'))).toMatchObject({ accepted: new Map([[4, { routes: [{ metric: 245 }] }]]) })
   })
@@ -96,7 +97,11 @@ describe('with both families', () => {
     overlay,
     subnet: overlay.family === 4 ? VTEP.subnet : prefix('fd00:10:0:20::/64'),
   }))
-  const both = vxlanJudge({ vteps, ownKey: OWN_KEY, around: () => ({ ...AROUND, overlays }) })
+  const both = backendJudge({
+    backends: vteps.map(vxlanBackend),
+    ownKey: OWN_KEY,
+    around: () => ({ ...AROUND, overlays }),
+  })
 
   it('makes entries of each that the peer has', () => {
     const verdict = both(leaseRecord('10.30.0.0-20&fd00:10:0:30::-64', dual))
@@ -131,8 +136,8 @@ describe('with both families', () => {
 
 it('ignores peers of another backend, and tells of their type', () => {
   const types: string[] = []
-  const told = vxlanJudge({
-    vteps: [VTEP],
+  const told = backendJudge({
+    backends: [vxlanBackend(VTEP)],
     ownKey: OWN_KEY,
     around: () => AROUND,
     onForeign: (type) => types.push(type),

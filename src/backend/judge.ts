@@ -1,0 +1,74 @@
+import type { Claims } from '../lease/claims.ts'
+import { decodeLease } from '../lease/codec.ts'
+import { leaseFamily, type Lease } from '../lease/lease.ts'
+import { peerObjection, type Surroundings } from '../lease/peer-rules.ts'
+import type { Judge, Verdict } from '../lease/peers.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { PeerEntries } from '../reconcile/entries.ts'
+import type { Backend } from './backend.ts'
+
+/** What it takes to reach one peer, for each family that both have. */
+export type PeerLanes = ReadonlyMap<Family, PeerEntries>
+
+/** What a judge is told of its node. */
+export interface OwnNode {
+  /** One for each family, all of one type. */
+  readonly backends: readonly Backend<unknown>[]
+  readonly ownKey: string
+  readonly around: () => Surroundings
+  /** Called for every peer of another backend: it is none of ours, nor is anything wrong with it. */
+  readonly onForeign?: (backendType: string) => void
+}
+
+/**
+ * Judges lease records: decode, the rules every peer must keep, then what the backend makes of it. Our own key is ignored; so is, of a
+ * peer, the family that we do not have.
+ */
+export function backendJudge(node: OwnNode): Judge<PeerLanes> {
+  return (record) => {
+    if (record.key === node.ownKey) return { ignored: true }
+    const lease = decodeLease(record)
+    return 'rejected' in lease ? lease : judgeLease(lease, node)
+  }
+}
+
+function judgeLease(lease: Lease, { backends, around, onForeign }: OwnNode): Verdict<PeerLanes> {
+  const { backendType } = lease
+  if (backendType !== '' && backends.every(({ type }) => type !== backendType)) {
+    onForeign?.(backendType)
+    return { ignored: true }
+  }
+  const lanes = new Map<Family, PeerEntries>()
+  const names: string[] = []
+  for (const { own, reach, claimedNames } of backends) {
+    const { family } = own.overlay
+    const part = leaseFamily(lease, family)
+    if (part === undefined || reach === undefined) continue
+    const objection = peerObjection(part, around())
+    if (objection !== undefined) return { rejected: objection }
+    const entries = reach(lease)
+    if ('rejected' in entries) return entries
+    lanes.set(family, entries)
+    names.push(...claimedNames(entries))
+  }
+  return lanes.size === 0 ? { ignored: true } : { accepted: lanes, claims: exclusiveClaims(lanes, names) }
+}
+
+/**
+ * Of overlapping subnets the narrower would take part of the other's traffic; and a subnet around another's PublicIP would draw that
+ * peer's own packets into the overlay. Gateways on a device need no claim: they are the bases of the subnets.
+ */
+const exclusiveClaims = (lanes: PeerLanes, names: readonly string[]): Claims => {
+  const each = [...lanes.values()]
+  return {
+    names,
+    subnets: each.flatMap(({ routes, direct = [] }) => [...routes, ...direct].map(({ destination }) => destination)),
+    addresses: each.flatMap(publicIps),
+  }
+}
+
+/** Where on the underlay a peer is reached. */
+export const publicIps = ({ fdb, direct = [] }: PeerEntries): readonly Ip[] => [
+  ...fdb.map(({ remote }) => remote),
+  ...direct.flatMap(({ gateway }) => gateway ?? []),
+]
