@@ -33,7 +33,7 @@ function fail(error: unknown): never {
   process.exit(EXIT.failed)
 }
 
-// Whoever read our output may go away; that is no reason to stop.
+// Whoever read our log may go away; that is no reason to stop. What a command prints is looked after where it is printed.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)

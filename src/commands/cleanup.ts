@@ -8,20 +8,18 @@ import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { findLeftovers, isSubnetEnv, removeFile } from '../host/subnet-env.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
+import { endWithOutput } from './output.ts'
 
 /** `flanneld cleanup`. */
 export async function run({ args, environment, stopSignal }: CommandCall): Promise<number> {
   const invocation = readCleanup(args, environment)
-  if (invocation.kind === 'print') {
-    process.stdout.write(invocation.text)
-    return EXIT.done
-  }
+  if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
   const { dryRun, subnetFile } = invocation
   const kernel = new RtnetlinkKernel()
   const files: CleanupPorts['files'] = { find: () => findSubnetFiles(subnetFile), remove: removeFile }
   const ports = { kernel, firewall: new LinuxFirewall(), peerFilter: new NftPeerFilter(), files }
   try {
-    return print(await cleanUp(ports, dryRun, stopSignal), dryRun)
+    return await print(await cleanUp(ports, dryRun, stopSignal), dryRun, stopSignal)
   } catch (error) {
     if (!stopSignal.aborted) throw error
     process.stderr.write('flanneld cleanup: stopped before it was done\n')
@@ -31,14 +29,14 @@ export async function run({ args, environment, stopSignal }: CommandCall): Promi
   }
 }
 
-function print({ removed, kept, failures }: CleanupReport, dryRun: boolean): number {
+function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stopSignal: AbortSignal): Promise<number> {
   const lines = [
     ...removed.map((thing) => `${dryRun ? 'would remove' : 'removed'} ${thing}`),
     ...kept.map((thing) => `left alone ${thing}`),
   ]
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
   process.stderr.write(failures.map((failure) => `flanneld cleanup: failed: ${failure}\n`).join(''))
-  return failures.length === 0 ? EXIT.done : EXIT.failed
+  const code = failures.length === 0 ? EXIT.done : EXIT.failed
+  return endWithOutput(lines.map((line) => `${line}\n`).join(''), code, stopSignal)
 }
 
 async function findSubnetFiles(path: string): Promise<SubnetFiles> {

@@ -19,6 +19,7 @@ import { exitAtOnce } from '../netlink/exit.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { HealthServer } from '../observe/health-server.ts'
 import { createLogger } from '../observe/logger.ts'
+import { endWithOutput } from './output.ts'
 import { supervision } from './service-manager.ts'
 
 /**
@@ -30,10 +31,7 @@ const STOP_WITHIN_MS = 700
 /** `flanneld` itself: runs until it is asked to stop. */
 export async function run({ args, environment, version, stopSignal }: CommandCall): Promise<number> {
   const invocation = readCommandLine(args, environment, version)
-  if (invocation.kind === 'print') {
-    process.stdout.write(invocation.text)
-    return EXIT.done
-  }
+  if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
   limitStopping(stopSignal)
   const code = await runAgent(invocation.options, { environment, version, stopSignal }).catch(refusal)
   return stopSignal.aborted ? exitAtOnce(code) : code

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import type { CommandCall } from '../cli/commands.ts'
 import { dockerOpts } from '../cli/docker-opts.ts'
 import { writeFileAtomically } from '../host/subnet-env.ts'
+import { endWithOutput } from './output.ts'
 
 const FILES = { read: (path: string) => readFile(path, 'utf8'), write: writeFileAtomically }
 
 /** `flanneld docker-opts`. */
-export async function run({ args, environment }: CommandCall): Promise<number> {
+export async function run({ args, environment, stopSignal }: CommandCall): Promise<number> {
   const { code, stdout, stderr } = await dockerOpts(args, environment, FILES)
-  process.stdout.write(stdout)
   process.stderr.write(stderr)
-  return code
+  return endWithOutput(stdout, code, stopSignal)
 }

@@ -1,0 +1,54 @@
+import { fstatSync, writeFileSync } from 'node:fs'
+import { EXIT } from '../cli/exit-codes.ts'
+
+/** Asked to stop, a command waits this long for whoever reads its output, in milliseconds. */
+const STOP_WITHIN_MS = 700
+
+const STDOUT_FD = 1
+
+/**
+ * Ends a command with its output: the process may exit once this has settled.
+ * @returns the exit code: the command's own when all of `text` was taken, else {@link EXIT.failed}, with a word on standard error
+ */
+export async function endWithOutput<Code extends number>(
+  text: string,
+  code: Code,
+  stopSignal: AbortSignal,
+): Promise<Code | typeof EXIT.failed> {
+  try {
+    if (text !== '') await writeOutput(text, stopSignal)
+    return code
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`flanneld: cannot write to standard output: ${reason}\n`)
+    return EXIT.failed
+  }
+}
+
+/** @throws the system's own error; one of ours when the process is asked to stop while nobody reads */
+async function writeOutput(text: string, stopSignal: AbortSignal): Promise<void> {
+  // Node's stream for files takes a short write, as on a full disk, for a whole one.
+  if (fstatSync(STDOUT_FD).isFile()) writeFileSync(STDOUT_FD, text)
+  else await Promise.race([writeToStream(text), unreadWhenStopped(stopSignal)])
+}
+
+/** A pipe takes 64 KiB at once (pipe(7)); the rest waits in this process for the reader. */
+const writeToStream = (text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+
+function unreadWhenStopped(stopSignal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const limit = (): void => {
+      setTimeout(() => {
+        reject(new Error('stopped before all of it was read'))
+      }, STOP_WITHIN_MS).unref()
+    }
+    if (stopSignal.aborted) limit()
+    else stopSignal.addEventListener('abort', limit, { once: true })
+  })
+}

@@ -1,0 +1,70 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { PluginWorld } from '../cni/scripted-plugin.ts'
+
+const NODE = [process.execPath, join(import.meta.dirname, '../../../dist/flanneld.cjs')] as const
+const PROGRAM = NODE.map((word) => `'${word}'`).join(' ')
+
+/** More than pipes and sockets take at once (pipe(7), socket(7)). */
+const LENGTH = 1_000_000
+const NOTES = 'n'.repeat(1_000)
+
+/** A delegate whose result is longer than {@link LENGTH}, and how a runtime would call us. */
+async function talkativeDelegate() {
+  const world = await PluginWorld.create()
+  const note = `printf '"%s",' ${NOTES}`
+  const notes = `for _ in $(seq ${LENGTH / NOTES.length}); do ${note}; done`
+  await world.install('bridge', `printf '{"notes":['; ${notes}; printf '""]}'`)
+  const conf = { cniVersion: '1.0.0', name: 'net', subnetFile: world.subnetFile, dataDir: world.dataDir }
+  const env = {
+    PATH: process.env['PATH'],
+    CNI_COMMAND: 'ADD',
+    CNI_CONTAINERID: 'c1',
+    CNI_NETNS: '/run/netns/c1',
+    CNI_IFNAME: 'eth0',
+    CNI_PATH: join(world.folder, 'bin'),
+  }
+  return { input: JSON.stringify(conf), env }
+}
+
+const shell = (script: string, options: object = {}) => {
+  const { stdout, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8', ...options })
+  return { stdout: stdout.trim(), stderr: stderr.trim() }
+}
+
+describe('what a command prints', () => {
+  it('arrives whole through a pipe, however long it is', async () => {
+    const { input, env } = await talkativeDelegate()
+    const { stdout, stderr } = shell(`{ ${PROGRAM} cni; echo $? >&2; } | { sleep 0.1; cat; }`, { input, env })
+    expect(stderr).toBe('0')
+    expect(stdout.length).toBeGreaterThan(LENGTH)
+    expect(() => JSON.parse(stdout) as unknown).not.toThrow()
+  })
+
+  it.each(['--help', 'docker-opts --help', 'cleanup --help'])(
+    'is a failure where it cannot be written: flanneld %s',
+    (args) => {
+      const { stderr } = shell(`${PROGRAM} ${args} >/dev/full; echo $? >&2`)
+      expect(stderr).toMatch(/^flanneld: cannot write to standard output: .*ENOSPC.*\n1$/)
+    },
+  )
+
+  it('is a failure when the result of ADD reaches nobody', async () => {
+    const { input, env } = await talkativeDelegate()
+    const { stderr } = shell(`{ ${PROGRAM} cni; echo $? >&2; } | true`, { input, env })
+    expect(stderr).toMatch(/cannot write to standard output: .*EPIPE.*\n1$/)
+  })
+
+  it('does not hold the process that is asked to stop while nobody reads', async () => {
+    const { input, env } = await talkativeDelegate()
+    const [command, ...args] = [...NODE, 'cni'] as const
+    const child = spawn(command, args, { env })
+    child.stdin.end(input)
+    await once(child.stdout, 'readable')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([1, null])
+    child.stdout.destroy()
+  })
+})
