@@ -107,7 +107,11 @@ const notYet = (source: string): ConfigError =>
 function readOptions(value: FlagReader): DaemonOptions {
   const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]
   if ((certFile === undefined) !== (keyFile === undefined))
-    throw new ConfigError('--etcd-certfile and --etcd-keyfile', 'both or neither', hideSecret(certFile ?? keyFile ?? ''))
+    throw new ConfigError(
+      '--etcd-certfile and --etcd-keyfile',
+      'both or neither',
+      hideSecret(certFile ?? keyFile ?? ''),
+    )
   if (value(FLAGS.password) !== undefined && value(FLAGS.username) === undefined)
     throw new ConfigError('--etcd-username', 'a name, since there is a password', undefined)
   const [healthzIp, healthzPort] = [value(FLAGS.healthzIp), value(FLAGS.healthzPort)]
