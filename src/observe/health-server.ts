@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Logger } from './logger.ts'
 
 /** An answer to whoever asks how we are. */
@@ -28,7 +29,7 @@ export interface HealthServerOptions {
 
 const RETRY_MS = 5_000
 const PATIENCE_MS = 5_000
-/** Probes come one at a time; a flood must not use up our file descriptors. */
+/** Probes come one at a time; a flood must not use up our file descriptors. Whoever has been connected for longest makes room. */
 const MOST_CONNECTIONS = 64
 /** A probe's request is a tenth of this, in octets. */
 const MOST_HEADER_OCTETS = 8_192
@@ -47,6 +48,8 @@ const CURES: ReadonlyMap<string, string> = new Map([
 export class HealthServer {
   readonly #options: HealthServerOptions
   readonly #server: Server
+  /** In the order they came. */
+  readonly #sockets = new Set<Socket>()
   #retry: NodeJS.Timeout | undefined
   #complaint = ''
   #isClosed = false
@@ -66,9 +69,10 @@ export class HealthServer {
         this.#answer(request, response)
       },
     )
-    this.#server.maxConnections = MOST_CONNECTIONS
     this.#server.setTimeout(patienceMs)
-    this.#server.on('connection', (socket) => socket.unref())
+    this.#server.on('connection', (socket) => {
+      this.#admit(socket.unref())
+    })
     this.#server.on('error', (error) => {
       this.#failed(error)
     })
@@ -87,6 +91,15 @@ export class HealthServer {
     clearTimeout(this.#retry)
     this.#server.close()
     this.#server.closeAllConnections()
+  }
+
+  /** Idle connections must not keep probes out, or whoever opens them could have the node drained. */
+  #admit(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    if (this.#sockets.size <= MOST_CONNECTIONS) return
+    const [oldest] = this.#sockets
+    oldest?.destroy()
   }
 
   #listen(): void {

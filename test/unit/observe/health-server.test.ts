@@ -58,6 +58,15 @@ describe('the health endpoint', () => {
     await Promise.all(idlers.map((idler) => once(idler, 'close')))
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
   })
+
+  test('answers while others hold all places and say nothing', async () => {
+    const url = await serve()
+    const { port } = new URL(url)
+    const idlers = Array.from({ length: 100 }, () => connect(Number(port), '127.0.0.1').on('error', () => undefined))
+    await Promise.all(idlers.map((idler) => once(idler, 'connect')))
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    for (const idler of idlers) idler.destroy()
+  })
 })
 
 describe('an address that is not to be had', () => {
