@@ -37,7 +37,7 @@ export function readCommandLine(
   if (value(FLAGS.version)) return { kind: 'print', text: `flanneld (flannel-agent) ${version}\n` }
   if (value(FLAGS.help)) return { kind: 'print', text: helpText() }
   const missing = firstMissing(lacking, given, environment)
-  if (missing !== undefined) throw notYet(missing)
+  if (missing !== undefined) throw notYet(missing.source, missing.text)
   return { kind: 'run', options: readOptions(value) }
 }
 
@@ -88,7 +88,7 @@ function usageError({ code }: CommanderError, args: readonly string[]): ConfigEr
   const given = culprit.replace(/=[^]*$/, '')
   const name = given.replace(/^-+/, '')
   const path = name === '' ? 'arguments' : `--${name}`
-  if (isNotYet(name)) return notYet(path)
+  if (isNotYet(name)) return notYet(path, given)
   return missing
     ? new ConfigError(path, 'a value after it', undefined)
     : new ConfigError(path, 'a flag of flanneld (see flanneld --help)', given)
@@ -101,8 +101,8 @@ const isUnknown = (arg: string): boolean => {
   return /^-./.test(arg) && arg !== '--' && !FLAG_NAMES.has(name)
 }
 
-const notYet = (source: string): ConfigError =>
-  new ConfigError(source, 'nothing: this version does not support it yet (see the README)', 'the flag')
+const notYet = (source: string, found: string): ConfigError =>
+  new ConfigError(source, 'to be left out, since this version does not support it yet (see the README)', found)
 
 function readOptions(value: FlagReader): DaemonOptions {
   const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]

@@ -35,18 +35,25 @@ const NAMES: ReadonlySet<string> = new Set(NOT_YET.map(({ name }) => name))
 
 export const isNotYet = (name: string): boolean => NAMES.has(name)
 
-/** @returns what the operator calls the first of these flags that asks for what we lack: `--ip-masq` or `FLANNELD_IP_MASQ` */
+/** What the operator has asked for: `--ip-masq` or `FLANNELD_IP_MASQ`, and its value. */
+export interface Missed {
+  readonly source: string
+  readonly text: string
+}
+
+/** @returns the first of these flags that asks for what we lack */
 export function firstMissing(
   lacking: readonly MissingFlag[],
   given: ReadonlyMap<string, readonly string[]>,
   environment: Readonly<Record<string, string | undefined>>,
-): string | undefined {
+): Missed | undefined {
   for (const flag of lacking) {
     const texts = given.get(flag.name)?.filter((text) => text !== '') ?? []
     const variable = environmentName(flag.name)
     const fromEnvironment = texts.length > 0 ? '' : (environment[variable] ?? '')
-    if (texts.some((text) => !flag.isHarmless(text))) return `--${flag.name}`
-    if (fromEnvironment !== '' && !flag.isHarmless(fromEnvironment)) return variable
+    const text = texts.find((candidate) => !flag.isHarmless(candidate))
+    if (text !== undefined) return { source: `--${flag.name}`, text }
+    if (fromEnvironment !== '' && !flag.isHarmless(fromEnvironment)) return { source: variable, text: fromEnvironment }
   }
   return undefined
 }
