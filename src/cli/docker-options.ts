@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/error.ts'
+import { MTU, parseMtu } from '../config/mtu.ts'
 import { parseIp, sameIp } from '../net/ip.ts'
 import { parsePrefix } from '../net/prefix.ts'
 
@@ -79,13 +80,9 @@ function ipv6Network({ value, place }: Variable): string {
   return subnet.text
 }
 
-/** What an IPv4 link must carry (RFC 791 §3.2), and the most that an IP packet can have. */
-const MTU = { least: 68, most: 65_535 } as const
-
 function octets({ value, place }: Variable): number {
-  const mtu = /^\d{1,5}$/.test(value) ? Number(value) : 0
-  if (mtu < MTU.least || mtu > MTU.most)
-    throw new ConfigError(place, `a number of octets from ${MTU.least} to ${MTU.most}`, value)
+  const mtu = parseMtu(value)
+  if (mtu === undefined) throw new ConfigError(place, `a number of octets from ${MTU.least} to ${MTU.most}`, value)
   return mtu
 }
 

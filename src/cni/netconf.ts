@@ -67,7 +67,7 @@ export function readNetConf(fields: JsonFields, defaults: Defaults): FlannelNetC
       ipam: readObject(fields, 'ipam') ?? {},
       runtimeConfig: readObject(fields, 'runtimeConfig'),
       prevResult: readObject(fields, 'prevResult'),
-      validAttachments: fields.raw(VALID_ATTACHMENTS),
+      validAttachments: readShallow(fields, VALID_ATTACHMENTS),
     }
     checkDelegate(netConf.delegate)
     checkIpam(netConf.ipam)
@@ -91,9 +91,27 @@ function readPath(fields: JsonFields, name: string): string | undefined {
 }
 
 function readObject(fields: JsonFields, name: string): JsonObject | undefined {
-  const value = fields.raw(name)
+  const value = readShallow(fields, name)
   if (value === undefined || isObject(value)) return value
   throw new ConfigError(name, 'a JSON object', value)
+}
+
+/** A delegate is handed what we read, and JSON.stringify runs out of stack where JSON.parse does not. */
+function readShallow(fields: JsonFields, name: string): unknown {
+  const value = fields.raw(name)
+  if (!isDeep(value)) return value
+  throw new ConfigError(name, `JSON of at most ${MOST_LEVELS} levels`, value)
+}
+
+/** Far more than any plugin's configuration has, far less than fills a stack. */
+const MOST_LEVELS = 500
+
+/** Whether objects and arrays stand in each other too often to be written as JSON. */
+export function isDeep(value: unknown): boolean {
+  let level: readonly unknown[] = [value]
+  for (let depth = 0; depth <= MOST_LEVELS && level.length > 0; depth++)
+    level = level.flatMap((each): unknown[] => (typeof each === 'object' && each !== null ? Object.values(each) : []))
+  return level.length > 0
 }
 
 /** The delegate is to read what we set, in whatever case it would find another spelling. */

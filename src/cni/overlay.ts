@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { MTU, parseMtu } from '../config/mtu.ts'
 import { readAssignments, SUBNET_VARIABLES } from '../host/subnet-env.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
 import type { Family } from '../net/ip.ts'
@@ -15,6 +16,8 @@ export interface Overlay {
   /** Whether the agent masquerades, so that nobody else must. */
   readonly ipMasq: boolean
 }
+
+const LONGEST_QUOTE = 120
 
 /** @throws {CniError} 11 while there is no file, 5 when it cannot be read, 6 when it does not say what it must */
 export async function readOverlay(path: string): Promise<Overlay> {
@@ -40,16 +43,21 @@ export function parseOverlay(path: string, text: string): Overlay {
   const read = (variable: keyof (typeof SUBNET_VARIABLES)[Family]): readonly Prefix[] =>
     ([4, 6] as const).flatMap((family) => readNetworks(path, values, SUBNET_VARIABLES[family][variable], family))
   const [subnets, networks] = [read('subnet'), read('network')]
-  const [mtu, ipMasq] = [values.get('FLANNEL_MTU') ?? '', values.get('FLANNEL_IPMASQ') ?? '']
+  const [mtuText, ipMasq] = [values.get('FLANNEL_MTU') ?? '', values.get('FLANNEL_IPMASQ') ?? '']
   const missing = [
     ...(subnets.length === 0 ? ['FLANNEL_SUBNET or FLANNEL_IPV6_SUBNET'] : []),
     ...(networks.length === 0 ? ['FLANNEL_NETWORK or FLANNEL_IPV6_NETWORK'] : []),
-    ...(mtu === '' ? ['FLANNEL_MTU'] : []),
+    ...(mtuText === '' ? ['FLANNEL_MTU'] : []),
     ...(ipMasq === '' ? ['FLANNEL_IPMASQ'] : []),
   ]
   if (missing.length > 0) throw invalid(path, `it lacks ${missing.join(', ')}`)
-  if (!/^\d{1,9}$/.test(mtu)) throw invalid(path, `FLANNEL_MTU: expected a number of octets, found ${mtu}`)
-  return { subnets, networks, mtu: Number(mtu), ipMasq: ipMasq === 'true' }
+  const mtu = parseMtu(mtuText)
+  if (mtu === undefined)
+    throw invalid(
+      path,
+      `FLANNEL_MTU: expected a number of octets from ${MTU.least} to ${MTU.most}, found ${mtuText.slice(0, LONGEST_QUOTE)}`,
+    )
+  return { subnets, networks, mtu, ipMasq: ipMasq === 'true' }
 }
 
 /** Later upstream versions write several networks, with commas between. */
@@ -63,7 +71,10 @@ function readNetworks(
   return texts.map((text) => {
     const network = parsePrefix(text.trim())
     if (network?.family === family) return network
-    throw invalid(path, `${name}: expected an IPv${family} network, found ${JSON.stringify(text.slice(0, 120))}`)
+    throw invalid(
+      path,
+      `${name}: expected an IPv${family} network, found ${JSON.stringify(text.slice(0, LONGEST_QUOTE))}`,
+    )
   })
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { removeFile, removeLeftovers, writeFileAtomically } from '../host/subnet-env.ts'
 import type { DelegateConfig } from './delegate-config.ts'
 import { errnoOf, ioError } from './errors.ts'
-import { isObject, isPluginName } from './netconf.ts'
+import { isDeep, isObject, isPluginName } from './netconf.ts'
 
 /** One interface of one container in one network: what ADD makes and DEL takes away. */
 export interface Attachment {
@@ -110,7 +110,8 @@ async function readConfig(path: string): Promise<DelegateConfig | 'damaged' | un
 function parseConfig(text: string): DelegateConfig | undefined {
   try {
     const config: unknown = JSON.parse(text)
-    if (!isObject(config) || typeof config['type'] !== 'string' || !isPluginName(config['type'])) return undefined
+    if (!isObject(config) || isDeep(config) || typeof config['type'] !== 'string' || !isPluginName(config['type']))
+      return undefined
     return { ...config, type: config['type'] }
   } catch {
     return undefined

@@ -429,12 +429,27 @@ describe('what is refused', () => {
     ],
     [SUBNET_ENV.replace('10.15.64.1/20', '10.15.64.1'), 'FLANNEL_SUBNET: expected an IPv4 network, found "10.15.64.1"'],
     [SUBNET_ENV.replace('10.0.0.0/8', 'fd00::/8'), 'FLANNEL_NETWORK: expected an IPv4 network, found "fd00::/8"'],
-    [SUBNET_ENV.replace('1450', 'big'), 'FLANNEL_MTU: expected a number of octets, found big'],
+    [SUBNET_ENV.replace('1450', 'big'), 'FLANNEL_MTU: expected a number of octets from 68 to 65535, found big'],
+    [SUBNET_ENV.replace('1450', '0'), 'FLANNEL_MTU: expected a number of octets from 68 to 65535, found 0'],
   ])('code 6 for the subnet file %j', async (text, details) => {
     const world = await PluginWorld.create()
     await writeFile(world.subnetFile, text)
     expect(errorOf(await world.run('ADD'))).toMatchObject({ code: 6, details })
   })
+
+  it.each(['delegate', 'ipam', 'runtimeConfig', 'prevResult', 'cni.dev/valid-attachments'])(
+    'code 7 for a field that is nested too deeply to be handed on: %s',
+    async (field) => {
+      const world = await PluginWorld.create()
+      const deep = `${'['.repeat(9_000)}${']'.repeat(9_000)}`
+      const answer = await world.run('ADD', `{"cniVersion":"1.0.0","name":"net","${field}":{"x":${deep}}}`)
+      expect(errorOf(answer)).toMatchObject({
+        code: 7,
+        details: `${field}: expected JSON of at most 500 levels, found a value nested too deeply to show`,
+      })
+      expect(await world.calls()).toEqual([])
+    },
+  )
 
   it('code 5 for a delegate that cannot be run', async () => {
     const world = await PluginWorld.create()
