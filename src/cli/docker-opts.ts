@@ -7,7 +7,7 @@ import { dockerOptionsFrom, type DockerOptions } from './docker-options.ts'
 export interface DockerOptsFiles {
   /** @throws the file system's own error */
   read(path: string): Promise<string>
-  /** Replaces the file as a whole. @throws the file system's own error */
+  /** Replaces the file as a whole; what is no file (a device, a FIFO) is written to. @throws the file system's own error */
   write(path: string, text: string): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { watch } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { gatewayOf, type OverlayNetwork } from '../config/network.ts'
 import type { Family } from '../net/ip.ts'
@@ -73,10 +73,13 @@ const PUBLIC: FileModes = { file: 0o644, directory: 0o755 }
 /**
  * Puts `text` at `path` so that a reader sees either the old file or the whole new one, also after a power cut: written aside,
  * flushed, renamed. Missing directories are made.
- * @throws the file system's own error; nothing is left behind then
+ * @throws the file system's own error, and one of ours for a device, FIFO or socket, which must not be replaced; nothing is left
+ * behind then
  */
 export async function writeFileAtomically(path: string, text: string, modes: FileModes = PUBLIC): Promise<void> {
   const directory = dirname(path)
+  const found = await stat(path).catch(() => undefined)
+  if (found !== undefined && !found.isFile() && !found.isDirectory()) throw new Error(`${path} is no regular file`)
   await makeDirectory(directory, modes.directory)
   const aside = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
   try {
