@@ -1,8 +1,8 @@
 import type { Clock } from '../net/clock.ts'
-import { prefixCovers, type Prefix } from '../net/prefix.ts'
+import type { Family } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
 import type { Logger } from '../observe/logger.ts'
 import { ROUTE_PROTOCOL, type Kernel, type KernelOp, type RouteState } from '../reconcile/kernel.ts'
-import type { OwnSubnet } from '../backend/backend.ts'
 import { Complaints } from './complaints.ts'
 import { isCurable } from './retry.ts'
 import { isStopped } from './tasks.ts'
@@ -15,6 +15,8 @@ const RTN_BLACKHOLE = 6
  */
 const METRIC = 0xffff_fffe
 const CHECK_EVERY_MS = 60_000
+/** Both: an earlier run may have had another network, or one more family. */
+const FAMILIES: readonly Family[] = [4, 6]
 
 /**
  * Keeps a blackhole route for our own subnets where that is asked for, and none where it is not: without it, a packet to a container
@@ -22,13 +24,13 @@ const CHECK_EVERY_MS = 60_000
  */
 export class BlackholeTask {
   readonly #ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
-  readonly #subnets: readonly OwnSubnet[]
+  readonly #subnets: readonly { readonly subnet: Prefix }[]
   readonly #isWanted: boolean
   readonly #complaints: Complaints
 
   constructor(
     ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger },
-    subnets: readonly OwnSubnet[],
+    subnets: readonly { readonly subnet: Prefix }[],
     isWanted: boolean,
   ) {
     this.#ports = ports
@@ -50,7 +52,7 @@ export class BlackholeTask {
   /** @returns whether all is as it should be */
   async #tend(signal: AbortSignal): Promise<boolean> {
     try {
-      for (const own of this.#subnets) await this.#tendFamily(own, signal)
+      for (const family of FAMILIES) await this.#tendFamily(family, signal)
       this.#complaints.forget()
       return true
     } catch (error) {
@@ -60,23 +62,33 @@ export class BlackholeTask {
     }
   }
 
-  async #tendFamily({ overlay, subnet }: OwnSubnet, signal: AbortSignal): Promise<void> {
-    const { kernel } = this.#ports
-    const ours = (await kernel.routes(subnet.family, signal)).filter((route) => isOurs(route, overlay.network))
-    const isThere = ours.some(({ destination }) => destination.text === subnet.text)
-    const leftovers = ours.filter(({ destination }) => !this.#isWanted || destination.text !== subnet.text)
+  async #tendFamily(family: Family, signal: AbortSignal): Promise<void> {
+    const { kernel, log } = this.#ports
+    const subnets = this.#subnets.map(({ subnet }) => subnet).filter((subnet) => subnet.family === family)
+    const wanted = this.#isWanted ? subnets : []
+    const standing = (await kernel.routes(family, signal))
+      .filter(isOurs)
+      .map(({ destination }) => destination)
+      .filter((destination) => destination.family === family) // a kernel without IPv6 may answer with all it has
+    const missing = without(wanted, standing)
+    const leftovers = without(standing, wanted)
     const ops: readonly KernelOp[] = [
-      ...(this.#isWanted && !isThere ? [{ op: 'route.replace' as const, ...blackhole(subnet) }] : []),
-      ...leftovers.map(({ destination }) => ({ op: 'route.delete' as const, ...blackhole(destination) })),
+      ...missing.map((destination) => ({ op: 'route.replace' as const, ...blackhole(destination) })),
+      ...leftovers.map((destination) => ({ op: 'route.delete' as const, ...blackhole(destination) })),
     ]
     if (ops.length === 0) return
     for (const result of await kernel.apply(ops, signal)) if (!result.ok) throw result.error
-    this.#ports.log.info('blackhole route of our subnet set', { subnet: subnet.text, wanted: this.#isWanted })
+    for (const { text } of missing) log.info('blackhole route of our subnet set', { subnet: text })
+    for (const { text } of leftovers) log.info('blackhole route of an earlier run removed', { subnet: text })
   }
 }
 
-const isOurs = ({ destination, type, protocol, metric }: RouteState, network: Prefix): boolean =>
-  type === RTN_BLACKHOLE && protocol === ROUTE_PROTOCOL && metric === METRIC && prefixCovers(network, destination)
+const without = (some: readonly Prefix[], others: readonly Prefix[]): readonly Prefix[] =>
+  some.filter(({ text }) => !others.some((other) => other.text === text))
+
+/** Whatever its destination: nobody else has our protocol and this metric. */
+const isOurs = ({ type, protocol, metric }: RouteState): boolean =>
+  type === RTN_BLACKHOLE && protocol === ROUTE_PROTOCOL && metric === METRIC
 
 const blackhole = (
   destination: Prefix,
