@@ -2,11 +2,11 @@ import type { BuiltinRule, ChainState } from './iptables-read.ts'
 import type { OwnChain } from './names.ts'
 import { ruleText, type Rule, type Side, type Verdict } from './rules.ts'
 
-/**
- * What keeps packets from a rule that stands behind it: verdicts that drop, and the chains in which Docker drops whatever is not for a
- * published port.
- */
-const BLOCKING: ReadonlySet<string> = new Set(['DROP', 'REJECT', 'DOCKER-FORWARD', 'DOCKER'])
+/** Verdicts that drop. Without a condition they keep all packets from what stands behind; with one they are somebody's ban. */
+const DROPPING: ReadonlySet<string> = new Set(['DROP', 'REJECT'])
+
+/** The chains in which Docker drops whatever is not for a published port, however it leads there. */
+const DOCKERS: ReadonlySet<string> = new Set(['DOCKER-FORWARD', 'DOCKER'])
 
 /** Chains that are made to speak before all others: the operator's own (Docker), network policies (Calico). */
 const FIRST_WORD: ReadonlySet<string> = new Set(['DOCKER-USER', 'cali-FORWARD'])
@@ -61,12 +61,24 @@ const isBlocked = (builtin: readonly BuiltinRule[]): boolean =>
       0,
       builtin.findIndex(({ isOurs }) => isOurs),
     )
-    .some(({ target }) => BLOCKING.has(target))
+    .some(blocks)
 
-/** The first place, counted from 1 among the rules of others, that is behind all who are to speak before us. */
+const blocks = ({ words, target }: BuiltinRule): boolean =>
+  DOCKERS.has(target) || (DROPPING.has(target) && !hasCondition(words))
+
+/** Whether a rule is for some packets only. Words behind the verdict say how it is carried out. */
+function hasCondition(words: readonly string[]): boolean {
+  const matches = words.slice(0, words.indexOf('-j')).join(' ')
+  const [comment = ''] = words.flatMap((word, at) => (word === '--comment' ? (words[at + 1] ?? '') : []))
+  return matches !== '' && matches !== `-m comment --comment ${comment}`
+}
+
+const isBan = (rule: BuiltinRule): boolean => DROPPING.has(rule.target) && !blocks(rule)
+
+/** The first place, counted from 1 among the rules of others, that is behind all who are to speak before us, and bans among them. */
 function firstPlace(builtin: readonly BuiltinRule[]): number {
   const others = builtin.filter(({ isOurs }) => !isOurs)
-  const end = others.findIndex(({ target }) => !FIRST_WORD.has(target))
+  const end = others.findIndex((rule) => !FIRST_WORD.has(rule.target) && !isBan(rule))
   return 1 + (end < 0 ? others.length : end)
 }
 

@@ -88,7 +88,8 @@ describe('rules in iptables', () => {
 
 describe('the jump from FORWARD', () => {
   test.each([
-    ['a drop', '-A FORWARD -i eth9 -j DROP', 1],
+    ['a drop of all', '-A FORWARD -j DROP', 1],
+    ['one with a comment', '-A FORWARD -m comment --comment "no -s way" -j DROP', 1],
     ['a reject', '-A FORWARD -j REJECT --reject-with icmp-host-prohibited', 1],
     ['the chains in which Docker drops', '-A FORWARD -j DOCKER-FORWARD', 1],
   ])('is brought before %s', (_, other, place) => {
@@ -96,6 +97,23 @@ describe('the jump from FORWARD', () => {
       JUMP.replace('-A', '-D'),
       JUMP.replace('-A FORWARD', `-I FORWARD ${place}`),
     ])
+  })
+
+  test.each([
+    ['source', '-s 10.15.0.5/32 -j DROP'],
+    ['destination', '-d 10.15.0.0/24 -j REJECT --reject-with icmp-port-unreachable'],
+    ['interface', '! -i eth9 -j DROP'],
+    ['protocol and port', '-p tcp -m tcp --dport 22 -j DROP'],
+    ['state', '-m conntrack --ctstate INVALID -m comment --comment "a b" -j DROP'],
+    ['comment before', '-m comment --comment "a b" -m set --match-set banned src -j DROP'],
+  ])("leaves an operator's ban its place: %s", (_, ban) => {
+    expect(render(filterWith(`-A FORWARD ${ban}`, JUMP))).toEqual([])
+  })
+
+  test('comes behind bans at the head, and before what drops all', () => {
+    const others = ['-A FORWARD -s 10.15.0.5/32 -j DROP', '-A FORWARD -j DROP']
+    expect(render(filterWith(...others, JUMP)).at(-2)).toBe(JUMP.replace('-A FORWARD', '-I FORWARD 2'))
+    expect(render(filterWith(...others)).at(-2)).toBe(JUMP.replace('-A FORWARD', '-I FORWARD 2'))
   })
 
   test('stays behind whom it does not need to precede', () => {
