@@ -34,6 +34,8 @@ export type FirewallState = 'ok' | { readonly reason: string; readonly isBlockin
 /** However short the interval asked for: looking starts programs. In milliseconds. */
 const SHORTEST_RESYNC_MS = 1_000
 
+const FOUGHT_OVER = 'firewall rules keep being changed from outside; restoring them ever more slowly'
+
 /** For the patience with somebody who keeps undoing the rules, which are one thing. */
 const ALL_RULES = 'rules'
 
@@ -92,21 +94,27 @@ export class FirewallTask {
   }
 
   #judge(spec: FirewallSpec, { changed, stands, problems }: FirewallReport): void {
-    this.#sayChanged(spec, changed)
+    const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
     this.#sayProblems(spec, problems)
     const reason = problems.map(({ message }) => message).join('; ')
-    this.#setState(stands ? 'ok' : { reason, isBlocking: spec.masquerade })
+    if (!stands) this.#setState({ reason, isBlocking: spec.masquerade })
+    else this.#setState(isFoughtOver ? { reason: FOUGHT_OVER, isBlocking: false } : 'ok')
   }
 
-  #sayChanged(spec: FirewallSpec, changed: readonly string[]): void {
-    if (changed.length === 0) return
+  /** @returns whether somebody keeps changing them: what stands now may be gone long before the next look */
+  #sayChanged(spec: FirewallSpec, changed: readonly string[]): boolean {
+    if (changed.length === 0) return false
     const { log, clock } = this.#ports
     const what = { rules: changed.join(', ') }
-    if (this.#stood !== spec) log.info('firewall rules written', what)
-    else if (this.#patience.undone(ALL_RULES, clock.monotonicMs()))
-      log.warn('firewall rules keep being changed from outside; restoring them ever more slowly. Another agent?', what)
+    if (this.#stood !== spec) {
+      log.info(spec.masquerade || spec.forward ? 'firewall rules written' : 'firewall rules removed', what)
+      return false
+    }
+    const isFoughtOver = this.#patience.undone(ALL_RULES, clock.monotonicMs())
+    if (isFoughtOver) log.warn(`${FOUGHT_OVER}. Another agent?`, what)
     else log.warn('firewall rules were changed from outside; restored', what)
+    return isFoughtOver
   }
 
   #sayProblems(spec: FirewallSpec, problems: readonly FirewallError[]): void {

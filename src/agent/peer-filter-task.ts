@@ -53,6 +53,8 @@ export class PeerFilterTask {
   #fullLookAtMs = Number.NEGATIVE_INFINITY
   #failures = 0
   #retryAtMs = 0
+  /** What is known to be wrong and has to wait. */
+  #waiting: string | undefined
 
   constructor(input: PeerFilterTaskInput) {
     this.#input = input
@@ -130,7 +132,7 @@ export class PeerFilterTask {
     this.#failures = 0
     this.#complaints.forget()
     this.#input.log.info('peer filter: works now')
-    this.#input.onTrouble(undefined)
+    this.#input.onTrouble(this.#waiting)
   }
 
   #failed(error: PeerFilterError): void {
@@ -193,11 +195,19 @@ export class PeerFilterTask {
     const wasHeldBack = this.#patience.notBeforeMs(FILTER) > 0
     const fights = !wasHeldBack && this.#patience.undone(FILTER, nowMs)
     if (!wasHeldBack) this.#reporter.undone(what, fights)
+    if (fights) this.#waits(`it ${what} again and again, and is restored ever more slowly`)
     return fights
+  }
+
+  #waits(why: string | undefined): void {
+    if (why === this.#waiting) return
+    this.#waiting = why
+    this.#input.onTrouble(why)
   }
 
   #stood(how: string): void {
     this.#patience.written(FILTER)
+    this.#waits(undefined)
     if (this.#isInstalled) return
     this.#installed.abort()
     this.#input.log.info(`peer filter ${how}`, { ...this.#input.overlay, peers: this.#addresses.size })

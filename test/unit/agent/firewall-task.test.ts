@@ -63,6 +63,9 @@ describe('the rules of the firewall', () => {
     }
     expect(firewall.writes).toBeLessThan(25)
     expect(log.lines.some((line) => line.includes('ever more slowly'))).toBe(true)
+    expect(task.state).toMatchObject({ reason: expect.stringContaining('keep being changed') as unknown })
+    await clock.advance(120_000)
+    expect(task.state).toBe('ok')
   })
 
   test('change their kind at once when told to', async () => {

@@ -145,6 +145,26 @@ describe('the peer filter task', () => {
     expect(said(/ever more slowly/).length).toBeGreaterThan(0)
   })
 
+  it.each([
+    ['gone', () => (filter.peers = undefined), 'it is gone again and again'],
+    ['without a peer', () => filter.peers?.delete(A.text), 'it has lost 1 address again and again'],
+  ])('tells of the trouble while it knows that the filter is %s', async (_, undo, words) => {
+    await start()
+    for (let look = 0; problem === undefined && look < 10; look++) {
+      undo()
+      await advance(61_000 - look)
+    }
+    for (let look = 0; problem === undefined && look < 100; look++) {
+      undo()
+      await advance(RESYNC_MS)
+    }
+    expect(problem).toContain(words)
+    expect(filter.peers?.has(A.text) ?? false).toBe(false)
+    await advance(120_000)
+    expect(filter.peers).toContain(A.text)
+    expect(problem).toBeUndefined()
+  })
+
   it('goes on when a new peer cannot be let in, tries again, and tells of the trouble', async () => {
     await start()
     filter.broken = 'REFUSED'
