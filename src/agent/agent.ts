@@ -10,7 +10,6 @@ import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Family } from '../net/ip.ts'
 import { EtcdAddresses } from './etcd-addresses.ts'
 import { LossPause } from './loss-pause.ts'
-import { removePeerFilter } from './session-filter.ts'
 import type { AgentPorts } from './ports.ts'
 import { untilItWorks } from './retry.ts'
 import { OverlaySession } from './session.ts'
@@ -65,7 +64,6 @@ export class Agent {
   }
 
   async #runSessions(signal: AbortSignal): Promise<void> {
-    if (!this.#options.peerFilter) await removePeerFilter(this.#ports, signal)
     await this.#etcdAddresses.first(signal)
     while (!isStopped(signal)) await this.#runSession(signal)
   }

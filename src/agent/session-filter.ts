@@ -58,13 +58,26 @@ function remotesOf(lanes: readonly Lane[]): ReadonlySet<string> | undefined {
   return all
 }
 
-/** Nobody asked for the filter: one that an earlier run has left is taken away. Without nft there is none. */
-export async function removePeerFilter(
+/**
+ * Nobody asked for the filter: one of our overlay that an earlier run has left is taken away, while the session goes on. One of another
+ * overlay is another agent's. Without nft there is none.
+ */
+export const leftoverFilter = ({ ports, config }: Pick<SessionFilterInput, 'ports' | 'config'>): Task => ({
+  name: 'leftover peer filter',
+  run: async (stop) => {
+    await removePeerFilter(ports, config, stop)
+    await ports.clock.sleep(Infinity, stop)
+  },
+})
+
+async function removePeerFilter(
   { peerFilter, log }: Pick<AgentPorts, 'peerFilter' | 'log'>,
+  { backend: { vni, port } }: NetworkConfig,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    if (await peerFilter.remove(signal)) log.info('peer filter: not asked for any more; its table is removed')
+    if (await peerFilter.remove({ vni, port }, signal))
+      log.info('peer filter: not asked for any more; its table is removed')
   } catch (error) {
     if (isStopped(signal)) return
     if (!(error instanceof PeerFilterError)) throw error

@@ -13,6 +13,14 @@ const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 /** Of a program's complaint as much as a log line can bear, in characters. */
 const LONGEST_QUOTE = 400
 
+/**
+ * nft opens /dev/stdin by name, which works on a pipe and not on the socket that Node gives its children: cat makes it one. The first
+ * argument behind it is the program.
+ */
+const THROUGH_A_PIPE = ['-c', 'cat | "$0" "$@"'] as const
+/** Exit code of a shell that does not find the command (POSIX, Shell Command Language 2.8.2). */
+const NOT_FOUND = 127
+
 interface Ending {
   readonly code: number | null
   readonly killedBy: NodeJS.Signals | null
@@ -26,9 +34,12 @@ interface Ending {
  */
 export const runTool: RunTool = async (tool, args, input, signal) => {
   signal.throwIfAborted()
-  const { code, killedBy, stdout, stderr } = await ending(tool, args, input, signal)
+  const needsPipe = tool === 'nft' && input !== ''
+  const [command, all] = needsPipe ? ['sh', [...THROUGH_A_PIPE, tool, ...args]] : [tool, args]
+  const { code, killedBy, stdout, stderr } = await ending(command, all, input, signal)
   signal.throwIfAborted()
   if (code === 0) return stdout
+  if (needsPipe && code === NOT_FOUND) throw missing(tool)
   if (killedBy === 'SIGKILL')
     throw new FirewallError(tool, 'TIMEOUT', `${tool} did not end within ${DEADLINE_MS / 1000} s and was killed`)
   const words = (stderr.trim() || stdout.trim()).replaceAll(/\s+/g, ' ').slice(0, LONGEST_QUOTE)
@@ -36,9 +47,10 @@ export const runTool: RunTool = async (tool, args, input, signal) => {
 }
 
 function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<Ending> {
-  const child = spawn(tool, args, { env: environment(), stdio: 'pipe' })
+  // A group of its own: a shell's children go with it.
+  const child = spawn(tool, args, { env: environment(), stdio: 'pipe', detached: true })
   const kill = (): void => {
-    child.kill('SIGKILL')
+    killGroup(child.pid)
   }
   const timer = setTimeout(kill, DEADLINE_MS)
   signal.addEventListener('abort', kill)
@@ -61,6 +73,15 @@ function ending(tool: string, args: readonly string[], input: string, signal: Ab
   })
 }
 
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // All of it has ended by itself.
+  }
+}
+
 /** Ours, without what was meant for us alone: passwords may stand there. */
 function environment(): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('FLANNELD_'))
@@ -70,7 +91,10 @@ function environment(): NodeJS.ProcessEnv {
 
 function couldNotStart(tool: string, error: Error): FirewallError {
   const isMissing = 'code' in error && error.code === 'ENOENT'
-  if (!isMissing) return new FirewallError(tool, 'REFUSED', `cannot run ${tool}: ${error.message}`)
+  return isMissing ? missing(tool) : new FirewallError(tool, 'REFUSED', `cannot run ${tool}: ${error.message}`)
+}
+
+function missing(tool: string): FirewallError {
   const cure =
     tool === 'nft'
       ? 'install nftables, or set EnableNFTables to false in the network configuration'

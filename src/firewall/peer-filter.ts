@@ -1,7 +1,8 @@
 import type { Ip } from '../net/ip.ts'
 import { PeerFilterError, type FilterState, type GuardedOverlay, type PeerFilter } from '../reconcile/peer-filter.ts'
+import { runTool, type RunTool } from './command.ts'
 import { nft } from './nft-command.ts'
-import { hasTable, parseObjects, readListing, render, type Listing } from './peer-filter-listing.ts'
+import { guarded, hasTable, parseObjects, readListing, render } from './peer-filter-listing.ts'
 import {
   elements,
   installation,
@@ -16,13 +17,18 @@ const LIST_TABLE = ['list', 'table', TABLE.family, TABLE.name] as const
 
 /** The peer filter as an nftables table of its own. */
 export class NftPeerFilter implements PeerFilter {
+  readonly #run: RunTool
   /** How this nft lists what we installed: versions differ in how they print a rule. */
   #own: { readonly overlay: GuardedOverlay; readonly rendering: string } | undefined
 
+  constructor(run: RunTool = runTool) {
+    this.#run = run
+  }
+
   async read(overlay: GuardedOverlay, what: 'rules' | 'all', signal: AbortSignal): Promise<FilterState | undefined> {
-    const listing = await list(what, signal)
-    if (listing === undefined) return undefined
-    const { rendering, peers, dropped, hasOddElements } = listing
+    const objects = await this.#list('read', what, signal)
+    if (objects === undefined) return undefined
+    const { rendering, peers, dropped, hasOddElements } = readListing(objects)
     return {
       isWhole: !hasOddElements && this.#renderings(overlay).includes(rendering),
       peers: what === 'all' ? peers : undefined,
@@ -31,43 +37,54 @@ export class NftPeerFilter implements PeerFilter {
   }
 
   async install(overlay: GuardedOverlay, peers: readonly Ip[], signal: AbortSignal): Promise<void> {
-    await apply('install', installation(overlay, peers), signal)
-    const listing = await list('rules', signal)
-    this.#own = listing && { overlay, rendering: listing.rendering }
+    await this.#apply('install', installation(overlay, peers), signal)
+    const objects = await this.#list('read', 'rules', signal)
+    this.#own = objects && { overlay, rendering: render(objects) }
+  }
+
+  async change(added: readonly Ip[], removed: readonly Ip[], signal: AbortSignal): Promise<void> {
+    await this.#apply('change', [...elements('add', added), ...elements('delete', removed)], signal)
+  }
+
+  async remove(which: GuardedOverlay | 'any', signal: AbortSignal): Promise<boolean> {
+    const objects = await this.#list('remove', 'rules', signal)
+    if (objects === undefined) return false
+    if (which !== 'any' && !isSame(which, guarded(objects))) return false
+    await this.#apply('remove', removal, signal)
+    return true
   }
 
   /** What the table may look like when it is as it should be. */
   #renderings(overlay: GuardedOverlay): readonly string[] {
     const own = this.#own
-    const isAboutIt = own?.overlay.vni === overlay.vni && own.overlay.port === overlay.port
-    return [render(tableObjects(overlay)), ...(isAboutIt ? [own.rendering] : [])]
+    return [render(tableObjects(overlay)), ...(own && isSame(overlay, own.overlay) ? [own.rendering] : [])]
   }
 
-  async change(added: readonly Ip[], removed: readonly Ip[], signal: AbortSignal): Promise<void> {
-    await apply('change', [...elements('add', added), ...elements('delete', removed)], signal)
+  async #apply(op: string, commands: readonly NftObject[], signal: AbortSignal): Promise<void> {
+    if (commands.length > 0) await nft(this.#run, op, ['-f', '-'], signal, transaction(commands))
   }
 
-  async remove(signal: AbortSignal): Promise<boolean> {
-    if (!(await isThere('remove', signal))) return false
-    await apply('remove', removal, signal)
-    return true
+  async #list(op: string, what: 'rules' | 'all', signal: AbortSignal): Promise<readonly NftObject[] | undefined> {
+    if (!(await this.#isThere(op, signal))) return undefined
+    const terse = what === 'rules' ? ['-t'] : []
+    try {
+      return readAnswer(op, await nft(this.#run, op, [...terse, ...LIST_TABLE], signal))
+    } catch (error) {
+      // Somebody may have removed it since.
+      const isRefused = error instanceof PeerFilterError && error.code === 'REFUSED'
+      if (isRefused && !(await this.#isThere(op, signal))) return undefined
+      throw error
+    }
+  }
+
+  /** Listing a table that is not there fails as anything else does; the names of all tables tell. */
+  async #isThere(op: string, signal: AbortSignal): Promise<boolean> {
+    return hasTable(readAnswer(op, await nft(this.#run, op, ['list', 'tables', TABLE.family], signal)))
   }
 }
 
-async function apply(op: string, commands: readonly NftObject[], signal: AbortSignal): Promise<void> {
-  if (commands.length > 0) await nft(op, ['-f', '-'], signal, transaction(commands))
-}
-
-/** Listing a table that is not there fails as anything else does; the names of all tables tell. */
-async function isThere(op: string, signal: AbortSignal): Promise<boolean> {
-  return hasTable(readAnswer(op, await nft(op, ['list', 'tables', TABLE.family], signal)))
-}
-
-async function list(what: 'rules' | 'all', signal: AbortSignal): Promise<Listing | undefined> {
-  if (!(await isThere('read', signal))) return undefined
-  const terse = what === 'rules' ? ['-t'] : []
-  return readListing(readAnswer('read', await nft('read', [...terse, ...LIST_TABLE], signal)))
-}
+const isSame = (one: GuardedOverlay, other: GuardedOverlay | undefined): boolean =>
+  one.vni === other?.vni && one.port === other.port
 
 function readAnswer(op: string, text: string): readonly NftObject[] {
   try {

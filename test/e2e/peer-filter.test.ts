@@ -162,7 +162,7 @@ describe('a host on the underlay that is no node', () => {
   test('gets in again when the filter is turned off', async () => {
     const host = lab().host(0)
     await restart(host, [])
-    expect(await filterOf(host)).toBeUndefined()
+    await waitFor('the filter to go', async () => (await filterOf(host)) === undefined)
     expect(await spoof()).toBe(PACKETS)
   })
 })

@@ -1,6 +1,11 @@
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runTool } from '../../src/firewall/command.ts'
 import type { FirewallReport, FirewallSpec } from '../../src/reconcile/firewall.ts'
+import { waitFor } from '../lab/wait-for.ts'
 import { ADDRESSES, FirewallWorld, SPEC } from './firewall-world.ts'
 
 const signal = AbortSignal.timeout(600_000)
@@ -136,6 +141,38 @@ describe('a program that fails', () => {
 
   test('is quoted', async () => {
     await expect(runTool('nft', ['list', 'nonsense'], '', signal)).rejects.toMatchObject({ code: 'REFUSED' })
+  })
+
+  test('and needs a pipe, is killed with all that it was started with', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'slow-nft-'))
+    const [path, stop] = [process.env['PATH'], new AbortController()]
+    const pidFile = join(folder, 'pid')
+    await writeFile(
+      join(folder, 'nft'),
+      `#!/bin/sh\necho $$ > ${pidFile}.new\nmv ${pidFile}.new ${pidFile}\nexec sleep 1000\n`,
+    )
+    await chmod(join(folder, 'nft'), 0o755)
+    process.env['PATH'] = `${folder}:${path ?? ''}`
+    try {
+      const run = runTool('nft', ['-f', '-'], '{}', stop.signal)
+      await waitFor('the program to run', () => existsSync(pidFile))
+      const pid = (await readFile(pidFile, 'utf8')).trim()
+      stop.abort(new Error('stopped'))
+      await expect(run).rejects.toThrow('stopped')
+      await waitFor('the program to end', () => !existsSync(`/proc/${pid}`))
+    } finally {
+      process.env['PATH'] = path
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  test('has not been told what was meant for us alone', async () => {
+    process.env['FLANNELD_ETCD_PASSWORD'] = 'secret'
+    const seen = await runTool('env', [], '', signal).finally(() => {
+      delete process.env['FLANNELD_ETCD_PASSWORD']
+    })
+    expect(seen).toContain('PATH=')
+    expect(seen).not.toContain('secret')
   })
 
   test('and does not end, is killed with whoever asked', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NftPeerFilter } from '../../src/firewall/peer-filter.ts'
 import { ip, ipFromInteger, ipToInteger } from '../../src/net/ip.ts'
+import { FirewallError } from '../../src/reconcile/firewall.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { tool } from './real-kernel.ts'
 
@@ -58,7 +59,7 @@ describe('the peer filter in the kernel', () => {
     filter = new NftPeerFilter()
     await filter.install(OVERLAY, [ip(PEER[4]), ip(PEER[6])], signal)
   })
-  afterEach(() => filter.remove(signal))
+  afterEach(() => filter.remove('any', signal))
 
   it.each([4, 6] as const)('lets IPv%i peers in, and counts what others send to the overlay', async (family) => {
     const packets = [vxlan(OVERLAY.vni), vxlan(OVERLAY.vni), vxlan(OVERLAY.vni)]
@@ -123,11 +124,22 @@ describe('the peer filter in the kernel', () => {
 
   it('takes its table away, and no other', async () => {
     nft('add table inet flannel-peers-other')
-    expect(await filter.remove(signal)).toBe(true)
-    expect(await filter.remove(signal)).toBe(false)
+    expect(await filter.remove('any', signal)).toBe(true)
+    expect(await filter.remove('any', signal)).toBe(false)
     expect(await filter.read(OVERLAY, 'all', signal)).toBeUndefined()
     expect(nft('list tables inet')).toContain('flannel-peers-other')
     nft('delete table inet flannel-peers-other')
+  })
+
+  it('leaves the table of another overlay', async () => {
+    for (const other of [
+      { ...OVERLAY, vni: OVERLAY.vni + 1 },
+      { ...OVERLAY, port: 4789 },
+    ])
+      expect(await filter.remove(other, signal)).toBe(false)
+    expect(await filter.read(OVERLAY, 'all', signal)).toMatchObject({ isWhole: true })
+    expect(await filter.remove(OVERLAY, signal)).toBe(true)
+    expect(nft('list tables inet')).not.toContain('flannel-peers')
   })
 
   it('holds ten thousand peers, made in one transaction', async () => {
@@ -142,20 +154,27 @@ describe('the peer filter in the kernel', () => {
   })
 })
 
-describe('without nft', () => {
-  it('says which package is missing', async () => {
+describe('nft', () => {
+  it('is named with its package where it is missing', async () => {
+    const none = new NftPeerFilter(() => Promise.reject(new FirewallError('nft', 'MISSING', 'nft is not installed')))
+    const missing = { code: 'MISSING', message: expect.stringContaining('package nftables') as unknown }
+    await expect(none.read(OVERLAY, 'all', signal)).rejects.toMatchObject(missing)
+    await expect(none.install(OVERLAY, [], signal)).rejects.toMatchObject(missing)
+  })
+
+  it('is found where administrators have it, also for a service with a short PATH', async () => {
     const path = process.env['PATH']
-    const withoutNft = await mkdtemp(join(tmpdir(), 'no-nft-'))
-    for (const command of ['sh', 'cat']) await symlink(`/bin/${command}`, join(withoutNft, command))
-    process.env['PATH'] = '/nonexistent'
+    const short = await mkdtemp(join(tmpdir(), 'short-path-'))
+    for (const command of ['sh', 'cat']) await symlink(`/bin/${command}`, join(short, command))
+    process.env['PATH'] = short
+    const filter = new NftPeerFilter()
     try {
-      const missing = { code: 'MISSING', message: expect.stringContaining('nftables') as unknown }
-      await expect(new NftPeerFilter().read(OVERLAY, 'all', signal)).rejects.toMatchObject(missing)
-      process.env['PATH'] = withoutNft
-      await expect(new NftPeerFilter().install(OVERLAY, [], signal)).rejects.toMatchObject(missing)
+      await filter.install(OVERLAY, [], signal)
+      expect(await filter.read(OVERLAY, 'all', signal)).toMatchObject({ isWhole: true })
     } finally {
+      await filter.remove('any', signal)
       process.env['PATH'] = path
-      await rm(withoutNft, { recursive: true })
+      await rm(short, { recursive: true })
     }
   })
 })
