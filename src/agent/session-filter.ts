@@ -1,4 +1,5 @@
 import { publicIps, type PeerLanes } from '../backend/judge.ts'
+import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { PeerFilterError, type GuardedOverlay } from '../reconcile/peer-filter.ts'
 import type { Lane, PeerSink } from './lane.ts'
@@ -62,17 +63,17 @@ function remotesOf(lanes: readonly Lane[]): ReadonlySet<string> | undefined {
  * Nobody asked for the filter: one of our overlay that an earlier run has left is taken away, while the session goes on. One of another
  * overlay is another agent's. Without nft there is none.
  */
-export const leftoverFilter = ({ ports, config }: Pick<SessionFilterInput, 'ports' | 'config'>): Task => ({
+export const leftoverFilter = (ports: AgentPorts, { backend }: NetworkConfig): Task => ({
   name: 'leftover peer filter',
   run: async (stop) => {
-    await removePeerFilter(ports, config, stop)
+    if (backend.type === 'vxlan') await removePeerFilter(ports, backend, stop)
     await ports.clock.sleep(Infinity, stop)
   },
 })
 
 async function removePeerFilter(
   { peerFilter, log }: Pick<AgentPorts, 'peerFilter' | 'log'>,
-  { backend: { vni, port } }: NetworkConfig,
+  { vni, port }: GuardedOverlay,
   signal: AbortSignal,
 ): Promise<void> {
   try {

@@ -113,7 +113,7 @@ export class OverlaySession {
     const config = new ConfigTask({ ...input, apply })
     this.#tasks = [
       { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
-      ...(filter?.tasks ?? [leftoverFilter(input)]),
+      ...(filter?.tasks ?? [leftoverFilter(ports, input.config)]),
       ...lanes.flatMap(({ tasks }) => tasks),
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
       { name: 'lease', run: (stop) => this.#hold(stop) },

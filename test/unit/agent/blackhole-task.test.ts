@@ -19,7 +19,9 @@ test.each([
   for (const text of [EARLIER, OTHER_FAMILY])
     kernel.outside({ ...blackhole, destination: prefix(text), metric: METRIC })
   kernel.outside({ ...blackhole, destination: prefix(FOREIGN), metric: 5 })
-  const running = new BlackholeTask({ kernel, clock, log: recordingLog() }, [{ subnet: prefix(SUBNET) }], isWanted).run(stop.signal)
+  const running = new BlackholeTask({ kernel, clock, log: recordingLog() }, [{ subnet: prefix(SUBNET) }], isWanted).run(
+    stop.signal,
+  )
   await clock.settle()
   const routes = [...(await kernel.routes(4, stop.signal)), ...(await kernel.routes(6, stop.signal))]
   expect(routes.map(({ destination }) => destination.text).sort()).toEqual([...left].sort())
