@@ -90,6 +90,8 @@ function readRequest(args: readonly string[]): Request {
   const { values } = parseArgs({ args: args.map((arg) => (arg === '-?' ? '-h' : arg)), options: OPTIONS })
   if (!VARIABLE_NAME.test(values.key))
     throw new ConfigError('-k', 'the name of a variable, not beginning with DOCKER_OPT_', values.key)
+  if (INTERPRETED.test(values.key))
+    throw new ConfigError('-k', 'a name that no shell, loader or runtime takes for its own', values.key)
   for (const [flag, path] of [
     ['-f', values.subnetFile],
     ['-d', values.output],
@@ -97,6 +99,20 @@ function readRequest(args: readonly string[]): Request {
     if (path === '' || path.includes('\0')) throw new ConfigError(flag, 'the path of a file', path)
   return values
 }
+
+/**
+ * Variables that mean something to who reads the file: shells (POSIX.1-2017, Shell Command Language §2.5.3; bash(1)), the loader
+ * (ld.so(8)), libc (environ(7)), systemd (sd_notify(3)), the runtimes of Go and Node, and what names proxies.
+ */
+const INTERPRETED = new RegExp(
+  `^(?:${[
+    '_|PATH|HOME|IFS|ENV|CDPATH|PWD|OLDPWD|SHELL|SHELLOPTS|BASH.*|PS[0-4]|P?PID|E?UID|FUNCNEST|GLOBIGNORE',
+    'PROMPT_COMMAND|OPTIND|OPTARG|OPTERR|USER|LOGNAME|TMPDIR|TERM|TZ|TZDIR|LANG|LANGUAGE|NLSPATH|LOCPATH',
+    'GCONV_PATH|GETCONF_DIR|HOSTALIASES|RES_OPTIONS|LOCALDOMAIN|(?:LD|LC|GLIBC|MALLOC|LISTEN|NODE)_.*|NOTIFY_SOCKET',
+    'GODEBUG|GOGC|GOMAXPROCS|GOMEMLIMIT|GOTRACEBACK|(?:HTTPS?|ALL|NO|FTP)_PROXY',
+  ].join('|')})$`,
+  'i',
+)
 
 const VARIABLE_NAME = /^(?!DOCKER_OPT_)[A-Za-z_][A-Za-z0-9_]*$/
 

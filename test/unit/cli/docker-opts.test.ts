@@ -145,6 +145,17 @@ describe('flanneld docker-opts', () => {
     expectRefusal(await run([], {}), 1, `cannot read ${SUBNET_FILE}, which a running flanneld writes: ENOENT`)
   })
 
+  it.each(['PATH', 'HOME', 'IFS', 'LD_PRELOAD', 'LC_ALL', 'BASH_ENV', 'NODE_OPTIONS', 'GODEBUG', 'https_proxy'])(
+    'does not take -k %s, which means something to who reads the file: exit code 2',
+    async (name) => {
+      expectRefusal(
+        await run(['-k', name]),
+        2,
+        '-k: expected a name that no shell, loader or runtime takes for its own',
+      )
+    },
+  )
+
   it('fails with exit code 1 when it cannot write', async () => {
     expectRefusal(await run(['-d', '/proc/x']), 1, 'cannot write /proc/x: EACCES')
   })
