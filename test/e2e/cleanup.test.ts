@@ -22,7 +22,7 @@ const FOREIGN = [
   'link add vxlan9 type vxlan id 9 local 192.168.205.10 dev eth0 dstport 8472 nolearning',
   'address add 10.96.0.0/32 dev vxlan9',
   'link set vxlan9 alias flannel-agent up',
-  'route add 10.95.0.0/20 via 192.168.205.77 dev eth0',
+  'route add 10.95.0.0/24 via 192.168.205.77 dev eth0',
   'route add 10.94.0.0/20 via 10.96.0.1 dev vxlan9 onlink',
   'route add blackhole 10.93.0.0/20',
 ]
