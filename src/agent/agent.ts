@@ -26,6 +26,11 @@ type Underlays = ReadonlyMap<Family, ExternalInterface>
 const KERNEL_BOUND_MS = 60_000
 const STORE_BOUND_MS = 120_000
 
+/** The family that has the say in which interface is used: there is no overlay without it. */
+const LEADER: Family = 4
+
+const familiesOf = ({ overlays }: NetworkConfig): readonly Family[] => overlays.map(({ family }) => family)
+
 /** What a lease is acquired on. */
 interface Ground {
   readonly config: NetworkConfig
@@ -69,8 +74,9 @@ export class Agent {
   }
 
   async #runSession(signal: AbortSignal): Promise<void> {
+    await this.#findUnderlays([LEADER], signal) // first: etcd is asked over it
     const config = await this.#readConfig(signal)
-    const ground = { config, underlays: await this.#findUnderlays(config, signal) }
+    const ground = { config, underlays: await this.#findUnderlays(familiesOf(config), signal) }
     const session = new OverlaySession({
       options: this.#options,
       ports: this.#ports,
@@ -95,29 +101,30 @@ export class Agent {
     if (pauseMs > 0) await clock.sleep(pauseMs, signal)
   }
 
-  async #findUnderlays(config: NetworkConfig, signal: AbortSignal): Promise<Underlays> {
-    const look = (): Promise<Underlays> => this.#look(config, signal)
+  async #findUnderlays(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
+    const known = new Set([...this.#underlays.values()].map(({ address }) => address.text))
+    const look = (): Promise<Underlays> => this.#look(families, signal)
     const underlays = await untilItWorks('external interface', look, this.#ports, signal)
     for (const { link, address, publicIp } of underlays.values())
-      this.#ports.log.info('external interface chosen', {
-        iface: link.name,
-        address: address.text,
-        publicIp: publicIp.text,
-        mtu: link.mtu,
-      })
+      if (!known.has(address.text))
+        this.#ports.log.info('external interface chosen', {
+          iface: link.name,
+          address: address.text,
+          publicIp: publicIp.text,
+          mtu: link.mtu,
+        })
     return underlays
   }
 
   /** A session after the first stays on the interface of the one before. */
-  async #look({ overlays }: NetworkConfig, signal: AbortSignal): Promise<Underlays> {
+  async #look(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
     const underlays = new Map<Family, ExternalInterface>()
-    const leader = overlays[0]?.family ?? 4
-    for (const { family } of overlays) {
+    for (const family of families) {
       const before = this.#underlays.get(family)
-      const wanted = { family, leader }
+      const wanted = { family, leader: LEADER }
       underlays.set(family, await chooseAgain(this.#ports.kernel, this.#options, before, wanted, signal))
     }
-    this.#underlays = underlays
+    this.#underlays = new Map([...this.#underlays, ...underlays])
     return underlays
   }
 
@@ -174,7 +181,7 @@ export class Agent {
 
   async #lookAround(signal: AbortSignal): Promise<Ground> {
     const config = await this.#read(signal)
-    return { config, underlays: await this.#look(config, signal) }
+    return { config, underlays: await this.#look(familiesOf(config), signal) }
   }
 
   /** Whose address is in use may choose another. */

@@ -52,7 +52,8 @@ describe('etcd behind TLS', () => {
   /** The agent says what is the matter, once, and goes on trying. */
   async function isRefused(host: LabHost, what: RegExp): Promise<void> {
     await says(host, what)
-    expect(await host.agent.cpuShare(3_000), 'share of a processor').toBeLessThan(0.05)
+    // each attempt is a TLS handshake of its own, and the program has only just started
+    expect(await host.agent.cpuShare(3_000), 'share of a processor').toBeLessThan(0.08)
     expect(await timesSaid(host, what), 'times said').toBe(1)
     expect(host.agent.isRunning).toBe(true)
     expect(await host.subnetFile()).toBeUndefined()
