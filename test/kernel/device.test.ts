@@ -21,6 +21,7 @@ async function started(backend: BackendFields = {}): Promise<DeviceWorld> {
   world = new DeviceWorld(backend)
   await world.start()
   await world.whole(5_000)
+  await world.logged(/device created/) // the last thing that a start does
   return world
 }
 
