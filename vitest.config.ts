@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { name: 'core', include: ['test/{unit,property,golden,soak}/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'core', include: ['test/{unit,property,golden,soak}/**/*.test.ts'], testTimeout: 120_000 } },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], testTimeout: 60_000 } },
       {

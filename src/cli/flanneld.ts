@@ -102,7 +102,11 @@ const isUnknown = (arg: string): boolean => {
 }
 
 const notYet = (source: string, found: string): ConfigError =>
-  new ConfigError(source, 'to be left out, since this version does not support it yet (see the README)', found)
+  new ConfigError(
+    source,
+    'to be left out, since this version does not support it yet (see the README)',
+    hideSecret(found),
+  )
 
 function readOptions(value: FlagReader): DaemonOptions {
   const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]

@@ -78,6 +78,18 @@ describe('the command line', () => {
     )
   })
 
+  it('never shows a password that has become the value of the flag before it', () => {
+    for (const name of names) {
+      let complaint = ''
+      try {
+        readCommandLine([`--${name}`, '--etcd-password=hunter2hunter2'], {}, '1')
+      } catch (error) {
+        complaint = String(error)
+      }
+      expect(complaint).not.toContain('hunter2')
+    }
+  })
+
   it('means the same however a flag is written', () => {
     const flag = fc.constantFrom('iface', 'etcd-prefix', 'subnet-file', 'node-id', 'etcd-username')
     fc.assert(
