@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { exitOf, type CommandLine, type Exit } from './command.ts'
@@ -9,6 +9,14 @@ import { waitFor } from './wait-for.ts'
 const STOP_DEADLINE_MS = 10_000
 /** USER_HZ: 100 on every Linux that matters (getconf CLK_TCK). */
 const TICKS_PER_SECOND = 100
+
+function outcomeOfReading(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    return String(error)
+  }
+}
 
 /** The daemon of one host: started, stopped, killed and frozen at will; its log outlives each run. */
 export class Agent {
@@ -82,6 +90,25 @@ export class Agent {
 
   signal(signal: NodeJS.Signals): void {
     this.#required().child.kill(signal)
+  }
+
+  /** For somebody who wonders why it says nothing: how it ended, or where in the kernel each of its threads stands. */
+  whereabouts(): string {
+    const { child } = this.#required()
+    if (!this.isRunning) return `ended with ${child.exitCode ?? child.signalCode}`
+    const folder = `/proc/${child.pid}/task`
+    const shown = (path: string): string => outcomeOfReading(`${folder}/${path}`)
+    try {
+      return readdirSync(folder)
+        .map((thread) =>
+          ['stat', 'wchan', 'syscall']
+            .map((file) => shown(`${thread}/${file}`).split(' ').slice(0, 3).join(' '))
+            .join(', '),
+        )
+        .join('\n')
+    } catch (error) {
+      return String(error)
+    }
   }
 
   /** What all runs have written. */

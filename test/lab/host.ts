@@ -135,7 +135,9 @@ export class LabHost {
     try {
       return await waitFor(`the subnet file of ${this.name}`, () => this.subnetFile(), { deadlineMs })
     } catch (error) {
-      throw new Error(`${this.name} is not ready:\n${await this.agent.log()}`, { cause: error })
+      const { agent } = this
+      const log = await agent.log()
+      throw new Error(`${this.name} is not ready:\n${log}\n${agent.whereabouts()}`, { cause: error })
     }
   }
 

@@ -37,7 +37,10 @@ describe('etcd behind TLS', () => {
   /** Both hosts on the same etcd end up with each other in their tables. */
   async function bothForward(etcd: EtcdCluster, flags: readonly string[]): Promise<void> {
     for (const host of lab().hosts) startOn(host, etcd, flags)
-    for (const host of lab().hosts) await knowsPeers(host, 1)
+    for (const host of lab().hosts) {
+      await host.ready()
+      await knowsPeers(host, 1)
+    }
   }
 
   async function knowsPeers(host: LabHost, count: number, deadlineMs = 15_000): Promise<void> {
