@@ -67,7 +67,7 @@ describe('whatever the environment, standard input, the subnet file and the dele
           expect([Number.isInteger(code), typeof msg]).toEqual([true, 'string'])
         } else if (stdout !== '') expect(isObject(parseObject(stdout))).toBe(true)
       }),
-      { numRuns: 250 },
+      { numRuns: 100 },
     )
   })
 })
