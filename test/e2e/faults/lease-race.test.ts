@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
+import { AGENT_SCRIPT } from '../../lab/lab.ts'
 import { CONFIG, useLab } from '../use-lab.ts'
 import { leaseNameOf } from './lease-scene.ts'
 
@@ -21,7 +22,9 @@ const subnetsOf = async (lab: Lab): Promise<readonly string[]> =>
   Promise.all(lab.hosts.map(async (host) => (await host.subnetFile())?.subnet.text ?? ''))
 
 describe('fifty nodes and forty-five subnets', () => {
-  const lab = useLab({ hosts: HOSTS }, (it) => it.putConfig(SCARCE))
+  // their start would take the processors from whatever is tested beside for many seconds
+  const agentCommand = ['nice', '-n', '19', process.execPath, AGENT_SCRIPT] as const
+  const lab = useLab({ hosts: HOSTS, agentCommand }, (it) => it.putConfig(SCARCE))
 
   test('lease: fifty nodes started at once: no subnet handed out twice, all leased or told out of subnets', async () => {
     for (const { agent } of lab().hosts) agent.start()
