@@ -1,8 +1,7 @@
 import type { VxlanConfig } from '../config/backend.ts'
 import type { ExternalInterface, InterfaceChoice } from '../host/external-interface.ts'
-import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
-import { Wakeup } from '../net/wakeup.ts'
+import type { Wakeup } from '../net/wakeup.ts'
 import type { KernelChange, RouteState } from '../reconcile/kernel.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { DevicePatience } from '../vxlan/device-patience.ts'
@@ -11,10 +10,8 @@ import { tendDevice, type DeviceSpec, type TendedDevice } from '../vxlan/device.
 import { deviceName, type Vtep } from '../vxlan/vtep.ts'
 import { Complaints } from './complaints.ts'
 import { DeviceReporter } from './device-reporter.ts'
-import { Pace } from './pace.ts'
+import { Looks } from './looks.ts'
 import type { AgentPorts } from './ports.ts'
-import { untilItWorks } from './retry.ts'
-import { isStopped } from './tasks.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
 export interface DeviceTaskInput {
@@ -35,9 +32,6 @@ export interface DeviceTaskInput {
   readonly onUnderlay: (underlay: ExternalInterface) => void
 }
 
-/** Behind the notifications, a look at everything this often, in milliseconds. */
-const PERIODIC_LOOK_MS = 60_000
-
 /**
  * Keeps the VXLAN device of one family as it must be on the underlay as it is. A report only ever makes something worth a look.
  */
@@ -45,13 +39,10 @@ export class DeviceTask {
   readonly #input: DeviceTaskInput
   readonly #name: string
   #backend: VxlanConfig
-  readonly #look = new Wakeup()
-  readonly #pace: Pace
+  readonly #looks: Looks
   readonly #underlay: UnderlayWatch
   readonly #patience: DevicePatience
   readonly #reporter: DeviceReporter
-  /** Of all looks: an interface that comes and goes is said rarely. */
-  readonly #complaints: Complaints
   readonly #sysctlComplaints: Complaints
 
   constructor(input: DeviceTaskInput) {
@@ -59,13 +50,17 @@ export class DeviceTask {
     this.#input = input
     this.#backend = input.vxlan
     this.#name = deviceName(vtep.family, vtep.vni)
-    this.#complaints = new Complaints(ports.clock)
     this.#sysctlComplaints = new Complaints(ports.clock)
-    this.#pace = new Pace(ports.clock)
     this.#underlay = new UnderlayWatch(underlay, options, { family: vtep.family, leader }, ports)
     this.#reporter = new DeviceReporter(this.#name, ports)
     this.#patience = new DevicePatience(ports.clock, ports.random, (over) => {
       this.#reporter.fight(over)
+    })
+    this.#looks = new Looks({
+      name: `device ${this.#name}`,
+      ports,
+      look: (signal) => this.#look(signal),
+      dueInMs: () => this.#dueInMs(),
     })
   }
 
@@ -75,36 +70,18 @@ export class DeviceTask {
   }
 
   /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#input.ports
-    await this.#tend(signal)
-    while (!isStopped(signal)) {
-      await this.#look.wait(clock, this.#nextLookInMs(), signal)
-      if (isStopped(signal)) break
-      await this.#tend(signal)
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#looks.run(signal)
   }
 
-  #nextLookInMs(): number {
+  #dueInMs(): number {
     const waits = [this.#patience.nextDueInMs(), this.#underlay.nextLookInMs]
-    return Math.min(PERIODIC_LOOK_MS, ...waits.filter((ms) => ms !== undefined))
+    return Math.min(...waits.filter((ms) => ms !== undefined))
   }
 
-  /** Brings the device about, however long it takes, and hands it to the reconciler. A report cuts the wait between attempts short. */
-  async #tend(signal: AbortSignal): Promise<void> {
-    const { ports } = this.#input
-    const clock: Clock = {
-      monotonicMs: () => ports.clock.monotonicMs(),
-      sleep: (ms, stop) => this.#look.wait(ports.clock, ms, stop),
-    }
-    const attempt = (): Promise<void> => this.#attempt(signal)
-    await untilItWorks(`device ${this.#name}`, attempt, { ...ports, clock }, signal, noHint, this.#complaints)
-  }
-
-  async #attempt(signal: AbortSignal): Promise<void> {
+  /** Brings the device about and hands it to the reconciler. */
+  async #look(signal: AbortSignal): Promise<void> {
     const { vtep, ports } = this.#input
-    await this.#pace.turn(signal)
-    signal.throwIfAborted()
     await this.#followUnderlay(signal)
     this.#input.onLook(this.underlay, this.#underlay.routes)
     const spec = deviceSpec(vtep, this.#backend, this.underlay)
@@ -146,12 +123,12 @@ export class DeviceTask {
   /** From now on the device is to be like this. Not what it was made with: name, VNI, port stay. */
   configure(backend: VxlanConfig): void {
     this.#backend = backend
-    this.#look.ring()
+    this.#looks.ask()
   }
 
   /** The kernel reports a change. */
   observe(change: KernelChange): void {
-    if (this.#isWorthALook(change)) this.#look.ring()
+    if (this.#isWorthALook(change)) this.#looks.ask()
   }
 
   /** Containers come and go by the hundred; only our own device and the underlay matter here, and while that is lost, any change. */
@@ -181,5 +158,3 @@ export class DeviceTask {
     if (hasMoved(before, underlay)) this.#input.onUnderlay(underlay)
   }
 }
-
-const noHint = (): Promise<string> => Promise.resolve('')

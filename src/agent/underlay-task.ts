@@ -1,13 +1,9 @@
 import type { ExternalInterface, InterfaceChoice } from '../host/external-interface.ts'
-import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
-import { Wakeup } from '../net/wakeup.ts'
+import type { Wakeup } from '../net/wakeup.ts'
 import type { KernelChange, RouteState } from '../reconcile/kernel.ts'
-import { Complaints } from './complaints.ts'
-import { Pace } from './pace.ts'
+import { Looks } from './looks.ts'
 import type { AgentPorts } from './ports.ts'
-import { untilItWorks } from './retry.ts'
-import { isStopped } from './tasks.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
 export interface UnderlayTaskInput {
@@ -26,44 +22,31 @@ export interface UnderlayTaskInput {
   readonly onUnderlay: (underlay: ExternalInterface) => void
 }
 
-/** Behind the notifications, a look this often, in milliseconds. */
-const PERIODIC_LOOK_MS = 60_000
-
 /** Follows the underlay of one family that has no device of ours. */
 export class UnderlayTask {
   readonly #input: UnderlayTaskInput
-  readonly #look = new Wakeup()
-  readonly #pace: Pace
+  readonly #looks: Looks
   readonly #underlay: UnderlayWatch
-  readonly #complaints: Complaints
 
   constructor(input: UnderlayTaskInput) {
     const { ports, options, underlay, family, leader } = input
     this.#input = input
-    this.#pace = new Pace(ports.clock)
-    this.#complaints = new Complaints(ports.clock)
     this.#underlay = new UnderlayWatch(underlay, options, { family, leader }, ports)
+    this.#looks = new Looks({
+      name: `IPv${family} underlay`,
+      ports,
+      look: (signal) => this.#look(signal),
+      dueInMs: () => this.#underlay.nextLookInMs,
+    })
   }
 
   /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { ports, family } = this.#input
-    const attempt = (): Promise<void> => this.#attempt(signal)
-    const clock: Clock = {
-      monotonicMs: () => ports.clock.monotonicMs(),
-      sleep: (ms, stop) => this.#look.wait(ports.clock, ms, stop),
-    }
-    while (!isStopped(signal)) {
-      await untilItWorks(`IPv${family} underlay`, attempt, { ...ports, clock }, signal, noHint, this.#complaints)
-      if (isStopped(signal)) break
-      await this.#look.wait(ports.clock, this.#underlay.nextLookInMs ?? PERIODIC_LOOK_MS, signal)
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#looks.run(signal)
   }
 
-  async #attempt(signal: AbortSignal): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { onLook, onMtu, onUnderlay, somethingToDo } = this.#input
-    await this.#pace.turn(signal)
-    signal.throwIfAborted()
     const before = this.#underlay.current
     const underlay = await this.#underlay.look(signal)
     if (hasMoved(before, underlay)) onUnderlay(underlay)
@@ -80,8 +63,6 @@ export class UnderlayTask {
       change.kind === 'overrun' ||
       (change.kind === 'link' && (change.link.index === link.index || change.link.name === link.name)) ||
       (change.kind === 'address' && (isLost || change.address.linkIndex === link.index))
-    if (isOurs) this.#look.ring()
+    if (isOurs) this.#looks.ask()
   }
 }
-
-const noHint = (): Promise<string> => Promise.resolve('')
