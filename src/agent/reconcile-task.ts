@@ -1,11 +1,13 @@
 import type { Wakeup } from '../net/wakeup.ts'
 import type { Family } from '../net/ip.ts'
-import type { PassReport, Reconciler, RowFailure } from '../reconcile/reconciler.ts'
+import type { PassReport, Reconciler } from '../reconcile/reconciler.ts'
+import type { RowFailure } from '../reconcile/table.ts'
 import type { AgentPorts } from './ports.ts'
 import { Complaints } from './complaints.ts'
 import type { Readiness } from './readiness.ts'
 import { isCurable } from './retry.ts'
 import { isStopped } from './tasks.ts'
+import { unreachablePeers } from './unreachable-peers.ts'
 
 export interface ReconcileTaskInput {
   readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'status'>
@@ -74,7 +76,8 @@ export class ReconcileTask {
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
       const synced = this.#forwards()
       const { readiness, family } = this.#input
-      ports.status.tables(family, { peers: reconciler.peers, pending: reconciler.pending, synced })
+      const { peers, pending, refused } = reconciler
+      ports.status.tables(family, { peers, pending, synced, unreachable: unreachablePeers(refused, peers) })
       if (synced) readiness.forwards(family, report)
       return report
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Clock } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
 import type { Health, HealthAnswer } from '../observe/health-server.ts'
 import { Turns } from './turns.ts'
+import { describeUnreachable, type UnreachablePeers } from './unreachable-peers.ts'
 
 /** What a trouble keeps from being said: that this node is ready, or only that all is well. */
 export type Effect = 'unready' | 'degraded'
@@ -29,6 +30,8 @@ export interface TablesState {
   readonly pending: number
   /** Whether every row has been looked at, and put right, at least once. */
   readonly synced: boolean
+  /** Whose rows the kernel refuses, for a reason that lies with them. */
+  readonly unreachable: UnreachablePeers
 }
 
 /** Entries that somebody changes are right again within moments. What is wrong for longer does not heal by itself, in milliseconds. */
@@ -101,10 +104,17 @@ export class AgentStatus implements Health {
     const before = this.#tables.get(family)
     this.#tables.set(family, state)
     if (state.synced) this.fine(forwardingOf(family))
-    const what = `tables of IPv${family}`
-    if (state.pending > 0) this.trouble(what, amiss(state.pending), 'unready', DRIFT_TOLERATED_MS)
-    else this.fine(what)
-    if (before?.peers !== state.peers) this.onChange()
+    const { peers, pending, unreachable } = state
+    this.#tell(`tables of IPv${family}`, amiss(pending - unreachable.rows), 'unready', DRIFT_TOLERATED_MS)
+    const missing = unreachable.rows > 0 ? describeUnreachable(unreachable, peers) : undefined
+    this.#tell(`peers of IPv${family}`, missing, 'degraded')
+    if (before?.peers !== peers) this.onChange()
+  }
+
+  /** Something is amiss, or (undefined) is not. */
+  #tell(what: string, text: string | undefined, effect: Effect, toleratedMs = 0): void {
+    if (text === undefined) this.fine(what)
+    else this.trouble(what, text, effect, toleratedMs)
   }
 
   get state(): Readiness {
@@ -151,5 +161,7 @@ export class AgentStatus implements Health {
 
 const forwardingOf = (family: Family): string => `forwarding of IPv${family}`
 
-const amiss = (rows: number): string =>
-  rows === 1 ? '1 entry is not as it should be' : `${rows} entries are not as they should be`
+const amiss = (rows: number): string | undefined => {
+  if (rows <= 0) return undefined
+  return rows === 1 ? '1 entry is not as it should be' : `${rows} entries are not as they should be`
+}

@@ -6,17 +6,8 @@ import { NO_ENTRIES, type PeerEntries, type RowsOnLink } from './entries.ts'
 import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from './kernel.ts'
 import { LinkTables, type Ownership } from './link-tables.ts'
 import { planRows } from './plan.ts'
-import type { PlannedRow } from './table.ts'
+import type { PlannedRow, RowFailure } from './table.ts'
 import { isOwnDirectRoute, isOwnRoute, type Cut } from './tables.ts'
-
-/** A row the kernel refused, with its own words. */
-export interface RowFailure {
-  readonly row: string
-  readonly peer: string | undefined
-  readonly error: KernelError
-  /** How often in a row. */
-  readonly times: number
-}
 
 /** What one pass did. */
 export interface PassReport extends DriftReport {
@@ -112,6 +103,11 @@ export class Reconciler {
   /** Rows that peers want. */
   get wanted(): number {
     return this.#links.reduce((sum, { wanted }) => sum + wanted, 0)
+  }
+
+  /** Rows that peers want and the kernel refuses. Costs in proportion to the rows in trouble. */
+  get refused(): readonly RowFailure[] {
+    return this.#links.flatMap(({ tables }) => tables.flatMap((table) => table.refusals()))
   }
 
   /** Whether our routes on the underlay's link have been read. */
@@ -278,7 +274,7 @@ export class Reconciler {
   }
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
-    const times = row.refuse(this.#clock.monotonicMs())
+    const times = row.refuse(error, this.#clock.monotonicMs())
     if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.distrustRows()
     if (times > 1 || !SNAPSHOT_CODES.has(error.code))
       failures.push({ row: row.describe(), peer: row.owner, error, times })

@@ -1,5 +1,6 @@
 import type { Random } from '../net/clock.ts'
 import { backoffMs, type BackoffSpec } from '../net/backoff.ts'
+import type { KernelError } from './kernel.ts'
 
 /** Delays for a row that the kernel refuses, or that somebody keeps undoing. */
 const ROW_BACKOFF: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
@@ -8,7 +9,9 @@ const HEALS_AT_ONCE = 3
 const QUIET_MS = 60_000
 
 interface Trouble {
+  /** Refused so often in a row, and how the kernel put it last. */
   readonly failures: number
+  readonly refusal?: KernelError | undefined
   readonly undone: number
   readonly lastMs: number
   readonly notBeforeMs: number
@@ -41,19 +44,24 @@ export class RowPatience {
   }
 
   /** The kernel refused the row. @returns how often in a row, counting this one */
-  refused(row: string, nowMs: number): number {
+  refused(row: string, refusal: KernelError, nowMs: number): number {
     const trouble = this.#troubles.get(row) ?? NO_TROUBLE
     const failures = trouble.failures + 1
     const delayMs = backoffMs(ROW_BACKOFF, failures, this.#random)
-    this.#troubles.set(row, { ...trouble, failures, lastMs: nowMs, notBeforeMs: nowMs + delayMs })
+    this.#troubles.set(row, { ...trouble, failures, refusal, lastMs: nowMs, notBeforeMs: nowMs + delayMs })
     return failures
+  }
+
+  /** Rows that the kernel has refused, and not taken since. Costs in proportion to the rows in trouble. */
+  *refusals(): Generator<{ readonly row: string; readonly error: KernelError; readonly times: number }> {
+    for (const [row, { refusal: error, failures: times }] of this.#troubles) if (error) yield { row, error, times }
   }
 
   /** The row was as desired, and somebody changed it. @returns whether that makes it a fight, to be answered slowly */
   undone(row: string, nowMs: number): boolean {
     const known = this.#troubles.get(row) ?? NO_TROUBLE
     if (nowMs - known.deedMs < this.#oneDeedMs && known.undone <= HEALS_AT_ONCE) {
-      this.#troubles.set(row, { ...known, failures: 0, lastMs: nowMs, notBeforeMs: 0 })
+      this.#troubles.set(row, { ...known, failures: 0, refusal: undefined, lastMs: nowMs, notBeforeMs: 0 })
       return false
     }
     const undone = nowMs - lastOf(known) > QUIET_MS ? 1 : known.undone + 1
@@ -74,7 +82,8 @@ export class RowPatience {
     const trouble = this.#troubles.get(row)
     if (trouble === undefined) return
     if (trouble.undone === 0) this.#troubles.delete(row)
-    else this.#troubles.set(row, { ...trouble, failures: 0, lastMs: lastOf(trouble), notBeforeMs: 0 })
+    else
+      this.#troubles.set(row, { ...trouble, failures: 0, refusal: undefined, lastMs: lastOf(trouble), notBeforeMs: 0 })
   }
 
   /** Something else is to stand in this row: what happened to the former value says nothing about it. */

@@ -1,6 +1,6 @@
 import type { Random } from '../net/clock.ts'
 import { DeltaTracker } from './delta-tracker.ts'
-import type { KernelOp } from './kernel.ts'
+import type { KernelError, KernelOp } from './kernel.ts'
 import { RowPatience } from './row-patience.ts'
 import type { TableRules } from './tables.ts'
 
@@ -17,7 +17,16 @@ export interface PlannedRow {
   /** The kernel has taken the row as planned. What it reported meanwhile counts more than the acknowledgement. */
   settle(): void
   /** The kernel refused the row. @returns how often in a row, counting this one */
-  refuse(nowMs: number): number
+  refuse(error: KernelError, nowMs: number): number
+}
+
+/** A row the kernel refused, with its own words. */
+export interface RowFailure {
+  readonly row: string
+  readonly peer: string | undefined
+  readonly error: KernelError
+  /** How often in a row. */
+  readonly times: number
 }
 
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
@@ -39,6 +48,8 @@ export interface PlannedTable {
   forgetActual(): void
   /** What held rows back is over (the device was mended): none of them waits any longer. */
   forgive(): void
+  /** Rows wanted that the kernel has refused when they were last sent. Costs in proportion to the rows in trouble. */
+  refusals(): readonly RowFailure[]
 }
 
 /** One command may undo a row several times: `ip neighbour flush` goes on in rounds, up to ten, for as long as it finds anything. */
@@ -222,8 +233,15 @@ export class Table<V> implements PlannedTable {
   }
 
   /** @returns how often in a row the kernel has refused it, counting this one */
-  refuse(key: string, nowMs: number): number {
-    return this.#patience.refused(key, nowMs)
+  refuse(key: string, error: KernelError, nowMs: number): number {
+    return this.#patience.refused(key, error, nowMs)
+  }
+
+  refusals(): readonly RowFailure[] {
+    return Array.from(this.#patience.refusals()).flatMap(({ row: key, error, times }) => {
+      const value = this.#rows.isPending(key) ? this.#rows.desired(key) : undefined
+      return value === undefined ? [] : { row: this.describe(value), peer: this.#rows.owner(key), error, times }
+    })
   }
 }
 
@@ -256,7 +274,7 @@ class Row<V> implements PlannedRow {
     this.table.settle(this.key, this.erases ? undefined : this.value)
   }
 
-  refuse(nowMs: number): number {
-    return this.table.refuse(this.key, nowMs)
+  refuse(error: KernelError, nowMs: number): number {
+    return this.table.refuse(this.key, error, nowMs)
   }
 }

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { hears, PORT, saying } from './probe.ts'
+import { CONFIG, DEVICE, DUAL, useLab } from './use-lab.ts'
 
-const withBackend = (type: string): object => ({ ...CONFIG, Backend: { Type: type } })
+const withBackend = (type: string, config: object = CONFIG): object => ({ ...config, Backend: { Type: type } })
+const OFF_LINK = { PublicIP: '203.0.113.9', PublicIPv6: '2001:db8::9', BackendType: 'host-gw' }
 
 describe('host-gw', () => {
   const lab = useLab({ hosts: 2 }, async (made) => {
@@ -55,13 +57,102 @@ describe('host-gw', () => {
   test('upstream leaves a route behind, and a peer is not on our link: the one goes, the other is named', async () => {
     const host = lab().host(0)
     await host.place.exec('ip', ['route', 'add', '10.70.0.0/20', 'via', lab().host(1).address])
-    await lab().putLease('10.80.0.0-20', JSON.stringify({ PublicIP: '203.0.113.9', BackendType: 'host-gw' }))
+    await lab().putLease('10.80.0.0-20', JSON.stringify({ ...OFF_LINK, PublicIPv6: null }))
     await waitFor('the kernel to refuse', async () => /refuses route 10\.80\.0\.0\/20/.test(await host.agent.log()))
     await waitFor(
       'the leftover to be gone',
       async () => (await host.place.exec('ip', ['route', 'show', '10.70.0.0/20'])).trim() === '',
     )
     await routeBecomes(host, lab().host(1))
+  })
+})
+
+describe('host-gw of both families', () => {
+  const lab = useLab({ hosts: 2 }, async (made) => {
+    await made.putConfig(withBackend('host-gw', DUAL))
+    for (const { agent } of made.hosts) agent.start([`--healthz-port=${PORT}`])
+    await Promise.all(made.hosts.map((host) => host.addContainer()))
+    for (const host of made.hosts) await routesAre(host)
+  })
+
+  const other = (host: LabHost): LabHost => lab().host(host === lab().host(0) ? 1 : 0)
+  const route6 = (host: LabHost, to: string): Promise<string> => host.place.exec('ip', ['-6', 'route', 'show', to])
+
+  /** Waits until the host has a route of each family to the other, and no more of ours. */
+  async function routesAre(host: LabHost): Promise<void> {
+    const peer = other(host)
+    const { subnet, ipv6 } = await peer.ready()
+    const wanted = [
+      ['-4', subnet.text, peer.address],
+      ['-6', ipv6?.subnet.text ?? 'none', peer.address6],
+    ] as const
+    for (const [family, to, gateway] of wanted)
+      await waitFor(`${host.name} to have its route to ${to} alone`, async () => {
+        const found = (await host.place.exec('ip', [family, 'route', 'show', 'proto', '70'])).trim().split('\n')
+        return found.length === 1 && found[0]?.startsWith(`${to} via ${gateway} dev eth0 `)
+      })
+  }
+
+  test('containers reach each other in both, without a tunnel and with the MTU of the underlay', async () => {
+    const [from, to] = lab().hosts.flatMap(({ containers }) => containers)
+    const capture = await lab().capture()
+    expect(await from?.ping(to?.address ?? '')).toEqual({ sent: 3, received: 3 })
+    expect(await from?.ping(to?.address6 ?? '')).toEqual({ sent: 3, received: 3 })
+    expect(await capture.stop()).toEqual([])
+    const host = lab().host(0)
+    expect((await host.place.exec('ip', ['link', 'show', 'type', 'vxlan'])).trim()).toBe('')
+    expect((await host.ready()).mtu).toBe((await host.link('eth0'))?.mtu)
+    for (const { name, value } of await lab().leases()) {
+      expect(name).toMatch(/^10\.\d+\.\d+\.0-20&fd00:10:0:[0-9a-f]+::-64$/)
+      expect(value).not.toMatch(/Backend(V6)?Data/)
+    }
+  })
+
+  test('a restarted agent writes nothing', async () => {
+    const { agent } = lab().host(0)
+    await agent.kill()
+    agent.start([`--healthz-port=${PORT}`])
+    await waitFor('the new agent to forward', async () =>
+      (await agent.logOfRun()).includes('peers=1 rejected=0 written=0 erased=0 failed=0 kernelWrites=0'),
+    )
+  })
+
+  test('a deleted route of IPv6 is restored, one that upstream has left goes, somebody else’s stays', async () => {
+    const host = lab().host(0)
+    const gateway = other(host).address6
+    const [left, foreign] = ['fd00:10:0:7777::/64', 'fd00:10:0:7778::/64']
+    await host.place.exec('ip', ['-6', 'route', 'add', left, 'via', gateway])
+    await host.place.exec('ip', ['-6', 'route', 'add', foreign, 'via', gateway, 'proto', 'static'])
+    const { ipv6 } = await other(host).ready()
+    await host.place.exec('ip', ['-6', 'route', 'delete', ipv6?.subnet.text ?? 'none'])
+    await routesAre(host)
+    await waitFor('the leftover to be gone', async () => (await route6(host, left)) === '')
+    expect(await route6(host, foreign)).toContain(gateway)
+    await host.place.exec('ip', ['-6', 'route', 'delete', foreign])
+  })
+
+  test('both routes are back after the underlay was down, where IPv6 loses its addresses', async () => {
+    const host = lab().host(0)
+    await host.place.exec('ip', ['link', 'set', 'eth0', 'down'])
+    await waitFor('the routes to be gone', async () => !(await host.place.exec('ip', ['route'])).includes('proto 70'))
+    await host.setUnderlayAddress(host.address)
+    await routesAre(host)
+    await hears(host, '/readyz', { status: 200 })
+  })
+
+  test('a peer that is not on the link is named in both, and keeps nobody from being ready', async () => {
+    const host = lab().host(0)
+    const key = '10.80.0.0-20&fd00:10:0:80::-64'
+    await lab().putLease(key, JSON.stringify(OFF_LINK))
+    for (const family of [4, 6])
+      await hears(host, '/readyz', {
+        status: 200,
+        reasons: [],
+        degraded: saying(new RegExp(`^peers of IPv${family}: 1 of 2 cannot be reached: ${key} `)),
+      })
+    await routesAre(host)
+    await lab().deleteLease(key)
+    await hears(host, '/readyz', { status: 200, degraded: [] })
   })
 })
 

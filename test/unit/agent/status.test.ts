@@ -15,7 +15,8 @@ beforeEach(() => {
   }
 })
 
-const IN_STEP = { peers: 41, pending: 0, synced: true }
+const ALL_REACHED = { rows: 0, reasons: new Map<string, string>() }
+const IN_STEP = { peers: 41, pending: 0, synced: true, unreachable: ALL_REACHED }
 
 function setUp(): void {
   status.sessionBegan('10.15.64.0/20', [4])
@@ -67,6 +68,20 @@ describe('a node is ready', () => {
     expect(status.state).toMatchObject({ ready: false, reasons: [/3 entries/], degraded: [] })
     status.tables(4, IN_STEP)
     expect(status.state.ready).toBe(true)
+  })
+
+  test('also while a peer cannot be reached, which is named; but not when anything else is wrong for long', async () => {
+    setUp()
+    const unreachable = { rows: 1, reasons: new Map([['10.80.0.0-20', 'Nexthop has invalid gateway']]) }
+    status.tables(4, { ...IN_STEP, pending: 1, unreachable })
+    await clock.advance(10 * DRIFT_TOLERATED_MS)
+    const named = 'peers of IPv4: 1 of 41 cannot be reached: 10.80.0.0-20 (Nexthop has invalid gateway) (for 300 s)'
+    expect(status.state).toEqual({ ready: true, reasons: [], degraded: [named] })
+    status.tables(4, { ...IN_STEP, pending: 2, unreachable })
+    await clock.advance(DRIFT_TOLERATED_MS)
+    expect(status.state).toMatchObject({ ready: false, reasons: [/1 entry/], degraded: [/10\.80\.0\.0-20/] })
+    status.tables(4, IN_STEP)
+    expect(status.state).toEqual({ ready: true, reasons: [], degraded: [] })
   })
 
   test('no longer when the lease is lost, and again with another', () => {

@@ -32,7 +32,7 @@ async function start(watchdogMs?: number): Promise<void> {
 
 function setUp(): void {
   status.sessionBegan('10.15.64.0/20', [4])
-  status.tables(4, { peers: 1, pending: 0, synced: true })
+  status.tables(4, { peers: 1, pending: 0, synced: true, unreachable: { rows: 0, reasons: new Map() } })
   status.fine('subnet file')
 }
 

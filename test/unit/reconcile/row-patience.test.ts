@@ -1,39 +1,69 @@
 import { describe, expect, it } from 'vitest'
+import { KernelError } from '../../../src/reconcile/kernel.ts'
 import { RowPatience } from '../../../src/reconcile/row-patience.ts'
 
 const middle = (): number => 0.5
 const ROW = 'neighbour 10.1.0.0'
+const REFUSAL = new KernelError({ op: 'route.replace', errno: 101, code: 'ENETUNREACH', target: '', message: 'no' })
 
 describe('RowPatience with rows the kernel refuses', () => {
   it('makes them wait longer each time, and counts', () => {
     const patience = new RowPatience(middle)
     expect(patience.notBeforeMs(ROW)).toBe(0)
-    expect(patience.refused(ROW, 10_000)).toBe(1)
+    expect(patience.refused(ROW, REFUSAL, 10_000)).toBe(1)
     expect(patience.notBeforeMs(ROW)).toBe(11_000)
-    expect(patience.refused(ROW, 11_000)).toBe(2)
+    expect(patience.refused(ROW, REFUSAL, 11_000)).toBe(2)
     expect(patience.notBeforeMs(ROW)).toBe(13_000)
+  })
+
+  it.each([
+    [
+      'written',
+      (patience: RowPatience) => {
+        patience.written(ROW)
+      },
+    ],
+    ['undone by somebody', (patience: RowPatience) => patience.undone(ROW, 11_000)],
+    [
+      'to hold something else',
+      (patience: RowPatience) => {
+        patience.forget(ROW)
+      },
+    ],
+    [
+      'forgiven',
+      (patience: RowPatience) => {
+        patience.clear()
+      },
+    ],
+  ])('says what was refused, until the row is %s', (_, end) => {
+    const patience = new RowPatience(middle)
+    patience.refused(ROW, REFUSAL, 10_000)
+    expect([...patience.refusals()]).toEqual([{ row: ROW, error: REFUSAL, times: 1 }])
+    end(patience)
+    expect([...patience.refusals()]).toEqual([])
   })
 
   it('never makes another row wait', () => {
     const patience = new RowPatience(middle)
-    patience.refused(ROW, 10_000)
+    patience.refused(ROW, REFUSAL, 10_000)
     expect(patience.notBeforeMs('another')).toBe(0)
   })
 
   it('starts over once the row was written', () => {
     const patience = new RowPatience(middle)
-    patience.refused(ROW, 10_000)
-    patience.refused(ROW, 11_000)
+    patience.refused(ROW, REFUSAL, 10_000)
+    patience.refused(ROW, REFUSAL, 11_000)
     patience.written(ROW)
     expect(patience.notBeforeMs(ROW)).toBe(0)
-    expect(patience.refused(ROW, 20_000)).toBe(1)
+    expect(patience.refused(ROW, REFUSAL, 20_000)).toBe(1)
   })
 
   it('keeps counting over waits longer than a minute', () => {
     const patience = new RowPatience(() => 0.999)
     let nowMs = 0
     for (let times = 1; times <= 12; times++) {
-      expect(patience.refused(ROW, nowMs)).toBe(times)
+      expect(patience.refused(ROW, REFUSAL, nowMs)).toBe(times)
       nowMs = patience.notBeforeMs(ROW)
       patience.expire(nowMs)
     }
@@ -42,7 +72,7 @@ describe('RowPatience with rows the kernel refuses', () => {
 
   it('forgets what nobody asks for any more', () => {
     const patience = new RowPatience(middle)
-    patience.refused(ROW, 10_000)
+    patience.refused(ROW, REFUSAL, 10_000)
     patience.expire(71_000)
     expect(patience.notBeforeMs(ROW)).toBe(11_000)
     patience.expire(71_001)

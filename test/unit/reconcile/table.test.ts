@@ -3,11 +3,13 @@ import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { FdbEntry, NeighbourEntry } from '../../../src/reconcile/entries.ts'
+import { KernelError } from '../../../src/reconcile/kernel.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
 import { Table } from '../../../src/reconcile/table.ts'
 import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/tables.ts'
 
 const LINK = 5
+const REFUSAL = new KernelError({ op: 'neighbour.replace', errno: 22, code: 'EINVAL', target: '', message: 'no' })
 const middle = (): number => 0.5
 const neighbour = (host: number, last = host): NeighbourEntry => ({
   ip: ip(`10.0.${host}.0`),
@@ -129,16 +131,28 @@ describe('Table', () => {
   it('holds back a refused row alone, and says until when', () => {
     const table = tableWith(1, 2)
     const [row] = [...table.plan(LINK, 0, true)]
-    expect(row?.refuse(0)).toBe(1)
+    expect(row?.refuse(REFUSAL, 0)).toBe(1)
     expect(plan(table, 999)).toEqual(['write 10.0.2.0'])
     settleAll(table)
     expect(table.nextAttemptMs(999, true)).toBe(1_000)
     expect(plan(table, 1_000)).toEqual(['write 10.0.1.0'])
   })
 
+  it('names what the kernel refuses, and for whom, until it is there or wanted no more', () => {
+    const table = tableWith(1, 2)
+    for (const row of [...table.plan(LINK, 0, true)]) row.refuse(REFUSAL, 0)
+    expect(table.refusals()).toMatchObject([
+      { peer: 'peer-1', error: REFUSAL, times: 1 },
+      { peer: 'peer-2', error: REFUSAL, times: 1 },
+    ])
+    table.observe(key(1), neighbour(1), 1) // somebody else has made it
+    table.unwant('peer-2', neighbour(2))
+    expect(table.refusals()).toEqual([])
+  })
+
   it('writes a new value at once, however long the kernel refused the former one', () => {
     const table = tableWith(1)
-    for (const row of [...table.plan(LINK, 0, true)]) for (let times = 0; times < 6; times++) row.refuse(0)
+    for (const row of [...table.plan(LINK, 0, true)]) for (let times = 0; times < 6; times++) row.refuse(REFUSAL, 0)
     table.want('peer-1', neighbour(1))
     expect(plan(table, 1)).toEqual([])
     table.want('peer-1', neighbour(1, 2))
