@@ -33,6 +33,8 @@ export interface KeeperOptions {
 
 /** Renewal touches no key and wakes no watcher, so once an hour is cheap even with ten thousand nodes. */
 const LONGEST_INTERVAL_MS = 3_600_000
+/** A margin (nearly) as long as the time to live cannot be kept: so much time is taken until it, in milliseconds. */
+const LEAST_UNTIL_MARGIN_MS = 60_000
 /** Spread of renewals, as a share of the interval. */
 const JITTER = 0.1
 const AT_ONCE = Number.NEGATIVE_INFINITY
@@ -186,7 +188,7 @@ export class LeaseKeeper {
   #nextRenewalMs(): number {
     const { renewMarginMs, random, clock } = this.#options
     const ttlMs = this.#ttlSeconds * 1_000
-    const untilMarginMs = Math.max(ttlMs - renewMarginMs, ttlMs / 3)
+    const untilMarginMs = Math.max(ttlMs - renewMarginMs, Math.min(ttlMs / 3, LEAST_UNTIL_MARGIN_MS))
     return clock.monotonicMs() + Math.min(untilMarginMs / 2, LONGEST_INTERVAL_MS) * (1 - JITTER * random())
   }
 

@@ -8,7 +8,7 @@ const GUIDE = readFileSync(join(ROOT, 'docs/compatibility.md'), 'utf8')
 const FLAG_ROWS = Array.from(GUIDE.matchAll(/^\| `([a-z0-9-]+)` \| `(FLANNELD_\w+)` \|.*\|$/gm))
 const CITED = Array.from(GUIDE.matchAll(/`(test\/[^`]+\.test\.ts)` > ([^|;`]+)/g), ([, file = '', title = '']) => ({
   file,
-  title: title.trim(),
+  title: title.trim().replace(/\.$/, ''),
 }))
 
 /** Titles may hold a place for a value (`%s`), for which the guide writes "…" or leaves it out. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DaemonOptions } from '../../../src/config/options.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { FakeLeaseStore } from '../../fake/fake-lease-store.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../fake/agent-world.ts'
@@ -16,16 +17,16 @@ afterEach(async () => {
 const PEERS = ['10.1.0.0-20', '10.2.0.0-20', '10.3.0.0-20', '10.4.0.0-20']
 
 /** An agent that has programmed four upstream peers. */
-async function startWithPeers(): Promise<void> {
+async function startWithPeers(options: Partial<DaemonOptions> = {}): Promise<void> {
   world.etcd.putConfig(CONFIG)
   PEERS.forEach((key, at) => world.etcd.put(key, upstreamLease(at + 20)))
-  await startToEnd()
+  await startToEnd(options)
 }
 
 /** Starts the agent and waits until it has nothing left to do. */
-async function startToEnd(): Promise<void> {
+async function startToEnd(options: Partial<DaemonOptions> = {}): Promise<void> {
   const before = world.logged(/forwarding is set up/).length
-  await world.start()
+  await world.start(options)
   await world.until('forwarding', () => world.logged(/forwarding is set up/).length > before)
   await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
 }
@@ -345,6 +346,64 @@ describe('--stale-peer-grace=0', () => {
     await world.advance(5_000)
     expect(world.rows()).toEqual({ neighbours: 0, fdb: 0, routes: 0 })
     expect(world.logged(/error etcd has lost leases of peers; giving them up, as configured peers=/)).toHaveLength(1)
+  })
+})
+
+describe('--subnet-lease-renew-margin', () => {
+  test.each([
+    [60, 1],
+    [1_430, 12],
+  ])(
+    '%i minutes: the lease of a day is renewed %i times an hour, and its key never written again',
+    async (margin, times) => {
+      await startWithPeers({ renewMarginMs: margin * 60_000, firewallResyncMs: 86_400_000 })
+      const before = world.etcd.records.filter(({ key }) => key === ownKey())
+      const renewals = (): number => world.store.calls.filter(({ op }) => op === 'keepAlive').length
+      const atStart = renewals()
+      await world.advance(3_600_000)
+      expect(renewals()).toBe(atStart + times)
+      expect(world.etcd.records.filter(({ key }) => key === ownKey())).toEqual(before)
+    },
+  )
+})
+
+describe('--iptables-resync', () => {
+  test.each([1, 60])('%i s: so often the rules are looked at', async (seconds) => {
+    await startWithPeers({ firewallResyncMs: seconds * 1_000 })
+    const { looks } = world.firewall
+    await world.advance(seconds * 10_000)
+    expect(world.firewall.looks - looks).toBe(10)
+  })
+})
+
+describe('a peer that the kernel refuses', () => {
+  test('is named for as long as it is refused, and the node stays ready; so it is for one of several, not for all', async () => {
+    let isRefused = (text: string): boolean => text === '10.1.0.0/20'
+    world.kernel.faults.refuse = (op) =>
+      op.op === 'route.replace' && isRefused(op.destination.text) ? 'ENETUNREACH' : undefined
+    await startWithPeers()
+    await world.advance(300_000)
+    expect(world.status.state).toMatchObject({
+      ready: true,
+      degraded: [/^peers of IPv4: 1 of 4 .*: 10\.1\.0\.0-20 \(/],
+    })
+    isRefused = () => false
+    await world.advance(75_000)
+    expect(world.status.state).toEqual({ ready: true, reasons: [], degraded: [] })
+    isRefused = () => true
+    const index = world.kernel.indexOf('flannel.100') ?? 0
+    for (const { destination, gateway, metric, protocol } of [...world.kernel.tables.routes.values()])
+      world.kernel.outside({
+        op: 'route.delete',
+        type: 'unicast',
+        linkIndex: index,
+        destination,
+        gateway,
+        metric,
+        protocol,
+      })
+    await world.advance(60_000)
+    expect(world.status.state).toMatchObject({ ready: false, reasons: [/^tables of IPv4: 4 entries/] })
   })
 })
 

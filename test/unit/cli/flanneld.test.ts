@@ -201,6 +201,61 @@ describe('the environment', () => {
   })
 })
 
+/** For every flag that is acted upon, something else than its default, and than what {@link WITH} says. */
+const SAMPLES: Readonly<Record<string, string>> = {
+  'etcd-endpoints': 'http://10.9.9.9:2379',
+  'etcd-prefix': '/sample',
+  'etcd-certfile': 'sample.crt',
+  'etcd-keyfile': 'sample.key',
+  'etcd-cafile': 'sample.ca',
+  'etcd-username': 'sample',
+  'etcd-password': 'sample',
+  'subnet-lease-renew-margin': '7',
+  'stale-peer-grace': '7',
+  iface: 'eth7',
+  'iface-regex': '^eth7$',
+  'iface-can-reach': '10.7.7.7',
+  'public-ip': '10.7.7.7',
+  'public-ipv6': 'fd00::7',
+  'ip-masq': 'true',
+  'ip-masq-fully-random-disable': 'true',
+  'ip-blackhole-route': 'true',
+  'iptables-forward-rules': 'false',
+  'iptables-resync': '7',
+  'vxlan-peer-filter': 'true',
+  'subnet-file': '/sample',
+  'healthz-ip': '10.7.7.7',
+  'healthz-port': '7',
+  v: '7',
+  'node-id': 'sample',
+}
+/** What some flags are refused, or say nothing, without. */
+const WITH: Environment = {
+  FLANNELD_ETCD_CERTFILE: 'c',
+  FLANNELD_ETCD_KEYFILE: 'k',
+  FLANNELD_ETCD_USERNAME: 'u',
+  FLANNELD_ETCD_PASSWORD: 'p',
+  FLANNELD_HEALTHZ_PORT: '1',
+}
+
+describe('every flag that is acted upon', () => {
+  it('has a sample here', () => {
+    const others = new Set(['version', 'help', ...NOT_YET.map(({ name }) => name)])
+    const names = Object.values(FLAGS).map(({ name }) => name)
+    expect(Object.keys(SAMPLES).sort()).toEqual(names.filter((name) => !others.has(name)).sort())
+  })
+
+  it.each(Object.entries(SAMPLES))(
+    '--%s %s is the same from the command line and from its variable, and other than the default',
+    (name, sample) => {
+      const given = options([`--${name}=${sample}`], WITH)
+      expect(given).toEqual(options([], { ...WITH, [environmentName(name)]: sample }))
+      expect(given).not.toEqual(options([], WITH))
+      expect(options([`--${name}=${sample}`], { ...WITH, [environmentName(name)]: 'overruled' })).toEqual(given)
+    },
+  )
+})
+
 describe('a wrong command line is refused, naming the flag, what was expected and what was found', () => {
   it.each([
     ['--bogus', '--bogus', 'a flag of flanneld', '"--bogus"'],

@@ -114,6 +114,14 @@ describe('LeaseKeeper renewing', () => {
     expect(callsOf('keepAlive')).toBe(1)
   })
 
+  it('renews as often as the margin asks, where that is more often than once an hour', async () => {
+    await hold({ renewMarginMs: 1_430 * MINUTE_MS })
+    await advance(5 * MINUTE_MS)
+    expect(callsOf('keepAlive')).toBe(1)
+    for (let minute = 5; minute < 60; minute++) await advance(MINUTE_MS)
+    expect(callsOf('keepAlive')).toBe(12)
+  })
+
   it('keeps alive also where the margin is longer than the lease', async () => {
     await hold({ ttlSeconds: 5, renewMarginMs: HOUR_MS })
     for (let second = 0; second < 20; second++) await advance(1_000)
