@@ -14,7 +14,7 @@ export function withGateways(result: JsonObject): JsonObject {
 
 function withGateway(route: unknown, gateways: readonly unknown[]): unknown {
   if (!isObject(route) || typeof route['dst'] !== 'string' || (route['gw'] ?? '') !== '') return route
-  const family = isIP(route['dst'].replace(/\/.*$/, ''))
+  const family = isIP(route['dst'].split('/', 1)[0] ?? '')
   const gw = gateways.find((gateway) => typeof gateway === 'string' && family !== 0 && isIP(gateway) === family)
   return gw === undefined ? route : { ...route, gw }
 }

@@ -40,7 +40,7 @@ export function parseSubnets(text: string): readonly Prefix[] {
 }
 
 /** Whether the text can be a subnet file, of upstream's or ours: such a file says nothing but FLANNEL_ variables. */
-export const isSubnetEnv = (text: string): boolean => /^(?:FLANNEL_[A-Z0-9_]+=.*\n?)+$/.test(text)
+export const isSubnetEnv = (text: string): boolean => /^(?:FLANNEL_[A-Z0-9_]+=[^\n]*(?:\n|$))+$/.test(text)
 
 /** Variables of a file of assignments, with quotes taken off; of one that is set twice the last. */
 export const readAssignments = (text: string): ReadonlyMap<string, string> =>

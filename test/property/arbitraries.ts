@@ -43,3 +43,53 @@ export const brokenJson = (valid: fc.Arbitrary<string>): fc.Arbitrary<string> =>
     const [a, b] = [from % (text.length + 1), to % (text.length + 1)]
     return text.slice(0, a) + piece + text.slice(b)
   })
+
+/** What a file or a pipe may hold: any octets, read as UTF-8 as the program does it. */
+export const rawText: fc.Arbitrary<string> = fc
+  .uint8Array({ maxLength: 200 })
+  .map((bytes) => new TextDecoder().decode(bytes))
+
+/** Mostly what is usual, now and then something else. */
+export const rarely = <T>(usual: fc.Arbitrary<T>, ...others: readonly fc.Arbitrary<T>[]): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 8, arbitrary: usual }, ...others.map((arbitrary) => ({ weight: 1, arbitrary })))
+
+const SUBNET_VARIABLES = [
+  ...['FLANNEL_NETWORK', 'FLANNEL_SUBNET', 'FLANNEL_IPV6_NETWORK', 'FLANNEL_IPV6_SUBNET'],
+  ...['FLANNEL_MTU', 'FLANNEL_IPMASQ', 'FLANNEL_', 'PATH'],
+]
+
+const subnetValue = fc.oneof(
+  anyPrefix.map(({ text }) => text),
+  anyIp.map(({ text }) => text),
+  fc
+    .array(
+      anyPrefix.map(({ text }) => text),
+      { maxLength: 3 },
+    )
+    .map((list) => list.join(',')),
+  fc.integer({ min: -1, max: 70_000 }).map(String),
+  fc.constantFrom('true', 'false', 'TRUE', '', '"10.15.64.1/20"', "'1450'", '$(reboot)', '`x`', '"; reboot; "', '\0'),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+)
+
+const subnetLine = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.constantFrom(...SUBNET_VARIABLES), subnetValue).map((parts) => parts.join('=')) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom('export ', ' ', '\t', '#'), fc.constantFrom(...SUBNET_VARIABLES))
+      .map((parts) => `${parts.join('')}=x`),
+  },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }) },
+)
+
+/** Lines of a subnet file, right, wrong, twice and missing, in any order; and what is no such file at all. */
+export const subnetFileText: fc.Arbitrary<string> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.array(subnetLine, { maxLength: 8 }), fc.constantFrom('\n', '\r\n', '\n\n'))
+      .map(([lines, end]) => lines.map((line) => line + end).join('')),
+  },
+  { weight: 1, arbitrary: rawText },
+)

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { readCleanup } from '../../src/cli/cleanup.ts'
+import { chooseCommand, SUBCOMMANDS } from '../../src/cli/commands.ts'
 import { readCommandLine } from '../../src/cli/flanneld.ts'
 import { environmentName, FLAGS } from '../../src/cli/flags.ts'
 import { NOT_YET } from '../../src/cli/not-yet.ts'
 import { ConfigError } from '../../src/config/error.ts'
+import { rawText } from './arbitraries.ts'
 
 const names = [
   ...Object.values(FLAGS).map(({ name }) => name),
@@ -17,6 +20,7 @@ const names = [
 ]
 const word = fc.oneof(
   fc.string(),
+  rawText,
   fc.constantFrom(
     '',
     '-',
@@ -59,6 +63,40 @@ describe('the command line', () => {
       }),
       { numRuns: 3_000 },
     )
+  })
+
+  it('of any command is one, or refused by a ConfigError', () => {
+    const first = fc.oneof(
+      word,
+      fc.constantFrom('daemon', ...SUBCOMMANDS.flatMap(({ name, links }) => [name, ...links])),
+    )
+    fc.assert(
+      fc.property(
+        fc.oneof(first, rawText),
+        fc.array(fc.oneof(first, argument), { maxLength: 4 }),
+        environment,
+        (...call) => {
+          const [program, args, variables] = call
+          try {
+            const { command, args: rest } = chooseCommand(program, args)
+            expect(args.slice(args.length - rest.length)).toEqual(rest)
+            if (command === 'cleanup') expect(['clean', 'print']).toContain(readCleanup(rest, variables).kind)
+          } catch (error) {
+            if (!(error instanceof ConfigError)) throw error
+            expect(error.path).not.toBe('')
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it.each([
+    ['--dry-run', { kind: 'clean', dryRun: true }],
+    ['-subnet-file /x', { kind: 'clean', subnetFile: '/x' }],
+  ])('of cleanup, %s, means the same among flags it does not know: it is refused', (line, expected) => {
+    expect(readCleanup(line.split(' '), {})).toMatchObject(expected)
+    expect(() => readCleanup([...line.split(' '), '--bogus'], {})).toThrow(ConfigError)
   })
 
   it('never shows a password in what it complains about', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { dockerOpts } from '../../src/cli/docker-opts.ts'
 import { renderSubnetEnv } from '../../src/host/subnet-env.ts'
 import { OVERLAY } from '../fake/samples.ts'
-import { prefixIn } from './arbitraries.ts'
+import { prefixIn, rawText, subnetFileText } from './arbitraries.ts'
 
 async function run(args: readonly string[], environment: Readonly<Record<string, string>>, text: string) {
   const written: string[] = []
@@ -20,15 +20,17 @@ async function run(args: readonly string[], environment: Readonly<Record<string,
 const NAMES = ['SUBNET', 'MTU', 'IPMASQ', 'NETWORK', 'IPV6_SUBNET'].map((name) => `FLANNEL_${name}`)
 const value = fc.oneof(
   fc.string(),
+  rawText,
   fc.constantFrom('10.1.2.1/24', '1450', 'true', 'fd00::1/64', '"10.1.2.1/24"', '$(reboot)', '"; reboot'),
 )
 const line = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.tuple(fc.constantFrom(...NAMES), value).map(([name, text]) => `${name}=${text}`),
 )
-const subnetFile = fc
-  .array(line)
-  .map((lines) => ['FLANNEL_SUBNET=10.1.2.1/24', ...lines].slice(lines.length % 2).join('\n'))
+const subnetFile = fc.oneof(
+  fc.array(line).map((lines) => ['FLANNEL_SUBNET=10.1.2.1/24', ...lines].slice(lines.length % 2).join('\n')),
+  subnetFileText,
+)
 const args = fc.oneof(
   fc.subarray(['-i', '-c', '-m', '-6', '-k', 'KEY', '-f', '/x']),
   fc.array(

@@ -1,12 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { allocBackend } from '../../src/alloc/backend.ts'
 import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey, type Rejected } from '../../src/lease/codec.ts'
 import type { Lease } from '../../src/lease/lease.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
 import { backendJudge } from '../../src/backend/judge.ts'
+import { hostGwBackend } from '../../src/hostgw/backend.ts'
 import { vxlanBackend } from '../../src/vxlan/backend.ts'
 import { leaseRecord, OVERLAY, VTEP } from '../fake/samples.ts'
-import { brokenJson, leaseClaim } from './arbitraries.ts'
+import { anyMac, brokenJson, leaseClaim, rarely, rawText } from './arbitraries.ts'
 
 const key = leaseClaim.map(({ families }) => formatLeaseKey(families.map(({ subnet }) => subnet)))
 const value = leaseClaim.map(encodeLease)
@@ -26,8 +28,33 @@ const misfit = fc
   )
   .map((fields) => JSON.stringify(fields))
 
-const anyKey = fc.oneof(key, fc.string({ unit: 'binary' }), brokenJson(key))
-const anyValue = fc.oneof(value, misfit, brokenJson(value), fc.string({ unit: 'binary' }), fc.json())
+const vtepData = rarely<unknown>(
+  fc.record(
+    {
+      VNI: rarely<unknown>(fc.constant(100), fc.integer(), fc.jsonValue()),
+      VtepMAC: rarely<unknown>(anyMac, fc.string(), fc.jsonValue()),
+    },
+    { requiredKeys: [] },
+  ),
+  fc.jsonValue(),
+)
+
+/** What gets past the decoder, into the rules for peers and the backends. */
+const nearMiss = fc
+  .record(
+    {
+      PublicIP: rarely<unknown>(fc.ipV4(), fc.string()),
+      PublicIPv6: rarely<unknown>(fc.ipV6(), fc.constant(null)),
+      BackendType: rarely<unknown>(fc.constantFrom('vxlan', 'host-gw', 'alloc'), fc.string()),
+      BackendData: vtepData,
+      BackendV6Data: vtepData,
+    },
+    { requiredKeys: ['PublicIP'] },
+  )
+  .map((fields) => JSON.stringify(fields))
+
+const anyKey = fc.oneof(key, rawText, fc.string({ unit: 'binary' }), brokenJson(key))
+const anyValue = fc.oneof(value, misfit, nearMiss, brokenJson(value), rawText, fc.string({ unit: 'binary' }), fc.json())
 
 describe('a lease', () => {
   it('says after decoding what it said before encoding', () => {
@@ -87,6 +114,25 @@ describe('whatever stands in etcd', () => {
       }),
       { numRuns: 2_000 },
     )
+  })
+
+  it('is accepted, ignored or rejected with a reason by every backend, and claims no less than it programs', () => {
+    const own = { overlay: OVERLAY, subnet: VTEP.subnet }
+    const around = () => ({ overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] })
+    for (const backend of [vxlanBackend(VTEP), hostGwBackend(own), allocBackend(own)]) {
+      const judge = backendJudge({ backends: [backend], ownKey: '10.20.0.0-20', around })
+      fc.assert(
+        fc.property(anyKey, anyValue, (name, text) => {
+          const verdict = judge(leaseRecord(name, text))
+          if ('rejected' in verdict) expect(verdict.rejected.length).toBeGreaterThan(5)
+          else if ('accepted' in verdict) {
+            const { routes = [], direct = [] } = verdict.accepted.get(4) ?? {}
+            expect(verdict.claims.subnets).toEqual([...routes, ...direct].map(({ destination }) => destination))
+          }
+        }),
+        { numRuns: 1_000 },
+      )
+    }
   })
 
   it('never keeps a good peer from being programmed', () => {

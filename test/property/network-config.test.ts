@@ -1,45 +1,68 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { compareConfig } from '../../src/config/compare.ts'
 import { ConfigError } from '../../src/config/error.ts'
 import { reservedNetwork } from '../../src/config/reserved-networks.ts'
 import { parseNetworkConfig, subnetFits, type NetworkConfig } from '../../src/config/network.ts'
 import { ipToInteger } from '../../src/net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../src/net/prefix.ts'
-import { brokenJson, prefixIn } from './arbitraries.ts'
+import { brokenJson, prefixIn, rarely, rawText } from './arbitraries.ts'
 
-/** Sensible fields with sensible and senseless content. */
-const config = fc
-  .record(
-    {
-      Network: fc.oneof(
-        prefixIn(4, 0, 32).map(({ text }) => text),
-        fc.jsonValue(),
-      ),
-      EnableIPv4: fc.oneof(fc.boolean(), fc.jsonValue()),
-      EnableIPv6: fc.oneof(fc.boolean(), fc.jsonValue()),
-      IPv6Network: fc.oneof(
-        prefixIn(6, 0, 128).map(({ text }) => text),
-        fc.jsonValue(),
-      ),
-      SubnetLen: fc.oneof(fc.integer({ min: -1, max: 40 }), fc.jsonValue()),
-      IPv6SubnetLen: fc.oneof(fc.integer({ min: -1, max: 130 }), fc.jsonValue()),
-      SubnetMin: fc.oneof(fc.ipV4(), fc.jsonValue()),
-      SubnetMax: fc.oneof(fc.ipV4(), fc.jsonValue()),
-      Backend: fc.oneof(
-        fc.record(
-          {
-            Type: fc.oneof(fc.constant('vxlan'), fc.jsonValue()),
-            VNI: fc.oneof(fc.nat(), fc.jsonValue()),
-            MTU: fc.jsonValue(),
-          },
-          { requiredKeys: [] },
-        ),
-        fc.jsonValue(),
-      ),
-    },
-    { requiredKeys: [] },
-  )
-  .map((fields) => JSON.stringify(fields))
+const anything: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 2 })
+const flag = rarely<unknown>(fc.boolean(), anything)
+const prefixText = (family: 4 | 6, from: number, to: number): fc.Arbitrary<string> =>
+  prefixIn(family, from, to).map(({ text }) => text)
+
+/** Settings of all backends, on any of them. */
+const backend = fc.record(
+  {
+    Type: rarely<unknown>(
+      fc.constantFrom('vxlan', 'VXLAN', 'host-gw', 'alloc'),
+      fc.constantFrom('udp', 'extension', '__proto__'),
+      anything,
+    ),
+    VNI: rarely<unknown>(fc.integer({ min: 0, max: 0xff_ffff }), fc.integer(), anything),
+    Port: rarely<unknown>(fc.integer({ min: 0, max: 65_535 }), fc.integer(), anything),
+    MTU: rarely<unknown>(fc.constantFrom(0, 576, 1500, 9000), fc.integer(), anything),
+    GBP: flag,
+    Learning: flag,
+    DirectRouting: flag,
+  },
+  { requiredKeys: [] },
+)
+
+/** The same with every second name in lower case, and the others in upper case, as Go reads them. */
+const inAnyCase = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const spelt = Object.entries(value).map(([name, content], at): readonly [string, unknown] => [
+    at % 2 === 0 ? name.toLowerCase() : name.toUpperCase(),
+    name === 'Backend' ? inAnyCase(content) : content,
+  ])
+  return Object.fromEntries(spelt)
+}
+
+/** Sensible fields with mostly sensible content. */
+const fieldsOfConfig = fc.record(
+  {
+    Network: rarely<unknown>(prefixText(4, 8, 24), prefixText(4, 0, 32), anything),
+    EnableIPv4: rarely<unknown>(fc.constant(true), flag),
+    EnableIPv6: flag,
+    EnableNFTables: flag,
+    IPv6Network: rarely<unknown>(prefixText(6, 16, 64), prefixText(6, 0, 128), anything),
+    SubnetLen: rarely<unknown>(fc.integer({ min: 20, max: 30 }), fc.integer({ min: -1, max: 40 }), anything),
+    IPv6SubnetLen: rarely<unknown>(fc.integer({ min: 64, max: 126 }), fc.integer({ min: -1, max: 130 }), anything),
+    SubnetMin: rarely<unknown>(fc.constant(null), fc.ipV4(), anything),
+    SubnetMax: rarely<unknown>(fc.constant(null), fc.ipV4(), anything),
+    IPv6SubnetMin: rarely<unknown>(fc.constant(null), fc.ipV6(), anything),
+    IPv6SubnetMax: rarely<unknown>(fc.constant(null), fc.ipV6(), anything),
+    Backend: rarely<unknown>(backend, anything),
+  },
+  { requiredKeys: ['Network'] },
+)
+const config = fc.oneof(
+  fieldsOfConfig.map((fields) => JSON.stringify(fields)),
+  fieldsOfConfig.map((fields) => JSON.stringify(inAnyCase(fields))),
+)
 
 function tryParse(text: string): NetworkConfig | ConfigError {
   try {
@@ -53,13 +76,41 @@ function tryParse(text: string): NetworkConfig | ConfigError {
 describe('the network configuration', () => {
   it('is read or refused with field, rule and value, whatever it says', () => {
     fc.assert(
-      fc.property(fc.oneof(config, brokenJson(config), fc.string({ unit: 'binary' }), fc.json()), (text) => {
+      fc.property(fc.oneof(config, brokenJson(config), rawText, fc.json()), (text) => {
         const result = tryParse(text)
         if (!(result instanceof ConfigError)) return
         expect(result.message).toBe(`${result.path}: expected ${result.expected}, found ${result.got}`)
         expect(result.message.length).toBeLessThan(600)
       }),
       { numRuns: 3_000 },
+    )
+  })
+
+  it('means the same in any spelling', () => {
+    fc.assert(
+      fc.property(fieldsOfConfig, (fields) => {
+        const [one, other] = [tryParse(JSON.stringify(fields)), tryParse(JSON.stringify(inAnyCase(fields)))]
+        expect(other instanceof ConfigError).toBe(one instanceof ConfigError)
+        if (!(one instanceof ConfigError)) expect(other).toEqual(one)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('in force is followed or left as it is by any other: each field that differs is named once, and then no more', () => {
+    fc.assert(
+      fc.property(config, config, (...texts) => {
+        const [current, next] = texts.map(tryParse)
+        fc.pre(current !== undefined && next !== undefined)
+        if (current instanceof ConfigError || next instanceof ConfigError) return
+        const { applied, followed, refused } = compareConfig(current, next)
+        const paths = [...followed, ...refused].map(({ path }) => path)
+        expect(new Set(paths).size).toBe(paths.length)
+        expect(compareConfig(applied, next).followed).toEqual([])
+        expect(compareConfig(applied, next).refused).toEqual(refused)
+        expect(compareConfig(current, current)).toEqual({ applied: current, followed: [], refused: [] })
+      }),
+      { numRuns: 1_000 },
     )
   })
 

@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseSubnets, renderSubnetEnv } from '../../src/host/subnet-env.ts'
+import { dockerOptionsFrom } from '../../src/cli/docker-options.ts'
+import { CniError } from '../../src/cni/errors.ts'
+import { parseOverlay } from '../../src/cni/overlay.ts'
+import { ConfigError } from '../../src/config/error.ts'
+import { isSubnetEnv, parseSubnets, renderSubnetEnv } from '../../src/host/subnet-env.ts'
 import { OVERLAY, overlayOf } from '../fake/samples.ts'
-import { prefixIn } from './arbitraries.ts'
+import { prefixIn, subnetFileText } from './arbitraries.ts'
 
 const OVERLAY_V6 = overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48"}')
 
@@ -25,15 +29,46 @@ describe('the subnet file', () => {
     )
   })
 
-  it('is read without a throw, whatever it says', () => {
-    const line = fc.oneof(
-      fc.string(),
-      fc.string().map((value) => `FLANNEL_SUBNET=${value}`),
+  it('is read without a throw, whatever it says: as far as it is one, for containers, and for Docker', () => {
+    fc.assert(
+      fc.property(subnetFileText, (text) => {
+        expect(parseSubnets(text).length).toBeLessThanOrEqual(2)
+        expect(typeof isSubnetEnv(text)).toBe('boolean')
+        const overlay = orError(CniError, () => parseOverlay('/run/x', text))
+        if (overlay instanceof CniError)
+          expect([overlay.code, overlay.details]).toEqual([6, expect.stringMatching(/./)])
+        else expect(overlay.subnets.length * overlay.networks.length).toBeGreaterThan(0)
+        const options = orError(ConfigError, () => dockerOptionsFrom('/run/x', text, { ipMasq: true, ipv6: true }))
+        if (options instanceof ConfigError) expect(options.message.length).toBeLessThan(600)
+        else for (const [, option] of options) expect(option).toMatch(/^--[a-z0-9-]+=[a-z0-9.:/]+$/)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('is told from other files in no time, however it repeats itself', () => {
+    const repeated = fc.tuple(
+      fc.constantFrom('FLANNEL_A=', 'FLANNEL_A=\n', 'FLANNEL_A=x', '=', '\n', '"'),
+      fc.integer({ min: 1, max: 20_000 }),
+      fc.constantFrom('', '\n\n', ' ', 'PATH=x'),
     )
     fc.assert(
-      fc.property(fc.array(line), (lines) => {
-        expect(parseSubnets(lines.join('\n')).length).toBeLessThanOrEqual(2)
+      fc.property(repeated, ([piece, times, end]) => {
+        const startMs = performance.now()
+        const text = piece.repeat(times) + end
+        isSubnetEnv(text)
+        parseSubnets(text)
+        expect(performance.now() - startMs).toBeLessThan(2_000)
       }),
     )
   })
 })
+
+function orError<T, E extends Error>(type: new (...args: never[]) => E, parse: () => T): T | E {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof type) return error
+    throw error
+  }
+}
