@@ -302,6 +302,44 @@ describe('CHECK', () => {
   })
 })
 
+describe.each([
+  ['gone', undefined, 11],
+  ['another', SUBNET_ENV.replaceAll('10.15.64.1', '10.15.80.1').replace('1450', '1400'), undefined],
+  ['rubbish', 'rubbish', 6],
+])('a subnet file that is %s since ADD', (_, text, code) => {
+  const conf = { cniVersion: '1.1.0' }
+  async function added(): Promise<PluginWorld> {
+    const world = await PluginWorld.create()
+    await world.run('ADD', conf)
+    if (text === undefined) await world.removeSubnetFile()
+    else await writeFile(world.subnetFile, text)
+    return world
+  }
+
+  it.each(['CHECK', 'DEL'])('is nothing to %s, which goes by what was saved', async (command) => {
+    const world = await added()
+    await world.install('bridge', 'true')
+    expect(await world.run(command, conf)).toEqual({ stdout: '', exitCode: 0 })
+    expect(await world.conf()).toEqual({ ...UPSTREAM_CONF, ...conf })
+  })
+
+  it('decides what a DEL does of which nothing was saved, and never whether it succeeds', async () => {
+    const world = await added()
+    const calls = (await world.calls()).length
+    expect(await world.run('DEL', conf, { CNI_CONTAINERID: 'c2' })).toEqual({ stdout: '', exitCode: 0 })
+    expect((await world.calls()).slice(calls)).toEqual(code === undefined ? ['bridge DEL c2 eth0'] : [])
+    if (code === undefined) expect(await world.conf()).toMatchObject({ mtu: 1400 })
+  })
+
+  it('decides what GC does', async () => {
+    const world = await added()
+    const answer = await world.run('GC', { ...conf, 'cni.dev/valid-attachments': [] })
+    if (code === undefined) expect(answer.exitCode).toBe(0)
+    else expect(errorOf(answer)).toMatchObject({ code })
+    expect(await world.saved()).toEqual(code === undefined ? [] : ['c1'])
+  })
+})
+
 describe('VERSION', () => {
   it.each([
     ['{"cniVersion":"0.4.0"}', '0.4.0'],
