@@ -179,7 +179,11 @@ export class Agent {
     return result
   }
 
+  /** The underlay first: over an address that we have no more, etcd would not be heard. */
   async #lookAround(signal: AbortSignal): Promise<Ground> {
+    const before = this.#underlays
+    for (const [family, { address }] of await this.#look([...before.keys()], signal))
+      if (before.get(family)?.address.text !== address.text) this.#ports.store.refreshConnections()
     const config = await this.#read(signal)
     return { config, underlays: await this.#look(familiesOf(config), signal) }
   }

@@ -1,8 +1,6 @@
 import type { VxlanConfig } from '../config/backend.ts'
-import type { ExternalInterface, InterfaceChoice } from '../host/external-interface.ts'
-import type { Family } from '../net/ip.ts'
-import type { Wakeup } from '../net/wakeup.ts'
-import type { KernelChange, RouteState } from '../reconcile/kernel.ts'
+import type { ExternalInterface } from '../host/external-interface.ts'
+import type { KernelChange } from '../reconcile/kernel.ts'
 import type { Reconciler } from '../reconcile/reconciler.ts'
 import { DevicePatience } from '../vxlan/device-patience.ts'
 import { deviceSpec, usedUnderlayMtu } from '../vxlan/device-spec.ts'
@@ -12,24 +10,14 @@ import { Complaints } from './complaints.ts'
 import { DeviceReporter } from './device-reporter.ts'
 import { Looks } from './looks.ts'
 import type { AgentPorts } from './ports.ts'
+import type { UnderlayFollowing } from './underlay-task.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
-export interface DeviceTaskInput {
-  readonly options: InterfaceChoice
+export interface DeviceTaskInput extends UnderlayFollowing {
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'setSysctl'>
   readonly vxlan: VxlanConfig
-  readonly underlay: ExternalInterface
   readonly vtep: Vtep
   readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach'>
-  /** The family that has the say in which interface is used. */
-  readonly leader: Family
-  /** Called with the MTU of the device, in octets. */
-  readonly onMtu: (mtu: number) => void
-  readonly somethingToDo: Wakeup
-  /** Called at every look, with the underlay and the main table's routes. */
-  readonly onLook: (underlay: ExternalInterface, routes: readonly RouteState[]) => void
-  /** Called when our address on the underlay, its network or its gateways have changed. */
-  readonly onUnderlay: (underlay: ExternalInterface) => void
 }
 
 /**

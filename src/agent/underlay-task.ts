@@ -6,20 +6,24 @@ import { Looks } from './looks.ts'
 import type { AgentPorts } from './ports.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
-export interface UnderlayTaskInput {
+/** What following an underlay takes, with a device of ours on it or without. */
+export interface UnderlayFollowing {
   readonly options: InterfaceChoice
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
   readonly underlay: ExternalInterface
-  readonly family: Family
   /** The family that has the say in which interface is used. */
   readonly leader: Family
-  /** Called with the MTU of the underlay, in octets: packets go over it as they are. */
+  /** Called with the MTU of what carries the containers' packets, in octets. */
   readonly onMtu: (mtu: number) => void
   readonly somethingToDo: Wakeup
   /** Called at every look, with the underlay and the main table's routes. */
   readonly onLook: (underlay: ExternalInterface, routes: readonly RouteState[]) => void
   /** Called when our address on the underlay, its network or its gateways have changed. */
   readonly onUnderlay: (underlay: ExternalInterface) => void
+}
+
+export interface UnderlayTaskInput extends UnderlayFollowing {
+  readonly family: Family
 }
 
 /** Follows the underlay of one family that has no device of ours. */

@@ -21,6 +21,10 @@ export const isForwarding = async ({ agent }: LabHost): Promise<boolean> =>
 
 export async function startAgain(host: LabHost): Promise<void> {
   host.agent.start()
+  await forwards(host)
+}
+
+async function forwards(host: LabHost): Promise<void> {
   try {
     await waitFor(`${host.name} to forward`, () => isForwarding(host))
   } catch (error) {
@@ -71,12 +75,14 @@ async function strikeFrozen({ host: { agent } }: Scene, fault: () => Promise<unk
 }
 
 /** Between its choice of an underlay and its first look at the device. */
-async function strikeDuringStart({ host: { agent } }: Scene, fault: () => Promise<unknown>): Promise<Aftermath> {
+async function strikeDuringStart({ host }: Scene, fault: () => Promise<unknown>): Promise<Aftermath> {
+  const { agent } = host
   await agent.kill()
   agent.start()
   const hasBegun = async (): Promise<boolean> => (await agent.logOfRun()).includes('external interface chosen')
   await waitFor('the agent to begin', hasBegun, { everyMs: 2 })
   await fault()
+  await forwards(host)
   return NOTHING_MORE
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { DaemonOptions } from '../../../src/config/options.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { FakeLeaseStore } from '../../fake/fake-lease-store.ts'
@@ -64,6 +64,21 @@ describe('starting', () => {
     world.store.reconnect()
     await world.advance(4_000)
     await world.until('subnet file', async () => (await world.readSubnetFile())?.includes('10.0.0.0/8') === true)
+  })
+
+  test('asks etcd over a new connection when the underlay has another address after a failed attempt', async () => {
+    world.etcd.putConfig(CONFIG)
+    world.store.failNext('list', { code: 'UNAVAILABLE' })
+    const refresh = vi.spyOn(world.store, 'refreshConnections')
+    await world.start()
+    await world.until('complaint', () => world.logged(/warn lease: /).length > 0)
+    expect(refresh).not.toHaveBeenCalled()
+    const address = { linkIndex: world.kernel.indexOf('eth0') ?? 0, prefixLength: 24 } as const
+    world.kernel.outside({ op: 'address.add', ...address, ip: ip('192.168.205.77') })
+    world.kernel.outside({ op: 'address.delete', ...address, ip: ip('192.168.205.10') })
+    await world.advance(4_000)
+    await world.until('lease', () => world.etcd.records.some(({ value }) => value.includes('192.168.205.77')))
+    expect(refresh).toHaveBeenCalledOnce()
   })
 
   test('writes the subnet file only when every peer is programmed', async () => {
