@@ -6,7 +6,7 @@ import { CONFIG, useLab } from '../e2e/use-lab.ts'
 import { ip } from '../../src/net/ip.ts'
 import { addressAt, prefixContains } from '../../src/net/prefix.ts'
 import { outputOf } from '../lab/command.ts'
-import type { LabHost } from '../lab/index.ts'
+import { waitFor, type LabHost } from '../lab/index.ts'
 import { objectsAt, textAt } from '../lab/json.ts'
 import { ping } from '../lab/ping.ts'
 import { Containerd, type Running } from './containerd.ts'
@@ -93,6 +93,27 @@ describe('containerd on two machines, with our plugin called by libcni', () => {
       await machine.remove(container.id)
       expect(await machine.kept()).toEqual([])
     }
+  })
+
+  test('leaves no rules of the bridge plugin behind where the agent masquerades', async () => {
+    const [machine] = machines
+    if (machine === undefined) throw new Error('there is no machine')
+    const { host } = machine
+    const rules = async (): Promise<readonly string[]> =>
+      (await host.place.exec('iptables-save', ['-t', 'nat']))
+        .split('\n')
+        .filter((line) => line.includes('name: \\"cbr0'))
+    await host.agent.stop()
+    host.agent.start(['--ip-masq'])
+    await waitFor(
+      'the agent to masquerade',
+      async () => (await host.ready()).variables.get('FLANNEL_IPMASQ') === 'true',
+    )
+    await machine.configure({ delegate: { isDefaultGateway: true } })
+    await machine.run('kept')
+    expect(await rules()).toEqual([])
+    await machine.remove('kept')
+    expect([await rules(), await machine.kept()]).toEqual([[], []])
   })
 
   test('ends with nothing left behind', async () => {
