@@ -96,7 +96,7 @@ export class FirewallTask {
   #judge(spec: FirewallSpec, { changed, stands, problems }: FirewallReport): void {
     const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
-    this.#sayProblems(spec, problems)
+    this.#sayProblems(spec.masquerade && !stands, problems)
     const reason = problems.map(({ message }) => message).join('; ')
     if (!stands) this.#setState({ reason, isBlocking: spec.masquerade })
     else this.#setState(isFoughtOver ? { reason: FOUGHT_OVER, isBlocking: false } : 'ok')
@@ -117,7 +117,7 @@ export class FirewallTask {
     return isFoughtOver
   }
 
-  #sayProblems(spec: FirewallSpec, problems: readonly FirewallError[]): void {
+  #sayProblems(isSerious: boolean, problems: readonly FirewallError[]): void {
     const { log } = this.#ports
     const text = problems.map(({ message }) => message).join('; ')
     if (text === this.#said) return
@@ -125,7 +125,7 @@ export class FirewallTask {
     if (text === '') log.info('firewall: works now')
     else {
       const message = `firewall: ${text}; trying again, forwarding of the overlay goes on`
-      if (spec.masquerade) log.error(message)
+      if (isSerious) log.error(message)
       else log.warn(message)
     }
   }

@@ -23,6 +23,8 @@ export interface ChainState {
   readonly builtin: readonly BuiltinRule[]
   /** Of the built-in chain; undefined where the table does not exist. */
   readonly policy: string | undefined
+  /** Lines of other people's chains that lead to ours, as printed: while they stand, the kernel keeps it (EBUSY). */
+  readonly holders: readonly string[]
 }
 
 /**
@@ -32,18 +34,22 @@ export interface ChainState {
 export function readChain(output: string, { table, builtin, name, comment }: OwnChain): ChainState {
   const rules: string[] = []
   const inBuiltin: BuiltinRule[] = []
+  const holders: string[] = []
   let policy: string | undefined
   let isDeclared = false
   for (const line of linesOfTable(output, table)) {
     if (line.startsWith(`:${name} `)) isDeclared = true
     if (line.startsWith(`:${builtin} `)) policy = line.split(' ')[1]
     if (line.startsWith(`-A ${name} `)) rules.push(ruleWords(line.slice(name.length + 4)))
-    if (!line.startsWith(`-A ${builtin} `)) continue
-    const words = splitWords(line.slice(builtin.length + 4))
+    const [, chain = '', rest = ''] = /^-A (\S+) (.*)$/.exec(line) ?? []
+    if (chain === '' || chain === name) continue
+    const words = splitWords(rest)
     const target = after(words, '-j') ?? after(words, '-g') ?? ''
-    inBuiltin.push({ words, line, target, isOurs: target === name || after(words, '--comment') === comment })
+    if (chain === builtin)
+      inBuiltin.push({ words, line, target, isOurs: target === name || after(words, '--comment') === comment })
+    else if (target === name) holders.push(line)
   }
-  return { rules: isDeclared || rules.length > 0 ? rules : undefined, builtin: inBuiltin, policy }
+  return { rules: isDeclared || rules.length > 0 ? rules : undefined, builtin: inBuiltin, policy, holders }
 }
 
 function linesOfTable(output: string, table: string): readonly string[] {

@@ -17,7 +17,8 @@ export const isRestricted = ({ policy, builtin }: ChainState): boolean =>
 
 /**
  * Lines for `iptables-restore --noflush` that make our chain hold exactly these rules and the built-in chain lead there once; that
- * remove both when there are no rules. They are one table's part of the input, and one transaction.
+ * remove both when there are no rules, as far as nobody else holds the chain: then it is emptied. They are one table's part of the
+ * input, and one transaction.
  * @returns nothing when all is right
  */
 export function renderChain(chain: OwnChain, rules: readonly Rule[], state: ChainState): readonly string[] {
@@ -25,10 +26,12 @@ export function renderChain(chain: OwnChain, rules: readonly Rule[], state: Chai
   return lines.length === 0 ? [] : [`*${chain.table}`, ...lines, 'COMMIT']
 }
 
-function removal({ name }: OwnChain, { builtin, rules }: ChainState): readonly string[] {
+function removal({ name }: OwnChain, { builtin, rules, holders }: ChainState): readonly string[] {
+  const isHeld = holders.length > 0
   return [
     ...builtin.filter(({ isOurs }) => isOurs).map(deletion),
-    ...(rules === undefined ? [] : [`-F ${name}`, `-X ${name}`]),
+    ...(rules === undefined || (isHeld && rules.length === 0) ? [] : [`-F ${name}`]),
+    ...(rules === undefined || isHeld ? [] : [`-X ${name}`]),
   ]
 }
 

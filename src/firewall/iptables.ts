@@ -1,4 +1,5 @@
 import type { Family } from '../net/ip.ts'
+import { FirewallError, type FirewallListing } from '../reconcile/firewall.ts'
 import type { RunTool } from './command.ts'
 import { readChain, type ChainState } from './iptables-read.ts'
 import { isRestricted, renderChain } from './iptables-render.ts'
@@ -15,6 +16,16 @@ interface Standing {
   readonly filter: ChainState
 }
 
+/** What came of one look. */
+export interface Synced {
+  /** What was not as it should be, and is now. */
+  readonly changed: readonly string[]
+  /** What has to stay although it should go. */
+  readonly problems: readonly FirewallError[]
+}
+
+const NOTHING = { postrouting: [], forward: [] } as const
+
 /** Our chains of one family in iptables, by way of iptables-save(8) and iptables-restore(8), whichever variant they are. */
 export class IptablesRules {
   readonly #run: RunTool
@@ -30,44 +41,69 @@ export class IptablesRules {
   /**
    * Makes our chains hold these rules, each table in one transaction.
    * @param forwardWhen `restricted`: forward rules only where others drop, or may drop, what is forwarded
-   * @returns what was changed @throws {FirewallError}
+   * @throws {FirewallError} when nothing could be done
    */
-  async sync(
-    rules: FamilyRules,
-    forwardWhen: 'always' | 'restricted',
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
+  async sync(rules: FamilyRules, forwardWhen: 'always' | 'restricted', signal: AbortSignal): Promise<Synced> {
+    const wantedOn = ({ filter }: Standing): FamilyRules =>
+      forwardWhen === 'always' || isRestricted(filter) ? rules : { ...rules, forward: [] }
     const missing = (standing: Standing): readonly (readonly string[])[] => {
-      const isForward = forwardWhen === 'always' || isRestricted(standing.filter)
+      const { postrouting, forward } = wantedOn(standing)
       return [
-        renderChain(POSTROUTING_CHAIN, rules.postrouting, standing.nat),
-        renderChain(FORWARD_CHAIN, isForward ? rules.forward : [], standing.filter),
+        renderChain(POSTROUTING_CHAIN, postrouting, standing.nat),
+        renderChain(FORWARD_CHAIN, forward, standing.filter),
       ]
     }
-    const [nat = [], filter = []] = missing(await this.#read(signal))
+    const before = await this.#read(signal)
+    const [nat = [], filter = []] = missing(before)
     const input = asInput([nat, filter])
-    if (input === '' || input === this.#futile) return []
+    if (input === '' || input === this.#futile) return { changed: [], problems: this.#held(wantedOn(before), before) }
     await this.#run(`${this.#tool}-restore`, ['--noflush', '--wait', `${LOCK_SECONDS}`], input, signal)
     const after = await this.#read(signal)
     this.#futile = isWhole(rules, after) ? asInput(missing(after)) : ''
+    return {
+      changed: [
+        ...(nat.length > 0 ? [`${this.#tool} ${POSTROUTING_CHAIN.name}`] : []),
+        ...(filter.length > 0 ? [`${this.#tool} ${FORWARD_CHAIN.name}`] : []),
+      ],
+      problems: this.#held(wantedOn(after), after),
+    }
+  }
+
+  /** What of ours stands, one line each, and what of it can only be emptied. @throws {FirewallError} */
+  async list(signal: AbortSignal): Promise<FirewallListing> {
+    const standing = await this.#read(signal)
+    return {
+      standing: [
+        ...this.#listChain(POSTROUTING_CHAIN, standing.nat),
+        ...this.#listChain(FORWARD_CHAIN, standing.filter),
+      ],
+      problems: this.#held(NOTHING, standing),
+    }
+  }
+
+  #listChain(chain: OwnChain, { rules, holders, builtin }: ChainState): readonly string[] {
+    const ours = builtin.filter(({ isOurs }) => isOurs)
+    const jumps = ours.map(({ line }) => `${this.#tool} rule in ${chain.table} ${chain.builtin}: ${line}`)
+    if (rules === undefined || (holders.length > 0 && rules.length === 0)) return jumps
+    const what = holders.length > 0 ? 'content of chain' : 'chain'
+    return [...jumps, `${this.#tool} ${what} ${chain.table} ${chain.name} (rules: ${rules.length})`]
+  }
+
+  /** Chains that should be gone, and cannot go. */
+  #held(
+    { postrouting, forward }: Pick<FamilyRules, 'postrouting' | 'forward'>,
+    standing: Standing,
+  ): readonly FirewallError[] {
     return [
-      ...(nat.length > 0 ? [`${this.#tool} ${POSTROUTING_CHAIN.name}`] : []),
-      ...(filter.length > 0 ? [`${this.#tool} ${FORWARD_CHAIN.name}`] : []),
+      ...(postrouting.length > 0 ? [] : this.#heldChain(POSTROUTING_CHAIN, standing.nat)),
+      ...(forward.length > 0 ? [] : this.#heldChain(FORWARD_CHAIN, standing.filter)),
     ]
   }
 
-  /** What of ours stands, one line each. @throws {FirewallError} */
-  async list(signal: AbortSignal): Promise<readonly string[]> {
-    const { nat, filter } = await this.#read(signal)
-    return [...this.#listChain(POSTROUTING_CHAIN, nat), ...this.#listChain(FORWARD_CHAIN, filter)]
-  }
-
-  #listChain({ table, builtin, name }: OwnChain, { rules, builtin: inBuiltin }: ChainState): readonly string[] {
-    const ours = inBuiltin.filter(({ isOurs }) => isOurs)
-    return [
-      ...ours.map(({ line }) => `${this.#tool} rule in ${table} ${builtin}: ${line}`),
-      ...(rules === undefined ? [] : [`${this.#tool} chain ${table} ${name} (rules: ${rules.length})`]),
-    ]
+  #heldChain({ table, name }: OwnChain, { rules, holders }: ChainState): readonly FirewallError[] {
+    if (rules === undefined || holders.length === 0) return []
+    const what = `${this.#tool} chain ${table} ${name} can be emptied but not removed`
+    return [new FirewallError(this.#tool, 'HELD', `${what} while other rules lead to it: ${holders.join('; ')}`)]
   }
 
   async #read(signal: AbortSignal): Promise<Standing> {

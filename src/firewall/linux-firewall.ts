@@ -1,3 +1,4 @@
+import type { Family } from '../net/ip.ts'
 import {
   FirewallError,
   type Firewall,
@@ -7,7 +8,7 @@ import {
   type FirewallSpec,
 } from '../reconcile/firewall.ts'
 import { runTool, type RunTool } from './command.ts'
-import { IptablesRules } from './iptables.ts'
+import { IptablesRules, type Synced } from './iptables.ts'
 import { NFT_TABLES } from './names.ts'
 import { NftablesRules } from './nftables.ts'
 import { FAMILIES, NO_RULES, rulesFor, type FamilyRules } from './rules.ts'
@@ -17,7 +18,7 @@ interface Part {
   /** Whether it should hold any rule of ours. */
   readonly isWanted: boolean
   readonly name: string
-  sync(signal: AbortSignal): Promise<readonly string[]>
+  sync(signal: AbortSignal): Promise<Synced>
 }
 
 const hasRules = ({ postrouting, forward }: FamilyRules): boolean => postrouting.length + forward.length > 0
@@ -53,7 +54,9 @@ export class LinuxFirewall implements Firewall {
     const problems: FirewallError[] = []
     for (const read of readers)
       try {
-        standing.push(...(await read()))
+        const found = await read()
+        standing.push(...found.standing)
+        problems.push(...found.problems)
       } catch (error) {
         if (!(error instanceof FirewallError)) throw error
         if (error.code !== 'MISSING') problems.push(error)
@@ -80,7 +83,10 @@ export class LinuxFirewall implements Firewall {
   }
 
   #nftablesPart(rules: readonly FamilyRules[]): Part {
-    const sync = (signal: AbortSignal): Promise<readonly string[]> => this.#nftables.sync(rules, signal)
+    const sync = async (signal: AbortSignal): Promise<Synced> => ({
+      changed: await this.#nftables.sync(rules, signal),
+      problems: [],
+    })
     return { name: 'nftables', isWanted: rules.some(hasRules), sync }
   }
 
@@ -88,7 +94,7 @@ export class LinuxFirewall implements Firewall {
     return this.#iptables.flatMap((tables, at) => {
       const family = rules[at]
       if (family === undefined) return []
-      const sync = (signal: AbortSignal): Promise<readonly string[]> => tables.sync(family, forwardWhen, signal)
+      const sync = (signal: AbortSignal): Promise<Synced> => tables.sync(family, forwardWhen, signal)
       return [{ name: `iptables ${family.family}`, isWanted: hasRules(family), sync }]
     })
   }
@@ -101,8 +107,10 @@ export class LinuxFirewall implements Firewall {
       if (!part.isWanted && this.#empty.has(part.name)) continue
       this.#empty.delete(part.name)
       try {
-        changed.push(...(await part.sync(signal)))
-        if (!part.isWanted) this.#empty.add(part.name)
+        const synced = await part.sync(signal)
+        changed.push(...synced.changed)
+        problems.push(...synced.problems)
+        if (!part.isWanted && synced.problems.length === 0) this.#empty.add(part.name)
       } catch (error) {
         if (!(error instanceof FirewallError)) throw error
         // Where the program is missing there is nothing to remove.
@@ -116,8 +124,9 @@ export class LinuxFirewall implements Firewall {
     return { changed, stands, problems }
   }
 
-  async #listNftables(signal: AbortSignal): Promise<readonly string[]> {
+  async #listNftables(signal: AbortSignal): Promise<FirewallListing> {
     const tables = await this.#nftables.read(signal)
-    return [...tables.keys()].map((family) => `nftables table ${NFT_TABLES[family].family} ${NFT_TABLES[family].name}`)
+    const name = (family: Family): string => `nftables table ${NFT_TABLES[family].family} ${NFT_TABLES[family].name}`
+    return { standing: [...tables.keys()].map(name), problems: [] }
   }
 }

@@ -33,6 +33,8 @@ export type FirewallErrorCode =
   | 'TIMEOUT'
   /** What the program printed cannot be read. */
   | 'UNREADABLE'
+  /** What should go is in use by somebody else's rules, which the message names. */
+  | 'HELD'
 
 /** Rules that could not be read or written. The message says what cures it, where that is known. */
 export class FirewallError extends Error {
@@ -62,7 +64,7 @@ export interface FirewallReport {
 export interface FirewallListing {
   /** One line each, in both kinds. */
   readonly standing: readonly string[]
-  /** What could not be read, for another reason than that its program is not there. */
+  /** What could not be read, for another reason than that its program is not there, and what cannot be removed. */
   readonly problems: readonly FirewallError[]
 }
 

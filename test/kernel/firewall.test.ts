@@ -119,6 +119,62 @@ describe.each(KINDS)('rules in $kind ($variant)', ({ kind, variant }) => {
   })
 })
 
+describe.each(['nft', 'legacy'] as const)('a chain that somebody else jumps to (%s)', (variant) => {
+  const HOLDERS = ['-A OPERATORS -s 203.0.113.7/32 -j FLANNEL-FWD', '-A OPERATORS -g FLANNEL-POSTRTG']
+  const hold = async (): Promise<void> => {
+    await iptables(variant, '-N', 'OPERATORS')
+    await iptables(variant, '-A', 'OPERATORS', '-s', '203.0.113.7', '-j', 'FLANNEL-FWD')
+    await iptables(variant, '-t', 'nat', '-N', 'OPERATORS')
+    await iptables(variant, '-t', 'nat', '-A', 'OPERATORS', '-g', 'FLANNEL-POSTRTG')
+  }
+  const letGo = async (): Promise<void> => {
+    for (const table of ['filter', 'nat']) await iptables(variant, '-t', table, '-F', 'OPERATORS')
+  }
+  const problems = [['nat', 'FLANNEL-POSTRTG'] as const, ['filter', 'FLANNEL-FWD'] as const].map(([table, chain]) => ({
+    code: 'HELD',
+    message: `iptables chain ${table} ${chain} can be emptied but not removed while other rules lead to it: ${
+      HOLDERS.find((line) => line.endsWith(chain)) ?? ''
+    }`,
+  }))
+
+  test('is emptied and kept, all else of ours goes, and the rule is named', async () => {
+    const firewall = world.firewall(variant)
+    await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)
+    await hold()
+    const plan = await firewall.planRemoval(signal)
+    expect(plan.problems).toMatchObject(problems)
+    expect(plan.standing).toContain('iptables content of chain filter FLANNEL-FWD (rules: 2)')
+    expect(await firewall.removeAll(signal)).toMatchObject({ problems })
+    const left = (await everything()).split('\n').filter((line) => /flannel/i.test(line))
+    for (const chain of ['FLANNEL-FWD', 'FLANNEL-POSTRTG'])
+      expect(left.filter((line) => line.includes(chain) && !HOLDERS.includes(line)).length, chain).toBeGreaterThan(0)
+    expect(await iptables(variant, '-S', 'FLANNEL-FWD')).toBe('-N FLANNEL-FWD\n')
+    expect(await iptables(variant, '-t', 'nat', '-S', 'FLANNEL-POSTRTG')).toBe('-N FLANNEL-POSTRTG\n')
+    expect(left.join('\n')).not.toContain('flanneld')
+    expect(await iptables(variant, '-S', 'OPERATORS')).toBe(`-N OPERATORS\n${HOLDERS[0] ?? ''}\n`)
+    expect(await firewall.planRemoval(signal)).toMatchObject({ standing: [], problems })
+    await letGo()
+    expect(await firewall.removeAll(signal)).toMatchObject({ problems: [] })
+    expect(await everything()).not.toMatch(/flannel/i)
+  })
+
+  test('keeps nobody from moving to the other kind, and goes when it is let go', async () => {
+    const firewall = world.firewall(variant)
+    await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)
+    await hold()
+    const masquerading = { ...SPEC, forward: false }
+    expect(await firewall.sync(masquerading, signal)).toMatchObject({ stands: true, problems })
+    expect(await firewall.sync(masquerading, signal)).toMatchObject({ changed: [], stands: true, problems })
+    expect(await world.seenFrom(world.pod, undefined, ADDRESSES[4].world, world.world)).toBe(ADDRESSES[4].host)
+    await letGo()
+    expect(await firewall.sync(masquerading, signal)).toMatchObject({ stands: true, problems: [] })
+    expect(await everything()).not.toMatch(/FLANNEL-/)
+    await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)
+    await iptables(variant, '-A', 'OPERATORS', '-j', 'FLANNEL-FWD')
+    expect(await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)).toEqual(quiet)
+  })
+})
+
 test('the kind that is not in use goes after the other stands, whichever way, while pings go on', async () => {
   const firewall = world.firewall('nft')
   const own = (text: string): readonly boolean[] => [/table ip flannel-ipv4/.test(text), /FLANNEL-POSTRTG/.test(text)]
