@@ -7,7 +7,7 @@ export const CLEANUP_HELP = `Usage: flanneld cleanup [--dry-run] [--subnet-file 
 
 Takes away what flanneld leaves on this host when it stops, so that forwarding goes on: its VXLAN devices with all that
 hangs on them, its routes on other devices, its firewall rules, its filter for peers, and the subnet file. Containers are
-cut off from those on other hosts. What is not flanneld's stays. Stop flanneld first: one that runs puts everything back.
+cut off from those on other hosts. What is not flanneld's stays. Stop flanneld first: while one runs, nothing is removed.
 
 Nothing is removed in etcd: the lease stays until it expires, so that this host gets the same subnet when flanneld starts
 again before that.

@@ -1,29 +1,55 @@
 import { readFile } from 'node:fs/promises'
 import { cleanUp, type CleanupPorts, type CleanupReport } from '../cleanup/clean-up.ts'
 import type { SubnetFiles } from '../cleanup/plan.ts'
-import { readCleanup } from '../cli/cleanup.ts'
+import { readCleanup, type CleanupInvocation } from '../cli/cleanup.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
+import { HostTakenError } from '../host/sole-agent.ts'
 import { findLeftovers, isSubnetEnv, removeFile } from '../host/subnet-env.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { endWithOutput } from './output.ts'
+import { agentOnThisHost, claimThisHost } from './this-host.ts'
+
+type CleaningUp = Extract<CleanupInvocation, { kind: 'clean' }>
 
 /** `flanneld cleanup`. */
 export async function run({ args, environment, stopSignal }: CommandCall): Promise<number> {
   const invocation = readCleanup(args, environment)
   if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
-  const { dryRun, subnetFile } = invocation
+  try {
+    if (!invocation.dryRun) return await cleanUpAlone(invocation, stopSignal)
+    const agent = agentOnThisHost()
+    if (agent !== undefined) complain(new HostTakenError(agent).message)
+    return await cleanUpHere(invocation, stopSignal)
+  } catch (error) {
+    if (!stopSignal.aborted && !(error instanceof HostTakenError)) throw error
+    complain(error instanceof HostTakenError ? error.message : 'stopped before it was done')
+    return EXIT.failed
+  }
+}
+
+const complain = (text: string): void => {
+  process.stderr.write(`flanneld cleanup: ${text}\n`)
+}
+
+/** An agent would put everything back; one that is started meanwhile waits. @throws {HostTakenError} */
+async function cleanUpAlone(invocation: CleaningUp, stopSignal: AbortSignal): Promise<number> {
+  const giveUp = await claimThisHost(complain, stopSignal)
+  try {
+    return await cleanUpHere(invocation, stopSignal)
+  } finally {
+    giveUp()
+  }
+}
+
+async function cleanUpHere({ dryRun, subnetFile }: CleaningUp, stopSignal: AbortSignal): Promise<number> {
   const kernel = new RtnetlinkKernel()
   const files: CleanupPorts['files'] = { find: () => findSubnetFiles(subnetFile), remove: removeFile }
   const ports = { kernel, firewall: new LinuxFirewall(), peerFilter: new NftPeerFilter(), files }
   try {
     return await print(await cleanUp(ports, dryRun, stopSignal), dryRun, stopSignal)
-  } catch (error) {
-    if (!stopSignal.aborted) throw error
-    process.stderr.write('flanneld cleanup: stopped before it was done\n')
-    return EXIT.failed
   } finally {
     kernel.close()
   }
@@ -34,7 +60,7 @@ function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stop
     ...removed.map((thing) => `${dryRun ? 'would remove' : 'removed'} ${thing}`),
     ...kept.map((thing) => `left alone ${thing}`),
   ]
-  process.stderr.write(failures.map((failure) => `flanneld cleanup: failed: ${failure}\n`).join(''))
+  for (const failure of failures) complain(`failed: ${failure}`)
   const code = failures.length === 0 ? EXIT.done : EXIT.failed
   return endWithOutput(lines.map((line) => `${line}\n`).join(''), code, stopSignal)
 }

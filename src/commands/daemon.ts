@@ -14,13 +14,15 @@ import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { resolveHost } from '../host/resolve.ts'
+import { HostTakenError } from '../host/sole-agent.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { exitAtOnce } from '../netlink/exit.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { HealthServer } from '../observe/health-server.ts'
-import { createLogger } from '../observe/logger.ts'
+import { createLogger, type Logger } from '../observe/logger.ts'
 import { endWithOutput } from './output.ts'
 import { supervision } from './service-manager.ts'
+import { claimThisHost } from './this-host.ts'
 
 /**
  * Asked to stop, the process is gone after this long whatever happens, in milliseconds. The orderly way takes some ten; a supervisor
@@ -33,7 +35,7 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
   const invocation = readCommandLine(args, environment, version)
   if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
   limitStopping(stopSignal)
-  const code = await runAgent(invocation.options, { environment, version, stopSignal }).catch(refusal)
+  const code = await runAlone(invocation.options, { environment, version, stopSignal }).catch(refusal)
   return stopSignal.aborted ? exitAtOnce(code) : code
 }
 
@@ -45,18 +47,34 @@ function limitStopping(stopSignal: AbortSignal): void {
   else stopSignal.addEventListener('abort', limit)
 }
 
-/** @throws what a restart may cure */
+/** What is said in a line, without a stack. @throws anything else */
 function refusal(error: unknown): number {
-  if (!(error instanceof NoIdentityError)) throw error
+  if (!(error instanceof NoIdentityError || error instanceof HostTakenError)) throw error
   process.stderr.write(`flanneld: ${error.message}\n`)
-  return EXIT.usage
+  return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
+}
+
+type Surroundings = Omit<CommandCall, 'args'>
+
+/** One host carries one agent. @throws {HostTakenError} */
+async function runAlone(options: DaemonOptions, surroundings: Surroundings): Promise<number> {
+  const log = createLogger(options.verbosity)
+  const warn = (text: string): void => {
+    log.warn(text)
+  }
+  const giveUp = await claimThisHost(warn, surroundings.stopSignal)
+  try {
+    return await runAgent(options, log, surroundings)
+  } finally {
+    giveUp()
+  }
 }
 
 async function runAgent(
   options: DaemonOptions,
-  { environment, version, stopSignal }: Omit<CommandCall, 'args'>,
+  log: Logger,
+  { environment, version, stopSignal }: Surroundings,
 ): Promise<number> {
-  const log = createLogger(options.verbosity)
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const status = new AgentStatus(systemClock)

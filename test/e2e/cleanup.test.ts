@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, type LabHost } from '../lab/index.ts'
 import { AGENT_SCRIPT } from '../lab/lab.ts'
 import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { difference, everything } from './whole-host.ts'
 
 const LEFTOVER = '/run/flannel/.subnet.env.00000000-0000-4000-8000-000000000000.tmp'
 
@@ -31,27 +32,6 @@ iptables -A FORWARD -s 203.0.113.7 -m comment --comment "flanneld forward, but n
 iptables -t nat -A POSTROUTING -s 203.0.113.7 -j RETURN
 nft add table inet flannel-foreign
 nft add table ip witness`
-/** Everything on that host, as other people's tools show it; handles, counters and times left out. */
-async function everything({ place }: LabHost): Promise<readonly string[]> {
-  const commands = [
-    ...['ip -o link', 'ip -o address', 'ip route', 'ip -6 route', 'bridge fdb', 'ip neighbour show nud permanent'],
-    ...['nft list ruleset', 'iptables-save', 'ip6tables-save', 'find /run -path *flannel* -type f'],
-  ]
-  const texts = await Promise.all(commands.map((command) => place.exec('sh', ['-c', `${command} 2>/dev/null`])))
-  const isVariable = /^#|^(?:table|chain|:|\*|COMMIT|\s*[{}]?$)/
-  const lines = texts.flatMap((text) => text.split('\n').filter((line) => !isVariable.test(line.trim())))
-  // What the kernel counts, and makes and decides for itself in its own time.
-  const settled = lines.filter((line) => !/fe80:|ff0\d::|33:33:|01:00:5e/.test(line))
-  return settled.map((line) =>
-    line.replaceAll(/\[\d+:\d+\]|packets \d+ bytes \d+| (?:tentative|linkdown)|state [A-Z]+/g, ''),
-  )
-}
-
-/** What stands now and did not then, and the other way round. */
-const difference = (now: readonly string[], then: readonly string[]): readonly string[] => [
-  ...now.filter((line) => !then.includes(line)).map((line) => `+ ${line}`),
-  ...then.filter((line) => !now.includes(line)).map((line) => `- ${line}`),
-]
 
 const cleanup = ({ place }: LabHost, ...args: readonly string[]) =>
   place.attempt(process.execPath, [AGENT_SCRIPT, 'cleanup', ...args])

@@ -34,6 +34,8 @@ export interface Addon extends NetlinkAddon {
   readonly exit: (code: number) => never
   /** One datagram to a Unix socket, without waiting; `address` is a path, or a zero byte and an abstract name (unix(7)). */
   readonly sendUnix: (address: Uint8Array, bytes: Uint8Array) => number
+  /** Process and user that listen at a Unix stream socket, without waiting; `address` as for `sendUnix`. */
+  readonly listenerOf: (address: Uint8Array) => readonly [pid: number, uid: number] | number
 }
 
 const FUNCTIONS = [
@@ -47,6 +49,7 @@ const FUNCTIONS = [
   'close',
   'exit',
   'sendUnix',
+  'listenerOf',
 ] as const
 
 const isAddon = (value: unknown): value is Addon =>

@@ -1,8 +1,12 @@
 /*
  * A netlink socket for Node: open, options, send, receive, poll, close. Knows nothing of the messages; every byte of the
  * protocol is src/netlink's business. System errors come back as negative errno; wrong arguments and use after close throw.
- * Beside it what else Node has no call for: an exit that waits for nobody, and a datagram to a Unix socket.
+ * Beside it what else Node has no call for: an exit that waits for nobody, a datagram to a Unix socket, and whose process
+ * listens at one.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* struct ucred */
+#endif
 #include <errno.h>
 #include <linux/netlink.h>
 #include <node_api.h>
@@ -283,23 +287,30 @@ static napi_value exit_process(napi_env env, napi_callback_info info) {
   _exit(code);
 }
 
+/* The address of unix(7) for a path, or for a zero byte and an abstract name. Its length; 0 when there is no such address. */
+static socklen_t unix_address(const uint8_t *name, size_t length, struct sockaddr_un *address) {
+  if (length == 0 || length > sizeof address->sun_path) return 0;
+  address->sun_family = AF_UNIX;
+  memcpy(address->sun_path, name, length);
+  return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+}
+
 /*
  * sendUnix(address, bytes): 0 | -errno. One datagram to a Unix socket, never waiting: a receiver whose queue is full is -EAGAIN. The
- * address is that of unix(7) without the family: a path, or a zero byte and an abstract name.
+ * address is without the family.
  */
 static napi_value send_unix(napi_env env, napi_callback_info info) {
   size_t argc = 2, length, size;
   napi_value argv[2];
   uint8_t *name, *bytes;
-  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  struct sockaddr_un to = {0};
   if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 2 ||
       !take_bytes(env, argv[0], &name, &length) || !take_bytes(env, argv[1], &bytes, &size))
     return type_error(env, "address and datagram are Uint8Arrays");
-  if (length == 0 || length > sizeof to.sun_path) return integer(env, -ENAMETOOLONG);
-  memcpy(to.sun_path, name, length);
+  socklen_t to_length = unix_address(name, length, &to);
+  if (to_length == 0) return integer(env, -ENAMETOOLONG);
   struct iovec text = {.iov_base = bytes, .iov_len = size};
-  struct msghdr message = {
-      .msg_name = &to, .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length), .msg_iov = &text, .msg_iovlen = 1};
+  struct msghdr message = {.msg_name = &to, .msg_namelen = to_length, .msg_iov = &text, .msg_iovlen = 1};
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return integer(env, -errno);
   ssize_t sent;
@@ -310,11 +321,39 @@ static napi_value send_unix(napi_env env, napi_callback_info info) {
   return integer(env, -error);
 }
 
+/*
+ * listenerOf(address): [pid, uid] | -errno. Who listens at a Unix stream socket, as the kernel saw it when it began to (SO_PEERCRED,
+ * unix(7)), also when it answers nobody. Never waits: a listener whose queue is full is -EAGAIN.
+ */
+static napi_value listener_of(napi_env env, napi_callback_info info) {
+  size_t argc = 1, length;
+  napi_value argv[1], result;
+  uint8_t *name;
+  struct sockaddr_un to = {0};
+  struct ucred who = {0};
+  socklen_t who_length = sizeof who;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 1 || !take_bytes(env, argv[0], &name, &length))
+    return type_error(env, "the address is a Uint8Array");
+  socklen_t to_length = unix_address(name, length, &to);
+  if (to_length == 0) return integer(env, -ENAMETOOLONG);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return integer(env, -errno);
+  int error = 0;
+  if (connect(fd, (struct sockaddr *)&to, to_length) < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_length) < 0)
+    error = errno;
+  close(fd);
+  if (error != 0) return integer(env, -error);
+  napi_create_array_with_length(env, 2, &result);
+  napi_set_element(env, result, 0, integer(env, who.pid));
+  napi_set_element(env, result, 1, integer(env, who.uid));
+  return result;
+}
+
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } FUNCTIONS[] = {
       {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
       {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
-      {"exit", exit_process},       {"sendUnix", send_unix},
+      {"exit", exit_process},       {"sendUnix", send_unix},     {"listenerOf", listener_of},
   };
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
     napi_value function;

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { exitOf } from '../lab/command.ts'
+import { waitFor, type LabHost } from '../lab/index.ts'
+import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { CONFIG, useLab } from './use-lab.ts'
+import { difference, everything } from './whole-host.ts'
+
+const OTHER_FILE = '/run/other/subnet.env'
+
+describe('a second agent on one host', () => {
+  const lab = useLab({ hosts: 1 }, async (made) => {
+    await made.putConfig(CONFIG)
+    await made.startAgents()
+  })
+
+  const host = (): LabHost => lab().host(0)
+  const second = (...args: readonly string[]) => host().place.attempt(process.execPath, [AGENT_SCRIPT, ...args])
+  const flags = (): readonly string[] => [
+    `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`,
+    '--iface=eth0',
+    `--subnet-file=${OTHER_FILE}`,
+  ]
+  const isTaken = (): string =>
+    `another flanneld (pid ${host().agent.pid ?? 0}) runs in this network namespace: stop it first`
+  const forwards = (): Promise<boolean> =>
+    waitFor('the agent to forward', async () => (await host().agent.logOfRun()).includes('forwarding is set up'))
+
+  test('ends with exit code 1 and the pid of the first, which notices nothing', async () => {
+    await forwards()
+    const before = { all: await everything(host()), log: await host().agent.log(), revision: await lab().revision() }
+    const { code, stderr } = await second(...flags())
+    expect(code).toBe(1)
+    expect(stderr).toContain(`flanneld: ${isTaken()}\n`)
+    expect(stderr).not.toMatch(/\n\s+at /)
+    expect(difference(await everything(host()), before.all)).toEqual([])
+    expect(await host().agent.log()).toBe(before.log)
+    expect(await lab().revision()).toBe(before.revision)
+  })
+
+  test('is told the pid also of one that stands still', async () => {
+    host().agent.freeze()
+    expect((await second(...flags())).stderr).toContain(isTaken())
+    host().agent.thaw()
+  })
+
+  test('starts at once when the first was killed, and as soon as a first has ended that is being stopped', async () => {
+    await host().agent.kill()
+    host().agent.start()
+    await forwards()
+    expect(await host().agent.logOfRun()).not.toContain('another flanneld')
+
+    host().agent.freeze()
+    const log = '/run/second.log'
+    const line = `exec ${process.execPath} ${AGENT_SCRIPT} ${flags().join(' ')} >${log} 2>&1`
+    const child = host().place.start('/dev/null', 'sh', ['-c', line])
+    const said = (): Promise<string> => host().place.exec('cat', [log])
+    await waitFor('the second to wait', async () => (await said()).includes('waiting for its end'))
+    await host().agent.kill()
+    await waitFor('the second to forward', async () => (await said()).includes('forwarding is set up'))
+    const ended = exitOf(child)
+    child.kill('SIGTERM')
+    expect(await ended).toEqual({ code: 0, signal: null })
+  })
+
+  test('keeps cleanup from removing anything, and cleanup names it', async () => {
+    host().agent.start()
+    await forwards()
+    const before = await everything(host())
+    expect(await second('cleanup')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining(isTaken()) as unknown,
+    })
+    const dry = await second('cleanup', '--dry-run')
+    expect(dry).toMatchObject({ code: 0, stderr: `flanneld cleanup: ${isTaken()}\n` })
+    expect(dry.stdout).toContain('would remove device flannel.100')
+    expect(difference(await everything(host()), before)).toEqual([])
+    await host().agent.stop()
+    expect(await second('cleanup')).toMatchObject({ code: 0, stderr: '' })
+  })
+})
