@@ -1,11 +1,10 @@
 import { publicIps, type PeerLanes } from '../backend/judge.ts'
-import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { PeerFilterError, type GuardedOverlay } from '../reconcile/peer-filter.ts'
+import type { GuardedOverlay } from '../reconcile/peer-filter.ts'
 import type { Lane, PeerSink } from './lane.ts'
 import { PeerFilterTask } from './peer-filter-task.ts'
 import type { AgentPorts } from './ports.ts'
-import { isStopped, type Task } from './tasks.ts'
+import type { Task } from './tasks.ts'
 
 interface SessionFilterInput {
   readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
@@ -57,32 +56,4 @@ function remotesOf(lanes: readonly Lane[]): ReadonlySet<string> | undefined {
     for (const remote of remotes) all.add(remote)
   }
   return all
-}
-
-/**
- * Nobody asked for the filter: one of our overlay that an earlier run has left is taken away, while the session goes on. One of another
- * overlay is another agent's. Without nft there is none.
- */
-export const leftoverFilter = (ports: AgentPorts, { backend }: NetworkConfig): Task => ({
-  name: 'leftover peer filter',
-  run: async (stop) => {
-    if (backend.type === 'vxlan') await removePeerFilter(ports, backend, stop)
-    await ports.clock.sleep(Infinity, stop)
-  },
-})
-
-async function removePeerFilter(
-  { peerFilter, log }: Pick<AgentPorts, 'peerFilter' | 'log'>,
-  { vni, port }: GuardedOverlay,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    if (await peerFilter.remove({ vni, port }, signal))
-      log.info('peer filter: not asked for any more; its table is removed')
-  } catch (error) {
-    if (isStopped(signal)) return
-    if (!(error instanceof PeerFilterError)) throw error
-    if (error.code !== 'MISSING')
-      log.warn(`peer filter: cannot look for one that an earlier run has left: ${error.message}`)
-  }
 }

@@ -24,7 +24,8 @@ import { FirewallTask, firewallSpec } from './firewall-task.ts'
 import { ForwardingTask } from './forwarding-task.ts'
 import { Lane } from './lane.ts'
 import type { PeerFilterTask } from './peer-filter-task.ts'
-import { leftoverFilter, SessionFilter } from './session-filter.ts'
+import { leftoverFilter } from './leftover-filter.ts'
+import { SessionFilter } from './session-filter.ts'
 import { PeersTask } from './peers-task.ts'
 import { ChallengesTask } from './challenges-task.ts'
 import { LeftoversTask } from './leftovers-task.ts'
@@ -113,7 +114,7 @@ export class OverlaySession {
     const config = new ConfigTask({ ...input, apply })
     this.#tasks = [
       { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
-      ...(filter?.tasks ?? [leftoverFilter(ports, input.config)]),
+      ...(filter?.tasks ?? [leftoverFilter(ports)]),
       ...lanes.flatMap(({ tasks }) => tasks),
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
       { name: 'lease', run: (stop) => this.#hold(stop) },

@@ -76,7 +76,7 @@ async function perform(ports: CleanupPorts, action: CleanupAction, signal: Abort
       for (const result of await kernel.apply([action.op], signal)) if (!result.ok) throw result.error
       break
     case 'peer filter':
-      await peerFilter.remove('any', signal)
+      await peerFilter.remove(signal)
       break
     case 'firewall': {
       const { problems } = await firewall.removeAll(signal)

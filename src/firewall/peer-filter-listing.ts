@@ -1,6 +1,5 @@
 import { parseIp, type Ip } from '../net/ip.ts'
-import type { GuardedOverlay } from '../reconcile/peer-filter.ts'
-import { COMMENT, COUNTER, setOf, TABLE, type NftObject } from './peer-filter-rules.ts'
+import { COUNTER, setOf, TABLE, type NftObject } from './peer-filter-rules.ts'
 
 /** Our table, read out of what nft lists. */
 export interface Listing {
@@ -41,22 +40,6 @@ export function readListing(objects: readonly NftObject[]): Listing {
     dropped: typeof packets === 'number' ? packets : 0,
     hasOddElements: peers.length < texts.length,
   }
-}
-
-/** Whose packets a table of ours is about; undefined where its rules do not say. */
-export function guarded(objects: readonly NftObject[]): GuardedOverlay | undefined {
-  const [port] = objects.flatMap(({ rule }) => comparedWith(rule, COMMENT.port))
-  const [vni] = objects.flatMap(({ rule }) => comparedWith(rule, COMMENT.vni))
-  return port === undefined || vni === undefined ? undefined : { vni, port }
-}
-
-/** The number that the rule with this comment compares something with. */
-function comparedWith(rule: unknown, comment: string): readonly number[] {
-  if (!isObject(rule) || rule['comment'] !== comment || !Array.isArray(rule['expr'])) return []
-  return rule['expr'].filter(isObject).flatMap(({ match }) => {
-    const right = isObject(match) ? match['right'] : undefined
-    return typeof right === 'number' ? right : []
-  })
 }
 
 /** Rules count in their order, all else does not: listings have another order of kinds than transactions. */

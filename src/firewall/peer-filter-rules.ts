@@ -6,9 +6,6 @@ export const TABLE = { family: 'inet', name: 'flannel-peers' } as const
 /** Packets of hosts that are no peers. */
 export const COUNTER = 'strangers'
 
-/** Of the rules that say for whom the table is. */
-export const COMMENT = { port: 'VXLAN', vni: 'not from a peer' } as const
-
 const IN_TABLE = { family: TABLE.family, table: TABLE.name } as const
 const CHAIN = { input: 'input', overlay: 'overlay' } as const
 const SET = { 4: 'peers4', 6: 'peers6' } as const satisfies Record<Family, string>
@@ -40,10 +37,10 @@ export function tableObjects({ vni, port }: GuardedOverlay): readonly NftObject[
       chain: { ...IN_TABLE, name: CHAIN.input, type: 'filter', hook: 'input', prio: PRIORITY, policy: 'accept' },
     },
     { chain: { ...IN_TABLE, name: CHAIN.overlay } },
-    rule(CHAIN.input, COMMENT.port, equal(field('udp', 'dport'), port), { jump: { target: CHAIN.overlay } }),
+    rule(CHAIN.input, 'VXLAN', equal(field('udp', 'dport'), port), { jump: { target: CHAIN.overlay } }),
     rule(CHAIN.overlay, 'peers', equal(field('ip', 'saddr'), `@${SET[4]}`), { return: null }),
     rule(CHAIN.overlay, 'peers', equal(field('ip6', 'saddr'), `@${SET[6]}`), { return: null }),
-    rule(CHAIN.overlay, COMMENT.vni, equal(VNI_IN_UDP, vni), ...COUNT_AND_DROP),
+    rule(CHAIN.overlay, 'not from a peer', equal(VNI_IN_UDP, vni), ...COUNT_AND_DROP),
     rule(CHAIN.overlay, 'other networks', { match: { op: '!=', left: VNI_IN_UDP, right: vni } }, { return: null }),
     rule(CHAIN.overlay, 'VNI hidden in a later fragment', equal(IPV6_FRAGMENT, true), ...COUNT_AND_DROP),
   ]

@@ -2,7 +2,7 @@ import type { Ip } from '../net/ip.ts'
 import { PeerFilterError, type FilterState, type GuardedOverlay, type PeerFilter } from '../reconcile/peer-filter.ts'
 import { runTool, type RunTool } from './command.ts'
 import { nft } from './nft-command.ts'
-import { guarded, hasTable, parseObjects, readListing, render } from './peer-filter-listing.ts'
+import { hasTable, parseObjects, readListing, render } from './peer-filter-listing.ts'
 import {
   elements,
   installation,
@@ -46,10 +46,8 @@ export class NftPeerFilter implements PeerFilter {
     await this.#apply('change', [...elements('add', added), ...elements('delete', removed)], signal)
   }
 
-  async remove(which: GuardedOverlay | 'any', signal: AbortSignal): Promise<boolean> {
-    const objects = await this.#list('remove', 'rules', signal)
-    if (objects === undefined) return false
-    if (which !== 'any' && !isSame(which, guarded(objects))) return false
+  async remove(signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#isThere('remove', signal))) return false
     await this.#apply('remove', removal, signal)
     return true
   }
@@ -83,8 +81,7 @@ export class NftPeerFilter implements PeerFilter {
   }
 }
 
-const isSame = (one: GuardedOverlay, other: GuardedOverlay | undefined): boolean =>
-  one.vni === other?.vni && one.port === other.port
+const isSame = (one: GuardedOverlay, other: GuardedOverlay): boolean => one.vni === other.vni && one.port === other.port
 
 function readAnswer(op: string, text: string): readonly NftObject[] {
   try {

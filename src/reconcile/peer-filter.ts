@@ -46,6 +46,6 @@ export interface PeerFilter {
   install(overlay: GuardedOverlay, peers: readonly Ip[], signal: AbortSignal): Promise<void>
   /** Lets some in and others no longer. Those to be removed must be there. */
   change(added: readonly Ip[], removed: readonly Ip[], signal: AbortSignal): Promise<void>
-  /** Removes the one that is about this overlay, or whichever is there. @returns whether there was one */
-  remove(which: GuardedOverlay | 'any', signal: AbortSignal): Promise<boolean>
+  /** Removes the one that is there, whichever overlay it is for. @returns whether there was one */
+  remove(signal: AbortSignal): Promise<boolean>
 }

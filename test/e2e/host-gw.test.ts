@@ -6,6 +6,15 @@ import { CONFIG, DEVICE, DUAL, useLab } from './use-lab.ts'
 const withBackend = (type: string, config: object = CONFIG): object => ({ ...config, Backend: { Type: type } })
 const OFF_LINK = { PublicIP: '203.0.113.9', PublicIPv6: '2001:db8::9', BackendType: 'host-gw' }
 
+/** An earlier run had a device and --vxlan-peer-filter. */
+async function filterIsRemoved({ place, agent }: LabHost): Promise<void> {
+  await agent.stop()
+  await place.exec('nft', ['add', 'table', 'inet', 'flannel-peers'])
+  agent.start()
+  const tables = (): Promise<string> => place.exec('nft', ['list', 'tables', 'inet'])
+  await waitFor('the filter to be gone', async () => !(await tables()).includes('flannel-peers'))
+}
+
 describe('host-gw', () => {
   const lab = useLab({ hosts: 2 }, async (made) => {
     await made.putConfig(withBackend('host-gw'))
@@ -52,6 +61,10 @@ describe('host-gw', () => {
     await waitFor('the new agent to forward', async () =>
       (await first.agent.logOfRun()).includes('peers=1 rejected=0 written=0 erased=0 failed=0 kernelWrites=0'),
     )
+  })
+
+  test('the peer filter of an earlier run is taken away', async () => {
+    await filterIsRemoved(lab().host(0))
   })
 
   test('upstream leaves a route behind, and a peer is not on our link: the one goes, the other is named', async () => {
@@ -170,5 +183,9 @@ describe('alloc', () => {
     expect((await lab().leases()).map(({ name }) => name)).toContain(subnet.text.replace('/', '-'))
     expect((await host.place.exec('ip', ['route', 'show', 'proto', '70'])).trim()).toBe('')
     expect((await host.place.exec('ip', ['link', 'show', 'type', 'vxlan'])).trim()).toBe('')
+  })
+
+  test('takes the peer filter of an earlier run away', async () => {
+    await filterIsRemoved(lab().host(0))
   })
 })

@@ -51,9 +51,8 @@ export class FakePeerFilter implements PeerFilter {
     })
   }
 
-  remove(which: GuardedOverlay | 'any'): Promise<boolean> {
+  remove(): Promise<boolean> {
     return this.#answer('remove', () => {
-      if (which !== 'any' && (this.overlay?.vni !== which.vni || this.overlay.port !== which.port)) return false
       const wasThere = this.peers !== undefined
       this.peers = undefined
       return wasThere
