@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor, type LabHost, type PingStream } from '../lab/index.ts'
 import { parseObject } from '../lab/json.ts'
 import { peersAre, type ReadLease } from './expected-tables.ts'
-import { leaveUpstreamBehind, upstreamRoutes, upstreamSubnetFile, upstreamValue } from './upstream-node.ts'
+import {
+  leaveUpstreamBehind,
+  upstreamRoutes,
+  upstreamSubnetFile,
+  upstreamValue,
+  type UpstreamLegacy,
+} from './upstream-node.ts'
 import { CONFIG, DEVICE, useLab } from './use-lab.ts'
 
 /** Nodes as upstream has made them, with the random MACs that it gives its devices. */
@@ -14,11 +20,12 @@ const NODES: readonly [ReadLease, ReadLease, ReadLease] = [
 /** An agent starts in a second; a machine that is busy with other tests takes longer. */
 const STARTS_WITHIN_MS = 40_000
 const others = (own: ReadLease): readonly ReadLease[] => NODES.filter((node) => node !== own)
+const legacyOf = (own: ReadLease): UpstreamLegacy => ({ own: { v4: own }, peers: others(own).map((v4) => ({ v4 })) })
 
 describe('a host that upstream flanneld has left', () => {
   const lab = useLab({ hosts: 3 }, async (made) => {
     await made.putConfig(CONFIG)
-    for (const [at, node] of NODES.entries()) await leaveUpstreamBehind(made, made.host(at), node, others(node))
+    for (const [at, node] of NODES.entries()) await leaveUpstreamBehind(made, made.host(at), legacyOf(node))
     await Promise.all(made.hosts.map((host) => host.addContainer()))
   })
 
@@ -77,10 +84,10 @@ describe('a host that upstream flanneld has left', () => {
     await nothingWasLost(streams)
 
     expect(await host.link(DEVICE)).toEqual(before.link)
-    expect(await host.place.exec('cat', [SUBNET_FILE])).toBe(upstreamSubnetFile(node))
+    expect(await host.place.exec('cat', [SUBNET_FILE])).toBe(upstreamSubnetFile(legacyOf(node)))
     const leases = await lab().leases()
     expect(leases.map(({ name }) => name)).toEqual(['10.15.64.0-20', '10.40.0.0-20', '10.73.16.0-20'])
-    expect(parseObject(leases[0]?.value ?? '')).toMatchObject(parseObject(upstreamValue(node)))
+    expect(parseObject(leases[0]?.value ?? '')).toMatchObject(parseObject(upstreamValue({ v4: node })))
     expect(await etcdLeaseOf('10.15.64.0-20')).toBe(before.lease)
     expect(leases.map(({ version }) => version)).toEqual([2, 1, 1])
     for (const { subnet } of others(node)) {
@@ -112,12 +119,12 @@ describe('a host that upstream flanneld has left', () => {
     const streams = await pingThrough(host)
     expect(await host.agent.stop()).toEqual({ code: 0, signal: null })
     expect(await host.link(DEVICE)).toMatchObject({ mac: node.mac, mtu: 1450, up: true })
-    expect(await host.place.exec('cat', [SUBNET_FILE])).toBe(upstreamSubnetFile(node))
+    expect(await host.place.exec('cat', [SUBNET_FILE])).toBe(upstreamSubnetFile(legacyOf(node)))
     const lease = (await lab().leases()).find(({ name }) => name === '10.15.64.0-20')
-    expect(parseObject(lease?.value ?? '')).toMatchObject(parseObject(upstreamValue(node)))
+    expect(parseObject(lease?.value ?? '')).toMatchObject(parseObject(upstreamValue({ v4: node })))
     expect(await etcdLeaseOf('10.15.64.0-20')).toMatch(/^[1-9]/)
     // what upstream does with what it finds: its own routes go beside ours, and win, being without a metric
-    await host.place.ipBatch(upstreamRoutes(others(node)))
+    await host.place.ipBatch(upstreamRoutes(legacyOf(node).peers))
     await host.place.exec('ip', ['route', 'flush', 'dev', DEVICE, 'proto', '70'])
     await nothingWasLost(streams)
     const { routes } = await host.peerTables(DEVICE)
