@@ -49,7 +49,7 @@ export class Lane implements PeerSink {
   readonly tasks: readonly Task[]
   readonly #reconciler: Reconciler
   readonly #underlay: DeviceTask | UnderlayTask
-  /** With DirectRouting: who decides which peers need the tunnel. */
+  /** With a VXLAN device: who decides which peers need the tunnel. */
   readonly #direct: DirectPeers | undefined
   readonly #somethingToDo = new Wakeup()
 
@@ -61,7 +61,7 @@ export class Lane implements PeerSink {
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
     const { backend: config } = input.config
-    this.#direct = config.type === 'vxlan' && config.directRouting ? new DirectPeers(reconciler) : undefined
+    this.#direct = config.type === 'vxlan' ? new DirectPeers(reconciler, config.directRouting) : undefined
     const underlay = this.#makeUnderlayTask(input)
     this.#underlay = underlay
     const on = backend.device !== undefined ? 'device' : backend.reach !== undefined ? 'underlay' : 'nowhere'
@@ -86,7 +86,7 @@ export class Lane implements PeerSink {
       subnetFile.setMtu(family, mtu)
     }
     const onLook = (underlay: ExternalInterface, routes: readonly RouteState[]): void => {
-      this.#direct?.follow(new DirectReach(routes, underlay.link.index))
+      if (this.#direct?.isOn === true) this.#direct.follow(new DirectReach(routes, underlay.link.index))
       if (backend.reach !== undefined) reconciler.attachUnderlay(underlay.link.index, backend.own.overlay)
     }
     const { device: vtep } = backend
@@ -109,12 +109,15 @@ export class Lane implements PeerSink {
 
   /** Any route may decide who is reached without a tunnel. */
   get wantsOtherRoutes(): boolean {
-    return this.#direct !== undefined
+    return this.#direct?.isOn === true
   }
 
   /** The configuration of the backend has changed in something that can be followed. */
   configure(backend: BackendConfig): void {
-    if (backend.type === 'vxlan' && this.#underlay instanceof DeviceTask) this.#underlay.configure(backend)
+    if (backend.type !== 'vxlan') return
+    this.#direct?.switch(backend.directRouting)
+    if (this.#underlay instanceof DeviceTask) this.#underlay.configure(backend)
+    this.wake()
   }
 
   /** The kernel reports a change, of whatever. */

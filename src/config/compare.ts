@@ -34,7 +34,11 @@ const VXLAN: Fields<VxlanConfig> = {
   port: { path: 'Backend.Port', valueOf: ({ port }) => port },
   gbp: { path: 'Backend.GBP', valueOf: ({ gbp }) => gbp },
   learning: { path: 'Backend.Learning', valueOf: ({ learning }) => learning },
-  directRouting: { path: 'Backend.DirectRouting', valueOf: ({ directRouting }) => directRouting },
+  directRouting: {
+    path: 'Backend.DirectRouting',
+    valueOf: ({ directRouting }) => directRouting,
+    follow: (current, { directRouting }) => ({ ...current, directRouting }),
+  },
   underlayMtu: {
     path: 'Backend.MTU',
     valueOf: ({ underlayMtu }) => underlayMtu,

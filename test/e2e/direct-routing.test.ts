@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../lab/index.ts'
+import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
 import { leaseOf } from './expected-tables.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { DEVICE, DEVICE6, DUAL, useLab } from './use-lab.ts'
+
+const configOf = (DirectRouting: boolean): object => ({ ...DUAL, Backend: { ...DUAL.Backend, DirectRouting } })
 
 const lab = useLab({ hosts: 2 }, async (made) => {
-  await made.putConfig({ ...CONFIG, Backend: { ...CONFIG.Backend, DirectRouting: true } })
+  await made.putConfig(configOf(true))
   await made.startAgents()
   await Promise.all(made.hosts.map((host) => host.addContainer()))
 })
@@ -49,4 +51,55 @@ test('a direct route that somebody deletes is restored', async () => {
   const { subnet } = await leaseOf(lab(), second)
   await first.place.exec('ip', ['route', 'delete', subnet])
   await becomes(first, second, `via ${second.address} dev eth0 proto 70`)
+})
+
+/** The links over which `host` reaches containers of others in both families, as `ip -j route` has them. */
+async function waysOf({ place }: LabHost): Promise<readonly unknown[]> {
+  const [four, six] = await Promise.all(['-4', '-6'].map((family) => place.ip(family, 'route', 'show', 'proto', '70')))
+  return [...(four ?? []), ...(six ?? [])].map(({ dev }) => dev)
+}
+
+/** What a switch must not change. */
+const unchanging = async (): Promise<unknown> =>
+  Promise.all(
+    lab().hosts.map(async (host) => ({
+      file: await host.place.exec('cat', [SUBNET_FILE]),
+      links: [await host.link(DEVICE), await host.link(DEVICE6)],
+    })),
+  )
+
+test('DirectRouting switched off and on again while containers ping each other in both families loses no packet', async () => {
+  const [from, to] = lab().hosts.flatMap(({ containers }) => containers)
+  if (from?.address6 === undefined || to?.address6 === undefined) throw new Error('no containers of both families')
+  const everywhere = (ways: readonly string[]): Promise<unknown> =>
+    Promise.all(
+      lab().hosts.map((host) =>
+        waitFor(`${host.name} to use ${ways.join(' and ')}`, async () => {
+          expect(await waysOf(host)).toEqual(ways)
+          return true
+        }),
+      ),
+    )
+  await everywhere(['eth0', 'eth0'])
+  const before = await unchanging()
+  const logged = await Promise.all(lab().hosts.map(async ({ agent }) => (await agent.logOfRun()).length))
+  const revision = await lab().revision()
+  const streams = [from.pingStream(to.address), to.pingStream(from.address), from.pingStream(to.address6)]
+  for (const stream of streams) await stream.progress()
+  for (const isOn of [false, true, false, true]) {
+    await lab().putConfig(configOf(isOn))
+    await everywhere(isOn ? ['eth0', 'eth0'] : [DEVICE, DEVICE6])
+    for (const stream of streams) await stream.progress(30)
+  }
+  for (const stream of streams) expect((await stream.stop()).lost).toEqual([])
+  expect(await lab().revision()).toBe(revision + 4)
+  expect(await unchanging()).toEqual(before)
+  for (const host of lab().hosts) {
+    expect(await host.peerTables(DEVICE)).toEqual({ neighbours: [], fdb: [], routes: [] })
+    expect(await host.peerTables(DEVICE6, 6)).toEqual({ neighbours: [], fdb: [], routes: [] })
+  }
+  for (const [at, { agent }] of lab().hosts.entries()) {
+    const said = (await agent.logOfRun()).slice(logged[at])
+    expect(said).not.toMatch(/refuses|changed from outside|next start/)
+  }
 })

@@ -3,7 +3,7 @@ import { waitFor, type Lab, type LabHost, type PeerTables, type StoredLease } fr
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
 import { DEVICE } from './use-lab.ts'
 
-/** What a lease says, read without the agent's own codec. */
+/** What a lease says of IPv4, read without the agent's own codec. */
 export interface ReadLease {
   readonly base: string
   readonly subnet: string
@@ -13,10 +13,11 @@ export interface ReadLease {
 
 export function readLease({ name, value }: StoredLease): ReadLease {
   const json = parseObject(value)
-  const [base = ''] = name.split('-')
+  const [ipv4 = ''] = name.split('&')
+  const [base = ''] = ipv4.split('-')
   return {
     base,
-    subnet: name.replace('-', '/'),
+    subnet: ipv4.replace('-', '/'),
     publicIp: textAt(json, 'PublicIP') ?? '',
     mac: textAt(objectAt(json, 'BackendData'), 'VtepMAC') ?? '',
   }
