@@ -131,7 +131,7 @@ export class DeviceTask {
       case 'address':
         return isLost || indexes.includes(change.address.linkIndex)
       case 'route':
-        return this.#backend.directRouting && change.route.linkIndex === this.underlay.link.index
+        return this.#backend.directRouting && change.route.linkIndex !== this.#input.reconciler.linkIndex
       case 'other-routes':
         return this.#backend.directRouting
       default:

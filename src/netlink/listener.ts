@@ -8,9 +8,9 @@ import { readLink } from './link.ts'
 import type { NetlinkAddon } from './native/load.ts'
 import { neighbourLink, readNeighbour } from './neighbour.ts'
 import { DecodeError, MessageCursor } from './reader.ts'
-import { readRoute, routeLink } from './route.ts'
+import { isRouteOn, readRoute } from './route.ts'
 import { NetlinkSocket } from './socket.ts'
-import { RTM, RTNLGRP } from './uapi.ts'
+import { NLM_F, RTM, RTNLGRP } from './uapi.ts'
 
 const ALWAYS = [RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR] as const
 /** The groups that our own large batches would flood. */
@@ -113,7 +113,10 @@ export class ChangeListener {
   }
 }
 
-/** The change a notification tells of; undefined for other links' table entries and for what we do not follow. */
+/**
+ * The change a notification tells of; undefined for other links' table entries and for what we do not follow. NLM_F_REPLACE is all that
+ * is said of a route in whose place another one has been put.
+ */
 export function readChange(
   message: MessageCursor,
   watched: readonly number[],
@@ -128,12 +131,12 @@ export function readChange(
     }
     case RTM.NEWROUTE:
     case RTM.DELROUTE: {
-      const link = routeLink(message)
-      const isWatched = link !== undefined && watched.includes(link)
-      if (!isWatched && !otherRoutes()) return undefined
+      const gone = message.type === RTM.DELROUTE
+      const isTold = isRouteOn(message, watched) || (!gone && (message.flags & NLM_F.REPLACE) !== 0)
+      if (!isTold && !otherRoutes()) return undefined
       const route = readRoute(message)
-      if (!isWatched) return route && OTHER_ROUTES
-      return route && { kind: 'route', route, gone: message.type === RTM.DELROUTE }
+      if (!isTold) return route && OTHER_ROUTES
+      return route && { kind: 'route', route, gone }
     }
     case RTM.NEWLINK:
     case RTM.DELLINK: {

@@ -92,6 +92,9 @@ export type NeighbourMessage =
   | { readonly kind: 'neighbour'; readonly linkIndex: number; readonly neighbour: NeighbourState }
   | { readonly kind: 'fdb'; readonly linkIndex: number; readonly entry: FdbState }
 
+/** The kernel names them only where they differ from the device's own (drivers/net/vxlan: vxlan_fdb_info). */
+const ASTRAY = (1 << NDA.PORT) | (1 << NDA.VNI) | (1 << NDA.IFINDEX)
+
 /**
  * RTM_NEWNEIGH or RTM_DELNEIGH. Undefined for other families and for entries that are a bridge's about this link (NDA_MASTER)
  * and not the link's own.
@@ -107,7 +110,8 @@ export function readNeighbour(message: MessageCursor): NeighbourMessage | undefi
   const ip = attributes.ip(NDA.DST)
   if (family === undefined) {
     if (mac === undefined || attributes.has(NDA.MASTER)) return undefined
-    return { kind: 'fdb', linkIndex, entry: { mac, remote: ip, permanent } }
+    const astray = (attributes.types() & ASTRAY) !== 0 || undefined
+    return { kind: 'fdb', linkIndex, entry: { mac, remote: ip, permanent, astray } }
   }
   if (ip?.family !== family) throw new DecodeError('neighbour without an address of its family', message.payload)
   return { kind: 'neighbour', linkIndex, neighbour: { ip, mac, permanent } }

@@ -126,6 +126,22 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
       yield [this.#typeAt(at), Uint8Array.from(this.#octets(at))]
   }
 
+  /** Which types below 32 there are: bit n for type n. One walk, where asking for each would be a walk apiece. */
+  types(): number {
+    let types = 0
+    for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at))) {
+      const type = this.#typeAt(at)
+      if (type < 32) types |= 1 << type
+    }
+    return types
+  }
+
+  /** Octets of an attribute's payload; 0 also when there is none. */
+  lengthOf(type: number): number {
+    const at = this.#find(type)
+    return at < 0 ? 0 : this.#lengthAt(at) - ATTRIBUTE_BYTES
+  }
+
   has(type: number): boolean {
     return this.#find(type) >= 0
   }

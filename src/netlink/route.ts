@@ -1,14 +1,24 @@
 import { addressBits, ipFromBytes, type Family, type Ip } from '../net/ip.ts'
 import { prefixOf, type Prefix } from '../net/prefix.ts'
 import type { KernelOp, RouteLookup, RouteState } from '../reconcile/kernel.ts'
-import { DecodeError, familyOf, type Attributes, type MessageCursor } from './reader.ts'
+import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
+import { extrasOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
 import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
 import type { MessageWriter } from './writer.ts'
 
 /** struct rtmsg (linux/rtnetlink.h) */
-const RTMSG = { family: 0, length: 1, table: 4, protocol: 5, scope: 6, type: 7, flags: 8, size: 12 } as const
-/** struct rtnexthop */
-const RTNEXTHOP = { length: 0, index: 4, size: 8 } as const
+const RTMSG = {
+  family: 0,
+  length: 1,
+  sourceLength: 2,
+  tos: 3,
+  table: 4,
+  protocol: 5,
+  scope: 6,
+  type: 7,
+  flags: 8,
+  size: 12,
+} as const
 
 type RouteReplace = Extract<KernelOp, { op: 'route.replace' }>
 type RouteDelete = Extract<KernelOp, { op: 'route.delete' }>
@@ -90,25 +100,27 @@ export function writeRouteLookup(writer: MessageWriter, destination: Ip, sequenc
   writer.end()
 }
 
-interface NextHop {
-  readonly linkIndex: number | undefined
-  readonly gateway: Ip | undefined
-}
-
-/** Link of a route message (of its first next hop), without decoding the rest. */
-export function routeLink(message: MessageCursor): number | undefined {
+/** Whether a route message is about one of the links, without decoding the rest. */
+export function isRouteOn(message: MessageCursor, links: readonly number[]): boolean {
   const attributes = message.attributes(RTMSG.size)
-  return attributes.u32(RTA.OIF) ?? firstOfMany(attributes)?.linkIndex
+  const link = attributes.u32(RTA.OIF)
+  if (link !== undefined) return links.includes(link)
+  return severalHops(attributes).some(({ linkIndex }) => linkIndex !== undefined && links.includes(linkIndex))
 }
 
-/** A main-table route out of RTM_NEWROUTE or RTM_DELROUTE; undefined for other tables, families and the cache's clones. */
+/**
+ * A main-table route out of RTM_NEWROUTE or RTM_DELROUTE; undefined for other tables, families and the cache's clones, and for routes
+ * that only some packets follow (of a type of service, from some sources), which stand beside those for all.
+ */
 export function readRoute(message: MessageCursor): RouteState | undefined {
   const family = familyOf(message.u8(RTMSG.family))
   const attributes = message.attributes(RTMSG.size)
   const table = attributes.u32(RTA.TABLE) ?? message.u8(RTMSG.table)
   const flags = message.u32(RTMSG.flags)
   if (family === undefined || table !== RT_TABLE_MAIN || (flags & RTM_F_CLONED) !== 0) return undefined
-  const { linkIndex, gateway } = nextHop(attributes)
+  if (message.u8(RTMSG.sourceLength) !== 0 || message.u8(RTMSG.tos) !== 0) return undefined
+  const hops = nextHops(attributes)
+  const { linkIndex, gateway } = hops[0] ?? NOWHERE
   return {
     destination: readPrefix(attributes.ip(RTA.DST), family, message),
     gateway,
@@ -119,6 +131,8 @@ export function readRoute(message: MessageCursor): RouteState | undefined {
     type: message.u8(RTMSG.type),
     table,
     linkIndex,
+    furtherHops: hops.length > 1 ? hops.slice(1) : undefined,
+    extras: extrasOf(attributes),
   }
 }
 
@@ -126,30 +140,9 @@ export function readRoute(message: MessageCursor): RouteState | undefined {
 export function readLookup(message: MessageCursor): RouteLookup | undefined {
   const type = message.u8(RTMSG.type)
   const attributes = message.attributes(RTMSG.size)
-  const { linkIndex, gateway } = nextHop(attributes)
+  const [{ linkIndex, gateway } = NOWHERE] = nextHops(attributes)
   if ((type !== RTN.UNICAST && type !== RTN.LOCAL) || linkIndex === undefined) return undefined
   return { linkIndex, gateway, source: attributes.ip(RTA.PREFSRC) }
-}
-
-function nextHop(attributes: Attributes): NextHop {
-  const linkIndex = attributes.u32(RTA.OIF)
-  if (linkIndex === undefined) return firstOfMany(attributes) ?? { linkIndex, gateway: undefined }
-  return { linkIndex, gateway: gatewayOf(attributes) }
-}
-
-/** The first of a multipath route's next hops: struct rtnexthop, then its attributes, up to the length the structure says. */
-function firstOfMany(attributes: Attributes): NextHop | undefined {
-  if (!attributes.has(RTA.MULTIPATH)) return undefined
-  const inner = attributes.nested(RTA.MULTIPATH, RTNEXTHOP.size, attributes.u16(RTA.MULTIPATH, RTNEXTHOP.length))
-  return { linkIndex: attributes.u32(RTA.MULTIPATH, RTNEXTHOP.index), gateway: inner && gatewayOf(inner) }
-}
-
-/** RTA_VIA (struct rtvia: family, then address) is a gateway of the other family. */
-function gatewayOf(attributes: Attributes): Ip | undefined {
-  const gateway = attributes.ip(RTA.GATEWAY)
-  if (gateway !== undefined) return gateway
-  const via = attributes.bytes(RTA.VIA)
-  return via?.length === 6 || via?.length === 18 ? ipFromBytes(via.slice(2)) : undefined
 }
 
 /** A default route has no RTA_DST. */

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Family, Ip } from '../net/ip.ts'
 import {
   KernelError,
+  leadsOver,
   type AddressState,
   type FdbState,
   type Kernel,
@@ -239,7 +240,7 @@ export class RtnetlinkKernel implements Kernel {
       },
       read: (message) => {
         const route = readRoute(message)
-        return linkIndex === undefined || route?.linkIndex === linkIndex ? route : undefined
+        return linkIndex === undefined || (route && leadsOver(route, linkIndex)) ? route : undefined
       },
     }
     return this.#dump(query, signal).catch(unlessErrno([ENOENT], []))

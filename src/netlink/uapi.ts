@@ -58,7 +58,22 @@ export const RT_SCOPE = { UNIVERSE: 0, LINK: 253, NOWHERE: 255 } as const
 export const RT_TABLE_MAIN = 254
 export const RTM_F_CLONED = 0x200
 export const RTNH_F_ONLINK = 4
-export const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, MULTIPATH: 9, TABLE: 15, VIA: 18 } as const
+export const RTA = {
+  DST: 1,
+  OIF: 4,
+  GATEWAY: 5,
+  PRIORITY: 6,
+  PREFSRC: 7,
+  METRICS: 8,
+  MULTIPATH: 9,
+  FLOW: 11,
+  CACHEINFO: 12,
+  TABLE: 15,
+  VIA: 18,
+  ENCAP_TYPE: 21,
+  ENCAP: 22,
+  NH_ID: 30,
+} as const
 
 /** linux/if.h */
 export const IFF = { UP: 0x1, LOOPBACK: 0x8, LOWER_UP: 0x10000 } as const
@@ -95,6 +110,6 @@ export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const
 export const IFA_F_NODAD = 0x02
 
 /** linux/neighbour.h */
-export const NDA = { DST: 1, LLADDR: 2, IFINDEX: 8, MASTER: 9 } as const
+export const NDA = { DST: 1, LLADDR: 2, PORT: 6, VNI: 7, IFINDEX: 8, MASTER: 9 } as const
 export const NUD = { NOARP: 0x40, PERMANENT: 0x80 } as const
 export const NTF_SELF = 0x02

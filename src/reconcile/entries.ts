@@ -1,6 +1,7 @@
 import type { Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
+import type { RouteExtra } from './kernel.ts'
 
 /** A permanent neighbour (ARP or ND) entry: the overlay gateway `ip` is at `mac`. Keyed by address, as in the kernel. */
 export interface NeighbourEntry {
@@ -12,6 +13,8 @@ export interface NeighbourEntry {
 export interface FdbEntry {
   readonly mac: Mac
   readonly remote: Ip
+  /** Somebody has given it another port, VNI or link; absent in all that peers want. */
+  readonly astray?: true | undefined
 }
 
 /** A route to a peer's subnet. Keyed by destination, gateway, metric and protocol. */
@@ -23,7 +26,12 @@ export interface RouteEntry {
   readonly protocol: number
   /** The gateway counts as directly reachable. */
   readonly onlink: boolean
+  /** What somebody else has made of it; absent, as in all that peers want: nothing. */
+  readonly alterations?: readonly RouteAlteration[] | undefined
 }
+
+/** `nexthop`: packets are spread over several; `scope`: another than its gateway asks for. */
+export type RouteAlteration = RouteExtra | 'nexthop' | 'scope'
 
 /** What one peer needs in the tables of one link. */
 export interface RowsOnLink {

@@ -68,10 +68,26 @@ export interface FdbState {
   readonly mac: Mac
   readonly remote: Ip | undefined
   readonly permanent: boolean
+  /** Packets go to another UDP port, with another VNI, or over another link than the device's own. Absent: they do not. */
+  readonly astray?: true | undefined
 }
 
+/** Where a route sends packets. */
+export interface NextHop {
+  readonly linkIndex: number | undefined
+  readonly gateway: Ip | undefined
+}
+
+/**
+ * What a route can say beyond {@link RouteState}, by iproute2's names: a source address, metrics such as `mtu`, a realm, an
+ * encapsulation, a nexthop object, an end of its life.
+ */
+export type RouteExtra = 'src' | 'metrics' | 'realm' | 'encap' | 'nhid' | 'expires'
+
+/** A route for all packets to its destination, whatever their type of service and source. */
 export interface RouteState {
   readonly destination: Prefix
+  /** Of the first next hop, as is `linkIndex`. */
   readonly gateway: Ip | undefined
   /** RTA_PRIORITY. */
   readonly metric: number
@@ -85,7 +101,15 @@ export interface RouteState {
   readonly type: number
   readonly table: number
   readonly linkIndex: number | undefined
+  /** The next hops of a multipath route after its first. Absent: none. */
+  readonly furtherHops?: readonly NextHop[] | undefined
+  /** Absent: nothing. */
+  readonly extras?: readonly RouteExtra[] | undefined
 }
+
+/** Whether a route leads over the link, by any of its next hops. */
+export const leadsOver = ({ linkIndex, furtherHops }: RouteState, link: number): boolean =>
+  linkIndex === link || furtherHops?.some((hop) => hop.linkIndex === link) === true
 
 export interface KernelTables {
   readonly neighbours: readonly NeighbourState[]
@@ -180,6 +204,7 @@ export type KernelChange =
       readonly gone: boolean
     }
   | { readonly kind: 'fdb'; readonly linkIndex: number; readonly entry: FdbState; readonly gone: boolean }
+  /** Of a watched link; of any, when it has been put in the place of another of the same destination and metric, which is not named. */
   | { readonly kind: 'route'; readonly route: RouteState; readonly gone: boolean }
   /** Main-table routes of links that are not watched came, went or changed: for who asked to hear of it. */
   | { readonly kind: 'other-routes' }
@@ -202,7 +227,7 @@ export interface Kernel {
   addresses(signal: AbortSignal): Promise<readonly AddressState[]>
   /** What RTM_GETROUTE answers; undefined when unreachable. */
   lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined>
-  /** Main-table routes of one family, of all links or of one. */
+  /** Main-table routes of one family, of all links or of one, which any of their next hops may lead over. */
   routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]>
 
   /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
@@ -221,7 +246,7 @@ export interface Kernel {
   /**
    * Changes from the moment of the call on (the subscription stands when this returns): of all links and addresses, and of the
    * neighbours, fdb entries and routes of the links that `watched()` names at the time. All other links' are dropped unread, but for
-   * the fact that there are changed routes, while `otherRoutes()` asks for it.
+   * routes that have taken the place of others, and the fact that there are changed routes, while `otherRoutes()` asks for it.
    * Ends when `signal` aborts.
    */
   changes(

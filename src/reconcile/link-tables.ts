@@ -1,23 +1,23 @@
 import type { Clock, Random } from '../net/clock.ts'
 import type { Drift } from './drift.ts'
 import type { RouteEntry, RowsOnLink } from './entries.ts'
-import type { FdbState, KernelChange, KernelTables, LinkState } from './kernel.ts'
+import {
+  leadsOver,
+  type FdbState,
+  type KernelChange,
+  type KernelTables,
+  type LinkState,
+  type RouteState,
+} from './kernel.ts'
+import { LinkRoutes, type Ownership } from './link-routes.ts'
 import { Table, type PlannedTable } from './table.ts'
-import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeOf, routeReplacedBy, routeRules } from './tables.ts'
+import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './tables.ts'
 
 /** What of the link has a say in whether its rows stand. */
 type SeenLink = Pick<LinkState, 'up' | 'mac' | 'mtu' | 'master'>
 
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
 const SNAPSHOT_SPACING_MS = 250
-
-/** What of a link's tables is ours. */
-export interface Ownership {
-  /** Neighbours and fdb entries are somebody else's business. */
-  readonly routesOnly: boolean
-  /** Whether a route of the main table on the link is ours, though no peer wants it. */
-  isOwnRoute(row: RouteEntry): boolean
-}
 
 /**
  * The kernel tables of one link: what should be in them, what is as far as is known, and whether that can be trusted. Passive: it is
@@ -30,9 +30,6 @@ export class LinkTables {
   readonly #neighbours
   readonly #fdb
   readonly #routes
-  #ownership: Ownership
-  /** Of a link that is not ours: the route wanted to each destination. */
-  readonly #wantedTo = new Map<string, RouteEntry>()
   #link: number | undefined
   #unknown = true
   #lastReadMs = Number.NEGATIVE_INFINITY
@@ -49,13 +46,12 @@ export class LinkTables {
   #seen: SeenLink | undefined
 
   constructor(ownership: Ownership, clock: Clock, random: Random, drift: Drift) {
-    this.#ownership = ownership
     this.#clock = clock
     this.#drift = drift
     this.#neighbours = new Table(neighbourRules, random)
     this.#fdb = new Table(fdbRules, random)
-    this.#routes = new Table(routeRules, random)
-    this.tables = [this.#neighbours, this.#fdb, this.#routes]
+    this.#routes = new LinkRoutes(ownership, random)
+    this.tables = [this.#neighbours, this.#fdb, this.#routes.table]
   }
 
   /** The link whose tables are kept; undefined while there is none. */
@@ -96,7 +92,7 @@ export class LinkTables {
   /** The link has this index now; its tables are read before the next write. */
   attach(linkIndex: number, ownership: Ownership): void {
     if (this.#link !== linkIndex) this.detach()
-    this.#ownership = ownership
+    this.#routes.ownership = ownership
     this.#link = linkIndex
     this.#seen = undefined
     this.#excuse()
@@ -135,9 +131,6 @@ export class LinkTables {
     this.#neighbours.change(peer, before.neighbours, after.neighbours)
     this.#fdb.change(peer, before.fdb, after.fdb)
     this.#routes.change(peer, before.routes, after.routes)
-    if (!this.#ownership.routesOnly) return
-    for (const row of before.routes) this.#wantedTo.delete(row.destination.text)
-    for (const row of after.routes) this.#wantedTo.set(row.destination.text, row)
   }
 
   /** Whether all these rows stand as they are wanted. */
@@ -145,13 +138,13 @@ export class LinkTables {
     return (
       neighbours.every((row) => this.#neighbours.isSettled(row)) &&
       fdb.every((row) => this.#fdb.isSettled(row)) &&
-      routes.every((row) => this.#routes.isSettled(row))
+      routes.every((row) => this.#routes.table.isSettled(row))
     )
   }
 
   /** Routes of the same destination and metric now stand on another link, in place of these. */
   replacedElsewhere(routes: readonly RouteEntry[]): void {
-    for (const row of routes) this.#routes.forgetRow(row)
+    for (const row of routes) this.#routes.table.forgetRow(row)
   }
 
   /** The kernel reports a change; for an overrun, {@link distrust} is called instead. */
@@ -185,7 +178,8 @@ export class LinkTables {
     if (this.#inbox !== undefined) return true
     if (change.kind === 'link') return change.link.index === this.#link
     if (change.kind === 'address') return change.address.linkIndex === this.#link
-    return (change.kind === 'route' ? change.route.linkIndex : change.linkIndex) === this.#link
+    if (change.kind === 'route') return this.#leadsHere(change.route) || this.#routes.mayBeReplacedBy(change.route)
+    return change.linkIndex === this.#link
   }
 
   /** A link that goes down or gets another MAC loses rows, some of them without a word; the kernel reports the link after them. */
@@ -198,7 +192,7 @@ export class LinkTables {
 
   #observeRow(change: Extract<KernelChange, { kind: 'neighbour' | 'fdb' | 'route' }>): void {
     if (change.kind === 'route') this.#observeRoute(change)
-    else if (change.linkIndex !== this.#link || this.#ownership.routesOnly) return
+    else if (change.linkIndex !== this.#link || this.#routes.ownership.routesOnly) return
     else if (change.kind === 'fdb') this.#observeFdb(change.entry, change.gone)
     else {
       const { ip } = change.neighbour
@@ -207,15 +201,14 @@ export class LinkTables {
   }
 
   #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
-    const row = route.linkIndex === this.#link ? routeOf(route) : undefined
-    if (row === undefined) return
-    if (!gone && !this.#isWanted(row) && this.#mayReplaceOurs(row)) this.#unknown = true // added, or in its place?
-    if (this.#isOurs(row)) this.#note(this.#routes, routeRules.key(row), gone ? undefined : row)
+    const rows = this.#link === undefined ? [] : this.#routes.ownRows(route, this.#link)
+    const isWanted = rows.some((row) => this.#routes.isWanted(row))
+    if (!gone && !isWanted && this.#routes.mayBeReplacedBy(route)) this.#unknown = true // added, or in its place?
+    for (const row of rows) this.#note(this.#routes.table, routeRules.key(row), gone ? undefined : row)
   }
 
-  #mayReplaceOurs(row: RouteEntry): boolean {
-    if (this.#ownership.routesOnly) return this.#wantedTo.get(row.destination.text)?.metric === row.metric
-    return this.#isKnown(routeReplacedBy(row))
+  #leadsHere(route: RouteState): boolean {
+    return this.#link !== undefined && leadsOver(route, this.#link)
   }
 
   #observeFdb(state: FdbState, gone: boolean): void {
@@ -226,18 +219,6 @@ export class LinkTables {
   #note<V>(table: Table<V>, key: string, value: V | undefined): void {
     const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#excused)
     this.#drift.count(`${table.name} ${key}`, finding)
-  }
-
-  #isOurs(row: RouteEntry): boolean {
-    return this.#ownership.isOwnRoute(row) || this.#isWanted(row)
-  }
-
-  #isWanted(row: RouteEntry): boolean {
-    return this.#routes.desired(routeRules.key(row)) !== undefined
-  }
-
-  #isKnown(row: RouteEntry): boolean {
-    return this.#isWanted(row) || this.#routes.actual(routeRules.key(row)) !== undefined
   }
 
   /** Whether the tables are to be read now. */
@@ -260,7 +241,7 @@ export class LinkTables {
     try {
       const tables = await snapshot(linkIndex)
       if (linkIndex !== this.#link) return false
-      this.#replaceActual(tables, excused)
+      this.#replaceActual(linkIndex, tables, excused)
       this.#readOf = linkIndex
     } catch (error) {
       this.#unknown = true
@@ -273,13 +254,13 @@ export class LinkTables {
     return linkIndex === this.linkIndex
   }
 
-  #replaceActual(tables: KernelTables, excused: boolean): void {
+  #replaceActual(linkIndex: number, tables: KernelTables, excused: boolean): void {
     const neighbours = tables.neighbours.flatMap((state) => ownNeighbour(state) ?? [])
     const fdb = tables.fdb.flatMap((state) => ownFdb(state) ?? [])
-    const routes = tables.routes.flatMap((route) => routeOf(route) ?? []).filter((row) => this.#isOurs(row))
+    const routes = tables.routes.flatMap((route) => this.#routes.ownRows(route, linkIndex))
     this.#replaceTable(this.#neighbours, neighbours, excused)
     this.#replaceTable(this.#fdb, fdb, excused)
-    this.#replaceTable(this.#routes, routes, excused)
+    this.#replaceTable(this.#routes.table, routes, excused)
   }
 
   #replaceTable<V>(table: Table<V>, dump: readonly V[], excused: boolean): void {

@@ -1,6 +1,6 @@
 import { sameIp } from '../net/ip.ts'
 import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
-import type { FdbEntry, NeighbourEntry, RouteEntry } from './entries.ts'
+import type { FdbEntry, NeighbourEntry, RouteAlteration, RouteEntry } from './entries.ts'
 import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT } from './kernel.ts'
 import type { FdbState, KernelOp, NeighbourState, RouteState } from './kernel.ts'
 
@@ -28,11 +28,13 @@ export const neighbourRules: TableRules<NeighbourEntry> = {
 export const fdbRules: TableRules<FdbEntry> = {
   name: 'fdb',
   key: ({ mac }) => mac,
-  same: (a, b) => sameIp(a.remote, b.remote),
+  same: (a, b) => sameIp(a.remote, b.remote) && a.astray === b.astray,
   write: (linkIndex, { mac, remote }) => ({ op: 'fdb.replace', linkIndex, mac, remote }),
   erase: (linkIndex, { mac }) => ({ op: 'fdb.delete', linkIndex, mac }),
   describe: ({ mac, remote }) => `fdb ${mac} dst ${remote.text}`,
 }
+
+const isAltered = ({ alterations }: RouteEntry): boolean => alterations !== undefined
 
 /**
  * The kernel keeps any number of routes of one destination and metric, if they differ in anything else: `ip route append` adds one
@@ -42,7 +44,7 @@ export const routeRules: TableRules<RouteEntry> = {
   name: 'route',
   key: ({ destination, gateway, metric, protocol }) =>
     `${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric} proto ${protocol}`,
-  same: (a, b) => a.onlink === b.onlink,
+  same: (a, b) => a.onlink === b.onlink && isAltered(a) === isAltered(b),
   write: (linkIndex, { destination, gateway, metric, protocol, onlink }) => ({
     op: 'route.replace',
     type: 'unicast',
@@ -66,8 +68,8 @@ export const routeRules: TableRules<RouteEntry> = {
     `route ${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric}`,
 }
 
-/** Our route that `row` may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there. */
-export const routeReplacedBy = ({ destination, metric }: RouteEntry): RouteEntry => ({
+/** Our route that another may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there. */
+export const routeReplacedBy = ({ destination, metric }: Pick<RouteState, 'destination' | 'metric'>): RouteEntry => ({
   destination,
   gateway: destination.base,
   metric,
@@ -75,29 +77,51 @@ export const routeReplacedBy = ({ destination, metric }: RouteEntry): RouteEntry
   onlink: true,
 })
 
-/** rtm_table and rtm_type we deal in (linux/rtnetlink.h). */
+/** rtm_table, rtm_type and rtm_scope we deal in (linux/rtnetlink.h). */
 const RT_TABLE_MAIN = 254
 const RTN_UNICAST = 1
+const RT_SCOPE_UNIVERSE = 0
+const RT_SCOPE_LINK = 253
 
 /** A neighbour on our device is ours when it is permanent: nobody else has business there. Others are the kernel's own. */
 export const ownNeighbour = ({ ip, mac, permanent }: NeighbourState): NeighbourEntry | undefined =>
   permanent && mac !== undefined ? { ip, mac } : undefined
 
 /** As for neighbours; entries the device learned are the kernel's own. */
-export const ownFdb = ({ mac, remote, permanent }: FdbState): FdbEntry | undefined =>
-  permanent && remote !== undefined ? { mac, remote } : undefined
+export const ownFdb = ({ mac, remote, permanent, astray }: FdbState): FdbEntry | undefined =>
+  permanent && remote !== undefined ? { mac, remote, astray } : undefined
 
-/** A route of the main table on our device that could be one of ours by its key; {@link isOwnRoute} decides. */
-export const routeOf = (state: RouteState): RouteEntry | undefined =>
-  state.table === RT_TABLE_MAIN && state.type === RTN_UNICAST
-    ? {
-        destination: state.destination,
-        gateway: state.gateway,
-        metric: state.metric,
-        protocol: state.protocol,
-        onlink: state.onlink,
-      }
-    : undefined
+/**
+ * What a route of the main table is on one link, one row for each of its next hops there. It could be ours by its key;
+ * {@link isOwnRoute} decides.
+ */
+export function routesOn(state: RouteState, link: number): readonly RouteEntry[] {
+  if (state.table !== RT_TABLE_MAIN || state.type !== RTN_UNICAST) return []
+  const { destination, metric, protocol, onlink, furtherHops } = state
+  const alterations = alterationsOf(state)
+  if (furtherHops === undefined)
+    return state.linkIndex === link
+      ? [{ destination, gateway: state.gateway, metric, protocol, onlink, alterations }]
+      : []
+  return [state, ...furtherHops]
+    .filter(({ linkIndex }) => linkIndex === link)
+    .map(({ gateway }) => ({ destination, gateway, metric, protocol, onlink, alterations }))
+}
+
+/** Undefined for a route as we make them. */
+function alterationsOf(state: RouteState): readonly RouteAlteration[] | undefined {
+  const { extras, furtherHops } = state
+  const hasScope = state.scope === scopeFor(state)
+  if (extras === undefined && furtherHops === undefined && hasScope) return undefined
+  const more: RouteAlteration[] = [...(extras ?? [])]
+  if (furtherHops !== undefined) more.push('nexthop')
+  if (!hasScope) more.push('scope')
+  return more
+}
+
+/** IPv6 knows no scopes. */
+const scopeFor = ({ destination, gateway }: RouteState): number =>
+  destination.family === 4 && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
 
 /** Metric of a route made without one: 0, or what IPv6 has for it (IP6_RT_PRIO_USER, linux/ipv6_route.h). */
 const NO_METRIC = { 4: 0, 6: 1024 } as const

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ip } from '../../src/net/ip.ts'
+import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { prefix, type Prefix } from '../../src/net/prefix.ts'
 import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/reconcile/kernel.ts'
@@ -14,8 +14,26 @@ export interface KernelHarness {
   subnet(n: number): Prefix
   /** The same changes, made by another party. Throws if they fail. */
   outside(...ops: readonly KernelOp[]): Promise<void>
+  /** Another party writes the route again, and gives it something that none of ours has. */
+  alter(route: AlteredRoute, how: Alteration): Promise<void>
   dispose(): Promise<void>
 }
+
+/** A route through a device, onlink, by the base of its destination; `source` is an address of the device. */
+export interface AlteredRoute {
+  readonly device: string
+  readonly linkIndex: number
+  readonly destination: Prefix
+  readonly metric: number
+  readonly protocol: number
+  readonly source: Ip
+  /** Another gateway. */
+  readonly other: Ip
+}
+
+/** `nexthop`: packets are spread over the route's own gateway and the other. */
+export const ALTERATIONS = ['src', 'metrics', 'nexthop'] as const
+export type Alteration = (typeof ALTERATIONS)[number]
 
 const PEER_MAC = mac('02:00:00:00:aa:01')
 const OTHER_MAC = mac('02:00:00:00:aa:02')
@@ -464,6 +482,42 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         await kernel.catchUp()
         const told = recorder.seen.filter(isChange('neighbour', ({ gone }) => !gone))
         expect(told.map(({ neighbour }) => neighbour.ip.text)).toEqual(subnets.map(({ base }) => base.text))
+      })
+
+      it.each(ALTERATIONS)('tells what else somebody has made of a route: %s, and that it is gone', async (how) => {
+        const linkIndex = await makeDevice(0)
+        const [destination, gateways] = [harness.subnet(0), [harness.subnet(0).base, harness.subnet(1).base]]
+        await succeed(peerRoute(linkIndex, destination))
+        const [source, other] = [harness.subnet(200).base, harness.subnet(1).base]
+        const route = { linkIndex, destination, metric: METRIC, protocol: PROTOCOL, source, other }
+        const recorder = record(linkIndex)
+        await harness.alter({ ...route, device: harness.device(0).name }, how)
+        const { route: told } = await recorder.first('route', isChange('route'))
+        const altered = { destination, metric: METRIC, protocol: PROTOCOL, linkIndex, gateway: gateways[0] }
+        const hops = how === 'nexthop' ? [{ linkIndex, gateway: gateways[1] }] : undefined
+        expect(told).toMatchObject({ ...altered, extras: hops === undefined ? [how] : undefined, furtherHops: hops })
+        expect((await kernel.snapshot(linkIndex, [4], signal)).routes).toContainEqual(told)
+        await succeed(peerRoute(linkIndex, destination))
+        const [plain, ...more] = (await kernel.routes(4, signal, linkIndex)).filter(({ metric }) => metric === METRIC)
+        expect([plain?.extras, plain?.furtherHops, plain?.onlink, more]).toEqual([undefined, undefined, true, []])
+      })
+
+      it.each(['unicast', 'blackhole'] as const)('tells of a %s route elsewhere in the place of one', async (type) => {
+        const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
+        const destination = harness.subnet(0)
+        await succeed(peerRoute(linkIndex, destination))
+        const recorder = record(linkIndex)
+        const rest = { destination, metric: METRIC, protocol: 4, type }
+        const hop = type === 'unicast' ? { linkIndex: other, gateway: destination.base, onlink: true } : {}
+        await harness.outside({ op: 'route.replace', ...rest, ...hop })
+        const isThere = isChange('route', ({ route }) => route.protocol === 4)
+        const { route } = await recorder.first('route', isThere)
+        expect([route.destination.text, route.metric, route.linkIndex]).toEqual([
+          destination.text,
+          METRIC,
+          type === 'unicast' ? other : undefined,
+        ])
+        await harness.outside({ op: 'route.delete', ...rest, ...(type === 'unicast' && { linkIndex: other }) })
       })
 
       it("reports another's change to links and addresses, whatever link is watched", async () => {

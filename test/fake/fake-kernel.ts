@@ -4,6 +4,7 @@ import { operationTarget } from '../../src/netlink/operation.ts'
 import { ChangeQueue } from '../../src/netlink/change-queue.ts'
 import {
   KernelError,
+  leadsOver,
   type AddressState,
   type Kernel,
   type KernelChange,
@@ -66,8 +67,8 @@ export class FakeKernel implements Kernel {
 
   constructor(options: FakeOptions = {}) {
     this.#echo = options.echo ?? true
-    this.tables = new FakeTables((change) => {
-      this.#publish(change)
+    this.tables = new FakeTables((change, replaces) => {
+      this.#publish(change, replaces)
     })
     this.tables.addLink({ name: 'lo', index: 1, loopback: true, mtu: 65_536 })
   }
@@ -125,7 +126,7 @@ export class FakeKernel implements Kernel {
   async routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
     await this.#enter('routes', signal)
     return [...this.tables.routes.values()].filter(
-      (route) => route.destination.family === family && (linkIndex === undefined || route.linkIndex === linkIndex),
+      (route) => route.destination.family === family && (linkIndex === undefined || leadsOver(route, linkIndex)),
     )
   }
 
@@ -165,7 +166,7 @@ export class FakeKernel implements Kernel {
       neighbours: own(neighbours).filter(({ ip }) => families.includes(ip.family)),
       fdb: own(fdb),
       routes: [...routes.values()].filter(
-        (route) => route.linkIndex === linkIndex && families.includes(route.destination.family),
+        (route) => leadsOver(route, linkIndex) && families.includes(route.destination.family),
       ),
     }
   }
@@ -233,10 +234,11 @@ export class FakeKernel implements Kernel {
     return operationTarget(op, (index) => this.tables.links.get(index)?.name ?? `link ${index}`)
   }
 
-  #publish(change: KernelChange): void {
+  /** @param replaces another route of the same destination and metric: then it is told whatever link it leads over */
+  #publish(change: KernelChange, replaces = false): void {
     if ((this.#muted && isFiltered(change)) || this.faults.loseNotifications === true) return
     for (const { queue, watched, otherRoutes } of this.#listeners)
-      if (concerns(change, watched())) queue.push(change)
+      if (replaces || concerns(change, watched())) queue.push(change)
       else if (change.kind === 'route' && otherRoutes()) queue.push({ kind: 'other-routes' })
   }
 }
@@ -247,7 +249,7 @@ const isFiltered = (change: KernelChange): boolean => change.kind === 'neighbour
 /** Links and addresses concern everybody; table entries only who watches their link. */
 function concerns(change: KernelChange, watched: readonly number[]): boolean {
   if (change.kind === 'neighbour' || change.kind === 'fdb') return watched.includes(change.linkIndex)
-  return change.kind !== 'route' || (change.route.linkIndex !== undefined && watched.includes(change.route.linkIndex))
+  return change.kind !== 'route' || watched.some((link) => leadsOver(change.route, link))
 }
 
 function failed(op: KernelOp, target: string, { code, message }: Refusal): OpResult {

@@ -43,10 +43,10 @@ export class FakeTables {
   /** A unicast MAC has one destination: the kernel does not append to it. */
   readonly fdb = new Map<string, OnLink<FdbState>>()
   readonly routes = new Map<string, RouteState>()
-  readonly #notify: (change: KernelChange) => void
+  readonly #notify: (change: KernelChange, replaces?: boolean) => void
   #lastIndex = 1
 
-  constructor(notify: (change: KernelChange) => void) {
+  constructor(notify: (change: KernelChange, replaces?: boolean) => void) {
     this.#notify = notify
   }
 
@@ -68,9 +68,11 @@ export class FakeTables {
     return added
   }
 
+  /** `ip route replace`, whatever the route says. */
   addRoute(route: RouteState): void {
+    const replaces = this.routes.has(routeKey(route))
     this.routes.set(routeKey(route), route)
-    this.#notify({ kind: 'route', route, gone: false })
+    this.#notify({ kind: 'route', route, gone: false }, replaces)
   }
 
   /** `ip route append`: stands beside one of the same destination and metric, which a replacement goes by. */

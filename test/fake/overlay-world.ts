@@ -10,6 +10,7 @@ import {
   type KernelOp,
   type KernelTables,
   type OpResult,
+  type RouteState,
 } from '../../src/reconcile/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { ensureDevice, type DeviceSpec } from '../../src/vxlan/device.ts'
@@ -19,6 +20,7 @@ const NETWORK = prefix('10.0.0.0/8')
 const SUBNET_LENGTH = 20
 /** Somebody else's route protocol and metric: "static", as an administrator's own route. */
 const PROTOCOL_STATIC = 4
+const RTN_BLACKHOLE = 6
 
 /** Entries of made-up peer `index`; another `variant` is the same peer with a new MAC and PublicIP. */
 export function entriesOf(index: number, variant: number): PeerEntries {
@@ -265,6 +267,25 @@ export class OverlayWorld {
     this.kernel.tables.appendRoute({ destination, gateway, metric, ...rest })
   }
 
+  /** Somebody writes a peer's route again, with something that we would not give it, or puts another in its place. */
+  alterRoute(index: number, how: 'src' | 'metrics' | 'nexthop' | 'scope' | 'blackhole' | 'elsewhere'): void {
+    const { destination, gateway, metric } = first(entriesOf(index, 0).routes)
+    const { linkIndex } = this
+    if (linkIndex === 0 || !this.#isUp()) return
+    const plain = { destination, metric, scope: 0, type: 1, table: 254 }
+    const ours = { ...plain, gateway, linkIndex, protocol: ROUTE_PROTOCOL, onlink: true }
+    const others = { ...plain, gateway: undefined, protocol: PROTOCOL_STATIC, onlink: false }
+    const altered: Record<typeof how, RouteState> = {
+      src: { ...ours, extras: ['src'] },
+      metrics: { ...ours, extras: ['metrics'] },
+      nexthop: { ...ours, furtherHops: [{ linkIndex, gateway: ip('10.255.255.9') }] },
+      scope: { ...ours, scope: 200 },
+      blackhole: { ...others, linkIndex: undefined, type: RTN_BLACKHOLE },
+      elsewhere: { ...others, linkIndex: 1 },
+    }
+    this.kernel.tables.addRoute(altered[how])
+  }
+
   /** The kernel drops the device's IPv4 routes, foreign ones too, without a word. */
   takeDown(): void {
     this.outside({ op: 'link.set', linkIndex: this.linkIndex, up: false })
@@ -296,7 +317,8 @@ export class OverlayWorld {
       ...onDevice(neighbours.values()).map(({ value }) => `neighbour ${value.ip.text} ${value.mac ?? ''}`),
       ...onDevice(fdb.values()).map(({ value }) => `fdb ${value.mac} ${text(value.remote)}`),
       ...onDevice(routes.values()).map(
-        (r) => `route ${r.destination.text} ${text(r.gateway)} ${r.metric} ${r.protocol}`,
+        (route) =>
+          `route ${route.destination.text} ${text(route.gateway)} ${route.metric} ${route.protocol}${alterations(route)}`,
       ),
     ].sort()
   }
@@ -329,6 +351,12 @@ export class OverlayWorld {
     this.kernel.close()
   }
 }
+
+/** What a route of ours would not say. */
+const alterations = ({ gateway, scope, extras = [], furtherHops = [] }: RouteState): string =>
+  [...extras, ...furtherHops.map(() => 'nexthop'), ...(gateway !== undefined && scope !== 0 ? ['scope'] : [])]
+    .map((alteration) => ` ${alteration}`)
+    .join('')
 
 const withMac = (entries: PeerEntries, other: Mac): PeerEntries => ({
   ...entries,

@@ -97,6 +97,12 @@ describe('the answers the kernel gave to iproute2 are understood', () => {
     )
   })
 
+  it('fdb entries that lead to another port, VNI or link, told apart', () => {
+    const found = readAnswer('fdb', readNeighbour).flatMap((entry) => (entry.kind === 'fdb' ? [entry.entry] : []))
+    const astray = found.filter((entry) => entry.astray === true)
+    expect(astray.map(({ mac, remote }) => [mac, remote?.text])).toEqual([['02:00:00:00:aa:03', '192.0.2.9']])
+  })
+
   it('routes: default, onlink, blackhole, several next hops, a gateway of the other family; other tables left out', () => {
     const routes = readAnswer('routes IPv4', readRoute)
     const show = (text: string) => {
@@ -116,6 +122,22 @@ describe('the answers the kernel gave to iproute2 are understood', () => {
       onlink: true,
       linkIndex: FLANNEL,
     })
+  })
+
+  it('what a route says beyond that: all its next hops, and extras; routes for a type of service left out', () => {
+    const routes = [...readAnswer('routes IPv4', readRoute), ...readAnswer('routes IPv6', readRoute)]
+    const show = (text: string) => {
+      const { extras, furtherHops } = routes.find(({ destination }) => destination.text === text) ?? {}
+      return [extras, furtherHops?.map(({ linkIndex, gateway }) => `${linkIndex ?? 0} ${gateway?.text ?? ''}`)]
+    }
+    expect(show('10.16.0.0/20')).toEqual([undefined, undefined])
+    expect(show('fd00:16::/64')).toEqual([undefined, undefined])
+    expect(show('10.20.0.0/16')).toEqual([undefined, ['3 192.0.2.8']])
+    expect(show('10.22.0.0/16')).toEqual([['src', 'metrics', 'realm'], undefined])
+    expect(show('10.23.0.0/16')).toEqual([['encap'], undefined])
+    expect(routes.map(({ destination }) => destination.text)).not.toContain('10.24.0.0/16')
+    expect(show('fd00:25::/64')).toEqual([['expires'], undefined])
+    expect(show('fd00:26::/64')).toEqual([undefined, [`${FLANNEL} fd00:27::`]])
   })
 
   it('a lookup', () => {

@@ -77,7 +77,14 @@ const EXTRAS = [
   'ip link set br0 up',
   'ip route add 10.20.0.0/16 nexthop via 192.0.2.7 dev under0 nexthop via 192.0.2.8 dev under0',
   'ip route add 10.21.0.0/16 via inet6 fe80::1 dev under0',
+  'ip route add 10.22.0.0/16 via 192.0.2.7 dev under0 src 192.0.2.1 mtu 1300 realm 5',
+  'ip route add 10.23.0.0/16 encap ip id 9 dst 192.0.2.9 via 192.0.2.7 dev under0',
+  'ip route add 10.24.0.0/16 via 192.0.2.7 dev under0 tos 0x10',
+  'ip -6 route add fd00:25::/64 via fd00:25:: dev flannel.100 onlink expires 600',
+  'ip -6 route add fd00:26::/64 via fd00:26:: dev flannel.100 onlink metric 5',
+  'ip -6 route append fd00:26::/64 via fd00:27:: dev flannel.100 onlink metric 5',
   'bridge fdb append 00:00:00:00:00:00 dst 192.0.2.77 dev flannel.100 self permanent',
+  'bridge fdb add 02:00:00:00:aa:03 dst 192.0.2.9 port 4789 vni 7 via under0 dev flannel.100 self permanent',
 ]
 
 const shell = (command) => execFileSync('sh', ['-c', command], { encoding: 'utf8' })

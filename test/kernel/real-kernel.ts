@@ -32,6 +32,17 @@ export function realKernel(options: RtnetlinkOptions = {}): RealHarness {
     outside: async (...ops) => {
       check(await other.apply(ops, AbortSignal.timeout(10_000)))
     },
+    alter: ({ device, destination: { text, base }, metric, protocol, source, other }, how) => {
+      const hop = (gateway: string): string => `via ${gateway} dev ${device} onlink`
+      const end = `metric ${metric} proto ${protocol}`
+      const words = {
+        src: `${hop(base.text)} ${end} src ${source.text}`,
+        metrics: `${hop(base.text)} ${end} mtu 1300`,
+        nexthop: `${end} nexthop ${hop(base.text)} nexthop ${hop(other.text)}`,
+      }
+      tool('ip', 'route', 'replace', text, ...words[how].split(' '))
+      return Promise.resolve()
+    },
     dispose: async () => {
       for (const name of names) await removeLink(other, name)
       kernel.close()

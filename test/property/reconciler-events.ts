@@ -40,6 +40,15 @@ const meddling: fc.Arbitrary<Event> = fc.tuple(fc.nat(6), peer, variant).map(([w
   })
 })
 
+/** Somebody else's hands on what our routes say, and on where they lead. */
+const altering: fc.Arbitrary<Event> = fc
+  .tuple(peer, fc.constantFrom('src', 'metrics', 'nexthop', 'scope', 'blackhole', 'elsewhere'))
+  .map(([p, how]) =>
+    event(`alter ${p}: ${how}`, (world) => {
+      world.alterRoute(p, how)
+    }),
+  )
+
 const peerChanges: fc.Arbitrary<Event> = fc.oneof(
   fc.tuple(peer, variant).map(([p, v]) =>
     event(`set ${p} to ${v}`, (world) => {
@@ -103,7 +112,8 @@ export const events: fc.Arbitrary<Event> = fc.oneof(
   { weight: 4, arbitrary: pass },
   { weight: 4, arbitrary: peerChanges },
   meddling,
-  { weight: 4, arbitrary: duringCall(fc.oneof(peerChanges, meddling)) },
+  altering,
+  { weight: 4, arbitrary: duringCall(fc.oneof(peerChanges, meddling, altering)) },
   tend,
   fc.constant(event('restart', (world) => world.restart())),
   fc.constant(event('crash', (world) => world.crash())),

@@ -1,6 +1,6 @@
 import type { LabHost } from '../../lab/index.ts'
 import { DEVICE } from '../use-lab.ts'
-import { RUNNING, RUNNING_OR_DOWN, type Fault, type Scene } from './table.ts'
+import { RUNNING, RUNNING_OR_DOWN, type Fault, type MomentName, type Scene } from './table.ts'
 
 /** The three entries of one peer, as they stand in the kernel. */
 interface Victim {
@@ -43,6 +43,15 @@ export const FLUSH_ALL = `${FLUSH_NEIGHBOURS}; ${FLUSH_FDB}; ${FLUSH_ROUTES}`
 
 const OTHER_MAC = '82:00:00:00:00:99'
 
+/** With an agent that hears of it, and with one that finds it. */
+const ALTERED: readonly MomentName[] = ['while containers ping each other', 'while the agent is down']
+
+/** Somebody writes the victim's route again, as it is but for one thing. */
+const rewritten =
+  (addition: (host: LabHost) => string): Fault['inflict'] =>
+  async ({ host }) =>
+    host.place.exec('sh', ['-ec', `ip route replace ${onlink(await victimOn(host))} proto 70 ${addition(host)}`])
+
 const NEIGHBOURS: readonly Fault[] = [
   {
     fault: 'a deleted neighbour',
@@ -84,6 +93,14 @@ const FDB: readonly Fault[] = [
     inflict: onVictim(({ mac }) => `bridge fdb replace ${mac} dev ${DEVICE} dst 192.168.205.99`),
   },
   {
+    fault: 'an fdb entry with another port and VNI',
+    users: 'packets to one peer go to another overlay, or to nobody',
+    moments: ALTERED,
+    inflict: onVictim(
+      ({ mac, remote }) => `bridge fdb replace ${mac} dev ${DEVICE} dst ${remote} port 4789 vni 7 self permanent`,
+    ),
+  },
+  {
     fault: 'flushed fdb entries',
     users: 'packets to every peer are dropped',
     moments: RUNNING_OR_DOWN,
@@ -103,6 +120,39 @@ const ROUTES: readonly Fault[] = [
     users: 'packets to one peer wait for an address that nobody resolves',
     moments: RUNNING,
     inflict: onVictim(({ subnet, metric }) => `ip route replace ${subnet} dev ${DEVICE} proto static metric ${metric}`),
+  },
+  {
+    fault: 'a route with a source address',
+    users: 'packets from the host itself to one peer come from the address of the underlay',
+    moments: ALTERED,
+    inflict: rewritten(({ address }) => `src ${address}`),
+  },
+  {
+    fault: 'a route with an MTU',
+    users: 'packets to one peer are fragmented or refused',
+    moments: ALTERED,
+    inflict: rewritten(() => 'mtu 600'),
+  },
+  {
+    fault: 'a route with a second next hop',
+    users: 'half of the connections to one peer leave by the underlay',
+    moments: ALTERED,
+    inflict: onVictim(
+      ({ subnet, base, metric }) =>
+        `ip route replace ${subnet} metric ${metric} proto 70 nexthop via ${base} dev ${DEVICE} onlink nexthop dev eth0`,
+    ),
+  },
+  {
+    fault: 'a blackhole in place of a route',
+    users: 'packets to one peer are dropped',
+    moments: ALTERED,
+    inflict: onVictim(({ subnet, metric }) => `ip route replace blackhole ${subnet} metric ${metric}`),
+  },
+  {
+    fault: 'a route to another interface in place of ours',
+    users: 'packets to one peer leave by the underlay',
+    moments: ALTERED,
+    inflict: onVictim(({ subnet, metric }) => `ip route replace ${subnet} dev eth0 metric ${metric}`),
   },
   {
     fault: 'flushed routes',

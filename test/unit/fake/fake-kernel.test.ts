@@ -13,6 +13,15 @@ for (const echo of [true, false])
         kernel.outside(...ops)
         return Promise.resolve()
       },
+      alter: ({ destination, linkIndex, metric, protocol, other }, how) => {
+        kernel.tables.addRoute({
+          ...{ destination, linkIndex, metric, protocol, gateway: destination.base },
+          ...{ scope: 0, type: 1, table: 254, onlink: how !== 'nexthop' },
+          furtherHops: how === 'nexthop' ? [{ linkIndex, gateway: other }] : undefined,
+          extras: how === 'nexthop' ? undefined : [how],
+        })
+        return Promise.resolve()
+      },
       dispose: () => {
         kernel.close()
         return Promise.resolve()

@@ -10,7 +10,7 @@ import {
   neighbourRules,
   ownFdb,
   ownNeighbour,
-  routeOf,
+  routesOn,
   routeRules,
 } from '../../../src/reconcile/tables.ts'
 
@@ -63,7 +63,7 @@ describe('a route row', () => {
     linkIndex: 5,
   }
   const isOurs = (change: Partial<RouteState>): boolean => {
-    const row = routeOf({ ...state, ...change })
+    const [row] = routesOn({ ...state, ...change }, 5)
     return row !== undefined && isOwnRoute(row)
   }
 
@@ -74,6 +74,39 @@ describe('a route row', () => {
     ['protocol', { protocol: 3 }],
   ])('of another %s is another row, as the kernel can have both', (_, change) => {
     expect(routeRules.key({ ...ROUTE, ...change })).not.toBe(routeRules.key(ROUTE))
+  })
+
+  it.each<[string, Partial<RouteState>, string]>([
+    ['a source address', { extras: ['src'] }, 'src'],
+    ['metrics and an encapsulation', { extras: ['metrics', 'encap'] }, 'metrics,encap'],
+    ['another scope', { scope: 200 }, 'scope'],
+    ['a second next hop', { furtherHops: [{ linkIndex: 9, gateway: A }] }, 'nexthop'],
+  ])('with %s is altered, and still the same row', (_, change, alterations) => {
+    const [plain, altered, none] = [{}, change].flatMap((fields) =>
+      routesOn({ ...state, metric: 245, protocol: 70, ...fields }, 5),
+    )
+    if (plain === undefined || altered === undefined) throw new Error('no rows')
+    expect([plain.alterations, altered.alterations?.join()]).toEqual([undefined, alterations])
+    expect(routeRules.key(altered)).toBe(routeRules.key(ROUTE))
+    expect([routeRules.same(ROUTE, plain), routeRules.same(ROUTE, altered)]).toEqual([true, false])
+    expect(none).toBeUndefined()
+  })
+
+  it('is one for each next hop on the link', () => {
+    const furtherHops = [A, SUBNET.base].map((gateway, at) => ({ linkIndex: 5 + at, gateway }))
+    const gateways = (link: number): readonly unknown[] =>
+      routesOn({ ...state, furtherHops }, link).map(({ gateway }) => gateway)
+    expect([gateways(5), gateways(6), gateways(7)]).toEqual([[SUBNET.base, A], [SUBNET.base], []])
+  })
+
+  it('needs the scope of its kind to be plain: that of the link without a gateway, none in IPv6', () => {
+    const scopes = [
+      { gateway: undefined, scope: 253 },
+      { gateway: undefined, scope: 0 },
+      { gateway: undefined, scope: 0, destination: prefix('fd00:5::/64') },
+    ]
+    const altered = scopes.flatMap((change) => routesOn({ ...state, ...change }, 5)).map((row) => row.alterations)
+    expect(altered).toEqual([undefined, ['scope'], undefined])
   })
 
   it('is compared by onlink', () => {

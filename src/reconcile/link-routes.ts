@@ -1,0 +1,53 @@
+import type { Random } from '../net/clock.ts'
+import type { RouteEntry } from './entries.ts'
+import type { RouteState } from './kernel.ts'
+import { Table } from './table.ts'
+import { routeReplacedBy, routeRules, routesOn } from './tables.ts'
+
+/** What of a link's tables is ours. */
+export interface Ownership {
+  /** Neighbours and fdb entries are somebody else's business. */
+  readonly routesOnly: boolean
+  /** Whether a route of the main table on the link is ours, though no peer wants it. */
+  isOwnRoute(row: RouteEntry): boolean
+}
+
+/** The routes that peers want on one link, and those of ours that stand there. */
+export class LinkRoutes {
+  readonly table: Table<RouteEntry>
+  ownership: Ownership
+  /** Of a link that is not ours: the route wanted to each destination. */
+  readonly #wantedTo = new Map<string, RouteEntry>()
+
+  constructor(ownership: Ownership, random: Random) {
+    this.ownership = ownership
+    this.table = new Table(routeRules, random)
+  }
+
+  /** Replaces the routes that a peer wants here by others; either may be none. */
+  change(peer: string, before: readonly RouteEntry[], after: readonly RouteEntry[]): void {
+    this.table.change(peer, before, after)
+    if (!this.ownership.routesOnly) return
+    for (const row of before) this.#wantedTo.delete(row.destination.text)
+    for (const row of after) this.#wantedTo.set(row.destination.text, row)
+  }
+
+  /** What of a route is ours on the link. Next hops beside a wanted one go when the route is written as it should be. */
+  ownRows(route: RouteState, link: number): readonly RouteEntry[] {
+    const ours = routesOn(route, link).filter((row) => this.ownership.isOwnRoute(row) || this.isWanted(row))
+    if (ours.length < 2) return ours
+    const wanted = ours.filter((row) => this.isWanted(row))
+    return wanted.length > 0 ? wanted : ours
+  }
+
+  isWanted(row: RouteEntry): boolean {
+    return this.table.desired(routeRules.key(row)) !== undefined
+  }
+
+  /** Whether a route, wherever it leads, may have been put in the place of one of ours. */
+  mayBeReplacedBy(route: RouteState): boolean {
+    if (this.ownership.routesOnly) return this.#wantedTo.get(route.destination.text)?.metric === route.metric
+    const ours = routeReplacedBy(route)
+    return this.isWanted(ours) || this.table.actual(routeRules.key(ours)) !== undefined
+  }
+}
