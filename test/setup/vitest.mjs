@@ -8,7 +8,7 @@ import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
  * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
  * side, each in namespaces of its own: they wait for daemons more than they compute.
  */
-export const ROWS = [['core'], ['kernel', 'etcd', 'e2e'], ['root'], ['faults']]
+export const ROWS = [['core'], ['kernel', 'etcd', 'e2e', 'root'], ['faults']]
 export const PROJECTS = ROWS.flat()
 
 /** Where a project runs; inside the laboratory's namespaces when it is not named here. */
@@ -17,9 +17,11 @@ const PLACES = { core: (line) => line, root: insideRootNamespace }
 /** Why a project cannot run on this machine; it counts as one skipped test then. */
 const HINDRANCES = { root: whyNotAsRoot }
 
-/** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. */
-const SHARDS = { faults: 3 }
-const FAULTS_FOLDER = join(ROOT, 'test/e2e/faults')
+/** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. Most of their files are in this folder. */
+const SHARDS = { e2e: { most: 2, folder: 'test/e2e' }, faults: { most: 3, folder: 'test/e2e/faults' } }
+
+/** Files at a time, where they share namespaces and wait for daemons; vitest's own number is one less than processors. */
+const WORKERS = { etcd: 3 }
 
 /** A test's name and how it ended, for the reports that vitest writes. */
 const testsOf = (file) =>
@@ -55,6 +57,9 @@ function reportFolder() {
   return folder
 }
 
+const workersFor = (project, args) =>
+  project in WORKERS && !args.some((arg) => arg.startsWith('--maxWorkers')) ? [`--maxWorkers=${WORKERS[project]}`] : []
+
 let runs = 0
 
 /**
@@ -69,7 +74,8 @@ export async function vitest(node, { project, args }, log) {
   }
   const report = join(reportFolder(), `${project}-${runs++}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, ...reporters, ...args]
+  const options = ['--project', project, ...workersFor(project, args), ...reporters, ...args]
+  const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...options]
   const [command, ...rest] = (PLACES[project] ?? insideNamespace)(line)
   const file = log === undefined ? 'inherit' : openSync(log, 'w')
   try {
@@ -82,9 +88,9 @@ export async function vitest(node, { project, args }, log) {
 /** Where the output of a run belongs that others run beside. */
 export const logPath = (name) => join(reportFolder(), `${name}.log`)
 
-function faultFiles() {
+function testFilesIn(folder) {
   try {
-    return readdirSync(FAULTS_FOLDER, { recursive: true }).filter((name) => name.endsWith('.test.ts')).length
+    return readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.test.ts')).length
   } catch {
     return 0
   }
@@ -95,7 +101,8 @@ const namesFiles = (args) => args.some((arg, at) => !arg.startsWith('-') && !/^-
 
 /** The processes that a project is run by: one, or a shard each. vitest refuses more shards than files. */
 export function shardsOf(project, args) {
-  const count = Math.min(SHARDS[project] ?? 1, namesFiles(args) ? 1 : Math.max(1, faultFiles()))
+  const { most, folder } = SHARDS[project] ?? { most: 1 }
+  const count = most === 1 || namesFiles(args) ? 1 : Math.min(most, Math.max(1, testFilesIn(folder)))
   if (count === 1) return [{ name: project, project, args }]
   return Array.from({ length: count }, (_, at) => {
     const shard = `${at + 1}/${count}`
