@@ -203,6 +203,7 @@ export class LinkTables {
   #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
     const rows = this.#link === undefined ? [] : this.#routes.ownRows(route, this.#link)
     const isWanted = rows.some((row) => this.#routes.isWanted(row))
+    if (!gone && route.gateway === undefined && this.#leadsHere(route)) this.#routes.table.retryRefused() // it reaches more
     if (!gone && !isWanted && this.#routes.mayBeReplacedBy(route)) this.#unknown = true // added, or in its place?
     for (const row of rows) this.#note(this.#routes.table, routeRules.key(row), gone ? undefined : row)
   }

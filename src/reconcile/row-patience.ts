@@ -57,6 +57,12 @@ export class RowPatience {
     for (const [row, { refusal: error, failures: times }] of this.#troubles) if (error) yield { row, error, times }
   }
 
+  /** What the kernel refuses may be right by now: refused rows wait no longer. How often they were refused still counts. */
+  retryRefused(): void {
+    for (const [row, trouble] of this.#troubles)
+      if (trouble.failures > 0) this.#troubles.set(row, { ...trouble, notBeforeMs: 0 })
+  }
+
   /** The row was as desired, and somebody changed it. @returns whether that makes it a fight, to be answered slowly */
   undone(row: string, nowMs: number): boolean {
     const known = this.#troubles.get(row) ?? NO_TROUBLE

@@ -237,6 +237,11 @@ export class Table<V> implements PlannedTable {
     return this.#patience.refused(key, error, nowMs)
   }
 
+  /** Something has changed that the kernel refuses rows for. */
+  retryRefused(): void {
+    this.#patience.retryRefused()
+  }
+
   refusals(): readonly RowFailure[] {
     return Array.from(this.#patience.refusals()).flatMap(({ row: key, error, times }) => {
       const value = this.#rows.isPending(key) ? this.#rows.desired(key) : undefined

@@ -4,6 +4,8 @@ import { hears, PORT, saying } from './probe.ts'
 import { CONFIG, DEVICE, DUAL, useLab } from './use-lab.ts'
 
 const withBackend = (type: string, config: object = CONFIG): object => ({ ...config, Backend: { Type: type } })
+/** Less than a route waits by itself that was refused four times. */
+const ON_LINK_WITHIN_MS = 6_000
 const OFF_LINK = { PublicIP: '203.0.113.9', PublicIPv6: '2001:db8::9', BackendType: 'host-gw' }
 
 /** An earlier run had a device and --vxlan-peer-filter. */
@@ -164,8 +166,14 @@ describe('host-gw of both families', () => {
         degraded: saying(new RegExp(`^peers of IPv${family}: 1 of 2 cannot be reached: ${key} `)),
       })
     await routesAre(host)
+    for (const destination of ['10.80.0.0/20', 'fd00:10:0:80::/64'])
+      await waitFor(`${destination} to be refused for the fourth time`, async () =>
+        new RegExp(`refuses route ${destination} .* times=4$`, 'm').test(await host.agent.logOfRun()),
+      )
+    await host.place.ipBatch(['address add 203.0.113.1/24 dev eth0', 'address add 2001:db8::1/64 dev eth0 nodad'])
+    await hears(host, '/readyz', { status: 200, degraded: [] }, ON_LINK_WITHIN_MS)
     await lab().deleteLease(key)
-    await hears(host, '/readyz', { status: 200, degraded: [] })
+    await routesAre(host)
   })
 })
 

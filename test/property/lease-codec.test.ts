@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { allocBackend } from '../../src/alloc/backend.ts'
+import { decodeChallenge } from '../../src/etcd/challenge-codec.ts'
 import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey, type Rejected } from '../../src/lease/codec.ts'
 import type { Lease } from '../../src/lease/lease.ts'
 import { PeerTable } from '../../src/lease/peers.ts'
@@ -133,6 +134,21 @@ describe('whatever stands in etcd', () => {
         { numRuns: 1_000 },
       )
     }
+  })
+
+  it('is no challenge, or one whose names a log can bear', () => {
+    const text = rarely<unknown>(fc.string({ minLength: 1, maxLength: 400 }), fc.jsonValue())
+    const challenger = rarely<unknown>(fc.record({ ID: text, Hostname: text, Instance: text }), fc.jsonValue())
+    const challenge = fc.record({ From: challenger, By: challenger }, { requiredKeys: ['From'] })
+    const written = challenge.map((fields) => JSON.stringify(fields))
+    fc.assert(
+      fc.property(fc.oneof(written, brokenJson(written), rawText, fc.json()), (value) => {
+        const { from, by } = decodeChallenge(value)
+        for (const { id, hostname, instance } of [from, by].flatMap((each) => each ?? []))
+          expect(Math.max(id.length, hostname.length, instance.length)).toBeLessThanOrEqual(128)
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   it('never keeps a good peer from being programmed', () => {

@@ -44,6 +44,14 @@ describe('RowPatience with rows the kernel refuses', () => {
     expect([...patience.refusals()]).toEqual([])
   })
 
+  it('lets them wait no longer when told that it may be over, and goes on counting', () => {
+    const patience = new RowPatience(middle)
+    for (let times = 0; times < 6; times++) patience.refused(ROW, REFUSAL, 10_000)
+    patience.retryRefused()
+    expect(patience.notBeforeMs(ROW)).toBe(0)
+    expect(patience.refused(ROW, REFUSAL, 10_000)).toBe(7)
+  })
+
   it('never makes another row wait', () => {
     const patience = new RowPatience(middle)
     patience.refused(ROW, REFUSAL, 10_000)

@@ -161,6 +161,24 @@ describe('routes on the underlay', () => {
     expect(routesTo(2)).toHaveLength(1)
   })
 
+  it('that the kernel refuses are written as soon as a network is reached on the link, however long they had to wait', async () => {
+    let isRefused = true
+    kernel.faults.refuse = () => (isRefused ? 'ENETUNREACH' : undefined)
+    reconciler.setPeer('a', direct(1))
+    for (let second = 0; second < 120; second++) {
+      await clock.advance(1_000)
+      await reconciler.pass(signal)
+    }
+    isRefused = false
+    await reconciler.pass(signal)
+    expect([routesTo(1), reconciler.refused]).toMatchObject([[], [{ peer: 'a', error: { code: 'ENETUNREACH' } }]])
+    const onLink = { destination: prefix('203.0.113.0/24'), metric: 0, protocol: 2, linkIndex: underlay } as const
+    kernel.outside({ op: 'route.replace', type: 'unicast', ...onLink })
+    await clock.settle()
+    await reconciler.pass(signal)
+    expect([routesTo(1).length, reconciler.refused]).toEqual([1, []])
+  })
+
   it("of nobody's peers go when they are ours or upstream's, others stay", async () => {
     const foreign = [
       state({ destination: prefix('10.30.0.0/20'), protocol: 4 }),
