@@ -1,9 +1,9 @@
 import type { Clock, Random } from '../net/clock.ts'
 import type { Family } from '../net/ip.ts'
-import { hostPrefix } from '../net/prefix.ts'
 import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
 import { NO_ENTRIES, type PeerEntries, type RowsOnLink } from './entries.ts'
 import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from './kernel.ts'
+import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
 import type { Ownership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { planRows } from './plan.ts'
@@ -35,19 +35,6 @@ const directRows = ({ direct = [] }: PeerEntries): RowsOnLink =>
 const isDirect = ({ direct = [] }: PeerEntries): boolean => direct.length > 0
 
 /**
- * What leads IPv6 gateways to our device while routes on the underlay still cover them: the kernel takes no onlink gateway that another
- * device leads to (net/ipv6/route.c: ip6_route_check_nh_onlink). IPv4 has no such rule.
- */
-const gatewayRows = ({ routes }: PeerEntries): RowsOnLink => ({
-  ...NO_ROWS,
-  routes: routes.flatMap((row) =>
-    row.gateway?.family === 6
-      ? [{ ...row, destination: hostPrefix(row.gateway), gateway: undefined, onlink: false }]
-      : [],
-  ),
-})
-
-/**
  * Keeps the kernel tables of our device, and our routes on the underlay's link, as the peers demand. Passive: it is told what should
  * be ({@link setPeer}) and what is ({@link observe}), and {@link pass} sends the difference. It never waits and never starts anything
  * by itself.
@@ -63,6 +50,7 @@ export class Reconciler {
   readonly #peers = new Map<string, PeerEntries>()
   /** What peers had on one link that have moved to the other: kept until what they have there stands. */
   readonly #leaving = new Map<string, PeerEntries>()
+  readonly #guides: GatewayGuides
   #mayPrune = false
 
   constructor(kernel: Kernel, families: readonly Family[], clock: Clock, random: Random) {
@@ -72,6 +60,7 @@ export class Reconciler {
     this.#device = new LinkTables(OUR_DEVICE, clock, random, this.#drift)
     this.#underlay = new LinkTables({ ...OUR_DEVICE, routesOnly: true }, clock, random, this.#drift)
     this.#links = [this.#device, this.#underlay]
+    this.#guides = new GatewayGuides(this.#device)
   }
 
   /** The device whose tables are kept; undefined while there is none. */
@@ -145,6 +134,7 @@ export class Reconciler {
   /** Sets, changes or (undefined) gives up what one peer needs. One that moves to the other link keeps what stands until it has arrived. */
   setPeer(peer: string, entries: PeerEntries | undefined): void {
     this.#endMove(peer)
+    this.#guides.end(peer)
     const before = this.#peers.get(peer) ?? NO_ENTRIES
     const after = entries ?? NO_ENTRIES
     const moves = entries !== undefined && isDirect(before) !== isDirect(after) && this.#stands(before)
@@ -187,6 +177,7 @@ export class Reconciler {
       this.#endMove(peer)
       from.replacedElsewhere(left.direct ?? left.routes)
     }
+    this.#guides.endSettled()
   }
 
   /** The kernel reports a change. @returns whether there may be something to do */
@@ -275,6 +266,8 @@ export class Reconciler {
   }
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
+    const { owner = '' } = row
+    if (this.#guides.answer(owner, this.#peers.get(owner) ?? NO_ENTRIES, error)) return
     const times = row.refuse(error, this.#clock.monotonicMs())
     if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.distrustRows()
     if (times > 1 || !SNAPSHOT_CODES.has(error.code))

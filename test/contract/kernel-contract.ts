@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
-import { prefix, type Prefix } from '../../src/net/prefix.ts'
+import { hostPrefix, prefix, type Prefix } from '../../src/net/prefix.ts'
 import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/reconcile/kernel.ts'
 import { ChangeRecorder, isChange } from './change-recorder.ts'
 
@@ -343,6 +343,29 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         const error = result?.ok === false ? result.error : undefined
         expect(error).toMatchObject({ op: 'route.replace', code: 'ENETUNREACH' })
         expect(error?.message).toContain('Nexthop has invalid gateway')
+      })
+
+      it('refuses an onlink gateway of IPv6 that another link leads to, until a route of its own leads it here', async () => {
+        const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
+        const destination = prefix('fd02:0:0:7::/64')
+        const rest = { destination, type: 'unicast', metric: METRIC } as const
+        const elsewhere = { ...rest, linkIndex: other, protocol: 4 }
+        await harness.outside({ op: 'route.replace', ...elsewhere })
+        const results = await kernel.apply([peerRoute(linkIndex, destination)], signal)
+        expect(codes(results)).toEqual(['EINVAL'])
+        const guide = {
+          destination: hostPrefix(destination.base),
+          type: 'unicast',
+          linkIndex,
+          protocol: PROTOCOL,
+        } as const
+        await succeed({ op: 'route.replace', ...guide, metric: METRIC }, peerRoute(linkIndex, destination), {
+          op: 'route.delete',
+          ...guide,
+          metric: METRIC,
+        })
+        const standing = (await kernel.routes(6, signal)).filter((route) => route.destination.text === destination.text)
+        expect(standing.map((route) => route.linkIndex)).toEqual([linkIndex])
       })
 
       it('refuses a route through a link that is down', async () => {

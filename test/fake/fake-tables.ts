@@ -241,6 +241,8 @@ export class FakeTables {
     const link = this.links.get(op.linkIndex ?? 0)
     if (link === undefined) return NO_DEVICE
     if (!link.up) return refusal('ENETDOWN', op.gateway ? 'Nexthop device is not up' : 'Device for nexthop is not up')
+    if (op.onlink === true && op.gateway?.family === 6 && this.#leadsElsewhere(link.index, op.gateway))
+      return refusal('EINVAL', 'Nexthop has invalid gateway or device mismatch')
     if (op.gateway === undefined || op.onlink === true || this.#reaches(link.index, op.gateway)) return undefined
     return op.gateway.family === 4
       ? refusal('ENETUNREACH', 'Nexthop has invalid gateway')
@@ -254,6 +256,18 @@ export class FakeTables {
         a.prefixLength < addressBits(a.ip.family) &&
         prefixContains(prefixOf(a.ip, a.prefixLength), gateway),
     )
+  }
+
+  /** Whether the best route to the address, the default route aside, is another link's. */
+  #leadsElsewhere(linkIndex: number, address: Ip): boolean {
+    const [best] = [...this.routes.values()]
+      .filter(
+        ({ destination, type }) =>
+          destination.length > 0 && type === RTN.unicast && destination.family === address.family,
+      )
+      .filter(({ destination }) => prefixContains(destination, address))
+      .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)
+    return best !== undefined && best.linkIndex !== linkIndex
   }
 
   /** Metric 0 in an IPv4 deletion means "whatever metric, the lowest first"; protocol and next hop still have to fit. */

@@ -143,6 +143,7 @@ const ALTERATIONS: readonly (readonly [string, (words: Words) => string])[] = [
       `${to} encap ${family === 4 ? 'ip' : 'ip6'} id 9 dst ${source} ${via} ${metric}`,
   ],
   ['a blackhole in its place', ({ to, metric }) => `blackhole ${to} ${metric.replace('70', 'static')}`],
+  ['one by another way in its place', ({ to, metric, other }) => `${to} ${other} ${metric.replace('70', 'static')}`],
   ['an unreachable one of our protocol in its place', ({ to, metric }) => `unreachable ${to} ${metric}`],
 ]
 
