@@ -1,13 +1,15 @@
 import type { Firewall } from '../reconcile/firewall.ts'
 import type { Kernel } from '../reconcile/kernel.ts'
 import { PeerFilterError, type PeerFilter } from '../reconcile/peer-filter.ts'
-import { planCleanup, type CleanupAction, type HostState, type SubnetFiles } from './plan.ts'
+import { planCleanup, type CleanupAction, type HostState, type PeerPath, type SubnetFiles } from './plan.ts'
 
 /** The host, as far as flanneld leaves anything on it. */
 export interface CleanupPorts {
   readonly kernel: Pick<Kernel, 'links' | 'addresses' | 'routes' | 'apply'>
   readonly firewall: Pick<Firewall, 'planRemoval' | 'removeAll'>
   readonly peerFilter: Pick<PeerFilter, 'read' | 'remove'>
+  /** Asks for what leases say, where there is somebody to ask. @throws whatever asking comes to */
+  readonly listPeers: ((signal: AbortSignal) => Promise<readonly PeerPath[]>) | undefined
   readonly files: {
     /** @throws the file system's own error */
     find(): Promise<SubnetFiles>
@@ -99,15 +101,16 @@ async function look(
     if (reason !== undefined) failures.push(`${what}: ${reason}`)
     return found
   }
-  const { kernel, firewall, peerFilter, files } = ports
+  const { kernel, firewall, peerFilter, files, listPeers } = ports
   const state: HostState = {
+    peers: listPeers && (await read('leases in etcd', () => listPeers(signal), undefined)),
     links: await read('devices', () => kernel.links(signal), []),
     addresses: await read('addresses', () => kernel.addresses(signal), []),
     routes: [
       ...(await read('IPv4 routes', () => kernel.routes(4, signal), [])),
       ...(await read('IPv6 routes', () => kernel.routes(6, signal), [])),
     ],
-    files: await read('subnet file', () => files.find(), { path: '', content: 'none', leftovers: [] }),
+    files: await read('subnet file', () => files.find(), NO_FILES),
     firewall: await read('firewall rules', () => listRules(firewall, failures, signal), []),
     hasPeerFilter: await read('peer filter', () => hasPeerFilter(peerFilter, signal), false),
   }
@@ -133,6 +136,8 @@ async function hasPeerFilter(peerFilter: Pick<PeerFilter, 'read'>, signal: Abort
     throw error
   }
 }
+
+const NO_FILES: SubnetFiles = { path: '', content: 'none', networks: [], leftovers: [] }
 
 const ANY_OVERLAY = { vni: 0, port: 0 } as const
 

@@ -1,4 +1,5 @@
-import { addressBits, type Family } from '../net/ip.ts'
+import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
 import {
   ROUTE_PROTOCOL,
   type AddressState,
@@ -6,6 +7,7 @@ import {
   type LinkState,
   type RouteState,
 } from '../reconcile/kernel.ts'
+import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/tables.ts'
 import { DEVICE_ALIAS } from '../vxlan/device-spec.ts'
 import { deviceName } from '../vxlan/vtep.ts'
 
@@ -16,15 +18,25 @@ export interface HostState {
   /** Of the main table, in both families. */
   readonly routes: readonly RouteState[]
   readonly files: SubnetFiles
+  /** Where leases lead; undefined where nobody could be asked. */
+  readonly peers: readonly PeerPath[] | undefined
   /** Firewall rules of ours, one line each. */
   readonly firewall: readonly string[]
   readonly hasPeerFilter: boolean
+}
+
+/** What a lease says of a route to its subnet. */
+export interface PeerPath {
+  readonly subnet: Prefix
+  readonly publicIp: Ip
 }
 
 export interface SubnetFiles {
   readonly path: string
   /** `other`: what stands there is no subnet file. */
   readonly content: 'none' | 'subnet' | 'other'
+  /** What it says of the overlay; none where it says nothing. */
+  readonly networks: readonly Cut[]
   /** What killed writers have left beside it. */
   readonly leftovers: readonly string[]
 }
@@ -66,6 +78,7 @@ export function planCleanup(state: HostState): CleanupPlan {
     steps,
     kept: [
       ...(content === 'other' ? [`${path}: it holds other things than a subnet file does`] : []),
+      ...unprovenRoutes(state),
       ...devices.flatMap(({ link, objection }) =>
         objection === undefined ? [] : [`device ${link.name}: ${objection}`],
       ),
@@ -129,16 +142,38 @@ const deviceStep = ({ index, name }: LinkState): CleanupStep => ({
 /** rtm_type of the routes that we make (linux/rtnetlink.h). */
 const RTN = { unicast: 1, blackhole: 6 } as const
 
-/** Routes of ours that do not go with a device. */
-function routeSteps({ routes, links }: HostState, going: ReadonlySet<number>): readonly CleanupStep[] {
+/** Routes of ours, and of upstream, that do not go with a device. */
+function routeSteps({ routes, links, peers }: HostState, going: ReadonlySet<number>): readonly CleanupStep[] {
   return routes
-    .filter(
-      ({ protocol, linkIndex }) => protocol === ROUTE_PROTOCOL && !(linkIndex !== undefined && going.has(linkIndex)),
-    )
+    .filter((route) => route.protocol === ROUTE_PROTOCOL || isProven(route, peers))
+    .filter(({ linkIndex }) => !(linkIndex !== undefined && going.has(linkIndex)))
     .flatMap((route) => {
       const op = routeDeletion(route)
       return op === undefined ? [] : [{ things: [describeRoute(route, links)], action: { on: 'kernel', op } as const }]
     })
+}
+
+/**
+ * Upstream marks its routes to peers on other links by nothing: they are those that lead just where a lease says, subnet and PublicIP.
+ * Whoever made one like that made it for this overlay.
+ */
+const isProven = (route: RouteState, peers: readonly PeerPath[] = []): boolean =>
+  isMadeByHand(route) &&
+  peers.some(
+    ({ subnet, publicIp }) =>
+      subnet.text === route.destination.text && route.gateway !== undefined && sameIp(publicIp, route.gateway),
+  )
+
+/** What looks like upstream's route to some peer, and may as well be anybody's. */
+function unprovenRoutes({ routes, links, files, peers }: HostState): readonly string[] {
+  const why =
+    peers === undefined
+      ? 'it may be a route of upstream to a peer, which leases can tell (--etcd-endpoints)'
+      : 'no lease says that it is a route to a peer'
+  return routes
+    .filter((route) => route.type === RTN.unicast && isMadeByHand(route) && !isProven(route, peers))
+    .filter((route) => files.networks.some((cut) => isOwnDirectRoute(route, cut)))
+    .map((route) => `${describeRoute(route, links)}: ${why}`)
 }
 
 /** @returns undefined for a kind of route that we never make */

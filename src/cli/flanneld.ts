@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
+import { readEtcdAccess } from './etcd-access.ts'
 import { FLAGS, type Flag } from './flags.ts'
 import { flagReader, hideSecret, type FlagReader } from './flag.ts'
 import { helpText } from './help.ts'
@@ -109,26 +110,9 @@ const notYet = (source: string, found: string): ConfigError =>
   )
 
 function readOptions(value: FlagReader): DaemonOptions {
-  const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]
-  if ((certFile === undefined) !== (keyFile === undefined))
-    throw new ConfigError(
-      '--etcd-certfile and --etcd-keyfile',
-      'both or neither',
-      hideSecret(certFile ?? keyFile ?? ''),
-    )
-  if (value(FLAGS.password) !== undefined && value(FLAGS.username) === undefined)
-    throw new ConfigError('--etcd-username', 'a name, since there is a password', undefined)
   const [healthzIp, healthzPort] = [value(FLAGS.healthzIp), value(FLAGS.healthzPort)]
   return {
-    etcd: {
-      endpoints: value(FLAGS.endpoints),
-      prefix: value(FLAGS.prefix),
-      certFile,
-      keyFile,
-      caFile: value(FLAGS.caFile),
-      username: value(FLAGS.username),
-      password: value(FLAGS.password),
-    },
+    etcd: readEtcdAccess(value),
     ifaces: value(FLAGS.ifaces),
     ifaceRegexes: value(FLAGS.ifaceRegexes),
     ifaceCanReach: value(FLAGS.ifaceCanReach),

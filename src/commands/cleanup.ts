@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises'
+import { systemClock } from '../agent/clock.ts'
 import { cleanUp, type CleanupPorts, type CleanupReport } from '../cleanup/clean-up.ts'
-import type { SubnetFiles } from '../cleanup/plan.ts'
+import type { PeerPath, SubnetFiles } from '../cleanup/plan.ts'
 import { readCleanup, type CleanupInvocation } from '../cli/cleanup.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
+import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
-import { findLeftovers, isSubnetEnv, removeFile } from '../host/subnet-env.ts'
+import { findLeftovers, isSubnetEnv, parseNetworks, removeFile } from '../host/subnet-env.ts'
+import { decodeLease } from '../lease/codec.ts'
+import type { LeaseStore } from '../lease/store.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { endWithOutput } from './output.ts'
 import { agentOnThisHost, claimThisHost } from './this-host.ts'
@@ -44,15 +48,29 @@ async function cleanUpAlone(invocation: CleaningUp, stopSignal: AbortSignal): Pr
   }
 }
 
-async function cleanUpHere({ dryRun, subnetFile }: CleaningUp, stopSignal: AbortSignal): Promise<number> {
+async function cleanUpHere({ dryRun, subnetFile, etcd }: CleaningUp, stopSignal: AbortSignal): Promise<number> {
   const kernel = new RtnetlinkKernel()
+  const store = etcd && new EtcdLeaseStore(etcd, { clock: systemClock, random: Math.random })
   const files: CleanupPorts['files'] = { find: () => findSubnetFiles(subnetFile), remove: removeFile }
-  const ports = { kernel, firewall: new LinuxFirewall(), peerFilter: new NftPeerFilter(), files }
+  const ports: CleanupPorts = {
+    ...{ kernel, firewall: new LinuxFirewall(), peerFilter: new NftPeerFilter(), files },
+    listPeers: store && ((signal) => listPeers(store, signal)),
+  }
   try {
     return await print(await cleanUp(ports, dryRun, stopSignal), dryRun, stopSignal)
   } finally {
     kernel.close()
+    store?.close()
   }
+}
+
+/** @throws {StoreError} */
+async function listPeers(store: Pick<LeaseStore, 'list'>, signal: AbortSignal): Promise<readonly PeerPath[]> {
+  const { records } = await store.list(signal)
+  return records.flatMap((record) => {
+    const lease = decodeLease(record)
+    return 'rejected' in lease ? [] : lease.families.map(({ subnet, publicIp }) => ({ subnet, publicIp }))
+  })
 }
 
 function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stopSignal: AbortSignal): Promise<number> {
@@ -68,10 +86,12 @@ function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stop
 async function findSubnetFiles(path: string): Promise<SubnetFiles> {
   const leftovers = await findLeftovers(path)
   try {
-    return { path, content: isSubnetEnv(await readFile(path, 'utf8')) ? 'subnet' : 'other', leftovers }
+    const text = await readFile(path, 'utf8')
+    if (isSubnetEnv(text)) return { path, content: 'subnet', networks: parseNetworks(text), leftovers }
+    return { path, content: 'other', networks: [], leftovers }
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return { path, content: 'none', leftovers }
+      return { path, content: 'none', networks: [], leftovers }
     throw error
   }
 }

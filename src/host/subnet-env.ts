@@ -39,6 +39,15 @@ export function parseSubnets(text: string): readonly Prefix[] {
   })
 }
 
+/** Networks named in a subnet file with the length of their subnets in bits, as far as they can be read. */
+export function parseNetworks(text: string): readonly { readonly network: Prefix; readonly subnetLength: number }[] {
+  const values = readAssignments(text)
+  return parseSubnets(text).flatMap(({ family, length }) => {
+    const network = parsePrefix(values.get(SUBNET_VARIABLES[family].network) ?? '')
+    return network?.family === family ? [{ network, subnetLength: length }] : []
+  })
+}
+
 /** Whether the text can be a subnet file, of upstream's or ours: such a file says nothing but FLANNEL_ variables. */
 export const isSubnetEnv = (text: string): boolean => /^(?:FLANNEL_[A-Z0-9_]+=[^\n]*(?:\n|$))+$/.test(text)
 

@@ -126,22 +126,25 @@ const scopeFor = ({ destination, gateway }: RouteState): number =>
 /** Metric of a route made without one: 0, or what IPv6 has for it (IP6_RT_PRIO_USER, linux/ipv6_route.h). */
 const NO_METRIC = { 4: 0, 6: 1024 } as const
 
+/** How upstream makes routes on a link that is not its own, and other people theirs: of protocol boot, without a metric. */
+export const isMadeByHand = ({ protocol, onlink, gateway, metric, destination }: RouteEntry): boolean =>
+  protocol === ROUTE_PROTOCOL_BOOT && !onlink && metric === NO_METRIC[destination.family] && gateway !== undefined
+
 /**
  * Routes on a link that is not ours: ours are those with our protocol number, and those in upstream's shape there: protocol boot, no
  * metric, through a gateway outside the overlay, to a subnet of the overlay's length inside it.
  */
-export const isOwnDirectRoute = (
-  { protocol, onlink, gateway, metric, destination }: RouteEntry,
-  { network, subnetLength }: Cut,
-): boolean =>
-  protocol === ROUTE_PROTOCOL ||
-  (protocol === ROUTE_PROTOCOL_BOOT &&
-    !onlink &&
-    metric === NO_METRIC[destination.family] &&
+export const isOwnDirectRoute = (route: RouteEntry, { network, subnetLength }: Cut): boolean => {
+  const { protocol, gateway, destination } = route
+  if (protocol === ROUTE_PROTOCOL) return true
+  return (
+    isMadeByHand(route) &&
     gateway !== undefined &&
     !prefixContains(network, gateway) &&
     destination.length === subnetLength &&
-    prefixCovers(network, destination))
+    prefixCovers(network, destination)
+  )
+}
 
 /** A network, and the prefix length of the subnets it is cut into, in bits. */
 export interface Cut {

@@ -99,6 +99,34 @@ describe('flanneld cleanup', () => {
     expect(await host.link(DEVICE)).toBeDefined()
   })
 
+  test('removes routes of upstream to peers where leases prove them, and only names the others', async () => {
+    const host = lab().host(0)
+    if (host.agent.isRunning) await host.agent.stop()
+    const lease = { PublicIP: '192.168.205.77', PublicIPv6: 'fd00:205::77', BackendType: 'host-gw' }
+    await lab().putLease('10.70.0.0-20&fd00:10:0:70::-64', JSON.stringify(lease))
+    const proven = ['10.70.0.0/20 via 192.168.205.77 dev eth0', 'fd00:10:0:70::/64 via fd00:205::77 dev eth0']
+    const others = ['10.70.0.0/20 via 192.168.205.77 dev eth0 metric 7', '10.71.0.0/20 via 192.168.205.77 dev eth0']
+    const file = 'FLANNEL_NETWORK=10.0.0.0/8\nFLANNEL_SUBNET=10.15.64.1/20\nFLANNEL_MTU=1500\nFLANNEL_IPMASQ=false\n'
+    await host.place.exec('sh', ['-ec', `mkdir -p /run/flannel; cat >${SUBNET_FILE}`], { input: file })
+    await cleanup(host)
+    await host.place.exec('sh', ['-ec', `mkdir -p /run/flannel; cat >${SUBNET_FILE}`], { input: file })
+    await host.place.ipBatch(others.map((route) => `route add ${route}`))
+    const before = (await everything(host)).filter((line) => !line.includes(SUBNET_FILE))
+    await host.place.ipBatch(proven.map((route) => `route add ${route}`))
+
+    const alone = await cleanup(host, '--dry-run')
+    expect(alone.stdout).not.toContain('would remove route')
+    for (const route of [proven[0], others[1]]) expect(alone.stdout).toContain(`left alone route ${route ?? ''}: `)
+    const wrong = await cleanup(host, '--dry-run', '--etcd-endpoints=http://192.168.205.99:2379')
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('leases in etcd: ') as unknown })
+    expect(wrong.stdout).not.toContain('would remove route')
+    const asked = await cleanup(host, `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`)
+    expect(asked).toMatchObject({ code: 0, stderr: '' })
+    for (const route of proven) expect(asked.stdout).toContain(`removed route ${route}`)
+    expect(asked.stdout).toContain(`left alone route ${others[1] ?? ''}: no lease says`)
+    expect(difference(await everything(host), before)).toEqual([])
+  })
+
   test('leaves a file alone that is no subnet file', async () => {
     const { place } = lab().host(0)
     const { code, stdout } = await cleanup(lab().host(0), '--dry-run', '--subnet-file=/etc/machine-id')

@@ -50,8 +50,10 @@ class FakeHost implements CleanupPorts {
     },
   }
 
+  listPeers: CleanupPorts['listPeers'] = undefined
+
   readonly files: CleanupPorts['files'] = {
-    find: () => Promise.resolve({ path: FILE, content: this.hasFile ? 'subnet' : 'none', leftovers: [] }),
+    find: () => Promise.resolve({ path: FILE, content: this.hasFile ? 'subnet' : 'none', networks: [], leftovers: [] }),
     remove: () => {
       this.hasFile = false
       return Promise.resolve()
@@ -107,6 +109,13 @@ describe('cleanUp', () => {
       'firewall rules: nft cannot write JSON',
       'peer filter: you must be root',
     ])
+  })
+
+  it('names leases that it cannot ask for, and removes the rest', async () => {
+    host.listPeers = () => Promise.reject(new Error('etcd is out of reach'))
+    const { removed, failures } = await cleanUp(host, false, forever)
+    expect(removed).toEqual(EVERYTHING)
+    expect(failures).toEqual(['leases in etcd: etcd is out of reach'])
   })
 
   it('takes a missing nft for no filter', async () => {

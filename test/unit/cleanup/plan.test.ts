@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planCleanup, type HostState } from '../../../src/cleanup/plan.ts'
+import { planCleanup, type HostState, type SubnetFiles } from '../../../src/cleanup/plan.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { AddressState, LinkState, RouteState, VxlanState } from '../../../src/reconcile/kernel.ts'
@@ -36,9 +36,11 @@ const route = (destination: string, fields: Partial<RouteState> = {}): RouteStat
   ...fields,
 })
 
+const NO_FILES: SubnetFiles = { path: '/run/subnet.env', content: 'none', networks: [], leftovers: [] }
+
 const NOTHING: HostState = {
   ...{ links: [link(1, 'lo'), link(2, 'eth0')], addresses: [], routes: [] },
-  ...{ files: { path: '/run/subnet.env', content: 'none', leftovers: [] }, firewall: [], hasPeerFilter: false },
+  ...{ files: NO_FILES, firewall: [], hasPeerFilter: false, peers: undefined },
 }
 
 /** The plan for a host with nothing but this. */
@@ -97,6 +99,55 @@ describe('planCleanup', () => {
     },
   )
 
+  describe('of routes as upstream makes them on other links', () => {
+    const BOOT = { protocol: 3, linkIndex: 2 }
+    const to = (destination: string, gateway: string, fields: Partial<RouteState> = {}): RouteState =>
+      route(destination, { ...BOOT, gateway: ip(gateway), ...fields })
+    const four = to('10.1.0.0/20', '192.168.205.11')
+    const six = to('fd00:10:1::/64', 'fd00:205::11', { metric: 1024 })
+    const peers = [
+      { subnet: prefix('10.1.0.0/20'), publicIp: ip('192.168.205.11') },
+      { subnet: prefix('fd00:10:1::/64'), publicIp: ip('fd00:205::11') },
+    ]
+    const networks = [
+      { network: prefix('10.0.0.0/8'), subnetLength: 20 },
+      { network: prefix('fd00:10::/32'), subnetLength: 64 },
+    ]
+    const files = { ...NO_FILES, content: 'subnet', networks } as const
+
+    it('removes those that lead just where a lease says', () => {
+      const { steps, kept } = planFor({ routes: [four, six], peers })
+      expect(steps.map(({ things }) => things)).toEqual([
+        ['route 10.1.0.0/20 via 192.168.205.11 dev eth0'],
+        ['route fd00:10:1::/64 via fd00:205::11 dev eth0 metric 1024'],
+      ])
+      expect(kept).toEqual([])
+    })
+
+    it.each([
+      ['another gateway', to('10.1.0.0/20', '192.168.205.12')],
+      ['another subnet', to('10.2.0.0/20', '192.168.205.11')],
+      ['half of the subnet', to('10.1.0.0/21', '192.168.205.11')],
+      ['a metric', to('10.1.0.0/20', '192.168.205.11', { metric: 5 })],
+      ['another protocol', to('10.1.0.0/20', '192.168.205.11', { protocol: 4 })],
+      ['no gateway', route('10.1.0.0/20', BOOT)],
+      ['a gateway said to be on the link', to('10.1.0.0/20', '192.168.205.11', { onlink: true })],
+    ])('leaves one alone with %s', (_, found) => {
+      expect(planFor({ routes: [found], peers }).steps).toEqual([])
+    })
+
+    it('leaves all alone while nobody can be asked, and names what may be one', () => {
+      const elsewhere = [to('172.16.0.0/20', '192.168.205.11'), to('10.1.0.0/24', '192.168.205.11')]
+      const { steps, kept } = planFor({ routes: [four, six, ...elsewhere], files })
+      expect(steps.flatMap(({ things }) => things)).toEqual(['subnet file /run/subnet.env'])
+      expect(kept).toEqual([
+        expect.stringMatching(/^route 10\.1\.0\.0\/20 .*which leases can tell \(--etcd-endpoints\)$/),
+        expect.stringMatching(/^route fd00:10:1::\/64 /),
+      ])
+      expect(planFor({ routes: [four], files, peers: [] }).kept).toEqual([expect.stringContaining('no lease says')])
+    })
+  })
+
   it('removes routes of our protocol wherever they are, and no others', () => {
     const gateway = ip('192.168.205.11')
     const routes = [
@@ -132,7 +183,7 @@ describe('planCleanup', () => {
     const things = thingsIn({
       links: [device('flannel.100', 100, {}, OURS)],
       routes: [route('10.3.0.0/20', { type: 6 })],
-      files: { path: '/run/subnet.env', content: 'subnet', leftovers: ['/run/.subnet.env.x.tmp'] },
+      files: { ...NO_FILES, content: 'subnet', leftovers: ['/run/.subnet.env.x.tmp'] },
       firewall: ['nftables table ip flannel-ipv4', 'iptables chain nat FLANNEL-POSTRTG (rules: 6)'],
       hasPeerFilter: true,
     })
@@ -148,7 +199,7 @@ describe('planCleanup', () => {
   })
 
   it('leaves a file alone that is no subnet file', () => {
-    const files = { path: '/etc/passwd', content: 'other', leftovers: [] } as const
+    const files = { ...NO_FILES, path: '/etc/passwd', content: 'other' } as const
     expect(planFor({ files })).toEqual({ steps: [], kept: [expect.stringContaining('/etc/passwd')] })
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CLEANUP_HELP, readCleanup } from '../../../src/cli/cleanup.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 
-const DEFAULT = { kind: 'clean', dryRun: false, subnetFile: '/run/flannel/subnet.env' }
+const DEFAULT = { kind: 'clean', dryRun: false, subnetFile: '/run/flannel/subnet.env', etcd: undefined }
 
 describe('flanneld cleanup', () => {
   it.each([
@@ -21,6 +21,16 @@ describe('flanneld cleanup', () => {
     const environment = { FLANNELD_SUBNET_FILE: '/env', FLANNELD_DRY_RUN: 'true', FLANNELD_HELP: 'true' }
     expect(readCleanup([], environment)).toEqual({ ...DEFAULT, subnetFile: '/env' })
     expect(readCleanup(['--subnet-file=/x'], environment)).toEqual({ ...DEFAULT, subnetFile: '/x' })
+  })
+
+  it('asks etcd only where one is named, and reaches it as the daemon does', () => {
+    const etcd = { endpoints: ['http://10.0.0.1:2379'], prefix: '/coreos.com/network', username: 'root', password: 'x' }
+    const environment = { FLANNELD_ETCD_PASSWORD: 'x', FLANNELD_ETCD_USERNAME: 'root' }
+    expect(readCleanup([], environment)).toEqual(DEFAULT)
+    expect(readCleanup(['--etcd-endpoints=http://10.0.0.1:2379'], environment)).toMatchObject({ etcd })
+    const named = { ...environment, FLANNELD_ETCD_ENDPOINTS: 'http://10.0.0.1:2379', FLANNELD_ETCD_PREFIX: 'other/' }
+    expect(readCleanup([], named)).toMatchObject({ etcd: { ...etcd, prefix: '/other' } })
+    expect(() => readCleanup(['--etcd-certfile=c'], named)).toThrow('both or neither')
   })
 
   it.each(['-h', '-help', '--help'])('explains itself with %s, and that the lease stays', (flag) => {

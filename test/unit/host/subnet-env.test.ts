@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   isSubnetEnv,
+  parseNetworks,
   parseSubnets,
   readPreviousSubnets,
   renderSubnetEnv,
@@ -17,6 +18,25 @@ const V6 = {
   overlay: overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48"}'),
   subnet: prefix('fd00:10:0:40::/64'),
 }
+
+describe('parseNetworks', () => {
+  it('reads back what was written, in both families', () => {
+    const text = renderSubnetEnv({ subnets: [V4, V6], mtu: 1430, ipMasq: false })
+    expect(parseNetworks(text)).toEqual([
+      { network: OVERLAY.network, subnetLength: 20 },
+      { network: prefix('fd00:10::/48'), subnetLength: 64 },
+    ])
+  })
+
+  it.each([
+    ['no network', 'FLANNEL_SUBNET=10.15.64.1/20\n'],
+    ['no subnet', 'FLANNEL_NETWORK=10.0.0.0/8\n'],
+    ['a network of the other family', 'FLANNEL_NETWORK=fd00::/48\nFLANNEL_SUBNET=10.15.64.1/20\n'],
+    ['nonsense', 'FLANNEL_NETWORK=x\nFLANNEL_SUBNET=10.15.64.1/20\n'],
+  ])('finds none in a file with %s', (_, text) => {
+    expect(parseNetworks(text)).toEqual([])
+  })
+})
 
 describe('renderSubnetEnv', () => {
   it('is what docker, CNI and systemd read, to the byte', () => {
