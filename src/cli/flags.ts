@@ -1,3 +1,4 @@
+import type { TextPattern } from '../config/options.ts'
 import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { isReachableUnicast } from '../net/prefix.ts'
 import { boolean, flag, integer, listFlag, text, textOr, type Flag, type Read } from './flag.ts'
@@ -33,9 +34,9 @@ const readPublicIp =
     return fail(`an IPv${family} address that other hosts can reach`)
   }
 
-function readRegExp(value: string, fail: (expected: string) => never): RegExp {
+function readRegExp(value: string, fail: (expected: string) => never): TextPattern {
   const compiled = compileGoRegExp(value)
-  return compiled instanceof RegExp ? compiled : fail(`a regular expression: ${compiled.problem}`)
+  return 'problem' in compiled ? fail(`a regular expression: ${compiled.problem}`) : compiled
 }
 
 const readIp: Read<Ip> = (value, fail) => parseIp(value) ?? fail('an IP address')

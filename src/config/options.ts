@@ -1,5 +1,8 @@
 import type { Family, Ip } from '../net/ip.ts'
 
+/** A regular expression as it was written, and whether it fits somewhere in a text; a `RegExp` is one. */
+export type TextPattern = Pick<RegExp, 'source' | 'test'>
+
 /** How to reach etcd. */
 export interface EtcdAccess {
   /** URLs, tried in turn. */
@@ -19,7 +22,7 @@ export interface DaemonOptions {
   /** Names or addresses of underlay interfaces, in order of preference. */
   readonly ifaces: readonly string[]
   /** Matched against names and addresses of interfaces, in order, when none of `ifaces` fits. */
-  readonly ifaceRegexes: readonly RegExp[]
+  readonly ifaceRegexes: readonly TextPattern[]
   /** Without either: the interface through which the kernel reaches this address; undefined: that of the default route. */
   readonly ifaceCanReach: Ip | undefined
   /** Addresses to publish instead of the interface's own. */

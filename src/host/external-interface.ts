@@ -1,3 +1,4 @@
+import type { TextPattern } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { prefixOf, type Prefix } from '../net/prefix.ts'
 import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../reconcile/kernel.ts'
@@ -21,7 +22,7 @@ export interface InterfaceChoice {
   /** Names or addresses (`--iface`), in order of preference. */
   readonly ifaces: readonly string[]
   /** Matched against addresses and names (`--iface-regex`), in order of preference. */
-  readonly ifaceRegexes: readonly RegExp[]
+  readonly ifaceRegexes: readonly TextPattern[]
   /** Address that the kernel reaches through the interface (`--iface-can-reach`). */
   readonly ifaceCanReach: Ip | undefined
   /** Addresses to publish instead of the interface's own (`--public-ip`, `--public-ipv6`), as behind NAT. */
@@ -144,7 +145,9 @@ function describeSearch(host: HostState, choice: InterfaceChoice, family: Family
     named(host, text) === undefined ? `${text} is not there` : `${text} has no usable IPv${family} address`
   return [
     ...(ifaces.length === 0 ? [] : [`--iface fits none: ${ifaces.map(reason).join(', ')}`]),
-    ...(ifaceRegexes.length === 0 ? [] : [`--iface-regex ${ifaceRegexes.map(String).join(', ')} matches none`]),
+    ...(ifaceRegexes.length === 0
+      ? []
+      : [`--iface-regex ${ifaceRegexes.map(({ source }) => source).join(', ')} matches none`]),
     ...(ifaceCanReach === undefined ? [] : [`--iface-can-reach ${ifaceCanReach.text} leads through none`]),
   ].join('; ')
 }

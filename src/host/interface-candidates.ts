@@ -1,3 +1,4 @@
+import type { TextPattern } from '../config/options.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { AddressState, LinkState, RouteState } from '../reconcile/kernel.ts'
 import { bestAddress } from './best-address.ts'
@@ -22,7 +23,7 @@ export function named(host: HostState, text: string): Candidate | undefined {
  * The first interface that a regular expression fits (`--iface-regex`): by an address of the family, else by its name, as upstream
  * looks, else by an address of the other family. Loopback and our own devices do not count.
  */
-export function matching(host: HostState, regex: RegExp, family: Family): Candidate | undefined {
+export function matching(host: HostState, regex: TextPattern, family: Family): Candidate | undefined {
   const links = host.links.filter(canCarryTunnels)
   const addressed = links.filter((link) => bestAddress(host.addresses, link, family) !== undefined)
   for (const link of addressed) {
@@ -37,7 +38,7 @@ export function matching(host: HostState, regex: RegExp, family: Family): Candid
 export const matchingAddresses = (
   host: HostState,
   link: LinkState,
-  regexes: readonly RegExp[],
+  regexes: readonly TextPattern[],
 ): readonly AddressState[] =>
   host.addresses.filter(({ linkIndex, ip }) => linkIndex === link.index && regexes.some((regex) => regex.test(ip.text)))
 

@@ -105,6 +105,7 @@ const PACKAGES: Readonly<Record<string, Layer>> = {
   cockatiel: { sees: ['etcd'], because: 'it is how etcd3 retries' },
   winston: { sees: ['observe'], because: 'the others know a Logger' },
   commander: { sees: ['cli'], because: 'the others know typed options' },
+  re2js: { sees: ['cli'], because: 'the others know a pattern that fits or does not' },
   'node:module': { sees: ['netlink'], because: 'only the addon needs a loader' },
 }
 

@@ -127,12 +127,16 @@ describe('what a node does with its own traffic and its underlay', () => {
     ['-healthz-ip 127.0.0.1 -healthz-port 1', { healthz: { ip: ip('127.0.0.1'), port: 1 } }],
     ['-healthz-ip :: -healthz-port 65535', { healthz: { ip: ip('::'), port: 65_535 } }],
     ['-healthz-ip 127.0.0.1', { healthz: undefined }],
-    ['--iface-regex=^eth[12]$ -iface-regex ^192\\.168\\.', { ifaceRegexes: [/^eth[12]$/, /^192\.168\./] }],
     ['--iface-can-reach=192.168.33.10', { ifaceCanReach: ip('192.168.33.10') }],
     ['--iface-can-reach=fd00::10', { ifaceCanReach: ip('fd00::10') }],
     ['--public-ipv6=2001:db8::7', { publicIps: new Map([[6, ip('2001:db8::7')]]) }],
   ])('flanneld %s', (line, expected) => {
     expect(allOptions(line)).toMatchObject(expected)
+  })
+
+  it('chooses the underlay by every --iface-regex, in order', () => {
+    const { ifaceRegexes } = allOptions('--iface-regex=^eth[12]$ -iface-regex ^192\\.168\\.')
+    expect(ifaceRegexes.map(({ source }) => source)).toEqual(['^eth[12]$', '^192\\.168\\.'])
   })
 
   it('publishes an address of each family', () => {
@@ -155,7 +159,7 @@ describe('what a node does with its own traffic and its underlay', () => {
     ['-iptables-resync=0', '--iptables-resync', 'from 1 to', '"0"'],
     ['-healthz-port 65536', '--healthz-port', 'from 0 to 65535', '"65536"'],
     ['-healthz-ip=localhost', '--healthz-ip', 'an IP address', '"localhost"'],
-    ['-iface-regex=eth(', '--iface-regex', 'a regular expression: Unterminated group', '"eth("'],
+    ['-iface-regex=eth(', '--iface-regex', 'a regular expression: missing closing ): `eth(`', '"eth("'],
     ['-iface-can-reach=host', '--iface-can-reach', 'an IP address', '"host"'],
     ['-public-ipv6=1.2.3.4', '--public-ipv6', 'an IPv6 address', '"1.2.3.4"'],
     ['-public-ipv6=ff02::1', '--public-ipv6', 'other hosts can reach', '"ff02::1"'],

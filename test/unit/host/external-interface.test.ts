@@ -152,7 +152,7 @@ describe('selectInterface with --iface-regex', () => {
     const links = [...HOST.links, link(6, 'flannel.1')]
     const addresses = [...HOST.addresses, address(6, '10.5.0.0')]
     expect(() => choose({ ifaceRegexes: [/^flannel/] }, { links, addresses })).toThrow(
-      '--iface-regex /^flannel/ matches none. Candidates: eth0 (10.0.2.15)',
+      '--iface-regex ^flannel matches none. Candidates: eth0 (10.0.2.15)',
     )
   })
 
