@@ -1,4 +1,5 @@
 import type { OwnSubnet } from '../backend/backend.ts'
+import { NoRegularFileError } from '../host/regular-file.ts'
 import {
   fileSays,
   removeFile,
@@ -173,6 +174,7 @@ export class SubnetFile {
 /** The temporary name in the message of a file system's error is noise. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error instanceof NoRegularFileError) return `there is ${error.kind} in its place`
   if ('code' in error && (error.code === 'EISDIR' || error.code === 'ERR_FS_EISDIR'))
     return 'there is a directory in its place'
   return error.message.replace(/, \w+ '.*$/, '')

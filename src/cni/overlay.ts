@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { MTU, parseMtu } from '../config/mtu.ts'
+import { readRegularFile } from '../host/regular-file.ts'
 import { readAssignments, SUBNET_VARIABLES } from '../host/subnet-env.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
 import type { Family } from '../net/ip.ts'
@@ -26,7 +26,7 @@ export async function readOverlay(path: string): Promise<Overlay> {
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8')
+    return await readRegularFile(path)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw ioError(`read ${path}`, error)
     throw new CniError(

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { systemClock } from '../agent/clock.ts'
 import { cleanUp, type CleanupPorts, type CleanupReport } from '../cleanup/clean-up.ts'
 import type { PeerPath, SubnetFiles } from '../cleanup/plan.ts'
@@ -8,12 +7,13 @@ import { EXIT } from '../cli/exit-codes.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
+import { NoRegularFileError, readRegularFile } from '../host/regular-file.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
 import { findLeftovers, isSubnetEnv, parseNetworks, removeFile } from '../host/subnet-env.ts'
 import { decodeLease } from '../lease/codec.ts'
 import type { LeaseStore } from '../lease/store.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
-import { endWithOutput } from './output.ts'
+import { endWithOutput, isStdoutClosed } from './output.ts'
 import { agentOnThisHost, claimThisHost } from './this-host.ts'
 
 type CleaningUp = Extract<CleanupInvocation, { kind: 'clean' }>
@@ -78,20 +78,24 @@ function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stop
     ...removed.map((thing) => `${dryRun ? 'would remove' : 'removed'} ${thing}`),
     ...kept.map((thing) => `left alone ${thing}`),
   ]
+  const text = lines.map((line) => `${line}\n`).join('')
+  const isLost = isStdoutClosed() // what was done on this host must not go unsaid
+  if (isLost) process.stderr.write(text)
   for (const failure of failures) complain(`failed: ${failure}`)
   const code = failures.length === 0 ? EXIT.done : EXIT.failed
-  return endWithOutput(lines.map((line) => `${line}\n`).join(''), code, stopSignal)
+  return isLost ? Promise.resolve(code) : endWithOutput(text, code, stopSignal)
 }
 
 async function findSubnetFiles(path: string): Promise<SubnetFiles> {
   const leftovers = await findLeftovers(path)
   try {
-    const text = await readFile(path, 'utf8')
+    const text = await readRegularFile(path)
     if (isSubnetEnv(text)) return { path, content: 'subnet', networks: parseNetworks(text), leftovers }
     return { path, content: 'other', networks: [], leftovers }
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
       return { path, content: 'none', networks: [], leftovers }
+    if (error instanceof NoRegularFileError) return { path, content: 'other', networks: [], leftovers }
     throw error
   }
 }

@@ -1,6 +1,6 @@
 import type { CommandCall } from '../cli/commands.ts'
 import { runCni } from '../cni/run.ts'
-import { endWithOutput } from './output.ts'
+import { endWithProduct } from './output.ts'
 
 /** `flanneld cni`, or the program under the name `flannel`: the CNI plugin. Arguments mean nothing to it. */
 export async function run({ environment, version, stopSignal }: CommandCall): Promise<number> {
@@ -13,5 +13,5 @@ export async function run({ environment, version, stopSignal }: CommandCall): Pr
       process.stderr.write(`flannel: ${text}\n`)
     },
   })
-  return endWithOutput(stdout, exitCode, stopSignal)
+  return endWithProduct(stdout, exitCode, stopSignal)
 }

@@ -8,11 +8,13 @@ import { runTogether } from '../agent/tasks.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
+import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
+import { obstacleAt } from '../host/regular-file.ts'
 import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
@@ -35,8 +37,16 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
   const invocation = readCommandLine(args, environment, version)
   if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
   limitStopping(stopSignal)
+  await refuseObstacle(invocation.options)
   const code = await runAlone(invocation.options, { environment, version, stopSignal }).catch(refusal)
   return stopSignal.aborted ? exitAtOnce(code) : code
+}
+
+/** What stands in the subnet file's place would be lost to it, or be waited for. @throws {ConfigError} */
+async function refuseObstacle({ subnetFile }: DaemonOptions): Promise<void> {
+  const obstacle = await obstacleAt(subnetFile)
+  if (obstacle !== undefined)
+    throw new ConfigError('--subnet-file', `a regular file, or none yet, and not ${obstacle}`, subnetFile)
 }
 
 function limitStopping(stopSignal: AbortSignal): void {

@@ -1,10 +1,27 @@
-import { fstatSync, writeFileSync } from 'node:fs'
+import { fstatSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { EXIT } from '../cli/exit-codes.ts'
 
 /** Asked to stop, a command waits this long for whoever reads its output, in milliseconds. */
 const STOP_WITHIN_MS = 700
 
 const STDOUT_FD = 1
+
+/** What is wrong where {@link isStdoutClosed}. */
+export const STDOUT_CLOSED = 'it is closed'
+
+/** The two lowest bits of open(2)'s flags: for reading, for writing, for both. */
+const [ACCESS_MODE, READ_WRITE] = [0o3, 0o2]
+
+/**
+ * Whether nobody can have what is written to standard output, since it was closed when the program was started (`>&-`). Node puts
+ * /dev/null there by then, open for reading and writing; a shell's `>/dev/null` is open for writing alone, and somebody's choice.
+ * Programs that start others with such a /dev/null themselves (Python's DEVNULL) cannot be told from it.
+ */
+export function isStdoutClosed(): boolean {
+  if (fstatSync(STDOUT_FD).rdev !== statSync('/dev/null', { throwIfNoEntry: false })?.rdev) return false
+  const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${STDOUT_FD}`, 'utf8')) ?? []
+  return (parseInt(flags, 8) & ACCESS_MODE) === READ_WRITE
+}
 
 /**
  * Ends a command with its output: the process may exit once this has settled.
@@ -19,10 +36,23 @@ export async function endWithOutput<Code extends number>(
     if (text !== '') await writeOutput(text, stopSignal)
     return code
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`flanneld: cannot write to standard output: ${reason}\n`)
-    return EXIT.failed
+    return fail(error instanceof Error ? error.message : String(error))
   }
+}
+
+/** As {@link endWithOutput}, for what the caller cannot do without: a standard output that was closed is a failure too. */
+export function endWithProduct<Code extends number>(
+  text: string,
+  code: Code,
+  stopSignal: AbortSignal,
+): Promise<Code | typeof EXIT.failed> {
+  const isLost = text !== '' && isStdoutClosed()
+  return isLost ? Promise.resolve(fail(STDOUT_CLOSED)) : endWithOutput(text, code, stopSignal)
+}
+
+function fail(reason: string): typeof EXIT.failed {
+  process.stderr.write(`flanneld: cannot write to standard output: ${reason}\n`)
+  return EXIT.failed
 }
 
 /** @throws the system's own error; one of ours when the process is asked to stop while nobody reads */

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { watch } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { gatewayOf, type OverlayNetwork } from '../config/network.ts'
 import type { Family } from '../net/ip.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
+import { NoRegularFileError, obstacleAt, readRegularFile } from './regular-file.ts'
 
 /** What Docker, CNI and systemd units read. */
 export interface SubnetEnv {
@@ -62,11 +63,11 @@ function splitAssignment(line: string): readonly [string, string] {
 
 /** The previous run's subnets; none when there is no file or it cannot be read. */
 export const readPreviousSubnets = (path: string): Promise<readonly Prefix[]> =>
-  readFile(path, 'utf8').then(parseSubnets, () => [])
+  readRegularFile(path).then(parseSubnets, () => [])
 
 /** Whether the file says exactly this; false when it is not there or cannot be read. */
 export const fileSays = (path: string, text: string): Promise<boolean> =>
-  readFile(path, 'utf8').then(
+  readRegularFile(path).then(
     (found) => found === text,
     () => false,
   )
@@ -82,13 +83,12 @@ const PUBLIC: FileModes = { file: 0o644, directory: 0o755 }
 /**
  * Puts `text` at `path` so that a reader sees either the old file or the whole new one, also after a power cut: written aside,
  * flushed, renamed. Missing directories are made.
- * @throws the file system's own error, and one of ours for a device, FIFO or socket, which must not be replaced; nothing is left
- * behind then
+ * @throws the file system's own error, {NoRegularFileError} for what must not be replaced; nothing is left behind then
  */
 export async function writeFileAtomically(path: string, text: string, modes: FileModes = PUBLIC): Promise<void> {
   const directory = dirname(path)
-  const found = await stat(path).catch(() => undefined)
-  if (found !== undefined && !found.isFile() && !found.isDirectory()) throw new Error(`${path} is no regular file`)
+  const obstacle = await obstacleAt(path)
+  if (obstacle !== undefined) throw new NoRegularFileError(path, obstacle)
   await makeDirectory(directory, modes.directory)
   const aside = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
   try {

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { PluginWorld } from '../cni/scripted-plugin.ts'
@@ -55,6 +57,35 @@ describe('what a command prints', () => {
     const { input, env } = await talkativeDelegate()
     const { stderr } = shell(`{ ${PROGRAM} cni; echo $? >&2; } | true`, { input, env })
     expect(stderr).toMatch(/cannot write to standard output: .*EPIPE.*\n1$/)
+  })
+
+  it('is a failure when standard output is closed, where it is what the command is for', async () => {
+    const { input, env } = await talkativeDelegate()
+    expect(shell(`${PROGRAM} cni >&-; echo $? >&2`, { input, env }).stderr).toMatch(
+      /cannot write to standard output: it is closed\n1$/,
+    )
+    const folder = mkdtempSync(join(tmpdir(), 'output-'))
+    const file = join(folder, 'subnet.env')
+    writeFileSync(
+      file,
+      'FLANNEL_NETWORK=10.0.0.0/8\nFLANNEL_SUBNET=10.15.64.1/20\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n',
+    )
+    const options = (redirection: string) =>
+      shell(`${PROGRAM} docker-opts -f ${file} -d /dev/stdout ${redirection}; echo $? >&2`).stderr
+    expect(options('>&-')).toMatch(/cannot write \/dev\/stdout: standard output: it is closed\n1$/)
+    expect(options('>/dev/null')).toBe('0')
+    rmSync(folder, { recursive: true })
+  })
+
+  it('goes to standard error when standard output is closed, where it only says what was done', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'output-'))
+    const file = join(folder, 'notes')
+    writeFileSync(file, 'mine\n')
+    const cleanup = (redirection: string) =>
+      shell(`${PROGRAM} cleanup --dry-run --subnet-file ${file} ${redirection}`).stderr
+    expect(cleanup('>&-')).toContain(`left alone ${file}`)
+    expect(cleanup('>/dev/null')).not.toContain(file)
+    rmSync(folder, { recursive: true })
   })
 
   it('does not hold the process that is asked to stop while nobody reads', async () => {

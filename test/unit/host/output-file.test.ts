@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeOutputFile } from '../../../src/host/output-file.ts'
+import { NoRegularFileError } from '../../../src/host/regular-file.ts'
 import { writeFileAtomically } from '../../../src/host/subnet-env.ts'
 
 let directory: string
@@ -53,7 +54,7 @@ describe('a file that is replaced as a whole', () => {
     execFileSync('mkfifo', [join(directory, 'fifo')])
     await symlink('/dev/null', path)
     for (const special of [path, join(directory, 'fifo'), '/dev/null'])
-      await expect(writeFileAtomically(special, 'new\n')).rejects.toThrow('is no regular file')
+      await expect(writeFileAtomically(special, 'new\n')).rejects.toBeInstanceOf(NoRegularFileError)
     expect(await readlink(path)).toBe('/dev/null')
     expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true)
   })
