@@ -15,6 +15,7 @@ import { untilItWorks } from './retry.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, runTogether } from './tasks.ts'
 import { deviceMacs, leaseTerms } from './terms.ts'
+import { ROUND_MS, watched, type Watched } from './watched-loop.ts'
 
 /** The interface and its address, by family of the overlay. */
 type Underlays = ReadonlyMap<Family, ExternalInterface>
@@ -44,6 +45,7 @@ interface Ground {
 export class Agent {
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
+  readonly #addressLoop: Watched<AgentPorts>
   readonly #etcdAddresses: EtcdAddresses
   readonly #lossPause: LossPause
   #underlays: Underlays = new Map()
@@ -54,7 +56,8 @@ export class Agent {
     const kernel = turns.oversee('kernel', KERNEL_BOUND_MS, ports.kernel)
     const store = turns.oversee('etcd', STORE_BOUND_MS, ports.store)
     this.#ports = { ...ports, kernel, store }
-    this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, ports.clock)
+    this.#addressLoop = watched('addresses of etcd', ROUND_MS.etcd, this.#ports)
+    this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, this.#addressLoop.ports.clock)
     this.#lossPause = new LossPause(ports)
   }
 
@@ -62,7 +65,7 @@ export class Agent {
     await runTogether(
       [
         { name: 'sessions', run: (stop) => this.#runSessions(stop) },
-        { name: 'addresses of etcd', run: (stop) => this.#etcdAddresses.run(stop) },
+        this.#addressLoop.task((stop) => this.#etcdAddresses.run(stop)),
       ],
       signal,
     )

@@ -7,8 +7,10 @@ const LONGEST_MS = 2_147_483_647
 /** The machine's clock. */
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
-  sleep: (ms, signal) =>
-    sleep(Math.min(ms, LONGEST_MS), undefined, { signal }).catch((error: unknown) => {
+  sleep: async (ms, signal) => {
+    if (signal.aborted) return
+    await sleep(Math.min(ms, LONGEST_MS), undefined, { signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error
-    }),
+    })
+  },
 }

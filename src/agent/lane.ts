@@ -18,6 +18,7 @@ import { ReconcileTask } from './reconcile-task.ts'
 import type { SubnetFile } from './subnet-file.ts'
 import type { Task } from './tasks.ts'
 import { UnderlayTask } from './underlay-task.ts'
+import { ROUND_MS, watched } from './watched-loop.ts'
 
 export interface LaneInput {
   readonly options: DaemonOptions
@@ -58,23 +59,39 @@ export class Lane implements PeerSink {
     const { family } = backend.own.overlay
     this.family = family
     const somethingToDo = this.#somethingToDo
+    const device = watched(
+      `IPv${family} ${backend.device === undefined ? 'underlay' : 'device'}`,
+      ROUND_MS.kernel,
+      ports,
+    )
+    const tables = watched(`IPv${family} tables`, ROUND_MS.kernel, ports)
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
     const { backend: config } = input.config
     this.#direct = config.type === 'vxlan' ? new DirectPeers(reconciler, config.directRouting) : undefined
-    const underlay = this.#makeUnderlayTask(input)
+    const underlay = this.#makeUnderlayTask({ ...input, ports: device.ports })
     this.#underlay = underlay
     const on = backend.device !== undefined ? 'device' : backend.reach !== undefined ? 'underlay' : 'nowhere'
-    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, on, somethingToDo, gate: peerFilter })
+    const gate = peerFilter
+    const reconcile = new ReconcileTask({
+      ports: tables.ports,
+      reconciler,
+      readiness,
+      family,
+      on,
+      somethingToDo,
+      gate,
+    })
+    const tend = device.task((stop) => underlay.run(stop))
     this.tasks = [
       {
-        name: `IPv${family} ${on === 'device' ? 'device' : 'underlay'}`,
+        name: tend.name,
         run: async (stop) => {
-          await peerFilter?.stands(stop)
-          await underlay.run(stop)
+          await gate?.stands(stop)
+          await tend.run(stop)
         },
       },
-      { name: `IPv${family} tables`, run: (stop) => reconcile.run(stop) },
+      tables.task((stop) => reconcile.run(stop)),
     ]
   }
 

@@ -5,6 +5,7 @@ import type { Lane, PeerSink } from './lane.ts'
 import { PeerFilterTask } from './peer-filter-task.ts'
 import type { AgentPorts } from './ports.ts'
 import type { Task } from './tasks.ts'
+import { ROUND_MS, watched } from './watched-loop.ts'
 
 interface SessionFilterInput {
   readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
@@ -18,8 +19,9 @@ export class SessionFilter implements PeerSink {
 
   /** @param overlay of vxlan @param lanes whose tables say which addresses are still in use */
   constructor({ options, ports }: SessionFilterInput, { vni, port }: GuardedOverlay, lanes: () => readonly Lane[]) {
+    const loop = watched('peer filter', ROUND_MS.programs, ports)
     this.task = new PeerFilterTask({
-      ...ports,
+      ...loop.ports,
       filter: ports.peerFilter,
       overlay: { vni, port },
       resyncMs: options.firewallResyncMs,
@@ -29,7 +31,7 @@ export class SessionFilter implements PeerSink {
         else ports.status.trouble('peer filter', problem, 'unready')
       },
     })
-    this.tasks = [{ name: 'peer filter', run: (stop) => this.task.run(stop) }]
+    this.tasks = [loop.task((stop) => this.task.run(stop))]
   }
 
   setPeer(key: string, lanes: PeerLanes | undefined): void {

@@ -19,9 +19,7 @@ import { backendsOf, type LaneBackend } from './backends.ts'
 import { ChangesTask } from './changes-task.ts'
 import { ConfigTask } from './config-task.ts'
 import { ForeignBackends } from './foreign-backends.ts'
-import { BlackholeTask } from './blackhole-task.ts'
-import { FirewallTask, firewallSpec } from './firewall-task.ts'
-import { ForwardingTask } from './forwarding-task.ts'
+import { HostTasks } from './host-tasks.ts'
 import { Lane } from './lane.ts'
 import type { PeerFilterTask } from './peer-filter-task.ts'
 import { leftoverFilter } from './leftover-filter.ts'
@@ -33,8 +31,10 @@ import type { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './ports.ts'
 import { Readiness } from './readiness.ts'
 import { SubnetFile } from './subnet-file.ts'
+import { SubnetRelease } from './subnet-release.ts'
 import { runTogether, type Task } from './tasks.ts'
 import { leaseTerms, protectedPrefixes, type Terrain } from './terms.ts'
+import { ROUND_MS, watched } from './watched-loop.ts'
 import { withdrawFromSubnets } from './withdraw.ts'
 
 export interface SessionInput {
@@ -61,7 +61,7 @@ export class OverlaySession {
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
   readonly #lanes: readonly Lane[]
-  readonly firewall: FirewallTask
+  readonly #host: HostTasks
   readonly #tasks: readonly Task[]
   /** What is in force. */
   #config: NetworkConfig
@@ -75,18 +75,23 @@ export class OverlaySession {
     this.#backends = backendsOf(input.config, acquired.lease)
     const own = this.#backends.map((backend) => backend.own)
     this.#own = own
-    this.#keeper = makeKeeper(input, this.#ownTerms())
-    const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
+    const lease = watched('lease', ROUND_MS.etcd, ports)
+    this.#keeper = makeKeeper({ ...input, ports: lease.ports }, this.#ownTerms())
+    const file = watched('subnet file', ROUND_MS.files, ports)
+    const subnetFile = new SubnetFile(options.subnetFile, own, file.ports, options.ipMasq)
     this.#subnetFile = subnetFile
+    const release = new SubnetRelease(ports, subnetFile)
+    this.#host = new HostTasks({ ...input, own, release })
     const peers = new PeerTable(this.#makeJudge())
     const onReady = (): void => {
-      subnetFile.release()
+      release.forwards()
     }
     const families = own.map(({ overlay }) => overlay.family)
     const filter = makeFilter(input, () => lanes)
     const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady), filter?.task)
     this.#lanes = lanes
-    const leftovers = new LeftoversTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
+    const leftover = watched('leftovers', ROUND_MS.etcd, ports)
+    const leftovers = new LeftoversTask({ ...leftover.ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
@@ -94,18 +99,10 @@ export class OverlaySession {
       keeper: this.#keeper,
       list: acquired.list,
       ownRevision: acquired.record.modRevision,
-      isForwarding: () => subnetFile.isReleased,
+      isForwarding: () => release.isForwarding,
       stalePeerGraceMs: options.stalePeerGraceMs,
       leftovers,
     })
-    this.firewall = new FirewallTask(firewallSpec(options, input.config, own), options.firewallResyncMs, ports)
-    this.firewall.onState = (state) => {
-      if (state === 'ok') ports.status.fine('firewall')
-      else ports.status.trouble('firewall', state.reason, state.isBlocking ? 'unready' : 'degraded')
-    }
-    const hasRules = options.ipMasq || options.forwardRules
-    const forwarding = new ForwardingTask({ ports, families, hasRules, everyMs: options.firewallResyncMs })
-    const blackhole = new BlackholeTask(ports, own, options.ipBlackholeRoute)
     const changes = new ChangesTask(ports, lanes)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     const apply = (changed: NetworkConfig): void => {
@@ -117,14 +114,13 @@ export class OverlaySession {
       ...(filter?.tasks ?? [leftoverFilter(ports)]),
       ...lanes.flatMap(({ tasks }) => tasks),
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
-      { name: 'lease', run: (stop) => this.#hold(stop) },
-      { name: 'subnet file', run: (stop) => subnetFile.run(stop) },
-      { name: 'leftovers', run: (stop) => leftovers.run(stop) },
+      lease.task((stop) => this.#hold(stop)),
+      file.task((stop) => subnetFile.run(stop)),
+      { name: 'release of the subnet file', run: (stop) => release.run(stop) },
+      leftover.task((stop) => leftovers.run(stop)),
       { name: 'challenges', run: (stop) => challenges.run(stop) },
       { name: 'configuration', run: (stop) => config.run(stop) },
-      { name: 'firewall', run: (stop) => this.firewall.run(stop) },
-      { name: 'forwarding of the host', run: (stop) => forwarding.run(stop) },
-      { name: 'blackhole route', run: (stop) => blackhole.run(stop) },
+      ...this.#host.tasks,
     ]
   }
 
@@ -186,8 +182,7 @@ export class OverlaySession {
     }
     this.#config = config
     for (const lane of this.#lanes) lane.configure(config.backend)
-    if (config.enableNftables !== before.enableNftables)
-      this.firewall.set(firewallSpec(this.#input.options, config, this.#own))
+    if (config.enableNftables !== before.enableNftables) this.#host.configure(config)
   }
 
   #terrain(): Terrain {

@@ -4,8 +4,12 @@ import type { Health, HealthAnswer } from '../observe/health-server.ts'
 import { Turns } from './turns.ts'
 import { describeUnreachable, type UnreachablePeers } from './unreachable-peers.ts'
 
-/** What a trouble keeps from being said: that this node is ready, or only that all is well. */
-export type Effect = 'unready' | 'degraded'
+/**
+ * What a trouble keeps from being said: that this node is ready, or only that all is well. Where something that was promised to
+ * containers is missing (`incomplete`), they can be started all the same: whoever asks hears that the node is not ready, and whatever
+ * is ordered after us is let go.
+ */
+export type Effect = 'unready' | 'incomplete' | 'degraded'
 
 interface Trouble {
   readonly text: string
@@ -18,6 +22,8 @@ interface Trouble {
 /** Whether this node forwards, and why not. */
 export interface Readiness {
   readonly ready: boolean
+  /** Whether containers can be started and be reached, though something else may be missing. */
+  readonly startable: boolean
   readonly reasons: readonly string[]
   /** What is amiss and keeps nobody from forwarding. */
   readonly degraded: readonly string[]
@@ -121,12 +127,14 @@ export class AgentStatus implements Health {
     const nowMs = this.#clock.monotonicMs()
     const reasons: string[] = []
     const degraded: string[] = []
+    let startable = true
     for (const [what, { text, effect, sinceMs, toleratedMs }] of this.#troubles) {
       const ageMs = nowMs - sinceMs
       const list = effect === 'degraded' || ageMs < toleratedMs ? degraded : reasons
+      if (list === reasons && effect === 'unready') startable = false
       list.push(`${what}: ${text} (for ${Math.floor(ageMs / 1_000)} s)`)
     }
-    return { ready: reasons.length === 0, reasons, degraded }
+    return { ready: reasons.length === 0, startable, reasons, degraded }
   }
 
   /** Whether containers can be started here, and be reached. An outage of etcd only degrades: forwarding goes on as it is. */
@@ -137,7 +145,7 @@ export class AgentStatus implements Health {
 
   /** Whether every loop turns. A process that answers at all has an event loop that does. */
   liveness(): HealthAnswer {
-    const stuck = this.turns.stuck.map(({ what, forMs }) => `${what}: no answer for ${Math.floor(forMs / 1_000)} s`)
+    const stuck = this.turns.stuck.map(({ what, forMs }) => `${what} for ${Math.floor(forMs / 1_000)} s`)
     return { ok: stuck.length === 0, body: { alive: stuck.length === 0, stuck } }
   }
 

@@ -20,13 +20,11 @@ const RETRY_MS = 1_000
 /** Where nothing tells of a change, the file is read again this often; however much happens beside it, no more often than that. */
 const CHECK_EVERY_MS = 60_000
 const CHECK_SPACING_MS = 1_000
-/** A file system that takes longer than this hangs, in milliseconds. */
-const FILE_BOUND_MS = 60_000
 
 export interface SubnetFilePorts {
   readonly clock: Clock
   readonly log: Logger
-  readonly status?: Pick<AgentStatus, 'trouble' | 'fine' | 'turns'>
+  readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
 }
 
 /**
@@ -62,11 +60,6 @@ export class SubnetFile {
     return this.#written !== '' && this.#written === this.#text()
   }
 
-  /** Whether the overlay forwards. */
-  get isReleased(): boolean {
-    return this.#released
-  }
-
   /** MTU of the overlay device of one family, in octets. */
   setMtu(family: Family, mtu: number): void {
     if (mtu !== this.#mtus.get(family)) this.#somethingToDo.ring()
@@ -79,7 +72,7 @@ export class SubnetFile {
     return isComplete ? Math.min(...this.#mtus.values()) : undefined
   }
 
-  /** The overlay forwards: readers may be let in. */
+  /** Readers may be let in. */
   release(): void {
     this.#released = true
     this.#somethingToDo.ring()
@@ -96,8 +89,7 @@ export class SubnetFile {
   async run(signal: AbortSignal): Promise<void> {
     while (!isStopped(signal)) {
       const text = this.#text()
-      const work = this.sync()
-      const retryMs = await (this.#status?.turns.during('writing the subnet file', FILE_BOUND_MS, work) ?? work)
+      const retryMs = await this.sync()
       if (retryMs === undefined) await this.#somethingToDo.wait(this.#clock, CHECK_EVERY_MS, signal)
       else await this.#waitToRetry(text, retryMs, signal)
       if (this.isWritten) await this.#clock.sleep(CHECK_SPACING_MS, signal)

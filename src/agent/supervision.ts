@@ -52,7 +52,7 @@ export class Supervision {
   /** @returns whether it knows all there is to know */
   #tell(): boolean {
     const { line, state } = this.#status
-    const isReady = this.#isReady || state.ready
+    const isReady = this.#isReady || state.startable
     const news = {
       ...(isReady && !this.#isReady && { READY: '1' }),
       ...(line !== this.#line && { STATUS: line }),

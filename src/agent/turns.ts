@@ -1,34 +1,52 @@
 import type { Clock } from '../net/clock.ts'
+import { LivedTime } from './lived-time.ts'
 
 /** Something that has begun and not ended for longer than it may take. */
 export interface StuckTurn {
+  /** What, and what it fails to do. */
   readonly what: string
   readonly forMs: number
 }
 
-interface Turn {
+/** Something that has begun, and must end in time. */
+export interface Turn {
   readonly what: string
+  /** In lived time, as all here. */
   readonly sinceMs: number
   readonly mostMs: number
 }
 
 /** What is under way, and how long it may take: a loop whose turn never ends is dead, though its process lives. */
 export class Turns {
-  readonly #clock: Clock
+  readonly #lived: LivedTime
   readonly #open = new Set<Turn>()
 
   constructor(clock: Clock) {
-    this.#clock = clock
+    this.#lived = new LivedTime(clock)
+  }
+
+  /** Keeps track of the time. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#lived.run(signal)
+  }
+
+  begin(what: string, mostMs: number): Turn {
+    const turn = { what, mostMs, sinceMs: this.#lived.readMs() }
+    this.#open.add(turn)
+    return turn
+  }
+
+  end(turn: Turn): void {
+    this.#open.delete(turn)
   }
 
   /** Hands `work` through, and counts it as under way until it settles. */
   async during<T>(what: string, mostMs: number, work: Promise<T>): Promise<T> {
-    const turn = { what, mostMs, sinceMs: this.#clock.monotonicMs() }
-    this.#open.add(turn)
+    const turn = this.begin(`${what}: no answer`, mostMs)
     try {
       return await work
     } finally {
-      this.#open.delete(turn)
+      this.end(turn)
     }
   }
 
@@ -48,7 +66,7 @@ export class Turns {
 
   /** Those that have taken too long, the longest first. */
   get stuck(): readonly StuckTurn[] {
-    const nowMs = this.#clock.monotonicMs()
+    const nowMs = this.#lived.readMs()
     return [...this.#open]
       .filter(({ sinceMs, mostMs }) => nowMs - sinceMs > mostMs)
       .map(({ what, sinceMs }) => ({ what, forMs: nowMs - sinceMs }))

@@ -112,7 +112,11 @@ async function runAgent(
   try {
     const agent = new Agent(options, ports)
     const watchers = supervision(environment, status, log, stopSignal)
-    await runTogether([{ name: 'agent', run: (stop) => agent.run(stop) }, ...watchers], stopSignal)
+    const tasks = [
+      { name: 'agent', run: (stop: AbortSignal) => agent.run(stop) },
+      { name: 'lived time', run: (stop: AbortSignal) => status.turns.run(stop) },
+    ]
+    await runTogether([...tasks, ...watchers], stopSignal)
     log.info('stopped; device and entries stay in place, so that forwarding goes on')
     return EXIT.done
   } finally {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
 import { AGENT_SCRIPT } from '../lab/lab.ts'
 import { CONFIG, useLab } from './use-lab.ts'
@@ -39,4 +39,49 @@ test('addresses of our subnet without a container lead nowhere, and the bridge s
   const [here, there] = containers
   expect(await there?.ping(here?.address ?? '')).toEqual({ sent: 3, received: 3 })
   expect(await routes()).toContain(own)
+})
+
+/** Stands in the place of nft on one machine, and takes as many seconds over every call as a file says, if there is one. */
+const SLOW_NFT = `set -e
+real=$(readlink -f "$(command -v nft)")
+cp "$real" /run/nft
+printf '#!/bin/sh\\n[ ! -e /run/seconds ] || sleep "$(cat /run/seconds)"\\nexec /run/nft "$@"\\n' > /run/slow-nft
+chmod +x /run/slow-nft
+mount --bind /run/slow-nft "$real"`
+
+describe('an agent whose firewall is slow', () => {
+  const startAnew = async (seconds: number): Promise<void> => {
+    const { agent, place } = lab().host(1)
+    if (agent.isRunning) await agent.kill()
+    await place.exec('sh', [
+      '-c',
+      `rm -f ${SUBNET_FILE}; /run/nft delete table ip flannel-ipv4; echo ${seconds} > /run/seconds`,
+    ])
+    agent.start()
+  }
+
+  test('lets containers start when its rules stand, and not before', async () => {
+    await lab().host(1).place.exec('sh', ['-c', SLOW_NFT])
+    await startAnew(0.7)
+    await lab().host(1).ready()
+    expect(await lab().host(1).place.exec('/run/nft', ['list', 'table', 'ip', 'flannel-ipv4'])).toContain('masquerade')
+    const log = await lab().host(1).agent.logOfRun()
+    const at = ['forwarding is set up', 'firewall rules written', 'subnet file written'].map((text) =>
+      log.indexOf(text),
+    )
+    expect(at).toEqual(at.toSorted((a, b) => a - b))
+    expect(log).not.toContain('the firewall does not answer')
+  })
+
+  test('lets them start after five seconds where the firewall does not answer, says so, and has its rules in the end', async () => {
+    await startAnew(60)
+    const { agent, place } = lab().host(1)
+    await lab().host(1).ready()
+    expect(await agent.logOfRun()).toContain('the firewall does not answer; containers may be started before its rules')
+    expect((await place.attempt('/run/nft', ['list', 'table', 'ip', 'flannel-ipv4'])).code).not.toBe(0)
+    await place.exec('rm', ['/run/seconds'])
+    await waitFor('the rules', async () => (await agent.logOfRun()).includes('firewall rules written'), {
+      deadlineMs: 40_000,
+    })
+  })
 })

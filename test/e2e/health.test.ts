@@ -48,6 +48,17 @@ describe('the health endpoint of an agent', () => {
     await hears(host, '/healthz', { status: 200 })
   })
 
+  test('says so while a loop does not come round, here one that reads a setting of the kernel', async () => {
+    const host = lab().host(0)
+    const setting = '/proc/sys/net/ipv4/ip_forward'
+    await host.place.exec('sh', ['-c', `mkfifo /run/fifo && mount --bind /run/fifo ${setting}`])
+    const stuck = saying(/^forwarding of the host: has not come round for \d+ s$/)
+    await hears(host, '/healthz', { status: 503, stuck }, 60_000)
+    await host.place.exec('sh', ['-c', `umount ${setting}; echo 1 > /run/fifo`])
+    await hears(host, '/healthz', { status: 200, stuck: [] })
+    await hears(host, '/readyz', { status: 200, reasons: [] })
+  })
+
   test('does not keep the agent from ending, with an open connection to it', async () => {
     const host = lab().host(0)
     const idler = host.startScript(`exec ${process.execPath} -e "require('net').connect(${PORT}, '127.0.0.1')"`)

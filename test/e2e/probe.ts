@@ -12,6 +12,7 @@ export interface Answer {
   readonly status: number
   readonly reasons: readonly string[]
   readonly degraded: readonly string[]
+  readonly stuck: readonly string[]
   readonly subnet: string | undefined
 }
 
@@ -21,7 +22,8 @@ export async function ask({ place }: LabHost, path: string): Promise<Answer | un
   if (code !== 0) return undefined
   const body = parseObject(stdout.slice(4))
   const [reasons, degraded] = [textsAt(body, 'reasons'), textsAt(body, 'degraded')]
-  return { status: Number(stdout.slice(0, 3)), reasons, degraded, subnet: textAt(body, 'subnet') }
+  const stuck = textsAt(body, 'stuck')
+  return { status: Number(stdout.slice(0, 3)), reasons, degraded, stuck, subnet: textAt(body, 'subnet') }
 }
 
 /** Waits for an answer that is like this. */

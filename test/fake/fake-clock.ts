@@ -64,6 +64,11 @@ export class FakeClock implements Clock {
     this.#nowMs = endMs
   }
 
+  /** The machine stood still meanwhile: nobody is woken before time passes again. */
+  jump(ms: number): void {
+    this.#nowMs += ms
+  }
+
   /** Lets everything run that does not wait for time to pass. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < SETTLING_TURNS; turn++) await nextTurn()

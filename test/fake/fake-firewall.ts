@@ -14,8 +14,25 @@ export class FakeFirewall implements Firewall {
   problems: readonly FirewallError[] = []
   looks = 0
   writes = 0
+  #answering: Promise<void> = Promise.resolve()
 
-  sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
+  /** @returns how to let looks answer, which until then do not */
+  holdBack(): () => void {
+    let letGo = (): void => undefined
+    this.#answering = new Promise((resolve) => {
+      letGo = resolve
+    })
+    return () => {
+      letGo()
+    }
+  }
+
+  async sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
+    await this.#answering
+    return this.#sync(spec, signal)
+  }
+
+  #sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
     if (signal.aborted) return Promise.reject(new Error('aborted'))
     this.looks++
     if (this.problems.length > 0) return Promise.resolve({ changed: [], stands: false, problems: this.problems })

@@ -404,7 +404,7 @@ describe('a peer that the kernel refuses', () => {
     })
     isRefused = () => false
     await world.advance(75_000)
-    expect(world.status.state).toEqual({ ready: true, reasons: [], degraded: [] })
+    expect(world.status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
     isRefused = () => true
     const index = world.kernel.indexOf('flannel.100') ?? 0
     for (const { destination, gateway, metric, protocol } of [...world.kernel.tables.routes.values()])

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { AgentStatus, DRIFT_TOLERATED_MS } from '../../../src/agent/status.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 
@@ -37,7 +37,7 @@ describe('a node is ready', () => {
     status.fine('subnet file')
     expect(status.state.reasons).toEqual(['forwarding of IPv6: is not set up yet (for 0 s)'])
     status.tables(6, IN_STEP)
-    expect(status.state).toEqual({ ready: true, reasons: [], degraded: [] })
+    expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
     expect(status.line).toBe('10.15.64.0/20, 41 peers, in step')
   })
 
@@ -76,12 +76,20 @@ describe('a node is ready', () => {
     status.tables(4, { ...IN_STEP, pending: 1, unreachable })
     await clock.advance(10 * DRIFT_TOLERATED_MS)
     const named = 'peers of IPv4: 1 of 41 cannot be reached: 10.80.0.0-20 (Nexthop has invalid gateway) (for 300 s)'
-    expect(status.state).toEqual({ ready: true, reasons: [], degraded: [named] })
+    expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [named] })
     status.tables(4, { ...IN_STEP, pending: 2, unreachable })
     await clock.advance(DRIFT_TOLERATED_MS)
     expect(status.state).toMatchObject({ ready: false, reasons: [/1 entry/], degraded: [/10\.80\.0\.0-20/] })
     status.tables(4, IN_STEP)
-    expect(status.state).toEqual({ ready: true, reasons: [], degraded: [] })
+    expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
+  })
+
+  test('not while something is missing that containers were promised, though they can be started', () => {
+    setUp()
+    status.trouble('firewall', 'iptables is not installed', 'incomplete')
+    expect(status.state).toMatchObject({ ready: false, startable: true, reasons: [/^firewall: /] })
+    status.trouble('net.ipv4.ip_forward', 'is not on', 'unready')
+    expect(status.state).toMatchObject({ ready: false, startable: false })
   })
 
   test('no longer when the lease is lost, and again with another', () => {
@@ -112,6 +120,16 @@ describe('whoever follows it', () => {
 })
 
 describe('liveness', () => {
+  const stop = new AbortController()
+  let keepingTime: Promise<void>
+  beforeEach(() => {
+    keepingTime = status.turns.run(stop.signal)
+  })
+  afterAll(async () => {
+    stop.abort()
+    await keepingTime
+  })
+
   test('is lost while a call hangs, and back when it answers', async () => {
     let answer: (() => void) | undefined
     const port = {

@@ -7,7 +7,7 @@ let clock: FakeClock
 let status: AgentStatus
 let told: Readonly<Record<string, string>>[]
 let stop: AbortController
-let running: Promise<void>
+let running: Promise<unknown>
 let isReached: boolean
 
 beforeEach(() => {
@@ -26,7 +26,8 @@ afterEach(async () => {
 
 async function start(watchdogMs?: number): Promise<void> {
   const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) > 0 && isReached }
-  running = new Supervision(status, supervisor, clock).run(stop.signal)
+  const supervision = new Supervision(status, supervisor, clock)
+  running = Promise.all([supervision.run(stop.signal), status.turns.run(stop.signal)])
   await clock.settle()
 }
 
@@ -53,6 +54,15 @@ test('tells what is waited for, then once that we are ready, and whatever change
     { STATUS: 'lease: taken' },
     { STATUS: '10.15.64.0/20, 1 peer, in step' },
   ])
+})
+
+test('tells that we are ready where something is missing that containers can be started without', async () => {
+  await start()
+  status.trouble('firewall', 'iptables is not installed', 'incomplete')
+  setUp()
+  await clock.advance(1_000)
+  expect(status.state.ready).toBe(false)
+  expect(told.at(-1)).toEqual({ READY: '1', STATUS: '10.15.64.0/20, 1 peer, firewall: iptables is not installed' })
 })
 
 test('gives a sign of life at half the time of the watchdog, whatever else is told', async () => {
