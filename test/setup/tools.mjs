@@ -20,13 +20,14 @@ const PACKAGES = {
 
 /**
  * For the project `root` alone. Unpacked in the checkout and never installed: Docker's package would start a daemon on this machine,
- * which would change its network.
+ * which would change its network, and systemd's would become its init.
  */
 const ROOT_PACKAGES = {
   'docker.io': ['dockerd', 'docker'],
   containerd: ['containerd', 'containerd-shim-runc-v2', 'ctr'],
   runc: ['runc'],
   'busybox-static': ['busybox'],
+  systemd: ['systemctl', 'journalctl'],
 }
 /** Installed as usual: they start nothing, and need more than their files. */
 const ROOT_PACKAGES_TO_INSTALL = { iptables: ['iptables'] }

@@ -1,0 +1,171 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { CONFIG, DEVICE, useLab } from '../e2e/use-lab.ts'
+import { outcomeOf } from '../lab/command.ts'
+import { waitFor } from '../lab/index.ts'
+import { SystemdMachine } from './systemd-machine.ts'
+
+const UNIT = 'flanneld.service'
+const FORWARDING = 'net.ipv4.ip_forward'
+const DROP_IN = `systemd/system/${UNIT}.d/test.conf`
+/** Some seconds of a restart and of whatever systemd waits for before it. */
+const RESTART = { deadlineMs: 30_000 }
+
+/** Said by the setup of this project, which tries what a systemd needs. */
+const hindrance = process.env['FLANNEL_NO_SYSTEMD']
+
+describe.skipIf(hindrance !== undefined)('the unit flanneld.service, under a real systemd', () => {
+  const lab = useLab({ hosts: 2 })
+  let folder = ''
+  let machine: SystemdMachine
+
+  const flags = (...more: readonly string[]): string =>
+    `FLANNELD_OPTS=--etcd-endpoints=${lab().etcd.endpoints.join(',')} -iface=eth0 ${more.join(' ')}\n`
+  const show = (property: string): Promise<string> => machine.show(UNIT, property)
+  const mainPid = async (): Promise<number> => Number(await show('MainPID'))
+  const isState = async (state: string): Promise<boolean> => (await show('ActiveState')) === state
+  const setForwarding = (value: 0 | 1): Promise<string> =>
+    machine.host.place.exec('sysctl', ['-qw', `${FORWARDING}=${value}`])
+  const signal = (name: string, pid: number): Promise<string> => machine.place.exec('kill', [`-${name}`, `${pid}`])
+  const stream = () => {
+    const [from, to] = [lab().host(1).containers[0], lab().host(0).containers[0]]
+    if (from === undefined || to === undefined) throw new Error('there are no containers')
+    return from.pingStream(to.address)
+  }
+
+  /** Waits until another process than this one has said that it is ready. */
+  const restarted = (before: number): Promise<boolean> =>
+    waitFor('the agent to be back', async () => (await isState('active')) && (await mainPid()) !== before, RESTART)
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'systemd-'))
+    machine = new SystemdMachine(lab().host(0), folder)
+    await machine.boot()
+    await machine.configure('default/flanneld', flags())
+  })
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => {
+      process.stderr.write((await readFile(machine.logPath, 'utf8')).slice(-4_000))
+      process.stderr.write((await machine.journal(UNIT)).slice(-8_000))
+    })
+  })
+  afterAll(async () => {
+    await machine.powerOff()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  test('counts as started when the subnet file is written; until then its state says what is waited for', async () => {
+    await setForwarding(0)
+    const starting = outcomeOf(machine.place.line('systemctl', ['start', UNIT, 'docker.service']))
+    await waitFor('what is waited for', async () =>
+      /^network configuration: .*found nothing/.test(await show('StatusText')),
+    )
+    expect(await isState('activating')).toBe(true)
+    expect(await machine.show('docker.service', 'ActiveState')).toBe('inactive')
+    await lab().putConfig(CONFIG)
+    expect(await starting).toMatchObject({ code: 0 })
+    const file = await machine.host.subnetFile()
+    expect(await isState('active')).toBe(true)
+    expect(await show('StatusText')).toBe(`${file?.subnet.text ?? 'no file'}, 0 peers, in step`)
+    expect(await machine.systemctl('status', UNIT)).toMatch(/Active: active \(running\)[^]*Status: "10\./)
+  })
+
+  test('lets the agent turn forwarding on', async () => {
+    expect(await machine.host.place.exec('sysctl', ['-n', FORWARDING])).toBe('1\n')
+    expect(await machine.journal(UNIT)).toContain(`${FORWARDING} was off, turned on`)
+  })
+
+  test('comes before Docker, which has the options made of the subnet file', async () => {
+    const { bridgeAddress, mtu } = await machine.host.ready()
+    expect((await machine.show('docker.service', 'After')).split(' ')).toContain('flannel-docker-opts.service')
+    expect((await machine.show('flannel-docker-opts.service', 'After')).split(' ')).toContain(UNIT)
+    expect((await show('Before')).split(' ')).toContain('docker.service')
+    const started = await machine.place.exec('cat', ['/run/docker-started'])
+    expect(started).toContain(`--bip=${bridgeAddress} --ip-masq=true --mtu=${mtu}`)
+  })
+
+  test('loses no packet in a restart', async () => {
+    lab().host(1).agent.start()
+    await lab().host(1).ready()
+    for (const host of lab().hosts) {
+      await waitFor(`a peer of ${host.name}`, async () => (await host.peerTables(DEVICE)).routes.length === 1)
+      await host.addContainer()
+    }
+    const [pings, before] = [stream(), await mainPid()]
+    await pings.progress()
+    await machine.systemctl('restart', UNIT)
+    expect(await mainPid()).not.toBe(before)
+    await pings.progress()
+    expect((await pings.stop()).lost).toEqual([])
+  })
+
+  test('is started again after kill -9, without a packet lost', async () => {
+    const [pings, before] = [stream(), await mainPid()]
+    await pings.progress()
+    await signal('KILL', before)
+    await restarted(before)
+    expect(await show('NRestarts')).toBe('1')
+    expect((await pings.stop()).lost).toEqual([])
+  })
+
+  test('is killed by the watchdog, and started again, when it stands still', async () => {
+    await machine.configure(DROP_IN, '[Service]\nWatchdogSec=3\n')
+    await machine.systemctl('restart', UNIT)
+    const before = await mainPid()
+    await signal('STOP', before)
+    await restarted(before)
+    expect(await machine.journal(UNIT)).toContain('Watchdog timeout (limit 3s)')
+  })
+
+  test('lives on under a watchdog for as long as it does not stand still', async () => {
+    const [before, restarts] = [await mainPid(), await show('NRestarts')]
+    const heard = (): Promise<string> => show('WatchdogTimestampMonotonic')
+    const first = Number(await heard())
+    await waitFor('signs of life for twice its time', async () => Number(await heard()) > first + 6_000_000, RESTART)
+    expect([await mainPid(), await show('NRestarts')]).toEqual([before, restarts])
+  })
+
+  test('ends when it is stopped, and leaves device, entries and Docker in place', async () => {
+    const pings = stream()
+    await pings.progress()
+    await machine.systemctl('stop', UNIT)
+    expect([await show('ActiveState'), await show('Result'), await show('ExecMainStatus')]).toEqual([
+      'inactive',
+      'success',
+      '0',
+    ])
+    await pings.progress()
+    expect((await pings.stop()).lost).toEqual([])
+    const { neighbours, fdb, routes } = await machine.host.peerTables(DEVICE)
+    expect([neighbours, fdb, routes].map(({ length }) => length)).toEqual([1, 1, 1])
+    expect(await machine.host.subnetFile()).toBeDefined()
+    expect(await machine.show('docker.service', 'ActiveState')).toBe('active')
+  })
+
+  test('starts where the settings of the kernel cannot be written, if the host forwards already', async () => {
+    await machine.configure(DROP_IN, '[Service]\nProtectKernelTunables=yes\n')
+    await machine.systemctl('start', UNIT)
+    expect(await show('StatusText')).toMatch(/^10\..*, 1 peer, in step$/)
+    await machine.systemctl('stop', UNIT)
+  })
+
+  test('is not started while the host does not forward and cannot be made to, and says so', async () => {
+    await setForwarding(0)
+    const starting = outcomeOf(machine.place.line('systemctl', ['start', UNIT]), { timeoutMs: 60_000 })
+    await waitFor('the reason', async () => /ip_forward: is not on, and cannot be/.test(await show('StatusText')))
+    await waitFor('the subnet file', async () => (await machine.journal(UNIT)).includes('subnet file written'))
+    expect(await isState('activating')).toBe(true)
+    await setForwarding(1)
+    expect(await starting).toMatchObject({ code: 0 })
+    await machine.systemctl('stop', UNIT)
+  })
+
+  test('is not started again after a mistake on its command line', async () => {
+    await machine.configure('default/flanneld', flags('--subnet-file=/run'))
+    const { code } = await machine.place.attempt('systemctl', ['start', UNIT])
+    expect([code, await show('ActiveState'), await show('ExecMainStatus')]).toEqual([1, 'failed', '2'])
+    expect(await machine.journal(UNIT)).toContain('--subnet-file: expected a regular file')
+  })
+})
