@@ -1,7 +1,7 @@
 import type { Wakeup } from '../net/wakeup.ts'
 import type { Family } from '../net/ip.ts'
 import type { PassReport, Reconciler } from '../reconcile/reconciler.ts'
-import type { RowFailure } from '../reconcile/table.ts'
+import type { RowFailure } from '../reconcile/row.ts'
 import type { AgentPorts } from './ports.ts'
 import { Complaints } from './complaints.ts'
 import type { Readiness } from './readiness.ts'

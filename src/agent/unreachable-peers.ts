@@ -1,4 +1,4 @@
-import type { RowFailure } from '../reconcile/table.ts'
+import type { RowFailure } from '../reconcile/row.ts'
 
 /**
  * What the kernel answers to a route whose gateway it cannot reach (net/ipv4/fib_semantics.c: fib_check_nh; net/ipv6/route.c:

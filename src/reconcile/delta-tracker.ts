@@ -78,7 +78,7 @@ export class DeltaTracker<K, V> {
   }
 
   /**
-   * Replaces all that is known of the actual state by a complete dump.
+   * Replaces all that is known of the actual state by a complete dump, in which the first value of a key counts.
    * @returns the keys whose desired value was there before, and no longer is
    */
   replaceActual(dump: Iterable<readonly [K, V]>): readonly K[] {
@@ -86,6 +86,7 @@ export class DeltaTracker<K, V> {
     const seen = new Set<Cell<K, V>>()
     for (const [key, value] of dump) {
       const cell = this.#cell(key)
+      if (seen.has(cell)) continue
       seen.add(cell)
       if (this.#setActual(cell, value)) broken.push(key)
     }

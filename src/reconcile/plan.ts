@@ -1,4 +1,5 @@
-import type { PlannedRow, PlannedTable } from './table.ts'
+import type { PlannedRow } from './row.ts'
+import type { PlannedTable } from './table.ts'
 
 /**
  * The rows to send, in order: first what is to be written, peer by peer, and within a peer as the tables are given (neighbour, fdb,

@@ -7,7 +7,7 @@ import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
 import type { Ownership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { planRows } from './plan.ts'
-import type { PlannedRow, RowFailure } from './table.ts'
+import type { PlannedRow, RowFailure } from './row.ts'
 import { isOwnDirectRoute, isOwnRoute, type Cut } from './tables.ts'
 
 /** What one pass did. */
@@ -268,6 +268,7 @@ export class Reconciler {
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
     const { owner = '' } = row
     if (this.#guides.answer(owner, this.#peers.get(owner) ?? NO_ENTRIES, error)) return
+    if (error.op === 'route.replace' && error.code === 'EEXIST' && row.isOutranked()) return
     const times = row.refuse(error, this.#clock.monotonicMs())
     if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.distrustRows()
     if (times > 1 || !SNAPSHOT_CODES.has(error.code))

@@ -1,33 +1,9 @@
 import type { Random } from '../net/clock.ts'
 import { DeltaTracker } from './delta-tracker.ts'
-import type { KernelError, KernelOp } from './kernel.ts'
+import type { KernelError } from './kernel.ts'
+import { Row, type PlannedRow, type RowFailure } from './row.ts'
 import { RowPatience } from './row-patience.ts'
 import type { TableRules } from './tables.ts'
-
-/** One row to write or erase, with the operation that does it. */
-export interface PlannedRow {
-  readonly key: string
-  /** The peer the row is for; rows of one peer are sent together. Undefined for leftovers. */
-  readonly owner: string | undefined
-  readonly op: KernelOp
-  readonly erases: boolean
-  describe(): string
-  /** The row is being sent: until the end of the write, a report that says the same is our own echo. */
-  begin(): void
-  /** The kernel has taken the row as planned. What it reported meanwhile counts more than the acknowledgement. */
-  settle(): void
-  /** The kernel refused the row. @returns how often in a row, counting this one */
-  refuse(error: KernelError, nowMs: number): number
-}
-
-/** A row the kernel refused, with its own words. */
-export interface RowFailure {
-  readonly row: string
-  readonly peer: string | undefined
-  readonly error: KernelError
-  /** How often in a row. */
-  readonly times: number
-}
 
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
 export type Finding = 'quiet' | 'undone' | 'fought'
@@ -64,6 +40,8 @@ export class Table<V> implements PlannedTable {
   readonly #reported = new Set<string>()
   /** What is being written (undefined: erased) at this moment, by key. A report that says the same is our own echo. */
   readonly #inFlight = new Map<string, V | undefined>()
+  /** Rows that stand behind another of the same key, and whether that has been erased. */
+  readonly #outranked = new Map<string, boolean>()
   #writing = false
 
   constructor(rules: TableRules<V>, random: Random) {
@@ -192,6 +170,8 @@ export class Table<V> implements PlannedTable {
     desired: V | undefined,
     actual: V | undefined,
   ): PlannedRow | undefined {
+    if (desired !== undefined && this.#outranked.get(key) === false)
+      return new Row(this, key, owner, desired, true, this.#rules.erase(linkIndex, desired))
     if (desired !== undefined) return new Row(this, key, owner, desired, false, this.#rules.write(linkIndex, desired))
     return actual && new Row(this, key, owner, actual, true, this.#rules.erase(linkIndex, actual))
   }
@@ -229,12 +209,20 @@ export class Table<V> implements PlannedTable {
   /** The kernel has taken a row: `written` stands there now, or nothing. What it reported meanwhile counts more than that. */
   settle(key: string, written: V | undefined): void {
     this.#patience.written(key)
+    if (written !== undefined) this.#outranked.delete(key)
+    else if (this.#outranked.has(key)) this.#outranked.set(key, true)
     if (!this.#reported.has(key)) this.#setActual(key, written)
   }
 
   /** @returns how often in a row the kernel has refused it, counting this one */
   refuse(key: string, error: KernelError, nowMs: number): number {
     return this.#patience.refused(key, error, nowMs)
+  }
+
+  isOutranked(key: string): boolean {
+    if (this.#outranked.delete(key)) return false
+    this.#outranked.set(key, false)
+    return true
   }
 
   /** Something has changed that the kernel refuses rows for. */
@@ -247,39 +235,5 @@ export class Table<V> implements PlannedTable {
       const value = this.#rows.isPending(key) ? this.#rows.desired(key) : undefined
       return value === undefined ? [] : { row: this.describe(value), peer: this.#rows.owner(key), error, times }
     })
-  }
-}
-
-class Row<V> implements PlannedRow {
-  readonly table: Table<V>
-  readonly key: string
-  readonly owner: string | undefined
-  readonly value: V
-  readonly erases: boolean
-  readonly op: KernelOp
-
-  constructor(table: Table<V>, key: string, owner: string | undefined, value: V, erases: boolean, op: KernelOp) {
-    this.table = table
-    this.key = key
-    this.owner = owner
-    this.value = value
-    this.erases = erases
-    this.op = op
-  }
-
-  describe(): string {
-    return this.table.describe(this.value)
-  }
-
-  begin(): void {
-    this.table.begin(this.key, this.erases ? undefined : this.value)
-  }
-
-  settle(): void {
-    this.table.settle(this.key, this.erases ? undefined : this.value)
-  }
-
-  refuse(error: KernelError, nowMs: number): number {
-    return this.table.refuse(this.key, error, nowMs)
   }
 }

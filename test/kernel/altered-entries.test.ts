@@ -208,6 +208,23 @@ it('a next hop that is appended to a route of IPv6 goes, and its own stays', asy
   expect(state()).toEqual(before)
 })
 
+it.each([1, DIRECT + 1])(
+  'a route of IPv4 that stands behind another one like it, number %i, is first again',
+  async (n) => {
+    const before = state()
+    const { to, via, metric, source } = wordsFor(4, n)
+    tool('ip', 'route', 'prepend', ...`${to} ${via} ${metric} src ${source}`.split(' '))
+    expect(state()).not.toEqual(before)
+    expect((await settle()).failed).toBe(0)
+    expect(state()).toEqual(before)
+    tool('ip', 'route', 'prepend', ...`${to} ${via} ${metric} mtu 1300`.split(' '))
+    await harness.kernel.catchUp()
+    reconciler.distrust()
+    expect((await settle()).failed).toBe(0)
+    expect(state()).toEqual(before)
+  },
+)
+
 it('a route for one type of service beside ours is left alone', async () => {
   const { to, metric, other } = wordsFor(4, 1)
   const before = state()

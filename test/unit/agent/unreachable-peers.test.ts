@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { describeUnreachable, unreachablePeers } from '../../../src/agent/unreachable-peers.ts'
 import { KernelError } from '../../../src/reconcile/kernel.ts'
-import type { RowFailure } from '../../../src/reconcile/table.ts'
+import type { RowFailure } from '../../../src/reconcile/row.ts'
 
 const refused = (peer: string | undefined, code = 'ENETUNREACH'): RowFailure => ({
   row: `route of ${peer ?? 'nobody'}`,

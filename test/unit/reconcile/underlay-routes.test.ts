@@ -179,6 +179,23 @@ describe('routes on the underlay', () => {
     expect([routesTo(1).length, reconciler.refused]).toEqual([1, []])
   })
 
+  it('that stand behind another of the same key have that erased first, and are refused when that does not help', async () => {
+    let refusals = 1
+    kernel.faults.refuse = (op) => {
+      asked.push(op)
+      return op.op === 'route.replace' && refusals-- > 0 ? 'EEXIST' : undefined
+    }
+    reconciler.setPeer('a', direct(1))
+    for (let pass = 0; pass < 3; pass++) expect((await reconciler.pass(signal)).failures).toEqual([])
+    expect(names()).toEqual(['route.replace', 'route.delete', 'route.replace'])
+    expect(routesTo(1)).toHaveLength(1)
+    refusals = 9
+    reconciler.setPeer('b', direct(2))
+    const failures = []
+    for (let pass = 0; pass < 3; pass++) failures.push(...(await reconciler.pass(signal)).failures)
+    expect(failures.map(({ peer, error }) => [peer, error.code])).toEqual([['b', 'EEXIST']])
+  })
+
   it("of nobody's peers go when they are ours or upstream's, others stay", async () => {
     const foreign = [
       state({ destination: prefix('10.30.0.0/20'), protocol: 4 }),
