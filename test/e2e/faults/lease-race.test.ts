@@ -51,7 +51,7 @@ describe('fifty nodes and forty-five subnets', () => {
     await lab().deleteLease(name)
     for (const { agent } of racers) agent.start()
     const endings = await Promise.all(
-      racers.map((host) => waitFor(`${host.name} to end its race`, () => endingOf(host), { deadlineMs: 20_000 })),
+      racers.map((host) => waitFor(`${host.name} to end its race`, () => endingOf(host), { deadlineMs: 90_000 })),
     )
     expect(endings.sort()).toEqual(['leased', 'out of subnets'])
     expect(await lab().leases()).toHaveLength(SUBNETS)
