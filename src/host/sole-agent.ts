@@ -91,7 +91,7 @@ function obstacleOtherThanAgent(failure: Error, { uid, listenerOf }: ClaimPorts,
   return `a process of user ${found.uid}${pidOf(found)} has the name ${socket}`
 }
 
-const wholeName = (socket: string): string => socket.padEnd(NAME_LENGTH, '\0')
+const wholeName = (socket: string): string => (socket.startsWith('@') ? socket.padEnd(NAME_LENGTH, '\0') : socket)
 
 /** Whoever connects is sent away at once: what they want to know, the kernel has told them. */
 const listen = (name: string): Promise<Server | Error> =>

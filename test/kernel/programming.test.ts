@@ -228,9 +228,16 @@ describe("a peer's entries, as iproute2 shows them", () => {
     const { neighbours, fdb, routes } = await harness.kernel.snapshot(linkIndex, [4], signal)
     expect(neighbours.map((n) => n.ip.text)).toEqual([peer(1).subnet.base.text])
     expect(fdb.map((entry) => entry.mac)).toEqual([peer(1).mac])
-    expect(routes.map((route) => route.destination.text)).toEqual([peer(1).subnet.text])
-    const multipath = (await harness.kernel.routes(4, signal)).find((route) => route.destination.text === shared)
-    expect(multipath).toMatchObject({ linkIndex: other, gateway: { text: near } })
+    const byDestination = new Map(routes.map((route) => [route.destination.text, route]))
+    expect([...byDestination.keys()].sort()).toEqual([peer(1).subnet.text, shared].sort())
+    const multipath = {
+      linkIndex: other,
+      gateway: { text: near },
+      furtherHops: [{ linkIndex, gateway: { text: near } }],
+    }
+    expect(byDestination.get(shared)).toMatchObject(multipath)
+    const all = await harness.kernel.routes(4, signal)
+    expect(all.find((route) => route.destination.text === shared)).toMatchObject(multipath)
     tool('ip', 'route', 'flush', 'table', '1234')
   })
 })

@@ -36,8 +36,10 @@ describe.skipIf(hindrance !== undefined)('the unit flanneld.service, under a rea
   }
 
   /** Waits until another process than this one has said that it is ready. */
-  const restarted = (before: number): Promise<boolean> =>
-    waitFor('the agent to be back', async () => (await isState('active')) && (await mainPid()) !== before, RESTART)
+  const restarted = (before: number): Promise<boolean> => {
+    const isBack = async (): Promise<boolean> => ![0, before].includes(await mainPid()) && (await isState('active'))
+    return waitFor('the agent to be back', isBack, RESTART)
+  }
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'systemd-'))

@@ -18,7 +18,7 @@ const PLACES = { core: (line) => line, root: insideRootNamespace }
 const HINDRANCES = { root: whyNotAsRoot }
 
 /** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. Most of their files are in this folder. */
-const SHARDS = { e2e: { most: 2, folder: 'test/e2e' }, faults: { most: 3, folder: 'test/e2e/faults' } }
+const SHARDS = { e2e: { most: 3, folder: 'test/e2e' }, faults: { most: 3, folder: 'test/e2e/faults' } }
 
 /** Files at a time, where they share namespaces and wait for daemons; vitest's own number is one less than processors. */
 const WORKERS = { etcd: 3 }
