@@ -104,7 +104,7 @@ export const inCircle = (hosts: readonly LabHost[]): readonly (readonly [LabHost
   })
 
 /** Waits until the current run of an agent says it, counted from the `skip`th character of its log. */
-export async function says({ name, agent }: LabHost, what: RegExp, deadlineMs = 10_000, skip = 0): Promise<void> {
+export async function says({ name, agent }: LabHost, what: RegExp, deadlineMs = 20_000, skip = 0): Promise<void> {
   const said = async (): Promise<boolean> => what.test((await agent.logOfRun()).slice(skip))
   await waitFor(`${name} to say ${what}`, said, { deadlineMs })
 }

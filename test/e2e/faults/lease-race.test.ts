@@ -23,7 +23,7 @@ const subnetsOf = async (lab: Lab): Promise<readonly string[]> =>
 
 describe('fifty nodes and forty-five subnets', () => {
   // their start would take the processors from whatever is tested beside for many seconds
-  const agentCommand = ['nice', '-n', '19', process.execPath, AGENT_SCRIPT] as const
+  const agentCommand = ['chrt', '--idle', '0', process.execPath, AGENT_SCRIPT] as const
   const lab = useLab({ hosts: HOSTS, agentCommand }, (it) => it.putConfig(SCARCE))
 
   test('lease: fifty nodes started at once: no subnet handed out twice, all leased or told out of subnets', async () => {
