@@ -107,14 +107,32 @@ export async function writeFileAtomically(path: string, text: string, modes: Fil
   }
 }
 
-/** By itself first: with `recursive`, Node calls a read-only file system "no such file or directory". */
+/**
+ * As `mkdir -p`. Node's own `recursive` calls a read-only file system "no such file or directory", and tries for ever where the kernel
+ * says that below a directory that stands, as in /proc.
+ */
 async function makeDirectory(path: string, mode: number): Promise<void> {
-  await mkdir(path, { mode }).catch(async (error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT') await mkdir(path, { recursive: true, mode })
-    else if (code !== 'EEXIST') throw error
-  })
+  const parent = dirname(path)
+  let failure = await failureToMake(path, mode)
+  if (failure !== undefined && codeOf(failure) === 'ENOENT' && parent !== path) {
+    await makeDirectory(parent, mode)
+    failure = await failureToMake(path, mode)
+  }
+  if (failure !== undefined) throw failure
 }
+
+/** Undefined when it is made, or something of that name stands there. */
+async function failureToMake(path: string, mode: number): Promise<Error | undefined> {
+  try {
+    await mkdir(path, { mode })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return codeOf(error) === 'EEXIST' ? undefined : error
+  }
+}
+
+const codeOf = (error: Error): unknown => ('code' in error ? error.code : undefined)
 
 /** Length of a UUID in text (RFC 9562 §4). */
 const UUID_LENGTH = 36

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -121,6 +121,12 @@ describe('the subnet file', () => {
   it('gets the directories it needs', async () => {
     await writeFileAtomically(join(directory, 'a', 'b', 'subnet.env'), 'new\n')
     expect(await readFile(join(directory, 'a', 'b', 'subnet.env'), 'utf8')).toBe('new\n')
+  })
+
+  it('fails where no directory can be made, in the words of the kernel, and does not try for ever', async () => {
+    await symlink(join(directory, 'nowhere'), join(directory, 'dangling'))
+    for (const folder of ['/proc/x', '/proc/x/y', join(directory, 'dangling', 'y')])
+      await expect(writeFileAtomically(join(folder, 'subnet.env'), 'new\n')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('is replaced, not rewritten: who has the old one open reads it to its end', async () => {
