@@ -7,16 +7,22 @@ import { NoRegularFileError, obstacleAt } from '../host/regular-file.ts'
 import { exitAtOnce } from '../netlink/exit.ts'
 import { endWithOutput, isStdoutClosed, STDOUT_CLOSED } from './output.ts'
 
-const FILES = { read: readSource, write: writeProduct }
-
 /**
- * A FIFO is read like a file: shells make one of `-f <(…)`.
+ * A FIFO is read like a file: shells make one of `-f <(…)`. Who opens one that nobody writes to waits in the kernel, and process.exit
+ * would wait for that.
  * @throws the file system's own error; {NoRegularFileError} for what never ends, or is no text
  */
-async function readSource(path: string): Promise<string> {
+async function readSource(path: string, stopSignal: AbortSignal): Promise<string> {
   const kind = await obstacleAt(path)
   if (kind !== undefined && kind !== 'a FIFO') throw new NoRegularFileError(path, kind)
-  return readFile(path, 'utf8')
+  stopSignal.throwIfAborted()
+  const stop = (): never => exitAtOnce(EXIT.failed)
+  stopSignal.addEventListener('abort', stop)
+  try {
+    return await readFile(path, 'utf8')
+  } finally {
+    stopSignal.removeEventListener('abort', stop)
+  }
 }
 
 /** Other names of standard output, for `-d`. */
@@ -30,11 +36,8 @@ async function writeProduct(path: string, text: string): Promise<void> {
 
 /** `flanneld docker-opts`. */
 export async function run({ args, environment, stopSignal }: CommandCall): Promise<number> {
-  // whoever opens a FIFO that nobody writes to waits in the kernel, and process.exit would wait for that
-  const stop = (): never => exitAtOnce(EXIT.failed)
-  stopSignal.addEventListener('abort', stop)
-  const { code, stdout, stderr } = await dockerOpts(args, environment, FILES)
-  stopSignal.removeEventListener('abort', stop)
+  const read = (path: string): Promise<string> => readSource(path, stopSignal)
+  const { code, stdout, stderr } = await dockerOpts(args, environment, { read, write: writeProduct })
   process.stderr.write(stderr)
   return endWithOutput(stdout, code, stopSignal)
 }

@@ -25,10 +25,13 @@ describe('flanneld docker-opts, of a subnet file that is none', () => {
     expect(readFileSync(join(folder, 'env'), 'utf8')).toContain('--mtu=1450')
   })
 
-  it('ends when it is asked to, though nobody writes to its FIFO', async () => {
+  it('ends when it is asked to, though nobody writes to its FIFO', async ({ onTestFinished }) => {
     const fifo = join(folder, 'fifo')
     spawnSync('mkfifo', [fifo])
     const child = spawn(process.execPath, [PROGRAM, 'docker-opts', '-f', fifo, '-d', join(folder, 'env')])
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
     const threads = `/proc/${child.pid}/task`
     const opens = (thread: string): boolean =>
       readFileSync(`${threads}/${thread}/wchan`, 'utf8').includes('wait_for_partner')
