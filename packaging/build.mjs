@@ -1,56 +1,29 @@
-// npm run build: the daemon as one CommonJS file with its netlink addon beside it, needing nothing but Node.
+// npm run build: the daemon as one executable that needs nothing, and as one CommonJS file that needs Node.
 //
+//   dist/flanneld                   Node, the bundle and the addon
 //   dist/flanneld.cjs               not minified: a crash shows the line, not the whole source
 //   dist/netlink.node               the addon for this architecture
-//   dist/THIRD-PARTY-LICENSES.txt   of the packages inside
+//   dist/THIRD-PARTY-LICENSES.txt   of the packages inside flanneld.cjs
 //
-//   node packaging/build.mjs [entry [folder]]   another program than src/main.ts, into another folder than dist
-import { build } from 'esbuild'
+//   node packaging/build.mjs --bundle [entry [folder]]   the bundle alone; of another program than src/main.ts, into another folder than dist
+//   node packaging/build.mjs --arch arm64                dist/flanneld-arm64, without a code cache (see executable/executable.mjs)
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { etcd3Protos } from './bundle/etcd3-protos.mjs'
+import { parseArgs } from 'node:util'
+import { bundle } from './bundle/bundle.mjs'
 import { thirdPartyLicences } from './bundle/licenses.mjs'
+import { makeExecutable } from './executable/executable.mjs'
+import { nodeBinary } from './executable/node-binary.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/netlink/native')
-const ADDONS = ['build/Release', `prebuilds/linux-${process.arch}`].map((place) => join(NATIVE, place, 'netlink.node'))
 
-/** The program knows its name and version, not its development dependencies. */
-const ownVersion = {
-  name: 'own-version',
-  setup({ onLoad }) {
-    onLoad({ filter: /package\.json$/ }, ({ path }) => {
-      if (path !== join(ROOT, 'package.json')) return undefined
-      const { name, version } = JSON.parse(readFileSync(path, 'utf8'))
-      return { contents: JSON.stringify({ name, version }), loader: 'json' }
-    })
-  },
-}
-
-/**
- * Keeps V8's young generation at its first size. It would grow with the first list of leases and never shrink: 12 MB of resident
- * memory with 10 000 of them, to save scavenges that an idle daemon does not have.
- */
-const SMALL_YOUNG_GENERATION = `require('node:v8').setFlagsFromString('--semi-space-growth-factor=1')`
-
-async function bundle(entry) {
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: [entry],
-    outfile: 'dist/flanneld.cjs',
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    banner: { js: `#!/usr/bin/env node\n${SMALL_YOUNG_GENERATION}` },
-    legalComments: 'none',
-    logOverride: { 'empty-import-meta': 'silent' },
-    plugins: [etcd3Protos, ownVersion],
-    metafile: true,
-    write: false,
-  })
-  return { text: outputFiles[0].text, metafile }
+function addonFor(arch) {
+  const places = [...(arch === process.arch ? ['build/Release'] : []), `prebuilds/linux-${arch}`]
+  const addon = places.map((place) => join(NATIVE, place, 'netlink.node')).find(existsSync)
+  if (addon === undefined) throw new Error(`there is no netlink addon for ${arch}: run node packaging/addon.mjs`)
+  return addon
 }
 
 /** Whoever runs the old file keeps it whole. */
@@ -60,9 +33,8 @@ function replaceFile(path, write) {
   renameSync(fresh, path)
 }
 
-async function main(entry = 'src/main.ts', folder = join(ROOT, 'dist')) {
-  const addon = ADDONS.find(existsSync)
-  if (addon === undefined) throw new Error('there is no netlink addon: run node packaging/addon.mjs')
+async function buildBundle(entry, folder) {
+  const addon = addonFor(process.arch)
   const { text, metafile } = await bundle(entry)
   const licences = thirdPartyLicences(ROOT, metafile)
   mkdirSync(folder, { recursive: true })
@@ -70,6 +42,25 @@ async function main(entry = 'src/main.ts', folder = join(ROOT, 'dist')) {
   replaceFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), (path) => writeFileSync(path, licences))
   replaceFile(join(folder, 'flanneld.cjs'), (path) => writeFileSync(path, text, { mode: 0o755 }))
   console.log(`${join(folder, 'flanneld.cjs')}: ${Math.round(text.length / 1024)} KiB`)
+  return { text, licences }
 }
 
-await main(...process.argv.slice(2))
+async function buildExecutable(arch, { text, licences }, path) {
+  const node = nodeBinary(arch)
+  const all = `${licences}\n${readFileSync(join(node, 'LICENSE'), 'utf8')}`
+  const bytes = await makeExecutable({ arch, node, text, addon: addonFor(arch), licences: all })
+  replaceFile(path, (fresh) => writeFileSync(fresh, bytes, { mode: 0o755 }))
+  console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)
+}
+
+async function main() {
+  const options = { bundle: { type: 'boolean', default: false }, arch: { type: 'string', default: process.arch } }
+  const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  const [entry = 'src/main.ts', folder = join(ROOT, 'dist')] = positionals
+  const built = await buildBundle(entry, folder)
+  if (values.bundle) return
+  const name = values.arch === process.arch ? 'flanneld' : `flanneld-${values.arch}`
+  await buildExecutable(values.arch, built, join(folder, name))
+}
+
+await main()

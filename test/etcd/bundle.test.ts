@@ -16,7 +16,7 @@ describe('a bundled program, away from all node_modules', () => {
   const program = join(folder, 'flanneld.cjs')
   let harness: EtcdHarness
   beforeAll(async () => {
-    await run(process.execPath, ['packaging/build.mjs', 'test/etcd/bundled-program.ts', folder])
+    await run(process.execPath, ['packaging/build.mjs', '--bundle', 'test/etcd/bundled-program.ts', folder])
     harness = await EtcdHarness.start()
   })
   afterEach(() => harness.reset())

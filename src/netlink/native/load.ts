@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { addonInside } from './executable.ts'
 
 declare const isSocketHandle: unique symbol
 
@@ -71,8 +72,17 @@ function candidates(override: string | undefined): readonly string[] {
   return places.map((place) => join(here, place, 'netlink.node'))
 }
 
+/** Where an addon came from: a path, or in the executable the name of its memory file. */
+interface Found {
+  readonly addon: Addon
+  readonly path: string
+}
+
+/** The executable's own, once it has been looked for; it can be had once. */
+let inside: Found | string | undefined
+
 /**
- * Loads the addon: `FLANNELD_NETLINK_ADDON` if set, else beside the bundle, compiled, prebuilt, in this order.
+ * Loads the addon: `FLANNELD_NETLINK_ADDON` if set, else the one inside the executable, beside the bundle, compiled, prebuilt, in this order.
  * @throws {AddonError} naming every path tried and why it would not do
  */
 export function loadAddon(override = process.env['FLANNELD_NETLINK_ADDON']): Addon {
@@ -80,9 +90,14 @@ export function loadAddon(override = process.env['FLANNELD_NETLINK_ADDON']): Add
 }
 
 /** {@link loadAddon}, telling also which file it is. */
-export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): { addon: Addon; path: string } {
-  const require = createRequire(join(here, 'netlink.node'))
+export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): Found {
   const tried: string[] = []
+  if (override === undefined || override === '') {
+    inside ??= findInside()
+    if (typeof inside === 'object') return inside
+    if (inside !== undefined) tried.push(`inside the executable: ${inside}`)
+  }
+  const require = createRequire(join(here, 'netlink.node'))
   for (const path of candidates(override)) {
     const loaded = existsSync(path) ? tryToLoad(require, path) : 'not there'
     if (typeof loaded !== 'string') return { addon: loaded, path }
@@ -91,11 +106,24 @@ export function findAddon(override = process.env['FLANNELD_NETLINK_ADDON']): { a
   throw new AddonError(`no usable netlink addon (npm install makes one):\n  ${tried.join('\n  ')}`)
 }
 
+function findInside(): Found | string | undefined {
+  try {
+    const found = addonInside()
+    return found && (isAddon(found.loaded) ? { addon: found.loaded, path: found.path } : NO_ADDON)
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
 function tryToLoad(require: NodeJS.Require, path: string): Addon | string {
   try {
     const loaded: unknown = require(path)
-    return isAddon(loaded) ? loaded : 'not a netlink addon'
+    return isAddon(loaded) ? loaded : NO_ADDON
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
+
+const NO_ADDON = 'not a netlink addon'
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

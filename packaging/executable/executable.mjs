@@ -1,0 +1,96 @@
+// Makes one file of Node, the bundle and the addon: Node's "single executable application", put together without its tools.
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { extendElf } from './elf.mjs'
+import { nodeBinary } from './node-binary.mjs'
+import { preludeFor } from './prelude.mjs'
+
+const HERE = dirname(fileURLToPath(import.meta.url))
+
+/** Where Node looks for what is put into it (its src/node_sea.cc, postject's convention). */
+const BLOB_NAME = 'NODE_SEA_BLOB'
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
+
+/**
+ * @param arch the executable's, as Node names it
+ * @param node folder of the Node binary for it, see node-binary.mjs
+ * @param text the bundle, in ASCII
+ * @param addon path of the addon for it
+ * @param licences text
+ * @returns {Promise<Buffer>} the executable
+ */
+export async function makeExecutable({ arch, node, text, addon, licences }) {
+  const folder = mkdtempSync(join(tmpdir(), 'flanneld-build-'))
+  try {
+    const write = (name, content) => writeFileSync(join(folder, name), content)
+    const binary = join(node, 'bin/node')
+    write('bundle', asFunction(text))
+    write('licences', licences)
+    copyFileSync(addon, join(folder, 'netlink.node'))
+    makeCodeCache(arch, binary, folder)
+    write('boot', await bootProgram())
+    const blob = makeBlob(folder, ['bundle', 'code-cache', 'licences', 'netlink.node'])
+    return extendElf(fused(readFileSync(binary)), {
+      blob: { name: BLOB_NAME, bytes: blob },
+      prelude: preludeFor(arch),
+      addon: readFileSync(addon),
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Only the Node that is to use it can make it: for another architecture it stays empty, unless FOREIGN_RUNNER runs that one's programs
+ * (`qemu-aarch64-static -L /usr/aarch64-linux-gnu`). With a seed of its own V8 writes the same bytes each time.
+ */
+function makeCodeCache(arch, binary, folder) {
+  const runner = (process.env['FOREIGN_RUNNER'] ?? '').split(' ').filter(Boolean)
+  if (arch !== process.arch && runner.length === 0) return writeFileSync(join(folder, 'code-cache'), '')
+  const line = [...(arch === process.arch ? [] : runner), binary, '--random-seed=1', join(HERE, 'warm-up.cjs')]
+  run([...line, 'bundle', 'code-cache'], folder)
+  run([...line, 'bundle', 'code-cache', '--verify'], folder)
+}
+
+/** A module is a function of what it is handed, in one line so that lines in stack traces are those of the bundle. */
+function asFunction(text) {
+  if (/[^\0-\x7f]/.test(text)) throw new Error('the bundle is not ASCII: V8 would keep two bytes of each character')
+  return `(function (require, __dirname, exports = {}, module = { exports }) {${text.replace(/^#!.*/, '')}\n})`
+}
+
+async function bootProgram() {
+  const options = { bundle: true, platform: 'node', format: 'cjs', write: false }
+  const { outputFiles } = await build({ entryPoints: [join(HERE, 'boot.cjs')], ...options })
+  return outputFiles[0].text
+}
+
+/** By a Node of the same version that runs here. All names are relative: they become part of what is to be the same wherever it is made. */
+function makeBlob(folder, names) {
+  const settings = {
+    main: 'boot',
+    output: 'blob',
+    assets: Object.fromEntries(names.map((name) => [name, name])),
+    disableExperimentalSEAWarning: true,
+    execArgvExtension: 'none', // NODE_OPTIONS is for other programs of this host
+  }
+  writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings))
+  run([join(nodeBinary(), 'bin/node'), '--experimental-sea-config', 'settings.json'], folder)
+  return readFileSync(join(folder, 'blob'))
+}
+
+function fused(bytes) {
+  const at = bytes.indexOf(`${FUSE}:0`)
+  if (at < 0 || bytes.indexOf(`${FUSE}:0`, at + 1) >= 0) throw new Error(`expected one ${FUSE} in this Node`)
+  bytes.write('1', at + FUSE.length + 1)
+  return bytes
+}
+
+function run([command, ...args], cwd) {
+  const { status, error, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env: {} })
+  if (error) throw new Error(`cannot run ${command}: ${error.message}`)
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed with exit code ${status}:\n${stderr}`)
+}
