@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, type LabHost } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT, agentCall } from '../lab/program.ts'
 import { CONFIG, DEVICE, useLab } from './use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
@@ -33,8 +33,7 @@ iptables -t nat -A POSTROUTING -s 203.0.113.7 -j RETURN
 nft add table inet flannel-foreign
 nft add table ip witness`
 
-const cleanup = ({ place }: LabHost, ...args: readonly string[]) =>
-  place.attempt(process.execPath, [AGENT_SCRIPT, 'cleanup', ...args])
+const cleanup = ({ place }: LabHost, ...args: readonly string[]) => place.attempt(...agentCall('cleanup', ...args))
 
 const linesOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '')
 
@@ -91,7 +90,7 @@ describe('flanneld cleanup', () => {
     if (!host.agent.isRunning) host.agent.start()
     await host.ready()
     await host.agent.stop()
-    const run = ['--bounding-set=-all', '--inh-caps=-all', '--', process.execPath, AGENT_SCRIPT, 'cleanup']
+    const run = ['--bounding-set=-all', '--inh-caps=-all', '--', ...AGENT, 'cleanup']
     const { code, stdout, stderr } = await host.place.attempt('setpriv', run)
     expect(code).toBe(1)
     expect(stdout).toContain(`removed subnet file ${SUBNET_FILE}`)

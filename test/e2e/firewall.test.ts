@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT } from '../lab/program.ts'
 import { CONFIG, useLab } from './use-lab.ts'
 
 const lab = useLab(
   {
     hosts: 2,
-    agentCommand: [process.execPath, AGENT_SCRIPT, '--ip-masq', '--ip-blackhole-route', '--iptables-resync=1'],
+    agentCommand: [...AGENT, '--ip-masq', '--ip-blackhole-route', '--iptables-resync=1'],
   },
   async (made) => {
     await made.putConfig({ ...CONFIG, EnableNFTables: true })

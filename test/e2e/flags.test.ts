@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT } from '../lab/program.ts'
 import { outputOf } from '../lab/command.ts'
 import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
@@ -26,40 +26,37 @@ const [PUBLIC_IP, PUBLIC_IPV6] = ['192.168.205.200', 'fd00:205::200'] as const
 
 /** Where a host keeps the environment of its agent. */
 const ENVIRONMENT_FILE = '/run/agent.env'
-const AGENT = `set -a; if [ -f ${ENVIRONMENT_FILE} ]; then . ${ENVIRONMENT_FILE}; fi; exec "$@"`
+const WITH_ENVIRONMENT = `set -a; if [ -f ${ENVIRONMENT_FILE} ]; then . ${ENVIRONMENT_FILE}; fi; exec "$@"`
 
 describe('a node that is told everything by FLANNELD_ variables, beside one that is told nothing', () => {
-  const lab = useLab(
-    { hosts: 2, agentCommand: ['sh', '-c', AGENT, 'sh', process.execPath, AGENT_SCRIPT] },
-    async (made) => {
-      await made.etcdctl('put', `${PREFIX}/config`, JSON.stringify(CONFIG))
-      const environment = [
-        `ETCD_ENDPOINTS=${made.etcd.endpoints.join(',')}`,
-        `ETCD_PREFIX=${PREFIX}`,
-        'IFACE=eth0',
-        `PUBLIC_IP=${PUBLIC_IP}`,
-        `PUBLIC_IPV6=${PUBLIC_IPV6}`,
-        `SUBNET_FILE=${OTHER_FILE}`,
-        'IP_MASQ=true',
-        'IP_MASQ_FULLY_RANDOM_DISABLE=true',
-        'IP_BLACKHOLE_ROUTE=true',
-        'IPTABLES_FORWARD_RULES=false',
-        'VXLAN_PEER_FILTER=true',
-        'HEALTHZ_IP=127.0.0.2',
-        'HEALTHZ_PORT=8099',
-        'NODE_ID=rack-7',
-        'V=1',
-      ]
-      const [told, other] = [made.host(0), made.host(1)]
-      await told.place.exec('tee', [ENVIRONMENT_FILE], {
-        input: environment.map((line) => `FLANNELD_${line}\n`).join(''),
-      })
-      told.agent.startWith([])
-      other.agent.start([`--etcd-prefix=${PREFIX}`])
-      await waitFor('its subnet file', async () => (await told.place.attempt('cat', [OTHER_FILE])).code === 0)
-      await other.ready()
-    },
-  )
+  const lab = useLab({ hosts: 2, agentCommand: ['sh', '-c', WITH_ENVIRONMENT, 'sh', ...AGENT] }, async (made) => {
+    await made.etcdctl('put', `${PREFIX}/config`, JSON.stringify(CONFIG))
+    const environment = [
+      `ETCD_ENDPOINTS=${made.etcd.endpoints.join(',')}`,
+      `ETCD_PREFIX=${PREFIX}`,
+      'IFACE=eth0',
+      `PUBLIC_IP=${PUBLIC_IP}`,
+      `PUBLIC_IPV6=${PUBLIC_IPV6}`,
+      `SUBNET_FILE=${OTHER_FILE}`,
+      'IP_MASQ=true',
+      'IP_MASQ_FULLY_RANDOM_DISABLE=true',
+      'IP_BLACKHOLE_ROUTE=true',
+      'IPTABLES_FORWARD_RULES=false',
+      'VXLAN_PEER_FILTER=true',
+      'HEALTHZ_IP=127.0.0.2',
+      'HEALTHZ_PORT=8099',
+      'NODE_ID=rack-7',
+      'V=1',
+    ]
+    const [told, other] = [made.host(0), made.host(1)]
+    await told.place.exec('tee', [ENVIRONMENT_FILE], {
+      input: environment.map((line) => `FLANNELD_${line}\n`).join(''),
+    })
+    told.agent.startWith([])
+    other.agent.start([`--etcd-prefix=${PREFIX}`])
+    await waitFor('its subnet file', async () => (await told.place.attempt('cat', [OTHER_FILE])).code === 0)
+    await other.ready()
+  })
 
   const file = (): Promise<string> => lab().host(0).place.exec('cat', [OTHER_FILE])
   const tableOf = ({ place }: LabHost): Promise<string> => place.exec('nft', ['list', 'table', 'ip', 'flannel-ipv4'])
@@ -138,11 +135,11 @@ describe('a node that is told everything by FLANNELD_ variables, beside one that
 
 describe('the program itself', () => {
   test.each([['--version'], ['-version=true']])('%s prints what it is, and exits with 0', async (flag) => {
-    expect(await outputOf([process.execPath, AGENT_SCRIPT, flag])).toMatch(/^flanneld \(flannel-agent\) \d+\.\d+\.\d+/)
+    expect(await outputOf([...AGENT, flag])).toMatch(/^flanneld \(flannel-agent\) \d+\.\d+\.\d+/)
   })
 
   test.each([['-h'], ['--help']])('%s prints every flag, and exits with 0', async (flag) => {
-    const text = await outputOf([process.execPath, AGENT_SCRIPT, flag])
+    const text = await outputOf([...AGENT, flag])
     expect(text).toContain('--etcd-endpoints')
     expect(text).toContain('FLANNELD_IP_MASQ')
   })

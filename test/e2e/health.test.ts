@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT } from '../lab/program.ts'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
 import { leaseOf } from './expected-tables.ts'
 import { ask, hears, PORT, saying } from './probe.ts'
@@ -81,7 +81,7 @@ const WATCHDOG_MS = 2_000
 
 describe('an agent that a service manager has started', () => {
   const env = ['NOTIFY_SOCKET=/run/notify', `WATCHDOG_USEC=${WATCHDOG_MS * 1_000}`]
-  const lab = useLab({ hosts: 1, agentCommand: ['env', ...env, process.execPath, AGENT_SCRIPT] })
+  const lab = useLab({ hosts: 1, agentCommand: ['env', ...env, ...AGENT] })
 
   test('tells it when it is ready, how it is, that it lives, and that it ends', async () => {
     const host = lab().host(0)
@@ -123,7 +123,7 @@ describe('an agent that a service manager has started', () => {
   ])('ends with exit code %s', async (_, variables, code) => {
     const { place, agent } = lab().host(0)
     if (agent.isRunning) await agent.kill()
-    const line = ['-s', 'TERM', '25', 'env', ...variables, process.execPath, AGENT_SCRIPT, '--iface=eth0']
+    const line = ['-s', 'TERM', '25', 'env', ...variables, ...AGENT, '--iface=eth0']
     expect((await place.attempt('timeout', ['--preserve-status', ...line])).code).toBe(code)
   })
 })

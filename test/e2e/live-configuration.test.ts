@@ -1,12 +1,9 @@
 import { expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT } from '../lab/program.ts'
 import { bringUp, CONFIG, DEVICE, useLab } from './use-lab.ts'
 
-const lab = useLab(
-  { hosts: 2, agentCommand: [process.execPath, AGENT_SCRIPT, '--ip-masq', '--iptables-resync=1'] },
-  bringUp,
-)
+const lab = useLab({ hosts: 2, agentCommand: [...AGENT, '--ip-masq', '--iptables-resync=1'] }, bringUp)
 
 const withBackend = (fields: object): object => ({ ...CONFIG, Backend: { ...CONFIG.Backend, ...fields } })
 

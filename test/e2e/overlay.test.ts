@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT } from '../lab/program.ts'
 import { SUBNET_FILE } from '../lab/index.ts'
 import { leaseOf, peersAre, readLease } from './expected-tables.ts'
 import { bringUp, DEVICE, useLab } from './use-lab.ts'
@@ -12,7 +12,7 @@ const WATCHED_SECONDS = 7
 const HTTP2_PING = '"\\0\\0\\10\\6'
 
 /** Looking at the firewall starts programs, whose sockets would be counted as the agent's. */
-const QUIET_AGENT = [process.execPath, AGENT_SCRIPT, '--iptables-forward-rules=false'] as const
+const QUIET_AGENT = [...AGENT, '--iptables-forward-rules=false'] as const
 
 describe('three nodes that share an etcd', () => {
   const lab = useLab({ hosts: 3, agentCommand: [...QUIET_AGENT] }, bringUp)

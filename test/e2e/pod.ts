@@ -4,6 +4,7 @@ import { Namespace } from '../lab/namespace.ts'
 import { objectsAt, parseObject, textAt, type JsonObject } from '../lab/json.ts'
 import { ping, type PingResult } from '../lab/ping.ts'
 import type { Outcome } from '../lab/command.ts'
+import { AGENT_FILE } from '../lab/program.ts'
 
 const checkout = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
@@ -47,7 +48,7 @@ export class Pod {
   /** Installed as an operator would: a link named `flannel` to the program. */
   static async install(host: LabHost): Promise<void> {
     await host.place.exec('mkdir', ['-p', '/run/cni/bin'])
-    await host.place.exec('ln', ['-s', checkout('dist/flanneld.cjs'), '/run/cni/bin/flannel'])
+    await host.place.exec('ln', ['-s', AGENT_FILE, '/run/cni/bin/flannel'])
   }
 
   environment(command: string, path = CNI_PATH): readonly string[] {

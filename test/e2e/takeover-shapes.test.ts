@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor, type Container, type LabHost, type PingStream } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT } from '../lab/program.ts'
 import { UNDERLAY } from '../lab/underlay.ts'
 import { FreshFlows } from './fresh-flows.ts'
 import { leaveUpstreamBehind, upstreamSubnetFile, type UpstreamLegacy, type UpstreamNode } from './upstream-node.ts'
@@ -80,7 +80,7 @@ describe.each(SHAPES)('a host that upstream has left: $title', (shape) => {
   let bare: readonly string[] = []
   let taken: readonly string[] = []
 
-  const agentCommand = ['env', `PATH=${TOOLS}:${process.env['PATH'] ?? ''}`, process.execPath, AGENT_SCRIPT] as const
+  const agentCommand = ['env', `PATH=${TOOLS}:${process.env['PATH'] ?? ''}`, ...AGENT] as const
   const lab = useLab({ hosts: 2, agentCommand: [...agentCommand] }, async (made) => {
     await made.putConfig({ ...(isDual ? DUAL : CONFIG), ...shape.asks })
     for (const [at, legacy] of legacies.entries()) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { exitOf } from '../lab/command.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT, agentCall } from '../lab/program.ts'
 import { CONFIG, useLab } from './use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
@@ -14,7 +14,7 @@ describe('a second agent on one host', () => {
   })
 
   const host = (): LabHost => lab().host(0)
-  const second = (...args: readonly string[]) => host().place.attempt(process.execPath, [AGENT_SCRIPT, ...args])
+  const second = (...args: readonly string[]) => host().place.attempt(...agentCall(...args))
   const flags = (): readonly string[] => [
     `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`,
     '--iface=eth0',
@@ -51,7 +51,7 @@ describe('a second agent on one host', () => {
 
     host().agent.freeze()
     const log = '/run/second.log'
-    const line = `exec ${process.execPath} ${AGENT_SCRIPT} ${flags().join(' ')} >${log} 2>&1`
+    const line = `exec ${[...AGENT, ...flags()].join(' ')} >${log} 2>&1`
     const child = host().place.start('/dev/null', 'sh', ['-c', line])
     const said = (): Promise<string> => host().place.exec('cat', [log])
     await waitFor('the second to wait', async () => (await said()).includes('waiting for its end'))

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Capture } from './capture.ts'
 import { outputOf, type CommandLine } from './command.ts'
 import { EtcdCluster } from './etcd-process.ts'
 import { LabHost } from './host.ts'
 import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from './json.ts'
+import { AGENT } from './program.ts'
 import { etcdAddress, Underlay, UNDERLAY } from './underlay.ts'
 
 /** Where leases and configuration live; the agent's default. */
@@ -18,14 +18,12 @@ const DEFAULT_VXLAN_PORT = 8472
 /** etcd's default for --max-txn-ops. */
 const MOST_TXN_OPS = 128
 
-export const AGENT_SCRIPT = fileURLToPath(new URL('../../dist/flanneld.cjs', import.meta.url))
-
 export interface LabOptions {
   readonly hosts?: number
   readonly etcdMembers?: 1 | 3
   /** Verbosity of the agents. */
   readonly verbosity?: number
-  /** What runs as the agent; the built bundle on this Node by default. */
+  /** What runs as the agent; {@link AGENT} by default. */
   readonly agentCommand?: CommandLine
   /** One id for all machines, as clones of one image have it; random ones by default. */
   readonly machineId?: string
@@ -100,7 +98,7 @@ export class Lab {
     const hostOptions = {
       underlay,
       machineId: options.machineId,
-      agentCommand: options.agentCommand ?? [process.execPath, AGENT_SCRIPT],
+      agentCommand: options.agentCommand ?? AGENT,
       agentFlags: [`--etcd-endpoints=${endpoints}`, `--etcd-prefix=${ETCD_PREFIX}`, '--iface=eth0', `--v=${verbosity}`],
     }
     const places = etcdAddresses.map((host) => ({ host, clientPort: CLIENT_PORT, peerPort: PEER_PORT }))

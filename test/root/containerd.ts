@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exitOf, type Outcome } from '../lab/command.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT_FILE } from '../lab/program.ts'
 import { Place } from '../lab/namespace.ts'
 import { MAKE_BUSYBOX_ROOT } from './busybox-root.ts'
 
@@ -29,7 +29,7 @@ for folder in etc opt var/lib; do
 done
 mkdir -p ${PLUGINS} /etc/cni/net.d ${ROOT_FOLDER}
 cp ${REFERENCE_PLUGINS}/* ${PLUGINS}
-ln -sf ${AGENT_SCRIPT} ${PLUGINS}/flannel
+ln -sf ${AGENT_FILE} ${PLUGINS}/flannel
 root=${ROOT_FOLDER}
 ${MAKE_BUSYBOX_ROOT}
 printf '%s\\n' 'version = 2' 'disabled_plugins = ["io.containerd.grpc.v1.cri"]' > ${FOLDER}/config.toml

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { exitOf } from '../lab/command.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { agentCall } from '../lab/program.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { MAKE_BUSYBOX_ROOT } from './busybox-root.ts'
 
@@ -46,7 +46,7 @@ export class DockerDaemon {
   /** Writes Docker's options anew, starts it and waits until it answers. */
   async start(): Promise<void> {
     const { place } = this.host
-    await place.exec(process.execPath, [AGENT_SCRIPT, 'docker-opts'])
+    await place.exec(...agentCall('docker-opts'))
     const files = ['--data-root', `${FOLDER}/data`, '--exec-root', `${FOLDER}/exec`, '--pidfile', `${FOLDER}/pid`]
     const groups = [
       '--cgroup-parent',

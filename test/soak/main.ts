@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { Report } from '../lab/demo-report.ts'
 import { UsageError } from '../lab/demo-options.ts'
 import { Lab } from '../lab/index.ts'
-import { AGENT_SCRIPT } from '../lab/lab.ts'
+import { AGENT_FILE, agentAt } from '../lab/program.ts'
 import { keepEvidence, KEPT_BELOW } from './evidence.ts'
 import { parseSoakOptions, USAGE, type SoakOptions } from './options.ts'
 import { json, table } from './report.ts'
@@ -16,7 +16,7 @@ const LAST_FAULTS = 20
 async function copyAgent(): Promise<string> {
   await mkdir(KEPT_BELOW, { recursive: true })
   const folder = await mkdtemp(join(KEPT_BELOW, 'soaked-'))
-  await cp(dirname(AGENT_SCRIPT), folder, { recursive: true })
+  await cp(dirname(AGENT_FILE), folder, { recursive: true })
   return folder
 }
 
@@ -25,14 +25,15 @@ async function soak(options: SoakOptions): Promise<number> {
   report.section(`${options.hosts} hosts, faults for ${options.minutes} minutes, seed ${options.seed}`)
   const folder = await copyAgent()
   try {
-    return await soakAgent(join(folder, basename(AGENT_SCRIPT)), options, report)
+    return await soakAgent(join(folder, basename(AGENT_FILE)), options, report)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function soakAgent(script: string, options: SoakOptions, report: Report): Promise<number> {
-  const lab = await Lab.create({ hosts: options.hosts, verbosity: 1, agentCommand: [process.execPath, script] })
+async function soakAgent(copy: string, options: SoakOptions, report: Report): Promise<number> {
+  const agentCommand = agentAt(copy)
+  const lab = await Lab.create({ hosts: options.hosts, verbosity: 1, agentCommand })
   try {
     const say = (line: string): void => {
       report.section(line)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
-import { AGENT_SCRIPT } from '../../lab/lab.ts'
+import { AGENT } from '../../lab/program.ts'
 import { CONFIG, useLab } from '../use-lab.ts'
 import { leaseNameOf } from './lease-scene.ts'
 
@@ -23,7 +23,7 @@ const subnetsOf = async (lab: Lab): Promise<readonly string[]> =>
 
 describe('fifty nodes and forty-five subnets', () => {
   // their start would take the processors from whatever is tested beside for many seconds
-  const agentCommand = ['chrt', '--idle', '0', process.execPath, AGENT_SCRIPT] as const
+  const agentCommand = ['chrt', '--idle', '0', ...AGENT] as const
   const lab = useLab({ hosts: HOSTS, agentCommand }, (it) => it.putConfig(SCARCE))
 
   test('lease: fifty nodes started at once: no subnet handed out twice, all leased or told out of subnets', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { setClock, underFakeClock } from '../../lab/fake-clock.ts'
 import { waitFor, type LabHost } from '../../lab/index.ts'
-import { AGENT_SCRIPT } from '../../lab/lab.ts'
+import { AGENT } from '../../lab/program.ts'
 import { bringUp, DEVICE, useLab } from '../use-lab.ts'
 import {
   allExact,
@@ -14,7 +14,7 @@ import {
 } from './etcd-overlay.ts'
 import { holdsOneLease, leaseNameOf, readLeaseKey } from './lease-scene.ts'
 
-const lab = useLab({ hosts: 2, agentCommand: underFakeClock([process.execPath, AGENT_SCRIPT]) }, async (it) => {
+const lab = useLab({ hosts: 2, agentCommand: underFakeClock([...AGENT]) }, async (it) => {
   for (const { place } of it.hosts) await setClock(place, '+0')
   await bringUp(it)
 })
