@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import v8Flags from '../executable/v8-flags.json' with { type: 'json' }
 import { etcd3Protos } from './etcd3-protos.mjs'
+import { leftOut } from './left-out.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -42,7 +43,7 @@ export async function bundle(entry) {
     banner: { js: `#!/usr/bin/env node\n${SET_FLAGS}` },
     legalComments: 'none',
     logOverride: { 'empty-import-meta': 'silent' },
-    plugins: [etcd3Protos, ownVersion],
+    plugins: [etcd3Protos, leftOut, ownVersion],
     metafile: true,
     write: false,
   })

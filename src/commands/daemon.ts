@@ -1,30 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
-import { Agent } from '../agent/agent.ts'
-import { systemClock } from '../agent/clock.ts'
-import type { AgentPorts } from '../agent/ports.ts'
-import { AgentStatus } from '../agent/status.ts'
-import { runTogether } from '../agent/tasks.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
-import { ConfigError } from '../config/error.ts'
-import type { DaemonOptions } from '../config/options.ts'
-import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
-import { LinuxFirewall } from '../firewall/linux-firewall.ts'
-import { NftPeerFilter } from '../firewall/peer-filter.ts'
-import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
-import { obstacleAt } from '../host/regular-file.ts'
-import { resolveHost } from '../host/resolve.ts'
-import { HostTakenError } from '../host/sole-agent.ts'
-import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { exitAtOnce } from '../netlink/exit.ts'
-import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
-import { HealthServer } from '../observe/health-server.ts'
-import { createLogger, type Logger } from '../observe/logger.ts'
+import { createLogger } from '../observe/logger.ts'
 import { endWithOutput } from './output.ts'
-import { supervision } from './service-manager.ts'
-import { claimThisHost } from './this-host.ts'
 
 /**
  * Asked to stop, the process is gone after this long whatever happens, in milliseconds. The orderly way takes some ten; a supervisor
@@ -32,21 +11,19 @@ import { claimThisHost } from './this-host.ts'
  */
 const STOP_WITHIN_MS = 700
 
-/** `flanneld` itself: runs until it is asked to stop. */
+/**
+ * `flanneld` itself: runs until it is asked to stop. What takes long to load, etcd's client before all, is loaded after the first line of
+ * the log.
+ */
 export async function run({ args, environment, version, stopSignal }: CommandCall): Promise<number> {
   const invocation = readCommandLine(args, environment, version)
   if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
   limitStopping(stopSignal)
-  await refuseObstacle(invocation.options)
-  const code = await runAlone(invocation.options, { environment, version, stopSignal }).catch(refusal)
+  const log = createLogger(invocation.options.verbosity)
+  log.info(`flanneld ${version} starts`, { pid: process.pid })
+  const { runDaemon } = await import('./run-daemon.ts')
+  const code = await runDaemon(invocation.options, log, { environment, version, stopSignal })
   return stopSignal.aborted ? exitAtOnce(code) : code
-}
-
-/** What stands in the subnet file's place would be lost to it, or be waited for. @throws {ConfigError} */
-async function refuseObstacle({ subnetFile }: DaemonOptions): Promise<void> {
-  const obstacle = await obstacleAt(subnetFile)
-  if (obstacle !== undefined)
-    throw new ConfigError('--subnet-file', `a regular file, or none yet, and not ${obstacle}`, subnetFile)
 }
 
 function limitStopping(stopSignal: AbortSignal): void {
@@ -55,73 +32,4 @@ function limitStopping(stopSignal: AbortSignal): void {
   }
   if (stopSignal.aborted) limit()
   else stopSignal.addEventListener('abort', limit)
-}
-
-/** What is said in a line, without a stack. @throws anything else */
-function refusal(error: unknown): number {
-  if (!(error instanceof NoIdentityError || error instanceof HostTakenError)) throw error
-  process.stderr.write(`flanneld: ${error.message}\n`)
-  return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
-}
-
-type Surroundings = Omit<CommandCall, 'args'>
-
-/** One host carries one agent. @throws {HostTakenError} */
-async function runAlone(options: DaemonOptions, surroundings: Surroundings): Promise<number> {
-  const log = createLogger(options.verbosity)
-  const warn = (text: string): void => {
-    log.warn(text)
-  }
-  const giveUp = await claimThisHost(warn, surroundings.stopSignal)
-  try {
-    return await runAgent(options, log, surroundings)
-  } finally {
-    giveUp()
-  }
-}
-
-async function runAgent(
-  options: DaemonOptions,
-  log: Logger,
-  { environment, version, stopSignal }: Surroundings,
-): Promise<number> {
-  const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
-  const kernel = new RtnetlinkKernel()
-  const status = new AgentStatus(systemClock)
-  const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
-  log.info(`flanneld ${version} starts`, { node: node.id, pid: process.pid })
-  const ports: AgentPorts = {
-    kernel,
-    firewall: new LinuxFirewall(),
-    peerFilter: new NftPeerFilter(),
-    kernelWrites: () => kernel.stats().writes,
-    store,
-    clock: systemClock,
-    random: Math.random,
-    log,
-    status,
-    node,
-    instance: randomUUID(),
-    resolveHost,
-    setSysctl,
-    readSysctl,
-    deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
-  }
-  const { healthz } = options
-  const server = healthz && new HealthServer({ ip: healthz.ip.text, port: healthz.port, health: status, log })
-  try {
-    const agent = new Agent(options, ports)
-    const watchers = supervision(environment, status, log, stopSignal)
-    const tasks = [
-      { name: 'agent', run: (stop: AbortSignal) => agent.run(stop) },
-      { name: 'lived time', run: (stop: AbortSignal) => status.turns.run(stop) },
-    ]
-    await runTogether([...tasks, ...watchers], stopSignal)
-    log.info('stopped; device and entries stay in place, so that forwarding goes on')
-    return EXIT.done
-  } finally {
-    server?.close()
-    kernel.close()
-    store.close()
-  }
 }

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { Agent } from '../agent/agent.ts'
+import { systemClock } from '../agent/clock.ts'
+import type { AgentPorts } from '../agent/ports.ts'
+import { AgentStatus } from '../agent/status.ts'
+import { runTogether } from '../agent/tasks.ts'
+import type { CommandCall } from '../cli/commands.ts'
+import { EXIT } from '../cli/exit-codes.ts'
+import { ConfigError } from '../config/error.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
+import { LinuxFirewall } from '../firewall/linux-firewall.ts'
+import { NftPeerFilter } from '../firewall/peer-filter.ts'
+import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
+import { obstacleAt } from '../host/regular-file.ts'
+import { resolveHost } from '../host/resolve.ts'
+import { HostTakenError } from '../host/sole-agent.ts'
+import { readSysctl, setSysctl } from '../host/sysctl.ts'
+import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
+import type { HealthServer } from '../observe/health-server.ts'
+import type { Logger } from '../observe/logger.ts'
+import { supervision } from './service-manager.ts'
+import { claimThisHost } from './this-host.ts'
+
+/**
+ * The daemon itself, from its options to its end: what {@link run} of daemon.ts loads once it has said that it starts.
+ * @returns the exit code
+ * @throws {ConfigError} for options that this host cannot follow
+ */
+export async function runDaemon(options: DaemonOptions, log: Logger, surroundings: Surroundings): Promise<number> {
+  await refuseObstacle(options)
+  return runAlone(options, log, surroundings).catch(refusal)
+}
+
+/** What stands in the subnet file's place would be lost to it, or be waited for. @throws {ConfigError} */
+async function refuseObstacle({ subnetFile }: DaemonOptions): Promise<void> {
+  const obstacle = await obstacleAt(subnetFile)
+  if (obstacle !== undefined)
+    throw new ConfigError('--subnet-file', `a regular file, or none yet, and not ${obstacle}`, subnetFile)
+}
+
+/** What is said in a line, without a stack. @throws anything else */
+function refusal(error: unknown): number {
+  if (!(error instanceof NoIdentityError || error instanceof HostTakenError)) throw error
+  process.stderr.write(`flanneld: ${error.message}\n`)
+  return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
+}
+
+type Surroundings = Omit<CommandCall, 'args'>
+
+/** One host carries one agent. @throws {HostTakenError} */
+async function runAlone(options: DaemonOptions, log: Logger, surroundings: Surroundings): Promise<number> {
+  const warn = (text: string): void => {
+    log.warn(text)
+  }
+  const giveUp = await claimThisHost(warn, surroundings.stopSignal)
+  try {
+    return await runAgent(options, log, surroundings)
+  } finally {
+    giveUp()
+  }
+}
+
+async function runAgent(
+  options: DaemonOptions,
+  log: Logger,
+  { environment, stopSignal }: Surroundings,
+): Promise<number> {
+  const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
+  const kernel = new RtnetlinkKernel()
+  const status = new AgentStatus(systemClock)
+  const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
+  log.info('this node', node)
+  const ports: AgentPorts = {
+    kernel,
+    firewall: new LinuxFirewall(),
+    peerFilter: new NftPeerFilter(),
+    kernelWrites: () => kernel.stats().writes,
+    store,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    status,
+    node,
+    instance: randomUUID(),
+    resolveHost,
+    setSysctl,
+    readSysctl,
+    deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
+  }
+  const { healthz } = options
+  const server = healthz && (await serveHealth(healthz, status, log))
+  try {
+    const agent = new Agent(options, ports)
+    const watchers = supervision(environment, status, log, stopSignal)
+    const tasks = [
+      { name: 'agent', run: (stop: AbortSignal) => agent.run(stop) },
+      { name: 'lived time', run: (stop: AbortSignal) => status.turns.run(stop) },
+    ]
+    await runTogether([...tasks, ...watchers], stopSignal)
+    log.info('stopped; device and entries stay in place, so that forwarding goes on')
+    return EXIT.done
+  } finally {
+    server?.close()
+    kernel.close()
+    store.close()
+  }
+}
+
+/** node:http is loaded where somebody wants to ask. */
+async function serveHealth(
+  { ip, port }: NonNullable<DaemonOptions['healthz']>,
+  health: AgentStatus,
+  log: Logger,
+): Promise<HealthServer> {
+  const { HealthServer } = await import('../observe/health-server.ts')
+  return new HealthServer({ ip: ip.text, port, health, log })
+}
