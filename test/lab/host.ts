@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Agent } from './agent.ts'
 import type { CommandLine } from './command.ts'
 import { Container, createContainerBridge } from './container.ts'
+import { textAt } from './json.ts'
 import { LinkFaults } from './link-faults.ts'
 import { Namespace } from './namespace.ts'
 import { Script } from './script.ts'
@@ -43,6 +44,14 @@ mkdir -m 1777 /run/tmp
 ip link set lo up
 echo 1 > /proc/sys/net/ipv4/ip_forward
 echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad`
+
+/** /run and a network as they are when a machine is switched on; nobody waits for duplicates of addresses here either. */
+const POWER_ON = `
+umount -l /run
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -m 1777 /run/tmp
+echo 0 > /proc/sys/net/ipv4/ip_forward
 echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad`
 
 /** One simulated machine: namespaces, a network card on the switch, an agent, containers. */
@@ -87,10 +96,26 @@ export class LabHost {
   }
 
   async #plugIn(): Promise<void> {
-    await this.#underlay.connect(this.name, this.place.pid ?? 0)
+    await this.#connect()
+    await this.setUnderlayAddress(this.address)
+  }
+
+  async #connect(mac?: string): Promise<void> {
+    await this.#underlay.connect(this.name, this.place.pid, mac)
     // Captures would show outer checksums that no card has filled in.
     await this.place.exec('ethtool', ['-K', 'eth0', 'tx', 'off'])
-    await this.setUnderlayAddress(this.address)
+  }
+
+  /**
+   * What becomes of a machine that is switched off and on: /run is empty, and of its network there is the same card without an address,
+   * and the kernel's settings as they are by themselves (it does not forward). What ran has to be ended before.
+   */
+  async powerCycle(): Promise<void> {
+    const [card] = await this.place.ip('link', 'show', 'dev', 'eth0')
+    const mac = card && textAt(card, 'address')
+    await this.#underlay.disconnect(this.name)
+    await this.place.renewNetwork(POWER_ON)
+    await this.#connect(mac)
   }
 
   /** Takes the network card out: eth0 is gone, with everything that hung on it. */

@@ -5,15 +5,15 @@ import { parseObjects, type JsonObject } from './json.ts'
 
 /** A place to run commands in: the laboratory's own namespaces, or those of a simulated machine. */
 export class Place {
-  readonly #prefix: readonly string[]
+  protected prefix: readonly string[]
 
   /** @param prefix what stands before a command to run it here; empty for the namespaces we are in */
   constructor(prefix: readonly string[] = []) {
-    this.#prefix = prefix
+    this.prefix = prefix
   }
 
   line(command: string, args: readonly string[]): CommandLine {
-    const [first = command, ...rest] = [...this.#prefix, command, ...args]
+    const [first = command, ...rest] = [...this.prefix, command, ...args]
     return [first, ...rest]
   }
 
@@ -47,12 +47,36 @@ export class Place {
   }
 }
 
+/** Starts a process that runs the setup, then waits for its standard input to end. Given when the setup has succeeded. */
+async function startHolder([command, ...args]: CommandLine, setup: string): Promise<Holder> {
+  const script = `set -e\n${setup}\necho ready\nexec cat`
+  const process = spawn(command, [...args, 'sh', '-c', script])
+  const complaints: Buffer[] = []
+  process.stderr.on('data', (chunk: Buffer) => complaints.push(chunk))
+  await Promise.race([once(process.stdout, 'data'), once(process, 'close')])
+  if (process.exitCode !== null || process.pid === undefined)
+    throw new Error(`cannot set up a namespace: ${Buffer.concat(complaints).toString()}`)
+  return { process, pid: process.pid }
+}
+
+interface Holder {
+  readonly process: ChildProcessWithoutNullStreams
+  readonly pid: number
+}
+
+async function endHolder({ process }: Holder): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return
+  const ended = exitOf(process)
+  process.kill('SIGKILL')
+  await ended
+}
+
 /** Network, mount and UTS namespaces of their own, held open by a process that ends with its standard input. */
 export class Namespace extends Place {
-  readonly #holder: ChildProcessWithoutNullStreams
+  #holder: Holder
 
-  private constructor(holder: ChildProcessWithoutNullStreams, pid: number) {
-    super(['nsenter', `--target=${pid}`, '--net', '--mount', '--uts', '--'])
+  private constructor(holder: Holder) {
+    super(prefixFor(holder))
     this.#holder = holder
   }
 
@@ -61,27 +85,35 @@ export class Namespace extends Place {
    * @param from where to branch off: the mounts are those of this place
    */
   static async create(setup: string, from: Place = new Place()): Promise<Namespace> {
-    const script = `set -e\n${setup}\necho ready\nexec cat`
-    const [command, ...args] = from.line('unshare', ['--net', '--mount', '--uts', 'sh', '-c', script])
-    const holder = spawn(command, args)
-    const complaints: Buffer[] = []
-    holder.stderr.on('data', (chunk: Buffer) => complaints.push(chunk))
-    await Promise.race([once(holder.stdout, 'data'), once(holder, 'close')])
-    if (holder.exitCode !== null || holder.pid === undefined)
-      throw new Error(`cannot set up a namespace: ${Buffer.concat(complaints).toString()}`)
-    return new Namespace(holder, holder.pid)
+    return new Namespace(await startHolder(from.line('unshare', ['--net', '--mount', '--uts']), setup))
+  }
+
+  /**
+   * Goes over to a new network namespace, as a machine does that starts anew: devices, addresses, routes, rules and settings are not
+   * in it. Mounts stay. What still runs in the former one keeps it.
+   * @param setup shell script run first inside
+   */
+  async renewNetwork(setup: string): Promise<void> {
+    const former = this.#holder
+    const inside = ['--mount', '--uts', '--', 'unshare', '--net']
+    this.#holder = await startHolder(['nsenter', `--target=${former.pid}`, ...inside], setup)
+    this.prefix = prefixFor(this.#holder)
+    await endHolder(former)
   }
 
   /** Process whose namespaces these are, as seen in the laboratory's PID namespace. */
-  get pid(): number | undefined {
+  get pid(): number {
     return this.#holder.pid
   }
 
   /** Ends the holder; the namespaces go when the last process in them does. */
-  async close(): Promise<void> {
-    if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return
-    const ended = exitOf(this.#holder)
-    this.#holder.kill('SIGKILL')
-    await ended
+  close(): Promise<void> {
+    return endHolder(this.#holder)
   }
 }
+
+const prefixFor = ({ pid }: Holder): readonly string[] => [
+  'nsenter',
+  `--target=${pid}`,
+  ...['--net', '--mount', '--uts', '--'],
+]

@@ -37,10 +37,11 @@ export class Underlay {
     return underlay
   }
 
-  /** Plugs a machine in: its end is called eth0, ours as given. */
-  async connect(port: string, pid: number): Promise<void> {
+  /** Plugs a machine in: its end is called eth0, ours as given. @param mac of eth0; a random one when absent */
+  async connect(port: string, pid: number, mac?: string): Promise<void> {
+    const card = mac === undefined ? 'eth0' : `eth0 address ${mac}`
     await this.place.ipBatch([
-      `link add ${port} type veth peer name eth0 netns ${pid}`,
+      `link add ${port} type veth peer name ${card} netns ${pid}`,
       `link set ${port} master ${UNDERLAY.device} up`,
     ])
   }

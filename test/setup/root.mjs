@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { insideRootNamespace } from './namespace.mjs'
+import { ensureRootfs } from './rootfs.mjs'
 import { say, SetupError } from './shell.mjs'
 import { ensureRootTools } from './tools.mjs'
 import { spawnSync } from 'node:child_process'
@@ -79,6 +80,24 @@ function removeGroup(path) {
   }
 }
 
+/** Makes ready for hosts with a systemd, or says why there are none. */
+function prepareSystemd() {
+  const refused = failureOf(SYSTEMD_TRIAL)
+  if (refused !== undefined) {
+    say(`The tests of "root" with a systemd are skipped: ${refused}`)
+    process.env.FLANNEL_NO_SYSTEMD = refused
+    process.env.FLANNEL_NO_CLEAN_HOSTS = refused
+    return
+  }
+  try {
+    process.env.FLANNEL_ROOTFS = ensureRootfs()
+  } catch (failure) {
+    if (!(failure instanceof SetupError)) throw failure
+    say(`The tests of "root" on clean hosts are skipped: ${failure.message}`)
+    process.env.FLANNEL_NO_CLEAN_HOSTS = failure.message
+  }
+}
+
 let answer
 
 /** Why the project `root` cannot run on this machine; undefined when it can, and then all is prepared for it. */
@@ -87,11 +106,7 @@ export function whyNotAsRoot() {
   if (answer.hindrance === undefined && process.env.FLANNEL_CGROUP === undefined) {
     process.env.FLANNEL_CGROUP = CGROUP
     process.once('exit', removeCgroups)
-    const refused = failureOf(SYSTEMD_TRIAL)
-    if (refused !== undefined) {
-      say(`The tests of "root" with a systemd are skipped: ${refused}`)
-      process.env.FLANNEL_NO_SYSTEMD = refused
-    }
+    prepareSystemd()
   }
   return answer.hindrance
 }

@@ -28,6 +28,7 @@ const ROOT_PACKAGES = {
   runc: ['runc'],
   'busybox-static': ['busybox'],
   systemd: ['systemctl', 'journalctl'],
+  mmdebstrap: ['mmdebstrap'],
 }
 /** Installed as usual: they start nothing, and need more than their files. */
 const ROOT_PACKAGES_TO_INSTALL = { iptables: ['iptables'] }
@@ -82,13 +83,20 @@ function installAsRoot(names, prefix = []) {
   apt('install', '-y', '-qq', '--no-install-recommends', ...names)
 }
 
-/** Downloads the packages with whatever libraries the machine lacks, and unpacks them in the checkout; needs no rights. */
-function unpackInCheckout(names) {
+/** Fetches the machine's package lists into the checkout, which needs no rights. Gives the options for `apt-get` to use them. */
+export function fetchPackageLists() {
   const folder = cacheFolder('apt')
   for (const part of ['lists/partial', 'archives/partial']) cacheFolder(join('apt', part))
   const settings = [`Dir::State::lists=${folder}/lists`, `Dir::Cache=${folder}`, 'Debug::NoLocking=1']
   const options = settings.flatMap((setting) => ['-o', setting])
   setupStep('apt-get', [...options, 'update', '-qq'])
+  return options
+}
+
+/** Downloads the packages with whatever libraries the machine lacks, and unpacks them in the checkout; needs no rights. */
+function unpackInCheckout(names) {
+  const folder = cacheFolder('apt')
+  const options = fetchPackageLists()
   const simulation = [...options, '-s', 'install', '--no-install-recommends', ...names]
   const plan = output('apt-get', simulation, { stdio: ['ignore', 'pipe', 2] })
   if (plan === undefined) throw new SetupError(`apt-get cannot resolve ${names.join(' ')}`)
