@@ -52,7 +52,7 @@ describe('the command lines of the walkthroughs', () => {
 
   test('-iface with an address alone: etcd is found on the same machine', async () => {
     const host = lab().host(0)
-    const netns = `--net=/proc/${host.place.pid ?? ''}/ns/net`
+    const netns = `--net=/proc/${host.place.pid}/ns/net`
     const place = { host: '127.0.0.1', clientPort: 2379, peerPort: 2380, spawn: ['nsenter', netns] }
     const etcd = await EtcdCluster.start({ places: [place] })
     try {

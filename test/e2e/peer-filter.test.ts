@@ -47,7 +47,7 @@ describe('a host on the underlay that is no node', () => {
   /** It has a VXLAN device of the overlay's making, and pretends to be a container of another node. */
   beforeAll(async () => {
     stranger = await Namespace.create('ip link set lo up')
-    await lab().underlay.connect('stranger', stranger.pid ?? 0)
+    await lab().underlay.connect('stranger', stranger.pid)
     const { mac, base } = await leaseOf(lab(), lab().host(0))
     const victim = lab().host(0).containers[0]?.address ?? ''
     const pretended = lab().host(1).containers[0]?.address ?? ''

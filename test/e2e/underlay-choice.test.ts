@@ -12,7 +12,7 @@ const FAR = '203.0.113.9'
 async function addSecondCard(lab: Lab): Promise<void> {
   const { place } = lab.host(0)
   await lab.underlay.place.ipBatch([
-    `link add second type veth peer name eth1 netns ${place.pid ?? 0}`,
+    `link add second type veth peer name eth1 netns ${place.pid}`,
     'link set second up',
   ])
   await place.ipBatch([
