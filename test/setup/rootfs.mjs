@@ -113,11 +113,20 @@ function isWhole() {
 
 const remove = (path) => rmSync(path, { recursive: true, force: true })
 
+/** One that has ended but was not waited for has no command line any more. */
+function isAlive(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`).length > 0
+  } catch {
+    return false
+  }
+}
+
 /** What builds left that were interrupted. */
 function removeLeftovers() {
-  for (const name of readdirSync(CACHE)) {
+  for (const name of readdirSync(cacheFolder('.'))) {
     const pid = /^rootfs-(\d+)(-former)?$/.exec(name)?.[1]
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) remove(join(CACHE, name))
+    if (pid !== undefined && !isAlive(pid)) remove(join(CACHE, name))
   }
 }
 
@@ -138,8 +147,8 @@ function putInPlace(folder) {
  * @throws {SetupError} when it cannot be made
  */
 export function ensureRootfs() {
-  if (isWhole()) return FOLDER
   removeLeftovers()
+  if (isWhole()) return FOLDER
   const folder = cacheFolder(`rootfs-${process.pid}`)
   say('Making the root file system of clean hosts (once, a minute or two) …')
   try {
