@@ -42,13 +42,13 @@ async function buildBundle(entry, folder) {
   replaceFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), (path) => writeFileSync(path, licences))
   replaceFile(join(folder, 'flanneld.cjs'), (path) => writeFileSync(path, text, { mode: 0o755 }))
   console.log(`${join(folder, 'flanneld.cjs')}: ${Math.round(text.length / 1024)} KiB`)
-  return { text, licences }
+  return licences
 }
 
-async function buildExecutable(arch, { text, licences }, path) {
+async function buildExecutable(arch, licences, path) {
   const node = nodeBinary(arch)
   const all = `${licences}\n${readFileSync(join(node, 'LICENSE'), 'utf8')}`
-  const bytes = await makeExecutable({ arch, node, text, addon: addonFor(arch), licences: all })
+  const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), licences: all })
   replaceFile(path, (fresh) => writeFileSync(fresh, bytes, { mode: 0o755 }))
   console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)
 }
@@ -57,10 +57,10 @@ async function main() {
   const options = { bundle: { type: 'boolean', default: false }, arch: { type: 'string', default: process.arch } }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   const [entry = 'src/main.ts', folder = join(ROOT, 'dist')] = positionals
-  const built = await buildBundle(entry, folder)
+  const licences = await buildBundle(entry, folder)
   if (values.bundle) return
   const name = values.arch === process.arch ? 'flanneld' : `flanneld-${values.arch}`
-  await buildExecutable(values.arch, built, join(folder, name))
+  await buildExecutable(values.arch, licences, join(folder, name))
 }
 
 await main()

@@ -34,7 +34,7 @@ function fail(error: unknown): never {
 }
 
 // Whoever read our log may go away; that is no reason to stop. What a command prints is looked after where it is printed.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+process.stderr.on('error', () => undefined)
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 main().then((code) => process.exit(code), fail)

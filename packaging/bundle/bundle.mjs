@@ -2,7 +2,6 @@ import { build } from 'esbuild'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import v8Flags from '../executable/v8-flags.json' with { type: 'json' }
 import { etcd3Protos } from './etcd3-protos.mjs'
 import { leftOut } from './left-out.mjs'
 
@@ -21,31 +20,37 @@ const ownVersion = {
 }
 
 /**
- * `--semi-space-growth-factor=1` keeps V8's young generation at its first size. It would grow with the first list of leases and never
- * shrink: 12 MB of resident memory with 10 000 of them, to save scavenges that an idle daemon does not have.
+ * The first one keeps V8's young generation at its first size. It would grow with the first list of leases and never shrink: 12 MB of
+ * resident memory with 10 000 of them, to save scavenges that an idle daemon does not have.
  */
-const SET_FLAGS = v8Flags.map((flag) => `require('node:v8').setFlagsFromString('${flag}');`).join(' ')
+export const V8_FLAGS = ['--semi-space-growth-factor=1']
+const SET_FLAGS = V8_FLAGS.map((flag) => `require('node:v8').setFlagsFromString('${flag}');`).join(' ')
 
 /** V8 keeps text with one character outside Latin-1 as two bytes each. esbuild leaves such characters in comments alone. */
-const inAscii = (text) =>
+export const inAscii = (text) =>
   text.replaceAll(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+/** What every bundle of ours is built with. */
+export const BUNDLING = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  legalComments: 'none',
+  logOverride: { 'empty-import-meta': 'silent' },
+  plugins: [etcd3Protos, leftOut, ownVersion],
+  metafile: true,
+  write: false,
+}
 
 /** The program and all that it imports in one text. */
 export async function bundle(entry) {
   const { outputFiles, metafile } = await build({
-    absWorkingDir: ROOT,
+    ...BUNDLING,
     entryPoints: [entry],
     outfile: 'dist/flanneld.cjs',
-    bundle: true,
-    platform: 'node',
     target: 'node20',
-    format: 'cjs',
     banner: { js: `#!/usr/bin/env node\n${SET_FLAGS}` },
-    legalComments: 'none',
-    logOverride: { 'empty-import-meta': 'silent' },
-    plugins: [etcd3Protos, leftOut, ownVersion],
-    metafile: true,
-    write: false,
   })
   return { text: inAscii(outputFiles[0].text), metafile }
 }

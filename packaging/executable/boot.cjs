@@ -1,13 +1,10 @@
-// What Node runs in the single executable: the bundle, with a code cache that was made after a run of it (warm-up.cjs). Node's own
-// (`useCodeCache`) is made before anything has run, and holds next to nothing of a bundle of modules.
+// What Node runs in the single executable: the program, with code caches that were made after a run of it (warm-up.cjs). Node's own
+// (`useCodeCache`) is made before anything has run, and holds next to nothing of a text of many modules.
 'use strict'
 const { dirname } = require('node:path')
 const { getRawAsset } = require('node:sea')
-const { setFlagsFromString } = require('node:v8')
-const { Script } = require('node:vm')
+const { compilePart, runParts } = require('./load.cjs')
 
-for (const flag of require('./v8-flags.json')) setFlagsFromString(flag)
-const source = Buffer.from(getRawAsset('bundle')).latin1Slice()
-const cache = Buffer.from(getRawAsset('code-cache'))
-const script = new Script(source, { filename: 'flanneld.cjs', ...(cache.length > 0 && { cachedData: cache }) })
-script.runInThisContext()(require, dirname(process.execPath))
+const asset = (name) => Buffer.from(getRawAsset(name))
+const compile = (part) => compilePart(part, asset(part).latin1Slice(), asset(`${part}.cache`))
+runParts(compile, require, dirname(process.execPath))

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { V8_FLAGS } from '../bundle/bundle.mjs'
 import { extendElf } from './elf.mjs'
 import { nodeBinary } from './node-binary.mjs'
+import { programInParts } from './parts.mjs'
 import { preludeFor } from './prelude.mjs'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
@@ -18,22 +20,23 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 /**
  * @param arch the executable's, as Node names it
  * @param node folder of the Node binary for it, see node-binary.mjs
- * @param text the bundle, in ASCII
  * @param addon path of the addon for it
  * @param licences text
  * @returns {Promise<Buffer>} the executable
  */
-export async function makeExecutable({ arch, node, text, addon, licences }) {
+export async function makeExecutable({ arch, node, addon, licences }) {
   const folder = mkdtempSync(join(tmpdir(), 'flanneld-build-'))
   try {
     const write = (name, content) => writeFileSync(join(folder, name), content)
     const binary = join(node, 'bin/node')
-    write('bundle', asFunction(text))
+    const parts = await programInParts()
+    for (const [name, text] of Object.entries(parts)) write(name, text)
     write('licences', licences)
     copyFileSync(addon, join(folder, 'netlink.node'))
-    makeCodeCache(arch, binary, folder)
+    makeCodeCaches(arch, binary, folder, Object.keys(parts))
     write('boot', await bootProgram())
-    const blob = makeBlob(folder, ['bundle', 'code-cache', 'licences', 'netlink.node'])
+    const caches = Object.keys(parts).map((name) => `${name}.cache`)
+    const blob = makeBlob(folder, [...Object.keys(parts), ...caches, 'licences', 'netlink.node'])
     return extendElf(fused(readFileSync(binary)), {
       blob: { name: BLOB_NAME, bytes: blob },
       prelude: preludeFor(arch),
@@ -45,21 +48,18 @@ export async function makeExecutable({ arch, node, text, addon, licences }) {
 }
 
 /**
- * Only the Node that is to use it can make it: for another architecture it stays empty, unless FOREIGN_RUNNER runs that one's programs
+ * Only the Node that is to use them can make them: for another architecture they stay empty, unless FOREIGN_RUNNER runs that one's programs
  * (`qemu-aarch64-static -L /usr/aarch64-linux-gnu`). With a seed of its own V8 writes the same bytes each time.
  */
-function makeCodeCache(arch, binary, folder) {
+function makeCodeCaches(arch, binary, folder, parts) {
   const runner = (process.env['FOREIGN_RUNNER'] ?? '').split(' ').filter(Boolean)
-  if (arch !== process.arch && runner.length === 0) return writeFileSync(join(folder, 'code-cache'), '')
-  const line = [...(arch === process.arch ? [] : runner), binary, '--random-seed=1', join(HERE, 'warm-up.cjs')]
-  run([...line, 'bundle', 'code-cache'], folder)
-  run([...line, 'bundle', 'code-cache', '--verify'], folder)
-}
-
-/** A module is a function of what it is handed, in one line so that lines in stack traces are those of the bundle. */
-function asFunction(text) {
-  if (/[^\0-\x7f]/.test(text)) throw new Error('the bundle is not ASCII: V8 would keep two bytes of each character')
-  return `(function (require, __dirname, exports = {}, module = { exports }) {${text.replace(/^#!.*/, '')}\n})`
+  if (arch !== process.arch && runner.length === 0) {
+    for (const part of parts) writeFileSync(join(folder, `${part}.cache`), '')
+    return
+  }
+  const line = [...(arch === process.arch ? [] : runner), binary, ...V8_FLAGS, '--random-seed=1']
+  run([...line, join(HERE, 'warm-up.cjs')], folder)
+  run([...line, join(HERE, 'warm-up.cjs'), '--verify'], folder)
 }
 
 async function bootProgram() {
@@ -75,6 +75,7 @@ function makeBlob(folder, names) {
     output: 'blob',
     assets: Object.fromEntries(names.map((name) => [name, name])),
     disableExperimentalSEAWarning: true,
+    execArgv: V8_FLAGS,
     execArgvExtension: 'none', // NODE_OPTIONS is for other programs of this host
   }
   writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings))

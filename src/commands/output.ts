@@ -65,6 +65,7 @@ async function writeOutput(text: string, stopSignal: AbortSignal): Promise<void>
 /** A pipe takes 64 KiB at once (pipe(7)); the rest waits in this process for the reader. */
 const writeToStream = (text: string): Promise<void> =>
   new Promise((resolve, reject) => {
+    process.stdout.on('error', reject) // said once more than to the callback: unheard, it would end the process
     process.stdout.write(text, (error) => {
       if (error) reject(error)
       else resolve()
