@@ -6,6 +6,7 @@
 //   dist/THIRD-PARTY-LICENSES.txt   of the packages inside flanneld.cjs
 //
 //   node packaging/build.mjs --bundle [entry [folder]]   the bundle alone; of another program than src/main.ts, into another folder than dist
+//   node packaging/build.mjs --empty FILE                an executable of the same kind that does nothing, to measure ours against
 //   node packaging/build.mjs --arch arm64                dist/flanneld-arm64, without a code cache (see executable/executable.mjs)
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -13,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundle/bundle.mjs'
 import { thirdPartyLicences } from './bundle/licenses.mjs'
-import { makeExecutable } from './executable/executable.mjs'
+import { makeEmptyExecutable, makeExecutable } from './executable/executable.mjs'
 import { nodeBinary } from './executable/node-binary.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -53,9 +54,19 @@ async function buildExecutable(arch, licences, path) {
   console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)
 }
 
+async function buildEmpty(path) {
+  const arch = process.arch
+  writeFileSync(path, await makeEmptyExecutable({ arch, node: nodeBinary(arch) }), { mode: 0o755 })
+}
+
 async function main() {
-  const options = { bundle: { type: 'boolean', default: false }, arch: { type: 'string', default: process.arch } }
+  const options = {
+    bundle: { type: 'boolean', default: false },
+    arch: { type: 'string', default: process.arch },
+    empty: { type: 'string' },
+  }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  if (values.empty !== undefined) return buildEmpty(values.empty)
   const [entry = 'src/main.ts', folder = join(ROOT, 'dist')] = positionals
   const licences = await buildBundle(entry, folder)
   if (values.bundle) return

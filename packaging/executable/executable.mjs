@@ -24,27 +24,41 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
  * @param licences text
  * @returns {Promise<Buffer>} the executable
  */
-export async function makeExecutable({ arch, node, addon, licences }) {
-  const folder = mkdtempSync(join(tmpdir(), 'flanneld-build-'))
-  try {
+export function makeExecutable({ arch, node, addon, licences }) {
+  return inFolder(async (folder) => {
     const write = (name, content) => writeFileSync(join(folder, name), content)
-    const binary = join(node, 'bin/node')
     const parts = await programInParts()
-    for (const [name, text] of Object.entries(parts)) write(name, text)
+    const names = Object.keys(parts)
+    for (const name of names) write(name, parts[name])
     write('licences', licences)
     copyFileSync(addon, join(folder, 'netlink.node'))
-    makeCodeCaches(arch, binary, folder, Object.keys(parts))
+    makeCodeCaches(arch, join(node, 'bin/node'), folder, names)
     write('boot', await bootProgram())
-    const caches = Object.keys(parts).map((name) => `${name}.cache`)
-    const blob = makeBlob(folder, [...Object.keys(parts), ...caches, 'licences', 'netlink.node'])
-    return extendElf(fused(readFileSync(binary)), {
-      blob: { name: BLOB_NAME, bytes: blob },
-      prelude: preludeFor(arch),
-      addon: readFileSync(addon),
-    })
+    const assets = [...names, ...names.map((name) => `${name}.cache`), 'licences', 'netlink.node']
+    return wrap({ arch, node, folder, assets, addon: readFileSync(addon) })
+  })
+}
+
+/** What an executable of this kind costs with nothing in it: the benchmark measures ours against it. */
+export function makeEmptyExecutable({ arch, node }) {
+  return inFolder((folder) => {
+    writeFileSync(join(folder, 'boot'), '')
+    return wrap({ arch, node, folder, assets: [], addon: Buffer.alloc(0) })
+  })
+}
+
+async function inFolder(work) {
+  const folder = mkdtempSync(join(tmpdir(), 'flanneld-build-'))
+  try {
+    return await work(folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function wrap({ arch, node, folder, assets, addon }) {
+  const blob = { name: BLOB_NAME, bytes: makeBlob(folder, assets) }
+  return extendElf(fused(readFileSync(join(node, 'bin/node'))), { blob, prelude: preludeFor(arch), addon })
 }
 
 /**

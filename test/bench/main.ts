@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LeaseRecord } from '../../src/lease/store.ts'
+import { reportExecutable } from './executable.ts'
 import { batchLines, countRows, freshDevice, leasesOf, program } from './overlay.ts'
 
 const ROUNDS = 7
@@ -95,17 +96,28 @@ function report(all: readonly Figures[]): void {
   )
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'flannel-agent-bench-'))
-try {
-  execFileSync('ip', ['link', 'set', 'lo', 'up'])
-  const all: Figures[] = []
-  for (const peers of SIZES) all.push(await measure(peers, directory))
-  report(all)
-  const slow = all.filter(({ peers, ratio }) => peers === 10_000 && ratio > MOST_OF_THEIRS)
-  const busy = all.filter(({ restartWrites }) => restartWrites > 0)
-  if (slow.length > 0) console.error(`too slow: more than ${MOST_OF_THEIRS} of iproute2's time`)
-  if (busy.length > 0) console.error('a second start over an unchanged kernel wrote to it')
-  process.exitCode = slow.length + busy.length > 0 ? 1 : 0
-} finally {
-  rmSync(directory, { recursive: true, force: true })
+async function benchPeers(): Promise<boolean> {
+  const directory = mkdtempSync(join(tmpdir(), 'flannel-agent-bench-'))
+  try {
+    execFileSync('ip', ['link', 'set', 'lo', 'up'])
+    const all: Figures[] = []
+    for (const peers of SIZES) all.push(await measure(peers, directory))
+    report(all)
+    const slow = all.filter(({ peers, ratio }) => peers === 10_000 && ratio > MOST_OF_THEIRS)
+    const busy = all.filter(({ restartWrites }) => restartWrites > 0)
+    if (slow.length > 0) console.error(`too slow: more than ${MOST_OF_THEIRS} of iproute2's time`)
+    if (busy.length > 0) console.error('a second start over an unchanged kernel wrote to it')
+    return slow.length + busy.length === 0
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const args = process.argv.slice(2)
+if (args.some((arg) => arg !== '--quick')) {
+  console.error('usage: npm run bench [-- --quick]\n  --quick  only the executable: size, start, memory')
+  process.exitCode = 2
+} else {
+  await reportExecutable()
+  if (args.length === 0) process.exitCode = (await benchPeers()) ? 0 : 1
 }
