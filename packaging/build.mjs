@@ -8,7 +8,17 @@
 //   node packaging/build.mjs --bundle [entry [folder]]   the bundle alone; of another program than src/main.ts, into another folder than dist
 //   node packaging/build.mjs --empty FILE                an executable of the same kind that does nothing, to measure ours against
 //   node packaging/build.mjs --arch arm64                dist/flanneld-arm64, without a code cache (see executable/executable.mjs)
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -46,11 +56,26 @@ async function buildBundle(entry, folder) {
   return licences
 }
 
+/**
+ * Written at once, a large file is kept in large pieces by the kernel, which are mapped as a whole: 20 MB more of a process would be
+ * resident until the host is restarted.
+ */
+function writeInPieces(path, bytes) {
+  const file = openSync(path, 'w', 0o755)
+  try {
+    for (let at = 0; at < bytes.length; at += PIECE) writeSync(file, bytes, at, Math.min(PIECE, bytes.length - at))
+  } finally {
+    closeSync(file)
+  }
+}
+
+const PIECE = 0x1_0000
+
 async function buildExecutable(arch, licences, path) {
   const node = nodeBinary(arch)
   const all = `${licences}\n${readFileSync(join(node, 'LICENSE'), 'utf8')}`
   const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), licences: all })
-  replaceFile(path, (fresh) => writeFileSync(fresh, bytes, { mode: 0o755 }))
+  replaceFile(path, (fresh) => writeInPieces(fresh, bytes))
   console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)
 }
 

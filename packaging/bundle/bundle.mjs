@@ -19,13 +19,6 @@ const ownVersion = {
   },
 }
 
-/**
- * The first one keeps V8's young generation at its first size. It would grow with the first list of leases and never shrink: 12 MB of
- * resident memory with 10 000 of them, to save scavenges that an idle daemon does not have.
- */
-export const V8_FLAGS = ['--semi-space-growth-factor=1']
-const SET_FLAGS = V8_FLAGS.map((flag) => `require('node:v8').setFlagsFromString('${flag}');`).join(' ')
-
 /** V8 keeps text with one character outside Latin-1 as two bytes each. esbuild leaves such characters in comments alone. */
 export const inAscii = (text) =>
   text.replaceAll(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
@@ -50,7 +43,7 @@ export async function bundle(entry) {
     entryPoints: [entry],
     outfile: 'dist/flanneld.cjs',
     target: 'node20',
-    banner: { js: `#!/usr/bin/env node\n${SET_FLAGS}` },
+    banner: { js: '#!/usr/bin/env node' },
   })
   return { text: inAscii(outputFiles[0].text), metafile }
 }

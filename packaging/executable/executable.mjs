@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { V8_FLAGS } from '../bundle/bundle.mjs'
 import { extendElf } from './elf.mjs'
 import { nodeBinary } from './node-binary.mjs'
 import { programInParts } from './parts.mjs'
@@ -71,7 +70,7 @@ function makeCodeCaches(arch, binary, folder, parts) {
     for (const part of parts) writeFileSync(join(folder, `${part}.cache`), '')
     return
   }
-  const line = [...(arch === process.arch ? [] : runner), binary, ...V8_FLAGS, '--random-seed=1']
+  const line = [...(arch === process.arch ? [] : runner), binary, '--random-seed=1']
   run([...line, join(HERE, 'warm-up.cjs')], folder)
   run([...line, join(HERE, 'warm-up.cjs'), '--verify'], folder)
 }
@@ -89,7 +88,6 @@ function makeBlob(folder, names) {
     output: 'blob',
     assets: Object.fromEntries(names.map((name) => [name, name])),
     disableExperimentalSEAWarning: true,
-    execArgv: V8_FLAGS,
     execArgvExtension: 'none', // NODE_OPTIONS is for other programs of this host
   }
   writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings))

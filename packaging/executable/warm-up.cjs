@@ -1,5 +1,5 @@
 // node warm-up.cjs: runs the parts of the program in this folder as boot.cjs does, and writes beside each what V8 has compiled of it by
-// then. To be run by the very Node that is to use it, with its flags. With --verify it only sees whether V8 takes these caches.
+// then. To be run by the very Node that is to use it. With --verify it only sees whether V8 takes these caches.
 'use strict'
 const { readFileSync, writeFileSync } = require('node:fs')
 const { compilePart, runParts } = require('./load.cjs')
