@@ -45,7 +45,7 @@ printf %s "$DOCKER" > etc/systemd/system/docker.service
 cp $UNITS/*.service etc/systemd/system
 cp $UNITS/docker.service.d/* etc/systemd/system/docker.service.d
 cp $DIST/* opt/flannel-agent
-ln -sf /opt/flannel-agent/flanneld.cjs usr/local/bin/flanneld
+ln -sf /opt/flannel-agent/flanneld.cjs usr/bin/flanneld
 touch usr/local/bin/node
 mount --bind $NODE usr/local/bin/node
 `
