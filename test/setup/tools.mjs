@@ -29,6 +29,7 @@ const ROOT_PACKAGES = {
   'busybox-static': ['busybox'],
   systemd: ['systemctl', 'journalctl'],
   mmdebstrap: ['mmdebstrap'],
+  udev: ['udevadm'],
 }
 /** Installed as usual: they start nothing, and need more than their files. */
 const ROOT_PACKAGES_TO_INSTALL = { iptables: ['iptables'] }
