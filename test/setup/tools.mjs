@@ -30,6 +30,8 @@ const ROOT_PACKAGES = {
   systemd: ['systemctl', 'journalctl'],
   mmdebstrap: ['mmdebstrap'],
   udev: ['udevadm'],
+  'network-manager': ['NetworkManager', 'nmcli'],
+  'dbus-daemon': ['dbus-daemon'],
 }
 /** Installed as usual: they start nothing, and need more than their files. */
 const ROOT_PACKAGES_TO_INSTALL = { iptables: ['iptables'] }

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { DEVICE, DEVICE6, DUAL, useLab } from '../e2e/use-lab.ts'
+import { waitFor, type Script } from '../lab/index.ts'
+
+const OURS = readFileSync(
+  join(import.meta.dirname, '../../packaging/network/NetworkManager/flannel-agent.conf'),
+  'utf8',
+)
+
+/** On the simulated host, whose /run is its own. */
+const FOLDER = '/run/nm'
+
+/** A bus on which everybody may say everything. */
+const BUS = `<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen>
+<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>`
+
+/** Its own list of devices; the last file that sets it counts. */
+const OPERATORS_LIST = '[keyfile]\nunmanaged-devices=interface-name:wlan0\n'
+
+/** /sys for reading only, so that NetworkManager does not wait for a udev to speak about each device. */
+const START = `
+mount -t sysfs -o ro sysfs /sys
+rm -rf /run/dbus /run/NetworkManager
+mkdir -p /run/dbus /run/NetworkManager /run/state
+mount --bind /run/state /var/lib
+mkdir -p /var/lib/NetworkManager
+dbus-daemon --config-file=${FOLDER}/bus.conf --nofork --nopidfile &
+until [ -S /run/dbus/system_bus_socket ]; do sleep 0.05; done
+exec NetworkManager --no-daemon --config=${FOLDER}/NetworkManager.conf --config-dir=${FOLDER}/etc \
+  --system-config-dir=${FOLDER}/lib --pid-file=/run/nm.pid > ${FOLDER}/log 2>&1`
+
+describe('NetworkManager', () => {
+  const lab = useLab({ hosts: 1 })
+  let running: Script | undefined
+
+  const write = (path: string, text: string): Promise<string> =>
+    lab()
+      .host(0)
+      .place.exec('sh', ['-c', 'mkdir -p "${0%/*}"; cat > "$0"', `${FOLDER}/${path}`], { input: text })
+  const begin = (): void => {
+    const inside = `exec unshare --mount --pid --fork --kill-child sh -c '${START}'`
+    running = lab().host(0).startScript(inside)
+  }
+  /** What it says of a device; undefined while it does not answer. */
+  const state = async (device: string): Promise<string | undefined> => {
+    const fields = ['-t', '-f', 'GENERAL.STATE', 'device', 'show', device]
+    const { code, stdout } = await lab().host(0).place.attempt('nmcli', fields)
+    return code === 0 ? /\((.*)\)$/.exec(stdout.trim())?.[1] : undefined
+  }
+  const settled = (device: string, wanted: string): Promise<boolean> =>
+    waitFor(`${device} to be ${wanted}`, async () => (await state(device)) === wanted, { deadlineMs: 20_000 })
+
+  beforeAll(async () => {
+    await lab().putConfig(DUAL)
+    await lab().startAgents()
+    await lab().host(0).ready()
+    await write('bus.conf', BUS)
+    await write('NetworkManager.conf', '[main]\nplugins=keyfile\n')
+    await write('etc/operator.conf', OPERATORS_LIST)
+    await write('lib/none.conf', '')
+  })
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => {
+      process.stderr.write(
+        await lab()
+          .host(0)
+          .place.exec('tail', ['-n40', `${FOLDER}/log`]),
+      )
+    })
+  })
+  afterAll(() => running?.end())
+
+  test('takes our devices for its own where it is not told to leave them', async () => {
+    begin()
+    await settled(DEVICE, 'connected (externally)')
+    await running?.end()
+  })
+
+  test('leaves them alone where our file lies, whatever list of devices the operator has', async () => {
+    await write('lib/flannel-agent.conf', OURS)
+    begin()
+    await settled('eth0', 'connected (externally)')
+    for (const device of [DEVICE, DEVICE6]) await settled(device, 'unmanaged')
+  })
+})
