@@ -4,17 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CONFIG, DEVICE, useLab } from '../e2e/use-lab.ts'
 import type { Outcome } from '../lab/command.ts'
 import { waitFor, type Script } from '../lab/index.ts'
+import { AGENT_FILE } from '../lab/program.ts'
 
 const FOLDER = join(import.meta.dirname, '../../packaging/init')
 const SCRIPT = join(FOLDER, 'sysv/flanneld')
 const JOB = readFileSync(join(FOLDER, 'upstart/flanneld.conf'), 'utf8')
-const PROGRAM = join(import.meta.dirname, '../../dist/flanneld.cjs')
 
 /** The lines between `stanza` and `end script`, as Upstart hands them to a shell. */
 const scriptOf = (stanza: string): string => {
   const [, body] = new RegExp(String.raw`^${stanza}\n([^]*?)^end script$`, 'm').exec(JOB) ?? []
   if (body === undefined) throw new Error(`there is no ${stanza} in the job`)
-  return `set -e\n${body.replaceAll('/usr/bin/flanneld', PROGRAM)}`
+  return `set -e\n${body.replaceAll('/usr/bin/flanneld', AGENT_FILE)}`
 }
 
 const lab = useLab({ hosts: 1 })
@@ -22,7 +22,7 @@ const host = () => lab().host(0)
 const endpoints = (): string => lab().etcd.endpoints.join(',')
 const sh = (script: string): Promise<string> => host().place.exec('sh', ['-c', script])
 const setOptions = (text: string): Promise<string> => {
-  const settings = `DAEMON=${PROGRAM}\nLOGFILE=/run/flanneld.log\nSTART_TIMEOUT=3\n`
+  const settings = `DAEMON=${AGENT_FILE}\nLOGFILE=/run/flanneld.log\nSTART_TIMEOUT=3\n`
   return host().place.exec('sh', ['-c', 'cat > /etc/default/flanneld'], {
     input: `${settings}FLANNELD_OPTS="--etcd-endpoints=${endpoints()} ${text}"\n`,
   })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
 import { DEVICE, DEVICE6, DUAL, useLab } from '../e2e/use-lab.ts'
 import { waitFor, type Script } from '../lab/index.ts'
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { LabHost } from '../lab/index.ts'
+import { AGENT_FILE } from '../lab/program.ts'
 import { Machine } from './machine.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -44,8 +45,14 @@ printf %s "$TARGET" > etc/systemd/system/machine.target
 printf %s "$DOCKER" > etc/systemd/system/docker.service
 cp $UNITS/*.service etc/systemd/system
 cp $UNITS/docker.service.d/* etc/systemd/system/docker.service.d
-cp $DIST/* opt/flannel-agent
-ln -sf /opt/flannel-agent/flanneld.cjs usr/bin/flanneld
+cp $DIST/flanneld.cjs $DIST/netlink.node opt/flannel-agent
+rm -f usr/bin/flanneld
+if [ $AGENT = $DIST/flanneld.cjs ]; then
+  ln -s /opt/flannel-agent/flanneld.cjs usr/bin/flanneld
+else
+  touch usr/bin/flanneld
+  mount --bind $AGENT usr/bin/flanneld
+fi
 touch usr/local/bin/node
 mount --bind $NODE usr/local/bin/node
 `
@@ -54,7 +61,8 @@ mount --bind $NODE usr/local/bin/node
 export class SystemdMachine extends Machine {
   /** @param folder where its log goes */
   constructor(host: LabHost, folder: string) {
-    const sources = { UNITS, DIST: join(ROOT, 'dist'), TOOLS: join(ROOT, '.cache/tools'), NODE: process.execPath }
+    const program = { DIST: join(ROOT, 'dist'), AGENT: AGENT_FILE, NODE: process.execPath }
+    const sources = { UNITS, TOOLS: join(ROOT, '.cache/tools'), ...program }
     super(host, folder, { makeRoot: MAKE_ROOT, variables: { TARGET, DOCKER, ...sources }, unit: 'machine.target' })
   }
 }
