@@ -1,9 +1,10 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { npmEnvironment } from './dependencies.mjs'
 import { ROOT, say, setupStep } from './shell.mjs'
 
 const INPUTS = ['src', 'packaging', 'package.json', 'package-lock.json']
-const OUTPUT = 'dist/flanneld.cjs'
+const OUTPUTS = ['dist/flanneld.cjs', 'dist/flanneld']
 
 function newestMs(path) {
   const entry = statSync(path, { throwIfNoEntry: false })
@@ -11,10 +12,10 @@ function newestMs(path) {
   return Math.max(0, ...readdirSync(path).map((name) => newestMs(join(path, name))))
 }
 
-/** `npm run build` when a source is newer than the bundle. */
+/** `npm run build` when a source is newer than what was built. */
 export function ensureBuilt() {
-  const built = newestMs(join(ROOT, OUTPUT))
+  const built = Math.min(...OUTPUTS.map((output) => newestMs(join(ROOT, output))))
   if (built > 0 && INPUTS.every((input) => newestMs(join(ROOT, input)) <= built)) return
   say('Building the agent …')
-  setupStep('npm', ['run', '--silent', 'build'])
+  setupStep('npm', ['run', '--silent', 'build'], { env: npmEnvironment() })
 }

@@ -1,21 +1,15 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { nodeBinary } from '../../packaging/executable/node-binary.mjs'
 import { npmEnvironment } from './dependencies.mjs'
-import { cacheFolder, say, setupStep } from './shell.mjs'
-
-/** The second Node that everything is tested on; a package of the npm registry with nothing but the official binary in it. */
-const VERSION = '24.9.0'
+import { SetupError } from './shell.mjs'
 
 export const runsNode24 = () => process.versions.node.startsWith('24.')
 
-/** Path of a Node 24 binary. Not a dev dependency: its `bin` would shadow the machine's node in every npm script. */
+/** Path of the Node 24 that is inside the executable: the second one that everything is tested on. @throws {SetupError} */
 export function ensureNode24() {
-  const name = `node-linux-${process.arch}`
-  const folder = cacheFolder('node24')
-  const binary = join(folder, 'node_modules', name, 'bin', 'node')
-  if (existsSync(binary)) return binary
-  say(`Fetching Node ${VERSION} …`)
-  const args = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', `${name}@${VERSION}`]
-  setupStep('npm', args, { env: npmEnvironment() })
-  return binary
+  try {
+    return join(nodeBinary(process.arch, { env: npmEnvironment() }), 'bin/node')
+  } catch (error) {
+    throw new SetupError(error.message)
+  }
 }

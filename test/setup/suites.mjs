@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureNode24, runsNode24 } from './node24.mjs'
 import { ROOT, run, say } from './shell.mjs'
-import { logPath, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
+import { logPath, PROGRAMS, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
 
 /** Long, and about the kernel, etcd and Docker more than about Node: run on one Node version only. */
 const ONCE = ['e2e', 'root', 'faults']
@@ -48,10 +48,14 @@ async function vitestAside(node, label, part) {
   }
 }
 
-async function projects(node, label, names, extra) {
+/** `programs`: by project, what it tests instead of the bundle. */
+async function projects(node, label, names, extra, programs = {}) {
   let counts = NOTHING
   for (const row of ROWS) {
-    const parts = row.filter((name) => names.includes(name)).flatMap((name) => shardsOf(name, extra))
+    const parts = row
+      .filter((name) => names.includes(name))
+      .flatMap((name) => shardsOf(name, extra))
+      .map((part) => ({ ...part, program: programs[part.project] }))
     if (parts.length === 0) continue
     heading(`${parts.map(({ name }) => name).join(' beside ')} on Node ${label}`)
     const work = (part) => (parts.length > 1 ? vitestAside(node, label, part) : vitest(node, part))
@@ -105,7 +109,7 @@ async function everything() {
     () => counts,
     () => sideBySide([checks(), withFewerRuns(() => onThisNode(ALONE, []))]),
     () => sideBySide([onThisNode(here, []), projects(node, '24', ALONE, [])]),
-    () => projects(node, '24', there, []),
+    () => projects(node, '24', there, [], process.env.FLANNELD === undefined ? PROGRAMS : {}),
   ])
 }
 

@@ -14,6 +14,9 @@ export const PROJECTS = ROWS.flat()
 /** Where a project runs; inside the laboratory's namespaces when it is not named here. */
 const PLACES = { core: (line) => line, root: insideRootNamespace }
 
+/** What a project tests in a run of everything: what is installed on hosts. Elsewhere it is the bundle. */
+export const PROGRAMS = { e2e: join(ROOT, 'dist/flanneld') }
+
 /** Why a project cannot run on this machine; it counts as one skipped test then. */
 const HINDRANCES = { root: whyNotAsRoot }
 
@@ -63,10 +66,10 @@ const workersFor = (project, args) =>
 let runs = 0
 
 /**
- * Runs vitest on one project. With `log`, a path, its output goes to that file.
+ * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle.
  * @returns every test with its status: passed, failed, skipped, pending or todo
  */
-export async function vitest(node, { project, args }, log) {
+export async function vitest(node, { project, args, program }, log) {
   const hindrance = HINDRANCES[project]?.()
   if (hindrance !== undefined) {
     say(`The project "${project}" is skipped: ${hindrance}`)
@@ -75,7 +78,13 @@ export async function vitest(node, { project, args }, log) {
   const report = join(reportFolder(), `${project}-${runs++}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const options = ['--project', project, ...workersFor(project, args), ...reporters, ...args]
-  const line = [node, join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...options]
+  const line = [
+    ...(program ? ['env', `FLANNELD=${program}`] : []),
+    node,
+    join(ROOT, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    ...options,
+  ]
   const [command, ...rest] = (PLACES[project] ?? insideNamespace)(line)
   const file = log === undefined ? 'inherit' : openSync(log, 'w')
   try {
