@@ -1,11 +1,11 @@
 import type { NetworkConfig } from '../config/network.ts'
 import type { ExternalInterface } from '../host/external-interface.ts'
-import { leaseFamily, type Lease } from '../lease/lease.ts'
+import type { Lease } from '../lease/lease.ts'
 import type { LeaseTerms, Trace } from '../lease/terms.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { isUnicastMac, type Mac } from '../net/mac.ts'
 import { hostPrefix, type Prefix } from '../net/prefix.ts'
-import { backendDataField, decodeVtepData, encodeVtepData } from '../vxlan/backend-data.ts'
+import { encodeVtepData, publishedMac } from '../vxlan/backend-data.ts'
 import { deviceIdentity } from '../vxlan/device-spec.ts'
 import { incompatibility } from '../vxlan/device.ts'
 import { deviceName } from '../vxlan/vtep.ts'
@@ -84,15 +84,6 @@ export function leaseTerms(
     traceOf: (lease) => traceOf(lease, traces),
     avoid: protectedPrefixes(terrain),
     ttlSeconds: LEASE_TTL_SECONDS,
-  }
-}
-
-function publishedMac(family: Family, lease: Lease | undefined): Mac | undefined {
-  const data = lease && leaseFamily(lease, family)?.backendData
-  try {
-    return data === undefined ? undefined : decodeVtepData(data, backendDataField(family)).mac
-  } catch {
-    return undefined // whatever stands there, it is not a MAC worth keeping
   }
 }
 

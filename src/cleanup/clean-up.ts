@@ -25,6 +25,8 @@ export interface CleanupReport {
   readonly kept: readonly string[]
   /** What could not be looked at or removed, with the reason. */
   readonly failures: readonly string[]
+  /** Whether devices or routes of ours still stand, as far as it can be told; with `dryRun`, whether there are any. */
+  readonly carries: boolean
 }
 
 /**
@@ -32,10 +34,11 @@ export interface CleanupReport {
  * @throws the reason of `signal` when it aborts
  */
 export async function cleanUp(ports: CleanupPorts, dryRun: boolean, signal: AbortSignal): Promise<CleanupReport> {
-  const { state, failures } = await look(ports, signal)
-  const { steps, kept } = planCleanup(state)
+  const before = await look(ports, signal)
+  const { failures } = before
+  const { steps, kept } = planCleanup(before.state)
   const things = steps.flatMap((step) => step.things)
-  if (dryRun || steps.length === 0) return { removed: things, kept, failures }
+  if (dryRun || steps.length === 0) return { removed: things, kept, failures, carries: carries(before) }
   const reasons = new Map<string, string>()
   for (const { things: concerned, action } of steps) {
     const reason = await attempt(() => perform(ports, action, signal), signal)
@@ -52,8 +55,13 @@ export async function cleanUp(ports: CleanupPorts, dryRun: boolean, signal: Abor
       ...failures,
       ...things.filter((thing) => still.has(thing)).map((thing) => `${thing}: ${reasons.get(thing) ?? RETURNED}`),
     ],
+    carries: carries(after),
   }
 }
+
+/** Unknown is yes. */
+const carries = ({ state, isKernelRead }: Look): boolean =>
+  !isKernelRead || planCleanup(state).steps.some(({ action }) => action.on === 'kernel')
 
 const RETURNED = 'it is there again after it was removed; is a flanneld running?'
 
@@ -87,11 +95,15 @@ async function perform(ports: CleanupPorts, action: CleanupAction, signal: Abort
   }
 }
 
+interface Look {
+  readonly state: HostState
+  readonly failures: readonly string[]
+  /** Whether devices, addresses and routes could be read. */
+  readonly isKernelRead: boolean
+}
+
 /** What stands. What cannot be read counts as nothing, and is named. */
-async function look(
-  ports: CleanupPorts,
-  signal: AbortSignal,
-): Promise<{ readonly state: HostState; readonly failures: readonly string[] }> {
+async function look(ports: CleanupPorts, signal: AbortSignal): Promise<Look> {
   const failures: string[] = []
   const read = async <T>(what: string, reader: () => Promise<T>, nothing: T): Promise<T> => {
     let found = nothing
@@ -102,19 +114,23 @@ async function look(
     return found
   }
   const { kernel, firewall, peerFilter, files, listPeers } = ports
-  const state: HostState = {
-    peers: listPeers && (await read('leases in etcd', () => listPeers(signal), undefined)),
+  const onKernel = {
     links: await read('devices', () => kernel.links(signal), []),
     addresses: await read('addresses', () => kernel.addresses(signal), []),
     routes: [
       ...(await read('IPv4 routes', () => kernel.routes(4, signal), [])),
       ...(await read('IPv6 routes', () => kernel.routes(6, signal), [])),
     ],
+  }
+  const isKernelRead = failures.length === 0
+  const state: HostState = {
+    ...onKernel,
+    peers: listPeers && (await read('leases in etcd', () => listPeers(signal), undefined)),
     files: await read('subnet file', () => files.find(), NO_FILES),
     firewall: await read('firewall rules', () => listRules(firewall, failures, signal), []),
     hasPeerFilter: await read('peer filter', () => hasPeerFilter(peerFilter, signal), false),
   }
-  return { state, failures }
+  return { state, failures, isKernelRead }
 }
 
 async function listRules(
@@ -137,7 +153,7 @@ async function hasPeerFilter(peerFilter: Pick<PeerFilter, 'read'>, signal: Abort
   }
 }
 
-const NO_FILES: SubnetFiles = { path: '', content: 'none', networks: [], leftovers: [] }
+const NO_FILES: SubnetFiles = { path: '', content: 'none', subnets: [], networks: [], leftovers: [] }
 
 const ANY_OVERLAY = { vni: 0, port: 0 } as const
 

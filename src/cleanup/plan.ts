@@ -35,6 +35,8 @@ export interface SubnetFiles {
   readonly path: string
   /** `other`: what stands there is no subnet file. */
   readonly content: 'none' | 'subnet' | 'other'
+  /** The subnets that it names. */
+  readonly subnets: readonly Prefix[]
   /** What it says of the overlay; none where it says nothing. */
   readonly networks: readonly Cut[]
   /** What killed writers have left beside it. */
@@ -98,6 +100,13 @@ function fileSteps({ path, content, leftovers }: SubnetFiles): readonly CleanupS
     ...leftovers.map((leftover) => step('temporary file', leftover)),
   ]
 }
+
+/** The devices that are flanneld's, or upstream's. */
+export const ownDevices = ({ links, addresses }: Pick<HostState, 'links' | 'addresses'>): readonly LinkState[] =>
+  links.filter((link) => {
+    const judged = judgeDevice(link, addresses)
+    return judged !== undefined && judged.objection === undefined
+  })
 
 interface JudgedDevice {
   readonly link: LinkState

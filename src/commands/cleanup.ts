@@ -1,15 +1,20 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { systemClock } from '../agent/clock.ts'
 import { cleanUp, type CleanupPorts, type CleanupReport } from '../cleanup/clean-up.ts'
+import { decommission, type DecommissionReport } from '../cleanup/decommission.ts'
+import type { GiveBackPorts } from '../cleanup/give-back.ts'
 import type { PeerPath, SubnetFiles } from '../cleanup/plan.ts'
-import { readCleanup, type CleanupInvocation } from '../cli/cleanup.ts'
+import { readCleanup, type CleanupInvocation, type LeaseRelease } from '../cli/cleanup.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
+import { NoIdentityError, readNodeId } from '../host/identity.ts'
 import { NoRegularFileError, readRegularFile } from '../host/regular-file.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
-import { findLeftovers, isSubnetEnv, parseNetworks, removeFile } from '../host/subnet-env.ts'
+import { findLeftovers, isSubnetEnv, parseNetworks, parseSubnets, removeFile } from '../host/subnet-env.ts'
 import { decodeLease } from '../lease/codec.ts'
 import type { LeaseStore } from '../lease/store.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
@@ -28,6 +33,10 @@ export async function run({ args, environment, stopSignal }: CommandCall): Promi
     if (agent !== undefined) complain(new HostTakenError(agent).message)
     return await cleanUpHere(invocation, stopSignal)
   } catch (error) {
+    if (error instanceof NoIdentityError) {
+      complain(error.message)
+      return EXIT.usage
+    }
     if (!stopSignal.aborted && !(error instanceof HostTakenError)) throw error
     complain(error instanceof HostTakenError ? error.message : 'stopped before it was done')
     return EXIT.failed
@@ -48,7 +57,9 @@ async function cleanUpAlone(invocation: CleaningUp, stopSignal: AbortSignal): Pr
   }
 }
 
-async function cleanUpHere({ dryRun, subnetFile, etcd }: CleaningUp, stopSignal: AbortSignal): Promise<number> {
+async function cleanUpHere(invocation: CleaningUp, stopSignal: AbortSignal): Promise<number> {
+  const { dryRun, subnetFile, etcd, release } = invocation
+  const node = release && { id: release.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const store = etcd && new EtcdLeaseStore(etcd, { clock: systemClock, random: Math.random })
   const files: CleanupPorts['files'] = { find: () => findSubnetFiles(subnetFile), remove: removeFile }
@@ -57,12 +68,21 @@ async function cleanUpHere({ dryRun, subnetFile, etcd }: CleaningUp, stopSignal:
     listPeers: store && ((signal) => listPeers(store, signal)),
   }
   try {
-    return await print(await cleanUp(ports, dryRun, stopSignal), dryRun, stopSignal)
+    const report =
+      release === undefined || node === undefined || store === undefined
+        ? await cleanUp(ports, dryRun, stopSignal)
+        : await decommission(ports, leasePorts(store, release), node, dryRun, stopSignal)
+    return await print(report, dryRun, stopSignal)
   } finally {
     kernel.close()
     store?.close()
   }
 }
+
+const leasePorts = (store: EtcdLeaseStore, { etcd: { prefix } }: LeaseRelease): GiveBackPorts => ({
+  ...{ store, prefix, clock: systemClock, random: Math.random },
+  instance: randomUUID(),
+})
 
 /** @throws {StoreError} */
 async function listPeers(store: Pick<LeaseStore, 'list'>, signal: AbortSignal): Promise<readonly PeerPath[]> {
@@ -73,9 +93,14 @@ async function listPeers(store: Pick<LeaseStore, 'list'>, signal: AbortSignal): 
   })
 }
 
-function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stopSignal: AbortSignal): Promise<number> {
+function print(
+  { removed, kept, failures, released = [] }: CleanupReport & Partial<DecommissionReport>,
+  dryRun: boolean,
+  stopSignal: AbortSignal,
+): Promise<number> {
   const lines = [
     ...removed.map((thing) => `${dryRun ? 'would remove' : 'removed'} ${thing}`),
+    ...released.map((lease) => `${dryRun ? 'would release' : 'released'} ${lease}`),
     ...kept.map((thing) => `left alone ${thing}`),
   ]
   const text = lines.map((line) => `${line}\n`).join('')
@@ -88,14 +113,16 @@ function print({ removed, kept, failures }: CleanupReport, dryRun: boolean, stop
 
 async function findSubnetFiles(path: string): Promise<SubnetFiles> {
   const leftovers = await findLeftovers(path)
+  const nothing: SubnetFiles = { path, content: 'none', subnets: [], networks: [], leftovers }
   try {
     const text = await readRegularFile(path)
-    if (isSubnetEnv(text)) return { path, content: 'subnet', networks: parseNetworks(text), leftovers }
-    return { path, content: 'other', networks: [], leftovers }
+    return isSubnetEnv(text)
+      ? { path, content: 'subnet', subnets: parseSubnets(text), networks: parseNetworks(text), leftovers }
+      : { ...nothing, content: 'other' }
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return { path, content: 'none', networks: [], leftovers }
-    if (error instanceof NoRegularFileError) return { path, content: 'other', networks: [], leftovers }
+      return nothing
+    if (error instanceof NoRegularFileError) return { ...nothing, content: 'other' }
     throw error
   }
 }

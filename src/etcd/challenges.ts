@@ -5,6 +5,7 @@ import { decodeChallenge, encodeChallenge } from './challenge-codec.ts'
 import { ChallengeListener } from './challenge-listener.ts'
 import { storeError, toStoreError } from './errors.ts'
 import type { Keyspace } from './keyspace.ts'
+import { listLeases } from './list.ts'
 import { readRecord } from './transaction.ts'
 import type { WatchTools } from './watch.ts'
 import { LeaseWriter } from './write.ts'
@@ -17,6 +18,9 @@ const POLL_MS = 200
 
 /** How long taking a challenge away may hold up its end, be it that of the agent; what stays goes by itself. */
 const WITHDRAW_TIMEOUT_MS = 300
+
+/** Keys per request of a list; there are hardly ever any. */
+const PAGE_SIZE = 1_000
 
 /** Answers are tried again when the value changed between reading and writing; nobody has a reason to do that often. */
 const ANSWER_ATTEMPTS = 3
@@ -58,6 +62,14 @@ export class EtcdChallenges implements Challenges {
       if (outcome !== 'changed') return outcome === 'written'
     }
     return false
+  }
+
+  async takeBack(nodeId: string, signal: AbortSignal): Promise<void> {
+    const { caller, keyspace } = this.#tools
+    const writer = new LeaseWriter(caller, keyspace.challenges)
+    const { records } = await listLeases(caller, keyspace.challenges, PAGE_SIZE, signal)
+    for (const record of records)
+      if (decodeChallenge(record.value).from?.id === nodeId) await writer.release(record, signal)
   }
 
   /** @returns `changed` when the value is not what was seen any more */

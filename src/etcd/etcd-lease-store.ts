@@ -97,6 +97,10 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     return this.#writer.remove(seen, signal)
   }
 
+  release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    return this.#writer.release(seen, signal)
+  }
+
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
     return keepAliveOnce(this.#caller, etcdLeaseId, signal)
   }
@@ -111,6 +115,10 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
 
   answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean> {
     return this.#challenges.answer(challenge, by, signal)
+  }
+
+  takeBack(nodeId: string, signal: AbortSignal): Promise<void> {
+    return this.#challenges.takeBack(nodeId, signal)
   }
 
   refreshConnections(): void {

@@ -52,6 +52,11 @@ export class Keyspace {
     return new Keyspace(this.#base, `challenges/${leaseKey}/`)
   }
 
+  /** The challenges to all leases. */
+  get challenges(): Keyspace {
+    return new Keyspace(this.#base, 'challenges/')
+  }
+
   /** The configuration alone, as if it were the only key of a directory. */
   get configuration(): Keyspace {
     // without an end: a single key, so that the right to read just that is enough

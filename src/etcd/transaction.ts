@@ -17,6 +17,8 @@ export interface Change {
   /** State it applies to; undefined: the key does not exist. */
   readonly seen: LeaseRecord | undefined
   readonly request: IRequestOp
+  /** Also only if it says what was seen: an etcd that was restored meanwhile gives the same revision to another value. */
+  readonly isValueCompared?: boolean
 }
 
 /**
@@ -29,13 +31,17 @@ export async function transact(
   change: Change,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { op, seen, request } = change
+  const { op, seen, request, isValueCompared = false } = change
   const key = keyspace.keyOf(change.key)
   let sent = 0
   const response = await caller.call(op, signal, ({ kv }, options) => {
     sent += 1
     return kv.txn(
-      { compare: [unchanged(key, seen)], success: [request], failure: [{ request_range: { key } }] },
+      {
+        compare: [unchanged(key, seen), ...(isValueCompared && seen !== undefined ? [says(key, seen.value)] : [])],
+        success: [request],
+        failure: [{ request_range: { key } }],
+      },
       options,
     )
   })
@@ -61,6 +67,13 @@ function unchanged(key: Buffer, seen: LeaseRecord | undefined): ICompare {
     ? { key, result: 'Equal', target: 'Version', version: 0 }
     : { key, result: 'Equal', target: 'Mod', mod_revision: String(seen.modRevision) }
 }
+
+const says = (key: Buffer, value: string): ICompare => ({
+  key,
+  result: 'Equal',
+  target: 'Value',
+  value: Buffer.from(value),
+})
 
 function onlyRecord(keyspace: Keyspace, kvs: readonly IKeyValue[] = []): LeaseRecord | undefined {
   const [kv] = kvs

@@ -53,6 +53,30 @@ export class LeaseWriter {
     return outcome.done || outcome.found === undefined
   }
 
+  /** @throws {StoreError} */
+  async release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    const { key, etcdLeaseId } = seen
+    const request = { request_delete_range: { key: this.#keyspace.keyOf(key) } }
+    const change = { op: 'release', key, seen, request, isValueCompared: true }
+    const outcome = await transact(this.#caller, this.#keyspace, change, signal)
+    if (!outcome.done && outcome.found !== undefined) return false
+    if (etcdLeaseId !== NO_ETCD_LEASE && (await this.#isBare(etcdLeaseId, signal)))
+      await this.revoke(etcdLeaseId, signal)
+    return true
+  }
+
+  /** Whether it is known that no key hangs on an etcd lease. */
+  #isBare(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<boolean> {
+    return this.#caller
+      .call('release', signal, ({ leaseClient }, options) =>
+        leaseClient.leaseTimeToLive({ ID: etcdLeaseId, keys: true }, options),
+      )
+      .then(
+        ({ TTL, keys }) => Number(TTL) > 0 && keys.length === 0,
+        () => false, // it ends by itself
+      )
+  }
+
   /** Ends an etcd lease with every key on it. Best effort: without us it ends by itself. */
   async revoke(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<void> {
     await this.#caller

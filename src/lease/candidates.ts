@@ -39,7 +39,10 @@ export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): Listed |
  * Whether a lease of ours needs no proof: upstream's, for which its PublicIP is all there is, and one that says just who we are and of
  * which this host shows traces, as after an ordinary restart.
  */
-export const isOursBeyondDoubt = ({ lease }: Listed, terms: LeaseTerms): boolean =>
+export const isOursBeyondDoubt = (
+  { lease }: Pick<Listed, 'lease'>,
+  terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'traceOf'>,
+): boolean =>
   lease.node === undefined ||
   (hasOurAddresses(lease, terms) && lease.node.hostname === terms.node.hostname && terms.traceOf(lease) !== undefined)
 

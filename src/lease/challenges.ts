@@ -40,4 +40,11 @@ export interface Challenges {
    * @throws {StoreError}
    */
   answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean>
+
+  /**
+   * Takes back what a node has asked and, killed meanwhile, left behind.
+   * @param nodeId of the node that asked
+   * @throws {StoreError}
+   */
+  takeBack(nodeId: string, signal: AbortSignal): Promise<void>
 }

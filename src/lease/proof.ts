@@ -41,9 +41,9 @@ export async function expectDead(
  * @throws {StoreError} when the store was out of reach meanwhile
  */
 export async function expectNoClone(
-  challenges: Challenges,
+  challenges: Pick<Challenges, 'ask'>,
   own: Lease,
-  terms: LeaseTerms,
+  terms: Pick<LeaseTerms, 'node' | 'instance'>,
   signal: AbortSignal,
 ): Promise<Silence> {
   const answer = await ask(challenges, own.key, terms, CLONE_ANSWERS_WITHIN_MS, signal)
@@ -56,9 +56,9 @@ const challengerOf = (answer: Challenger | Silence): Challenger | undefined =>
   typeof answer === 'string' ? undefined : answer
 
 async function ask(
-  challenges: Challenges,
+  challenges: Pick<Challenges, 'ask'>,
   key: string,
-  { node, instance }: LeaseTerms,
+  { node, instance }: Pick<LeaseTerms, 'node' | 'instance'>,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Challenger | Silence> {

@@ -110,6 +110,12 @@ export interface LeaseStore {
   /** Deletes the key if its mod_revision is still `seen.modRevision`; true also when it is already gone. */
   remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean>
 
+  /**
+   * Gives a lease back for good: deletes the key if it still is just as seen, revision and value, and then ends the etcd lease that it
+   * hung on, unless something else hangs on that; true also when the key is already gone.
+   */
+  release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean>
+
   /** Renews the etcd lease once. Does not touch the key and wakes no watcher. */
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult>
 

@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/error.ts'
 import { MAX_VNI } from '../config/backend.ts'
 import { JsonFields } from '../config/json.ts'
+import { leaseFamily, type Lease } from '../lease/lease.ts'
 import type { Family } from '../net/ip.ts'
 import { isUnicastMac, parseMac, type Mac } from '../net/mac.ts'
 
@@ -31,3 +32,13 @@ export const encodeVtepData = (vni: number, mac: Mac): { readonly VNI: number; r
   VNI: vni,
   VtepMAC: mac,
 })
+
+/** The VtepMAC of a lease; undefined where there is none that can be used. */
+export function publishedMac(family: Family, lease: Lease | undefined): Mac | undefined {
+  const data = lease && leaseFamily(lease, family)?.backendData
+  try {
+    return data === undefined ? undefined : decodeVtepData(data, backendDataField(family)).mac
+  } catch {
+    return undefined // whatever stands there, it is not a MAC worth keeping
+  }
+}

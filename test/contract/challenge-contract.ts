@@ -200,6 +200,19 @@ export function challengeContract(name: string, makeHarness: () => Promise<Lease
       await outcome
     })
 
+    test('what a node asked and left behind is taken back, and what others asked stays', async () => {
+      const leftBehind = JSON.stringify({ From: { ID: 'asker', Hostname: 'h', Instance: 'killed' } })
+      await harness.putChallenge(`${LEASE}/left`, leftBehind)
+      await harness.putChallenge(`10.2.0.0-24/left`, leftBehind)
+      await harness.putChallenge(
+        `${LEASE}/other`,
+        JSON.stringify({ From: { ID: 'second', Hostname: 'h', Instance: 'i' } }),
+      )
+      await harness.putChallenge(`${LEASE}/odd`, 'no JSON')
+      await ours.takeBack('asker', signal)
+      expect([...(await harness.challengeNames())].sort()).toEqual([`${LEASE}/odd`, `${LEASE}/other`])
+    })
+
     test('both sides end when aborted, and nothing is left behind', async () => {
       const hearing = listen()
       const stop = new AbortController()

@@ -327,6 +327,60 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
       })
     })
 
+    describe('release', () => {
+      test('deletes a key that is as it was seen, and leaves no etcd lease behind', async () => {
+        const seen = await granted('10.1.0.0-24', 'one')
+        expect(await store.release(seen, signal)).toBe(true)
+        expect((await store.list(signal)).records).toEqual([])
+        expect(await harness.etcdLeaseIds()).toEqual([])
+      })
+
+      test('leaves an etcd lease on which somebody else hangs, and whoever hangs there', async () => {
+        const seen = await granted('10.1.0.0-24', 'one')
+        const lifetime = { kind: 'attach', etcdLeaseId: seen.etcdLeaseId } as const
+        const other = created(await store.create('10.2.0.0-24', 'two', lifetime, signal))
+        expect(await store.release(seen, signal)).toBe(true)
+        expect((await store.list(signal)).records).toEqual([other])
+        expect(await harness.etcdLeaseIds()).toEqual([seen.etcdLeaseId])
+      })
+
+      test('keeps a key that changed since, with its etcd lease', async () => {
+        const seen = await granted('10.1.0.0-24', 'one')
+        const changed = created(await store.replace(seen, 'two', signal))
+        expect(await store.release(seen, signal)).toBe(false)
+        expect((await store.list(signal)).records).toEqual([changed])
+        expect(await harness.etcdLeaseIds()).toEqual([seen.etcdLeaseId])
+      })
+
+      test('keeps a key that has the revision that was seen and says something else, as after a restore', async () => {
+        const seen = await granted('10.1.0.0-24', 'one')
+        expect(await store.release({ ...seen, value: 'what stood there in that other history' }, signal)).toBe(false)
+        expect((await store.list(signal)).records).toEqual([seen])
+      })
+
+      test('is content when the key is already gone, and ends what is left of it', async () => {
+        const seen = await granted('10.1.0.0-24', 'one')
+        await harness.delete('10.1.0.0-24')
+        expect(await store.release(seen, signal)).toBe(true)
+        expect(await harness.etcdLeaseIds()).toEqual([])
+        expect(await store.release(seen, signal)).toBe(true)
+      })
+
+      test('deletes a reservation', async () => {
+        const seen = created(await store.create('10.1.0.0-24', 'one', { kind: 'reservation' }, signal))
+        expect(await store.release(seen, signal)).toBe(true)
+        expect((await store.list(signal)).records).toEqual([])
+      })
+
+      test('is told to a watch as the end of that lease alone', async () => {
+        const seen = await granted('10.1.0.0-24', 'one')
+        const log = await watchFromNow()
+        await store.release(seen, signal)
+        await harness.put('10.2.0.0-24', 'two')
+        await expect.poll(() => log.changes, DEADLINE).toEqual(['-10.1.0.0-24', '+10.2.0.0-24=two'])
+      })
+    })
+
     describe('keep-alive', () => {
       test('renews without touching the key', async () => {
         const { etcdLeaseId } = await granted('10.1.0.0-24', 'one')
@@ -562,6 +616,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         ['create', (abort) => store.create('10.9.0.0-24', 'nine', { kind: 'reservation' }, abort)],
         ['replace', (abort) => store.replace(absent, 'nine', abort)],
         ['remove', (abort) => store.remove(absent, abort)],
+        ['release', (abort) => store.release(absent, abort)],
         ['keepAlive', (abort) => store.keepAlive('4711', abort)],
       ]
       const absent = {

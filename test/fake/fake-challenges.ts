@@ -38,6 +38,14 @@ export class FakeChallenges {
     return { name, etcdLeaseId }
   }
 
+  takeBack(nodeId: string): void {
+    for (const [name, { value, etcdLeaseId }] of this.#etcd.challenges) {
+      if (decodeChallenge(value).from?.id !== nodeId) continue
+      this.#etcd.deleteChallenge(name)
+      this.#etcd.revokeBare(etcdLeaseId)
+    }
+  }
+
   async awaitAnswer(
     { name, etcdLeaseId }: Asked,
     waitMs: number,

@@ -117,6 +117,12 @@ export class FakeEtcd {
     this.#challengesChanged()
   }
 
+  deleteChallenge(name: string): void {
+    if (!this.#state.challenges.delete(name)) return
+    this.#state.revision += 1n
+    this.#challengesChanged()
+  }
+
   putConfig(value: string): void {
     this.#state.revision += 1n
     this.#state.config = { value, modRevision: this.revision }
@@ -151,6 +157,12 @@ export class FakeEtcd {
     this.#challengesChanged()
     this.#deleteAll(this.records.filter((record) => record.etcdLeaseId === id).map((record) => record.key))
     return true
+  }
+
+  /** Ends an etcd lease on which nothing hangs. */
+  revokeBare(id: EtcdLeaseId): void {
+    const hangs = [...this.records, ...this.challenges.values()].some(({ etcdLeaseId }) => etcdLeaseId === id)
+    if (!hangs) this.revoke(id)
   }
 
   /** Moves the clock; what expires on the way does so in order. */

@@ -21,7 +21,8 @@ import { FakeConfigWatch } from './fake-config-watch.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeWatch } from './fake-watch.ts'
 
-export type StoreOp = 'readConfig' | 'list' | 'create' | 'replace' | 'remove' | 'keepAlive' | 'ask' | 'answer'
+export type StoreOp =
+  'readConfig' | 'list' | 'create' | 'replace' | 'remove' | 'release' | 'keepAlive' | 'ask' | 'answer' | 'takeBack'
 
 /** How a call is to go wrong. */
 export interface Fault {
@@ -36,7 +37,7 @@ export interface StoreCall {
   readonly target: string
 }
 
-const WRITES: ReadonlySet<StoreOp> = new Set<StoreOp>(['create', 'replace', 'remove'])
+const WRITES: ReadonlySet<StoreOp> = new Set<StoreOp>(['create', 'replace', 'remove', 'release'])
 
 function failure(op: string, code: StoreCode): StoreError {
   return new StoreError({ op, code, retryable: isTransient(code), message: `${op}: injected ${code}` })
@@ -167,6 +168,16 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
     })
   }
 
+  release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    return this.#call('release', seen.key, signal, () => {
+      const found = this.etcd.get(seen.key)
+      if (found !== undefined && (found.modRevision !== seen.modRevision || found.value !== seen.value)) return false
+      this.etcd.delete(seen.key)
+      this.etcd.revokeBare(seen.etcdLeaseId)
+      return true
+    })
+  }
+
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {
     return this.#call('keepAlive', etcdLeaseId, signal, () => {
       const ttlSeconds = this.etcd.renew(etcdLeaseId)
@@ -191,6 +202,12 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
 
   answer(challenge: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean> {
     return this.#call('answer', challenge.key, signal, () => this.#challenges.answer(challenge, by))
+  }
+
+  takeBack(nodeId: string, signal: AbortSignal): Promise<void> {
+    return this.#call('takeBack', nodeId, signal, () => {
+      this.#challenges.takeBack(nodeId)
+    })
   }
 
   refreshConnections(): void {

@@ -2,7 +2,7 @@ import type { EtcdLeaseId } from '../../src/lease/lease.ts'
 import type { CasResult, KeepAliveResult, KeyLifetime, LeaseRecord } from '../../src/lease/store.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
 
-type RacedOp = 'create' | 'replace' | 'remove' | 'keepAlive'
+type RacedOp = 'create' | 'replace' | 'remove' | 'release' | 'keepAlive'
 
 /** Lets somebody else be faster: acts just before a call is carried out. */
 export class RacedLeaseStore extends FakeLeaseStore {
@@ -26,6 +26,11 @@ export class RacedLeaseStore extends FakeLeaseStore {
   override remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
     this.#race('remove')
     return super.remove(seen, signal)
+  }
+
+  override release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+    this.#race('release')
+    return super.release(seen, signal)
   }
 
   override keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {

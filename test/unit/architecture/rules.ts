@@ -47,8 +47,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
   cleanup: {
-    sees: ['net', 'reconcile', 'vxlan'],
-    because: 'it looks for what the agent leaves through the same ports, and runs without it',
+    sees: ['net', 'lease', 'reconcile', 'vxlan'],
+    because:
+      'it looks for what the agent leaves, on the host and in the store, through the same ports, and runs without it',
   },
   cli: { sees: ['net', 'config', 'agent'], because: 'a command line is read before there is anything to run' },
   commands: {

@@ -17,6 +17,8 @@ const EVERYTHING = [
   'iptables chain',
 ]
 
+const DONE = { kept: [], failures: [], carries: false }
+
 /** A host with one of each, in memory. */
 class FakeHost implements CleanupPorts {
   readonly kernel = new FakeKernel()
@@ -53,7 +55,14 @@ class FakeHost implements CleanupPorts {
   listPeers: CleanupPorts['listPeers'] = undefined
 
   readonly files: CleanupPorts['files'] = {
-    find: () => Promise.resolve({ path: FILE, content: this.hasFile ? 'subnet' : 'none', networks: [], leftovers: [] }),
+    find: () =>
+      Promise.resolve({
+        path: FILE,
+        content: this.hasFile ? 'subnet' : 'none',
+        subnets: [],
+        networks: [],
+        leftovers: [],
+      }),
     remove: () => {
       this.hasFile = false
       return Promise.resolve()
@@ -69,14 +78,14 @@ beforeEach(() => {
 
 describe('cleanUp', () => {
   it('removes everything of ours once, and finds nothing the second time', async () => {
-    expect(await cleanUp(host, false, forever)).toEqual({ removed: EVERYTHING, kept: [], failures: [] })
+    expect(await cleanUp(host, false, forever)).toEqual({ ...DONE, removed: EVERYTHING })
     expect(host.kernel.tables.routes.size).toBe(0)
     expect([...host.kernel.tables.links.values()].map(({ name }) => name)).toEqual(['lo', 'eth0'])
-    expect(await cleanUp(host, false, forever)).toEqual({ removed: [], kept: [], failures: [] })
+    expect(await cleanUp(host, false, forever)).toEqual({ ...DONE, removed: [] })
   })
 
   it('says the same and changes nothing when it only looks', async () => {
-    expect(await cleanUp(host, true, forever)).toEqual({ removed: EVERYTHING, kept: [], failures: [] })
+    expect(await cleanUp(host, true, forever)).toEqual({ ...DONE, removed: EVERYTHING, carries: true })
     expect(host.kernel.stats().writes).toBe(0)
     expect(host).toMatchObject({ rules: ['iptables chain'], hasFilter: true, hasFile: true })
   })
@@ -86,7 +95,8 @@ describe('cleanUp', () => {
     host.files.remove = () => Promise.reject(new Error('EROFS: read-only file system'))
     const problems = [new FirewallError('iptables-restore', 'REFUSED', 'iptables-restore failed')]
     host.firewall.removeAll = () => Promise.resolve({ changed: [], stands: true, problems })
-    const { removed, failures } = await cleanUp(host, false, forever)
+    const { removed, failures, carries } = await cleanUp(host, false, forever)
+    expect(carries).toBe(true)
     expect(removed).toEqual(['blackhole route 10.15.64.0/20 metric 5', 'peer filter in nftables'])
     expect(failures).toEqual([
       `subnet file ${FILE}: EROFS: read-only file system`,
@@ -135,7 +145,8 @@ describe('cleanUp', () => {
     let looks = 0
     const links = [...host.kernel.tables.links.values()]
     host.kernel.links = () => (++looks === 1 ? Promise.resolve(links) : Promise.reject(new Error('ENOBUFS')))
-    const { removed, failures } = await cleanUp(host, false, forever)
+    const { removed, failures, carries } = await cleanUp(host, false, forever)
+    expect(carries).toBe(true)
     expect(removed).not.toContain(DEVICE)
     expect(failures).toContainEqual(expect.stringMatching(`^${DEVICE}: refused`))
   })

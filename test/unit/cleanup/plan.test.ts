@@ -36,7 +36,7 @@ const route = (destination: string, fields: Partial<RouteState> = {}): RouteStat
   ...fields,
 })
 
-const NO_FILES: SubnetFiles = { path: '/run/subnet.env', content: 'none', networks: [], leftovers: [] }
+const NO_FILES: SubnetFiles = { path: '/run/subnet.env', content: 'none', subnets: [], networks: [], leftovers: [] }
 
 const NOTHING: HostState = {
   ...{ links: [link(1, 'lo'), link(2, 'eth0')], addresses: [], routes: [] },
