@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { cleanUp, type CleanupPorts } from '../../../src/cleanup/clean-up.ts'
+import { decommission } from '../../../src/cleanup/decommission.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import { FirewallError } from '../../../src/reconcile/firewall.ts'
 import { PeerFilterError } from '../../../src/reconcile/peer-filter.ts'
+import { FakeClock } from '../../fake/fake-clock.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
-import { deviceSpecOn } from '../../fake/samples.ts'
+import { FakeLeaseStore } from '../../fake/fake-lease-store.ts'
+import { deviceSpecOn, leaseValue, NODE } from '../../fake/samples.ts'
 
 const forever = new AbortController().signal
 const FILE = '/run/flannel/subnet.env'
@@ -149,6 +152,29 @@ describe('cleanUp', () => {
     expect(carries).toBe(true)
     expect(removed).not.toContain(DEVICE)
     expect(failures).toContainEqual(expect.stringMatching(`^${DEVICE}: refused`))
+  })
+
+  it('decommissioned, gives its leases back once nothing here uses the subnet, and judges them by what was there before', async () => {
+    const [store, clock] = [new FakeLeaseStore(), new FakeClock()]
+    const leases = { store, clock, prefix: '/net', random: () => 0.5, instance: 'this' }
+    const lease = leaseValue({ publicIp: '203.0.113.9', mac: '02:00:00:00:00:01' })
+    const { etcd } = store
+    etcd.put('10.15.64.0-20', lease, etcd.grant(86_400))
+
+    host.kernel.faults.refuse = ({ op }) => (op === 'link.delete' ? 'EPERM' : undefined)
+    const refused = await decommission(host, leases, NODE, false, forever)
+    expect(refused).toMatchObject({
+      released: [],
+      failures: [expect.stringMatching(/^device/), expect.stringMatching(/^leases: they were not given back/)],
+    })
+    expect(etcd.records).toHaveLength(1)
+
+    host.kernel.faults = {}
+    const dry = await decommission(host, leases, NODE, true, forever)
+    const wet = await decommission(host, leases, NODE, false, forever)
+    expect([dry, wet]).toMatchObject(Array(2).fill({ released: ['lease 10.15.64.0-20'], failures: [] }))
+    expect(wet.removed).toContain(DEVICE)
+    expect(etcd.records).toEqual([])
   })
 
   it('stops when it is asked to', async () => {

@@ -33,6 +33,21 @@ describe('flanneld cleanup', () => {
     expect(() => readCleanup(['--etcd-certfile=c'], named)).toThrow('both or neither')
   })
 
+  it('gives leases back only where it is told which etcd holds them, and takes the node id that the daemon had', () => {
+    const where = ['--release', '--etcd-endpoints=http://10.0.0.1:2379']
+    const etcd = { endpoints: ['http://10.0.0.1:2379'], prefix: '/coreos.com/network' }
+    expect(readCleanup(where, {})).toMatchObject({ etcd, release: { etcd, nodeId: undefined } })
+    expect(readCleanup(where, { FLANNELD_NODE_ID: 'n' })).toMatchObject({ release: { nodeId: 'n' } })
+    expect(readCleanup([...where, '--node-id=m'], { FLANNELD_NODE_ID: 'n' })).toMatchObject({
+      release: { nodeId: 'm' },
+    })
+    expect(readCleanup(['--release'], { FLANNELD_ETCD_ENDPOINTS: 'http://10.0.0.1:2379' })).toMatchObject({
+      release: {},
+    })
+    expect(readCleanup(where.slice(1), { FLANNELD_RELEASE: 'true' })).toMatchObject({ release: undefined })
+    expect(() => readCleanup(['--release'], {})).toThrow(/^--etcd-endpoints: expected the etcd that holds the lease/)
+  })
+
   it.each(['-h', '-help', '--help'])('explains itself with %s, and that the lease stays', (flag) => {
     expect(CLEANUP_HELP).toContain('the lease stays')
     expect(readCleanup([flag], {})).toMatchObject({ kind: 'print', text: CLEANUP_HELP })
