@@ -23,9 +23,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundle/bundle.mjs'
-import { thirdPartyLicences } from './bundle/licenses.mjs'
+import { licenceSection, thirdPartyLicences } from './bundle/licenses.mjs'
 import { makeEmptyExecutable, makeExecutable } from './executable/executable.mjs'
-import { nodeBinary } from './executable/node-binary.mjs'
+import { NODE_VERSION, nodeBinary } from './executable/node-binary.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/netlink/native')
@@ -73,7 +73,8 @@ const PIECE = 0x1_0000
 
 async function buildExecutable(arch, licences, path) {
   const node = nodeBinary(arch)
-  const all = `${licences}\n${readFileSync(join(node, 'LICENSE'), 'utf8')}`
+  const ofNode = licenceSection(`Node.js ${NODE_VERSION}`, readFileSync(join(node, 'LICENSE'), 'utf8').trim())
+  const all = `${licences}\n${ofNode}`
   const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), licences: all })
   replaceFile(path, (fresh) => writeInPieces(fresh, bytes))
   console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)

@@ -2,6 +2,7 @@ import { build } from 'esbuild'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { sourceCommit } from './commit.mjs'
 import { etcd3Protos } from './etcd3-protos.mjs'
 import { leftOut } from './left-out.mjs'
 
@@ -32,6 +33,7 @@ export const BUNDLING = {
   legalComments: 'none',
   logOverride: { 'empty-import-meta': 'silent' },
   plugins: [etcd3Protos, leftOut, ownVersion],
+  define: { BUILD_COMMIT: JSON.stringify(sourceCommit(ROOT)) },
   metafile: true,
   write: false,
 }

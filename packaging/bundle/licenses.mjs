@@ -27,6 +27,11 @@ function entry(root, directory) {
   return { title: `${name} ${version} (${license})`, text }
 }
 
+const RULE = '='.repeat(80)
+
+/** One licence under its title. */
+export const licenceSection = (title, text) => `${RULE}\n${title}\n${RULE}\n\n${text}\n`
+
 /** Licences of every package of which something got into the bundle, out of esbuild's metafile. */
 export function thirdPartyLicences(root, metafile) {
   const bundled = Object.values(metafile.outputs).flatMap(({ inputs }) =>
@@ -36,9 +41,8 @@ export function thirdPartyLicences(root, metafile) {
     (directory) => directory !== undefined && existsSync(join(root, directory, 'package.json')),
   )
   const entries = directories.map((directory) => entry(root, directory))
-  const rule = '='.repeat(80)
   return entries
     .sort((a, b) => (a.title < b.title ? -1 : 1))
-    .map(({ title, text }) => `${rule}\n${title}\n${rule}\n\n${text}\n`)
+    .map(({ title, text }) => licenceSection(title, text))
     .join('\n')
 }

@@ -29,11 +29,11 @@ export function makeExecutable({ arch, node, addon, licences }) {
     const parts = await programInParts()
     const names = Object.keys(parts)
     for (const name of names) write(name, parts[name])
-    write('licences', licences)
+    write('licenses', licences)
     copyFileSync(addon, join(folder, 'netlink.node'))
     makeCodeCaches(arch, join(node, 'bin/node'), folder, names)
     write('boot', await bootProgram())
-    const assets = [...names, ...names.map((name) => `${name}.cache`), 'licences', 'netlink.node']
+    const assets = [...names, ...names.map((name) => `${name}.cache`), 'licenses', 'netlink.node']
     return wrap({ arch, node, folder, assets, addon: readFileSync(addon) })
   })
 }

@@ -6,7 +6,7 @@ import { BUNDLING, inAscii } from '../bundle/bundle.mjs'
 
 const ENTRY = 'src/main.ts'
 /** Modules that are loaded late, and with them all that only they need. */
-const LATE = ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts']
+const LATE = ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts', 'src/commands/about.ts']
 
 /** How a part asks for a module of the other: boot.cjs answers. */
 const FROM = { first: 'first:', late: 'late:' }

@@ -170,7 +170,8 @@ const KUBERNETES = {
 } as const
 
 const PRINT = {
-  version: boolean('version', false, 'print the version and exit'),
+  version: boolean('version', false, 'print the version, the commit, and what it runs on, and exit'),
+  licenses: boolean('licenses', false, 'print the licences of all that is inside and exit'),
   help: boolean('help', false, 'print this and exit'),
 } as const
 

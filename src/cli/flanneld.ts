@@ -14,6 +14,10 @@ export type Invocation =
   | { readonly kind: 'run'; readonly options: DaemonOptions }
   /** Print and exit 0. */
   | { readonly kind: 'print'; readonly text: string }
+  /** Print what this program is, and exit 0. */
+  | { readonly kind: 'about'; readonly about: About }
+
+export type About = 'version' | 'licenses'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -24,7 +28,6 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function readCommandLine(
   args: readonly string[],
   environment: Environment,
-  version: string,
   lacking: readonly MissingFlag[] = NOT_YET,
 ): Invocation {
   const shapes = [
@@ -35,7 +38,8 @@ export function readCommandLine(
   const program = describeProgram()
   const given = parseWithCommander(program, normalised)
   const value = flagReader(given, environment)
-  if (value(FLAGS.version)) return { kind: 'print', text: `flanneld (flannel-agent) ${version}\n` }
+  if (value(FLAGS.version)) return { kind: 'about', about: 'version' }
+  if (value(FLAGS.licenses)) return { kind: 'about', about: 'licenses' }
   if (value(FLAGS.help)) return { kind: 'print', text: helpText() }
   const missing = firstMissing(lacking, given, environment)
   if (missing !== undefined) throw notYet(missing.source, missing.text)

@@ -17,8 +17,12 @@ const STOP_WITHIN_MS = 700
  * the log.
  */
 export async function run({ args, environment, version, stopSignal }: CommandCall): Promise<number> {
-  const invocation = readCommandLine(args, environment, version)
+  const invocation = readCommandLine(args, environment)
   if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
+  if (invocation.kind === 'about') {
+    const { printAbout } = await import('./about.ts')
+    return printAbout(invocation.about, version, stopSignal)
+  }
   limitStopping(stopSignal)
   const log = createLogger(invocation.options.verbosity)
   log.info(`flanneld ${version} starts`, { pid: process.pid })

@@ -135,7 +135,20 @@ describe('a node that is told everything by FLANNELD_ variables, beside one that
 
 describe('the program itself', () => {
   test.each([['--version'], ['-version=true']])('%s prints what it is, and exits with 0', async (flag) => {
-    expect(await outputOf([...AGENT, flag])).toMatch(/^flanneld \(flannel-agent\) \d+\.\d+\.\d+/)
+    const [first, ...more] = (await outputOf([...AGENT, flag])).split('\n')
+    expect(first).toMatch(/^flanneld \(flannel-agent\) \d+\.\d+\.\d+$/)
+    expect(more).toEqual([
+      expect.stringMatching(/^commit (?:[0-9a-f]{12}(?:-dirty)?|unknown)$/),
+      expect.stringMatching(/^Node\.js v\d+\.\d+\.\d+ on linux-/),
+      expect.stringMatching(/^netlink addon (?:inside|\/.*netlink\.node)$/),
+      '',
+    ])
+  })
+
+  test('--licenses prints ours and those of what is inside, and exits with 0', async () => {
+    const text = await outputOf([...AGENT, '--licenses'])
+    expect(text).toMatch(/^flannel-agent is licensed under the Apache License, Version 2\.0\n/)
+    for (const name of ['etcd3', '@grpc/grpc-js', 'winston', 're2js']) expect(text).toContain(`\n${name} `)
   })
 
   test.each([['-h'], ['--help']])('%s prints every flag, and exits with 0', async (flag) => {

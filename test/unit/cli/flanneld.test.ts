@@ -9,20 +9,20 @@ import { ip } from '../../../src/net/ip.ts'
 type Environment = Readonly<Record<string, string>>
 
 function options(args: readonly string[], environment: Environment = {}): DaemonOptions {
-  const invocation = readCommandLine(args, environment, '1.2.3')
+  const invocation = readCommandLine(args, environment)
   if (invocation.kind !== 'run') throw new Error('nothing to run')
   return invocation.options
 }
 
 function printed(args: readonly string[]): string {
-  const invocation = readCommandLine(args, {}, '1.2.3')
+  const invocation = readCommandLine(args, {})
   if (invocation.kind !== 'print') throw new Error('nothing to print')
   return invocation.text
 }
 
 /** What is read once everything is acted upon. */
 function allOptions(line: string, environment: Environment = {}): DaemonOptions {
-  const invocation = readCommandLine(line.split(' '), environment, '1.2.3', [])
+  const invocation = readCommandLine(line.split(' '), environment, [])
   if (invocation.kind !== 'run') throw new Error('nothing to run')
   return invocation.options
 }
@@ -30,7 +30,7 @@ function allOptions(line: string, environment: Environment = {}): DaemonOptions 
 /** The error of a command line, which must have one. */
 function complaint(args: readonly string[], environment: Environment = {}, lacking = NOT_YET): ConfigError {
   try {
-    readCommandLine(args, environment, '1.2.3', lacking)
+    readCommandLine(args, environment, lacking)
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
@@ -244,7 +244,7 @@ const WITH: Environment = {
 
 describe('every flag that is acted upon', () => {
   it('has a sample here', () => {
-    const others = new Set(['version', 'help', ...NOT_YET.map(({ name }) => name)])
+    const others = new Set(['version', 'licenses', 'help', ...NOT_YET.map(({ name }) => name)])
     const names = Object.values(FLAGS).map(({ name }) => name)
     expect(Object.keys(SAMPLES).sort()).toEqual(names.filter((name) => !others.has(name)).sort())
   })
@@ -352,8 +352,15 @@ describe('a flag that this version does not act upon', () => {
 })
 
 describe('--version and --help', () => {
-  it.each(['-version', '--version', '-version=true', '-version=1', '--version=T'])('%s prints the version', (flag) => {
-    expect(printed([flag])).toBe('flanneld (flannel-agent) 1.2.3\n')
+  it.each(['-version', '--version', '-version=true', '-version=1', '--version=T'])(
+    '%s asks for the version',
+    (flag) => {
+      expect(readCommandLine([flag], {})).toEqual({ kind: 'about', about: 'version' })
+    },
+  )
+
+  it('--licenses asks for the licences, also where the rest of the command line is not to be had yet', () => {
+    expect(readCommandLine(['-licenses', '--kube-subnet-mgr'], {})).toEqual({ kind: 'about', about: 'licenses' })
   })
 
   it('-version=false runs', () => {
@@ -371,7 +378,7 @@ describe('--version and --help', () => {
   })
 
   it('help works also where the environment asks for what is not there yet', () => {
-    const invocation = readCommandLine(['-help'], { FLANNELD_IP_MASQ: 'true' }, '1.2.3')
+    const invocation = readCommandLine(['-help'], { FLANNELD_IP_MASQ: 'true' })
     expect(invocation.kind).toBe('print')
   })
 })

@@ -1,0 +1,2 @@
+/** The commit that the sources below `root` are, `…-dirty`, or `unknown`. */
+export function sourceCommit(root: string): string

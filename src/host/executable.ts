@@ -1,0 +1,16 @@
+import type * as Sea from 'node:sea'
+
+/** Node's own module about single executables: no part of every build of it. */
+const sea = (): typeof Sea | undefined => process.getBuiltinModule('node:sea')
+
+/**
+ * A text that the single executable carries, under the name by which packaging/executable has put it in.
+ * @returns undefined where this is not the executable, or it has none such
+ */
+export function textInside(name: 'licenses'): string | undefined {
+  try {
+    return sea()?.isSea() === true ? sea()?.getAsset(name, 'utf8') : undefined
+  } catch {
+    return undefined // there is no way to ask whether there is one
+  }
+}
