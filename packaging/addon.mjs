@@ -1,5 +1,6 @@
 // Makes the netlink addon available: `npm install` runs this. A prebuilt one that was built from these very sources and loads in
-// this Node is used as it is; otherwise it is compiled, which needs a C compiler and Node's headers.
+// this Node is used as it is; otherwise it is compiled, which needs a C compiler and Node's headers. In a package that npm has
+// packed, the bundle has an addon beside it; where that does not load, another one takes its place.
 //
 //   node packaging/addon.mjs              use the prebuilt one, or compile
 //   node packaging/addon.mjs --compile    compile in any case (into src/netlink/native/build/Release)
@@ -13,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/netlink/native')
+const DIST = join(ROOT, 'dist')
 const SOURCES = ['netlink.c', 'binding.gyp']
 const BUILT = join(NATIVE, 'build/Release')
 const PREBUILT = join(NATIVE, 'prebuilds', `linux-${process.arch}`)
@@ -46,11 +48,15 @@ const recordedHash = (directory) => {
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
 }
 
-/** Why the addon in `directory` cannot be used; undefined when it can. Loaded in a process of its own: it may be for another libc. */
+/** Why the addon in `directory` cannot be used; undefined when it can. */
 function unfit(directory) {
   const addon = join(directory, 'netlink.node')
   if (!existsSync(addon)) return 'there is none'
-  if (recordedHash(directory) !== sourcesHash()) return 'it was built from other sources'
+  return recordedHash(directory) === sourcesHash() ? whyNotLoaded(addon) : 'it was built from other sources'
+}
+
+/** Loaded in a process of its own: it may be for another libc. */
+function whyNotLoaded(addon) {
   const load = spawnSync(process.execPath, ['-e', 'require(process.argv[1]).open', addon], { encoding: 'utf8' })
   return load.status === 0
     ? undefined
@@ -130,7 +136,19 @@ function prebuild() {
   say(`recorded ${relative(ROOT, PREBUILT)}`)
 }
 
-function install() {
+/** As npm packs us: the bundle, without the sources that it is made of. */
+const isPacked = () => existsSync(join(DIST, 'flanneld.cjs')) && !existsSync(join(ROOT, 'src/main.ts'))
+
+function installPacked() {
+  const beside = join(DIST, 'netlink.node')
+  if (existsSync(beside) && whyNotLoaded(beside) === undefined) return say('using the one beside the bundle')
+  installFromSources()
+  const found = [BUILT, PREBUILT].find((directory) => unfit(directory) === undefined)
+  copyFileSync(join(found, 'netlink.node'), beside)
+  say(`put beside the bundle, since the one there does not load in Node ${process.versions.node} on ${process.arch}`)
+}
+
+function installFromSources() {
   const fault = unfit(PREBUILT)
   if (fault === undefined) {
     rmSync(join(NATIVE, 'build'), { recursive: true, force: true })
@@ -144,5 +162,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [mode] = process.argv.slice(2)
   if (mode === '--prebuild') prebuild()
   else if (mode === '--compile') compile('asked for')
-  else install()
+  else if (isPacked()) installPacked()
+  else installFromSources()
 }

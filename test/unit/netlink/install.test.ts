@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,6 +55,37 @@ describe.runIf(hasPrebuilt)('the prebuilt addon', () => {
     const { status, stdout } = install({ PATH: '/nonexistent' })
     expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('prebuilt') as string })
     expect(existsSync(join(clone, NATIVE, 'build'))).toBe(false)
+  })
+})
+
+describe.runIf(hasPrebuilt)('installing what npm has packed: the bundle without its sources', () => {
+  const beside = (): string => join(clone, 'dist/netlink.node')
+  const pack = (addon: Buffer): void => {
+    rmSync(join(clone, NATIVE, 'load.ts'))
+    mkdirSync(join(clone, 'dist'))
+    writeFileSync(join(clone, 'dist/flanneld.cjs'), '')
+    writeFileSync(beside(), addon)
+  }
+  const addonIn = (folder: string): Buffer => readFileSync(join(ROOT, folder, 'netlink.node'))
+
+  it('leaves an addon that loads where it is, also where the package has none for this machine besides', () => {
+    pack(addonIn(PREBUILT))
+    rmSync(join(clone, NATIVE, 'prebuilds'), { recursive: true })
+    const { status, stdout } = install({ PATH: '/nonexistent' })
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'netlink addon: using the one beside the bundle\n' })
+  })
+
+  it('puts the prebuilt one in the place of one for another machine, without a compiler', () => {
+    pack(Buffer.from('for another machine'))
+    expect(install({ PATH: '/nonexistent' }).status).toBe(0)
+    expect(readFileSync(beside())).toEqual(addonIn(PREBUILT))
+  })
+
+  it('fails where neither loads and nothing can be compiled', () => {
+    pack(Buffer.from('for another machine'))
+    writeFileSync(join(clone, PREBUILT, 'netlink.node'), 'this neither')
+    const { status, stderr } = install({ PATH: '/nonexistent', CC: '' })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('no C compiler') as string })
   })
 })
 
