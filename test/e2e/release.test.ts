@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { AGENT_SCRIPT, ETCD_PREFIX } from '../lab/lab.ts'
+import { ETCD_PREFIX } from '../lab/lab.ts'
+import { AGENT, agentCall } from '../lab/program.ts'
 import { leaseOf, peersAre } from './expected-tables.ts'
 import { CONFIG, DEVICE, useLab } from './use-lab.ts'
 import { difference, everything } from './whole-host.ts'
@@ -9,7 +10,7 @@ describe('a host that is decommissioned with flanneld cleanup --release', () => 
   const lab = useLab({ hosts: 2 }, (made) => made.putConfig(CONFIG))
 
   const cleanup = ({ place }: LabHost, ...args: readonly string[]) =>
-    place.attempt(process.execPath, [AGENT_SCRIPT, 'cleanup', '--release', ...args])
+    place.attempt(...agentCall('cleanup', '--release', ...args))
   const etcd = (): string => `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`
   const etcdLeases = async (): Promise<number> => {
     const [, ...ids] = (await lab().etcdctl('lease', 'list')).trim().split('\n')
@@ -75,7 +76,7 @@ describe('a host that is decommissioned with flanneld cleanup --release', () => 
     host.agent.start()
     await host.ready()
     await host.agent.stop()
-    const run = ['--bounding-set=-all', '--inh-caps=-all', '--', process.execPath, AGENT_SCRIPT, 'cleanup', '--release']
+    const run = ['--bounding-set=-all', '--inh-caps=-all', '--', ...AGENT, 'cleanup', '--release']
     const { code, stderr } = await host.place.attempt('setpriv', [...run, etcd()])
     expect(code).toBe(1)
     expect(stderr).toContain('leases: they were not given back, since this host still uses the subnet')
