@@ -61,10 +61,11 @@ toObject: ${converter.toObject(type)},
 }`
 }
 
+/** Numbers by name, and names by number in the prototype, where toObject looks for them. */
 const enumSource = (type) => {
   if (type === null) return 'null'
-  const { values, valuesById } = type
-  return JSON.stringify({ values, valuesById })
+  const [values, valuesById] = [type.values, type.valuesById].map((table) => JSON.stringify(table))
+  return `{ values: Object.assign(Object.create(${valuesById}), ${values}), valuesById: ${valuesById} }`
 }
 
 function serviceSource(service, nameOf) {

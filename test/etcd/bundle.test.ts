@@ -25,11 +25,14 @@ describe('a bundled program, away from all node_modules', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('speaks to etcd with 64-bit numbers intact, and ends by itself once the store is closed', async () => {
+  test('speaks to etcd with 64-bit numbers and names of events intact, and ends by itself once the store is closed', async () => {
     const { stdout, stderr } = await run(process.execPath, [program, harness.proxy.endpoint], { timeout: 20_000 })
     expect(stderr).toBe('')
     const [etcdLeaseId] = await harness.etcdLeaseIds()
-    expect(JSON.parse(stdout)).toEqual({ etcdLeaseId, revision: String(await harness.revision()) })
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ etcdLeaseId, seen: ['put', 'deleted'] },
+      revision: String(await harness.revision()),
+    })
     await expect.poll(() => harness.proxy.openConnections).toBe(0)
   })
 

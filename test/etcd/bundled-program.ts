@@ -8,10 +8,15 @@ async function main([endpoint = '', username = '', password = '']: readonly stri
   const watch = store.watch(await store.list(signal), watching.signal)
   const created = await store.create('10.1.0.0-24', 'one', { kind: 'grant', ttlSeconds: 600 }, signal)
   if (!created.ok) throw new Error('refused')
+  const seen: string[] = []
   for await (const event of watch) {
     const revision = event.kind === 'deltas' ? String(event.revision) : event.kind
-    process.stdout.write(`${JSON.stringify({ etcdLeaseId: created.record.etcdLeaseId, revision })}\n`)
-    watching.abort()
+    seen.push(...(event.kind === 'deltas' ? event.deltas.map(({ kind }) => kind) : [event.kind]))
+    if (seen.length === 1) await store.remove(created.record, signal)
+    else {
+      process.stdout.write(`${JSON.stringify({ etcdLeaseId: created.record.etcdLeaseId, seen, revision })}\n`)
+      watching.abort()
+    }
   }
   await store.keepAlive(created.record.etcdLeaseId, signal)
   store.close()
