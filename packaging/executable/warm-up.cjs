@@ -15,7 +15,7 @@ const sourceOf = (part) => readFileSync(part, 'latin1')
 function writeFirst() {
   const script = compilePart('first', sourceOf('first'), NOTHING)
   process.on('exit', () => writeFileSync('first.cache', script.createCachedData()))
-  process.argv = [process.execPath, process.execPath, '--version']
+  process.argv = [process.execPath, process.execPath, '--help'] // --version is none of the first part's business
   const load = runParts(() => script, require, __dirname)
   const { readCommandLine } = load('first:src/cli/flanneld.ts')
   const { createLogger } = load('first:src/observe/logger.ts')
