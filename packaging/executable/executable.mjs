@@ -76,8 +76,8 @@ function makeCodeCaches(arch, binary, folder, parts) {
 }
 
 async function bootProgram() {
-  const options = { bundle: true, platform: 'node', format: 'cjs', write: false }
-  const { outputFiles } = await build({ entryPoints: [join(HERE, 'boot.cjs')], ...options })
+  const options = { absWorkingDir: HERE, bundle: true, platform: 'node', format: 'cjs', write: false }
+  const { outputFiles } = await build({ entryPoints: ['boot.cjs'], ...options })
   return outputFiles[0].text
 }
 
