@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { HOLE } from './troubleshooting/texts.ts'
+import { Sources, type Message } from './troubleshooting/messages.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const GUIDE = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8')
+
+/** Errors whose message comes into the log, or onto standard error, of a running agent. */
+const ERRORS = [
+  ...['StoreError', 'KernelError', 'NoInterfaceError', 'DeviceConflictError', 'OutOfSubnetsError', 'RivalError'],
+  ...['CloneError', 'LeaseContentionError', 'FirewallError', 'PeerFilterError', 'NoIdentityError', 'HostTakenError'],
+  ...['NoRegularFileError', 'AddonError'],
+]
+
+/** Other commands than the agent: what they say is said to whoever has called them. */
+const ELSEWHERE = /^src\/(cli|cni|cleanup|commands\/(cleanup|cni|docker-opts|output))\b/
+
+/** Texts that say little by themselves: what stands in their holes is made, and looked for, elsewhere. */
+const COMPOSED: Readonly<Record<string, string>> = {
+  '…': 'another error of the list, whole',
+  '…: …; retrying …': 'what is waited for, and the error that keeps us from it',
+  'lease …: …; forwarding goes on': 'the same, and an error of etcd',
+  'lease …': 'what the keeper of the lease has to say',
+  '… (…)': 'an error of etcd, and what its connection died of',
+  '… at …: …': 'what was asked of etcd, where, and its words',
+  '…: …': 'what was asked of etcd, and its words',
+  '… …: … (E…)': 'what was asked of the kernel, and its words',
+  '…: … (E…)': 'the same',
+  '… …: E… (E…)': 'the same, of an error without words',
+  '…: E… (E…)': 'the same',
+}
+
+/** Everything that can come into the log at `warn` or above, with the parts that it is put together of. */
+function messagesOf(sources: Sources): readonly Message[] {
+  return [
+    ...sources.logged(),
+    ...ERRORS.flatMap((name) => sources.errors(name)),
+    ...sources.configErrors(),
+    ...[...sources.said('untilItWorks'), ...sources.fields('name').filter(isLook)].map(asRetried),
+    ...sources.said('storeError', 2),
+    ...sources.said('said'),
+    ...sources.said('say').filter(({ at }) => at.startsWith('src/host/')),
+    ...sources.said('complain'),
+    ...sources.said('add').filter(({ at }) => at.startsWith('src/lease/acquire.ts')),
+    ...sources
+      .said('onState', 1)
+      .map(({ text, at }) => ({ text: `lease ${text}`, at }))
+      .filter(isNoGoodNews),
+    ...sources.said('#try', 1).map(({ text, at }) => ({ text: `lease ${text}: …; forwarding goes on`, at })),
+    ...sources.assigned('#lost'),
+    ...sources.fields('rejected'),
+    ...sources.fields('reason'),
+  ].filter(({ at }) => !ELSEWHERE.test(at))
+}
+
+/** Tasks that look again and again, and say their name when they cannot. */
+const isLook = ({ at }: Message): boolean => /^src\/agent\/(device|underlay)-task\.ts/.test(at)
+const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
+const isNoGoodNews = ({ text }: Message): boolean => text !== 'lease renewed again'
+
+/** The rows of the guide's tables of messages, with the messages that stand in code spans of each column. */
+const ROWS: readonly (readonly (readonly string[])[])[] = (GUIDE.split('\n## Messages\n')[1] ?? '')
+  .split('\n')
+  .filter((line) => line.startsWith('| `'))
+  .map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1)
+      .map((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, text = '']) => text)),
+  )
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** One with so few letters of its own matches no text but itself: it would match any. */
+const FEWEST_LETTERS = 12
+const letters = (text: string): number => text.match(/[a-zA-Z]/g)?.length ?? 0
+const patternOf = (row: string): RegExp =>
+  new RegExp(
+    `^${row
+      .split(HOLE)
+      .map(escaped)
+      .join(letters(row) < FEWEST_LETTERS ? HOLE : '.*')}$`,
+    's',
+  )
+
+describe('docs/troubleshooting.md', () => {
+  let messages: readonly Message[] = []
+
+  beforeAll(() => {
+    messages = messagesOf(new Sources(ROOT))
+  }, 120_000)
+
+  it('has a line for every message at warn or above, and for every reason in one', () => {
+    const patterns = ROWS.flat(2).map(patternOf)
+    expect(messages.length).toBeGreaterThan(200)
+    const missing = messages.filter(({ text }) => !(text in COMPOSED) && !patterns.some((row) => row.test(text)))
+    expect(missing.map(({ at, text }) => `${at} ${text}`)).toEqual([])
+  })
+
+  it('has no line for a message that there is not', () => {
+    const rows = ROWS.flatMap(([first = []]) => first)
+    expect(rows.length).toBeGreaterThan(120)
+    expect(rows.filter((row) => !messages.some(({ text }) => patternOf(row).test(text)))).toEqual([])
+  })
+
+  it('leaves out only texts that there are, and that say nothing by themselves', () => {
+    expect(Object.keys(COMPOSED).filter((part) => !messages.some(({ text }) => text === part))).toEqual([])
+  })
+
+  it('says in every row what it means and what to do', () => {
+    const rows = GUIDE.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
+    expect(
+      rows.filter((line) =>
+        line
+          .split(/(?<!\\)\|/)
+          .slice(1, -1)
+          .some((cell) => cell.trim() === ''),
+      ),
+    ).toEqual([])
+  })
+})

@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import ts from 'typescript'
+import { HOLE, Texts } from './texts.ts'
+
+/** A text that an operator may meet, with a hole ({@link HOLE}) for whatever is known at run time only. */
+export interface Message {
+  readonly text: string
+  /** `src/agent/retry.ts:78`. */
+  readonly at: string
+}
+
+/** The whole program, as the compiler sees it. */
+export class Sources {
+  readonly #root: string
+  readonly #program: ts.Program
+  readonly #texts: Texts
+
+  constructor(root: string) {
+    this.#root = root
+    const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
+      config: object
+    }
+    const { options } = ts.parseJsonConfigFileContent({ ...config, include: ['src'] }, ts.sys, root)
+    this.#program = ts.createProgram([join(root, 'src/main.ts')], options)
+    this.#texts = new Texts(this.#program.getTypeChecker())
+  }
+
+  /** What is said by calls of that name, by their argument of that number. */
+  said(name: string, argument = 0): readonly Message[] {
+    return this.#find((node) =>
+      ts.isCallExpression(node) && nameOf(node.expression) === name ? this.#texts.of(node.arguments[argument]) : [],
+    )
+  }
+
+  /** What the log says at the levels `warn` and `error`. */
+  logged(): readonly Message[] {
+    const checker = this.#program.getTypeChecker()
+    const isLogger = (node: ts.Expression): boolean => checker.getTypeAtLocation(node).getSymbol()?.name === 'Logger'
+    return this.#find((node) => {
+      const callee = ts.isCallExpression(node) ? node.expression : undefined
+      if (callee === undefined || !ts.isPropertyAccessExpression(callee)) return []
+      const isMeant = ['warn', 'error'].includes(callee.name.text) && isLogger(callee.expression)
+      return isMeant && ts.isCallExpression(node) ? this.#texts.of(node.arguments[0]) : []
+    })
+  }
+
+  /** Messages of the errors of a class, wherever one is made. */
+  errors(className: string): readonly Message[] {
+    return this.#find((node) => (isMaking(node, className) ? this.#texts.ofError(node) : []))
+  }
+
+  /** What the errors of a configuration say, but for what was found. */
+  configErrors(): readonly Message[] {
+    return this.#find((node) => {
+      if (!isMaking(node, 'ConfigError')) return []
+      const [path, expected] = node.arguments ?? []
+      const paths = new Set(this.#texts.of(path).map((text) => text.replace(/…(\.…)+/, HOLE)))
+      return [...paths].flatMap((text) =>
+        this.#texts.of(expected).map((rule) => `${text}: expected ${rule}, found ${HOLE}`),
+      )
+    })
+  }
+
+  /** What fields of that name are made to say. */
+  fields(name: string): readonly Message[] {
+    return this.#find((node) => {
+      if (ts.isShorthandPropertyAssignment(node) && node.name.text === name) return this.#texts.ofShorthand(node)
+      const isMeant = ts.isPropertyAssignment(node) && ts.isIdentifier(node.name) && node.name.text === name
+      return isMeant ? this.#texts.of(node.initializer) : []
+    })
+  }
+
+  /** What is assigned to a field of that name. */
+  assigned(name: string): readonly Message[] {
+    return this.#find((node) =>
+      ts.isBinaryExpression(node) && ASSIGNMENTS.has(node.operatorToken.kind) && nameOf(node.left) === name
+        ? this.#texts.of(node.right)
+        : [],
+    )
+  }
+
+  #find(textsOf: (node: ts.Node) => readonly string[]): readonly Message[] {
+    const found: Message[] = []
+    for (const file of this.#program.getSourceFiles()) {
+      if (!file.fileName.startsWith(join(this.#root, 'src/'))) continue
+      const visit = (node: ts.Node): void => {
+        const line = file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
+        const at = `${file.fileName.slice(this.#root.length + 1)}:${line}`
+        for (const text of textsOf(node)) found.push({ text, at })
+        ts.forEachChild(node, visit)
+      }
+      visit(file)
+    }
+    return found
+  }
+}
+
+const ASSIGNMENTS: ReadonlySet<ts.SyntaxKind> = new Set([
+  ts.SyntaxKind.EqualsToken,
+  ts.SyntaxKind.QuestionQuestionEqualsToken,
+])
+
+const isMaking = (node: ts.Node, className: string): node is ts.NewExpression =>
+  ts.isNewExpression(node) && node.expression.getText() === className
+
+const nameOf = (node: ts.Expression): string | undefined =>
+  ts.isPropertyAccessExpression(node) ? node.name.text : ts.isIdentifier(node) ? node.text : undefined
