@@ -11,6 +11,7 @@ const PACKAGES = {
   iptables: ['iptables-nft', 'iptables-legacy'],
   tshark: ['tshark', 'dumpcap'],
   'iputils-ping': ['ping'],
+  curl: ['curl'],
   ethtool: ['ethtool'],
   strace: ['strace'],
   faketime: ['faketime'],

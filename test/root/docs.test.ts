@@ -1,0 +1,126 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { followGuides, SCENES } from '../docs/scene.ts'
+import { Session } from '../docs/session.ts'
+import { useLab } from '../e2e/use-lab.ts'
+import { outputOf } from '../lab/command.ts'
+import { MAKE_BUSYBOX_ROOT } from './busybox-root.ts'
+import { CleanMachine } from './clean-machine.ts'
+
+const PACKAGES = join(import.meta.dirname, '../../dist/packages')
+
+/** Said by the setup of this project, which makes the root file system of clean hosts. */
+const hindrance = process.env['FLANNEL_NO_CLEAN_HOSTS']
+
+/** The configuration of 2015, by etcd's API of then. */
+const OLD_CONFIG =
+  '{"Network":"10.0.0.0/8","SubnetLen":20,"SubnetMin":"10.10.0.0","SubnetMax":"10.99.0.0","Backend":{"Type":"udp","Port":7890}}'
+
+/** The same package as a later revision: what it installs is the same, but dpkg takes it for an upgrade. */
+const LATER = `set -e
+folder=$(mktemp -d)
+dpkg-deb -R "$1" $folder
+sed -i 's/^Version: .*/&.1/' $folder/DEBIAN/control
+dpkg-deb -Znone --root-owner-group -b $folder "$2" > /dev/null
+rm -r $folder`
+
+const MAKE_IMAGE = `set -e
+root=$(mktemp -d)
+${MAKE_BUSYBOX_ROOT}
+tar -C "$root" -cf "$1" .
+rm -r "$root"`
+
+const fileIn = (folder: string, pattern: RegExp): string => {
+  const name = readdirSync(folder).find((one) => pattern.test(one))
+  if (name === undefined) throw new Error(`there is no ${String(pattern)} in ${folder}: npm run package`)
+  return join(folder, name)
+}
+
+/** What a reader has copied to a host before a guide goes on, or what the world would give that the laboratory does not. */
+class Props {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  async prepare(machine: CleanMachine, command: string): Promise<void> {
+    if (/^tar -xzf flannel-agent/.test(command)) await this.#copy(machine, fileIn(PACKAGES, /\.tar\.gz$/))
+    if (/^docker load/.test(command)) await this.#copy(machine, fileIn(PACKAGES, /\.oci\.tar$/))
+    if (/^docker load/.test(command)) await machine.install('docker.io')
+    if (/^docker run .*busybox/.test(command)) await this.#provideBusybox(machine)
+    if (/^apt-get install .* \.\/flannel-agent/.test(command)) await this.#provideDeb(machine)
+    if (/^ETCDCTL_API=2/.test(command)) await this.#writeOldConfig(machine)
+  }
+
+  async #copy(machine: CleanMachine, path: string): Promise<void> {
+    await machine.copyIn(join('/root', path.slice(path.lastIndexOf('/') + 1)), path)
+  }
+
+  async #provideBusybox(machine: CleanMachine): Promise<void> {
+    const { code } = await machine.place.attempt('docker', ['image', 'inspect', 'busybox'])
+    if (code === 0) return
+    const tar = join(this.#folder, 'busybox.tar')
+    if (!existsSync(tar)) await outputOf(['sh', '-c', MAKE_IMAGE, 'sh', tar])
+    await machine.copyIn('/var/tmp/busybox.tar', tar)
+    await machine.place.exec('docker', ['import', '/var/tmp/busybox.tar', 'busybox'])
+  }
+
+  /** The first one, or, when that was put aside, a later one. */
+  async #provideDeb(machine: CleanMachine): Promise<void> {
+    const has = (pattern: string) => machine.place.attempt('sh', ['-c', `ls /root/${pattern}`])
+    if ((await has('flannel-agent_*.deb')).code === 0) return
+    const first = fileIn(PACKAGES, /^flannel-agent_.*\.deb$/)
+    if ((await has('former')).code !== 0) return this.#copy(machine, first)
+    const later = join(this.#folder, 'flannel-agent_later.deb')
+    if (!existsSync(later)) await outputOf(['sh', '-c', LATER, 'sh', first, later], { timeoutMs: 60_000 })
+    await this.#copy(machine, later)
+  }
+
+  async #writeOldConfig(machine: CleanMachine): Promise<void> {
+    await machine.place.exec('env', ['ETCDCTL_API=2', 'etcdctl', 'set', '/coreos.com/network/config', OLD_CONFIG])
+  }
+}
+
+/** Guides from a new machine on, on hosts that have never seen us. */
+describe.skipIf(hindrance !== undefined).each(['quick-start', 'install'])('the scene %s', (scene) => {
+  const names = SCENES[scene] ?? []
+  const lab = useLab({ hosts: names.length })
+  const stage = new Map<string, { readonly machine: CleanMachine; readonly session: Session }>()
+  const folder = mkdtempSync(join(tmpdir(), 'docs-'))
+  const props = new Props(folder)
+
+  async function enter(name: string, at: number): Promise<void> {
+    const machine = new CleanMachine(lab().host(at), folder)
+    await machine.boot()
+    // What is recommended takes most of the time, and none of it is ours.
+    await machine.configure('apt/apt.conf.d/99no-recommends', 'APT::Install-Recommends "false";\n')
+    const session = new Session(machine.place, { DEBIAN_FRONTEND: 'noninteractive' })
+    await session.run('cd')
+    stage.set(name, { machine, session })
+  }
+
+  const actor = (name: string) => {
+    const found = stage.get(name)
+    if (found === undefined) throw new RangeError(`there is no ${name}`)
+    return found
+  }
+
+  beforeAll(async () => {
+    await Promise.all(names.map(enter))
+  }, 300_000)
+  afterAll(async () => {
+    for (const { machine, session } of stage.values()) {
+      session.close()
+      await machine.powerOff()
+    }
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  followGuides(scene, {
+    session: (name) => actor(name).session,
+    prepare: (name, command) => props.prepare(actor(name).machine, command),
+  })
+})
