@@ -3,10 +3,22 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { exitOf, outcomeOf } from '../lab/command.ts'
+import { Learned } from '../docs/learned.ts'
 import { parseObject } from '../lab/json.ts'
 import { waitFor } from '../lab/index.ts'
 
 const RUN = fileURLToPath(new URL('../run.mjs', import.meta.url))
+const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+
+/** Without what differs from run to run. Whose line comes first does as well. */
+const timeless = (text: string): string =>
+  text
+    .replaceAll(/\d+(\.\d+)? (ms|s)\b/g, 'T')
+    .replaceAll(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, 'MAC')
+    .replaceAll(/\b(?!10\.0\.0\.0)10(\.\d+){3}\b/g, 'CONTAINER')
+    .replaceAll(/\b192\.168\.205\.1\d\b/g, 'HOST')
+    .replaceAll(/metric \d+/g, 'metric M')
+
 const demo = (...flags: string[]) => [process.execPath, RUN, 'demo', ...flags] as const
 
 /** Every process whose environment carries the mark, however deep in namespaces. */
@@ -29,15 +41,25 @@ async function startKept(mark: string): Promise<ChildProcess> {
 
 describe('the demo', () => {
   test('--json ends with one object that says every ping arrived, over VXLAN', async () => {
-    const { code, stdout } = await outcomeOf(demo('--json', '--hosts', '2'), { timeoutMs: 60_000 })
+    const { code, stdout } = await outcomeOf(demo('--json'), { timeoutMs: 60_000 })
     expect(code).toBe(0)
     const result = parseObject(stdout.trimEnd().split('\n').pop() ?? '')
     expect(result).toEqual({
-      hosts: 2,
-      pings: { sent: 6, received: 6 },
-      vxlan: { vni: 100, port: 8472, packets: 12 },
+      hosts: 3,
+      pings: { sent: 18, received: 18 },
+      vxlan: { vni: 100, port: 8472, packets: 36 },
       convergedMs: expect.any(Number) as unknown,
     })
+  })
+
+  test('prints what the README has recorded', async () => {
+    const recorded = /```text\n([^]*?)\n```/.exec(await readFile(README, 'utf8'))?.[1] ?? ''
+    const { code, stdout } = await outcomeOf(demo(), { timeoutMs: 60_000 })
+    expect(code).toBe(0)
+    const lines = timeless(recorded).split('\n')
+    expect(lines.length).toBeGreaterThan(30)
+    const came = timeless(stdout).split('\n')
+    expect(lines.filter((line) => new Learned().missing([line], came) !== undefined)).toEqual([])
   })
 
   test('--ipv6 pings over both families', async () => {
