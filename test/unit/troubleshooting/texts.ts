@@ -142,7 +142,22 @@ export class Texts {
     if (known !== undefined) return known.texts()
     const declaration = this.#resolved(symbol)?.valueDeclaration
     if (declaration === undefined || !isOurs(declaration) || !ts.isVariableDeclaration(declaration)) return ANYTHING
+    const loop = declaration.parent.parent
+    if (ts.isForOfStatement(loop)) return this.#elements(loop.expression, bound, depth + 1)
     return this.of(declaration.initializer, bound, depth + 1)
+  }
+
+  /** What a list consists of that a function of ours makes by `map`. */
+  #elements(node: ts.Expression, bound: Bound, depth: number): readonly string[] {
+    if (depth > DEEPEST || !ts.isCallExpression(node)) return ANYTHING
+    const [each] = node.arguments
+    const isMap = ts.isPropertyAccessExpression(node.expression) && node.expression.name.text === 'map'
+    if (isMap && each !== undefined && ts.isArrowFunction(each))
+      return returnsOf(each.body).flatMap((result) => this.of(result, bound, depth + 1))
+    const callee = this.#checker.getResolvedSignature(node)?.declaration
+    if (callee === undefined || !isOurs(callee) || !('body' in callee) || callee.body === undefined) return ANYTHING
+    const inner = this.bind(callee.parameters, node.arguments, bound, depth)
+    return returnsOf(callee.body).flatMap((result) => this.#elements(result, inner, depth + 1))
   }
 
   /** A field of the object that a parameter stands for, or of a constant. */
