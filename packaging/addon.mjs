@@ -5,6 +5,7 @@
 //   node packaging/addon.mjs              use the prebuilt one, or compile
 //   node packaging/addon.mjs --compile    compile in any case (into src/netlink/native/build/Release)
 //   node packaging/addon.mjs --prebuild   compile, strip and record as this architecture's prebuilt addon
+//   CC=aarch64-linux-gnu-gcc node packaging/addon.mjs --prebuild arm64   the same for another one, which cannot be tried here
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +18,8 @@ const NATIVE = join(ROOT, 'src/netlink/native')
 const DIST = join(ROOT, 'dist')
 const SOURCES = ['netlink.c', 'binding.gyp']
 const BUILT = join(NATIVE, 'build/Release')
-const PREBUILT = join(NATIVE, 'prebuilds', `linux-${process.arch}`)
+const prebuiltFor = (arch) => join(NATIVE, 'prebuilds', `linux-${arch}`)
+const PREBUILT = prebuiltFor(process.arch)
 const FLAGS = [
   '-std=c11',
   '-D_GNU_SOURCE',
@@ -128,12 +130,27 @@ function fail(why, text) {
   process.exit(1)
 }
 
-function prebuild() {
-  compile('asked for')
-  mkdirSync(PREBUILT, { recursive: true })
-  for (const file of ['netlink.node', 'sources.sha256']) copyFileSync(join(BUILT, file), join(PREBUILT, file))
+function prebuild(arch = process.arch) {
+  if (arch === process.arch) compile('asked for')
+  else crossCompile(arch)
+  const folder = prebuiltFor(arch)
+  mkdirSync(folder, { recursive: true })
+  for (const file of ['netlink.node', 'sources.sha256']) copyFileSync(join(BUILT, file), join(folder, file))
   rmSync(join(NATIVE, 'build'), { recursive: true })
-  say(`recorded ${relative(ROOT, PREBUILT)}`)
+  say(`recorded ${relative(ROOT, folder)}`)
+}
+
+/** Of an ELF file (elf(5)): e_machine of its header. */
+const MACHINES = { x64: 62, arm64: 183 }
+
+function crossCompile(arch) {
+  const [why, cc, headers] = [`for ${arch}`, process.env['CC'], headerDirectory()]
+  if (cc === undefined) fail(why, 'CC names no compiler for it')
+  if (headers === undefined) fail(why, `there are no Node headers beside ${process.execPath}`)
+  if (!compileDirectly(cc, headers)) fail(why, 'the compiler failed, see above')
+  const machine = readFileSync(join(BUILT, 'netlink.node')).readUInt16LE(18)
+  if (machine !== MACHINES[arch]) fail(why, `${cc} compiles for another architecture (ELF machine ${machine})`)
+  writeFileSync(join(BUILT, 'sources.sha256'), `${sourcesHash()}\n`)
 }
 
 /** As npm packs us: the bundle, without the sources that it is made of. */
@@ -159,8 +176,8 @@ function installFromSources() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.platform !== 'linux') fail('', 'netlink exists on Linux only')
-  const [mode] = process.argv.slice(2)
-  if (mode === '--prebuild') prebuild()
+  const [mode, arch] = process.argv.slice(2)
+  if (mode === '--prebuild') prebuild(arch)
   else if (mode === '--compile') compile('asked for')
   else if (isPacked()) installPacked()
   else installFromSources()

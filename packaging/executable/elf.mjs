@@ -61,7 +61,7 @@ const isLoad = ({ type }) => type === TYPE.load
  * The executable without symbols and section headers, with a note and with code that runs before its own.
  * @param bytes the file
  * @param blob name and bytes of the note
- * @param prelude machine code (prelude.c), which ends with the three numbers that it has to know; `addon`: what it is handed
+ * @param prelude machine code (prelude.c), with room for three numbers that it has to know; `addon`: what it is handed
  */
 export function extendElf(bytes, { blob, prelude, addon }) {
   const { entry, entries, loads } = readElf(bytes)
@@ -95,10 +95,14 @@ export function extendElf(bytes, { blob, prelude, addon }) {
   return file
 }
 
-/** The prelude with the numbers behind it (struct place of prelude.c): two distances from there, and a size. */
+/** What stands in struct place of prelude.c before it is written. */
+const PLACE = Buffer.from('flanneld' + '\0'.repeat(16))
+
+/** The prelude with the numbers in it (struct place of prelude.c): two distances from there, and a size. */
 function informed(prelude, codeAt, { entry, addonAt, addonSize }) {
   const code = Buffer.from(prelude)
-  const placeAt = code.length - 24
+  const placeAt = code.indexOf(PLACE)
+  if (placeAt < 0 || code.indexOf(PLACE, placeAt + 1) >= 0) throw new Error('expected one place in the prelude')
   const distances = [entry, addonAt].map((offset) => offset - (codeAt + placeAt))
   for (const [at, value] of [...distances, addonSize].entries()) code.writeBigInt64LE(BigInt(value), placeAt + 8 * at)
   return code

@@ -31,7 +31,7 @@ __asm__(".section .text.2, \"ax\"\n"
         "name: .asciz \"flanneld-netlink\"\n"
         ".balign 8\n"
         ".globl place\n"
-        "place: .quad 0, 0, 0\n"
+        "place: .quad 0x646c656e6e616c66, 0, 0\n" /* "flanneld", by which elf.mjs finds it */
         ".text\n");
 
 /* Where the kernel or ld.so jumps to. Registers that the real entry is handed are kept (System V ABI, "Process Initialization"). */
