@@ -170,6 +170,7 @@ const KUBERNETES = {
 } as const
 
 const PRINT = {
+  check: boolean('check', false, 'say what is wrong with flags and variables, and exit: with 0 when nothing is'),
   version: boolean('version', false, 'print the version, the commit, and what it runs on, and exit'),
   licenses: boolean('licenses', false, 'print the licences of all that is inside and exit'),
   help: boolean('help', false, 'print this and exit'),

@@ -43,7 +43,8 @@ export function readCommandLine(
   if (value(FLAGS.help)) return { kind: 'print', text: helpText() }
   const missing = firstMissing(lacking, given, environment)
   if (missing !== undefined) throw notYet(missing.source, missing.text)
-  return { kind: 'run', options: readOptions(value) }
+  const options = readOptions(value)
+  return value(FLAGS.check) ? { kind: 'print', text: '' } : { kind: 'run', options }
 }
 
 function describeProgram(): Command {

@@ -244,7 +244,7 @@ const WITH: Environment = {
 
 describe('every flag that is acted upon', () => {
   it('has a sample here', () => {
-    const others = new Set(['version', 'licenses', 'help', ...NOT_YET.map(({ name }) => name)])
+    const others = new Set(['version', 'licenses', 'check', 'help', ...NOT_YET.map(({ name }) => name)])
     const names = Object.values(FLAGS).map(({ name }) => name)
     expect(Object.keys(SAMPLES).sort()).toEqual(names.filter((name) => !others.has(name)).sort())
   })
@@ -352,6 +352,12 @@ describe('a flag that this version does not act upon', () => {
 })
 
 describe('--version and --help', () => {
+  it('--check finds what a start would, and starts nothing', () => {
+    expect(readCommandLine(['--check', '-iface=eth1'], {})).toEqual({ kind: 'print', text: '' })
+    expect(() => readCommandLine(['--check'], { FLANNELD_IP_MASQ: 'ture' })).toThrow('FLANNELD_IP_MASQ')
+    expect(() => readCommandLine(['--check', '--kube-subnet-mgr'], {})).toThrow('--kube-subnet-mgr')
+  })
+
   it.each(['-version', '--version', '-version=true', '-version=1', '--version=T'])(
     '%s asks for the version',
     (flag) => {

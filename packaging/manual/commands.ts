@@ -1,0 +1,32 @@
+import { CLEANUP_HELP } from '../../src/cli/cleanup.ts'
+import { SUBCOMMANDS } from '../../src/cli/commands.ts'
+import { DOCKER_OPTS_HELP } from '../../src/cli/docker-opts.ts'
+
+type Name = (typeof SUBCOMMANDS)[number]['name']
+
+/** The help of each command, where it has one. The CNI plugin has no arguments: runtimes speak to it by variables. */
+const HELP: Readonly<Record<Name, string | undefined>> = {
+  'docker-opts': DOCKER_OPTS_HELP,
+  cleanup: CLEANUP_HELP,
+  cni: undefined,
+}
+
+export interface DescribedCommand {
+  readonly name: Name
+  readonly summary: string
+  readonly links: readonly string[]
+  readonly help: string | undefined
+  /** Its flags as they are typed, in the order of its help. */
+  readonly flags: readonly string[]
+}
+
+export const COMMANDS: readonly DescribedCommand[] = SUBCOMMANDS.map(({ name, summary, links }) => ({
+  ...{ name, summary, links },
+  help: HELP[name],
+  flags: flagsIn(HELP[name] ?? ''),
+}))
+
+function flagsIn(help: string): readonly string[] {
+  const named = Array.from(help.matchAll(/(?<![\w-])(--[a-z][a-z0-9-]*|-[a-zA-Z0-9])(?![\w-])/g), ([flag]) => flag)
+  return [...new Set(named)]
+}

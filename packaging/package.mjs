@@ -1,0 +1,85 @@
+// npm run package: what an operator installs, made of what `npm run build` has built. Into dist/packages:
+//
+//   flannel-agent_<version>-<revision>_<arch>.deb       built by dpkg-deb
+//   flannel-agent-<version>-linux-<arch>.tar.gz         install.sh and uninstall.sh, for everything else
+//   flannel-agent-<version>-<arch>.oci.tar              image for `docker load`, of Debian's packages and the executable
+//   flannel-agent-<version>.cdx.json                    bill of materials, CycloneDX
+//   SHA256SUMS
+//
+//   node packaging/package.mjs [--only deb,tarball,image,sbom] [--out FOLDER] [--revision N] [--executable FILE] [--stand-in]
+//
+// Two runs over one commit give the same bytes: times are the commit's (or SOURCE_DATE_EPOCH). The image also depends on the
+// versions of Debian's packages, which the bill of materials names.
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { buildDeb } from './deb/deb.mjs'
+import { buildImage } from './oci/image.mjs'
+import { debianPackages } from './oci/debian.mjs'
+import { describeProduct, ROOT } from './package/product.mjs'
+import { billOfMaterials } from './package/sbom.mjs'
+import { buildTarball } from './tarball/tarball.mjs'
+
+const PARTS = ['deb', 'tarball', 'image', 'sbom']
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', default: PARTS.join(',') },
+      out: { type: 'string', default: join(ROOT, 'dist/packages') },
+      revision: { type: 'string', default: '1' },
+      executable: { type: 'string', default: join(ROOT, 'dist/flanneld') },
+      // For tests: some other executable, which says nothing about itself.
+      'stand-in': { type: 'boolean', default: false },
+    },
+  })
+  const only = values.only.split(',')
+  const unknown = only.find((part) => !PARTS.includes(part))
+  if (unknown !== undefined) throw new Error(`--only: expected some of ${PARTS.join(',')}, found ${unknown}`)
+  if (!/^[0-9a-z.+~]+$/.test(values.revision))
+    throw new Error(`--revision: expected a Debian revision such as 1, found ${values.revision}`)
+  return { ...values, only }
+}
+
+/** Debian's packages for the image; undefined, with a line that says why, where there is no apt. */
+function packagesForImage(product, scratch) {
+  const found = debianPackages(product, scratch)
+  if ('problem' in found) console.log(`the image is left out: ${found.problem}`)
+  return 'problem' in found ? undefined : found
+}
+
+function checksums(folder) {
+  const names = readdirSync(folder).filter((name) => name !== 'SHA256SUMS')
+  const lines = names.sort().map((name) => {
+    const sum = createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex')
+    return `${sum}  ${name}\n`
+  })
+  writeFileSync(join(folder, 'SHA256SUMS'), lines.join(''))
+}
+
+async function main() {
+  const { only, out, executable, revision, 'stand-in': isStandIn } = readOptions()
+  const product = await describeProduct({ executable, revision, isStandIn })
+  const scratch = mkdtempSync(join(tmpdir(), 'flannel-package-'))
+  const has = (part) => only.includes(part)
+  try {
+    rmSync(out, { recursive: true, force: true })
+    mkdirSync(out, { recursive: true })
+    const debian = has('image') ? packagesForImage(product, scratch) : undefined
+    const files = []
+    if (has('deb')) files.push(buildDeb(product, scratch, out))
+    if (has('tarball')) files.push(buildTarball(product, out))
+    if (debian !== undefined) files.push(buildImage(product, debian, out))
+    if (has('sbom')) files.push(billOfMaterials(product, debian?.packages ?? [], out))
+    checksums(out)
+    for (const file of [...files, join(out, 'SHA256SUMS')]) console.log(file)
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+await main()

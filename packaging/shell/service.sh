@@ -1,0 +1,42 @@
+has_systemd() {
+  [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1
+}
+
+# unit_property NAME
+unit_property() {
+  systemctl show --property="$1" flanneld.service 2>/dev/null | sed "s/^$1=//"
+}
+
+# is_running: whether the unit has a process, ready or not.
+is_running() {
+  case $(unit_property ActiveState) in
+    active | activating | reloading) [ "$(unit_property MainPID)" != 0 ] ;;
+    *) return 1 ;;
+  esac
+}
+
+# wait_for_agent PID: waits until the unit has a process other than PID that is ready. Ends with 0 then; with 1 when it failed;
+# with 2 when it runs and says what it waits for, which may take for ever.
+wait_for_agent() {
+  restarts=$(unit_property NRestarts)
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    process=$(unit_property MainPID)
+    case $(unit_property ActiveState)/$(unit_property SubState) in
+      active/*) if [ "$process" != 0 ] && [ "$process" != "$1" ]; then return 0; fi ;;
+      failed/* | */auto-restart*) return 1 ;;
+    esac
+    if [ "$(unit_property NRestarts)" != "$restarts" ]; then return 1; fi
+    sleep 1
+  done
+  if is_running && [ "$process" != "$1" ] && [ -n "$(unit_property StatusText)" ]; then return 2; fi
+  return 1
+}
+
+# say_what_agent_does RESULT: of wait_for_agent.
+say_what_agent_does() {
+  case $1 in
+    0) echo "flanneld runs: $(unit_property StatusText)" ;;
+    2) echo "flanneld runs, and waits: $(unit_property StatusText)" ;;
+    *) echo "flanneld does not run; why: journalctl -u flanneld" ;;
+  esac
+}
