@@ -21,7 +21,7 @@ export async function describeProduct({ executable, revision, isStandIn }) {
   const { version, license } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const program = readFileSync(executable)
   const elf = readElf(program, executable)
-  const inside = isStandIn ? {} : readInside(executable, version)
+  const inside = { node: nodeIn(program), ...(isStandIn ? {} : readInside(executable, version)) }
   const epoch = sourceEpoch()
   return {
     ...{ name: NAME, version, revision, license, epoch, elf, inside, program },
@@ -40,12 +40,20 @@ function sourceEpoch() {
   return Math.floor(statSync(join(ROOT, 'package.json')).mtimeMs / 1000)
 }
 
-/** What is in the executable, as it says itself. */
+/** Version of the Node.js in an executable: it knows where its own sources are. */
+function nodeIn(program) {
+  const place = 'nodejs.org/download/release/v'
+  const at = program.indexOf(place)
+  return at < 0
+    ? undefined
+    : /^\d+\.\d+\.\d+/.exec(program.toString('latin1', at + place.length, at + place.length + 16))?.[0]
+}
+
+/** What the executable says itself. */
 function readInside(executable, version) {
   const { status, stdout, stderr, error } = spawnSync(executable, ['--version'], { encoding: 'utf8' })
   if (status !== 0 || !stdout.includes(version))
     throw new Error(`${executable} --version: expected ${version}, found ${error?.message ?? `${stdout}${stderr}`}`)
-  const [, node] = /\bnode(?:\.js)?[ :]+v?(\d+\.\d+\.\d+)/i.exec(stdout) ?? []
   const [, commit] = /\bcommit[ :]+([0-9a-f]{7,40})/i.exec(stdout) ?? []
-  return { node, commit }
+  return { commit }
 }
