@@ -19,16 +19,16 @@ is_running() {
 # with 2 when it runs and says what it waits for, which may take for ever.
 wait_for_agent() {
   restarts=$(unit_property NRestarts)
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  for second in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     process=$(unit_property MainPID)
     case $(unit_property ActiveState)/$(unit_property SubState) in
       active/*) if [ "$process" != 0 ] && [ "$process" != "$1" ]; then return 0; fi ;;
       failed/* | */auto-restart*) return 1 ;;
     esac
     if [ "$(unit_property NRestarts)" != "$restarts" ]; then return 1; fi
+    if [ "$second" -ge 8 ] && is_running && [ "$process" != "$1" ] && [ -n "$(unit_property StatusText)" ]; then return 2; fi
     sleep 1
   done
-  if is_running && [ "$process" != "$1" ] && [ -n "$(unit_property StatusText)" ]; then return 2; fi
   return 1
 }
 

@@ -6,7 +6,7 @@ import type { LabHost } from '../lab/index.ts'
 import { Machine } from './machine.ts'
 
 /** Where test/setup/rootfs.mjs has put what all of them have. */
-const ROOTFS = process.env['FLANNEL_ROOTFS'] ?? join(import.meta.dirname, '../../.cache/rootfs')
+export const ROOTFS = process.env['FLANNEL_ROOTFS'] ?? join(import.meta.dirname, '../../.cache/rootfs')
 
 /** Keeps all that is written until the laboratory ends, in the mount namespace of the simulated machine, which its systemd does not. */
 const INSERT_DISK = `set -e

@@ -1,0 +1,91 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { CONFIG, DEVICE, useLab } from '../e2e/use-lab.ts'
+import { waitFor } from '../lab/index.ts'
+import { InstalledHost } from './installed-host.ts'
+import { Packages } from './packages.ts'
+
+const hindrance = process.env['FLANNEL_NO_CLEAN_HOSTS']
+const IMAGE = 'flannel-agent:0.1.0'
+
+describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () => {
+  const lab = useLab({ hosts: 2 })
+  let folder = ''
+  let host: InstalledHost
+
+  const agent = (...flags: readonly string[]) => {
+    const mounts = '-v /run/flannel:/run/flannel -v /etc/machine-id:/etc/machine-id:ro'
+    const etcd = `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`
+    const options = `-d --name flanneld --restart unless-stopped --network host --cap-drop ALL --cap-add NET_ADMIN`
+    return host.sh(`docker run ${options} ${mounts} ${IMAGE} ${etcd} --iface=eth0 ${flags.join(' ')}`)
+  }
+  const knowsPeer = () =>
+    waitFor('the peer', async () => (await lab().host(0).peerTables(DEVICE)).routes.length === 1, {
+      deadlineMs: 30_000,
+    })
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'image-'))
+    const packages = await Packages.build('image')
+    host = new InstalledHost(lab(), folder)
+    await host.boot()
+    await host.machine.install('docker.io')
+    await host.machine.copyIn('/root/image.oci.tar', packages.file('.oci.tar'))
+  }, 600_000)
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => {
+      process.stderr.write((await readFile(host.machine.logPath, 'utf8')).slice(-2_000))
+      process.stderr.write((await host.run('docker logs flanneld 2>&1 | tail -n 40')).text)
+    })
+  })
+  afterAll(async () => {
+    await host.machine.powerOff()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  test('is loaded under its name and version, and says what it is', async () => {
+    expect(await host.sh('docker load -i /root/image.oci.tar')).toContain(`Loaded image: ${IMAGE}`)
+    expect(await host.sh(`docker run --rm ${IMAGE} --version`)).toMatch(/^flanneld \(flannel-agent\) 0\.1\.0/)
+    const labels = await host.sh(`docker inspect --format '{{json .Config.Labels}}' ${IMAGE}`)
+    expect(labels).toMatch(/"org.opencontainers.image.version":"0\.1\.0"/)
+    expect(labels).toMatch(/"debian.packages":"[^"]*nftables=/)
+  })
+
+  test('has the programs that write rules, each with the libraries it needs', async () => {
+    const run = (program: string) =>
+      host.run(`docker run --rm --network none --cap-add NET_ADMIN --entrypoint ${program}`)
+    expect((await run(`/usr/sbin/nft ${IMAGE} --version`)).text).toMatch(/^nftables v/)
+    for (const tool of ['iptables', 'ip6tables', 'iptables-save', 'iptables-restore', 'ip6tables-restore'])
+      expect((await run(`/usr/sbin/${tool} ${IMAGE} --version`)).text).toMatch(/v1\.\d+\.\d+ \(nf_tables\)/)
+    expect((await run(`/usr/sbin/iptables-legacy ${IMAGE} --version`)).text).toContain('(legacy)')
+    // The extensions of iptables that our rules name are modules of their own.
+    const rule = `-t nat -A POSTROUTING -m comment --comment x -m mark ! --mark 0x4000 -j MASQUERADE --random-fully`
+    expect(await run(`/usr/sbin/iptables ${IMAGE} ${rule}`)).toEqual({ code: 0, text: '' })
+  })
+
+  test.each([['nftables'], ['iptables']])(
+    'leases, forwards and masquerades by %s, with NET_ADMIN alone',
+    async (tool) => {
+      await lab().putConfig({ ...CONFIG, EnableNFTables: tool === 'nftables' })
+      await agent('--ip-masq')
+      await lab().host(0).ready()
+      await knowsPeer()
+      if (lab().host(0).containers.length === 0) await lab().host(0).addContainer()
+      const rules = tool === 'nftables' ? 'nft list table ip flannel-ipv4' : 'iptables-save -t nat'
+      await waitFor('the rules', async () => /masquerade/i.test((await host.run(rules)).text))
+      // Restarted by Docker, it goes on where it was: no ping is lost.
+      expect(await host.lostDuring(() => host.sh('docker restart flanneld'))).toEqual([])
+      await host.sh('docker rm -f flanneld')
+    },
+  )
+
+  test("takes away what is left, with Docker's own rules untouched", async () => {
+    const chains = () => host.sh("iptables-save | grep -c '^:DOCKER'")
+    const before = await chains()
+    const options = '--rm --network host --cap-drop ALL --cap-add NET_ADMIN -v /run/flannel:/run/flannel'
+    await host.sh(`docker run ${options} ${IMAGE} cleanup`)
+    expect([await host.inKernel(), await chains()]).toEqual(['', before])
+  })
+})
