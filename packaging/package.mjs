@@ -6,7 +6,8 @@
 //   flannel-agent-<version>.cdx.json                    bill of materials, CycloneDX
 //   SHA256SUMS
 //
-//   node packaging/package.mjs [--only deb,tarball,image,sbom] [--out FOLDER] [--revision N] [--executable FILE] [--stand-in]
+//   node packaging/package.mjs [--only deb,tarball,image,sbom] [--out FOLDER] [--revision N] [--debs FOLDER]
+//                             [--executable FILE] [--stand-in]
 //
 // Two runs over one commit give the same bytes: times are the commit's (or SOURCE_DATE_EPOCH). The image also depends on the
 // versions of Debian's packages, which the bill of materials names.
@@ -30,6 +31,8 @@ function readOptions() {
       only: { type: 'string', default: PARTS.join(',') },
       out: { type: 'string', default: join(ROOT, 'dist/packages') },
       revision: { type: 'string', default: '1' },
+      // Debian's packages for the image, where they have been fetched (oci/debian.mjs).
+      debs: { type: 'string' },
       executable: { type: 'string', default: join(ROOT, 'dist/flanneld') },
       // For tests: some other executable, which says nothing about itself.
       'stand-in': { type: 'boolean', default: false },
@@ -44,8 +47,8 @@ function readOptions() {
 }
 
 /** Debian's packages for the image; undefined, with a line that says why, where there is no apt. */
-function packagesForImage(product, scratch) {
-  const found = debianPackages(product, scratch)
+function packagesForImage(product, debs, scratch) {
+  const found = debianPackages(product, debs, scratch)
   if ('problem' in found) console.log(`the image is left out: ${found.problem}`)
   return 'problem' in found ? undefined : found
 }
@@ -62,14 +65,14 @@ function checksums(folder) {
 }
 
 async function main() {
-  const { only, out, executable, revision, 'stand-in': isStandIn } = readOptions()
+  const { only, out, debs, executable, revision, 'stand-in': isStandIn } = readOptions()
   const product = await describeProduct({ executable, revision, isStandIn })
   const scratch = mkdtempSync(join(tmpdir(), 'flannel-package-'))
   const has = (part) => only.includes(part)
   try {
     rmSync(out, { recursive: true, force: true })
     mkdirSync(out, { recursive: true })
-    const debian = has('image') ? packagesForImage(product, scratch) : undefined
+    const debian = has('image') ? packagesForImage(product, debs, scratch) : undefined
     const files = []
     if (has('deb')) files.push(buildDeb(product, scratch, out))
     if (has('tarball')) files.push(buildTarball(product, out))

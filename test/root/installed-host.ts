@@ -104,7 +104,10 @@ mount -o "remount,size=$([ -z "$2" ] && echo 50% || echo $((used + $2))k)" "$dis
       `find / \\( ${prune} \\) -prune -o \\( -iname '*flannel*' -o -name mk-docker-opts.sh \\) -print`,
     )
     const documents = await this.sh("find /usr/share/doc -name '*flannel*'")
-    return `${text}${documents}`.split('\n').filter((name) => name !== '')
+    return `${text}${documents}`
+      .split('\n')
+      .filter((name) => name !== '')
+      .sort()
   }
 
   /** What of flannel is in the kernel: devices, routes, tables and chains, by their names. */

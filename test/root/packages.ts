@@ -35,11 +35,12 @@ export class Packages {
     const place = join(ROOT, '.cache/packages')
     const folder = join(place, `${hashOfInputs()}-${parts.replaceAll(',', '-')}`)
     if (existsSync(folder)) return new Packages(folder)
-    rmSync(place, { recursive: true, force: true })
     mkdirSync(place, { recursive: true })
     const fresh = mkdtempSync(join(place, 'new-'))
     const script = join(ROOT, 'packaging/package.mjs')
-    await outputOf([process.execPath, script, '--only', parts, '--out', fresh], LONG)
+    const debs = process.env['FLANNEL_IMAGE_DEBS']
+    const options = ['--only', parts, '--out', fresh, ...(debs === undefined ? [] : ['--debs', debs])]
+    await outputOf([process.execPath, script, ...options], LONG)
     renameSync(fresh, folder)
     return new Packages(folder)
   }

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { insideRootNamespace } from './namespace.mjs'
 import { ensureRootfs } from './rootfs.mjs'
-import { say, SetupError } from './shell.mjs'
+import { CACHE, ROOT, say, SetupError } from './shell.mjs'
 import { ensureRootTools } from './tools.mjs'
 import { spawnSync } from 'node:child_process'
 
@@ -80,6 +80,19 @@ function removeGroup(path) {
   }
 }
 
+/** Fetches Debian's packages for our container image, once: the tests themselves have no network. */
+function prepareImage() {
+  const folder = join(CACHE, 'image-debs')
+  process.env.FLANNEL_IMAGE_DEBS = folder
+  if (existsSync(folder)) return
+  const script = join(ROOT, 'packaging/oci/debian.mjs')
+  const { status, stderr } = spawnSync(process.execPath, [script, `${folder}.new`], { encoding: 'utf8' })
+  if (status === 0) return renameSync(`${folder}.new`, folder)
+  rmSync(`${folder}.new`, { recursive: true, force: true })
+  say(`The tests of the image are skipped: ${stderr.trim()}`)
+  process.env.FLANNEL_NO_IMAGE = stderr.trim()
+}
+
 /** Makes ready for hosts with a systemd, or says why there are none. */
 function prepareSystemd() {
   const refused = failureOf(SYSTEMD_TRIAL)
@@ -89,6 +102,7 @@ function prepareSystemd() {
     process.env.FLANNEL_NO_CLEAN_HOSTS = refused
     return
   }
+  prepareImage()
   try {
     process.env.FLANNEL_ROOTFS = ensureRootfs()
   } catch (failure) {
