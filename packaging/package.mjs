@@ -14,7 +14,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildDeb } from './deb/deb.mjs'
 import { buildImage } from './oci/image.mjs'
@@ -53,14 +53,22 @@ function packagesForImage(product, debs, scratch) {
   return 'problem' in found ? undefined : found
 }
 
-function checksums(folder) {
-  const names = readdirSync(folder).filter((name) => name !== 'SHA256SUMS')
-  const lines = names.sort().map((name) => {
-    const sum = createHash('sha256')
-      .update(readFileSync(join(folder, name)))
-      .digest('hex')
-    return `${sum}  ${name}\n`
-  })
+/** What an earlier run has made there, of this version or another; nothing else that lies in the folder. */
+function removeFormer(folder) {
+  const ours = /^(flannel-agent[-_]\d.*\.(deb|tar\.gz|oci\.tar|cdx\.json)|SHA256SUMS)$/
+  for (const name of readdirSync(folder)) if (ours.test(name)) rmSync(join(folder, name))
+}
+
+function checksums(folder, files) {
+  const lines = files
+    .map(basename)
+    .sort()
+    .map((name) => {
+      const sum = createHash('sha256')
+        .update(readFileSync(join(folder, name)))
+        .digest('hex')
+      return `${sum}  ${name}\n`
+    })
   writeFileSync(join(folder, 'SHA256SUMS'), lines.join(''))
 }
 
@@ -70,15 +78,15 @@ async function main() {
   const scratch = mkdtempSync(join(tmpdir(), 'flannel-package-'))
   const has = (part) => only.includes(part)
   try {
-    rmSync(out, { recursive: true, force: true })
     mkdirSync(out, { recursive: true })
+    removeFormer(out)
     const debian = has('image') ? packagesForImage(product, debs, scratch) : undefined
     const files = []
     if (has('deb')) files.push(buildDeb(product, scratch, out))
     if (has('tarball')) files.push(buildTarball(product, out))
     if (debian !== undefined) files.push(buildImage(product, debian, out))
     if (has('sbom')) files.push(billOfMaterials(product, debian?.packages ?? [], out))
-    checksums(out)
+    checksums(out, files)
     for (const file of [...files, join(out, 'SHA256SUMS')]) console.log(file)
   } finally {
     rmSync(scratch, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 /** Debian's names of the machines that we build for, by ELF's numbers (elf.h, EM_*). */
 const MACHINES = new Map([
-  [62, { debian: 'amd64', uname: 'x86_64', oci: 'amd64' }],
-  [183, { debian: 'arm64', uname: 'aarch64', oci: 'arm64' }],
+  [62, { debian: 'amd64', uname: 'x86_64', oci: 'amd64', node: 'x64' }],
+  [183, { debian: 'arm64', uname: 'aarch64', oci: 'arm64', node: 'arm64' }],
 ])
 
 const PT_LOAD = 1

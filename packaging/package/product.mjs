@@ -21,7 +21,7 @@ export async function describeProduct({ executable, revision, isStandIn }) {
   const { version, license } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const program = readFileSync(executable)
   const elf = readElf(program, executable)
-  const inside = { node: nodeIn(program), ...(isStandIn ? {} : readInside(executable, version)) }
+  const inside = { node: nodeIn(program), ...(isStandIn || isForeign(elf) ? {} : readInside(executable, version)) }
   const epoch = sourceEpoch()
   return {
     ...{ name: NAME, version, revision, license, epoch, elf, inside, program },
@@ -48,6 +48,9 @@ function nodeIn(program) {
     ? undefined
     : /^\d+\.\d+\.\d+/.exec(program.toString('latin1', at + place.length, at + place.length + 16))?.[0]
 }
+
+/** Whether it is for another machine than this one, and cannot be asked. */
+const isForeign = ({ machine }) => machine.node !== process.arch
 
 /** What the executable says itself. */
 function readInside(executable, version) {

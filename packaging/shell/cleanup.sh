@@ -23,6 +23,10 @@ clean_up() {
   set -f
   # shellcheck disable=SC2046,SC2086 # words of FLANNELD_OPTS are arguments
   set -- $(lease_arguments ${FLANNELD_OPTS-})
+  if ! is_configured; then
+    timeout 60 "$program" cleanup || say 'not everything was taken away, see above' >&2
+    return 0
+  fi
   if [ -z "${FLANNELD_ETCD_ENDPOINTS-}" ]; then
     case " $* " in *etcd-endpoints*) ;; *) set -- "$@" --etcd-endpoints=http://127.0.0.1:2379 ;; esac
   fi

@@ -15,6 +15,7 @@ describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () =>
   const lab = useLab({ hosts: 2 })
   let folder = ''
   let host: InstalledHost
+  let packages: Packages
 
   const agent = (...flags: readonly string[]) => {
     const mounts = '-v /run/flannel:/run/flannel -v /etc/machine-id:/etc/machine-id:ro'
@@ -29,9 +30,11 @@ describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () =>
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'image-'))
-    const packages = await Packages.build('image')
+    packages = await Packages.build('image')
     host = new InstalledHost(lab(), folder)
     await host.boot()
+    // The laboratory makes the containers' bridge itself.
+    await host.machine.configure('docker/daemon.json', '{"bridge":"none"}\n')
     await host.machine.install('docker.io')
     await host.machine.copyIn('/root/image.oci.tar', packages.file('.oci.tar'))
   }, 600_000)
@@ -48,11 +51,18 @@ describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () =>
 
   test('is loaded under its name and version, and says what it is', async () => {
     expect(await host.sh('docker load -i /root/image.oci.tar')).toContain(`Loaded image: ${IMAGE}`)
-    expect(await host.sh(`docker run --rm ${IMAGE} --version`)).toMatch(/^flanneld \(flannel-agent\) 0\.1\.0/)
+    expect(await host.sh(`docker run --rm --network none ${IMAGE} --version`)).toMatch(
+      /^flanneld \(flannel-agent\) 0\.1\.0/,
+    )
     const labels = await host.sh(`docker inspect --format '{{json .Config.Labels}}' ${IMAGE}`)
     expect(labels).toMatch(/"org.opencontainers.image.version":"0\.1\.0"/)
     expect(labels).toMatch(/"debian.packages":"[^"]*nftables=/)
   })
+
+  test('is the same, to the byte, when it is made again of the same packages', async () => {
+    const again = await Packages.buildAfresh(join(folder, 'again'), 'image')
+    expect((await readFile(again.file('.oci.tar'))).equals(await readFile(packages.file('.oci.tar')))).toBe(true)
+  }, 300_000)
 
   test('has the programs that write rules, each with the libraries it needs', async () => {
     const run = (program: string) =>

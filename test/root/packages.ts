@@ -7,6 +7,8 @@ import { outputOf } from '../lab/command.ts'
 const ROOT = join(import.meta.dirname, '../..')
 /** What the packages are made of, besides the commit's time. */
 const INPUTS = ['dist/flanneld', 'packaging', 'docs', 'src/cli', 'README.md', 'CHANGELOG.md']
+/** Of packages that were made before; nobody tests so long. */
+const KEPT_MS = 3 * 3_600_000
 const LONG = { timeoutMs: 400_000 }
 
 function filesBelow(path: string): readonly string[] {
@@ -36,12 +38,19 @@ export class Packages {
     const folder = join(place, `${hashOfInputs()}-${parts.replaceAll(',', '-')}`)
     if (existsSync(folder)) return new Packages(folder)
     mkdirSync(place, { recursive: true })
-    const fresh = mkdtempSync(join(place, 'new-'))
+    for (const name of readdirSync(place))
+      if (Date.now() - statSync(join(place, name)).mtimeMs > KEPT_MS) rmSync(join(place, name), { recursive: true })
+    const { folder: fresh } = await Packages.buildAfresh(mkdtempSync(join(place, 'new-')), parts)
+    renameSync(fresh, folder)
+    return new Packages(folder)
+  }
+
+  /** Into a folder, whatever was made before. */
+  static async buildAfresh(folder: string, parts: string): Promise<Packages> {
     const script = join(ROOT, 'packaging/package.mjs')
     const debs = process.env['FLANNEL_IMAGE_DEBS']
-    const options = ['--only', parts, '--out', fresh, ...(debs === undefined ? [] : ['--debs', debs])]
+    const options = ['--only', parts, '--out', folder, ...(debs === undefined ? [] : ['--debs', debs])]
     await outputOf([process.execPath, script, ...options], LONG)
-    renameSync(fresh, folder)
     return new Packages(folder)
   }
 

@@ -35,7 +35,12 @@ const ROOT_PACKAGES = {
   'dbus-daemon': ['dbus-daemon'],
 }
 /** Installed as usual: they start nothing, and need more than their files. */
-const ROOT_PACKAGES_TO_INSTALL = { iptables: ['iptables'] }
+const ROOT_PACKAGES_TO_INSTALL = {
+  iptables: ['iptables'],
+  lintian: ['lintian'],
+  shellcheck: ['shellcheck'],
+  zsh: ['zsh'],
+}
 
 const UNPACKED = join(CACHE, 'tools')
 const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
