@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
@@ -50,6 +50,17 @@ describe('npm run package', () => {
     expect(readdirSync(second).sort()).toEqual(readdirSync(first).sort())
     for (const name of readdirSync(first))
       expect([name, readFileSync(join(second, name)).equals(readFileSync(join(first, name)))]).toEqual([name, true])
+  })
+
+  it('replaces what an earlier version has left, and touches nothing else', () => {
+    const out = join(folder, 'used')
+    mkdirSync(out)
+    for (const name of ['flannel-agent_0.0.9-1_amd64.deb', 'flannel-agent-notes.txt', 'letter'])
+      writeFileSync(join(out, name), name)
+    expect(build(out, ['--only', 'sbom'])).toMatchObject({ status: 0 })
+    const bill = readdirSync(first).find((name) => name.endsWith('.cdx.json'))
+    expect(readdirSync(out).sort()).toEqual(['SHA256SUMS', bill, 'flannel-agent-notes.txt', 'letter'].sort())
+    expect(readFileSync(join(out, 'SHA256SUMS'), 'utf8').split('\n')).toHaveLength(2)
   })
 
   it('carries the time it is told', () => {
