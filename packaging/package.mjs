@@ -61,7 +61,7 @@ function removeFormer(folder) {
 
 function checksums(folder, files) {
   const lines = files
-    .map(basename)
+    .map((path) => basename(path))
     .sort()
     .map((name) => {
       const sum = createHash('sha256')

@@ -49,8 +49,8 @@ describe.skipIf(hindrance !== undefined)('install.sh, on a host that knows neith
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tarball-'))
-    const packages = await Packages.build('deb,tarball')
     host = new InstalledHost(lab(), folder)
+    const packages = await Packages.build('deb,tarball')
     await host.boot()
     await host.machine.copyIn('/root/archive.tar.gz', packages.file('.tar.gz'))
     await host.sh(
