@@ -34,9 +34,12 @@ export function defaultSettings(): string {
   return `${INTRODUCTION}${groups.join('')}`
 }
 
+/** Read by the unit itself: ours, and Red Hat's names of its /etc/sysconfig/flanneld. */
+const READ_BY_UNIT = ['FLANNELD_OPTS', 'FLANNEL_OPTIONS', 'FLANNEL_ETCD_ENDPOINTS', 'FLANNEL_ETCD_PREFIX']
+
 /** Everything that may stand there, also what this version does not act upon: it says so itself. */
 export const settingNames = (): readonly string[] => [
-  'FLANNELD_OPTS',
+  ...READ_BY_UNIT,
   ...ALL_FLAGS.map(({ name }) => environmentName(name)),
 ]
 

@@ -22,13 +22,14 @@ clean_up() {
   program=$1
   set -f
   # shellcheck disable=SC2046,SC2086 # words of FLANNELD_OPTS are arguments
-  set -- $(lease_arguments ${FLANNELD_OPTS-})
+  set -- $(lease_arguments --etcd-endpoints="${FLANNEL_ETCD_ENDPOINTS-}" --etcd-prefix="${FLANNEL_ETCD_PREFIX-}" \
+    ${FLANNEL_OPTIONS-} ${FLANNELD_OPTS-})
   if ! is_configured; then
     timeout 60 "$program" cleanup || say 'not everything was taken away, see above' >&2
     return 0
   fi
   if [ -z "${FLANNELD_ETCD_ENDPOINTS-}" ]; then
-    case " $* " in *etcd-endpoints*) ;; *) set -- "$@" --etcd-endpoints=http://127.0.0.1:2379 ;; esac
+    case " $* " in *etcd-endpoints=[!\ ]*) ;; *) set -- "$@" --etcd-endpoints=http://127.0.0.1:2379 ;; esac
   fi
   if timeout 60 "$program" cleanup --release "$@"; then return 0; fi
   say 'the lease was not given back; it ends by itself within a day, or: etcdctl del <prefix>/subnets/<subnet>' >&2

@@ -12,7 +12,7 @@ settings_of() {
 # is_configured: whether somebody has set anything.
 is_configured() {
   for file in $SETTINGS_FILES; do
-    if [ -r "$file" ] && settings_of "$file" | grep -q '^FLANNELD_[A-Z0-9_]*=.'; then return 0; fi
+    if [ -r "$file" ] && settings_of "$file" | grep -q '^FLANNELD\{0,1\}_[A-Z0-9_]*=.'; then return 0; fi
   done
   return 1
 }
@@ -47,11 +47,10 @@ setting_problems() {
       echo "$1:$line_number: expected NAME=value, found \"${line%%=*}\": systemd ignores this line"
       continue
     fi
+    case $SETTING_NAMES in *" $name "*) continue ;; esac
     case $name in
       FLANNEL_*) echo "$1:$line_number: $name is read by nobody; expected FLANNELD_${name#FLANNEL_}?" ;;
-      FLAN*) case $SETTING_NAMES in *" $name "*) ;; *)
-        echo "$1:$line_number: $name is read by nobody; the names stand in flanneld(8)" ;;
-      esac ;;
+      FLAN*) echo "$1:$line_number: $name is read by nobody; the names stand in flanneld(8)" ;;
     esac
   done <"$1"
 }
@@ -65,6 +64,7 @@ warn_of_settings() {
 
 # settings_fault PROGRAM: why it would not start with these settings; nothing when it would.
 settings_fault() {
-  # shellcheck disable=SC2016 # the words of the variable become arguments, as in the unit
-  { with_settings sh -fc 'exec "$0" $FLANNELD_OPTS --check' "$1" >/dev/null || :; } 2>&1
+  # shellcheck disable=SC2016 # the words of the variables become arguments, as in the unit
+  call='exec "$0" --etcd-endpoints="$FLANNEL_ETCD_ENDPOINTS" --etcd-prefix="$FLANNEL_ETCD_PREFIX" $FLANNEL_OPTIONS $FLANNELD_OPTS --check'
+  { with_settings sh -fc "$call" "$1" >/dev/null || :; } 2>&1
 }

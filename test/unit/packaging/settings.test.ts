@@ -48,6 +48,7 @@ describe('problems of a file of settings', () => {
     '',
     '# a comment\n; another\n\n',
     'FLANNELD_OPTS="--iface=eth1 -v=1"\n  FLANNELD_IP_MASQ = true\nGODEBUG=x\nFLANNELD_KUBE_SUBNET_MGR=false',
+    'FLANNEL_OPTIONS="-v=1"\nFLANNEL_ETCD_ENDPOINTS=http://a:1\nFLANNEL_ETCD_PREFIX=/x\n',
     'FLANNELD_OPTS="--iface=eth1 \\\n  --ip-masq"\nFLANNELD_V=1\n',
   ])('are none of %j', (text) => {
     expect(problems(text)).toBe('')
@@ -76,7 +77,29 @@ describe('settings as the agent gets them', () => {
   it('count as there when one of ours has a value', () => {
     const code = 'if is_configured; then echo yes; else echo no; fi'
     expect(run('#FLANNELD_IFACE=eth1\nFLANNELD_OPTS=\n', code)).toBe('no\n')
-    expect(run('FLANNELD_OPTS=-v=1\n', code)).toBe('yes\n')
+    for (const text of ['FLANNELD_OPTS=-v=1\n', 'FLANNEL_ETCD_ENDPOINTS=http://a:1\n'])
+      expect(run(text, code)).toBe('yes\n')
+  })
+})
+
+describe('how a purge calls the agent', () => {
+  const LOCAL = '--etcd-endpoints=http://127.0.0.1:2379'
+  it.each([
+    ['FLANNELD_ETCD_ENDPOINTS=http://a:1\n', 'cleanup --release --etcd-endpoints= --etcd-prefix= (http://a:1)'],
+    [
+      'FLANNEL_ETCD_ENDPOINTS=http://a:1\nFLANNEL_ETCD_PREFIX=/x\n',
+      'cleanup --release --etcd-endpoints=http://a:1 --etcd-prefix=/x ()',
+    ],
+    [
+      'FLANNELD_OPTS="--etcd-endpoints=http://a:1 -v=1"\n',
+      'cleanup --release --etcd-endpoints= --etcd-prefix= --etcd-endpoints=http://a:1 ()',
+    ],
+    ['FLANNELD_IFACE=eth1\n', `cleanup --release --etcd-endpoints= --etcd-prefix= ${LOCAL} ()`],
+    ['', 'cleanup ()'],
+  ])('with %j', (text, call) => {
+    const program = join(folder, 'program')
+    writeFileSync(program, '#!/bin/sh\necho "$* ($FLANNELD_ETCD_ENDPOINTS)"\n', { mode: 0o755 })
+    expect(run(text, `with_settings clean_up ${program}`)).toBe(`${call}\n`)
   })
 })
 
