@@ -7,6 +7,7 @@ import { ensureBuilt } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { insideNamespace } from './setup/namespace.mjs'
 import { repeatTests } from './setup/repeat.mjs'
+import { ensureScriptTools } from './setup/script-tools.mjs'
 import { run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
 import { runTests } from './setup/suites.mjs'
 import { ensureTools } from './setup/tools.mjs'
@@ -31,6 +32,7 @@ async function main([verb, ...args]) {
   ensureTools()
   ensureDependencies()
   ensureBuilt()
+  if (verb === 'test' || verb === 'repeat') ensureScriptTools()
   return VERBS[verb](args)
 }
 

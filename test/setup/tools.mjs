@@ -55,7 +55,7 @@ function isExecutable(path) {
   }
 }
 
-const onPath = (command) =>
+export const onPath = (command) =>
   process.env.PATH.split(delimiter).some((folder) => folder !== '' && isExecutable(join(folder, command)))
 
 const isThere = (command) =>
@@ -102,17 +102,20 @@ export function fetchPackageLists() {
   return options
 }
 
-/** Downloads the packages with whatever libraries the machine lacks, and unpacks them in the checkout; needs no rights. */
-function unpackInCheckout(names) {
-  const folder = cacheFolder('apt')
+/**
+ * Downloads the packages with whatever libraries the machine lacks, and unpacks them in `.cache/<name>`; needs no rights.
+ * @throws {SetupError} when they cannot be had
+ */
+export function unpackInCheckout(names, name = 'tools') {
+  const archives = cacheFolder(join('apt', name === 'tools' ? 'archives' : `archives-${name}`))
   const options = fetchPackageLists()
   const simulation = [...options, '-s', 'install', '--no-install-recommends', ...names]
   const plan = output('apt-get', simulation, { stdio: ['ignore', 'pipe', 2] })
   if (plan === undefined) throw new SetupError(`apt-get cannot resolve ${names.join(' ')}`)
   const wanted = [...plan.matchAll(/^Inst (\S+) /gm)].map(([, name]) => name)
-  setupStep('apt-get', [...options, 'download', ...wanted], { cwd: join(folder, 'archives') })
-  for (const file of readdirSync(join(folder, 'archives')).filter((name) => name.endsWith('.deb')))
-    setupStep('dpkg', ['-x', join(folder, 'archives', file), cacheFolder('tools')])
+  setupStep('apt-get', [...options, 'download', ...wanted], { cwd: archives })
+  for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb')))
+    setupStep('dpkg', ['-x', join(archives, file), cacheFolder(name)])
 }
 
 /** Finds the tools, or installs them: as root, by a sudo that asks nothing, or unpacked in the checkout. */
