@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes this machine a host of the walkthrough (vagrant/README.md): etcd on the master, flanneld and Docker on both.
 # What is as it should be is left alone, so it can be run again at any time.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'printf "setup.sh: stopped at %s, line %s: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 usage() {
   cat <<'TEXT'

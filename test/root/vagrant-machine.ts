@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Outcome } from '../lab/command.ts'
 import { parseObject, type JsonObject } from '../lab/json.ts'
@@ -46,8 +45,17 @@ export class VagrantMachine extends CleanMachine {
     await this.reboot()
     await waitFor('the default route', async () => /^default via 10\.0\.2\.2 dev nat0/.test(await this.#routes()))
     for (const name of ['vagrant', 'packaging']) await this.copyIn(`/vagrant/${name}`, join(ROOT, name))
-    const packages = (await readdir(join(ROOT, 'dist/packages'))).filter((name) => name.endsWith('.deb'))
-    for (const name of packages) await this.copyIn(`/vagrant/dist/packages/${name}`, join(ROOT, 'dist/packages', name))
+  }
+
+  /** What `npm run build` leaves in the checkout. */
+  async copyExecutable(): Promise<void> {
+    await this.copyIn('/vagrant/dist/flanneld', join(ROOT, 'dist/flanneld'))
+  }
+
+  /** What `npm run package` leaves there. */
+  async copyPackage(path: string): Promise<void> {
+    const architecture = (await this.place.exec('dpkg', ['--print-architecture'])).trim()
+    await this.copyIn(`/vagrant/dist/packages/flannel-agent_0.1.0-1_${architecture}.deb`, path)
   }
 
   #routes(): Promise<string> {
@@ -68,6 +76,11 @@ export class VagrantMachine extends CleanMachine {
       /"([^"]+)",pid=(\d+)/.exec(await this.place.exec('ss', ['-Hltnp', `sport = :${port}`]))
     const [, name = '', pid = ''] = await waitFor('the port to be taken', listening)
     return { name, pid, free: () => this.systemctl('stop', 'occupant') }
+  }
+
+  /** The file that the running agent was started from. */
+  async program(): Promise<string> {
+    return (await this.place.exec('readlink', [`/proc/${await this.show('flanneld.service', 'MainPID')}/exe`])).trim()
   }
 
   async isInstalled(name: string): Promise<boolean> {

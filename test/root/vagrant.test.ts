@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CONFIG, DEVICE, useLab } from '../e2e/use-lab.ts'
 import { waitFor } from '../lab/index.ts'
+import { Packages } from './packages.ts'
 import { ALL_PINGS, VagrantMachine } from './vagrant-machine.ts'
 
 /** Said by the setup of this project, which tries what clean hosts need. */
 const hindrance = process.env['FLANNEL_NO_CLEAN_HOSTS']
 
+/** Some file of the package is another one. */
+const BUILT_AGAIN = `echo again >> usr/share/doc/flannel-agent/copyright
+find usr lib -type f -exec md5sum {} + > DEBIAN/md5sums`
+
 describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean machines', () => {
   const lab = useLab({ hosts: 2 })
   let folder = ''
+  let packages: Packages
   let machines: readonly VagrantMachine[] = []
   const machine = (index: 0 | 1): VagrantMachine => {
     const found = machines[index]
@@ -25,7 +31,8 @@ describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean mach
     const masterAddress = lab().host(0).address
     machines = lab().hosts.map((host) => new VagrantMachine(host, folder, masterAddress))
     await Promise.all(machines.map((each) => each.prepare()))
-  })
+    packages = await Packages.build('deb,tarball')
+  }, 600_000)
   beforeEach(({ onTestFailed }) => {
     onTestFailed(async () => {
       for (const each of machines) {
@@ -38,6 +45,14 @@ describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean mach
   afterAll(async () => {
     await Promise.all(machines.map((each) => each.powerOff()))
     await rm(folder, { recursive: true, force: true })
+  })
+
+  test('say what to run where nothing has been built, before anything is done', async () => {
+    const { code, stderr } = await master().setUp('master')
+    expect(code).toBe(1)
+    expect(stderr).toContain('npm ci && npm run build && npm run package')
+    await master().copyPackage(packages.file('.deb'))
+    await slave().copyExecutable()
   })
 
   test('refuse an address that the machine does not have, and say which it has', async () => {
@@ -79,17 +94,21 @@ describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean mach
     expect(stderr).toContain(`no etcd at http://${master().host.address}:2379 within 1 s: the machine is there, but`)
   })
 
-  test('bring up both at once, one of them with a Docker that has another network', { timeout: 300_000 }, async () => {
-    await slave().install('docker.io')
-    expect(await slave().bridgeAddress()).toMatch(/^172\.17\./)
-    expect(await slave().place.exec('iptables', ['-S', 'FORWARD'])).toContain('-P FORWARD DROP')
-    const [ofMaster, ofSlave] = await Promise.all([master().setUp('master'), slave().setUp('slave')])
-    expect(ofMaster, ofMaster.stderr).toMatchObject({ code: 0 })
-    expect(ofSlave, ofSlave.stderr).toMatchObject({ code: 0 })
-    expect(ofMaster.stdout).toMatch(/\n\d+ changes: this master has the subnet 10\./)
-    expect(ofSlave.stdout).toContain('Docker runs without --bip=10.')
-    expect(ofSlave.stderr).toContain('the network 10.0.2.0/24 on nat0 lies in the overlay')
-  })
+  test(
+    'bring up both at once: from the package, and from the executable beside a Docker that has another network',
+    { timeout: 300_000 },
+    async () => {
+      await slave().install('docker.io')
+      expect(await slave().bridgeAddress()).toMatch(/^172\.17\./)
+      expect(await slave().place.exec('iptables', ['-S', 'FORWARD'])).toContain('-P FORWARD DROP')
+      const [ofMaster, ofSlave] = await Promise.all([master().setUp('master'), slave().setUp('slave')])
+      expect(ofMaster, ofMaster.stderr).toMatchObject({ code: 0 })
+      expect(ofSlave, ofSlave.stderr).toMatchObject({ code: 0 })
+      expect(ofMaster.stdout).toMatch(/\n\d+ changes: this master has the subnet 10\./)
+      expect(ofSlave.stdout).toContain('Docker runs without --bip=10.')
+      expect(ofSlave.stderr).toContain('the network 10.0.2.0/24 on nat0 lies in the overlay')
+    },
+  )
 
   test('publish the address of the shared network, not that of the default route', async () => {
     for (const each of machines) {
@@ -115,6 +134,24 @@ describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean mach
       expect(stdout).not.toContain('changed:')
       expect(await each.state()).toEqual(before)
     }
+  })
+
+  test('put the package in the place of the bare executable once there is one, with the same lease', async () => {
+    const [before, docker] = [await slave().ownLease(), await slave().show('docker', 'MainPID')]
+    expect(await slave().program()).toBe('/usr/local/bin/flanneld')
+    await slave().copyPackage(packages.file('.deb'))
+    expect(await slave().setUp('slave')).toMatchObject({ code: 0 })
+    expect(await slave().program()).toBe('/usr/bin/flanneld')
+    expect([await slave().ownLease(), await slave().show('docker', 'MainPID')]).toEqual([before, docker])
+    expect((await slave().setUp('slave')).stdout).toContain('Nothing to change')
+  })
+
+  test('install a package that was built again, though its version is the same', async () => {
+    const former = await slave().show('flanneld', 'MainPID')
+    await slave().copyPackage(await packages.variant(folder, '0.1.0-1', BUILT_AGAIN))
+    expect((await slave().setUp('slave')).stdout).toContain('changed: installed flannel-agent_0.1.0-1_')
+    expect(await slave().show('flanneld', 'MainPID')).not.toBe(former)
+    expect((await slave().setUp('slave')).stdout).toContain('Nothing to change')
   })
 
   test('keep a network configuration that somebody has changed, unless another is asked for', async () => {
@@ -155,5 +192,21 @@ describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean mach
     expect(await other.pingFromContainer(await rebooted.addressOfContainer())).toEqual(ALL_PINGS)
     const { stdout } = await rebooted.setUp(index === 0 ? 'master' : 'slave')
     expect(stdout).toContain('Nothing to change')
+  })
+
+  test('have etcd start again until the machine has its address, and the agents find it', async () => {
+    const { host } = master()
+    const [etcd, address] = ['etcd.service', `${host.address}/24`]
+    await host.place.exec('ip', ['address', 'delete', address, 'dev', 'eth0'])
+    await master().systemctl('--no-block', 'restart', etcd)
+    const attempts = async (): Promise<boolean> => Number(await master().show(etcd, 'NRestarts')) >= 2
+    await waitFor('etcd to have tried', attempts, { deadlineMs: 30_000 })
+    await host.place.exec('ip', ['address', 'add', address, 'dev', 'eth0'])
+    const isUp = async (): Promise<boolean> => (await master().show(etcd, 'ActiveState')) === 'active'
+    await waitFor('etcd', isUp, { deadlineMs: 30_000 })
+    const back = async (): Promise<boolean> =>
+      (await slave().pingFromContainer(await master().addressOfContainer())).received > 0
+    await waitFor('containers to reach each other', back, { deadlineMs: 30_000 })
+    expect((await slave().setUp('slave')).stdout).toContain('Nothing to change')
   })
 })

@@ -8,7 +8,11 @@ UNIT_MARK='# Installed by vagrant/setup.sh'
 PACKAGE=''
 EXECUTABLE=''
 
-newest() { find "$1" -maxdepth 1 -name "$2" -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d ' ' -f 2-; }
+# The newest file of a folder by this pattern; nothing when there is none.
+newest() {
+  [ -d "$1" ] || return 0
+  find "$1" -maxdepth 1 -name "$2" -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-
+}
 
 # Said before anything is done to the machine.
 need_flanneld() {
@@ -77,13 +81,11 @@ $(sed "s|^\(ExecStart=\)[^ ]*/flanneld|\1$PROGRAM|" "$PACKAGING/systemd/$unit")"
 # What a former run has installed without a package would win over the package's units.
 remove_executable() {
   local unit
-  for unit in flanneld.service flannel-docker-opts.service; do
-    grep -qxsF "$UNIT_MARK" "$UNITS/$unit" || continue
-    rm "$UNITS/$unit"
-    UNITS_ARE_NEW=yes
-    changed "removed $UNITS/$unit and $PROGRAM: the package takes their place"
-  done
-  [ "$CHANGES" -eq "$1" ] || rm -f "$PROGRAM"
+  grep -qxsF "$UNIT_MARK" "$UNITS/flanneld.service" || return 0
+  for unit in flanneld.service flannel-docker-opts.service; do rm -f "$UNITS/$unit"; done
+  rm -f "$PROGRAM"
+  UNITS_ARE_NEW=yes
+  changed "removed $PROGRAM and its units: the package takes their place"
 }
 
 configure_flanneld() {
@@ -100,11 +102,12 @@ run_flanneld() {
   step 'flanneld'
   configure_flanneld
   if [ -n "$PACKAGE" ]; then
-    remove_executable "$CHANGES"
     if ! is_this_package "$PACKAGE"; then
       install_package
+      # It has restarted the agent itself.
       before=$CHANGES
     fi
+    remove_executable
   elif [ -n "$EXECUTABLE" ]; then
     install_executable
   fi
