@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
@@ -8,8 +8,7 @@ import { useLab } from '../e2e/use-lab.ts'
 import { outputOf } from '../lab/command.ts'
 import { MAKE_BUSYBOX_ROOT } from './busybox-root.ts'
 import { CleanMachine } from './clean-machine.ts'
-
-const PACKAGES = join(import.meta.dirname, '../../dist/packages')
+import { Packages } from './packages.ts'
 
 /** Said by the setup of this project, which makes the root file system of clean hosts. */
 const hindrance = process.env['FLANNEL_NO_CLEAN_HOSTS']
@@ -18,37 +17,34 @@ const hindrance = process.env['FLANNEL_NO_CLEAN_HOSTS']
 const OLD_CONFIG =
   '{"Network":"10.0.0.0/8","SubnetLen":20,"SubnetMin":"10.10.0.0","SubnetMax":"10.99.0.0","Backend":{"Type":"udp","Port":7890}}'
 
-/** The same package as a later revision: what it installs is the same, but dpkg takes it for an upgrade. */
-const LATER = `set -e
-folder=$(mktemp -d)
-dpkg-deb -R "$1" $folder
-sed -i 's/^Version: .*/&.1/' $folder/DEBIAN/control
-dpkg-deb -Znone --root-owner-group -b $folder "$2" > /dev/null
-rm -r $folder`
-
 const MAKE_IMAGE = `set -e
 root=$(mktemp -d)
 ${MAKE_BUSYBOX_ROOT}
 tar -C "$root" -cf "$1" .
 rm -r "$root"`
 
-const fileIn = (folder: string, pattern: RegExp): string => {
-  const name = readdirSync(folder).find((one) => pattern.test(one))
-  if (name === undefined) throw new Error(`there is no ${String(pattern)} in ${folder}: npm run package`)
-  return join(folder, name)
-}
-
 /** What a reader has copied to a host before a guide goes on, or what the world would give that the laboratory does not. */
 class Props {
   readonly #folder: string
+  #packages: Packages | undefined
 
   constructor(folder: string) {
     this.#folder = folder
   }
 
+  /** Makes the packages, unless a run before has made the same. */
+  async make(): Promise<void> {
+    this.#packages = await Packages.build('deb,tarball,image')
+  }
+
+  get #made(): Packages {
+    if (this.#packages === undefined) throw new Error('the packages are not made yet')
+    return this.#packages
+  }
+
   async prepare(machine: CleanMachine, command: string): Promise<void> {
-    if (/^tar -xzf flannel-agent/.test(command)) await this.#copy(machine, fileIn(PACKAGES, /\.tar\.gz$/))
-    if (/^docker load/.test(command)) await this.#copy(machine, fileIn(PACKAGES, /\.oci\.tar$/))
+    if (/^tar -xzf flannel-agent/.test(command)) await this.#copy(machine, this.#made.file('.tar.gz'))
+    if (/^docker load/.test(command)) await this.#copy(machine, this.#made.file('.oci.tar'))
     if (/^docker load/.test(command)) await machine.install('docker.io')
     if (/^docker run .*busybox/.test(command)) await this.#provideBusybox(machine)
     if (/^apt-get install .* \.\/flannel-agent/.test(command)) await this.#provideDeb(machine)
@@ -72,11 +68,8 @@ class Props {
   async #provideDeb(machine: CleanMachine): Promise<void> {
     const has = (pattern: string) => machine.place.attempt('sh', ['-c', `ls /root/${pattern}`])
     if ((await has('flannel-agent_*.deb')).code === 0) return
-    const first = fileIn(PACKAGES, /^flannel-agent_.*\.deb$/)
-    if ((await has('former')).code !== 0) return this.#copy(machine, first)
-    const later = join(this.#folder, 'flannel-agent_later.deb')
-    if (!existsSync(later)) await outputOf(['sh', '-c', LATER, 'sh', first, later], { timeoutMs: 60_000 })
-    await this.#copy(machine, later)
+    if ((await has('former')).code !== 0) return this.#copy(machine, this.#made.file('.deb'))
+    await this.#copy(machine, await this.#made.variant(this.#folder, '99.0.0-1'))
   }
 
   async #writeOldConfig(machine: CleanMachine): Promise<void> {
@@ -109,8 +102,9 @@ describe.skipIf(hindrance !== undefined).each(['quick-start', 'install'])('the s
   }
 
   beforeAll(async () => {
+    await props.make()
     await Promise.all(names.map(enter))
-  }, 300_000)
+  }, 600_000)
   afterAll(async () => {
     for (const { machine, session } of stage.values()) {
       session.close()
