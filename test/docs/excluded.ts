@@ -80,4 +80,25 @@ export const EXCLUDED: readonly Excluded[] = [
     'networkctl list flannel.100             # SETUP: unmanaged',
     'nmcli device                            # STATE: unmanaged',
   ),
+  ...all(
+    'vagrant/README.md',
+    'there is no virtual machine in the laboratory: test/root/docs-vagrant.test.ts makes two hosts as Vagrant would, and runs the script on both',
+    'npm ci && npm run build && npm run package',
+    'vagrant up host-one',
+    'vagrant up host-two',
+    'vagrant ssh host-one',
+    'vagrant ssh host-two',
+    'vagrant reload host-one host-two',
+  ),
+  ...all(
+    'vagrant/README.md',
+    'somebody has to type in two containers at once: test/root/vagrant.test.ts does it with the same commands',
+    'sudo docker run -it --rm busybox sh',
+  ),
+  ...all(
+    'vagrant/README.md',
+    'test/root/vagrant.test.ts runs the script on two hosts of that network, in both roles',
+    'MASTER_IP=192.168.205.10 vagrant/setup.sh master',
+    'MASTER_IP=192.168.205.10 vagrant/setup.sh slave',
+  ),
 ]

@@ -9,6 +9,7 @@ export const SCENES: Readonly<Record<string, readonly string[]>> = {
   lab: ['host-one', 'host-two'],
   'quick-start': ['host-one', 'host-two'],
   install: ['host-one', 'host-two', 'host-three'],
+  vagrant: ['host-one', 'host-two'],
 }
 
 export const allBlocks = (): readonly DocBlock[] => pagesWithCommands().flatMap(blocksOf)
