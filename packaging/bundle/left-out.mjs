@@ -2,6 +2,10 @@
 const LEFT_OUT = [
   // For programs whose subcommands are files of their own; loading it takes a fifth of the time to the first line of the log.
   { loads: /^node:child_process$/, within: 'commander', instead: 'module.exports = {}' },
+  // Servers.
+  { loads: /^\.\/server(-credentials|-interceptors)?$/, within: '@grpc/grpc-js', instead: 'module.exports = {}' },
+  // Colours for a terminal; our lines have none.
+  { loads: /^@colors\/colors\/safe$/, within: 'logform', instead: 'module.exports = {}' },
   // Says in colours what winston does, for those who debug winston.
   { loads: /^@dabh\/diagnostics$/, within: 'winston', instead: 'module.exports = () => () => false' },
 ]

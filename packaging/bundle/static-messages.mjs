@@ -3,6 +3,9 @@ import protobuf from 'protobufjs'
 /** As etcd3 has its messages read (its lib/connection-pool.js). */
 const OPTIONS = '{ longs: String, enums: String, defaults: true, oneofs: true }'
 
+/** What src/etcd calls of etcd: services, and their methods. Others are not there in a bundle. */
+const SERVICES = { KV: /^(Range|Txn)$/, Watch: /^/, Lease: /^/, Auth: /^Authenticate$/ }
+
 /**
  * The services of a .proto file, as @grpc/proto-loader defines them, as the source of a module. protobufjs makes functions of text when
  * a message is first used; here their text is written out, and the two libraries need not be there.
@@ -11,8 +14,8 @@ const OPTIONS = '{ longs: String, enums: String, defaults: true, oneofs: true }'
 export function serviceDefinitions(path) {
   const root = new protobuf.Root().loadSync(path, { keepCase: true })
   root.resolveAll()
-  const services = all(root, protobuf.Service)
-  const messages = reachable(services.flatMap(({ methodsArray }) => methodsArray.flatMap(typesOf)))
+  const services = all(root, protobuf.Service).filter(({ name }) => Object.hasOwn(SERVICES, name))
+  const messages = reachable(services.flatMap((service) => methodsOf(service).flatMap(typesOf)))
   const nameOf = new Map([...messages].map((type, at) => [type, `M${at}`]))
   return [
     `const { Reader, Writer, util } = require('protobufjs/minimal')`,
@@ -28,6 +31,8 @@ export function serviceDefinitions(path) {
 function all(namespace, kind) {
   return (namespace.nestedArray ?? []).flatMap((each) => (each instanceof kind ? [each] : all(each, kind)))
 }
+
+const methodsOf = ({ name, methodsArray }) => methodsArray.filter((method) => SERVICES[name].test(method.name))
 
 const typesOf = ({ resolvedRequestType, resolvedResponseType }) => [resolvedRequestType, resolvedResponseType]
 
@@ -70,7 +75,7 @@ const enumSource = (type) => {
 
 function serviceSource(service, nameOf) {
   const name = service.fullName.slice(1)
-  const methods = service.methodsArray.map((method) => {
+  const methods = methodsOf(service).map((method) => {
     const [request, response] = typesOf(method).map((type) => nameOf.get(type))
     const definition = [
       `path: '/${name}/${method.name}'`,

@@ -1,8 +1,8 @@
-// Puts the parts of the program together (parts.mjs): runs the first, which asks for the other one when it needs it.
+// Puts the parts of the program together (parts.mjs): runs the first, which asks for the others when it needs them.
 'use strict'
 const { Script } = require('node:vm')
 
-const FROM = /^(first|late):/
+const FROM = /^(first|late|seldom):/
 
 /**
  * @param compile makes a vm.Script of a part by its name

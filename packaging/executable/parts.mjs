@@ -1,5 +1,5 @@
-// The program in two texts: what it says its first line with, and what it loads after that. V8 reads a code cache as a whole, and that of
-// etcd's client would take as long as all that comes before it.
+// The program in three texts: what it says its first line with, what it loads after that, and what is seldom needed. V8 reads a code cache
+// as a whole, and that of etcd's client would take as long as all that comes before the first line.
 import { build } from 'esbuild'
 import { dirname, join, relative } from 'node:path'
 import { BUNDLING, inAscii } from '../bundle/bundle.mjs'
@@ -7,31 +7,50 @@ import { BUNDLING, inAscii } from '../bundle/bundle.mjs'
 const ENTRY = 'src/main.ts'
 /** Modules that are loaded late, and with them all that only they need. */
 const LATE = ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts', 'src/commands/about.ts']
+/** A package that is loaded when a flag is given that needs it: a third of the first code cache would be its. */
+const SELDOM = 're2js'
 
-/** How a part asks for a module of the other: boot.cjs answers. */
-const FROM = { first: 'first:', late: 'late:' }
+/** How a part asks for what is in another: load.cjs answers. */
+const from = (part, id) => `${part}:${id}`
 
 const pathOf = ({ path, importer }) => relative(BUNDLING.absWorkingDir, join(dirname(importer), path))
 
-/** Our own modules by their paths below the root, where `pick` names a part that they are found in. */
-const elsewhere = (pick) => ({
+/** Our own modules by their paths below the root, where `partOf` names a part that they are found in. */
+const elsewhere = (partOf) => ({
   name: 'elsewhere',
   setup(builder) {
     builder.onResolve({ filter: /^\./ }, (asked) => {
-      const part = pick(pathOf(asked))
-      return part && { path: `${part}${pathOf(asked)}`, external: true }
+      const part = partOf(pathOf(asked))
+      return part && { path: from(part, pathOf(asked)), external: true }
     })
   },
 })
 
-async function bundlePart(modules, { own, pick }) {
-  const table = modules.map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`)
+/** Each export of that package is fetched when it is used. */
+const seldom = {
+  name: 'seldom',
+  setup(builder) {
+    builder.onResolve({ filter: new RegExp(`^(seldom:)?${SELDOM}$`) }, ({ path }) =>
+      path === SELDOM ? { path, namespace: 'seldom' } : { path, external: true },
+    )
+    builder.onLoad({ filter: /^/, namespace: 'seldom' }, async () => {
+      const getters = Object.keys(await import(SELDOM)).map((name) => `get ${name}() { return load().${name} }`)
+      const load = `const load = () => require('${from('seldom', SELDOM)}')`
+      return { contents: `${load}\nmodule.exports = { ${getters.join(', ')} }`, resolveDir: BUNDLING.absWorkingDir }
+    })
+  },
+}
+
+/** A table of functions that load these modules and packages, and what is done when the part has been loaded. */
+async function bundlePart(ids, { start = '', plugins = [] }) {
+  const requireOf = (id) => `require(${JSON.stringify(id.startsWith('src/') ? `./${id}` : id)})`
+  const table = ids.map((id) => `${JSON.stringify(id)}: () => ${requireOf(id)}`)
   const { outputFiles, metafile } = await build({
     ...BUNDLING,
-    stdin: { contents: `module.exports = {\n${table.join(',\n')}\n}\n${own}`, resolveDir: BUNDLING.absWorkingDir },
+    stdin: { contents: `module.exports = {\n${table.join(',\n')}\n}\n${start}`, resolveDir: BUNDLING.absWorkingDir },
     target: 'node24',
     supported: { 'dynamic-import': false },
-    plugins: [elsewhere(pick), ...BUNDLING.plugins],
+    plugins: [...plugins, ...BUNDLING.plugins],
   })
   return { text: asFunction(inAscii(outputFiles[0].text)), inputs: Object.keys(metafile.inputs) }
 }
@@ -39,13 +58,18 @@ async function bundlePart(modules, { own, pick }) {
 /** A module is a function of what it is handed, in one line so that lines in stack traces are those of the text. */
 const asFunction = (text) => `(function (require, __dirname, module) {${text}\n})`
 
-/** @returns {Promise<Readonly<Record<'first' | 'late', string>>>} scripts, each a function (require, __dirname, module) */
+/** @returns {Promise<Readonly<Record<'first' | 'late' | 'seldom', string>>>} scripts, each a function (require, __dirname, module) */
 export async function programInParts() {
-  const isLate = (path) => (LATE.includes(path) ? FROM.late : undefined)
-  const start = `require('./${ENTRY}')`
-  const { inputs } = await bundlePart([], { own: start, pick: isLate })
+  const isLate = (path) => (LATE.includes(path) ? 'late' : undefined)
+  const how = { start: `require('./${ENTRY}')`, plugins: [elsewhere(isLate), seldom] }
+  const { inputs } = await bundlePart([], how)
   const shared = inputs.filter((path) => path.startsWith('src/') && path !== ENTRY)
-  const first = await bundlePart(shared, { own: start, pick: isLate })
-  const late = await bundlePart(LATE, { own: '', pick: (path) => (shared.includes(path) ? FROM.first : undefined) })
-  return { first: first.text, late: late.text }
+  const isFirst = (path) => (shared.includes(path) ? 'first' : undefined)
+  const parts = {
+    first: bundlePart(shared, how),
+    late: bundlePart(LATE, { plugins: [elsewhere(isFirst)] }),
+    seldom: bundlePart([SELDOM], {}),
+  }
+  const bundled = Object.entries(parts).map(async ([name, part]) => [name, (await part).text])
+  return Object.fromEntries(await Promise.all(bundled))
 }

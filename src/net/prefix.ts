@@ -94,11 +94,13 @@ const NOT_ANOTHER_HOST = [
   '::/128',
   '::1/128',
   'ff00::/8',
-].map(prefix)
+]
+
+let notAnotherHost: readonly Prefix[] | undefined
 
 /**
  * Whether another host can answer at this address. Documentation, benchmarking and class E addresses count: the kernel routes them
  * like any other, and laboratories and clouds do use them.
  */
 export const isReachableUnicast = (address: Ip): boolean =>
-  !NOT_ANOTHER_HOST.some((network) => prefixContains(network, address))
+  !(notAnotherHost ??= NOT_ANOTHER_HOST.map(prefix)).some((network) => prefixContains(network, address))
