@@ -44,12 +44,17 @@ function note(name, content) {
 
 const padded = (bytes, to) => Buffer.concat([bytes, Buffer.alloc(roundUp(bytes.length, to) - bytes.length)])
 
-/** @throws {Error} for what is no executable that this module understands */
-export function readElf(bytes) {
+/**
+ * Machine (as Node names it), entry point and segments of an executable or shared library.
+ * @param path how to call it in the error
+ * @throws {Error} for what this module does not understand
+ */
+export function readElf(bytes, path = 'the file') {
+  if (bytes.length < HEADER_SIZE) throw new Error(`${path}: expected an ELF file, found ${bytes.length} bytes`)
   const [magic, wordSize, order] = [bytes.toString('latin1', 0, 4), bytes[4], bytes[5]]
   const machine = MACHINES[bytes.readUInt16LE(18)]
   if (magic !== '\x7fELF' || wordSize !== 2 || order !== 1 || machine === undefined)
-    throw new Error('expected an ELF-64 executable for x86-64 or arm64')
+    throw new Error(`${path}: expected an ELF file of 64 bits, little-endian, for x86-64 or arm64`)
   const tableAt = Number(bytes.readBigUInt64LE(32))
   const entries = Array.from({ length: bytes.readUInt16LE(56) }, (_, at) => readEntry(bytes, tableAt + at * ENTRY_SIZE))
   return { machine, entry: Number(bytes.readBigUInt64LE(24)), entries, loads: entries.filter(isLoad) }

@@ -13,8 +13,12 @@ const NOTHING = new Uint8Array()
 const sourceOf = (part) => readFileSync(part, 'latin1')
 
 function writeFirst() {
+  setFlagsFromString('--no-sparkplug') // the cache would say of which functions it has made machine code, when it came to it
   const script = compilePart('first', sourceOf('first'), NOTHING)
-  process.on('exit', () => writeFileSync('first.cache', script.createCachedData()))
+  process.on('exit', () => {
+    setFlagsFromString('--sparkplug')
+    writeFileSync('first.cache', script.createCachedData())
+  })
   process.argv = [process.execPath, process.execPath, '--help'] // --version is none of the first part's business
   const load = runParts(() => script, require, __dirname)
   const { readCommandLine } = load('first:src/cli/flanneld.ts')

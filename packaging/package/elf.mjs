@@ -1,10 +1,11 @@
-/** Debian's names of the machines that we build for, by ELF's numbers (elf.h, EM_*). */
-const MACHINES = new Map([
-  [62, { debian: 'amd64', uname: 'x86_64', oci: 'amd64', node: 'x64' }],
-  [183, { debian: 'arm64', uname: 'aarch64', oci: 'arm64', node: 'arm64' }],
-])
+import { readElf } from '../executable/elf.mjs'
 
-const PT_LOAD = 1
+/** Others' names of the machines that we build for, by Node's. */
+const MACHINES = {
+  x64: { debian: 'amd64', uname: 'x86_64', oci: 'amd64', node: 'x64' },
+  arm64: { debian: 'arm64', uname: 'aarch64', oci: 'arm64', node: 'arm64' },
+}
+
 const PT_DYNAMIC = 2
 const DT_NEEDED = 1
 const DT_STRTAB = 5
@@ -16,17 +17,12 @@ const DT_VERNEEDNUM = 0x6fffffff
  * @param bytes an ELF file of 64 bits, little endian (System V ABI; LSB for the versions)
  * @throws {Error} for anything else
  */
-export function readElf(bytes, path) {
-  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1)
-    throw new Error(`${path}: expected an ELF executable of 64 bits, little endian`)
-  const number = bytes.readUInt16LE(18)
-  const machine = MACHINES.get(number)
-  if (machine === undefined) throw new Error(`${path}: expected a program for x86-64 or arm64, found machine ${number}`)
-  const segments = readSegments(bytes)
-  const dynamic = readDynamic(bytes, segments)
-  const offsetOf = (address) => {
-    const segment = segments.find(({ type, at, size }) => type === PT_LOAD && address >= at && address < at + size)
-    return segment === undefined ? undefined : address - segment.at + segment.offset
+export function requirementsOf(bytes, path) {
+  const { machine, entries, loads } = readElf(bytes, path)
+  const dynamic = readDynamic(bytes, entries)
+  const offsetOf = (at) => {
+    const segment = loads.find(({ address, fileSize }) => at >= address && at < address + fileSize)
+    return segment === undefined ? undefined : at - segment.address + segment.offset
   }
   const strings = offsetOf(dynamic.find(({ tag }) => tag === DT_STRTAB)?.value ?? -1)
   const text = (at) => bytes.toString('latin1', strings + at, bytes.indexOf(0, strings + at))
@@ -34,22 +30,18 @@ export function readElf(bytes, path) {
   const first = offsetOf(dynamic.find(({ tag }) => tag === DT_VERNEED)?.value ?? -1)
   const count = dynamic.find(({ tag }) => tag === DT_VERNEEDNUM)?.value ?? 0
   const versions = first === undefined ? [] : readVersions(bytes, first, count, text)
-  return { machine, needed, glibc: highest(versions, 'GLIBC_'), glibcxx: highest(versions, 'GLIBCXX_') }
-}
-
-function readSegments(bytes) {
-  const [start, size, count] = [Number(bytes.readBigUInt64LE(32)), bytes.readUInt16LE(54), bytes.readUInt16LE(56)]
-  return Array.from({ length: count }, (_, index) => {
-    const base = start + index * size
-    const word = (at) => Number(bytes.readBigUInt64LE(base + at))
-    return { type: bytes.readUInt32LE(base), offset: word(8), at: word(16), size: word(32) }
-  })
+  return {
+    machine: MACHINES[machine],
+    needed,
+    glibc: highest(versions, 'GLIBC_'),
+    glibcxx: highest(versions, 'GLIBCXX_'),
+  }
 }
 
 function readDynamic(bytes, segments) {
   const segment = segments.find(({ type }) => type === PT_DYNAMIC)
   if (segment === undefined) return []
-  return Array.from({ length: segment.size / 16 }, (_, index) => {
+  return Array.from({ length: segment.fileSize / 16 }, (_, index) => {
     const at = segment.offset + index * 16
     return { tag: Number(bytes.readBigInt64LE(at)), value: Number(bytes.readBigUInt64LE(at + 8)) }
   })

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readElf } from './elf.mjs'
+import { requirementsOf } from './elf.mjs'
 import { generateTexts } from './generated.mjs'
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -20,7 +20,7 @@ export async function describeProduct({ executable, revision, isStandIn }) {
   if (!existsSync(executable)) throw new Error(`${executable}: expected the executable, found nothing: npm run build`)
   const { version, license } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const program = readFileSync(executable)
-  const elf = readElf(program, executable)
+  const elf = requirementsOf(program, executable)
   const inside = { node: nodeIn(program), ...(isStandIn || isForeign(elf) ? {} : readInside(executable, version)) }
   const epoch = sourceEpoch()
   return {

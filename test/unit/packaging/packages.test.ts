@@ -82,7 +82,7 @@ describe('npm run package', () => {
     [['--only', 'rpm'], 'expected some of deb,tarball,image,sbom, found rpm'],
     [['--revision', 'a b'], 'expected a Debian revision such as 1, found a b'],
     [['--executable', '/nonexistent'], 'expected the executable, found nothing: npm run build'],
-    [['--executable', join(ROOT, 'package.json')], 'expected an ELF executable of 64 bits'],
+    [['--executable', join(ROOT, 'package.json')], 'expected an ELF file of 64 bits'],
   ])('refuses %j, saying what it expected', (options, reason) => {
     const { status, stderr } = build(join(folder, 'none'), options)
     expect(status).not.toBe(0)
