@@ -29,9 +29,12 @@ const SURROUNDINGS: readonly (readonly [what: string, setup: string])[] = [
   ['where the kernel gives no memory files, out of a file that is gone again', NO_MEMORY_FILES],
 ]
 
+/** The program is opened before its folder may be hidden. */
 const IN_SURROUNDINGS = `mount --bind /proc/sys /proc/sys
 setup=$1
-shift
+exec 9<"$2"
+shift 2
+set -- /proc/self/fd/9 "$@"
 eval "$setup"
 exec "$@"`
 
