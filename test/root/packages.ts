@@ -41,7 +41,12 @@ export class Packages {
     for (const name of readdirSync(place))
       if (Date.now() - statSync(join(place, name)).mtimeMs > KEPT_MS) rmSync(join(place, name), { recursive: true })
     const { folder: fresh } = await Packages.buildAfresh(mkdtempSync(join(place, 'new-')), parts)
-    renameSync(fresh, folder)
+    try {
+      renameSync(fresh, folder)
+    } catch (error) {
+      if (!existsSync(folder)) throw error
+      rmSync(fresh, { recursive: true }) // somebody else was faster
+    }
     return new Packages(folder)
   }
 

@@ -8,7 +8,10 @@ import { spawnSync } from 'node:child_process'
 
 const CGROUPS = '/sys/fs/cgroup'
 
-/** Name of the control group that belongs to this run, in every hierarchy; tests put into it what makes groups of its own. */
+/**
+ * Name of the control group that belongs to this run, in every hierarchy; tests put into it what makes groups of its own. Of several
+ * processes side by side each has one of its own, whose name begins so.
+ */
 const CGROUP = `flannel-root-${process.pid}`
 
 /** What a container engine does, tried where nothing comes of it. */
@@ -60,7 +63,8 @@ function hindrance() {
 /** Removes our control groups with what is below. The kernel takes a moment to let go of processes that have been killed. */
 function removeCgroups() {
   const hierarchies = [CGROUPS, ...readdirSync(CGROUPS, { withFileTypes: true }).flatMap(folderIn(CGROUPS))]
-  for (const hierarchy of hierarchies) removeGroup(join(hierarchy, CGROUP))
+  for (const hierarchy of hierarchies)
+    for (const name of readdirSync(hierarchy)) if (name.startsWith(CGROUP)) removeGroup(join(hierarchy, name))
 }
 
 const folderIn = (parent) => (entry) => (entry.isDirectory() ? [join(parent, entry.name)] : [])

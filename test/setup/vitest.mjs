@@ -21,7 +21,11 @@ export const PROGRAMS = { e2e: join(ROOT, 'dist/flanneld') }
 const HINDRANCES = { root: whyNotAsRoot }
 
 /** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. Most of their files are in this folder. */
-const SHARDS = { e2e: { most: 3, folder: 'test/e2e' }, faults: { most: 3, folder: 'test/e2e/faults' } }
+const SHARDS = {
+  e2e: { most: 3, folder: 'test/e2e' },
+  root: { most: 2, folder: 'test/root' },
+  faults: { most: 3, folder: 'test/e2e/faults' },
+}
 
 /** Files at a time, where they share namespaces and wait for daemons; vitest's own number is one less than processors. */
 const WORKERS = { etcd: 3 }
@@ -79,7 +83,8 @@ export async function vitest(node, { project, args, program }, log) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const options = ['--project', project, ...workersFor(project, args), ...reporters, ...args]
   const line = [
-    ...(program ? ['env', `FLANNELD=${program}`] : []),
+    'env',
+    ...variablesOf(project, args, program),
     node,
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
     'run',
@@ -92,6 +97,14 @@ export async function vitest(node, { project, args, program }, log) {
   } finally {
     if (log !== undefined) closeSync(file)
   }
+}
+
+/** What the tests find in their environment: the agent to test, and of a shard a control group of its own. */
+function variablesOf(project, args, program) {
+  const [, shard] = /--shard=(\d+)/.exec(args.join(' ')) ?? []
+  const { FLANNEL_CGROUP } = process.env
+  const groups = project === 'root' && shard !== undefined ? [`FLANNEL_CGROUP=${FLANNEL_CGROUP}-${shard}`] : []
+  return [...groups, ...(program === undefined ? [] : [`FLANNELD=${program}`])]
 }
 
 /** Where the output of a run belongs that others run beside. */
