@@ -8,7 +8,7 @@ const WHOLE_HOSTS = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelis
 
 /**
  * Suites by what they need: `core` runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
- * `e2e` and for `faults` thrice, with a third of the files each). `root` runs in such a namespace as well, with the rights of
+ * `e2e`, `faults` and `root` thrice, with a third of the files each). `root` does so with the rights of
  * the machine's root.
  */
 export default defineConfig({

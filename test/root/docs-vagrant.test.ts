@@ -6,6 +6,7 @@ import { followGuides, SCENES } from '../docs/scene.ts'
 import { Session } from '../docs/session.ts'
 import { useLab } from '../e2e/use-lab.ts'
 import { waitFor } from '../lab/index.ts'
+import { Packages } from './packages.ts'
 import { VagrantMachine } from './vagrant-machine.ts'
 
 /** Said by the setup of this project, which makes the root file system of clean hosts. */
@@ -25,10 +26,12 @@ describe.skipIf(hindrance !== undefined)('the guide for Vagrant, from `vagrant s
   const lab = useLab({ hosts: names.length })
   const folder = mkdtempSync(join(tmpdir(), 'docs-vagrant-'))
   const machines: VagrantMachine[] = []
+  let packages: Promise<Packages>
   const sessions = new Map<string, Session>()
 
   async function bringUp(machine: VagrantMachine, { name, address, subnet, role }: (typeof MACHINES)[number]) {
     await machine.prepare()
+    await machine.copyPackage((await packages).file('.deb'))
     await machine.configure('systemd/network/10-eth0.network', `[Match]\nName=eth0\n[Network]\nAddress=${address}/24\n`)
     await machine.place.exec('networkctl', ['reload'])
     await waitFor('the address of the guide', async () =>
@@ -42,6 +45,7 @@ describe.skipIf(hindrance !== undefined)('the guide for Vagrant, from `vagrant s
   }
 
   beforeAll(async () => {
+    packages = Packages.build('deb,tarball')
     machines.push(...lab().hosts.map((host) => new VagrantMachine(host, folder, MACHINES[0].address)))
     await Promise.all(machines.map((machine, at) => bringUp(machine, MACHINES[at === 0 ? 0 : 1])))
   }, 400_000)

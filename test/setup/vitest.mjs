@@ -23,7 +23,7 @@ const HINDRANCES = { root: whyNotAsRoot }
 /** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. Most of their files are in this folder. */
 const SHARDS = {
   e2e: { most: 3, folder: 'test/e2e' },
-  root: { most: 2, folder: 'test/root' },
+  root: { most: 3, folder: 'test/root' },
   faults: { most: 3, folder: 'test/e2e/faults' },
 }
 
