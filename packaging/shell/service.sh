@@ -40,3 +40,14 @@ say_what_agent_does() {
     *) echo "flanneld does not run; why: journalctl -u flanneld" ;;
   esac
 }
+
+# stop_for_good: until unmask_units. Docker, which somebody may call by its socket at any moment, wants these units and would start
+# them again while their files go.
+stop_for_good() {
+  systemctl --quiet --runtime mask flanneld.service flannel-docker-opts.service || :
+  systemctl stop flanneld.service flannel-docker-opts.service || :
+}
+
+unmask_units() {
+  if has_systemd; then systemctl --quiet --runtime unmask flanneld.service flannel-docker-opts.service || :; fi
+}
