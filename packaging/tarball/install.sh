@@ -59,6 +59,9 @@ read_arguments() {
     shift
   done
   case $prefix in '' | /*) ;; *) refuse "--prefix: expected a folder from the root on, found $prefix" ;; esac
+  # It stands in units, where blanks, % and the like mean something.
+  case $prefix in *[!A-Za-z0-9/._+-]*) refuse "--prefix: expected letters, digits and /._+- only, found $prefix" ;; esac
+  while [ "$prefix" != / ] && [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
 }
 
 # Where an installation of ours is already; its unit says so.
@@ -154,7 +157,8 @@ put() {
 }
 
 replace_program() {
-  if [ -e "$PROGRAM" ]; then
+  # The same one again is no version before.
+  if [ -e "$PROGRAM" ] && ! cmp -s "$STAGED" "$PROGRAM"; then
     ln -f "$PROGRAM" "$PROGRAM.previous" 2>/dev/null || cp -p "$PROGRAM" "$PROGRAM.previous"
   fi
   mv -f "$STAGED" "$PROGRAM"
