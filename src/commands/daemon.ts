@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
@@ -24,6 +25,7 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
     return printAbout(invocation.about, version, stopSignal)
   }
   limitStopping(stopSignal)
+  nameProcess()
   const log = createLogger(invocation.options.verbosity)
   log.info(`flanneld ${version} starts`, { pid: process.pid })
   for (const variable of unknownVariables(environment)) log.warn(variable)
@@ -38,4 +40,16 @@ function limitStopping(stopSignal: AbortSignal): void {
   }
   if (stopSignal.aborted) limit()
   else stopSignal.addEventListener('abort', limit)
+}
+
+/**
+ * Node calls it "MainThread", where pgrep, top and the kernel's log look for its name. `process.title` would overwrite the arguments, which
+ * ps shows.
+ */
+function nameProcess(): void {
+  try {
+    writeFileSync('/proc/self/comm', 'flanneld')
+  } catch {
+    // Without /proc nobody looks for it there.
+  }
 }
