@@ -1,6 +1,6 @@
 import type { TextPattern } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
-import { prefixOf, type Prefix } from '../net/prefix.ts'
+import { isReachableUnicast, prefixOf, type Prefix } from '../net/prefix.ts'
 import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../reconcile/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
@@ -116,7 +116,9 @@ function selectLeading(host: HostState, choice: InterfaceChoice, family: Family)
   for (const candidate of candidates(host, choice, family)) {
     if (candidate === undefined) continue
     const address = candidate.address ?? bestAddress(host.addresses, candidate.link, family)
-    if (address?.ip.family === family) return externalInterface(host, candidate.link, address, choice)
+    if (address?.ip.family !== family) continue
+    const found = externalInterface(host, candidate.link, address, choice)
+    if (isReachableUnicast(found.publicIp)) return found
   }
   throw new NoInterfaceError(
     `no external interface with an IPv${family} address: ${describeSearch(host, choice, family)}. ` +

@@ -104,6 +104,12 @@ describe('selectInterface with --iface', () => {
     expect(choose({ ifaces: ['eth7', 'spare', '10.9.9.9', 'eth1', 'eth0'] })).toContain('eth1 ')
   })
 
+  it('does not take the loopback address, unless another is published', () => {
+    expect(() => choose({ ifaces: ['lo'] })).toThrow('--iface fits none: lo has no usable IPv4 address')
+    expect(choose({ ifaces: ['lo', 'eth1'] })).toContain('eth1 ')
+    expect(choose({ ifaces: ['lo'], publicIps: new Map([[4, ip('203.0.113.7')]]) })).toContain('lo ')
+  })
+
   it('does not take an IPv6 address where IPv4 is needed', () => {
     expect(choose({ ifaces: ['fd00::10', 'eth0'] })).toContain('eth0 ')
   })
