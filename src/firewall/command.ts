@@ -49,25 +49,28 @@ export const runTool: RunTool = async (tool, args, input, signal) => {
 function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<Ending> {
   // A group of its own: a shell's children go with it.
   const child = spawn(tool, args, { env: environment(), stdio: 'pipe', detached: true })
-  const kill = (): void => {
-    killGroup(child.pid)
-  }
-  const timer = setTimeout(kill, DEADLINE_MS)
-  signal.addEventListener('abort', kill)
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
-  child.stdin.on('error', () => undefined) // it may end without reading all
-  child.stdin.end(input)
-  return new Promise<Ending>((resolve, reject) => {
+  const ended = new Promise<Ending>((resolve, reject) => {
     child.once('error', (error) => {
       reject(couldNotStart(tool, error))
     })
     child.once('close', (code, killedBy) => {
       resolve({ code, killedBy, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() })
     })
-  }).finally(() => {
+  })
+  // It was not started, and has no streams where descriptors have run out.
+  if (child.pid === undefined) return ended
+  const kill = (): void => {
+    killGroup(child.pid)
+  }
+  const timer = setTimeout(kill, DEADLINE_MS)
+  signal.addEventListener('abort', kill)
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+  child.stdin.on('error', () => undefined) // it may end without reading all
+  child.stdin.end(input)
+  return ended.finally(() => {
     clearTimeout(timer)
     signal.removeEventListener('abort', kill)
   })
