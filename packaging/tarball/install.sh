@@ -157,8 +157,7 @@ put() {
 }
 
 replace_program() {
-  # The same one again is no version before.
-  if [ -e "$PROGRAM" ] && ! cmp -s "$STAGED" "$PROGRAM"; then
+  if [ -e "$PROGRAM" ]; then
     ln -f "$PROGRAM" "$PROGRAM.previous" 2>/dev/null || cp -p "$PROGRAM" "$PROGRAM.previous"
   fi
   mv -f "$STAGED" "$PROGRAM"
