@@ -1,4 +1,4 @@
-// npm run package: what an operator installs, made of what `npm run build` has built. Into dist/packages:
+// npm run package: builds, and makes of it what an operator installs. Into dist/packages:
 //
 //   flannel-agent_<version>-<revision>_<arch>.deb       built by dpkg-deb
 //   flannel-agent-<version>-linux-<arch>.tar.gz         install.sh and uninstall.sh, for everything else

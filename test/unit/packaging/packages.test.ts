@@ -39,6 +39,11 @@ afterAll(() => {
 })
 
 describe('npm run package', () => {
+  it('builds first, so that the guides can begin with it in a fresh checkout', () => {
+    const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    expect(manifest).toHaveProperty('scripts.package', 'node packaging/build.mjs && node packaging/package.mjs')
+  })
+
   it('makes the same bytes again, whatever the time zone, language and umask', () => {
     const second = join(folder, 'second')
     const previous = process.umask(0o077)
