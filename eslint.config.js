@@ -6,7 +6,7 @@ export default tseslint.config(
       'dist/',
       'node_modules/',
       '.cache/',
-      'src/netlink/native/build/',
+      'src/native/build/',
       '**/*.mjs',
       '**/*.cjs',
       'eslint.config.js',

@@ -3,7 +3,7 @@
 // packed, the bundle has an addon beside it; where that does not load, another one takes its place.
 //
 //   node packaging/addon.mjs              use the prebuilt one, or compile
-//   node packaging/addon.mjs --compile    compile in any case (into src/netlink/native/build/Release)
+//   node packaging/addon.mjs --compile    compile in any case (into src/native/build/Release)
 //   node packaging/addon.mjs --prebuild   compile, strip and record as this architecture's prebuilt addon
 //   CC=aarch64-linux-gnu-gcc node packaging/addon.mjs --prebuild arm64   the same for another one, which cannot be tried here
 import { spawnSync } from 'node:child_process'
@@ -14,7 +14,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
-const NATIVE = join(ROOT, 'src/netlink/native')
+const NATIVE = join(ROOT, 'src/native')
 const DIST = join(ROOT, 'dist')
 const SOURCES = ['netlink.c', 'binding.gyp']
 const BUILT = join(NATIVE, 'build/Release')

@@ -28,7 +28,7 @@ import { makeEmptyExecutable, makeExecutable } from './executable/executable.mjs
 import { NODE_VERSION, nodeBinary } from './executable/node-binary.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
-const NATIVE = join(ROOT, 'src/netlink/native')
+const NATIVE = join(ROOT, 'src/native')
 
 function addonFor(arch) {
   const places = [...(arch === process.arch ? ['build/Release'] : []), `prebuilds/linux-${arch}`]

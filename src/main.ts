@@ -1,4 +1,4 @@
-import { stopSignal } from './agent/stop-signal.ts' // first: see there
+import { stopSignal } from './commands/stop-signal.ts' // first: see there
 import packageJson from '../package.json' with { type: 'json' }
 import { chooseCommand, type CommandName, type RunCommand } from './cli/commands.ts'
 import { EXIT } from './cli/exit-codes.ts'

@@ -1,6 +1,6 @@
 import { CLEANUP_HELP } from '../../src/cli/cleanup.ts'
 import { SUBCOMMANDS } from '../../src/cli/commands.ts'
-import { DOCKER_OPTS_HELP } from '../../src/cli/docker-opts.ts'
+import { DOCKER_OPTS_HELP } from '../../src/docker/docker-opts.ts'
 
 type Name = (typeof SUBCOMMANDS)[number]['name']
 

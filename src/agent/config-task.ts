@@ -1,8 +1,8 @@
 import { compareConfig } from '../config/compare.ts'
 import { ConfigError } from '../config/error.ts'
 import type { NetworkConfig } from '../config/network.ts'
-import type { AgentPorts } from './ports.ts'
-import { isStopped } from './tasks.ts'
+import type { AgentPorts } from './runtime/ports.ts'
+import { isStopped } from './runtime/task.ts'
 
 export interface ConfigTaskInput {
   readonly ports: Pick<AgentPorts, 'store' | 'clock' | 'log'>

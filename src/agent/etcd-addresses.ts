@@ -1,9 +1,7 @@
-import type { Clock } from '../net/clock.ts'
+import type { Clock } from '../time/clock.ts'
 import { parseIp, type Ip } from '../net/ip.ts'
-import { isStopped } from './tasks.ts'
-
-/** Addresses of a host name; may fail in any way. */
-export type ResolveHost = (name: string) => Promise<readonly Ip[]>
+import type { ResolveHost } from './runtime/ports.ts'
+import { isStopped } from './runtime/task.ts'
 
 /** Names seldom move, in milliseconds. */
 const REFRESH_MS = 300_000

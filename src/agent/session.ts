@@ -7,35 +7,35 @@ import type { Acquired } from '../lease/acquire.ts'
 import type { Challenger } from '../lease/challenges.ts'
 import { LeaseKeeper, type LeaseState } from '../lease/keeper.ts'
 import { encodeLease } from '../lease/codec.ts'
-import type { Surroundings } from '../lease/peer-rules.ts'
+import type { Surroundings } from '../lease/peers/peer-rules.ts'
 import { claimFor, type LeaseTerms } from '../lease/terms.ts'
-import { PeerTable, type Judge } from '../lease/peers.ts'
+import { PeerTable, type Judge } from '../lease/peers/peer-table.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
 import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { Vtep } from '../vxlan/vtep.ts'
-import { deviceSpec } from '../vxlan/device-spec.ts'
-import { backendsOf, type LaneBackend } from './backends.ts'
-import { ChangesTask } from './changes-task.ts'
+import type { Vtep } from '../backend/vxlan/vtep.ts'
+import { deviceSpec } from '../backend/vxlan/device-spec.ts'
+import { backendsOf, type LaneBackend } from './datapath/backends.ts'
+import { ChangesTask } from './datapath/kernel-changes-task.ts'
 import { ConfigTask } from './config-task.ts'
-import { ForeignBackends } from './foreign-backends.ts'
-import { HostTasks } from './host-tasks.ts'
-import { Lane } from './lane.ts'
-import type { PeerFilterTask } from './peer-filter-task.ts'
-import { leftoverFilter } from './leftover-filter.ts'
-import { SessionFilter } from './session-filter.ts'
-import { PeersTask } from './peers-task.ts'
-import { ChallengesTask } from './challenges-task.ts'
-import { LeftoversTask } from './leftovers-task.ts'
+import { ForeignBackends } from './peers/foreign-backends.ts'
+import { HostTasks } from './host/host-tasks.ts'
+import { Lane } from './datapath/datapath.ts'
+import type { PeerGate } from './datapath/reconcile-task.ts'
+import { leftoverFilter } from './peer-filter/unwanted-filter.ts'
+import { SessionFilter } from './peer-filter/session-filter.ts'
+import { PeersTask } from './peers/peers-task.ts'
+import { ChallengesTask } from './own-lease/challenges-task.ts'
+import { LeftoversTask } from './own-lease/stale-leases-task.ts'
 import type { EtcdAddresses } from './etcd-addresses.ts'
-import type { AgentPorts } from './ports.ts'
-import { Readiness } from './readiness.ts'
-import { SubnetFile } from './subnet-file.ts'
-import { SubnetRelease } from './subnet-release.ts'
-import { runTogether, type Task } from './tasks.ts'
-import { leaseTerms, protectedPrefixes, type Terrain } from './terms.ts'
-import { ROUND_MS, watched } from './watched-loop.ts'
-import { withdrawFromSubnets } from './withdraw.ts'
+import type { AgentPorts } from './runtime/ports.ts'
+import { Readiness } from './datapath/set-up.ts'
+import { SubnetFile } from './subnet-file/subnet-file.ts'
+import { SubnetRelease } from './subnet-file/subnet-release.ts'
+import { runTogether, type Task } from './runtime/task.ts'
+import { leaseTerms, protectedPrefixes, type Terrain } from './own-lease/lease-terms.ts'
+import { ROUND_MS, watched } from './runtime/watched-loop.ts'
+import { withdrawFromSubnets } from './datapath/withdraw.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
@@ -124,17 +124,20 @@ export class OverlaySession {
     ]
   }
 
-  #makeLanes(readiness: Readiness, peerFilter: PeerFilterTask | undefined): readonly Lane[] {
+  #makeLanes(readiness: Readiness, gate: PeerGate | undefined): readonly Lane[] {
     const [leader] = this.#own
     const onUnderlay = (underlay: ExternalInterface): void => {
       this.#followUnderlay(underlay)
+    }
+    const setMtu = (family: Family, mtu: number): void => {
+      this.#subnetFile.setMtu(family, mtu)
     }
     return this.#backends.map((backend) => {
       const { family } = backend.own.overlay
       const underlay = this.#underlays.get(family)
       if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${family}`)
-      const own = { backend, underlay, leader: leader.overlay.family, subnetFile: this.#subnetFile }
-      return new Lane({ ...this.#input, ...own, readiness, onUnderlay, peerFilter })
+      const own = { backend, underlay, leader: leader.overlay.family, setMtu }
+      return new Lane({ ...this.#input, ...own, readiness, onUnderlay, gate })
     })
   }
 

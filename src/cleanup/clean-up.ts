@@ -1,6 +1,6 @@
-import type { Firewall } from '../reconcile/firewall.ts'
-import type { Kernel } from '../reconcile/kernel.ts'
-import { PeerFilterError, type PeerFilter } from '../reconcile/peer-filter.ts'
+import type { Firewall } from '../kernel/firewall.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { PeerFilterError, type PeerFilter } from '../kernel/peer-filter.ts'
 import { planCleanup, type CleanupAction, type HostState, type PeerPath, type SubnetFiles } from './plan.ts'
 
 /** The host, as far as flanneld leaves anything on it. */

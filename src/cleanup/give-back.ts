@@ -2,8 +2,8 @@ import type { Challenges } from '../lease/challenges.ts'
 import { CloneError } from '../lease/errors.ts'
 import { expectNoClone } from '../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../lease/store.ts'
-import { backoffMs } from '../net/backoff.ts'
-import type { Clock, Random } from '../net/clock.ts'
+import { backoffMs } from '../time/backoff.ts'
+import type { Clock, Random } from '../time/clock.ts'
 import { judgeLease, type HostTitle, type Judged } from './own-leases.ts'
 
 /** Where leases are given back. */

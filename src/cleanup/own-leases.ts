@@ -6,8 +6,8 @@ import type { LeaseRecord } from '../lease/store.ts'
 import { hasOurAddress, hasOurAddresses, type Trace } from '../lease/terms.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { AddressState, LinkState } from '../reconcile/kernel.ts'
-import { publishedMac } from '../vxlan/backend-data.ts'
+import type { AddressState, LinkState } from '../kernel/kernel.ts'
+import { publishedMac } from '../backend/vxlan/backend-data.ts'
 import { ownDevices } from './plan.ts'
 
 /** What tells whose a lease is: who this host is, and what it shows before anything is removed. */

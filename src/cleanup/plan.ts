@@ -1,15 +1,9 @@
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import {
-  ROUTE_PROTOCOL,
-  type AddressState,
-  type KernelOp,
-  type LinkState,
-  type RouteState,
-} from '../reconcile/kernel.ts'
-import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/tables.ts'
-import { DEVICE_ALIAS } from '../vxlan/device-spec.ts'
-import { deviceName } from '../vxlan/vtep.ts'
+import { ROUTE_PROTOCOL, type AddressState, type KernelOp, type LinkState, type RouteState } from '../kernel/kernel.ts'
+import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/row-rules.ts'
+import { DEVICE_ALIAS } from '../backend/vxlan/device-spec.ts'
+import { deviceName } from '../backend/vxlan/vtep.ts'
 
 /** What stands on the host, as far as it can be flanneld's. */
 export interface HostState {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { About } from '../cli/flanneld.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { textInside } from '../host/executable.ts'
-import { findAddon } from '../netlink/native/load.ts'
+import { findAddon } from '../native/load.ts'
 import { endWithOutput } from './output.ts'
 
 /** Put in by packaging/build.mjs; there is none when the sources run as they are. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { systemClock } from '../agent/clock.ts'
+import { systemClock } from '../host/system-clock.ts'
 import { cleanUp, type CleanupPorts, type CleanupReport } from '../cleanup/clean-up.ts'
 import { decommission, type DecommissionReport } from '../cleanup/decommission.ts'
 import type { GiveBackPorts } from '../cleanup/give-back.ts'

@@ -3,7 +3,7 @@ import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
 import { unknownVariables } from '../cli/unknown-variables.ts'
-import { exitAtOnce } from '../netlink/exit.ts'
+import { exitAtOnce } from '../native/exit.ts'
 import { createLogger } from '../observe/logger.ts'
 import { endWithOutput } from './output.ts'
 

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { CommandCall } from '../cli/commands.ts'
-import { dockerOpts } from '../cli/docker-opts.ts'
+import { dockerOpts } from '../docker/docker-opts.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { writeOutputFile } from '../host/output-file.ts'
 import { NoRegularFileError, obstacleAt } from '../host/regular-file.ts'
-import { exitAtOnce } from '../netlink/exit.ts'
+import { exitAtOnce } from '../native/exit.ts'
 import { endWithOutput, isStdoutClosed, STDOUT_CLOSED } from './output.ts'
 
 /**

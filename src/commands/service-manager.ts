@@ -1,9 +1,9 @@
-import { systemClock } from '../agent/clock.ts'
-import type { AgentStatus } from '../agent/status.ts'
-import { Supervision } from '../agent/supervision.ts'
-import type { Task } from '../agent/tasks.ts'
+import { systemClock } from '../host/system-clock.ts'
+import type { AgentStatus } from '../agent/runtime/status.ts'
+import { Supervision } from '../agent/runtime/service-manager.ts'
+import type { Task } from '../agent/runtime/task.ts'
 import { findServiceManager, notifier } from '../host/sd-notify.ts'
-import { sendDatagram } from '../netlink/notify.ts'
+import { sendDatagram } from '../native/unix-datagram.ts'
 import type { Logger } from '../observe/logger.ts'
 
 /** What keeps the service manager that started us informed, if there is one. */

@@ -1,7 +1,7 @@
 import { geteuid } from 'node:process'
-import { systemClock } from '../agent/clock.ts'
+import { systemClock } from '../host/system-clock.ts'
 import { claimHost, holderOfHost, type ClaimHolder } from '../host/sole-agent.ts'
-import { listenerOf } from '../netlink/listener-of.ts'
+import { listenerOf } from '../native/unix-listener.ts'
 
 const ports = { clock: systemClock, uid: geteuid?.() ?? 0, listenerOf }
 

@@ -1,8 +1,8 @@
 import type { Challenge } from '../lease/challenges.ts'
 import type { LeaseRecord } from '../lease/store.ts'
 import { decodeChallenge } from './challenge-codec.ts'
-import { listUntilItWorks } from './relist.ts'
-import { LeaseWatch, type WatchTools } from './watch.ts'
+import { listUntilItWorks } from './keys/relist.ts'
+import { LeaseWatch, type WatchTools } from './keys/watch.ts'
 
 /** Far more challenges than one lease ever has at once. */
 const PAGE_SIZE = 100

@@ -3,12 +3,12 @@ import type { LeaseRecord } from '../lease/store.ts'
 import { NO_ETCD_LEASE } from '../lease/lease.ts'
 import { decodeChallenge, encodeChallenge } from './challenge-codec.ts'
 import { ChallengeListener } from './challenge-listener.ts'
-import { storeError, toStoreError } from './errors.ts'
-import type { Keyspace } from './keyspace.ts'
-import { listLeases } from './list.ts'
-import { readRecord } from './transaction.ts'
-import type { WatchTools } from './watch.ts'
-import { LeaseWriter } from './write.ts'
+import { storeError, toStoreError } from './client/errors.ts'
+import type { Keyspace } from './keys/keyspace.ts'
+import { listLeases } from './keys/list.ts'
+import { readRecord } from './keys/transaction.ts'
+import type { WatchTools } from './keys/watch.ts'
+import { LeaseWriter } from './keys/write.ts'
 
 /** Life time of a challenge that whoever made it can no longer take away. */
 const CHALLENGE_TTL_SECONDS = 60

@@ -1,6 +1,6 @@
 import type { ConfigRecord, LeaseRecord } from '../lease/store.ts'
-import { listUntilItWorks } from './relist.ts'
-import { LeaseWatch, type WatchTools } from './watch.ts'
+import { listUntilItWorks } from './keys/relist.ts'
+import { LeaseWatch, type WatchTools } from './keys/watch.ts'
 
 /** There is one key. */
 const PAGE_SIZE = 1

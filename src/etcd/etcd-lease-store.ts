@@ -12,18 +12,18 @@ import type {
   StoreIdentity,
   WatchStatus,
 } from '../lease/store.ts'
-import type { Clock, Random } from '../net/clock.ts'
-import { Caller } from './call.ts'
+import type { Clock, Random } from '../time/clock.ts'
+import { Caller } from './client/call.ts'
 import { EtcdChallenges } from './challenges.ts'
 import { ConfigListener } from './config-listener.ts'
-import { Connection } from './connection.ts'
-import { EndpointRing } from './endpoints.ts'
+import { Connection } from './client/connection.ts'
+import { EndpointRing } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
-import { Keyspace } from './keyspace.ts'
-import { listLeases } from './list.ts'
-import { checkCredentials, parseEndpoints, type EtcdOptions } from './options.ts'
-import { LeaseWatch, type WatchTools } from './watch.ts'
-import { LeaseWriter } from './write.ts'
+import { Keyspace } from './keys/keyspace.ts'
+import { listLeases } from './keys/list.ts'
+import { checkCredentials, parseEndpoints, type EtcdOptions } from './client/options.ts'
+import { LeaseWatch, type WatchTools } from './keys/watch.ts'
+import { LeaseWriter } from './keys/write.ts'
 
 /** What the store takes from outside; times and sizes have defaults. */
 export interface EtcdTools {

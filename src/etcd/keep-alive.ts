@@ -1,7 +1,7 @@
 import type { EtcdLeaseId } from '../lease/lease.ts'
 import type { KeepAliveResult } from '../lease/store.ts'
-import type { Caller } from './call.ts'
-import { storeError } from './errors.ts'
+import type { Caller } from './client/call.ts'
+import { storeError } from './client/errors.ts'
 
 /**
  * Renews an etcd lease once: opens the stream, asks, takes one answer. A stream per renewal costs one round trip every few

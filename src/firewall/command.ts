@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { FirewallError } from '../reconcile/firewall.ts'
+import { FirewallError } from '../kernel/firewall.ts'
 
 /** Runs a program to its end, with `input` on its standard input. @returns its standard output */
 export type RunTool = (tool: string, args: readonly string[], input: string, signal: AbortSignal) => Promise<string>

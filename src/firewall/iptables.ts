@@ -1,5 +1,5 @@
 import type { Family } from '../net/ip.ts'
-import { FirewallError, type FirewallListing } from '../reconcile/firewall.ts'
+import { FirewallError, type FirewallListing } from '../kernel/firewall.ts'
 import type { RunTool } from './command.ts'
 import { readChain, type ChainState } from './iptables-read.ts'
 import { isRestricted, renderChain } from './iptables-render.ts'

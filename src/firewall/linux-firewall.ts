@@ -6,7 +6,7 @@ import {
   type FirewallListing,
   type FirewallReport,
   type FirewallSpec,
-} from '../reconcile/firewall.ts'
+} from '../kernel/firewall.ts'
 import { runTool, type RunTool } from './command.ts'
 import { IptablesRules, type Synced } from './iptables.ts'
 import { NFT_TABLES } from './names.ts'

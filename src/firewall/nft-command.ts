@@ -1,5 +1,5 @@
-import { FirewallError } from '../reconcile/firewall.ts'
-import { PeerFilterError } from '../reconcile/peer-filter.ts'
+import { FirewallError } from '../kernel/firewall.ts'
+import { PeerFilterError } from '../kernel/peer-filter.ts'
 import type { RunTool } from './command.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Family } from '../net/ip.ts'
-import { FirewallError } from '../reconcile/firewall.ts'
+import { FirewallError } from '../kernel/firewall.ts'
 import type { RunTool } from './command.ts'
 import { isObject, listAt, objectAt, textAt } from './json.ts'
 import { NFT_TABLES } from './names.ts'

@@ -1,5 +1,5 @@
 import type { Ip } from '../net/ip.ts'
-import { PeerFilterError, type FilterState, type GuardedOverlay, type PeerFilter } from '../reconcile/peer-filter.ts'
+import { PeerFilterError, type FilterState, type GuardedOverlay, type PeerFilter } from '../kernel/peer-filter.ts'
 import { runTool, type RunTool } from './command.ts'
 import { nft } from './nft-command.ts'
 import { hasTable, parseObjects, readListing, render } from './peer-filter-listing.ts'

@@ -1,6 +1,6 @@
 import type { Family } from '../net/ip.ts'
 import { prefix, type Prefix } from '../net/prefix.ts'
-import type { FirewallFamily, FirewallSpec } from '../reconcile/firewall.ts'
+import type { FirewallFamily, FirewallSpec } from '../kernel/firewall.ts'
 
 /** One end of a packet: in the network, or anywhere else. */
 export interface Side {

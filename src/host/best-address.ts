@@ -1,5 +1,5 @@
 import type { Family } from '../net/ip.ts'
-import type { AddressState, LinkState } from '../reconcile/kernel.ts'
+import type { AddressState, LinkState } from '../kernel/kernel.ts'
 
 /** IFA_F_* (linux/if_addr.h) */
 const IFA_F_TEMPORARY = 0x01

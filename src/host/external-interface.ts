@@ -1,7 +1,7 @@
 import type { TextPattern } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { isReachableUnicast, prefixOf, type Prefix } from '../net/prefix.ts'
-import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../reconcile/kernel.ts'
+import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../kernel/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
   byDefaultRoute,

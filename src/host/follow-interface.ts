@@ -1,5 +1,5 @@
 import { sameIp } from '../net/ip.ts'
-import type { AddressState, Kernel, LinkState } from '../reconcile/kernel.ts'
+import type { AddressState, Kernel, LinkState } from '../kernel/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
   externalInterface,

@@ -1,5 +1,5 @@
 import type { Family } from '../net/ip.ts'
-import type { Kernel, LinkState, RouteState } from '../reconcile/kernel.ts'
+import type { Kernel, LinkState, RouteState } from '../kernel/kernel.ts'
 import { spelled, type SettingName } from './sysctl.ts'
 
 /** Whether the host passes packets on between its interfaces (Documentation/networking/ip-sysctl.rst of the kernel). */

@@ -1,6 +1,6 @@
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
-import type { AddressState, LinkState, RouteState } from '../reconcile/kernel.ts'
+import type { AddressState, LinkState, RouteState } from '../kernel/kernel.ts'
 import { bestAddress } from './best-address.ts'
 import type { HostState } from './external-interface.ts'
 

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net'
-import type { Clock } from '../net/clock.ts'
+import type { Clock } from '../time/clock.ts'
 
 /**
  * An abstract Unix socket (unix(7)), written with `@` for the zero byte in front, as systemd does. It belongs to the network namespace,

@@ -1,4 +1,4 @@
-import type { Random } from '../net/clock.ts'
+import type { Random } from '../time/clock.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { chooseSubnet } from './allocate.ts'
 import {

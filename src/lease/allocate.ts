@@ -1,6 +1,6 @@
 import type { OverlayNetwork } from '../config/network.ts'
 import { subnetFits } from '../config/network.ts'
-import type { Random } from '../net/clock.ts'
+import type { Random } from '../time/clock.ts'
 import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../net/prefix.ts'
 
 /** Upstream picks at random among this many free subnets, so that racing nodes seldom want the same. */

@@ -1,12 +1,12 @@
-import type { Clock, Random } from '../net/clock.ts'
-import { Wakeup } from '../net/wakeup.ts'
-import { Contest } from './contest.ts'
+import type { Clock, Random } from '../time/clock.ts'
+import { Wakeup } from '../time/wakeup.ts'
+import { Contest } from '../time/contest.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from './lease.ts'
 import { isOursToRestore, ownerOf } from './owner.ts'
-import { Retries } from './retries.ts'
+import { Retries } from '../time/retries.ts'
 import { StoreError, type KeyLifetime, type LeaseDelta, type LeaseRecord, type LeaseStore } from './store.ts'
 import { isShortLived, type LeaseTerms } from './terms.ts'
-import { Twin, type AskTwin } from './twin.ts'
+import { Twin, type AskTwin } from './clone.ts'
 
 /** Where this node stands with its lease. */
 export type LeaseState =

@@ -1,9 +1,9 @@
-import type { KernelError, OpResult } from '../reconcile/kernel.ts'
-import { fault, refusal } from './errors.ts'
+import type { KernelError, OpResult } from '../kernel/kernel.ts'
+import { fault, refusal } from './codec/errors.ts'
 import { isError, readAcknowledgement, type Acknowledgement, type Exchange, type Outcome } from './exchange.ts'
-import { isAlreadySo, operationTarget, writeOperation, type LinkNamer, type Operation } from './operation.ts'
-import { NLM_F } from './uapi.ts'
-import { MessageTooLong, type MessageWriter } from './writer.ts'
+import { isAlreadySo, operationTarget, writeOperation, type LinkNamer, type Operation } from './codec/operation.ts'
+import { NLM_F } from './codec/uapi.ts'
+import { MessageTooLong, type MessageWriter } from './codec/writer.ts'
 
 /** Room that any operation fits into, unless its texts are beyond what the kernel would take. */
 const ROOM_FOR_ONE = 1024

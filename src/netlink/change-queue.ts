@@ -1,4 +1,4 @@
-import type { KernelChange } from '../reconcile/kernel.ts'
+import type { KernelChange } from '../kernel/kernel.ts'
 
 type Overrun = Extract<KernelChange, { kind: 'overrun' }>
 

@@ -1,4 +1,4 @@
-import { RTM } from './uapi.ts'
+import { RTM } from './codec/uapi.ts'
 
 /** Classic BPF operations (linux/bpf_common.h). Loads take bytes as they stand, first one highest. */
 const LOAD_WORD = 0x20

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import { MessageBuffer } from './buffer.ts'
-import { EAGAIN, ENOBUFS } from './errors.ts'
-import { DecodeError, MessageCursor } from './reader.ts'
+import { MessageBuffer } from './codec/buffer.ts'
+import { EAGAIN, ENOBUFS } from './codec/errors.ts'
+import { DecodeError, MessageCursor } from './codec/reader.ts'
 import type { NetlinkSocket } from './socket.ts'
-import { NLMSG, NLM_F, NLMSGERR_ATTR } from './uapi.ts'
-import { MessageWriter } from './writer.ts'
+import { NLMSG, NLM_F, NLMSGERR_ATTR } from './codec/uapi.ts'
+import { MessageWriter } from './codec/writer.ts'
 
 /** The kernel never builds a dump's datagram larger than 32 KB, and only with a receiver that has offered as much. */
 const RECEIVE_BYTES = 65_536

@@ -1,4 +1,4 @@
-import type { LinkState } from '../reconcile/kernel.ts'
+import type { LinkState } from '../kernel/kernel.ts'
 
 /** Links come and go by the thousand with containers; of so many the names are remembered. */
 const MOST_NAMES = 4_096

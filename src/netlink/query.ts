@@ -1,10 +1,10 @@
-import type { KernelError } from '../reconcile/kernel.ts'
+import type { KernelError } from '../kernel/kernel.ts'
 import { unanswered } from './batch.ts'
-import { fault, refusal } from './errors.ts'
+import { fault, refusal } from './codec/errors.ts'
 import { isDone, isError, readAcknowledgement, readDone, type Acknowledgement, type Exchange } from './exchange.ts'
-import { DecodeError, type MessageCursor } from './reader.ts'
-import { NLM_F } from './uapi.ts'
-import type { MessageWriter } from './writer.ts'
+import { DecodeError, type MessageCursor } from './codec/reader.ts'
+import { NLM_F } from './codec/uapi.ts'
+import type { MessageWriter } from './codec/writer.ts'
 
 /** How often a table that changes while it is read is read again. */
 const MAX_INTERRUPTIONS = 16

@@ -14,22 +14,22 @@ import {
   type OpResult,
   type RouteLookup,
   type RouteState,
-} from '../reconcile/kernel.ts'
-import { readAddress, writeAddressQuery } from './address.ts'
+} from '../kernel/kernel.ts'
+import { readAddress, writeAddressQuery } from './codec/address.ts'
 import { sendBatch } from './batch.ts'
-import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT, fault } from './errors.ts'
+import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT, fault } from './codec/errors.ts'
 import { Exchange } from './exchange.ts'
-import { readLink, writeLinkQuery } from './link.ts'
+import { readLink, writeLinkQuery } from './codec/link.ts'
 import { LinkNames } from './link-names.ts'
 import { ChangeListener } from './listener.ts'
-import { loadAddon, type NetlinkAddon } from './native/load.ts'
-import { type LinkNamer } from './operation.ts'
-import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './neighbour.ts'
+import { loadAddon, type NetlinkAddon } from '../native/load.ts'
+import { type LinkNamer } from './codec/operation.ts'
+import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
 import { dump, lookUp, type Query } from './query.ts'
-import type { MessageCursor } from './reader.ts'
-import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './route.ts'
+import type { MessageCursor } from './codec/reader.ts'
+import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
 import { NetlinkSocket } from './socket.ts'
-import { Turns } from './turns.ts'
+import { Turns } from './mutex.ts'
 
 export interface RtnetlinkOptions {
   /** Where the addon comes from; default {@link loadAddon}. */

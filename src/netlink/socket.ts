@@ -1,7 +1,7 @@
-import type { MessageBuffer } from './buffer.ts'
-import { refusal } from './errors.ts'
-import type { NetlinkAddon, SocketHandle } from './native/load.ts'
-import { NETLINK_OPTION, NETLINK_ROUTE, SO, SOL_NETLINK, SOL_SOCKET } from './uapi.ts'
+import type { MessageBuffer } from './codec/buffer.ts'
+import { refusal } from './codec/errors.ts'
+import type { NetlinkAddon, SocketHandle } from '../native/load.ts'
+import { NETLINK_OPTION, NETLINK_ROUTE, SO, SOL_NETLINK, SOL_SOCKET } from './codec/uapi.ts'
 
 /** An rtnetlink socket. System errors come back as negated errnos, as from the addon. */
 export class NetlinkSocket {

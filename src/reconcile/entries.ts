@@ -1,7 +1,7 @@
 import type { Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { RouteExtra } from './kernel.ts'
+import type { RouteExtra } from '../kernel/kernel.ts'
 
 /** A permanent neighbour (ARP or ND) entry: the overlay gateway `ip` is at `mac`. Keyed by address, as in the kernel. */
 export interface NeighbourEntry {

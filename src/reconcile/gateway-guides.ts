@@ -1,6 +1,6 @@
 import { hostPrefix } from '../net/prefix.ts'
 import { NO_ENTRIES, type PeerEntries, type RowsOnLink } from './entries.ts'
-import type { KernelError } from './kernel.ts'
+import type { KernelError } from '../kernel/kernel.ts'
 import type { LinkTables } from './link-tables.ts'
 
 /**

@@ -1,8 +1,8 @@
-import type { Random } from '../net/clock.ts'
+import type { Random } from '../time/clock.ts'
 import type { RouteEntry } from './entries.ts'
-import type { RouteState } from './kernel.ts'
+import type { RouteState } from '../kernel/kernel.ts'
 import { Table } from './table.ts'
-import { routeReplacedBy, routeRules, routesOn } from './tables.ts'
+import { routeReplacedBy, routeRules, routesOn } from './row-rules.ts'
 
 /** What of a link's tables is ours. */
 export interface Ownership {

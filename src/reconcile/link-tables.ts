@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../net/clock.ts'
+import type { Clock, Random } from '../time/clock.ts'
 import type { Drift } from './drift.ts'
 import type { RouteEntry, RowsOnLink } from './entries.ts'
 import {
@@ -8,10 +8,10 @@ import {
   type KernelTables,
   type LinkState,
   type RouteState,
-} from './kernel.ts'
+} from '../kernel/kernel.ts'
 import { LinkRoutes, type Ownership } from './link-routes.ts'
 import { Table, type PlannedTable } from './table.ts'
-import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './tables.ts'
+import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './row-rules.ts'
 
 /** What of the link has a say in whether its rows stand. */
 type SeenLink = Pick<LinkState, 'up' | 'mac' | 'mtu' | 'master'>

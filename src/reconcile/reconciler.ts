@@ -1,14 +1,14 @@
-import type { Clock, Random } from '../net/clock.ts'
+import type { Clock, Random } from '../time/clock.ts'
 import type { Family } from '../net/ip.ts'
 import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
 import { NO_ENTRIES, type PeerEntries, type RowsOnLink } from './entries.ts'
-import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from './kernel.ts'
+import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from '../kernel/kernel.ts'
 import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
 import type { Ownership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { planRows } from './plan.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
-import { isOwnDirectRoute, isOwnRoute, type Cut } from './tables.ts'
+import { isOwnDirectRoute, isOwnRoute, type Cut } from './row-rules.ts'
 
 /** What one pass did. */
 export interface PassReport extends DriftReport {

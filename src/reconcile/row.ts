@@ -1,4 +1,4 @@
-import type { KernelError, KernelOp } from './kernel.ts'
+import type { KernelError, KernelOp } from '../kernel/kernel.ts'
 
 /** One row to write or erase, with the operation that does it. */
 export interface PlannedRow {

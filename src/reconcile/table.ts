@@ -1,9 +1,9 @@
-import type { Random } from '../net/clock.ts'
+import type { Random } from '../time/clock.ts'
 import { DeltaTracker } from './delta-tracker.ts'
-import type { KernelError } from './kernel.ts'
+import type { KernelError } from '../kernel/kernel.ts'
 import { Row, type PlannedRow, type RowFailure } from './row.ts'
-import { RowPatience } from './row-patience.ts'
-import type { TableRules } from './tables.ts'
+import { RowPatience } from '../time/damping.ts'
+import type { TableRules } from './row-rules.ts'
 
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
 export type Finding = 'quiet' | 'undone' | 'fought'
@@ -35,7 +35,7 @@ const ONE_DEED_MS = 250
 export class Table<V> implements PlannedTable {
   readonly #rules: TableRules<V>
   readonly #rows: DeltaTracker<string, V>
-  readonly #patience: RowPatience
+  readonly #patience: RowPatience<KernelError>
   /** Rows the kernel reported on while a write was under way: there its report is newer than our acknowledgement may be. */
   readonly #reported = new Set<string>()
   /** What is being written (undefined: erased) at this moment, by key. A report that says the same is our own echo. */

@@ -1,4 +1,4 @@
-import type { KernelChange } from '../../src/reconcile/kernel.ts'
+import type { KernelChange } from '../../src/kernel/kernel.ts'
 
 const DEADLINE_MS = 5_000
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { hostPrefix, prefix, type Prefix } from '../../src/net/prefix.ts'
-import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/reconcile/kernel.ts'
+import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/kernel/kernel.ts'
 import { ChangeRecorder, isChange } from './change-recorder.ts'
 
 /** A kernel under test, and somebody else who changes it. Names and numbers are the harness's to choose: tests run side by side. */

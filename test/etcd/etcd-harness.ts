@@ -1,8 +1,8 @@
 import { cpSync, rmSync } from 'node:fs'
 
-import { systemClock } from '../../src/agent/clock.ts'
+import { systemClock } from '../../src/host/system-clock.ts'
 import { EtcdLeaseStore, type EtcdTools } from '../../src/etcd/etcd-lease-store.ts'
-import type { EtcdOptions } from '../../src/etcd/options.ts'
+import type { EtcdOptions } from '../../src/etcd/client/options.ts'
 import type { LeaseStoreHarness } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { TcpProxy } from './tcp-proxy.ts'

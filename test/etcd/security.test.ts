@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
-import type { EtcdOptions } from '../../src/etcd/options.ts'
+import type { EtcdOptions } from '../../src/etcd/client/options.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { makeCertificates, type Certificates } from './certificates.ts'

@@ -1,7 +1,7 @@
 import { decodeChallenge, encodeChallenge } from '../../src/etcd/challenge-codec.ts'
 import type { Challenge, Challenger } from '../../src/lease/challenges.ts'
 import { StoreError } from '../../src/lease/store.ts'
-import type { Clock } from '../../src/net/clock.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import type { FakeEtcd } from './fake-etcd.ts'
 
 /** One challenge of our own. */

@@ -4,7 +4,7 @@ import type {
   FirewallListing,
   FirewallReport,
   FirewallSpec,
-} from '../../src/reconcile/firewall.ts'
+} from '../../src/kernel/firewall.ts'
 
 /** A {@link Firewall} in memory: one specification stands, or none. */
 export class FakeFirewall implements Firewall {

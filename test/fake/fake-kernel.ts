@@ -1,6 +1,6 @@
 import type { Family, Ip } from '../../src/net/ip.ts'
 import { prefixContains, prefixOf } from '../../src/net/prefix.ts'
-import { operationTarget } from '../../src/netlink/operation.ts'
+import { operationTarget } from '../../src/netlink/codec/operation.ts'
 import { ChangeQueue } from '../../src/netlink/change-queue.ts'
 import {
   KernelError,
@@ -14,7 +14,7 @@ import {
   type OpResult,
   type RouteLookup,
   type RouteState,
-} from '../../src/reconcile/kernel.ts'
+} from '../../src/kernel/kernel.ts'
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
 const RTN_BLACKHOLE = 6

@@ -1,5 +1,5 @@
-import { isTransient, type StoreCode } from '../../src/etcd/codes.ts'
-import { systemClock } from '../../src/agent/clock.ts'
+import { isTransient, type StoreCode } from '../../src/etcd/client/codes.ts'
+import { systemClock } from '../../src/host/system-clock.ts'
 import type { Challenge, Challenger, Challenges } from '../../src/lease/challenges.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../src/lease/lease.ts'
 import {
@@ -15,7 +15,7 @@ import {
   type StoreIdentity,
   type WatchStatus,
 } from '../../src/lease/store.ts'
-import type { Clock } from '../../src/net/clock.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import { aborted, FakeChallenges } from './fake-challenges.ts'
 import { FakeConfigWatch } from './fake-config-watch.ts'
 import { FakeEtcd } from './fake-etcd.ts'

@@ -4,7 +4,7 @@ import {
   type FilterState,
   type GuardedOverlay,
   type PeerFilter,
-} from '../../src/reconcile/peer-filter.ts'
+} from '../../src/kernel/peer-filter.ts'
 
 /** A packet filter in memory that can be broken. */
 export class FakePeerFilter implements PeerFilter {

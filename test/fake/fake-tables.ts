@@ -9,7 +9,7 @@ import type {
   NeighbourState,
   RouteState,
   VxlanSpec,
-} from '../../src/reconcile/kernel.ts'
+} from '../../src/kernel/kernel.ts'
 
 /** Why the kernel refuses: the name of an errno and its extended-ACK text. */
 export interface Refusal {

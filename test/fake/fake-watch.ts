@@ -1,4 +1,4 @@
-import { EventQueue } from '../../src/etcd/event-queue.ts'
+import { EventQueue } from '../../src/etcd/keys/event-queue.ts'
 import type { StoreError, LeaseWatchEvent, StoreIdentity, WatchStatus } from '../../src/lease/store.ts'
 import type { Change, FakeEtcd } from './fake-etcd.ts'
 

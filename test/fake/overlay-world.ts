@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/net/clock.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
 import { ip, type Family, type Ip } from '../../src/net/ip.ts'
 import { mac, type Mac } from '../../src/net/mac.ts'
@@ -11,9 +11,9 @@ import {
   type KernelTables,
   type OpResult,
   type RouteState,
-} from '../../src/reconcile/kernel.ts'
+} from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import { ensureDevice, type DeviceSpec } from '../../src/vxlan/device.ts'
+import { ensureDevice, type DeviceSpec } from '../../src/backend/vxlan/device.ts'
 import { FakeKernel } from './fake-kernel.ts'
 
 const NETWORK = prefix('10.0.0.0/8')

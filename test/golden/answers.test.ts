@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { readAddress } from '../../src/netlink/address.ts'
+import { readAddress } from '../../src/netlink/codec/address.ts'
 import { readAcknowledgement } from '../../src/netlink/exchange.ts'
-import { readLink } from '../../src/netlink/link.ts'
-import { readNeighbour } from '../../src/netlink/neighbour.ts'
-import { Attributes } from '../../src/netlink/reader.ts'
-import { readLookup, readRoute } from '../../src/netlink/route.ts'
-import { NLMSG } from '../../src/netlink/uapi.ts'
+import { readLink } from '../../src/netlink/codec/link.ts'
+import { readNeighbour } from '../../src/netlink/codec/neighbour.ts'
+import { Attributes } from '../../src/netlink/codec/reader.ts'
+import { readLookup, readRoute } from '../../src/netlink/codec/route.ts'
+import { NLMSG } from '../../src/netlink/codec/uapi.ts'
 import { readAnswer, realDatagrams, recording, walk } from './golden.ts'
 
 const FLANNEL = 4

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { MessageBuffer } from '../../src/netlink/buffer.ts'
-import { MessageCursor } from '../../src/netlink/reader.ts'
+import { MessageBuffer } from '../../src/netlink/codec/buffer.ts'
+import { MessageCursor } from '../../src/netlink/codec/reader.ts'
 
 /** What capture.mjs recorded. */
 interface Recording {

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import type { RtnetlinkOptions } from '../../src/netlink/rtnetlink-kernel.ts'
-import type { KernelOp } from '../../src/reconcile/kernel.ts'
+import type { KernelOp } from '../../src/kernel/kernel.ts'
 import { addition, makeVxlan, peer, peers } from './peers.ts'
 import { check, realKernel, type RealHarness } from './real-kernel.ts'
 

@@ -2,7 +2,7 @@ import { runTool, type RunTool } from '../../src/firewall/command.ts'
 import { LinuxFirewall } from '../../src/firewall/linux-firewall.ts'
 import type { Family } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
-import type { FirewallSpec } from '../../src/reconcile/firewall.ts'
+import type { FirewallSpec } from '../../src/kernel/firewall.ts'
 import { Namespace } from '../lab/namespace.ts'
 
 /** Addresses of one family: our pod and bridge, a pod elsewhere, and hosts that have nothing to do with the overlay. */

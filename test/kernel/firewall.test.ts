@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runTool } from '../../src/firewall/command.ts'
-import type { FirewallReport, FirewallSpec } from '../../src/reconcile/firewall.ts'
+import type { FirewallReport, FirewallSpec } from '../../src/kernel/firewall.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { ADDRESSES, FirewallWorld, SPEC } from './firewall-world.ts'
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NftPeerFilter } from '../../src/firewall/peer-filter.ts'
 import { ip, ipFromInteger, ipToInteger } from '../../src/net/ip.ts'
-import { FirewallError } from '../../src/reconcile/firewall.ts'
+import { FirewallError } from '../../src/kernel/firewall.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { tool } from './real-kernel.ts'
 

@@ -1,7 +1,7 @@
 import { ip, ipFromInteger, ipToInteger } from '../../src/net/ip.ts'
 import { locallyAdministeredMac, type Mac } from '../../src/net/mac.ts'
 import { prefixOf, type Prefix } from '../../src/net/prefix.ts'
-import type { KernelOp, VxlanSpec } from '../../src/reconcile/kernel.ts'
+import type { KernelOp, VxlanSpec } from '../../src/kernel/kernel.ts'
 import { check, type RealHarness } from './real-kernel.ts'
 
 const PROTOCOL = 70

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
-import type { KernelOp } from '../../src/reconcile/kernel.ts'
+import type { KernelOp } from '../../src/kernel/kernel.ts'
 import { addition, makeVxlan, peer, peers, removal } from './peers.ts'
 import { bridgeJson, check, ipJson, realKernel, tool, type RealHarness } from './real-kernel.ts'
 

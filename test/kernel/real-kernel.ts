@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { prefix, type Prefix } from '../../src/net/prefix.ts'
 import { RtnetlinkKernel, type RtnetlinkOptions } from '../../src/netlink/rtnetlink-kernel.ts'
-import type { KernelOp, OpResult } from '../../src/reconcile/kernel.ts'
+import type { KernelOp, OpResult } from '../../src/kernel/kernel.ts'
 import type { KernelHarness } from '../contract/kernel-contract.ts'
 
 /** Files run side by side in one network namespace: a worker's process id keeps their devices and routes apart. */

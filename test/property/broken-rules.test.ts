@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Making } from '../fake/overlay-world.ts'
-import type { Clock } from '../../src/net/clock.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import type { PeerEntries } from '../../src/reconcile/entries.ts'
-import type { Kernel, KernelChange, KernelOp, KernelTables, OpResult } from '../../src/reconcile/kernel.ts'
+import type { Kernel, KernelChange, KernelOp, KernelTables, OpResult } from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { calmEvents, checkCalm, checkSequence, events } from './reconciler-events.ts'
 

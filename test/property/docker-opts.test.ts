@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dockerOpts } from '../../src/cli/docker-opts.ts'
+import { dockerOpts } from '../../src/docker/docker-opts.ts'
 import { renderSubnetEnv } from '../../src/host/subnet-env.ts'
 import { OVERLAY } from '../fake/samples.ts'
 import { prefixIn, rawText, subnetFileText } from './arbitraries.ts'

@@ -9,7 +9,7 @@ import { nftInput, nftReplace, nftText } from '../../src/firewall/nft-render.ts'
 import { rulesFor } from '../../src/firewall/rules.ts'
 import { prefixOf, subnetAt, type Prefix } from '../../src/net/prefix.ts'
 import { ipFromInteger, type Family } from '../../src/net/ip.ts'
-import type { FirewallFamily } from '../../src/reconcile/firewall.ts'
+import type { FirewallFamily } from '../../src/kernel/firewall.ts'
 
 const runs = { numRuns: Number(process.env['FUZZ_RUNS'] ?? 300) }
 

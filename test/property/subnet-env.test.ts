@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dockerOptionsFrom } from '../../src/cli/docker-options.ts'
+import { dockerOptionsFrom } from '../../src/docker/docker-options.ts'
 import { CniError } from '../../src/cni/errors.ts'
 import { parseOverlay } from '../../src/cni/overlay.ts'
 import { ConfigError } from '../../src/config/error.ts'

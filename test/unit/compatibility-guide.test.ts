@@ -21,7 +21,7 @@ const hasTest = ({ file, title }: { readonly file: string; readonly title: strin
 
 /** Sections whose tables name tests of one file without saying which. */
 const AT_HOME: Readonly<Record<string, string>> = {
-  Docker: 'test/unit/cli/docker-opts.test.ts',
+  Docker: 'test/unit/docker/docker-opts.test.ts',
   'The CNI plugin': 'test/unit/cni/run.test.ts',
 }
 

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { DOCKER_OPTS_HELP } from '../../src/cli/docker-opts.ts'
+import { DOCKER_OPTS_HELP } from '../../src/docker/docker-opts.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const UNITS = join(ROOT, 'packaging/systemd')

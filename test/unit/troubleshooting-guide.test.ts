@@ -15,7 +15,7 @@ const ERRORS = [
 ]
 
 /** Other commands than the agent: what they say is said to whoever has called them. */
-const ELSEWHERE = /^src\/(cli|cni|cleanup|commands\/(cleanup|cni|docker-opts|output))\b/
+const ELSEWHERE = /^src\/(cli|cni|docker|cleanup|commands\/(cleanup|cni|docker-opts|output))\b/
 
 /** Texts that say little by themselves: what stands in their holes is made, and looked for, elsewhere. */
 const COMPOSED: Readonly<Record<string, string>> = {
@@ -56,7 +56,7 @@ function messagesOf(sources: Sources): readonly Message[] {
 }
 
 /** Tasks that look again and again, and say their name when they cannot. */
-const isLook = ({ at }: Message): boolean => /^src\/agent\/(device|underlay)-task\.ts/.test(at)
+const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/(device|underlay)-task\.ts/.test(at)
 const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
 const isNoGoodNews = ({ text }: Message): boolean => text !== 'lease renewed again'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { KernelOp } from '../../../src/reconcile/kernel.ts'
+import type { KernelOp } from '../../../src/kernel/kernel.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../fake/agent-world.ts'
 
 const configOf = (directRouting: boolean): string =>

@@ -1,89 +1,167 @@
 import { posix } from 'node:path'
 import { factsOf, type Import } from './facts.ts'
 
-/** A folder of src/: which others it may import, and why no more. */
-interface Layer {
+/** A room is a folder of src/, without its sub-folders that are rooms: which others it may import, and why no more. */
+interface Room {
   readonly sees: readonly string[]
   readonly because: string
 }
 
-const PORTS_SEE = ['net', 'config', 'lease', 'reconcile']
-const PORT: Layer = {
-  sees: PORTS_SEE,
-  because: 'it implements a port: it knows the core it serves, and can be exchanged because no other part knows it',
-}
+const BACKEND =
+  'it turns leases into rows, and perhaps a device; it shares nothing with other backends but the interface'
+const PORT = 'it implements a port: it knows the core it serves, and can be exchanged because no other part knows it'
 
-const BACKEND: Layer = {
-  sees: ['net', 'config', 'lease', 'reconcile', 'backend'],
-  because:
-    'it only translates leases into rows, and perhaps a device; it shares nothing with other backends but the interface',
-}
-
-/** Folders that hold a backend each. */
-const BACKENDS = ['vxlan', 'hostgw', 'alloc'] as const
-
-/** Who imports whom. */
-export const LAYERS: Readonly<Record<string, Layer>> = {
+/** Who imports whom. Each room sees only rooms that stand before it. */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  native: { sees: [], because: 'it is C and what loads it, and knows nothing of what it is used for' },
   net: { sees: [], because: 'value types stand at the bottom, for everybody to use' },
+  observe: { sees: [], because: 'everybody reports to it, so it may need nobody who reports' },
+  time: { sees: [], because: 'waiting is the same whatever is waited for' },
   config: { sees: ['net'], because: 'what is configured does not depend on what is made of it' },
-  lease: { sees: ['net', 'config'], because: 'a lease is the same whatever backend and kernel it is for' },
-  reconcile: { sees: ['net'], because: 'it makes tables equal, whoever wants the rows and why' },
+  kernel: { sees: ['net'], because: 'the words for what a kernel holds are the same whoever reads and writes it' },
+  lease: { sees: ['net', 'time', 'config'], because: 'a lease is the same whatever backend and kernel it is for' },
+  'lease/peers': {
+    sees: ['net', 'config', 'lease'],
+    because: 'who may be a peer does not depend on how it is reached',
+  },
+  reconcile: { sees: ['net', 'time', 'kernel'], because: 'it makes tables equal, whoever wants the rows and why' },
   backend: {
-    sees: ['net', 'config', 'lease', 'reconcile'],
+    sees: ['net', 'config', 'lease', 'lease/peers', 'reconcile'],
     because: 'it is what all backends have in common, and knows none of them',
   },
-  ...Object.fromEntries(BACKENDS.map((folder) => [folder, BACKEND])),
-  etcd: PORT,
-  netlink: PORT,
-  firewall: PORT,
-  host: PORT,
-  observe: { sees: PORTS_SEE, because: 'everybody reports to it, so it may need nobody who reports' },
-  agent: {
-    sees: ['net', 'config', 'lease', 'reconcile', 'backend', ...BACKENDS, 'host', 'observe'],
-    because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',
+  'backend/vxlan': {
+    sees: ['net', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend'],
+    because: BACKEND,
   },
+  'backend/hostgw': { sees: ['kernel', 'lease', 'reconcile', 'backend'], because: BACKEND },
+  'backend/alloc': { sees: ['backend'], because: BACKEND },
+  'etcd/client': {
+    sees: ['time', 'config', 'lease'],
+    because:
+      'how etcd is spoken to does not depend on what is kept there; of leases it knows the errors of their store',
+  },
+  'etcd/keys': {
+    sees: ['time', 'lease', 'etcd/client'],
+    because: 'keys are listed, watched and written in one way, whatever they hold',
+  },
+  etcd: { sees: ['time', 'lease', 'etcd/client', 'etcd/keys'], because: PORT },
+  'netlink/codec': {
+    sees: ['net', 'kernel'],
+    because: 'bytes are made and read without a socket, so that tests need none',
+  },
+  netlink: { sees: ['native', 'net', 'kernel', 'netlink/codec'], because: PORT },
+  firewall: { sees: ['net', 'kernel'], because: PORT },
+  host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
+  cli: { sees: ['net', 'config'], because: 'a command line is read before there is anything to run' },
   cni: {
     sees: ['net', 'config', 'host'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
+  docker: {
+    sees: ['net', 'config', 'cli'],
+    because: 'it lives for one start of Docker, and knows the agent by the subnet file alone',
+  },
   cleanup: {
-    sees: ['net', 'lease', 'reconcile', 'vxlan'],
+    sees: ['net', 'time', 'kernel', 'lease', 'reconcile', 'backend/vxlan'],
     because:
       'it looks for what the agent leaves, on the host and in the store, through the same ports, and runs without it',
   },
-  cli: { sees: ['net', 'config', 'agent'], because: 'a command line is read before there is anything to run' },
-  commands: {
+  'agent/runtime': {
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend/vxlan', 'host'],
+    because: 'how a task runs, fails and says so is the same whatever it does',
+  },
+  'agent/own-lease': {
+    sees: ['net', 'observe', 'time', 'config', 'lease', 'backend/vxlan', 'host', 'agent/runtime'],
+    because: 'our lease is held whatever becomes of peers and devices',
+  },
+  'agent/subnet-file': {
+    sees: ['net', 'observe', 'time', 'backend', 'host', 'agent/runtime'],
+    because: 'it writes what it is told of the overlay, and does not ask',
+  },
+  'agent/host': {
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'backend', 'host', 'agent/runtime', 'agent/subnet-file'],
+    because: 'what the host needs beside the overlay does not depend on its peers',
+  },
+  'agent/peers': {
+    sees: ['observe', 'time', 'lease', 'lease/peers', 'backend', 'agent/runtime', 'agent/own-lease'],
+    because: 'who the peers are is settled before anything is programmed for them',
+  },
+  'agent/datapath': {
     sees: [
       'net',
+      'observe',
+      'time',
+      'config',
+      'kernel',
+      'lease',
+      'lease/peers',
+      'reconcile',
+      'backend',
+      'backend/vxlan',
+      'backend/hostgw',
+      'backend/alloc',
+      'host',
+      'agent/runtime',
+      'agent/peers',
+    ],
+    because: 'it is handed peers, and programs them',
+  },
+  'agent/peer-filter': {
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'reconcile', 'backend', 'agent/runtime', 'agent/peers'],
+    because: 'it knows whom to let in, and not how they are reached',
+  },
+  agent: {
+    sees: [
+      'net',
+      'time',
       'config',
       'lease',
-      'reconcile',
-      'vxlan',
+      'lease/peers',
+      'backend',
+      'backend/vxlan',
+      'host',
+      'agent/runtime',
+      'agent/own-lease',
+      'agent/subnet-file',
+      'agent/host',
+      'agent/peers',
+      'agent/datapath',
+      'agent/peer-filter',
+    ],
+    because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',
+  },
+  commands: {
+    sees: [
+      'native',
+      'observe',
+      'config',
+      'lease',
       'etcd',
       'netlink',
       'firewall',
       'host',
-      'observe',
-      'agent',
-      'cleanup',
-      'cni',
       'cli',
+      'cni',
+      'docker',
+      'cleanup',
+      'agent/runtime',
+      'agent',
     ],
     because: 'each is a composition root',
   },
   main: {
-    sees: ['commands', 'cli', 'config', 'agent'],
+    sees: ['config', 'cli', 'commands'],
     because: 'it only chooses which command to load, so that none pays for another',
   },
 }
 
-/** Folders of which another may use the types but not the code. */
-const TYPES_ONLY: Readonly<Record<string, string>> = {
-  'agent observe': 'the agent is handed its logger, so that tests need not have its output',
+/** Rooms whose types a room may use but not their code. */
+const TYPES_ONLY = {
+  rooms: (room: string, other: string) => room.startsWith('agent') && other === 'observe',
+  because: 'the agent is handed its logger, so that tests need not have its output',
 }
 
-/** The folders that must behave the same in a test as on a host. */
-const CORE: ReadonlySet<string> = new Set(['net', 'config', 'lease', 'reconcile', 'backend', ...BACKENDS])
+const isCore = (room: string): boolean => /^(net|time|config|kernel|reconcile|lease|backend)(\/|$)/.test(room)
 
 /** What the core must be handed instead of taking it. */
 const BANNED_IN_CORE: ReadonlyMap<string, string> = new Map([
@@ -99,61 +177,75 @@ const BANNED_IN_CORE: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Packages and special modules, and the only folders that know them. */
-const PACKAGES: Readonly<Record<string, Layer>> = {
+const PACKAGES: Readonly<Record<string, Room>> = {
   'ipaddr.js': { sees: ['net'], because: 'the others have our own address types' },
-  etcd3: { sees: ['etcd'], because: 'its faults are worked around in one place' },
-  '@grpc/grpc-js': { sees: ['etcd'], because: 'it is how etcd3 speaks' },
-  cockatiel: { sees: ['etcd'], because: 'it is how etcd3 retries' },
+  etcd3: { sees: ['etcd', 'etcd/client', 'etcd/keys'], because: 'its faults are worked around in one place' },
+  '@grpc/grpc-js': { sees: ['etcd', 'etcd/client', 'etcd/keys'], because: 'it is how etcd3 speaks' },
+  cockatiel: { sees: ['etcd/client'], because: 'it is how etcd3 retries' },
   winston: { sees: ['observe'], because: 'the others know a Logger' },
   commander: { sees: ['cli'], because: 'the others know typed options' },
   re2js: { sees: ['cli'], because: 'the others know a pattern that fits or does not' },
-  'node:module': { sees: ['netlink'], because: 'only the addon needs a loader' },
+  'node:module': { sees: ['native'], because: 'only the addon needs a loader' },
 }
 
 /** Why the file breaks the architecture; empty when it does not. `path` is below src/. */
 export function violations(path: string, text: string): readonly string[] {
-  const folder = folderOf(path)
-  const layer = Object.hasOwn(LAYERS, folder) ? LAYERS[folder] : undefined
-  if (layer === undefined) return [`${path}: ${folder}/ is in no layer`]
+  const name = roomOf(path)
+  const room = ROOMS[name]
+  if (room === undefined) return [`${path}: ${name}/ is no room`]
   const { imports, names } = factsOf(path, text)
-  const taken = CORE.has(folder) ? [...BANNED_IN_CORE].filter(([name]) => names.has(name)) : []
+  const taken = isCore(name) ? [...BANNED_IN_CORE].filter(([banned]) => names.has(banned)) : []
   return [
-    ...imports.flatMap((found) => objectionTo(found, path, folder, layer) ?? []),
-    ...taken.map(([name, because]) => `uses ${name}, but ${because}`),
+    ...imports.flatMap((found) => objectionTo(found, path, name, room) ?? []),
+    ...taken.map(([banned, because]) => `uses ${banned}, but ${because}`),
   ].map((reason) => `${path} ${reason}`)
 }
 
-/** `lease` of `lease/codec.ts`, `main` of `main.ts`. */
-const folderOf = (path: string): string => path.split('/')[0]?.replace(/\.ts$/, '') ?? ''
+/** The rooms that files of each room import, as far as they do: a permission that nobody uses is none. */
+export function usedBy(sources: Readonly<Record<string, string>>): ReadonlyMap<string, ReadonlySet<string>> {
+  const used = new Map<string, Set<string>>(Object.keys(ROOMS).map((name) => [name, new Set()]))
+  for (const [path, text] of Object.entries(sources))
+    for (const { specifier } of factsOf(path, text).imports)
+      if (specifier?.startsWith('.') === true) used.get(roomOf(path))?.add(roomOf(besides(path, specifier)))
+  return used
+}
 
-function objectionTo(found: Import, path: string, folder: string, layer: Layer): string | undefined {
+/** `lease` of `lease/codec.ts`, `etcd/keys` of `etcd/keys/list.ts`, `main` of `main.ts`. */
+const roomOf = (path: string): string => {
+  const folder = posix.dirname(path)
+  return folder === '.' ? path.replace(/\.ts$/, '') : folder
+}
+
+const besides = (path: string, specifier: string): string => posix.join(posix.dirname(path), specifier)
+
+function objectionTo(found: Import, path: string, name: string, room: Room): string | undefined {
   const { specifier } = found
   if (specifier === undefined)
-    return folder === 'netlink' ? undefined : 'loads a module by a computed name, but only the addon needs that'
+    return name === 'native' ? undefined : 'loads a module by a computed name, but only the addon needs that'
   return specifier.startsWith('.')
-    ? objectionToFile(found, posix.join(posix.dirname(path), specifier), folder, layer)
-    : objectionToPackage(specifier, folder)
+    ? objectionToFile(found, besides(path, specifier), name, room)
+    : objectionToPackage(specifier, name)
 }
 
-function objectionToFile({ typeOnly }: Import, target: string, folder: string, layer: Layer): string | undefined {
-  if (target.endsWith('.node') && folder !== 'netlink')
-    return `loads the addon ${target}, but only netlink/ speaks to the kernel`
+function objectionToFile({ typeOnly }: Import, target: string, name: string, room: Room): string | undefined {
+  if (target.endsWith('.node') && name !== 'native') return `loads the addon ${target}, but only native/ does`
   if (target.startsWith('../'))
-    return target === '../package.json' && folder === 'main' ? undefined : `leaves src/ for ${target}`
-  const other = folderOf(target)
-  if (other === folder) return undefined
-  if (!layer.sees.includes(other))
-    return `imports ${target}, but ${folder} sees ${layer.sees.join(', ') || 'none'}: ${layer.because}`
-  const typesOnly = TYPES_ONLY[`${folder} ${other}`]
-  return typesOnly === undefined || typeOnly ? undefined : `imports ${target} not only for its types, but ${typesOnly}`
+    return target === '../package.json' && name === 'main' ? undefined : `leaves src/ for ${target}`
+  const other = roomOf(target)
+  if (other === name) return undefined
+  if (!room.sees.includes(other))
+    return `imports ${target}, but ${name} sees ${room.sees.join(', ') || 'none'}: ${room.because}`
+  return typeOnly || !TYPES_ONLY.rooms(name, other)
+    ? undefined
+    : `imports ${target} not only for its types, but ${TYPES_ONLY.because}`
 }
 
-function objectionToPackage(specifier: string, folder: string): string | undefined {
+function objectionToPackage(specifier: string, name: string): string | undefined {
   const known = Object.hasOwn(PACKAGES, specifier) ? PACKAGES[specifier] : undefined
   if (known !== undefined)
-    return known.sees.includes(folder)
+    return known.sees.includes(name)
       ? undefined
       : `imports ${specifier}, known to ${known.sees.join(', ')} only: ${known.because}`
   if (!specifier.startsWith('node:')) return `imports ${specifier}, which is no dependency of ours`
-  return CORE.has(folder) ? `imports ${specifier}, but the core runs the same without Node` : undefined
+  return isCore(name) ? `imports ${specifier}, but the core runs the same without Node` : undefined
 }

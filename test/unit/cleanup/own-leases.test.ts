@@ -3,7 +3,7 @@ import { judgeLease, type HostTitle } from '../../../src/cleanup/own-leases.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { AddressState, LinkState } from '../../../src/reconcile/kernel.ts'
+import type { AddressState, LinkState } from '../../../src/kernel/kernel.ts'
 import { deviceSpecOn, leaseRecord, leaseValue, NODE } from '../../fake/samples.ts'
 
 const KEY = '10.15.64.0-20'

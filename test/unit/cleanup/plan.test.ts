@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { planCleanup, type HostState, type SubnetFiles } from '../../../src/cleanup/plan.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { AddressState, LinkState, RouteState, VxlanState } from '../../../src/reconcile/kernel.ts'
+import type { AddressState, LinkState, RouteState, VxlanState } from '../../../src/kernel/kernel.ts'
 
 const VXLAN: VxlanState = {
   vni: 100,

@@ -1,5 +1,5 @@
 import { prefix } from '../../../src/net/prefix.ts'
-import type { FirewallSpec } from '../../../src/reconcile/firewall.ts'
+import type { FirewallSpec } from '../../../src/kernel/firewall.ts'
 
 /** Both families, everything on. */
 export const SPEC: FirewallSpec = {

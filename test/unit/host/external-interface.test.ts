@@ -10,7 +10,7 @@ import {
 } from '../../../src/host/external-interface.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { AddressState, LinkState, RouteState } from '../../../src/reconcile/kernel.ts'
+import type { AddressState, LinkState, RouteState } from '../../../src/kernel/kernel.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
 import { NO_CHOICE } from '../../fake/samples.ts'
 

@@ -3,7 +3,7 @@ import { chooseExternalInterface, readHost, type ExternalInterface } from '../..
 import { chooseAgain, followInterface, type Whereabouts } from '../../../src/host/follow-interface.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { KernelOp } from '../../../src/reconcile/kernel.ts'
+import type { KernelOp } from '../../../src/kernel/kernel.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
 import { NO_CHOICE } from '../../fake/samples.ts'
 

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { geteuid, pid } from 'node:process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { claimHost, holderOfHost, HostTakenError, type ClaimPorts } from '../../../src/host/sole-agent.ts'
-import { systemClock } from '../../../src/agent/clock.ts'
-import { listenerOf } from '../../../src/netlink/listener-of.ts'
+import { systemClock } from '../../../src/host/system-clock.ts'
+import { listenerOf } from '../../../src/native/unix-listener.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { waitFor } from '../../lab/wait-for.ts'
 
@@ -37,7 +37,7 @@ const claim = async (more: Partial<ClaimPorts> = {}, signal = forever): Promise<
 async function otherAgent(): Promise<ChildProcess> {
   const script = `
     const { claimHost } = await import('./src/host/sole-agent.ts')
-    const { systemClock } = await import('./src/agent/clock.ts')
+    const { systemClock } = await import('./src/host/system-clock.ts')
     const ports = { clock: systemClock, uid: process.geteuid(), listenerOf: () => 'ECONNREFUSED', say: console.log }
     await claimHost(ports, new AbortController().signal, '${socket}')
     console.log('claimed')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ChangeQueue } from '../../../src/netlink/change-queue.ts'
 import { mac } from '../../../src/net/mac.ts'
-import type { KernelChange } from '../../../src/reconcile/kernel.ts'
+import type { KernelChange } from '../../../src/kernel/kernel.ts'
 
 const change = (linkIndex: number): KernelChange => ({
   kind: 'fdb',

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
-import { writeAddressAdd } from '../../../src/netlink/address.ts'
+import { writeAddressAdd } from '../../../src/netlink/codec/address.ts'
 import { RtnetlinkKernel } from '../../../src/netlink/rtnetlink-kernel.ts'
-import { NLM_F } from '../../../src/netlink/uapi.ts'
-import type { KernelOp, OpResult } from '../../../src/reconcile/kernel.ts'
+import { NLM_F } from '../../../src/netlink/codec/uapi.ts'
+import type { KernelOp, OpResult } from '../../../src/kernel/kernel.ts'
 import { datagram, done, ScriptedAddon, verdict, type Arrival, type Request } from './scripted-addon.ts'
 
 const [EPERM, EEXIST, ENOMEM, ENOBUFS] = [1, 17, 12, 105]

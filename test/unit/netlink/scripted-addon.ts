@@ -1,8 +1,8 @@
-import type { NetlinkAddon, SocketHandle } from '../../../src/netlink/native/load.ts'
-import { MessageBuffer } from '../../../src/netlink/buffer.ts'
-import { MessageCursor } from '../../../src/netlink/reader.ts'
-import { NLM_F, NLMSG } from '../../../src/netlink/uapi.ts'
-import { MessageWriter } from '../../../src/netlink/writer.ts'
+import type { NetlinkAddon, SocketHandle } from '../../../src/native/load.ts'
+import { MessageBuffer } from '../../../src/netlink/codec/buffer.ts'
+import { MessageCursor } from '../../../src/netlink/codec/reader.ts'
+import { NLM_F, NLMSG } from '../../../src/netlink/codec/uapi.ts'
+import { MessageWriter } from '../../../src/netlink/codec/writer.ts'
 
 const EAGAIN = 11
 const SOCKET = {} as SocketHandle

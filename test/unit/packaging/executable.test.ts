@@ -90,7 +90,7 @@ describe('building', () => {
   })
 
   it('tells for which architecture there is no addon', () => {
-    expect(existsSync(join(ROOT, 'src/netlink/native/prebuilds/linux-riscv64'))).toBe(false)
+    expect(existsSync(join(ROOT, 'src/native/prebuilds/linux-riscv64'))).toBe(false)
     expect(() => build('--arch', 'riscv64')).toThrow(/riscv64/)
   })
 })

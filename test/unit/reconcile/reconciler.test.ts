@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
-import type { KernelOp } from '../../../src/reconcile/kernel.ts'
+import type { KernelOp } from '../../../src/kernel/kernel.ts'
 import { Reconciler } from '../../../src/reconcile/reconciler.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { entriesOf, first, OverlayWorld } from '../../fake/overlay-world.ts'

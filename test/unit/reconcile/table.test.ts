@@ -3,10 +3,10 @@ import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { FdbEntry, NeighbourEntry } from '../../../src/reconcile/entries.ts'
-import { KernelError } from '../../../src/reconcile/kernel.ts'
+import { KernelError } from '../../../src/kernel/kernel.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
 import { Table } from '../../../src/reconcile/table.ts'
-import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/tables.ts'
+import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/row-rules.ts'
 
 const LINK = 5
 const REFUSAL = new KernelError({ op: 'neighbour.replace', errno: 22, code: 'EINVAL', target: '', message: 'no' })

@@ -5,7 +5,7 @@ import { HOLE, Texts } from './texts.ts'
 /** A text that an operator may meet, with a hole ({@link HOLE}) for whatever is known at run time only. */
 export interface Message {
   readonly text: string
-  /** `src/agent/retry.ts:78`. */
+  /** `src/agent/runtime/retry.ts:78`. */
   readonly at: string
 }
 

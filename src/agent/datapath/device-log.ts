@@ -1,0 +1,54 @@
+import type { Logger } from '../../observe/logger.ts'
+import type { LinkState } from '../../kernel/kernel.ts'
+import type { Deviation } from '../../backend/vxlan/deviation.ts'
+import type { DeviceSpec, TendedDevice } from '../../backend/vxlan/device.ts'
+
+/** Each once, however often it was found. */
+const listed = (deviations: readonly Deviation[]): string =>
+  [...new Set(deviations.map(({ found }) => found))].join('; ')
+
+/** Says what was found and done about the device, for the log. */
+export class DeviceReporter {
+  readonly #name: string
+  readonly #log: Logger
+  /** What the device depends on of the underlay, as it was at the last look. */
+  #followed: string | undefined
+  #clamped: string | undefined
+
+  constructor(name: string, { log }: { readonly log: Logger }) {
+    this.#name = name
+    this.#log = log
+  }
+
+  /** Somebody keeps changing the device. */
+  fight({ found }: Deviation): void {
+    this.#log.warn(
+      `${this.#name} keeps being changed from outside (${found}); mending it ever more slowly. ` +
+        'Another agent, NetworkManager or a script?',
+    )
+  }
+
+  /** What a look led to; `isNew` at the first. */
+  tended(spec: DeviceSpec, { link, outcome, mended }: TendedDevice, isNew: boolean): void {
+    const { local, underlayIndex } = spec.vxlan
+    const followed = `${local?.text ?? ''} ${underlayIndex} ${spec.mtu}`
+    const follows = this.#followed !== undefined && this.#followed !== followed
+    this.#followed = followed
+    if (outcome === 'unchanged') return
+    const fields = { device: this.#name, mac: link?.mac, mtu: link?.mtu }
+    const done = outcome === 'adopted' ? 'mended' : 'made anew'
+    if (isNew)
+      this.#log.info(`device ${outcome}`, { ...fields, because: outcome === 'created' ? undefined : listed(mended) })
+    else if (follows) this.#log.info(`device ${this.#name} follows the underlay: ${listed(mended)}; ${done}`, fields)
+    else if (outcome === 'created') this.#log.info(`device ${this.#name} was deleted from outside; made anew`, fields)
+    else this.#log.info(`device ${this.#name} was changed from outside: ${listed(mended)}; ${done}`, fields)
+  }
+
+  /** A configured MTU that the underlay does not carry is worth saying once, and again for another one. */
+  mtu(configured: number | undefined, used: number, { name }: LinkState): void {
+    const clamped = configured === undefined || configured <= used ? undefined : `${configured} ${used}`
+    if (clamped !== undefined && clamped !== this.#clamped)
+      this.#log.warn(`Backend.MTU is ${configured ?? ''}, but ${name} carries only ${used}: taking ${used}`)
+    this.#clamped = clamped
+  }
+}

@@ -1,0 +1,120 @@
+import type { Wakeup } from '../../time/wakeup.ts'
+import type { Family } from '../../net/ip.ts'
+import type { PassReport, Reconciler } from '../../reconcile/reconciler.ts'
+import type { RowFailure } from '../../reconcile/row.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import { Complaints } from '../runtime/repeat-filter.ts'
+import type { Readiness } from './set-up.ts'
+import { isCurable } from '../runtime/retry.ts'
+import { isStopped } from '../runtime/task.ts'
+import { unreachablePeers } from '../runtime/unreachable-peers.ts'
+
+export interface ReconcileTaskInput {
+  readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'status'>
+  readonly reconciler: Reconciler
+  readonly readiness: Pick<Readiness, 'forwards'>
+  readonly family: Family
+  /** Where the rows stand that forwarding takes. */
+  readonly on: 'device' | 'underlay' | 'nowhere'
+  readonly somethingToDo: Wakeup
+  /** Lets peers in before anything is sent to them, and out after. */
+  readonly gate: PeerGate | undefined
+}
+
+/** What stands around every pass. */
+export interface PeerGate {
+  /** Resolves when it stands for the first time, or `signal` aborts: no device is made before. */
+  stands(signal: AbortSignal): Promise<void>
+  /** Resolves when peers that are about to be programmed have been let in, or cannot be. */
+  admit(signal: AbortSignal): Promise<void>
+  /** Entries of peers may have gone. */
+  release(): void
+}
+
+/** Behind the notifications, the tables are read in full this often, in milliseconds. */
+const PERIODIC_SNAPSHOT_MS = 60_000
+const RETRY_MS = 1_000
+/** A bulk pass with many refusals must not flood the log. */
+const MOST_FAILURES_NAMED = 10
+
+/** Runs the reconciler whenever there may be something to do, and says what it did. */
+export class ReconcileTask {
+  readonly #input: ReconcileTaskInput
+  readonly #complaints: Complaints
+  /** The device whose tables have been read in full. */
+  #snapshotOf: number | undefined
+
+  constructor(input: ReconcileTaskInput) {
+    this.#input = input
+    this.#complaints = new Complaints(input.ports.clock)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { ports, reconciler, somethingToDo } = this.#input
+    let snapshotAtMs = ports.clock.monotonicMs()
+    while (!isStopped(signal)) {
+      if (ports.clock.monotonicMs() - snapshotAtMs >= PERIODIC_SNAPSHOT_MS) {
+        reconciler.distrust()
+        snapshotAtMs = ports.clock.monotonicMs() // whether it can be read or not, or there is no device to read
+      }
+      const report = await this.#pass(signal)
+      if (isStopped(signal)) break
+      if (report?.tookSnapshot === true) snapshotAtMs = ports.clock.monotonicMs()
+      const retryMs = report === undefined ? RETRY_MS : reconciler.nextPassInMs()
+      const untilSnapshotMs = Math.max(0, snapshotAtMs + PERIODIC_SNAPSHOT_MS - ports.clock.monotonicMs())
+      const waitMs = Math.min(untilSnapshotMs, retryMs ?? Infinity)
+      await somethingToDo.wait(ports.clock, waitMs, signal)
+    }
+  }
+
+  /** @returns undefined when the kernel could not be read */
+  async #pass(signal: AbortSignal): Promise<PassReport | undefined> {
+    const { ports, reconciler, gate } = this.#input
+    try {
+      await gate?.admit(signal)
+      const report = await reconciler.pass(signal)
+      gate?.release()
+      this.#say(report)
+      if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
+      const synced = this.#forwards()
+      const { readiness, family } = this.#input
+      const { peers, pending, refused } = reconciler
+      ports.status.tables(family, { peers, pending, synced, unreachable: unreachablePeers(refused, peers) })
+      if (synced) readiness.forwards(family, report)
+      return report
+    } catch (error) {
+      if (signal.aborted || !isCurable(error)) throw error
+      if (this.#complaints.isNews(error)) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
+      return undefined
+    }
+  }
+
+  /** Whether the overlay forwards. Single peers that the kernel refuses do not keep the others waiting. */
+  #forwards(): boolean {
+    const { reconciler, on } = this.#input
+    if (on !== 'device') return on === 'nowhere' || reconciler.isUnderlayRead
+    const { linkIndex, wanted, pending } = reconciler
+    const nothingIsRight = wanted > 0 && pending >= wanted
+    return linkIndex !== undefined && linkIndex === this.#snapshotOf && !nothingIsRight
+  }
+
+  #say(report: PassReport): void {
+    const { log } = this.#input.ports
+    const { undone, undoneExample, fought, failures, written, erased } = report
+    if (undone > 0) log.warn('entries changed from outside; restoring them', { entries: undone, one: undoneExample })
+    if (fought !== undefined)
+      log.warn('an entry keeps being changed from outside; restoring it ever more slowly. Another agent or script?', {
+        entry: fought,
+      })
+    for (const failure of failures.filter(isWorthSaying).slice(0, MOST_FAILURES_NAMED)) this.#sayFailure(failure)
+    if (failures.length > MOST_FAILURES_NAMED) log.warn('further entries were refused', { entries: failures.length })
+    if (written + erased > 0) log.debug('entries programmed', { written, erased })
+  }
+
+  #sayFailure({ row, peer, error, times }: RowFailure): void {
+    this.#input.ports.log.warn(`the kernel refuses ${row}: ${error.message}`, { peer, code: error.code, times })
+  }
+}
+
+/** Often enough to be seen, ever more rarely: the 1st, 2nd, 4th, 8th … refusal in a row. */
+const isWorthSaying = ({ times }: RowFailure): boolean => Number.isInteger(Math.log2(times))

@@ -1,0 +1,45 @@
+import type { PeerTable } from '../../lease/peers/peer-table.ts'
+import type { Family } from '../../net/ip.ts'
+import type { PassReport } from '../../reconcile/reconciler.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+
+type Done = Pick<PassReport, 'written' | 'erased' | 'failures'>
+
+/** Knows which families forward already, and says once that all do. */
+export class Readiness {
+  readonly #waiting: Set<Family>
+  readonly #ports: Pick<AgentPorts, 'log' | 'kernelWrites'>
+  readonly #peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>
+  readonly #onReady: () => void
+  readonly #done: Done[] = []
+
+  /** `onReady` is called once, when the last of `families` forwards. */
+  constructor(
+    families: readonly Family[],
+    ports: Pick<AgentPorts, 'log' | 'kernelWrites'>,
+    peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>,
+    onReady: () => void,
+  ) {
+    this.#waiting = new Set(families)
+    this.#ports = ports
+    this.#peers = peers
+    this.#onReady = onReady
+  }
+
+  /** The device and the tables of this family are complete for the first time; later calls do nothing. */
+  forwards(family: Family, done: Done): void {
+    if (!this.#waiting.delete(family)) return
+    this.#done.push(done)
+    if (this.#waiting.size > 0) return
+    const sum = (count: (one: Done) => number): number => this.#done.reduce((total, one) => total + count(one), 0)
+    this.#ports.log.info('forwarding is set up', {
+      peers: this.#peers.size,
+      rejected: this.#peers.rejected.size,
+      written: sum(({ written }) => written),
+      erased: sum(({ erased }) => erased),
+      failed: sum(({ failures }) => failures.length),
+      kernelWrites: this.#ports.kernelWrites(),
+    })
+    this.#onReady()
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  listCandidates,
+  NoInterfaceError,
+  readHost,
+  type ExternalInterface,
+  type HostState,
+  type InterfaceChoice,
+  type Wanted,
+} from '../../host/external-interface.ts'
+import { followInterface, insistedOn, type Whereabouts } from '../../host/follow-interface.ts'
+import type { RouteState } from '../../kernel/kernel.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+
+/** What peers and their leases have to do with. */
+const surroundingsOf = ({ publicIp, address, prefix, gateways }: ExternalInterface): string =>
+  [publicIp, address, prefix, ...gateways].map(({ text }) => text).join(' ')
+
+/** Whether our address on the underlay, its network or its gateways have changed. */
+export const hasMoved = (before: ExternalInterface, after: ExternalInterface): boolean =>
+  surroundingsOf(before) !== surroundingsOf(after)
+
+/** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
+const RENUMBER_AFTER_MS = 900
+/** A driver that is loaded again, a cable that is plugged in again: peers know us by the old address, so we wait for that first. */
+const MOVE_AFTER_MS = 10_000
+/** Routes are not reported: while the underlay is lost, they are looked at this often. */
+const LOST_LOOK_MS = 1_000
+/** However often it comes and goes, that is said at most this often, in milliseconds. */
+const SAY_SPACING_MS = 60_000
+
+type Lost = Extract<Whereabouts, { is: 'lost' }>
+
+/**
+ * Knows the underlay as it is. With --iface, it is chosen again at every look. Otherwise the interface in use is kept while it has the
+ * address in use, wherever default routes lead; when it has lost that for a while, another is chosen.
+ */
+export class UnderlayWatch {
+  readonly #choice: InterfaceChoice
+  readonly #wanted: Wanted
+  readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
+  #current: ExternalInterface
+  #routes: readonly RouteState[] = []
+  #lostSinceMs: number | undefined
+  /** When a loss was said last, on the monotonic clock. */
+  #saidMs = Number.NEGATIVE_INFINITY
+  #isLossSaid = false
+
+  constructor(
+    current: ExternalInterface,
+    choice: InterfaceChoice,
+    wanted: Wanted,
+    ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>,
+  ) {
+    this.#current = current
+    this.#choice = choice
+    this.#wanted = wanted
+    this.#ports = ports
+  }
+
+  /** As last seen. */
+  get current(): ExternalInterface {
+    return this.#current
+  }
+
+  /** Main-table routes of the family at the last look. */
+  get routes(): readonly RouteState[] {
+    return this.#routes
+  }
+
+  /** How long the next look can wait if nothing is reported, in milliseconds; undefined: for ever. */
+  get nextLookInMs(): number | undefined {
+    return this.#lostSinceMs === undefined ? undefined : LOST_LOOK_MS
+  }
+
+  /** @throws {NoInterfaceError} while there is none; {KernelError} */
+  async look(signal: AbortSignal): Promise<ExternalInterface> {
+    const host = await readHost(this.#ports.kernel, this.#choice, this.#wanted, signal)
+    this.#routes = host.routes.filter(({ destination }) => destination.family === this.#wanted.family)
+    this.#current = insistedOn(host, this.#choice, this.#wanted) ?? this.#follow(host)
+    return this.#current
+  }
+
+  #follow(host: HostState): ExternalInterface {
+    const found = followInterface(host, this.#choice, this.#current, this.#wanted)
+    if (found.is === 'there') {
+      if (this.#isLossSaid) this.#ports.log.info(`${this.#what} is back on the underlay`)
+      this.#settled()
+      return found.underlay
+    }
+    const successor = this.#successor(found)
+    if (successor !== undefined) {
+      this.#settled()
+      return successor
+    }
+    // While the interface is there, so is the device: it stays as it is until packets flow again.
+    if (found.link !== undefined) return { ...this.#current, link: found.link }
+    throw new NoInterfaceError(
+      `${this.#current.link.name}, the underlay, is gone. Candidates: ${listCandidates(host, this.#wanted.family)}`,
+    )
+  }
+
+  /** Whom to take instead, once it has been lost for long enough. */
+  #successor({ renumbered, alternative }: Lost): ExternalInterface | undefined {
+    const nowMs = this.#ports.clock.monotonicMs()
+    this.#lostSinceMs ??= nowMs
+    this.#sayLoss(nowMs)
+    const lostMs = nowMs - this.#lostSinceMs
+    if (renumbered !== undefined) return lostMs >= RENUMBER_AFTER_MS ? renumbered : undefined
+    return lostMs >= MOVE_AFTER_MS ? alternative : undefined
+  }
+
+  #settled(): void {
+    this.#lostSinceMs = undefined
+    this.#isLossSaid = false
+  }
+
+  #sayLoss(nowMs: number): void {
+    if (this.#isLossSaid || nowMs - this.#saidMs < SAY_SPACING_MS) return
+    this.#isLossSaid = true
+    this.#saidMs = nowMs
+    this.#ports.log.warn(`${this.#what} is gone from the underlay; waiting for its return`)
+  }
+
+  get #what(): string {
+    return `address ${this.#current.address.text} of ${this.#current.link.name}`
+  }
+}

@@ -1,0 +1,125 @@
+import { bridgeEscape, forwardingName, isOn, turnOn, type ForwardingPorts } from '../../host/forwarding.ts'
+import type { Clock, Random } from '../../time/clock.ts'
+import type { Family } from '../../net/ip.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { RowPatience } from '../../time/damping.ts'
+import type { AgentStatus } from '../runtime/status.ts'
+import { isStopped } from '../runtime/task.ts'
+
+export interface ForwardingTaskInput {
+  readonly ports: ForwardingPorts & {
+    readonly clock: Clock
+    readonly random: Random
+    readonly log: Logger
+    readonly status: Pick<AgentStatus, 'trouble' | 'fine'>
+  }
+  readonly families: readonly Family[]
+  /** Whether rules for forwarded packets are asked for. */
+  readonly hasRules: boolean
+  /** Between looks, in milliseconds. */
+  readonly everyMs: number
+}
+
+/** However short the interval asked for, in milliseconds. */
+const SHORTEST_MS = 1_000
+
+/**
+ * Keeps the host forwarding, without which no packet gets from the overlay to a container: the settings are looked at every so often,
+ * since nothing tells of a change, and turned on where they are off.
+ */
+export class ForwardingTask {
+  readonly #input: ForwardingTaskInput
+  readonly #patience: RowPatience
+  /** Families whose setting has been seen, or made, as it should be. */
+  readonly #stood = new Set<Family>()
+  /** By family: what has been complained about, until it is cured. */
+  readonly #said = new Map<Family, string>()
+
+  constructor(input: ForwardingTaskInput) {
+    this.#input = input
+    this.#patience = new RowPatience(input.ports.random)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { families, everyMs, ports } = this.#input
+    await this.#sayBridge()
+    while (!isStopped(signal)) {
+      for (const family of families) await this.#look(family, signal)
+      await ports.clock.sleep(Math.max(SHORTEST_MS, everyMs), signal)
+    }
+  }
+
+  async #look(family: Family, signal: AbortSignal): Promise<void> {
+    try {
+      if (!(await isOn(family, this.#input.ports)) && !(await this.#turnOn(family, signal))) return
+      this.#isFine(family)
+    } catch (error) {
+      if (isStopped(signal)) return
+      if (!(error instanceof Error && 'code' in error)) throw error
+      this.#failed(family, error)
+    }
+  }
+
+  /** @returns whether it is on now; where somebody keeps turning it off, that has to wait */
+  async #turnOn(family: Family, signal: AbortSignal): Promise<boolean> {
+    const { ports } = this.#input
+    const name = forwardingName(family)
+    const nowMs = ports.clock.monotonicMs()
+    if (nowMs < this.#patience.notBeforeMs(name)) {
+      ports.status.trouble(name, 'is off: somebody keeps turning it off', 'unready')
+      return false
+    }
+    const { keptRouters } = await turnOn(family, ports, signal)
+    for (const link of keptRouters)
+      ports.log.info(
+        'router advertisements are heeded although the host forwards, or it would lose its default route',
+        {
+          iface: link,
+          accept_ra: 2,
+        },
+      )
+    this.#sayTurnedOn(family, nowMs)
+    return true
+  }
+
+  #sayTurnedOn(family: Family, nowMs: number): void {
+    const { log } = this.#input.ports
+    const name = forwardingName(family)
+    if (!this.#stood.has(family)) log.info(`${name} was off, turned on: containers are reached through this host`)
+    else if (this.#patience.undone(name, nowMs))
+      log.warn(`${name} keeps being turned off; turning it on again ever more slowly. A firewall, or a boot script?`)
+    else log.warn(`${name} was turned off by somebody, turned on again`)
+  }
+
+  #isFine(family: Family): void {
+    const { log, status } = this.#input.ports
+    const name = forwardingName(family)
+    this.#stood.add(family)
+    if (this.#said.delete(family)) log.info(`${name} is on now`)
+    status.fine(name)
+  }
+
+  #failed(family: Family, { message }: Error): void {
+    const { log, status } = this.#input.ports
+    const name = forwardingName(family)
+    const text = `is not on, and cannot be turned on: ${message}`
+    status.trouble(name, text, 'unready')
+    if (this.#said.get(family) === text) return
+    this.#said.set(family, text)
+    log.error(
+      `${name} ${text}; containers are not reached from other hosts until it is. Cure: sysctl -w ${name}=1 on the host (and in ` +
+        '/etc/sysctl.d for the next boot), or let the agent write to /proc/sys',
+    )
+  }
+
+  /** Who relies on rules for packets between containers should know when these do not meet them. */
+  async #sayBridge(): Promise<void> {
+    const { ports, families, hasRules } = this.#input
+    if (!hasRules) return
+    const escape = await bridgeEscape(families, ports).catch(() => undefined)
+    if (escape !== undefined)
+      ports.log.info(
+        `${escape}: packets between containers on one bridge of this host do not pass the firewall; those between hosts do`,
+      )
+  }
+}

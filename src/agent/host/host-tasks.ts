@@ -1,0 +1,61 @@
+import type { OwnSubnet } from '../../backend/backend.ts'
+import type { NetworkConfig } from '../../config/network.ts'
+import type { DaemonOptions } from '../../config/options.ts'
+import { BlackholeTask } from './blackhole-task.ts'
+import { FirewallTask, firewallSpec } from './firewall-task.ts'
+import { ForwardingTask } from './forwarding-task.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import type { SubnetRelease } from '../subnet-file/subnet-release.ts'
+import type { Task } from '../runtime/task.ts'
+import { ROUND_MS, watched } from '../runtime/watched-loop.ts'
+
+export interface HostTasksInput {
+  readonly options: DaemonOptions
+  readonly ports: AgentPorts
+  readonly config: NetworkConfig
+  readonly own: readonly OwnSubnet[]
+  /** Told when the rules of the firewall stand, or it is known why they do not. */
+  readonly release: Pick<SubnetRelease, 'firewallTried'>
+}
+
+/** What a session asks of the host around the overlay: the rules of its firewall, that it forwards, a blackhole route. */
+export class HostTasks {
+  readonly tasks: readonly Task[]
+  readonly #input: HostTasksInput
+  readonly #firewall: FirewallTask
+
+  constructor(input: HostTasksInput) {
+    const { options, ports, own } = input
+    const everyMs = options.firewallResyncMs
+    this.#input = input
+    const firewall = watched('firewall', ROUND_MS.programs, ports)
+    this.#firewall = this.#makeFirewall(firewall.ports)
+    const settings = watched('forwarding of the host', ROUND_MS.settings, ports)
+    const families = own.map(({ overlay }) => overlay.family)
+    const hasRules = options.ipMasq || options.forwardRules
+    const forwarding = new ForwardingTask({ ports: settings.ports, families, hasRules, everyMs })
+    const route = watched('blackhole route', ROUND_MS.kernel, ports)
+    const blackhole = new BlackholeTask(route.ports, own, options.ipBlackholeRoute)
+    this.tasks = [
+      firewall.task((stop) => this.#firewall.run(stop)),
+      settings.task((stop) => forwarding.run(stop)),
+      route.task((stop) => blackhole.run(stop)),
+    ]
+  }
+
+  /** The network configuration has changed in what concerns the host. */
+  configure(config: NetworkConfig): void {
+    this.#firewall.set(firewallSpec(this.#input.options, config, this.#input.own))
+  }
+
+  #makeFirewall(ports: AgentPorts): FirewallTask {
+    const { options, config, own, release } = this.#input
+    const firewall = new FirewallTask(firewallSpec(options, config, own), options.firewallResyncMs, ports)
+    firewall.onState = (state) => {
+      if (state === 'ok') ports.status.fine('firewall')
+      else ports.status.trouble('firewall', state.reason, state.isBlocking ? 'incomplete' : 'degraded')
+      release.firewallTried()
+    }
+    return firewall
+  }
+}

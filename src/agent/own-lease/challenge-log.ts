@@ -1,0 +1,40 @@
+import type { Challenge } from '../../lease/challenges.ts'
+import type { Clock } from '../../time/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { LineBudget } from '../../time/line-budget.ts'
+
+/** However many ask. */
+const LINES = { burst: 4, everyMs: 15_000 }
+/** A node that is refused asks again every few seconds, for ever: it is named this seldom, in milliseconds. */
+const AGAIN_MS = 60_000
+/** Of a name that somebody else has chosen, in characters. */
+const LONGEST_NAME = 64
+
+/** Says who was told that we live: each asker once a minute, and a few lines a minute whatever happens. */
+export class Askers {
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #budget: LineBudget
+  /** Asker → when it was named, on the monotonic clock. */
+  readonly #named = new Map<string, number>()
+
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+    this.#clock = clock
+    this.#log = log
+    this.#budget = new LineBudget(clock, LINES)
+  }
+
+  answered({ key, from }: Challenge): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const [asker, atMs] of this.#named) if (nowMs - atMs >= AGAIN_MS) this.#named.delete(asker)
+    const [node, hostname] = [printable(from?.id), printable(from?.hostname)]
+    const asker = JSON.stringify([node, hostname])
+    if (this.#named.has(asker) || !this.#budget.take()) return
+    this.#named.set(asker, nowMs)
+    this.#log.info('another node asked whether the holder of our lease lives; answered', { lease: key, node, hostname })
+  }
+}
+
+/** Printable ASCII (0x20 to 0x7e), as ids and host names are. */
+const printable = (text: string | undefined): string | undefined =>
+  text?.slice(0, LONGEST_NAME).replace(/[^\x20-\x7e]/g, '?')

@@ -1,0 +1,87 @@
+import type { Challenge, Challenger, Challenges } from '../../lease/challenges.ts'
+import { StoreError } from '../../lease/store.ts'
+import type { Clock } from '../../time/clock.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { Askers } from './challenge-log.ts'
+import { ChallengeQueue } from './challenge-queue.ts'
+import { Complaints } from '../runtime/repeat-filter.ts'
+import { isStopped, runTogether } from '../runtime/task.ts'
+
+export interface ChallengesTaskInput {
+  readonly store: Challenges
+  readonly clock: Clock
+  readonly log: Logger
+  /** The lease we hold. */
+  readonly key: string
+  readonly ourselves: Challenger
+}
+
+/** Whoever asks waits for some seconds; an answer that fails is tried this often, this far apart, in milliseconds. */
+const ATTEMPTS = 3
+const RETRY_MS = 1_000
+/** Answers under way at once: an honest question must not wait behind a flood of others. */
+const PARALLEL = 8
+/** Only a ring matters. */
+const IDLE_MS = 3_600_000
+
+/** Proves that the holder of our lease lives to whoever asks, for as long as we hold it. */
+export class ChallengesTask {
+  readonly #input: ChallengesTaskInput
+  readonly #complaints: Complaints
+  readonly #askers: Askers
+  readonly #queue = new ChallengeQueue()
+  /** One for each answer that may be under way. */
+  readonly #bells: readonly Wakeup[] = Array.from({ length: PARALLEL }, () => new Wakeup())
+
+  constructor(input: ChallengesTaskInput) {
+    this.#input = input
+    this.#complaints = new Complaints(input.clock)
+    this.#askers = new Askers(input)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const answering = this.#bells.map((bell) => ({
+      name: 'answer',
+      run: (stop: AbortSignal) => this.#answerAll(bell, stop),
+    }))
+    await runTogether([{ name: 'listen', run: (stop) => this.#listen(stop) }, ...answering], signal)
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { store, clock, key, ourselves } = this.#input
+    while (!isStopped(signal)) {
+      for await (const challenge of store.challenges(key, signal)) {
+        if (isStopped(signal)) break
+        if (challenge.from?.instance === ourselves.instance) continue
+        this.#queue.add(challenge)
+        for (const bell of this.#bells) bell.ring()
+      }
+      await clock.sleep(RETRY_MS, signal)
+    }
+  }
+
+  async #answerAll(bell: Wakeup, signal: AbortSignal): Promise<void> {
+    while (!isStopped(signal)) {
+      const challenge = this.#queue.take()
+      if (challenge === undefined) await bell.wait(this.#input.clock, IDLE_MS, signal)
+      else await this.#answer(challenge, signal)
+    }
+  }
+
+  async #answer(challenge: Challenge, signal: AbortSignal): Promise<void> {
+    const { store, clock, log, ourselves } = this.#input
+    for (let attempt = 1; attempt <= ATTEMPTS && !isStopped(signal); attempt++) {
+      try {
+        if (await store.answer(challenge, ourselves, signal)) this.#askers.answered(challenge)
+        return
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        if (!isStopped(signal) && this.#complaints.isNews(error))
+          log.warn(`cannot answer who asks whether we live: ${error.message}`, { lease: challenge.key })
+        if (!error.retryable) return
+      }
+      await clock.sleep(RETRY_MS, signal)
+    }
+  }
+}

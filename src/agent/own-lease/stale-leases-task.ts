@@ -1,0 +1,105 @@
+import type { Challenges } from '../../lease/challenges.ts'
+import { decodeLease } from '../../lease/codec.ts'
+import { CloneError } from '../../lease/errors.ts'
+import type { Lease, Revision } from '../../lease/lease.ts'
+import { expectNoClone } from '../../lease/proof.ts'
+import { StoreError, type LeaseRecord, type LeaseStore } from '../../lease/store.ts'
+import type { LeaseTerms } from '../../lease/terms.ts'
+import type { Clock } from '../../time/clock.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { Complaints } from '../runtime/repeat-filter.ts'
+import { isStopped } from '../runtime/task.ts'
+
+export interface LeftoversTaskInput {
+  readonly store: LeaseStore & Challenges
+  readonly clock: Clock
+  readonly log: Logger
+  readonly terms: LeaseTerms
+  /** The lease we hold. */
+  readonly ownKey: string
+}
+
+interface Leftover {
+  readonly lease: Lease
+  readonly record: LeaseRecord
+}
+
+const RETRY_MS = 5_000
+/** Nothing but a ring matters. */
+const IDLE_MS = 3_600_000
+
+/**
+ * Takes away leases that carry our node id beside the one we hold: of an earlier life of this node, or brought back by a restored
+ * store. On every peer they hold our VtepMAC against the lease that is in use, so that nobody reaches our containers, for a day. One
+ * that another machine answers for, which then has a copy of our machine id, is left alone.
+ */
+export class LeftoversTask {
+  readonly #input: LeftoversTaskInput
+  readonly #complaints: Complaints
+  readonly #open = new Map<string, Leftover>()
+  /** Key → revision at which its fate was decided: nobody is asked twice about the same. */
+  readonly #decided = new Map<string, Revision>()
+  readonly #somethingToDo = new Wakeup()
+
+  constructor(input: LeftoversTaskInput) {
+    this.#input = input
+    this.#complaints = new Complaints(input.clock)
+  }
+
+  /** Takes note of a lease as it now stands in the store. */
+  observe(record: LeaseRecord): void {
+    const leftover = this.#asLeftover(record)
+    if (leftover === undefined) this.#open.delete(record.key)
+    else if (this.#decided.get(record.key) !== record.modRevision) {
+      this.#open.set(record.key, leftover)
+      this.#somethingToDo.ring()
+    }
+  }
+
+  #asLeftover(record: LeaseRecord): Leftover | undefined {
+    const { terms, ownKey } = this.#input
+    if (record.key === ownKey || !record.value.includes(terms.node.id)) return undefined
+    const lease = decodeLease(record)
+    return 'rejected' in lease || lease.node?.id !== terms.node.id ? undefined : { lease, record }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#input
+    while (!isStopped(signal)) {
+      for (const leftover of [...this.#open.values()]) await this.#attempt(leftover, signal)
+      await this.#somethingToDo.wait(clock, this.#open.size > 0 ? RETRY_MS : IDLE_MS, signal)
+    }
+  }
+
+  async #attempt(leftover: Leftover, signal: AbortSignal): Promise<void> {
+    if (isStopped(signal)) return
+    try {
+      await this.#remove(leftover, signal)
+    } catch (error) {
+      if (isStopped(signal)) return
+      if (!(error instanceof StoreError) && !(error instanceof CloneError)) throw error
+      const { log } = this.#input
+      if (error instanceof CloneError) log.error(error.message)
+      else if (this.#complaints.isNews(error)) log.warn(`cannot remove lease ${leftover.lease.key}: ${error.message}`)
+      if (error instanceof StoreError && error.retryable) return
+    }
+    this.#decide(leftover)
+  }
+
+  async #remove({ lease, record }: Leftover, signal: AbortSignal): Promise<void> {
+    const { store, terms, log } = this.#input
+    const silence = await expectNoClone(store, lease, terms, signal)
+    if (silence === 'forbidden')
+      log.warn(
+        `lease ${lease.key} carries our node id, but whether another machine holds it we may not ask; left alone`,
+      )
+    else if (await store.remove(record, signal))
+      log.info('removed a lease of an earlier life of this node, which held our VtepMAC', { lease: lease.key })
+  }
+
+  #decide({ record }: Leftover): void {
+    this.#decided.set(record.key, record.modRevision)
+    if (this.#open.get(record.key)?.record.modRevision === record.modRevision) this.#open.delete(record.key)
+  }
+}

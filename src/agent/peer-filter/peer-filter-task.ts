@@ -1,0 +1,237 @@
+import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
+import type { Clock, Random } from '../../time/clock.ts'
+import type { Ip } from '../../net/ip.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { PeerAddresses } from './peer-addresses.ts'
+import { PeerFilterError, type Drops, type GuardedOverlay, type PeerFilter } from '../../kernel/peer-filter.ts'
+import { RowPatience } from '../../time/damping.ts'
+import { Complaints } from '../runtime/repeat-filter.ts'
+import { PeerFilterReporter } from './peer-filter-log.ts'
+import { isStopped } from '../runtime/task.ts'
+
+export interface PeerFilterTaskInput {
+  readonly filter: PeerFilter
+  readonly overlay: GuardedOverlay
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** Between looks at the rules, in milliseconds. */
+  readonly resyncMs: number
+  /** Addresses to which the kernel sends for peers, also for those that are to go: they stay let in. Undefined: not known yet. */
+  readonly inUse: () => ReadonlySet<string> | undefined
+  /** Told what keeps the filter from being as it should be; undefined when nothing does. */
+  readonly onTrouble: (problem: string | undefined) => void
+}
+
+/** Behind the looks at the rules, the addresses are read as well this often, in milliseconds: there may be tens of thousands. */
+const FULL_LOOK_EVERY_MS = 60_000
+/** What nft refused. */
+const RETRY: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
+/** Only an end matters. */
+const IDLE_MS = 3_600_000
+/** For {@link RowPatience}: there is one filter. */
+const FILTER = 'filter'
+
+/**
+ * Keeps the peer filter in step with the peers. A peer is let in before anything is sent to it ({@link admit}), and kept out only
+ * when nothing is sent to it any more ({@link release}).
+ */
+export class PeerFilterTask {
+  readonly #input: PeerFilterTaskInput
+  readonly #addresses = new PeerAddresses()
+  readonly #patience: RowPatience
+  readonly #reporter: PeerFilterReporter
+  readonly #complaints: Complaints
+  readonly #bell = new Wakeup()
+  /** Aborted when the filter stands for the first time. */
+  readonly #installed = new AbortController()
+  /** One call to the filter at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** Whether what stands may be other than we think. */
+  #isInDoubt = true
+  #fullLookAtMs = Number.NEGATIVE_INFINITY
+  #failures = 0
+  #retryAtMs = 0
+  /** What is known to be wrong and has to wait. */
+  #waiting: string | undefined
+
+  constructor(input: PeerFilterTaskInput) {
+    this.#input = input
+    this.#patience = new RowPatience(input.random)
+    this.#reporter = new PeerFilterReporter(input)
+    this.#complaints = new Complaints(input.clock)
+  }
+
+  /** Sets, changes or (undefined) gives up the addresses that one peer sends from. */
+  setPeer(peer: string, addresses: readonly Ip[] | undefined): void {
+    this.#addresses.setPeer(peer, addresses)
+  }
+
+  get #isInstalled(): boolean {
+    return this.#installed.signal.aborted
+  }
+
+  /** Resolves when the filter stands for the first time, or `signal` aborts: nothing is let in before. */
+  async stands(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#installed.signal])
+    while (!isStopped(either)) await this.#input.clock.sleep(IDLE_MS, either)
+  }
+
+  /** Lets new peers in. What cannot be done now is done later; never throws because of the filter. */
+  async admit(signal: AbortSignal): Promise<void> {
+    if (!this.#isInstalled || this.#isInDoubt || this.#addresses.missing().length === 0) return
+    await this.#attempt(() => this.#letIn(signal), signal)
+  }
+
+  /** Entries may have gone: lets those in no longer who have none. */
+  release(): void {
+    if (this.#addresses.surplus().length > 0) this.#bell.ring()
+  }
+
+  /** What was dropped since the filter was made. @throws {PeerFilterError} */
+  async readDrops(signal: AbortSignal): Promise<Drops | undefined> {
+    const { filter, overlay } = this.#input
+    return (await filter.read(overlay, 'rules', signal))?.drops
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!isStopped(signal)) {
+      await this.#attempt(() => this.#round(signal), signal)
+      if (isStopped(signal)) break
+      await this.#bell.wait(this.#input.clock, this.#restMs(), signal)
+    }
+  }
+
+  /** A fault is waited out; a bell does not cut that short. */
+  #restMs(): number {
+    const { clock, resyncMs } = this.#input
+    return this.#failures === 0 ? resyncMs : Math.max(0, this.#retryAtMs - clock.monotonicMs())
+  }
+
+  async #attempt(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#input
+    if (this.#failures > 0 && clock.monotonicMs() < this.#retryAtMs) return
+    try {
+      await this.#inTurn(work)
+      if (this.#failures > 0) this.#recovered()
+    } catch (error) {
+      if (isStopped(signal)) return
+      if (!(error instanceof PeerFilterError)) throw error
+      this.#failed(error)
+    }
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  #recovered(): void {
+    this.#failures = 0
+    this.#complaints.forget()
+    this.#input.log.info('peer filter: works now')
+    this.#input.onTrouble(this.#waiting)
+  }
+
+  #failed(error: PeerFilterError): void {
+    const { clock, random, log, onTrouble } = this.#input
+    this.#isInDoubt = true
+    this.#failures++
+    this.#bell.ring() // or a failure to admit would have to wait for the next look
+    this.#retryAtMs = clock.monotonicMs() + backoffMs(RETRY, this.#failures, random)
+    const meanwhile = this.#isInstalled
+      ? 'forwarding goes on, and the filter is as it was or missing'
+      : 'nothing is forwarded before it stands'
+    if (this.#complaints.isNews(error)) log.error(`peer filter: ${error.message}; ${meanwhile}; trying again`)
+    onTrouble(error.message)
+  }
+
+  /** Looks at the filter, and puts right what differs. */
+  async #round(signal: AbortSignal): Promise<void> {
+    const { filter, overlay, clock } = this.#input
+    const nowMs = clock.monotonicMs()
+    if (nowMs < this.#patience.notBeforeMs(FILTER)) return
+    const isFull = this.#isInDoubt || nowMs - this.#fullLookAtMs >= FULL_LOOK_EVERY_MS
+    const state = await filter.read(overlay, isFull ? 'all' : 'rules', signal)
+    if (state?.isWhole !== true) return this.#restore(signal, state === undefined ? 'is gone' : 'was changed')
+    this.#reporter.drops(state.drops)
+    if (state.peers !== undefined && this.#compare(state.peers, nowMs)) return
+    await this.#letIn(signal)
+    await this.#keepOut(signal)
+    this.#stood('found as it should be')
+  }
+
+  /** @returns whether what differs has to wait */
+  #compare(peers: readonly Ip[], nowMs: number): boolean {
+    const lost = this.#addresses.found(peers)
+    this.#isInDoubt = false
+    this.#fullLookAtMs = nowMs
+    return this.#isInstalled && lost > 0 && this.#undone(`has lost ${lost} ${lost === 1 ? 'address' : 'addresses'}`)
+  }
+
+  /** Makes it anew, with all peers at once, and with those that have gone but not yet from the kernel's tables. */
+  async #restore(signal: AbortSignal, what: string): Promise<void> {
+    const { filter, overlay } = this.#input
+    if (this.#isInstalled && this.#undone(what)) return
+    const peers = [
+      ...this.#addresses.wanted(),
+      ...this.#parting()
+        .filter(({ inUse }) => inUse)
+        .map(({ ip }) => ip),
+    ]
+    await filter.install(overlay, peers, signal)
+    this.#addresses.found(peers)
+    this.#isInDoubt = false
+    this.#fullLookAtMs = this.#input.clock.monotonicMs()
+    this.#reporter.madeAnew()
+    this.#stood('made')
+  }
+
+  /** Somebody else changed it. @returns whether that has to wait, since they keep doing so */
+  #undone(what: string): boolean {
+    const nowMs = this.#input.clock.monotonicMs()
+    const wasHeldBack = this.#patience.notBeforeMs(FILTER) > 0
+    const fights = !wasHeldBack && this.#patience.undone(FILTER, nowMs)
+    if (!wasHeldBack) this.#reporter.undone(what, fights)
+    if (fights) this.#waits(`it ${what} again and again, and is restored ever more slowly`)
+    return fights
+  }
+
+  #waits(why: string | undefined): void {
+    if (why === this.#waiting) return
+    this.#waiting = why
+    this.#input.onTrouble(why)
+  }
+
+  #stood(how: string): void {
+    this.#patience.written(FILTER)
+    this.#waits(undefined)
+    if (this.#isInstalled) return
+    this.#installed.abort()
+    this.#input.log.info(`peer filter ${how}`, { ...this.#input.overlay, peers: this.#addresses.size })
+  }
+
+  async #letIn(signal: AbortSignal): Promise<void> {
+    const change = { added: this.#addresses.missing(), removed: [] }
+    if (change.added.length === 0) return
+    await this.#input.filter.change(change.added, [], signal)
+    this.#addresses.changed(change)
+  }
+
+  async #keepOut(signal: AbortSignal): Promise<void> {
+    const removed = this.#parting().flatMap(({ ip, inUse }) => (inUse ? [] : ip))
+    const change = { added: [], removed }
+    if (change.removed.length === 0) return
+    await this.#input.filter.change([], change.removed, signal)
+    this.#addresses.changed(change)
+  }
+
+  /** Those that are let in and should not be, and whether something may still be sent to them. */
+  #parting(): readonly { readonly ip: Ip; readonly inUse: boolean }[] {
+    const surplus = this.#addresses.surplus()
+    const inUse = surplus.length === 0 ? undefined : this.#input.inUse()
+    return surplus.map((ip) => ({ ip, inUse: inUse?.has(ip.text) ?? true }))
+  }
+}

@@ -1,0 +1,66 @@
+import { publicIps, type PeerLanes } from '../../backend/judge.ts'
+import type { DaemonOptions } from '../../config/options.ts'
+import type { GuardedOverlay } from '../../kernel/peer-filter.ts'
+import type { PeerSink } from '../peers/peer-sink.ts'
+import { PeerFilterTask } from './peer-filter-task.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import type { Task } from '../runtime/task.ts'
+import { ROUND_MS, watched } from '../runtime/watched-loop.ts'
+
+interface SessionFilterInput {
+  readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
+  readonly ports: AgentPorts
+}
+
+/** Knows which underlay addresses a device sends to; undefined while its tables are not known. */
+export interface Remotes {
+  remotes(): ReadonlySet<string> | undefined
+}
+
+/** The peer filter of a session: told of the same peers as the lanes, which it surrounds. */
+export class SessionFilter implements PeerSink {
+  readonly task: PeerFilterTask
+  readonly tasks: readonly Task[]
+
+  /** @param overlay of vxlan @param lanes whose tables say which addresses are still in use */
+  constructor({ options, ports }: SessionFilterInput, { vni, port }: GuardedOverlay, lanes: () => readonly Remotes[]) {
+    const loop = watched('peer filter', ROUND_MS.programs, ports)
+    this.task = new PeerFilterTask({
+      ...loop.ports,
+      filter: ports.peerFilter,
+      overlay: { vni, port },
+      resyncMs: options.firewallResyncMs,
+      inUse: () => remotesOf(lanes()),
+      onTrouble: (problem) => {
+        if (problem === undefined) ports.status.fine('peer filter')
+        else ports.status.trouble('peer filter', problem, 'unready')
+      },
+    })
+    this.tasks = [loop.task((stop) => this.task.run(stop))]
+  }
+
+  setPeer(key: string, lanes: PeerLanes | undefined): void {
+    // Who is reached without a tunnel may still see us behind one.
+    const addresses = [...(lanes?.values() ?? [])].flatMap(publicIps)
+    this.task.setPeer(key, lanes === undefined ? undefined : addresses)
+  }
+
+  allowPruning(): void {
+    // It knows by itself: whom it keeps out has no entry left.
+  }
+
+  wake(): void {
+    // The lanes' passes let peers in and out.
+  }
+}
+
+/** Undefined as long as one lane does not know. */
+function remotesOf(lanes: readonly Remotes[]): ReadonlySet<string> | undefined {
+  const all = new Set<string>()
+  for (const lane of lanes) {
+    const remotes = lane.remotes()
+    if (remotes === undefined) return undefined
+    for (const remote of remotes) all.add(remote)
+  }
+  return all
+}

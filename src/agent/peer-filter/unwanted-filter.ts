@@ -1,0 +1,45 @@
+import { PeerFilterError } from '../../kernel/peer-filter.ts'
+import { Complaints } from '../runtime/repeat-filter.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import { isStopped, type Task } from '../runtime/task.ts'
+
+/** Until the next attempt, in milliseconds. */
+const RETRY_MS = 10_000
+
+/**
+ * Nobody asked for the peer filter: one that an earlier run has left, for whatever overlay and backend, would drop what new peers send.
+ * It is taken away while the session goes on, tried again until that works. Without nft there is none.
+ */
+export function leftoverFilter(ports: Pick<AgentPorts, 'peerFilter' | 'clock' | 'log'>): Task {
+  const complaints = new Complaints(ports.clock)
+  return {
+    name: 'leftover peer filter',
+    run: async (stop) => {
+      while (!isStopped(stop)) {
+        const isGone = await removeFilter(ports, complaints, stop)
+        await ports.clock.sleep(isGone ? Infinity : RETRY_MS, stop)
+      }
+    },
+  }
+}
+
+/** @returns whether there is none now */
+async function removeFilter(
+  { peerFilter, log }: Pick<AgentPorts, 'peerFilter' | 'log'>,
+  complaints: Complaints,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    if (await peerFilter.remove(signal)) log.info('peer filter: not asked for any more; its table is removed')
+    return true
+  } catch (error) {
+    if (isStopped(signal)) return true
+    if (!(error instanceof PeerFilterError)) throw error
+    if (error.code === 'MISSING') return true
+    if (complaints.isNews(error))
+      log.warn(
+        `peer filter: one that an earlier run has left cannot be looked for or removed: ${error.message}; trying again`,
+      )
+    return false
+  }
+}

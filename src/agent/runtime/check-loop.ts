@@ -1,0 +1,63 @@
+import type { Clock } from '../../time/clock.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import { Complaints } from './repeat-filter.ts'
+import { Pace } from '../../time/pace.ts'
+import { untilItWorks, type RetryPorts } from './retry.ts'
+import { isStopped } from './task.ts'
+
+/** Behind whatever asks for a look, one this often, in milliseconds. */
+const PERIODIC_LOOK_MS = 60_000
+
+export interface LooksInput {
+  /** What is looked at, for the log. */
+  readonly name: string
+  readonly ports: RetryPorts
+  /** One look, and what follows from it. @throws what {@link untilItWorks} cures, and then is called again */
+  readonly look: (signal: AbortSignal) => Promise<void>
+  /** How long from now the next one may be put off, in milliseconds; undefined: no matter. */
+  readonly dueInMs: () => number | undefined
+}
+
+/** Looks at something again and again: when asked to, when it is due, and once a minute. Each is tried until it works. */
+export class Looks {
+  readonly #input: LooksInput
+  readonly #asked = new Wakeup()
+  readonly #pace: Pace
+  /** Of all looks: an interface that comes and goes is said rarely. */
+  readonly #complaints: Complaints
+
+  constructor(input: LooksInput) {
+    this.#input = input
+    this.#pace = new Pace(input.ports.clock)
+    this.#complaints = new Complaints(input.ports.clock)
+  }
+
+  /** Asks for a look; cuts the wait between two attempts short. */
+  ask(): void {
+    this.#asked.ring()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { ports, dueInMs } = this.#input
+    while (!isStopped(signal)) {
+      await this.#untilItWorks(signal)
+      if (isStopped(signal)) break
+      await this.#asked.wait(ports.clock, Math.min(PERIODIC_LOOK_MS, dueInMs() ?? PERIODIC_LOOK_MS), signal)
+    }
+  }
+
+  async #untilItWorks(signal: AbortSignal): Promise<void> {
+    const { name, ports } = this.#input
+    const clock: Clock = {
+      monotonicMs: () => ports.clock.monotonicMs(),
+      sleep: (ms, stop) => this.#asked.wait(ports.clock, ms, stop),
+    }
+    await untilItWorks(name, (stop) => this.#attempt(stop), { ...ports, clock }, signal, undefined, this.#complaints)
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    await this.#pace.turn(signal)
+    signal.throwIfAborted()
+    await this.#input.look(signal)
+  }
+}

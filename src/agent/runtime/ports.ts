@@ -1,0 +1,40 @@
+import type { Challenges } from '../../lease/challenges.ts'
+import type { LeaseStore } from '../../lease/store.ts'
+import type { NodeIdentity } from '../../lease/lease.ts'
+import type { Clock, Random } from '../../time/clock.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import type { Mac } from '../../net/mac.ts'
+import type { Logger } from '../../observe/logger.ts'
+import type { Firewall } from '../../kernel/firewall.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { PeerFilter } from '../../kernel/peer-filter.ts'
+import type { AgentStatus } from './status.ts'
+
+/** Addresses of a host name; may fail in any way. */
+export type ResolveHost = (name: string) => Promise<readonly Ip[]>
+
+/** The outside world as the agent sees it. */
+export interface AgentPorts {
+  readonly kernel: Kernel
+  readonly firewall: Firewall
+  readonly peerFilter: PeerFilter
+  /** Write requests sent to the kernel so far, for the log. */
+  readonly kernelWrites: () => number
+  readonly store: LeaseStore & Challenges
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** Where tasks report what is so. */
+  readonly status: AgentStatus
+  readonly node: NodeIdentity
+  /** Random, new at every start: tells machines with one machine id apart. */
+  readonly instance: string
+  /** Addresses of a host name, for those in the URLs of etcd. */
+  readonly resolveHost: ResolveHost
+  /** Makes a kernel setting so, its name given in parts. Rejects with Node's own error; ENOENT when there is no such setting. */
+  readonly setSysctl: (name: readonly string[], value: string) => Promise<void>
+  /** The value of a kernel setting; undefined when there is no such setting. Rejects with Node's own error. */
+  readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
+  /** VTEP MAC for a node that has none yet. */
+  readonly deriveMac: (vni: number, family: Family) => Mac
+}

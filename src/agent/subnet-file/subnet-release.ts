@@ -1,0 +1,66 @@
+import type { Clock } from '../../time/clock.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { Logger } from '../../observe/logger.ts'
+import type { SubnetFile } from './subnet-file.ts'
+import { isStopped } from '../runtime/task.ts'
+
+/** So long readers of the subnet file wait for the firewall when the overlay forwards already, in milliseconds. */
+const FIREWALL_WAIT_MS = 5_000
+
+/**
+ * Decides when containers may be started, which is when their runtime finds the subnet file: when the overlay forwards, and the rules
+ * of the firewall stand, or it is known why they do not. Containers that came before the rules would have connections to the outside
+ * that nobody masquerades for as long as these last. A firewall that does not answer holds nobody up for long.
+ */
+export class SubnetRelease {
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #file: Pick<SubnetFile, 'release'>
+  readonly #news = new Wakeup()
+  #isForwarding = false
+  #isFirewallTried = false
+
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, file: Pick<SubnetFile, 'release'>) {
+    this.#clock = clock
+    this.#log = log
+    this.#file = file
+  }
+
+  /** Whether the overlay forwards. */
+  get isForwarding(): boolean {
+    return this.#isForwarding
+  }
+
+  /** The overlay forwards. */
+  forwards(): void {
+    this.#isForwarding = true
+    this.#news.ring()
+  }
+
+  /** All rules have been tried. */
+  firewallTried(): void {
+    this.#isFirewallTried = true
+    this.#news.ring()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#until(() => this.#isForwarding, Infinity, signal)
+    await this.#until(() => this.#isFirewallTried, FIREWALL_WAIT_MS, signal)
+    if (isStopped(signal)) return
+    if (!this.#isFirewallTried)
+      this.#log.warn('the firewall does not answer; containers may be started before its rules stand', {
+        seconds: FIREWALL_WAIT_MS / 1_000,
+      })
+    this.#file.release()
+    await this.#clock.sleep(Infinity, signal)
+  }
+
+  async #until(isSo: () => boolean, mostMs: number, signal: AbortSignal): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + mostMs
+    while (!isStopped(signal) && !isSo()) {
+      const leftMs = untilMs - this.#clock.monotonicMs()
+      if (leftMs <= 0) return
+      await this.#news.wait(this.#clock, leftMs, signal)
+    }
+  }
+}

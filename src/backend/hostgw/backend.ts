@@ -1,0 +1,28 @@
+import type { Backend, OwnSubnet } from '../backend.ts'
+import { routeMetric } from '../route-metric.ts'
+import type { Rejected } from '../../lease/codec.ts'
+import { leaseFamily, type Lease } from '../../lease/lease.ts'
+import { NO_ENTRIES, type PeerEntries } from '../../reconcile/entries.ts'
+import { ROUTE_PROTOCOL } from '../../kernel/kernel.ts'
+
+const TYPE = 'host-gw'
+
+/** Peers are gateways on the underlay's own link: a plain route to each subnet, and no device. */
+export const hostGwBackend = (own: OwnSubnet): Backend<never> => ({
+  type: TYPE,
+  own,
+  device: undefined,
+  reach: (lease) => peerRoute(lease, own),
+  claimedNames: () => [],
+})
+
+/** Whether the peer is on our link is for the kernel to say: it refuses a gateway that is not. */
+function peerRoute(lease: Lease, { overlay }: OwnSubnet): PeerEntries | Rejected {
+  const part = leaseFamily(lease, overlay.family)
+  if (part === undefined) return { rejected: `it has no IPv${overlay.family} subnet` }
+  if (lease.backendType !== TYPE)
+    return { rejected: `its backend type is ${JSON.stringify(lease.backendType)}, not ${TYPE}` }
+  const { subnet: destination, publicIp: gateway } = part
+  const metric = routeMetric(overlay.network, destination)
+  return { ...NO_ENTRIES, direct: [{ destination, gateway, metric, protocol: ROUTE_PROTOCOL, onlink: false }] }
+}

@@ -1,0 +1,60 @@
+import type { VxlanConfig } from '../../config/backend.ts'
+import { ConfigError } from '../../config/error.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import type { LinkState } from '../../kernel/kernel.ts'
+import type { DeviceSpec } from './deviation.ts'
+import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'
+import { deviceName, vtepAddress, type Vtep } from './vtep.ts'
+
+/** The underlay as the device needs to know it. */
+export interface Underlay {
+  readonly link: LinkState
+  /** Outer source address. */
+  readonly address: Ip
+}
+
+/** IFLA_IFALIAS of our devices, for people who read `ip link`. */
+export const DEVICE_ALIAS = 'flannel-agent'
+
+/** What is fixed when the device is created: all that {@link incompatibility} compares. */
+export type DeviceIdentity = Pick<DeviceSpec, 'name' | 'vxlan'>
+
+export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: Underlay): DeviceIdentity => ({
+  name: deviceName(family, config.vni),
+  vxlan: {
+    vni: config.vni,
+    local: underlay.address,
+    underlayIndex: underlay.link.index,
+    port: config.port,
+    learning: config.learning,
+    gbp: config.gbp,
+    ttl: 0,
+    // RFC 7348 §5: the outer UDP checksum SHOULD be transmitted as zero.
+    udpChecksum: false,
+  },
+})
+
+/**
+ * What the overlay is made for, in octets: the configured MTU of the underlay, but never more than the interface carries (the kernel
+ * refuses a device that would send more: EINVAL).
+ */
+export const usedUnderlayMtu = (config: VxlanConfig, { link }: Underlay): number =>
+  Math.min(config.underlayMtu ?? link.mtu, link.mtu)
+
+/** The whole device of our own VTEP. @throws {ConfigError} when the underlay's MTU leaves too little for the overlay */
+export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: Underlay): DeviceSpec => ({
+  ...deviceIdentity(vtep.family, config, underlay),
+  mac: vtep.mac,
+  mtu: checkedMtu(vtep.family, usedUnderlayMtu(config, underlay), underlay),
+  alias: DEVICE_ALIAS,
+  address: vtepAddress(vtep),
+  network: vtep.overlay.network,
+})
+
+function checkedMtu(family: Family, underlayMtu: number, { link, address }: Underlay): number {
+  const overhead = VXLAN_OVERHEAD[address.family]
+  const smallest = SMALLEST_MTU[family]
+  if (underlayMtu >= smallest + overhead) return overlayMtu(underlayMtu, address.family)
+  const sum = `${smallest} for IPv${family} and ${overhead} for VXLAN around it`
+  throw new ConfigError(`MTU of ${link.name}`, `at least ${smallest + overhead} octets: ${sum}`, underlayMtu)
+}

@@ -1,0 +1,112 @@
+import type { Kernel, KernelOp, LinkState } from '../../kernel/kernel.ts'
+import { DeviceConflictError, explainRefusal, findRenamed, refuseOtherKind } from './conflict.ts'
+import { deviationsOf, type DeviceSpec, type Deviation } from './deviation.ts'
+
+export { DeviceConflictError } from './conflict.ts'
+export { incompatibility, type DeviceSpec } from './deviation.ts'
+
+/** What was done to bring the device about, for the log. */
+export type DeviceOutcome = 'created' | 'recreated' | 'adopted' | 'unchanged'
+
+export interface TendedDevice {
+  /** Undefined while its making is put off. */
+  readonly link: LinkState | undefined
+  readonly outcome: DeviceOutcome
+  readonly mended: readonly Deviation[]
+  /** Left as they are for now. */
+  readonly postponed: readonly Deviation[]
+}
+
+/** Decides which deviations to mend now. */
+export interface Mending {
+  /** All there are at the moment. @returns those to mend */
+  due(found: readonly Deviation[]): readonly Deviation[]
+  mended(done: readonly Deviation[]): void
+}
+
+const MEND_ALL: Mending = { due: (found) => found, mended: () => undefined }
+
+/** Creation, deletion and mending can each need one look; more rounds mean that somebody works against us. */
+const MOST_ROUNDS = 6
+
+/**
+ * Brings the device about as far as `mending` says: reads what is there, does what is missing, and reads again until nothing is due.
+ * @throws {DeviceConflictError} when a device of our name is not a vxlan, or something else has our VNI and port
+ * @throws {KernelError} when the kernel refuses
+ */
+export async function tendDevice(
+  kernel: Kernel,
+  spec: DeviceSpec,
+  mending: Mending,
+  signal: AbortSignal,
+): Promise<TendedDevice> {
+  const mended: Deviation[] = []
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const link = await kernel.link(spec.name, signal)
+    refuseOtherKind(link, spec.name)
+    const renamed = link === undefined ? await findRenamed(kernel, spec, signal) : undefined
+    const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, await kernel.addresses(signal))
+    const due = mending.due(found)
+    if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found }
+    await mend(kernel, spec, link ?? renamed, due, signal)
+    mending.mended(due)
+    mended.push(...due)
+  }
+  throw new DeviceConflictError(`${spec.name} does not stay as configured: something else keeps changing it`)
+}
+
+/** Making it anew is simpler than renaming it, which older kernels refuse while it is up, and its entries come back as fast. */
+const renaming = ({ name }: LinkState): Deviation => ({ property: 'name', found: `renamed to ${name}`, ops: undefined })
+
+function outcomeOf(mended: readonly Deviation[]): DeviceOutcome {
+  const made = mended.filter(({ ops }) => ops === undefined)
+  if (made.length === 0) return mended.length === 0 ? 'unchanged' : 'adopted'
+  return made.length === 1 && made[0]?.property === 'existence' ? 'created' : 'recreated'
+}
+
+export interface EnsuredDevice extends TendedDevice {
+  readonly link: LinkState
+}
+
+/** Brings the device about, whatever is to be done. @throws as {@link tendDevice} */
+export async function ensureDevice(kernel: Kernel, spec: DeviceSpec, signal: AbortSignal): Promise<EnsuredDevice> {
+  const tended = await tendDevice(kernel, spec, MEND_ALL, signal)
+  if (tended.link === undefined) throw new TypeError('a missing device is always due')
+  return { ...tended, link: tended.link }
+}
+
+async function mend(
+  kernel: Kernel,
+  spec: DeviceSpec,
+  link: LinkState | undefined,
+  due: readonly Deviation[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    if (due.some(({ ops }) => ops === undefined)) await recreate(kernel, spec, link, signal)
+    else await applyAll(kernel, allOps(due), signal)
+  } catch (error) {
+    throw await explainRefusal(error, kernel, spec, signal)
+  }
+}
+
+const allOps = (deviations: readonly Deviation[]): readonly KernelOp[] => deviations.flatMap(({ ops }) => ops ?? [])
+
+/** Makes the device whole: with its address before it is up, and without a link-local one. */
+async function recreate(
+  kernel: Kernel,
+  spec: DeviceSpec,
+  old: LinkState | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (old !== undefined) await applyAll(kernel, [{ op: 'link.delete', linkIndex: old.index }], signal)
+  await applyAll(kernel, [{ op: 'link.create', spec }], signal)
+  const made = await kernel.link(spec.name, signal)
+  if (made === undefined) return
+  const unaddressed: KernelOp = { op: 'link.set', linkIndex: made.index, addressGeneration: 'none' }
+  await applyAll(kernel, [unaddressed, ...allOps(deviationsOf(spec, made, []))], signal)
+}
+
+async function applyAll(kernel: Kernel, ops: readonly KernelOp[], signal: AbortSignal): Promise<void> {
+  for (const result of await kernel.apply(ops, signal)) if (!result.ok) throw result.error
+}

@@ -1,0 +1,114 @@
+import type { CallOptions } from '@grpc/grpc-js'
+import type { Etcd3 } from 'etcd3'
+
+import type { StoreError } from '../../lease/store.ts'
+import type { StoreCode } from './codes.ts'
+import { withDeadline, type Bounds } from './deadline.ts'
+import type { Endpoint, EndpointRing } from './endpoints.ts'
+import { storeError, toStoreError } from './errors.ts'
+import { explain } from './explain.ts'
+import { authorizedBy, cancelledBy } from './interceptors.ts'
+
+/** A request through etcd3; it has to pass `options` on. */
+export type Request<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
+
+/** Faults that another address may not have: dead, frozen, cut off, or no etcd at all. */
+const ANOTHER_MAY_ANSWER: ReadonlySet<string> = new Set<StoreCode>([
+  'UNAVAILABLE',
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'INTERNAL',
+  'UNKNOWN',
+  'UNIMPLEMENTED',
+])
+
+/**
+ * Faults of an expired or outdated token: etcd answers INVALID_ARGUMENT to a JWT that is older than the last change of users
+ * or roles.
+ */
+const TOKEN_IS_STALE: ReadonlySet<string> = new Set<StoreCode>(['UNAUTHENTICATED', 'INVALID_ARGUMENT'])
+
+/** Share of a call's time that one of several addresses may use up. */
+const SHARE_OF_ONE_ADDRESS = 0.4
+
+/** Runs requests with a deadline, on the next address when one fails. */
+export class Caller {
+  readonly #ring: EndpointRing
+  readonly #timeoutMs: number
+  #closed = false
+
+  constructor(ring: EndpointRing, timeoutMs: number) {
+    this.#ring = ring
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Tries every address once within the time limit. After a failure the request may have been carried out, even twice.
+   * @throws {StoreError}
+   */
+  async call<T>(op: string, signal: AbortSignal, request: Request<T>): Promise<T> {
+    const deadlineMs = performance.now() + this.#timeoutMs
+    const shareMs = this.#ring.size > 1 ? this.#timeoutMs * SHARE_OF_ONE_ADDRESS : this.#timeoutMs
+    for (let left = this.#ring.size; ; left--) {
+      const endpoint = this.endpoint(op)
+      const timeoutMs = Math.min(shareMs, deadlineMs - performance.now())
+      try {
+        return await this.#authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
+      } catch (error) {
+        const failure = explain(toStoreError({ op }, error), endpoint.address.url, endpoint.connection.fault)
+        this.failed(endpoint, failure)
+        if (left === 1 || !ANOTHER_MAY_ANSWER.has(failure.code) || performance.now() >= deadlineMs) throw failure
+      }
+    }
+  }
+
+  /** The address in use, for a stream whose life the caller watches. @throws {StoreError} `CLOSED`, or certificates that cannot be read any more */
+  endpoint(op: string): Endpoint {
+    if (this.#closed) throw storeError({ op }, 'CLOSED', 'the store is closed')
+    try {
+      return this.#ring.current()
+    } catch (error) {
+      throw toStoreError({ op }, error)
+    }
+  }
+
+  /**
+   * Something at this address failed: the next call goes to another if that can help, and never over a connection that does not
+   * stand. One that stands has other calls and streams on it, and is left to gRPC's keep-alive.
+   */
+  failed(endpoint: Endpoint, error: StoreError): void {
+    if (!ANOTHER_MAY_ANSWER.has(error.code)) return
+    this.#ring.advance(endpoint)
+    if (!endpoint.connection.connected) this.#ring.drop(endpoint)
+  }
+
+  /** Calls under way and streams fail; what comes after them has a connection of its own. */
+  refresh(): void {
+    this.#ring.disconnect()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#ring.disconnect()
+  }
+
+  /** Once more with a new token when the old one may be to blame. */
+  #authenticated<T>({ connection }: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
+    return withDeadline(bounds, async (scope) => {
+      const attempt = (token: string | undefined): Promise<T> =>
+        request(connection.client, callOptions(scope, bounds.timeoutMs, token), scope)
+      const token = await connection.token()
+      try {
+        return await attempt(token)
+      } catch (error) {
+        if (token === undefined || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
+        connection.forgetToken(token)
+        return await attempt(await connection.token())
+      }
+    })
+  }
+}
+
+function callOptions(signal: AbortSignal, timeoutMs: number, token: string | undefined): CallOptions {
+  return { deadline: Date.now() + timeoutMs, interceptors: [cancelledBy(signal), authorizedBy(token)] }
+}

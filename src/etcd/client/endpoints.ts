@@ -1,0 +1,80 @@
+import type { Random } from '../../time/clock.ts'
+import type { Connection } from './connection.ts'
+import type { EtcdAddress } from './options.ts'
+
+/** An address with the connection to it. */
+export interface Endpoint {
+  readonly address: EtcdAddress
+  readonly connection: Connection
+}
+
+/** How long after the last change of address connections to the others may stay: calls under way on them have ended by then. */
+const SETTLED_AFTER_MS = 8_000
+
+/**
+ * The addresses of one etcd in a ring. One is in use until it fails, so that an agent holds one connection and not one to every
+ * member; which one to begin with is random, so that a thousand agents spread.
+ */
+export class EndpointRing {
+  readonly #addresses: readonly EtcdAddress[]
+  readonly #connect: (address: EtcdAddress) => Connection
+  readonly #connections = new Map<EtcdAddress, Connection>()
+  #at: number
+  #settling: NodeJS.Timeout | undefined
+
+  constructor(addresses: readonly EtcdAddress[], connect: (address: EtcdAddress) => Connection, random: Random) {
+    this.#addresses = addresses
+    this.#connect = connect
+    this.#at = Math.floor(random() * addresses.length)
+  }
+
+  get size(): number {
+    return this.#addresses.length
+  }
+
+  /** The address in use. */
+  current(): Endpoint {
+    return this.#endpoint(this.#address())
+  }
+
+  /** Moves on when `failed` is still the one in use; of several calls that failed at once, one moves. */
+  advance(failed: Endpoint): void {
+    if (this.#address() !== failed.address || this.size === 1) return
+    this.#at = (this.#at + 1) % this.#addresses.length
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => {
+      this.#dropOthers()
+    }, SETTLED_AFTER_MS).unref()
+  }
+
+  /** A stream that goes on at a former address begins anew at the present one: else two connections stand for as long as it does. */
+  #dropOthers(): void {
+    for (const [address, connection] of this.#connections)
+      if (address !== this.#address()) this.drop({ address, connection })
+  }
+
+  /** Closes this connection: the next one to its address is new, with the certificates as they are then. */
+  drop({ address, connection }: Endpoint): void {
+    connection.close()
+    if (this.#connections.get(address) === connection) this.#connections.delete(address)
+  }
+
+  /** Closes all connections. Whoever asks for an endpoint after that gets a new one. */
+  disconnect(): void {
+    clearTimeout(this.#settling)
+    for (const connection of this.#connections.values()) connection.close()
+    this.#connections.clear()
+  }
+
+  #endpoint(address: EtcdAddress): Endpoint {
+    const connection = this.#connections.get(address) ?? this.#connect(address)
+    this.#connections.set(address, connection)
+    return { address, connection }
+  }
+
+  #address(): EtcdAddress {
+    const address = this.#addresses[this.#at]
+    if (address === undefined) throw new RangeError('a ring of no endpoints')
+    return address
+  }
+}

@@ -1,0 +1,82 @@
+import {
+  ClientClosedError,
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCAbortedError,
+  GRPCAlreadyExistsError,
+  GRPCCancelledError,
+  GRPCDataLossError,
+  GRPCDeadlineExceededError,
+  GRPCFailedPreconditionError,
+  GRPCInternalError,
+  GRPCInvalidArgumentError,
+  GRPCNotFoundError,
+  GRPCNotImplementedError,
+  GRPCOutOfRangeError,
+  GRPCResourceExhastedError,
+  GRPCUnauthenticatedError,
+  GRPCUnavailableError,
+} from 'etcd3'
+
+import { StoreError } from '../../lease/store.ts'
+import { GRPC_CODES, isTransient, type StoreCode } from './codes.ts'
+
+/** etcd3 turns the status of a unary call into a class and drops the number; this is the way back. */
+const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreCode])[] = [
+  [EtcdInvalidAuthTokenError, 'UNAUTHENTICATED'],
+  [EtcdAuthenticationFailedError, 'UNAUTHENTICATED'],
+  [EtcdPermissionDeniedError, 'PERMISSION_DENIED'],
+  [EtcdLeaseInvalidError, 'NOT_FOUND'],
+  [GRPCUnavailableError, 'UNAVAILABLE'],
+  [GRPCDeadlineExceededError, 'DEADLINE_EXCEEDED'],
+  [GRPCCancelledError, 'CANCELLED'],
+  [GRPCInternalError, 'INTERNAL'],
+  [GRPCAbortedError, 'ABORTED'],
+  [GRPCResourceExhastedError, 'RESOURCE_EXHAUSTED'],
+  [GRPCInvalidArgumentError, 'INVALID_ARGUMENT'],
+  [GRPCFailedPreconditionError, 'FAILED_PRECONDITION'],
+  [GRPCOutOfRangeError, 'OUT_OF_RANGE'],
+  [GRPCNotFoundError, 'NOT_FOUND'],
+  [GRPCAlreadyExistsError, 'ALREADY_EXISTS'],
+  [GRPCNotImplementedError, 'UNIMPLEMENTED'],
+  [GRPCUnauthenticatedError, 'UNAUTHENTICATED'],
+  [GRPCDataLossError, 'DATA_LOSS'],
+  [ClientClosedError, 'CLOSED'],
+]
+
+/** Where a call went wrong: the operation as the port names it and, once chosen, the address. */
+export interface CallSite {
+  readonly op: string
+  /** URL of the endpoint. */
+  readonly url?: string
+}
+
+/** A failure of our own making. */
+export function storeError({ op, url }: CallSite, code: StoreCode, message: string, cause?: unknown): StoreError {
+  const where = url === undefined ? op : `${op} at ${url}`
+  return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause })
+}
+
+/** Whatever a call through etcd3 rejected with, as data. Never holds what we sent: neither password nor token. */
+export function toStoreError(site: CallSite, error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return storeError(site, codeOf(error), withoutNoise(message), error)
+}
+
+/** gRPC ends what it says of a connection with a note on name resolution, mostly an empty one. */
+const withoutNoise = (message: string): string =>
+  message.replace(/\.?(?: *Last error: null\.)? *Resolution note:\s*$/, '')
+
+function codeOf(error: unknown): StoreCode {
+  const known = CODE_OF_CLASS.find(([type]) => error instanceof type)
+  return known?.[1] ?? codeOfStatus(error) ?? 'UNKNOWN'
+}
+
+/** Streams reject with gRPC's own error, which carries the status number. */
+function codeOfStatus(error: unknown): StoreCode | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return undefined
+  return GRPC_CODES[error.code]
+}

@@ -1,0 +1,90 @@
+import type { Revision } from '../../lease/lease.ts'
+import type { LeaseDelta, LeaseRecord } from '../../lease/store.ts'
+import type { Caller } from '../client/call.ts'
+import { toStoreError } from '../client/errors.ts'
+import type { Keyspace } from './keyspace.ts'
+
+/** A directory as the store says it was at some revision. */
+export interface PastState {
+  readonly count: number
+  /** The record written last; undefined when there is none. */
+  readonly newest: LeaseRecord | undefined
+}
+
+/**
+ * Asks a quorum how the directory stood at a revision. etcd sorts it for that, which costs it about as much as a list (13 ms for
+ * 10 000 leases): not something that every node should ask at the same moment.
+ * @returns undefined when that history is compacted
+ * @throws {StoreError}
+ */
+export async function readPastState(
+  caller: Caller,
+  keyspace: Keyspace,
+  revision: Revision,
+  signal: AbortSignal,
+): Promise<PastState | undefined> {
+  const request = { ...keyspace.range, revision: String(revision), limit: 1 }
+  try {
+    const { count, kvs } = await caller.call('watch', signal, ({ kv }, options) =>
+      kv.range({ ...request, sort_target: 'Mod', sort_order: 'Descend' }, options),
+    )
+    const [newest] = kvs
+    return { count: Number(count), newest: newest && keyspace.record(newest) }
+  } catch (error) {
+    if (toStoreError({ op: 'watch' }, error).code === 'OUT_OF_RANGE') return undefined
+    throw error
+  }
+}
+
+/**
+ * All records as a watch has made them out so far. A store that was restored from a snapshot has the same cluster id, and soon a
+ * higher revision than ours; but what it holds at *our* revision is what we know only if its history up to there is ours.
+ */
+export class KnownRecords {
+  readonly #records: Map<string, LeaseRecord> | undefined
+
+  /** @param records undefined: not known, so that nothing can be told from them */
+  constructor(records: readonly LeaseRecord[] | undefined) {
+    this.#records = records && new Map(records.map((record) => [record.key, record]))
+  }
+
+  apply(deltas: readonly LeaseDelta[]): void {
+    for (const delta of deltas) {
+      if (delta.kind === 'put') this.#records?.set(delta.record.key, delta.record)
+      else this.#records?.delete(delta.key)
+    }
+  }
+
+  /** What is known at this moment, to be held against the store's own account later; undefined when nothing is. */
+  summary(): Summary | undefined {
+    if (this.#records === undefined) return undefined
+    let newest: LeaseRecord[] = []
+    for (const record of this.#records.values()) {
+      const revision = newest[0]?.modRevision ?? -1n
+      if (record.modRevision > revision) newest = [record]
+      else if (record.modRevision === revision) newest.push(record)
+    }
+    return { count: this.#records.size, newest }
+  }
+}
+
+/** A directory as we know it from a list and a watch. */
+export interface Summary {
+  readonly count: number
+  /** The records of the newest revision; several when one transaction wrote them. */
+  readonly newest: readonly LeaseRecord[]
+}
+
+/** Whether the store's own account of a revision contradicts what we knew then. */
+export function contradicts({ count, newest }: PastState, known: Summary): boolean {
+  if (count !== known.count) return true
+  return newest !== undefined && !known.newest.some((record) => isSame(record, newest))
+}
+
+/** Two histories can give the same key the same revision, but hardly with the same content on the same etcd lease. */
+const isSame = (one: LeaseRecord, other: LeaseRecord): boolean =>
+  one.key === other.key &&
+  one.modRevision === other.modRevision &&
+  one.createRevision === other.createRevision &&
+  one.etcdLeaseId === other.etcdLeaseId &&
+  one.value === other.value

@@ -1,0 +1,58 @@
+import type { IResponseHeader } from 'etcd3'
+
+import type { Revision } from '../../lease/lease.ts'
+import type { StoreIdentity } from '../../lease/store.ts'
+import type { Caller } from '../client/call.ts'
+import type { Keyspace } from './keyspace.ts'
+
+/** Where the cluster as a whole stands. */
+export interface ClusterState extends Pick<StoreIdentity, 'clusterId' | 'revision'> {
+  /** Election count. It never goes back in the life of one cluster, whichever member answers after a quorum was asked. */
+  readonly raftTerm: bigint
+}
+
+/**
+ * A linearizable read of one key for the sake of its header: a quorum stands behind it, so a member that lags cannot pass for a
+ * store that went back. Being a unary call it also gets a new token when the old one has expired.
+ * @throws {StoreError}
+ */
+export async function readClusterState(caller: Caller, keyspace: Keyspace, signal: AbortSignal): Promise<ClusterState> {
+  const { header } = await caller.call('watch', signal, ({ kv }, options) =>
+    kv.range({ key: keyspace.config, keys_only: true }, options),
+  )
+  return clusterState(header)
+}
+
+const clusterState = ({ cluster_id, revision, raft_term }: IResponseHeader): ClusterState => ({
+  clusterId: cluster_id,
+  revision: BigInt(revision),
+  raftTerm: BigInt(raft_term),
+})
+
+/** What we know of the store so far, to recognise another in its place. */
+export class StoreMemory {
+  readonly #clusterId: string
+  #highestRevision: Revision
+  #highestTerm = 0n
+
+  constructor({ clusterId, revision }: StoreIdentity) {
+    this.#clusterId = clusterId
+    this.#highestRevision = revision
+  }
+
+  /** An answer of one member, which may lag: it only tells how far the store has come at least. */
+  saw({ revision }: IResponseHeader): void {
+    const seen = BigInt(revision)
+    if (seen > this.#highestRevision) this.#highestRevision = seen
+  }
+
+  /** @returns why this cannot be the store we know, undefined when it can; then its state is remembered */
+  whyAnother({ clusterId, revision, raftTerm }: ClusterState): string | undefined {
+    if (clusterId !== this.#clusterId) return `cluster ${clusterId} answers instead of ${this.#clusterId}`
+    if (revision < this.#highestRevision) return `revision went back from ${this.#highestRevision} to ${revision}`
+    if (raftTerm < this.#highestTerm) return `raft term went back from ${this.#highestTerm} to ${raftTerm}`
+    this.#highestRevision = revision
+    this.#highestTerm = raftTerm
+    return undefined
+  }
+}

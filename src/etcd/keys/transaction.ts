@@ -1,0 +1,81 @@
+import type { ICompare, IKeyValue, IRequestOp } from 'etcd3'
+
+import type { Revision } from '../../lease/lease.ts'
+import type { LeaseRecord } from '../../lease/store.ts'
+import type { Caller } from '../client/call.ts'
+import type { Keyspace } from './keyspace.ts'
+
+export type Outcome =
+  | { readonly done: true; readonly revision: Revision }
+  /** `certain`: it was refused. Otherwise it was sent more than once, and an earlier copy may be what refused this one. */
+  | { readonly done: false; readonly found: LeaseRecord | undefined; readonly certain: boolean }
+
+/** One change to one key on condition. */
+export interface Change {
+  readonly op: string
+  readonly key: string
+  /** State it applies to; undefined: the key does not exist. */
+  readonly seen: LeaseRecord | undefined
+  readonly request: IRequestOp
+  /** Also only if it says what was seen: an etcd that was restored meanwhile gives the same revision to another value. */
+  readonly isValueCompared?: boolean
+}
+
+/**
+ * Runs a change if the key is still as seen, else reads what stands there, in one transaction.
+ * @throws {StoreError} after which the change may have been carried out
+ */
+export async function transact(
+  caller: Caller,
+  keyspace: Keyspace,
+  change: Change,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { op, seen, request, isValueCompared = false } = change
+  const key = keyspace.keyOf(change.key)
+  let sent = 0
+  const response = await caller.call(op, signal, ({ kv }, options) => {
+    sent += 1
+    return kv.txn(
+      {
+        compare: [unchanged(key, seen), ...(isValueCompared && seen !== undefined ? [says(key, seen.value)] : [])],
+        success: [request],
+        failure: [{ request_range: { key } }],
+      },
+      options,
+    )
+  })
+  if (response.succeeded) return { done: true, revision: BigInt(response.header.revision) }
+  const found = onlyRecord(keyspace, response.responses[0]?.response_range.kvs)
+  return { done: false, found, certain: sent === 1 }
+}
+
+/** The key as it stands. @throws {StoreError} */
+export async function readRecord(
+  caller: Caller,
+  keyspace: Keyspace,
+  change: Pick<Change, 'op' | 'key'>,
+  signal: AbortSignal,
+): Promise<LeaseRecord | undefined> {
+  const key = keyspace.keyOf(change.key)
+  const { kvs } = await caller.call(change.op, signal, ({ kv }, options) => kv.range({ key }, options))
+  return onlyRecord(keyspace, kvs)
+}
+
+function unchanged(key: Buffer, seen: LeaseRecord | undefined): ICompare {
+  return seen === undefined
+    ? { key, result: 'Equal', target: 'Version', version: 0 }
+    : { key, result: 'Equal', target: 'Mod', mod_revision: String(seen.modRevision) }
+}
+
+const says = (key: Buffer, value: string): ICompare => ({
+  key,
+  result: 'Equal',
+  target: 'Value',
+  value: Buffer.from(value),
+})
+
+function onlyRecord(keyspace: Keyspace, kvs: readonly IKeyValue[] = []): LeaseRecord | undefined {
+  const [kv] = kvs
+  return kv === undefined ? undefined : keyspace.record(kv)
+}

@@ -1,0 +1,196 @@
+import type { IWatchResponse } from 'etcd3'
+
+import type { Revision } from '../../lease/lease.ts'
+import type { LeaseWatchEvent, StoreError, StoreIdentity, WatchStatus } from '../../lease/store.ts'
+import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
+import type { Clock, Random } from '../../time/clock.ts'
+import type { Caller } from '../client/call.ts'
+import { storeError, toStoreError } from '../client/errors.ts'
+import { EventQueue } from './event-queue.ts'
+import { contradicts, KnownRecords, readPastState } from './history.ts'
+import { readClusterState, StoreMemory } from './identity.ts'
+import type { Keyspace } from './keyspace.ts'
+import { WatchPosition } from './watch-position.ts'
+import { isCompacted, openWatch } from './watch-stream.ts'
+
+/** What a watch works with. */
+export interface WatchTools {
+  readonly caller: Caller
+  readonly keyspace: Keyspace
+  readonly clock: Clock
+  readonly random: Random
+  /** Time for opening a stream. */
+  readonly openTimeoutMs: number
+}
+
+/** At most 4.2 s, so that an etcd that is back has been found, and followed, within 5 s. */
+const RECONNECT: BackoffSpec = { firstMs: 100, mostMs: 3_000, jitter: 0.4 }
+
+/**
+ * After an outage every node comes back at once, and each one's examination costs etcd in proportion to the leases: so they spread
+ * over a time in the same proportion, and within the minute.
+ */
+const EXAMINATION_DELAY_PER_RECORD_MS = 5
+const MOST_EXAMINATION_DELAY_MS = 45_000
+
+/** What ends a watch for good. */
+type Ending = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
+
+/** One watch of the port: a stream after another, each beginning where the one before ended. */
+export class LeaseWatch {
+  readonly #tools: WatchTools
+  readonly #status: WatchStatus
+  readonly #position: WatchPosition
+  readonly #memory: StoreMemory
+  readonly #known: KnownRecords
+  readonly #events = new EventQueue<LeaseWatchEvent>()
+  #connection: 'unknown' | 'up' | 'down' = 'unknown'
+  /** Streams in a row that failed before they stood. */
+  #failures = 0
+  /** Found out about the store while a stream was open. */
+  #swapped: Ending | undefined
+  #endSession: () => void = () => undefined
+
+  constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
+    this.#tools = tools
+    this.#status = status
+    this.#position = new WatchPosition(tools.keyspace, from.revision)
+    this.#memory = new StoreMemory(from)
+    this.#known = new KnownRecords(from.records)
+  }
+
+  async *run(signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+    if (signal.aborted) return
+    const scope = new AbortController()
+    const stop = (): void => {
+      this.#events.abandon()
+      scope.abort()
+    }
+    signal.addEventListener('abort', stop)
+    const pump = this.#pump(scope.signal).finally(() => {
+      this.#events.end()
+    })
+    pump.catch(() => undefined)
+    try {
+      yield* this.#events
+      await pump
+    } finally {
+      signal.removeEventListener('abort', stop)
+      stop()
+    }
+  }
+
+  async #pump(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#tools
+    for (;;) {
+      const result = await this.#session(signal)
+      if (signal.aborted) return
+      if (!(result instanceof Error)) {
+        this.#events.push(result)
+        return
+      }
+      this.#disconnected(result)
+      this.#failures += 1
+      await clock.sleep(backoffMs(RECONNECT, this.#failures, random), signal)
+    }
+  }
+
+  /** One stream from opening to its end. Never throws what a network can do: that is the returned error. */
+  async #session(signal: AbortSignal): Promise<Ending | StoreError> {
+    const session = new AbortController()
+    const stop = (): void => {
+      session.abort()
+    }
+    signal.addEventListener('abort', stop, { signal: session.signal })
+    this.#endSession = stop
+    if (signal.aborted) stop() // while it waited for its turn: no event would tell it any more
+    try {
+      return await this.#follow(session.signal)
+    } catch (error) {
+      return this.#swapped ?? toStoreError({ op: 'watch' }, error)
+    } finally {
+      stop()
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<Ending> {
+    const { caller, keyspace, openTimeoutMs } = this.#tools
+    // after a failure: gets a new token and finds an address that works before a stream depends on them
+    const another = this.#connection === 'unknown' ? undefined : await this.#verify(signal)
+    if (another !== undefined) return another
+    const endpoint = caller.endpoint('watch')
+    this.#position.restart()
+    const { startRevision } = this.#position
+    const request = { endpoint, range: keyspace.range, startRevision, openTimeoutMs }
+    try {
+      const answers = await openWatch(request, signal)
+      const swapped = await this.#verify(signal)
+      if (swapped !== undefined) return swapped
+      if (this.#connection !== 'unknown') void this.#examineHistory(startRevision, signal)
+      this.#connected()
+      for await (const answer of answers) {
+        const ending = this.#take(answer)
+        if (ending !== undefined) return ending
+      }
+      throw storeError({ op: 'watch' }, 'ABORTED_BY_CALLER', 'aborted')
+    } catch (error) {
+      caller.failed(endpoint, toStoreError({ op: 'watch' }, error))
+      throw error
+    }
+  }
+
+  /** Asks a quorum whether this is still the store we know. */
+  async #verify(signal: AbortSignal): Promise<Ending | undefined> {
+    const { caller, keyspace } = this.#tools
+    const reason = this.#memory.whyAnother(await readClusterState(caller, keyspace, signal))
+    return reason === undefined ? undefined : { kind: 'reset', reason }
+  }
+
+  /**
+   * Some time after a reconnection, asks whether the store came to our revision as we did: one that was restored from a snapshot may
+   * have passed us meanwhile. When that revision is compacted by then, nothing can be told. What is found ends the session.
+   */
+  async #examineHistory(revision: Revision, signal: AbortSignal): Promise<void> {
+    const { caller, keyspace, clock, random } = this.#tools
+    const known = this.#known.summary()
+    if (known === undefined) return
+    let delayMs = random() * Math.min(MOST_EXAMINATION_DELAY_MS, known.count * EXAMINATION_DELAY_PER_RECORD_MS)
+    for (;;) {
+      await clock.sleep(delayMs, signal)
+      if (signal.aborted) return
+      const past = await readPastState(caller, keyspace, revision, signal).catch(() => 'unread' as const)
+      if (past === 'unread') delayMs = RECONNECT.mostMs
+      else {
+        if (past !== undefined && contradicts(past, known)) this.#foundAnother(revision)
+        return
+      }
+    }
+  }
+
+  #foundAnother(revision: Revision): void {
+    this.#swapped = { kind: 'reset', reason: `at revision ${revision} it holds what it never held before` }
+    this.#endSession()
+  }
+
+  #take(answer: IWatchResponse): Ending | undefined {
+    if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
+    this.#memory.saw(answer.header)
+    for (const event of this.#position.advance(answer)) {
+      this.#known.apply(event.deltas)
+      this.#events.push(event)
+    }
+    return undefined
+  }
+
+  #connected(): void {
+    this.#failures = 0
+    this.#connection = 'up'
+    this.#status.onConnected?.()
+  }
+
+  #disconnected(error: StoreError): void {
+    if (this.#connection === 'down') return
+    this.#connection = 'down'
+    this.#status.onDisconnected?.(error)
+  }
+}

@@ -1,0 +1,53 @@
+import type { OverlayNetwork } from '../../config/network.ts'
+import { addressBits, sameIp, type Ip } from '../../net/ip.ts'
+import {
+  addressAt,
+  isReachableUnicast,
+  prefixContains,
+  prefixCovers,
+  prefixesOverlap,
+  type Prefix,
+} from '../../net/prefix.ts'
+import type { LeaseFamily } from '../lease.ts'
+
+/** What a peer must not trample on. */
+export interface Surroundings {
+  readonly overlays: readonly OverlayNetwork[]
+  /** Our own subnets. */
+  readonly own: readonly Prefix[]
+  /** Our own underlay addresses. */
+  readonly ownPublicIps: readonly Ip[]
+  /**
+   * What must stay reachable over the underlay: etcd, the gateway and our own addresses, as host prefixes, and the prefix of the
+   * underlay interface. A peer's subnet may not cover one of them; lying within one is no harm (overlay 10.5.0.0/16 on 10.0.0.0/8).
+   */
+  readonly protectedPrefixes: readonly Prefix[]
+}
+
+/** Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth. */
+export function peerObjection(part: LeaseFamily, around: Surroundings): string | undefined {
+  const { subnet, publicIp } = part
+  const overlay = around.overlays.find(({ family }) => family === part.family)
+  const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
+  const overlapped = around.own.find((own) => prefixesOverlap(own, subnet))
+  if (overlay === undefined) return `the network has no IPv${part.family}`
+  if (!prefixCovers(overlay.network, subnet)) return `subnet ${subnet.text} is outside Network ${overlay.network.text}`
+  if (overlapped !== undefined) return `subnet ${subnet.text} overlaps our own ${overlapped.text}`
+  if (!isReachableUnicast(publicIp)) return `PublicIP ${publicIp.text} is not an address another host can have`
+  const broadcast = around.protectedPrefixes.find((network) => isNetworkOrBroadcast(publicIp, network))
+  if (broadcast !== undefined)
+    return `PublicIP ${publicIp.text} is the network or broadcast address of the underlay's ${broadcast.text}`
+  if (around.own.some((own) => prefixContains(own, publicIp)))
+    return `PublicIP ${publicIp.text} is within our own subnet`
+  if (around.ownPublicIps.some((own) => sameIp(own, publicIp))) return `PublicIP ${publicIp.text} is our own`
+  if (prefixContains(subnet, publicIp)) return `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`
+  if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`
+  return undefined
+}
+
+/** All zeros or all ones behind the prefix (RFC 1122 section 3.2.1.3); a /31 has neither (RFC 3021), nor has IPv6. */
+function isNetworkOrBroadcast(address: Ip, network: Prefix): boolean {
+  const hostBits = addressBits(network.family) - network.length
+  if (network.family !== 4 || hostBits < 2 || !prefixContains(network, address)) return false
+  return sameIp(network.base, address) || sameIp(addressAt(network, (1n << BigInt(hostBits)) - 1n), address)
+}

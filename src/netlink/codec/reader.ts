@@ -1,0 +1,239 @@
+import { ipFromBytes, type Family, type Ip } from '../../net/ip.ts'
+import { macFromBytes, type Mac } from '../../net/mac.ts'
+import type { MessageBuffer } from './buffer.ts'
+import { align4 } from './buffer.ts'
+import { AF, NLA_TYPE_MASK } from './uapi.ts'
+
+const HEADER_BYTES = 16
+const ATTRIBUTE_BYTES = 4
+
+/** Bytes that are no netlink message, or a message that contradicts itself. The only thing decoding throws. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError'
+  /** Byte offset in the datagram. */
+  readonly offset: number
+
+  constructor(message: string, offset: number) {
+    super(`${message} at byte ${offset}`)
+    this.offset = offset
+  }
+}
+
+/** Family of an address of so many octets in the given AF_* family. */
+export function familyOf(af: number): Family | undefined {
+  return af === AF.INET ? 4 : af === AF.INET6 ? 6 : undefined
+}
+
+/**
+ * Walks over the messages of one datagram. The fields are those of the current message (nlmsghdr); one cursor serves for all
+ * messages of all datagrams.
+ */
+export class MessageCursor {
+  readonly buffer: MessageBuffer
+  type = 0
+  flags = 0
+  sequence = 0
+  portId = 0
+  /** Where the payload begins. */
+  payload = 0
+  /** Where the message ends. */
+  end = 0
+  #next = 0
+  #limit = 0
+
+  constructor(buffer: MessageBuffer) {
+    this.buffer = buffer
+  }
+
+  /** Begins a datagram of `length` bytes. @throws {DecodeError} if the buffer is too small for it: it was cut */
+  start(length: number): void {
+    if (length > this.buffer.bytes.length)
+      throw new DecodeError(`datagram of ${length} bytes was cut`, this.buffer.bytes.length)
+    this.#next = 0
+    this.#limit = length
+  }
+
+  /** Steps to the next message. @throws {DecodeError} when its length is impossible */
+  next(): boolean {
+    const at = this.#next
+    if (at >= this.#limit) return false
+    if (this.#limit - at < HEADER_BYTES) throw new DecodeError('message header is cut', at)
+    const { u16, u32 } = this.buffer
+    const length = u32[at >> 2] ?? 0
+    if (length < HEADER_BYTES || length > this.#limit - at) throw new DecodeError(`message length ${length}`, at)
+    this.type = u16[(at >> 1) + 2] ?? 0
+    this.flags = u16[(at >> 1) + 3] ?? 0
+    this.sequence = u32[(at >> 2) + 2] ?? 0
+    this.portId = u32[(at >> 2) + 3] ?? 0
+    this.payload = at + HEADER_BYTES
+    this.end = at + length
+    this.#next = at + align4(length)
+    return true
+  }
+
+  /** Octet `offset` of the fixed header behind the nlmsghdr. */
+  u8(offset: number): number {
+    return this.buffer.bytes[this.#field(offset, 1)] ?? 0
+  }
+
+  u16(offset: number): number {
+    return this.buffer.u16[this.#field(offset, 2) >> 1] ?? 0
+  }
+
+  u32(offset: number): number {
+    return this.buffer.u32[this.#field(offset, 4) >> 2] ?? 0
+  }
+
+  i32(offset: number): number {
+    return this.u32(offset) | 0
+  }
+
+  /** The attributes behind a fixed header of `headerBytes`. */
+  attributes(headerBytes: number): Attributes {
+    this.#field(0, headerBytes)
+    return new Attributes(this.buffer, this.payload + align4(headerBytes), this.end)
+  }
+
+  #field(offset: number, size: number): number {
+    const at = this.payload + offset
+    if (at + size > this.end) throw new DecodeError('message is too short for its type', this.payload)
+    return at
+  }
+}
+
+/**
+ * Attributes (struct nlattr) in a stretch of bytes. Those that nobody asks for are kept and can be walked over; asking for one
+ * that is missing gives undefined, for one that is too short for what it should be throws.
+ */
+export class Attributes implements Iterable<readonly [type: number, payload: Uint8Array]> {
+  readonly #buffer: MessageBuffer
+  readonly #from: number
+  readonly #to: number
+
+  /** @throws {DecodeError} when an attribute's length is impossible */
+  constructor(buffer: MessageBuffer, from: number, to: number) {
+    this.#buffer = buffer
+    this.#from = from
+    this.#to = to
+    for (let at = from; to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at))) {
+      const length = this.#lengthAt(at)
+      if (length < ATTRIBUTE_BYTES || length > to - at) throw new DecodeError(`attribute length ${length}`, at)
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [number, Uint8Array]> {
+    for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at)))
+      yield [this.#typeAt(at), Uint8Array.from(this.#octets(at))]
+  }
+
+  /** Which types below 32 there are: bit n for type n. One walk, where asking for each would be a walk apiece. */
+  types(): number {
+    let types = 0
+    for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at))) {
+      const type = this.#typeAt(at)
+      if (type < 32) types |= 1 << type
+    }
+    return types
+  }
+
+  /** Octets of an attribute's payload; 0 also when there is none. */
+  lengthOf(type: number): number {
+    const at = this.#find(type)
+    return at < 0 ? 0 : this.#lengthAt(at) - ATTRIBUTE_BYTES
+  }
+
+  has(type: number): boolean {
+    return this.#find(type) >= 0
+  }
+
+  u8(type: number): number | undefined {
+    const at = this.#payload(type, 1)
+    return at === undefined ? undefined : this.#buffer.bytes[at]
+  }
+
+  /** At byte `offset` of the payload: a structure's field, a multiple of 2. */
+  u16(type: number, offset = 0): number | undefined {
+    const at = this.#payload(type, offset + 2)
+    return at === undefined ? undefined : this.#buffer.u16[(at + offset) >> 1]
+  }
+
+  /** At byte `offset` of the payload: a structure's field, a multiple of 4. */
+  u32(type: number, offset = 0): number | undefined {
+    const at = this.#payload(type, offset + 4)
+    return at === undefined ? undefined : this.#buffer.u32[(at + offset) >> 2]
+  }
+
+  /** 16 bits in network order. */
+  be16(type: number): number | undefined {
+    const at = this.#payload(type, 2)
+    if (at === undefined) return undefined
+    return ((this.#buffer.bytes[at] ?? 0) << 8) | (this.#buffer.bytes[at + 1] ?? 0)
+  }
+
+  /** A copy of the payload. */
+  bytes(type: number): Uint8Array | undefined {
+    const at = this.#find(type)
+    return at < 0 ? undefined : Uint8Array.from(this.#octets(at))
+  }
+
+  /** Text up to its NUL, if it has one. */
+  text(type: number): string | undefined {
+    const payload = this.bytes(type)
+    if (payload === undefined) return undefined
+    const nul = payload.indexOf(0)
+    return Buffer.from(nul < 0 ? payload : payload.subarray(0, nul)).toString()
+  }
+
+  /** @throws {DecodeError} when it has neither 4 nor 16 octets */
+  ip(type: number): Ip | undefined {
+    const at = this.#find(type)
+    if (at < 0) return undefined
+    const octets = this.#octets(at)
+    if (octets.length !== 4 && octets.length !== 16) throw new DecodeError(`address of ${octets.length} octets`, at)
+    return ipFromBytes(octets)
+  }
+
+  /** Undefined also for a link-layer address that is no Ethernet address (tunnels have theirs in it). */
+  mac(type: number): Mac | undefined {
+    const at = this.#find(type)
+    return at < 0 || this.#lengthAt(at) !== ATTRIBUTE_BYTES + 6 ? undefined : macFromBytes(this.#octets(at))
+  }
+
+  /** The attributes inside one: in all of its payload, or in bytes `from` to `to` of it, where structures stand around them. */
+  nested(type: number, from = 0, to = Infinity): Attributes | undefined {
+    const at = this.#find(type)
+    if (at < 0) return undefined
+    const payload = at + ATTRIBUTE_BYTES
+    return new Attributes(this.#buffer, payload + from, Math.min(payload + to, at + this.#lengthAt(at)))
+  }
+
+  /** A plain array: for a few octets it costs a fraction of a typed one. */
+  #octets(at: number): readonly number[] {
+    const octets: number[] = []
+    const end = at + this.#lengthAt(at)
+    for (let i = at + ATTRIBUTE_BYTES; i < end; i++) octets.push(this.#buffer.bytes[i] ?? 0)
+    return octets
+  }
+
+  #payload(type: number, size: number): number | undefined {
+    const at = this.#find(type)
+    if (at < 0) return undefined
+    if (this.#lengthAt(at) < ATTRIBUTE_BYTES + size)
+      throw new DecodeError(`attribute ${type} is shorter than ${size}`, at)
+    return at + ATTRIBUTE_BYTES
+  }
+
+  #find(type: number): number {
+    for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at)))
+      if (this.#typeAt(at) === type) return at
+    return -1
+  }
+
+  #lengthAt(at: number): number {
+    return this.#buffer.u16[at >> 1] ?? 0
+  }
+
+  #typeAt(at: number): number {
+    return (this.#buffer.u16[(at >> 1) + 1] ?? 0) & NLA_TYPE_MASK
+  }
+}

@@ -1,0 +1,155 @@
+import { addressBits, ipFromBytes, type Family, type Ip } from '../../net/ip.ts'
+import { prefixOf, type Prefix } from '../../net/prefix.ts'
+import type { KernelOp, RouteLookup, RouteState } from '../../kernel/kernel.ts'
+import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
+import { extrasOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
+import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
+import type { MessageWriter } from './writer.ts'
+
+/** struct rtmsg (linux/rtnetlink.h) */
+const RTMSG = {
+  family: 0,
+  length: 1,
+  sourceLength: 2,
+  tos: 3,
+  table: 4,
+  protocol: 5,
+  scope: 6,
+  type: 7,
+  flags: 8,
+  size: 12,
+} as const
+
+type RouteReplace = Extract<KernelOp, { op: 'route.replace' }>
+type RouteDelete = Extract<KernelOp, { op: 'route.delete' }>
+
+interface RtmsgFields {
+  readonly table?: number
+  readonly protocol?: number
+  readonly scope?: number
+  readonly type?: number
+  readonly flags?: number
+}
+
+function rtmsg(writer: MessageWriter, family: Family, length: number, fields: RtmsgFields): void {
+  writer.u8(family === 4 ? AF.INET : AF.INET6)
+  writer.u8(length)
+  writer.u16(0)
+  writer.u8(fields.table ?? 0)
+  writer.u8(fields.protocol ?? 0)
+  writer.u8(fields.scope ?? 0)
+  writer.u8(fields.type ?? 0)
+  writer.u32(fields.flags ?? 0)
+}
+
+const TYPE = { unicast: RTN.UNICAST, blackhole: RTN.BLACKHOLE } as const
+
+function writeRoute(writer: MessageWriter, route: RouteReplace | RouteDelete, scope: number, flags: number): void {
+  const { destination, protocol, type } = route
+  rtmsg(writer, destination.family, destination.length, {
+    table: RT_TABLE_MAIN,
+    protocol,
+    scope,
+    type: TYPE[type],
+    flags,
+  })
+  writer.attributeBytes(RTA.DST, destination.base.bytes)
+  if (route.gateway !== undefined) writer.attributeBytes(RTA.GATEWAY, route.gateway.bytes)
+  if (route.metric !== 0) writer.attributeU32(RTA.PRIORITY, route.metric)
+  if (route.linkIndex !== undefined) writer.attributeU32(RTA.OIF, route.linkIndex)
+  writer.end()
+}
+
+/** `ip route replace`: creates the route, or puts it in place of the one with the same destination and metric. */
+export function writeRouteReplace(writer: MessageWriter, route: RouteReplace, sequence: number): void {
+  writer.begin(RTM.NEWROUTE, NLM_F.REQUEST | NLM_F.CREATE | NLM_F.REPLACE, sequence)
+  writeRoute(
+    writer,
+    route,
+    isOnLink(route) ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE,
+    route.onlink === true ? RTNH_F_ONLINK : 0,
+  )
+}
+
+/** Scope "nowhere" in a deletion means any scope. No gateway means any, too, but for the scope: routes with one have another. */
+export function writeRouteDelete(writer: MessageWriter, route: RouteDelete, sequence: number): void {
+  writer.begin(RTM.DELROUTE, NLM_F.REQUEST, sequence)
+  writeRoute(writer, route, isOnLink(route) ? RT_SCOPE.LINK : RT_SCOPE.NOWHERE, 0)
+}
+
+const isOnLink = ({ type, gateway }: RouteReplace | RouteDelete): boolean => type === 'unicast' && gateway === undefined
+
+/** Main-table routes of one family, of one link if it is given. */
+export function writeRouteQuery(
+  writer: MessageWriter,
+  family: Family,
+  linkIndex: number | undefined,
+  sequence: number,
+): void {
+  writer.begin(RTM.GETROUTE, NLM_F.REQUEST | NLM_F.DUMP, sequence)
+  rtmsg(writer, family, 0, { table: RT_TABLE_MAIN })
+  if (linkIndex !== undefined) writer.attributeU32(RTA.OIF, linkIndex)
+  writer.end()
+}
+
+/** `ip route get`. */
+export function writeRouteLookup(writer: MessageWriter, destination: Ip, sequence: number): void {
+  writer.begin(RTM.GETROUTE, NLM_F.REQUEST, sequence)
+  rtmsg(writer, destination.family, addressBits(destination.family), {})
+  writer.attributeBytes(RTA.DST, destination.bytes)
+  writer.end()
+}
+
+/** Whether a route message is about one of the links, without decoding the rest. */
+export function isRouteOn(message: MessageCursor, links: readonly number[]): boolean {
+  const attributes = message.attributes(RTMSG.size)
+  const link = attributes.u32(RTA.OIF)
+  if (link !== undefined) return links.includes(link)
+  return severalHops(attributes).some(({ linkIndex }) => linkIndex !== undefined && links.includes(linkIndex))
+}
+
+/**
+ * A main-table route out of RTM_NEWROUTE or RTM_DELROUTE; undefined for other tables, families and the cache's clones, and for routes
+ * that only some packets follow (of a type of service, from some sources), which stand beside those for all.
+ */
+export function readRoute(message: MessageCursor): RouteState | undefined {
+  const family = familyOf(message.u8(RTMSG.family))
+  const attributes = message.attributes(RTMSG.size)
+  const table = attributes.u32(RTA.TABLE) ?? message.u8(RTMSG.table)
+  const flags = message.u32(RTMSG.flags)
+  if (family === undefined || table !== RT_TABLE_MAIN || (flags & RTM_F_CLONED) !== 0) return undefined
+  if (message.u8(RTMSG.sourceLength) !== 0 || message.u8(RTMSG.tos) !== 0) return undefined
+  const hops = nextHops(attributes)
+  const { linkIndex, gateway } = hops[0] ?? NOWHERE
+  return {
+    destination: readPrefix(attributes.ip(RTA.DST), family, message),
+    gateway,
+    metric: attributes.u32(RTA.PRIORITY) ?? 0,
+    protocol: message.u8(RTMSG.protocol),
+    scope: message.u8(RTMSG.scope),
+    onlink: (flags & RTNH_F_ONLINK) !== 0,
+    type: message.u8(RTMSG.type),
+    table,
+    linkIndex,
+    furtherHops: hops.length > 1 ? hops.slice(1) : undefined,
+    extras: extrasOf(attributes),
+  }
+}
+
+/** The answer to a lookup; undefined when the route leads nowhere (unreachable, prohibited, blackhole). */
+export function readLookup(message: MessageCursor): RouteLookup | undefined {
+  const type = message.u8(RTMSG.type)
+  const attributes = message.attributes(RTMSG.size)
+  const [{ linkIndex, gateway } = NOWHERE] = nextHops(attributes)
+  if ((type !== RTN.UNICAST && type !== RTN.LOCAL) || linkIndex === undefined) return undefined
+  return { linkIndex, gateway, source: attributes.ip(RTA.PREFSRC) }
+}
+
+/** A default route has no RTA_DST. */
+function readPrefix(base: Ip | undefined, family: Family, message: MessageCursor): Prefix {
+  const length = message.u8(RTMSG.length)
+  const bits = addressBits(family)
+  if ((base !== undefined && base.family !== family) || length > bits)
+    throw new DecodeError(`destination ${base?.text ?? ''}/${length} in family ${family}`, message.payload)
+  return prefixOf(base ?? ipFromBytes(new Uint8Array(bits / 8)), length)
+}

@@ -1,0 +1,157 @@
+import { sameIp } from '../net/ip.ts'
+import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
+import type { FdbEntry, NeighbourEntry, RouteAlteration, RouteEntry } from './entries.ts'
+import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT } from '../kernel/kernel.ts'
+import type { FdbState, KernelOp, NeighbourState, RouteState } from '../kernel/kernel.ts'
+
+/** How one kernel table is keyed, compared, written and erased. */
+export interface TableRules<V> {
+  readonly name: 'neighbour' | 'fdb' | 'route'
+  key(value: V): string
+  same(a: V, b: V): boolean
+  /** Creates the row, or overwrites the one of the same key. */
+  write(linkIndex: number, desired: V): KernelOp
+  erase(linkIndex: number, actual: V): KernelOp
+  describe(value: V): string
+}
+
+export const neighbourRules: TableRules<NeighbourEntry> = {
+  name: 'neighbour',
+  key: ({ ip }) => ip.text,
+  same: (a, b) => a.mac === b.mac,
+  write: (linkIndex, { ip, mac }) => ({ op: 'neighbour.replace', linkIndex, ip, mac }),
+  erase: (linkIndex, { ip }) => ({ op: 'neighbour.delete', linkIndex, ip }),
+  describe: ({ ip, mac }) => `neighbour ${ip.text} lladdr ${mac}`,
+}
+
+/** The kernel keeps exactly one destination per unicast MAC: what is appended to it by hand it ignores (vxlan_fdb_update). */
+export const fdbRules: TableRules<FdbEntry> = {
+  name: 'fdb',
+  key: ({ mac }) => mac,
+  same: (a, b) => sameIp(a.remote, b.remote) && a.astray === b.astray,
+  write: (linkIndex, { mac, remote }) => ({ op: 'fdb.replace', linkIndex, mac, remote }),
+  erase: (linkIndex, { mac }) => ({ op: 'fdb.delete', linkIndex, mac }),
+  describe: ({ mac, remote }) => `fdb ${mac} dst ${remote.text}`,
+}
+
+const isAltered = ({ alterations }: RouteEntry): boolean => alterations !== undefined
+
+/**
+ * The kernel keeps any number of routes of one destination and metric, if they differ in anything else: `ip route append` adds one
+ * that a replacement never touches. So each gateway and protocol is a row of its own, and is erased by them.
+ */
+export const routeRules: TableRules<RouteEntry> = {
+  name: 'route',
+  key: ({ destination, gateway, metric, protocol }) =>
+    `${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric} proto ${protocol}`,
+  same: (a, b) => a.onlink === b.onlink && isAltered(a) === isAltered(b),
+  write: (linkIndex, { destination, gateway, metric, protocol, onlink }) => ({
+    op: 'route.replace',
+    type: 'unicast',
+    linkIndex,
+    destination,
+    gateway,
+    metric,
+    protocol,
+    onlink,
+  }),
+  erase: (linkIndex, { destination, gateway, metric, protocol }) => ({
+    op: 'route.delete',
+    type: 'unicast',
+    linkIndex,
+    destination,
+    gateway,
+    metric,
+    protocol,
+  }),
+  describe: ({ destination, gateway, metric }) =>
+    `route ${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric}`,
+}
+
+/** Our route that another may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there. */
+export const routeReplacedBy = ({ destination, metric }: Pick<RouteState, 'destination' | 'metric'>): RouteEntry => ({
+  destination,
+  gateway: destination.base,
+  metric,
+  protocol: ROUTE_PROTOCOL,
+  onlink: true,
+})
+
+/** rtm_table, rtm_type and rtm_scope we deal in (linux/rtnetlink.h). */
+const RT_TABLE_MAIN = 254
+const RTN_UNICAST = 1
+const RT_SCOPE_UNIVERSE = 0
+const RT_SCOPE_LINK = 253
+
+/** A neighbour on our device is ours when it is permanent: nobody else has business there. Others are the kernel's own. */
+export const ownNeighbour = ({ ip, mac, permanent }: NeighbourState): NeighbourEntry | undefined =>
+  permanent && mac !== undefined ? { ip, mac } : undefined
+
+/** As for neighbours; entries the device learned are the kernel's own. */
+export const ownFdb = ({ mac, remote, permanent, astray }: FdbState): FdbEntry | undefined =>
+  permanent && remote !== undefined ? { mac, remote, astray } : undefined
+
+/**
+ * What a route of the main table is on one link, one row for each of its next hops there. It could be ours by its key;
+ * {@link isOwnRoute} decides.
+ */
+export function routesOn(state: RouteState, link: number): readonly RouteEntry[] {
+  if (state.table !== RT_TABLE_MAIN || state.type !== RTN_UNICAST) return []
+  const { destination, metric, protocol, onlink, furtherHops } = state
+  const alterations = alterationsOf(state)
+  if (furtherHops === undefined)
+    return state.linkIndex === link
+      ? [{ destination, gateway: state.gateway, metric, protocol, onlink, alterations }]
+      : []
+  return [state, ...furtherHops]
+    .filter(({ linkIndex }) => linkIndex === link)
+    .map(({ gateway }) => ({ destination, gateway, metric, protocol, onlink, alterations }))
+}
+
+/** Undefined for a route as we make them. */
+function alterationsOf(state: RouteState): readonly RouteAlteration[] | undefined {
+  const { extras, furtherHops } = state
+  const hasScope = state.scope === scopeFor(state)
+  if (extras === undefined && furtherHops === undefined && hasScope) return undefined
+  const more: RouteAlteration[] = [...(extras ?? [])]
+  if (furtherHops !== undefined) more.push('nexthop')
+  if (!hasScope) more.push('scope')
+  return more
+}
+
+/** IPv6 knows no scopes. */
+const scopeFor = ({ destination, gateway }: RouteState): number =>
+  destination.family === 4 && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
+
+/** Metric of a route made without one: 0, or what IPv6 has for it (IP6_RT_PRIO_USER, linux/ipv6_route.h). */
+const NO_METRIC = { 4: 0, 6: 1024 } as const
+
+/** How upstream makes routes on a link that is not its own, and other people theirs: of protocol boot, without a metric. */
+export const isMadeByHand = ({ protocol, onlink, gateway, metric, destination }: RouteEntry): boolean =>
+  protocol === ROUTE_PROTOCOL_BOOT && !onlink && metric === NO_METRIC[destination.family] && gateway !== undefined
+
+/**
+ * Routes on a link that is not ours: ours are those with our protocol number, and those in upstream's shape there: protocol boot, no
+ * metric, through a gateway outside the overlay, to a subnet of the overlay's length inside it.
+ */
+export const isOwnDirectRoute = (route: RouteEntry, { network, subnetLength }: Cut): boolean => {
+  const { protocol, gateway, destination } = route
+  if (protocol === ROUTE_PROTOCOL) return true
+  return (
+    isMadeByHand(route) &&
+    gateway !== undefined &&
+    !prefixContains(network, gateway) &&
+    destination.length === subnetLength &&
+    prefixCovers(network, destination)
+  )
+}
+
+/** A network, and the prefix length of the subnets it is cut into, in bits. */
+export interface Cut {
+  readonly network: Prefix
+  readonly subnetLength: number
+}
+
+/** Ours by our protocol number, or by upstream's shape: protocol boot, onlink, gateway at the base of the destination. */
+export const isOwnRoute = ({ protocol, onlink, gateway, destination }: RouteEntry): boolean =>
+  protocol === ROUTE_PROTOCOL || (protocol === ROUTE_PROTOCOL_BOOT && onlink && gateway?.text === destination.base.text)

@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import type { KernelOp, LinkState } from '../../../../src/kernel/kernel.ts'
+import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
+
+let world: AgentWorld
+
+beforeEach(async () => {
+  world = await AgentWorld.create()
+})
+
+afterEach(async () => {
+  await world.close()
+})
+
+async function start(config = CONFIG): Promise<void> {
+  world.etcd.putConfig(config)
+  await world.start()
+  await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+}
+
+const link = (name: string): LinkState | undefined =>
+  [...world.kernel.tables.links.values()].find((one) => one.name === name)
+const device = (): LinkState | undefined => link('flannel.100')
+const indexOf = (name: string): number => world.kernel.indexOf(name) ?? 0
+
+/** What our lease publishes; the fake store holds no other. */
+const published = (): string => world.etcd.records.map(({ value }) => value).join()
+
+const defaultRoute = (linkIndex: number) =>
+  ({ type: 'unicast', destination: prefix('0.0.0.0/0'), linkIndex, metric: 0, protocol: 3 }) as const
+const address = (op: 'address.add' | 'address.delete', linkIndex: number, text: string): KernelOp => ({
+  op,
+  linkIndex,
+  ip: ip(text),
+  prefixLength: 24,
+})
+
+/** A VPN that takes the default route over. */
+function addVpn(): void {
+  const { index } = world.kernel.addCard('tun0')
+  world.kernel.outside(address('address.add', index, '172.16.0.2'), { op: 'route.replace', ...defaultRoute(index) })
+}
+
+describe('the underlay chosen without --iface', () => {
+  test('is kept when a VPN takes the default route over', async () => {
+    await start()
+    addVpn()
+    await world.advance(120_000)
+    expect(device()?.vxlan).toMatchObject({ local: ip('192.168.205.10'), underlayIndex: indexOf('eth0') })
+    expect(published()).toContain('192.168.205.10')
+  })
+
+  test('is kept without any default route, and the device is healed on it', async () => {
+    await start()
+    world.kernel.outside({ op: 'route.delete', ...defaultRoute(indexOf('eth0')) })
+    world.kernel.outside({ op: 'link.delete', linkIndex: indexOf('flannel.100') })
+    await world.advance(1_000)
+    expect(device()).toMatchObject({ up: true, vxlan: { underlayIndex: indexOf('eth0') } })
+  })
+
+  test('that lost its address is waited for: nothing else is published, the device is healed meanwhile', async () => {
+    await start()
+    addVpn()
+    world.kernel.outside(address('address.delete', indexOf('eth0'), '192.168.205.10'))
+    await world.advance(5_000)
+    world.kernel.outside({ op: 'link.set', linkIndex: indexOf('flannel.100'), mtu: 1280 })
+    await world.advance(500)
+    expect(device()).toMatchObject({ mtu: 1450, vxlan: { local: ip('192.168.205.10') } })
+    expect(published()).toContain('192.168.205.10')
+    world.kernel.outside(address('address.add', indexOf('eth0'), '192.168.205.10'))
+    await world.advance(60_000)
+    expect(world.logged(/is gone from the underlay/)).toHaveLength(1)
+    expect(world.logged(/is back on the underlay/)).toHaveLength(1)
+    expect(published()).toContain('192.168.205.10')
+  })
+
+  test('that does not come back is given up for that of the default route', async () => {
+    await start()
+    const { mac } = device() ?? {}
+    world.kernel.outside({ op: 'link.delete', linkIndex: indexOf('flannel.100') })
+    world.kernel.outside({ op: 'link.delete', linkIndex: indexOf('eth0') })
+    addVpn()
+    await world.advance(5_000)
+    expect(device()).toBeUndefined()
+    expect(world.logged(/warn device flannel.100: eth0, the underlay, is gone. Candidates: tun0/)).toHaveLength(1)
+    await world.advance(10_000)
+    expect(device()).toMatchObject({ mac, vxlan: { local: ip('172.16.0.2'), underlayIndex: indexOf('tun0') } })
+    await world.until('new address published', () => published().includes('172.16.0.2'))
+  })
+
+  test('in the network of which the overlay lies, and in a subnet of it, is refused with the reason until mended', async () => {
+    world.etcd.putConfig(
+      '{"Network":"192.168.205.0/24","SubnetLen":26,"SubnetMin":"192.168.205.0","Backend":{"VNI":100}}',
+    )
+    await world.start()
+    await world.until('refusal', () => world.logged(/no network over the underlay 192.168.205.0\/24/).length === 1)
+    expect(world.store.writes).toHaveLength(0)
+    world.etcd.putConfig(CONFIG)
+    await world.advance(5_000)
+    await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+  })
+})
+
+describe('the device in a fight', () => {
+  /** A script in a loop: fifty times a second for so long. */
+  async function loop(forMs: number, undo: () => void): Promise<void> {
+    for (let passedMs = 0; passedMs < forMs; passedMs += 20) {
+      undo()
+      await world.advance(20)
+    }
+  }
+
+  test('over its MTU is mended a dozen times in five minutes, with one warning, and looked at four times a second', async () => {
+    await start()
+    const writes = world.kernel.stats().writes
+    let looks = 0
+    world.kernel.faults.gate = () => {
+      looks++
+      return Promise.resolve()
+    }
+    await loop(300_000, () => {
+      world.kernel.outside({ op: 'link.set', linkIndex: indexOf('flannel.100'), mtu: 1280 })
+    })
+    expect(world.kernel.stats().writes - writes).toBeLessThanOrEqual(12)
+    expect(
+      world.logged(/warn .*flannel.100 keeps being changed from outside \(mtu 1280, expected 1450\)/),
+    ).toHaveLength(1)
+    expect(looks / 300, 'calls to the kernel in a second').toBeLessThan(40)
+    expect(await world.readSubnetFile()).toContain('FLANNEL_MTU=1450')
+  }, 60_000)
+
+  test('over its existence is made anew a dozen times in five minutes, and once more when there is peace', async () => {
+    await start()
+    const created = (): number => world.kernel.stats().byOp['link.create'] ?? 0
+    const before = created()
+    await loop(300_000, () => {
+      world.kernel.outside({ op: 'link.delete', linkIndex: indexOf('flannel.100') })
+    })
+    expect(created() - before).toBeLessThanOrEqual(12)
+    expect(world.logged(/warn .*flannel.100 keeps being changed from outside \(deleted\)/)).toHaveLength(1)
+    await world.advance(75_000)
+    expect(device()).toMatchObject({ up: true, mtu: 1450 })
+  }, 60_000)
+})

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { BlackholeTask } from '../../../../src/agent/host/blackhole-task.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+import { FakeKernel } from '../../../fake/fake-kernel.ts'
+import { recordingLog } from '../recording-log.ts'
+
+const METRIC = 0xffff_fffe
+const SUBNET = '10.15.64.0/20'
+/** Of an earlier network, of a family that is turned off, and of somebody else. */
+const [EARLIER, OTHER_FAMILY, FOREIGN] = ['10.99.16.0/20', 'fd00:10:1::/64', '10.15.80.0/20']
+
+test.each([
+  [true, [SUBNET, FOREIGN]],
+  [false, [FOREIGN]],
+])('blackhole routes of earlier networks and families go; asked for: %s', async (isWanted, left) => {
+  const [kernel, clock, stop] = [new FakeKernel(), new FakeClock(), new AbortController()]
+  const blackhole = { op: 'route.replace', type: 'blackhole', protocol: 70 } as const
+  for (const text of [EARLIER, OTHER_FAMILY])
+    kernel.outside({ ...blackhole, destination: prefix(text), metric: METRIC })
+  kernel.outside({ ...blackhole, destination: prefix(FOREIGN), metric: 5 })
+  const running = new BlackholeTask({ kernel, clock, log: recordingLog() }, [{ subnet: prefix(SUBNET) }], isWanted).run(
+    stop.signal,
+  )
+  await clock.settle()
+  const routes = [...(await kernel.routes(4, stop.signal)), ...(await kernel.routes(6, stop.signal))]
+  expect(routes.map(({ destination }) => destination.text).sort()).toEqual([...left].sort())
+  stop.abort()
+  await running
+})

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FirewallTask, type FirewallState } from '../../../../src/agent/host/firewall-task.ts'
+import { FirewallError } from '../../../../src/kernel/firewall.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+import { FakeFirewall } from '../../../fake/fake-firewall.ts'
+import { SPEC } from '../../firewall/samples.ts'
+import { recordingLog, type RecordingLog } from '../recording-log.ts'
+
+const MISSING = new FirewallError('iptables-save', 'MISSING', 'iptables-save is not installed')
+
+let clock: FakeClock
+let firewall: FakeFirewall
+let log: RecordingLog
+let stop: AbortController
+let running: Promise<void>
+let task: FirewallTask
+let states: FirewallState[]
+
+async function start(spec = SPEC): Promise<void> {
+  task = new FirewallTask(spec, 5_000, { firewall, clock, log, random: () => 0.5 })
+  task.onState = (state) => states.push(state)
+  running = task.run(stop.signal)
+  await clock.settle()
+}
+
+beforeEach(() => {
+  clock = new FakeClock()
+  firewall = new FakeFirewall()
+  log = recordingLog()
+  stop = new AbortController()
+  states = []
+})
+
+afterEach(async () => {
+  stop.abort()
+  await running
+  expect(clock.sleeping).toBe(0)
+})
+
+describe('the rules of the firewall', () => {
+  test('are written at once, and looked at every five seconds', async () => {
+    await start()
+    expect(firewall.standing).toEqual(SPEC)
+    await clock.advance(20_000)
+    expect([firewall.looks, firewall.writes]).toEqual([5, 1])
+    expect(log.lines).toEqual(['info firewall rules written rules=rules in iptables'])
+    expect(states).toEqual(['ok'])
+  })
+
+  test('are restored when somebody removes them, and that is said', async () => {
+    await start()
+    firewall.standing = undefined
+    await clock.advance(5_000)
+    expect(firewall.standing).toEqual(SPEC)
+    expect(log.lines.at(-1)).toMatch(/^warn firewall rules were changed from outside; restored/)
+  })
+
+  test('are restored ever more slowly while somebody keeps removing them', async () => {
+    await start()
+    for (let second = 0; second < 600; second++) {
+      firewall.standing = undefined
+      await clock.advance(1_000)
+    }
+    expect(firewall.writes).toBeLessThan(25)
+    expect(log.lines.some((line) => line.includes('ever more slowly'))).toBe(true)
+    expect(task.state).toMatchObject({ reason: expect.stringContaining('keep being changed') as unknown })
+    await clock.advance(120_000)
+    expect(task.state).toBe('ok')
+  })
+
+  test('change their kind at once when told to', async () => {
+    await start()
+    task.set({ ...SPEC, kind: 'nftables' })
+    await clock.settle()
+    expect(firewall.standing?.kind).toBe('nftables')
+    expect(log.lines.filter((line) => line.startsWith('warn'))).toEqual([])
+  })
+
+  test('that are none are looked at once', async () => {
+    await start({ ...SPEC, masquerade: false, forward: false })
+    await clock.advance(3_600_000)
+    expect(firewall.looks).toBe(1)
+    expect(task.state).toBe('ok')
+  })
+})
+
+describe('a firewall that cannot be written', () => {
+  test('is complained about once, keeps a node that masquerades from being ready, and heals', async () => {
+    firewall.problems = [MISSING]
+    await start()
+    await clock.advance(600_000)
+    expect(log.lines).toEqual([expect.stringMatching(/^error firewall: iptables-save is not installed; trying again/)])
+    expect(task.state).toEqual({ reason: 'iptables-save is not installed', isBlocking: true })
+    firewall.problems = []
+    await clock.advance(5_000)
+    expect(task.state).toBe('ok')
+    expect(log.lines.at(-1)).toBe('info firewall: works now')
+  })
+
+  test('keeps nobody from being ready who only wants to forward', async () => {
+    firewall.problems = [MISSING]
+    await start({ ...SPEC, masquerade: false })
+    expect(task.state).toMatchObject({ isBlocking: false })
+    expect(log.lines[0]).toMatch(/^warn /)
+  })
+})

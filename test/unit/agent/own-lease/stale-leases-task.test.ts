@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { LeftoversTask } from '../../../../src/agent/own-lease/stale-leases-task.ts'
+import type { LeaseRecord } from '../../../../src/lease/store.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+import { FakeEtcd } from '../../../fake/fake-etcd.ts'
+import { FakeLeaseStore } from '../../../fake/fake-lease-store.ts'
+import { leaseValue, NODE, OVERLAY } from '../../../fake/samples.ts'
+import { recordingLog, type RecordingLog } from '../recording-log.ts'
+
+const OWN = '10.20.0.0-20'
+const OLD = '10.30.0.0-20'
+const OURS = leaseValue({ publicIp: '192.168.205.10', mac: '02:00:00:00:00:01', node: NODE })
+/** Longer than anybody is given for an answer. */
+const ANSWER_MS = 3_500
+
+let clock: FakeClock
+let log: RecordingLog
+let etcd: FakeEtcd
+let store: FakeLeaseStore
+let task: LeftoversTask
+let stop: AbortController
+let running: Promise<void>
+
+beforeEach(() => {
+  clock = new FakeClock()
+  log = recordingLog()
+  etcd = new FakeEtcd()
+  store = new FakeLeaseStore(etcd, clock)
+  stop = new AbortController()
+  const terms = {
+    node: NODE,
+    instance: 'this',
+    traceOf: () => undefined,
+    avoid: [],
+    overlays: [OVERLAY],
+    publicIps: new Map([[4, ip('192.168.205.10')]] as const),
+    backendType: 'vxlan',
+    backendData: () => ({}),
+    previousSubnets: [],
+    ttlSeconds: 86_400,
+  }
+  task = new LeftoversTask({ store, clock, log, terms, ownKey: OWN })
+  running = task.run(stop.signal)
+})
+
+afterEach(async () => {
+  stop.abort()
+  await running
+  expect(clock.sleeping).toBe(0)
+})
+
+/** Puts a lease, as the task is told by the watch. */
+function put(key: string, value: string): LeaseRecord {
+  const record = etcd.put(key, value, etcd.grant(86_400))
+  if (record === undefined) throw new Error('not granted')
+  task.observe(record)
+  return record
+}
+
+async function answerFor(key: string): Promise<void> {
+  const other = new FakeLeaseStore(etcd, clock)
+  for await (const challenge of other.challenges(key, stop.signal))
+    await other.answer(challenge, { ...NODE, hostname: 'copy', instance: 'other' }, stop.signal)
+}
+
+describe('a lease with our node id beside the one we hold', () => {
+  test('goes when nobody answers for it; ours and those of others stay', async () => {
+    put(OWN, OURS)
+    put('10.40.0.0-20', leaseValue({ publicIp: '192.168.205.11', mac: '02:00:00:00:00:02' }))
+    put('10.50.0.0-20', `garbage ${NODE.id}`)
+    put(OLD, OURS)
+    await clock.advance(ANSWER_MS)
+    expect(etcd.records.map(({ key }) => key)).toEqual([OWN, '10.40.0.0-20', '10.50.0.0-20'])
+    expect(log.lines).toEqual([expect.stringContaining(`lease=${OLD}`)])
+  })
+
+  test('stays when another machine answers for it, which is said once', async () => {
+    const answering = answerFor(OLD)
+    const record = put(OLD, OURS)
+    await clock.advance(ANSWER_MS)
+    task.observe(record)
+    await clock.advance(ANSWER_MS)
+    expect(etcd.get(OLD)).toEqual(record)
+    expect(log.lines).toEqual([expect.stringMatching(/error .*same machine id.*--node-id/)])
+    stop.abort()
+    await answering
+  })
+
+  test('goes later when the store is out of reach at first', async () => {
+    put(OLD, OURS)
+    await clock.settle()
+    store.disconnect()
+    await clock.advance(ANSWER_MS)
+    expect(etcd.get(OLD)).toBeDefined()
+    store.reconnect()
+    await clock.advance(10_000)
+    expect(etcd.get(OLD)).toBeUndefined()
+  })
+
+  test('that has changed meanwhile is looked at anew', async () => {
+    put(OLD, OURS)
+    await clock.advance(1_000)
+    const record = put(OLD, leaseValue({ publicIp: '192.168.205.77', mac: '02:00:00:00:00:77' }))
+    await clock.advance(ANSWER_MS)
+    expect(etcd.get(OLD)).toEqual(record)
+  })
+})

@@ -1,0 +1,183 @@
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { AgentStatus, DRIFT_TOLERATED_MS } from '../../../../src/agent/runtime/status.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+
+let clock: FakeClock
+let status: AgentStatus
+let changes: number
+
+beforeEach(() => {
+  clock = new FakeClock()
+  status = new AgentStatus(clock)
+  changes = 0
+  status.onChange = () => {
+    changes++
+  }
+})
+
+const ALL_REACHED = { rows: 0, reasons: new Map<string, string>() }
+const IN_STEP = { peers: 41, pending: 0, synced: true, unreachable: ALL_REACHED }
+
+function setUp(): void {
+  status.sessionBegan('10.15.64.0/20', [4])
+  status.tables(4, IN_STEP)
+  status.fine('subnet file')
+}
+
+describe('a node is ready', () => {
+  test('not before it has a lease, has programmed its peers and has written its subnet file', () => {
+    expect(status.state.reasons).toEqual([
+      'lease: there is none yet (for 0 s)',
+      'forwarding: is not set up yet (for 0 s)',
+      'subnet file: is not written yet (for 0 s)',
+    ])
+    status.sessionBegan('10.15.64.0/20', [4, 6])
+    expect(status.state.reasons).toHaveLength(3)
+    status.tables(4, IN_STEP)
+    status.fine('subnet file')
+    expect(status.state.reasons).toEqual(['forwarding of IPv6: is not set up yet (for 0 s)'])
+    status.tables(6, IN_STEP)
+    expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
+    expect(status.line).toBe('10.15.64.0/20, 41 peers, in step')
+  })
+
+  test('also while etcd is out of reach, which it says', async () => {
+    setUp()
+    status.trouble('etcd', 'is out of reach', 'degraded')
+    await clock.advance(90_000)
+    expect(status.readiness()).toEqual({
+      ok: true,
+      body: {
+        ready: true,
+        reasons: [],
+        degraded: ['etcd: is out of reach (for 90 s)'],
+        subnet: '10.15.64.0/20',
+        peers: 41,
+        pending: 0,
+      },
+    })
+  })
+
+  test('also while entries are being put right, but not when they stay wrong', async () => {
+    setUp()
+    status.tables(4, { ...IN_STEP, pending: 2 })
+    await clock.advance(DRIFT_TOLERATED_MS - 1)
+    status.tables(4, { ...IN_STEP, pending: 3 })
+    expect(status.state).toMatchObject({ ready: true, degraded: [/3 entries/] })
+    await clock.advance(1)
+    expect(status.state).toMatchObject({ ready: false, reasons: [/3 entries/], degraded: [] })
+    status.tables(4, IN_STEP)
+    expect(status.state.ready).toBe(true)
+  })
+
+  test('also while a peer cannot be reached, which is named; but not when anything else is wrong for long', async () => {
+    setUp()
+    const unreachable = { rows: 1, reasons: new Map([['10.80.0.0-20', 'Nexthop has invalid gateway']]) }
+    status.tables(4, { ...IN_STEP, pending: 1, unreachable })
+    await clock.advance(10 * DRIFT_TOLERATED_MS)
+    const named = 'peers of IPv4: 1 of 41 cannot be reached: 10.80.0.0-20 (Nexthop has invalid gateway) (for 300 s)'
+    expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [named] })
+    status.tables(4, { ...IN_STEP, pending: 2, unreachable })
+    await clock.advance(DRIFT_TOLERATED_MS)
+    expect(status.state).toMatchObject({ ready: false, reasons: [/1 entry/], degraded: [/10\.80\.0\.0-20/] })
+    status.tables(4, IN_STEP)
+    expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
+  })
+
+  test('not while something is missing that containers were promised, though they can be started', () => {
+    setUp()
+    status.trouble('firewall', 'iptables is not installed', 'incomplete')
+    expect(status.state).toMatchObject({ ready: false, startable: true, reasons: [/^firewall: /] })
+    status.trouble('net.ipv4.ip_forward', 'is not on', 'unready')
+    expect(status.state).toMatchObject({ ready: false, startable: false })
+  })
+
+  test('no longer when the lease is lost, and again with another', () => {
+    setUp()
+    status.sessionEnded('now belongs to host2')
+    expect(status.readiness()).toMatchObject({ ok: false, body: { subnet: null, peers: 0 } })
+    expect(status.line).toBe('lease: now belongs to host2')
+    setUp()
+    expect(status.state.ready).toBe(true)
+  })
+})
+
+describe('whoever follows it', () => {
+  test('hears of every change once, and nothing when nothing has changed', () => {
+    setUp()
+    const before = changes
+    setUp()
+    status.tables(4, IN_STEP)
+    const [again] = [changes]
+    status.tables(4, IN_STEP)
+    status.fine('subnet file')
+    expect(changes).toBe(again)
+    status.trouble('etcd', 'is out of reach', 'degraded')
+    status.trouble('etcd', 'is out of reach', 'degraded')
+    expect(changes).toBe(again + 1)
+    expect(before).toBeGreaterThan(0)
+  })
+})
+
+describe('liveness', () => {
+  const stop = new AbortController()
+  let keepingTime: Promise<void>
+  beforeEach(() => {
+    keepingTime = status.turns.run(stop.signal)
+  })
+  afterAll(async () => {
+    stop.abort()
+    await keepingTime
+  })
+
+  test('is lost while a call hangs, and back when it answers', async () => {
+    let answer: (() => void) | undefined
+    const port = {
+      hang: () =>
+        new Promise<void>((resolve) => {
+          answer = resolve
+        }),
+    }
+    const overseen = status.turns.oversee('kernel', 60_000, port)
+    const call = overseen.hang()
+    await clock.advance(60_000)
+    expect(status.liveness().ok).toBe(true)
+    await clock.advance(1_000)
+    expect(status.liveness()).toEqual({
+      ok: false,
+      body: { alive: false, stuck: ['kernel hang: no answer for 61 s'] },
+    })
+    answer?.()
+    await call
+    expect(status.liveness()).toEqual({ ok: true, body: { alive: true, stuck: [] } })
+  })
+
+  test('is kept when a call fails, whose error comes through', async () => {
+    const overseen = status.turns.oversee('etcd', 1, { fail: () => Promise.reject(new Error('no')) })
+    await expect(overseen.fail()).rejects.toThrow('no')
+    await clock.advance(10)
+    expect(status.liveness().ok).toBe(true)
+  })
+
+  test('does not get in the way of private fields, getters and streams', async () => {
+    class Port {
+      #count = 0
+      get count(): number {
+        return this.#count
+      }
+      stream(): AsyncIterable<number> {
+        return (async function* () {
+          yield await Promise.resolve(1)
+        })()
+      }
+      async grow(by: number): Promise<number> {
+        this.#count += await Promise.resolve(by)
+        return this.#count
+      }
+    }
+    const overseen = status.turns.oversee('port', 1, new Port())
+    expect(await overseen.grow(2)).toBe(2)
+    expect(overseen.count).toBe(2)
+    for await (const one of overseen.stream()) expect(one).toBe(1)
+  })
+})

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
+import { isStopped } from '../../../../src/agent/runtime/task.ts'
+import { ROUND_MS, watched } from '../../../../src/agent/runtime/watched-loop.ts'
+import type { Clock } from '../../../../src/time/clock.ts'
+import { Wakeup } from '../../../../src/time/wakeup.ts'
+import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+
+const MOST_MS = 30_000
+const REST_MS = 60_000
+
+let clock: FakeClock
+let status: AgentStatus
+let stop: AbortController
+const running: Promise<unknown>[] = []
+
+beforeEach(() => {
+  clock = new FakeClock()
+  status = new AgentStatus(clock)
+  stop = new AbortController()
+  running.push(status.turns.run(stop.signal))
+})
+
+afterEach(async () => {
+  stop.abort()
+  await Promise.all(running.splice(0))
+  expect(clock.sleeping).toBe(0)
+  expect(status.turns.stuck).toEqual([])
+})
+
+const stuck = (): unknown => status.liveness().body['stuck']
+
+async function start(run: (clock: Clock, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { ports, task } = watched('firewall', MOST_MS, { clock, status })
+  running.push(task((signal) => run(ports.clock, signal)).run(stop.signal))
+  await clock.settle()
+}
+
+/** Work that lasts until it is told to end, and can begin again. */
+class Work {
+  #end: () => void = () => undefined
+  rounds = 0
+  isHanging = false
+
+  do(): Promise<void> {
+    this.rounds++
+    if (!this.isHanging) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  end(): void {
+    this.isHanging = false
+    this.#end()
+  }
+}
+
+const loop =
+  (work: Work) =>
+  async (own: Clock, signal: AbortSignal): Promise<void> => {
+    while (!isStopped(signal)) {
+      await work.do()
+      await own.sleep(REST_MS, signal)
+    }
+  }
+
+describe('a loop', () => {
+  test('that works and rests in turn is alive, however long it rests', async () => {
+    const work = new Work()
+    await start(loop(work))
+    for (let minute = 0; minute < 60; minute++) {
+      await clock.advance(60_000)
+      expect(stuck()).toEqual([])
+    }
+    expect(work.rounds).toBe(61)
+  })
+
+  test('whose work does not end is stuck, until it does', async () => {
+    const work = new Work()
+    await start(loop(work))
+    work.isHanging = true
+    await clock.advance(REST_MS + MOST_MS)
+    expect(stuck()).toEqual([])
+    await clock.advance(1_000)
+    expect(stuck()).toEqual(['firewall: has not come round for 31 s'])
+    work.end()
+    await clock.settle()
+    expect(stuck()).toEqual([])
+  })
+
+  test('that gets stuck in its first round is found as well', async () => {
+    const work = new Work()
+    work.isHanging = true
+    await start(loop(work))
+    await clock.advance(MOST_MS + 1)
+    expect(status.liveness().ok).toBe(false)
+    work.end()
+    await clock.settle()
+  })
+
+  test('whose rest does not end is stuck', async () => {
+    const { ports, task } = watched('firewall', MOST_MS, {
+      status,
+      clock: { monotonicMs: () => clock.monotonicMs(), sleep: (_, signal) => clock.sleep(Infinity, signal) },
+    })
+    running.push(task((signal) => ports.clock.sleep(REST_MS, signal)).run(stop.signal))
+    await clock.advance(REST_MS + MOST_MS + 1_000)
+    expect(stuck()).toEqual(['firewall: has not come round for 91 s'])
+  })
+
+  test('that is rung for again before it can rest is alive', async () => {
+    const bell = new Wakeup()
+    await start(async (own, signal) => {
+      while (!isStopped(signal)) {
+        bell.ring()
+        await clock.sleep(1_000, signal) // its work
+        await bell.wait(own, REST_MS, signal)
+      }
+    })
+    await clock.advance(10 * MOST_MS)
+    expect(stuck()).toEqual([])
+  })
+
+  test('that has ended, well or badly, is not waited for', async () => {
+    await start(() => Promise.resolve())
+    const { task } = watched('another', MOST_MS, { clock, status })
+    await expect(task(() => Promise.reject(new Error('no'))).run(stop.signal)).rejects.toThrow('no')
+    await clock.advance(10 * MOST_MS)
+    expect(stuck()).toEqual([])
+  })
+
+  test('whose clock others rest on as well is not believed to be stuck', async () => {
+    await start(async (own, signal) => {
+      running.push(own.sleep(Infinity, signal))
+      while (!isStopped(signal)) await own.sleep(REST_MS, signal)
+    })
+    await clock.advance(10 * (REST_MS + MOST_MS))
+    expect(stuck()).toEqual([])
+  })
+})
+
+describe('a whole agent', () => {
+  let world: AgentWorld
+  beforeEach(async () => {
+    world = await AgentWorld.create()
+    world.etcd.putConfig(CONFIG)
+  })
+  afterEach(() => world.close())
+
+  /** Starts it, with somebody who keeps track of its time. */
+  async function startWorld(): Promise<void> {
+    await world.start({ ipMasq: true, ipBlackholeRoute: true, peerFilter: true, firewallResyncMs: 60_000 })
+    const keeping = new AbortController()
+    const time = world.status.turns.run(keeping.signal)
+    onTestFinished(async () => {
+      keeping.abort()
+      await time
+    })
+  }
+
+  test('with nothing to do is alive for as long as it runs, also without etcd', async () => {
+    await startWorld()
+    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    for (let minute = 0; minute < 180; minute++) {
+      if (minute === 90) world.store.disconnect()
+      await world.advance(60_000)
+      const isFile = ({ what }: { readonly what: string }): boolean => what.startsWith('subnet file') // takes real time
+      expect(world.status.turns.stuck.filter((turn) => !isFile(turn))).toEqual([])
+    }
+    await world.until('all loops alive', () => world.status.liveness().ok)
+  })
+
+  test('names the loop that does not come round', async () => {
+    const answer = world.firewall.holdBack()
+    await startWorld()
+    await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+    await world.advance(ROUND_MS.programs + 1_000)
+    const named = /^firewall: has not come round for 18\d s$/
+    expect(world.status.liveness().body['stuck']).toEqual(expect.arrayContaining([expect.stringMatching(named)]))
+    answer()
+    await world.until('all loops alive', () => world.status.liveness().ok)
+  })
+})
+
+describe('a machine that stands still', () => {
+  test.each([1, 2, 3])('is no reason to call anything stuck when it goes on, %i times over', async (times) => {
+    const work = new Work()
+    await start(loop(work))
+    work.isHanging = true
+    await clock.advance(REST_MS)
+    for (let time = 0; time < times; time++) {
+      clock.jump(3_600_000)
+      expect(stuck()).toEqual([])
+      await clock.advance(1_000)
+    }
+    work.end()
+    await clock.advance(1_000)
+    expect(stuck()).toEqual([])
+  })
+
+  test('does not hide what gets stuck after that', async () => {
+    const work = new Work()
+    await start(loop(work))
+    work.isHanging = true
+    clock.jump(3_600_000)
+    await clock.advance(MOST_MS + 1_000)
+    expect(status.liveness().ok).toBe(false)
+    work.end()
+    await clock.settle()
+  })
+})

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { allocBackend } from '../../../../src/backend/alloc/backend.ts'
+import { backendJudge, type OwnNode } from '../../../../src/backend/judge.ts'
+import { hostGwBackend } from '../../../../src/backend/hostgw/backend.ts'
+import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import { leaseRecord, OVERLAY } from '../../../fake/samples.ts'
+
+const OWN = { overlay: OVERLAY, subnet: prefix('10.20.0.0/20') }
+const value = (publicIp: string, type = 'host-gw'): string =>
+  JSON.stringify({ PublicIP: publicIp, PublicIPv6: null, BackendType: type })
+const node = (backends: OwnNode['backends']): OwnNode => ({
+  backends,
+  ownKey: '10.20.0.0-20',
+  around: () => ({
+    overlays: [OVERLAY],
+    own: [OWN.subnet],
+    ownPublicIps: [ip('192.168.205.10')],
+    protectedPrefixes: [prefix('192.168.205.0/24')],
+  }),
+})
+const judge = backendJudge(node([hostGwBackend(OWN)]))
+
+describe('host-gw', () => {
+  it('reaches a peer by one plain route, through its PublicIP', () => {
+    expect(judge(leaseRecord('10.15.64.0-20', value('192.168.205.11')))).toMatchObject({
+      accepted: new Map([
+        [
+          4,
+          {
+            neighbours: [],
+            fdb: [],
+            routes: [],
+            direct: [
+              {
+                destination: prefix('10.15.64.0/20'),
+                gateway: ip('192.168.205.11'),
+                metric: 245,
+                protocol: 70,
+                onlink: false,
+              },
+            ],
+          },
+        ],
+      ]),
+      claims: { names: [], subnets: [prefix('10.15.64.0/20')], addresses: [ip('192.168.205.11')] },
+    })
+  })
+
+  it('leaves peers of other backends alone, and rejects one that names none', () => {
+    expect(judge(leaseRecord('10.15.64.0-20', value('192.168.205.11', 'vxlan')))).toEqual({ ignored: true })
+    expect(judge(leaseRecord('10.15.64.0-20', value('192.168.205.11', '')))).toEqual({
+      rejected: 'its backend type is "", not host-gw',
+    })
+  })
+
+  it('keeps the rules of every backend: the older of two with overlapping subnets is reached', () => {
+    const peers = new PeerTable(judge)
+    peers.put(leaseRecord('10.16.0.0-20', value('192.168.205.11'), { createRevision: 2n }))
+    peers.put(leaseRecord('10.16.0.0-16', value('192.168.205.12'), { createRevision: 3n }))
+    expect(peers.drain().map(({ key }) => key)).toEqual(['10.16.0.0-20'])
+    expect(peers.rejected.get('10.16.0.0-16')).toContain('overlaps')
+    expect(judge(leaseRecord('10.30.0.0-20', value('192.168.205.10')))).toHaveProperty('rejected')
+  })
+})
+
+it('alloc reaches nobody, whatever they lease, and rejects nobody', () => {
+  const alloc = backendJudge(node([allocBackend(OWN)]))
+  for (const type of ['alloc', 'vxlan'])
+    expect(alloc(leaseRecord('10.15.64.0-20', value('192.168.205.11', type)))).toEqual({ ignored: true })
+})

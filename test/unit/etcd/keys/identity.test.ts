@@ -1,0 +1,28 @@
+import { describe, expect, test } from 'vitest'
+
+import { StoreMemory } from '../../../../src/etcd/keys/identity.ts'
+
+const state = (revision: bigint, raftTerm: bigint, clusterId = 'c1') => ({ clusterId, revision, raftTerm })
+
+describe('what a watch knows of its store', () => {
+  test('a store that moved on is the same', () => {
+    const memory = new StoreMemory({ clusterId: 'c1', revision: 10n })
+    expect(memory.whyAnother(state(10n, 2n))).toBeUndefined()
+    expect(memory.whyAnother(state(12n, 3n))).toBeUndefined()
+  })
+
+  test('another cluster id, a lower revision or a lower raft term mean another store', () => {
+    const memory = new StoreMemory({ clusterId: 'c1', revision: 10n })
+    memory.whyAnother(state(20n, 5n))
+    expect(memory.whyAnother(state(20n, 5n, 'c2'))).toMatch('c2')
+    expect(memory.whyAnother(state(19n, 5n))).toMatch('19')
+    expect(memory.whyAnother(state(25n, 4n))).toMatch('raft term')
+  })
+
+  test('a revision learnt from any answer counts', () => {
+    const memory = new StoreMemory({ clusterId: 'c1', revision: 10n })
+    memory.saw({ cluster_id: 'c1', member_id: '1', revision: '30', raft_term: '2' })
+    memory.saw({ cluster_id: 'c1', member_id: '2', revision: '20', raft_term: '2' })
+    expect(memory.whyAnother(state(29n, 2n))).toBeDefined()
+  })
+})

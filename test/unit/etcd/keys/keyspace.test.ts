@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest'
+
+import { Keyspace } from '../../../../src/etcd/keys/keyspace.ts'
+import { decodeLease } from '../../../../src/lease/codec.ts'
+
+const keyspace = Keyspace.leases('/coreos.com/network')
+const below = (...bytes: readonly number[]): Buffer =>
+  Buffer.concat([Buffer.from('/coreos.com/network/subnets/'), Buffer.from(bytes)])
+const text = (name: string): readonly number[] => [...Buffer.from(name)]
+
+describe('names of keys', () => {
+  test.each<[string, readonly number[], string]>([
+    ['of a lease are as they stand', text('10.15.64.0-20&fd00::-64'), '10.15.64.0-20&fd00::-64'],
+    ['beyond ASCII too', text('é中😀'), 'é中😀'],
+    ['that are no UTF-8 have their bytes escaped', [0x61, 0xff, 0x62], 'a\\xffb'],
+    ['that stop within a character, too', [0xc3], '\\xc3'],
+    ['with a backslash have it escaped', text('a\\xff'), 'a\\x5cxff'],
+    ['that are empty stay empty', [], ''],
+  ])('%s, and lead back to the key', (_, bytes, name) => {
+    expect(keyspace.nameOf(below(...bytes))).toBe(name)
+    expect(keyspace.keyOf(name)).toEqual(below(...bytes))
+  })
+
+  test('are never the same for two keys, whatever the bytes', () => {
+    const keys = [
+      ...Array.from({ length: 256 }, (__, byte) => [byte]),
+      [0xfe, 0xff],
+      [0xff, 0xfe],
+      text('\\xff'),
+      text('\\x5cxff'),
+      text('\ufffd'),
+    ]
+    expect(new Set(keys.map((bytes) => keyspace.nameOf(below(...bytes)))).size).toBe(keys.length)
+  })
+})
+
+describe('values', () => {
+  const record = (value: Buffer) =>
+    keyspace.record({
+      key: below(...text('10.15.64.0-20')),
+      value,
+      version: '1',
+      create_revision: '1',
+      mod_revision: '1',
+      lease: '0',
+    })
+
+  test('that any lease could have are kept whole', () => {
+    const value = `"${'中'.repeat(16_382)}"`
+    expect(record(Buffer.from(value)).value).toBe(value)
+  })
+
+  test.each(['x', 'é', '中', '😀'])('of 1.4 MB of %s are kept as far as shows that they are too long', (character) => {
+    const kept = record(Buffer.from(character.repeat(1_400_000 / Buffer.byteLength(character))))
+    expect(Buffer.byteLength(kept.value)).toBeLessThan(50_000)
+    expect(decodeLease(kept)).toEqual({ rejected: 'the value has more than 16384 characters' })
+  })
+})
