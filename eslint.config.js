@@ -2,15 +2,7 @@ import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
   {
-    ignores: [
-      'dist/',
-      'node_modules/',
-      '.cache/',
-      'src/native/build/',
-      '**/*.mjs',
-      '**/*.cjs',
-      'eslint.config.js',
-    ],
+    ignores: ['dist/', 'node_modules/', '.cache/', 'src/native/build/', '**/*.mjs', '**/*.cjs', 'eslint.config.js'],
   },
   ...tseslint.configs.strictTypeChecked,
   {
