@@ -1,15 +1,15 @@
 import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { refuseSwallowing } from '../config/underlay.ts'
-import { describeCandidates, type ExternalInterface } from '../host/external-interface.ts'
+import { refuseSwallowing } from '../host/underlay-conflict.ts'
+import { describeCandidates, type Underlay } from '../host/underlay.ts'
 import { chooseAgain } from '../host/follow-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { acquireLease, type Acquired } from '../lease/acquire.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Family } from '../net/ip.ts'
 import { EtcdAddresses } from './etcd-addresses.ts'
-import { LossPause } from './own-lease/loss-backoff.ts'
+import { LossBackoff } from './own-lease/loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
 import { OverlaySession } from './session.ts'
@@ -18,7 +18,7 @@ import { deviceMacs, leaseTerms } from './own-lease/lease-terms.ts'
 import { ROUND_MS, watched, type Watched } from './runtime/watched-loop.ts'
 
 /** The interface and its address, by family of the overlay. */
-type Underlays = ReadonlyMap<Family, ExternalInterface>
+type Underlays = ReadonlyMap<Family, Underlay>
 
 /**
  * A call that takes longer has lost its way, in milliseconds: the largest tables are programmed in seconds, and whatever asks etcd has
@@ -33,7 +33,7 @@ const LEADER: Family = 4
 const familiesOf = ({ overlays }: NetworkConfig): readonly Family[] => overlays.map(({ family }) => family)
 
 /** What a lease is acquired on. */
-interface Ground {
+interface Found {
   readonly config: NetworkConfig
   readonly underlays: Underlays
 }
@@ -47,18 +47,18 @@ export class Agent {
   readonly #ports: AgentPorts
   readonly #addressLoop: Watched<AgentPorts>
   readonly #etcdAddresses: EtcdAddresses
-  readonly #lossPause: LossPause
+  readonly #lossBackoff: LossBackoff
   #underlays: Underlays = new Map()
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
-    const { turns } = ports.status
+    const { watchdog: turns } = ports.status
     const kernel = turns.oversee('kernel', KERNEL_BOUND_MS, ports.kernel)
     const store = turns.oversee('etcd', STORE_BOUND_MS, ports.store)
     this.#ports = { ...ports, kernel, store }
     this.#addressLoop = watched('addresses of etcd', ROUND_MS.etcd, this.#ports)
     this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, this.#addressLoop.ports.clock)
-    this.#lossPause = new LossPause(ports)
+    this.#lossBackoff = new LossBackoff(ports)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -79,15 +79,15 @@ export class Agent {
   async #runSession(signal: AbortSignal): Promise<void> {
     await this.#findUnderlays([LEADER], signal) // first: etcd is asked over it
     const config = await this.#readConfig(signal)
-    const ground = { config, underlays: await this.#findUnderlays(familiesOf(config), signal) }
+    const found = { config, underlays: await this.#findUnderlays(familiesOf(config), signal) }
     const session = new OverlaySession({
       options: this.#options,
       ports: this.#ports,
       etcdAddresses: this.#etcdAddresses,
       parseConfig: (text) => this.#parseConfig(text),
-      ...(await this.#acquire(ground, signal)),
+      ...(await this.#acquire(found, signal)),
     })
-    this.#lossPause.held()
+    this.#lossBackoff.held()
     const lost = await session.run(signal)
     this.#ports.status.sessionEnded(lost)
     if (lost !== undefined) await this.#afterLoss(lost, signal)
@@ -96,8 +96,8 @@ export class Agent {
   async #afterLoss(lost: string, signal: AbortSignal): Promise<void> {
     const { log, clock } = this.#ports
     log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
-    const pauseMs = this.#lossPause.lost()
-    if (this.#lossPause.losses === 2)
+    const pauseMs = this.#lossBackoff.lost()
+    if (this.#lossBackoff.losses === 2)
       log.error(
         'one lease after the other is lost: somebody writes over them in etcd; waiting ever longer between them',
       )
@@ -107,10 +107,10 @@ export class Agent {
   async #findUnderlays(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
     const known = new Set([...this.#underlays.values()].map(({ address }) => address.text))
     const look = (): Promise<Underlays> => this.#look(families, signal)
-    const underlays = await untilItWorks('external interface', look, this.#ports, signal)
+    const underlays = await untilItWorks('underlay', look, this.#ports, signal)
     for (const { link, address, publicIp } of underlays.values())
       if (!known.has(address.text))
-        this.#ports.log.info('external interface chosen', {
+        this.#ports.log.info('underlay chosen', {
           iface: link.name,
           address: address.text,
           publicIp: publicIp.text,
@@ -121,7 +121,7 @@ export class Agent {
 
   /** A session after the first stays on the interface of the one before. */
   async #look(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
-    const underlays = new Map<Family, ExternalInterface>()
+    const underlays = new Map<Family, Underlay>()
     for (const family of families) {
       const before = this.#underlays.get(family)
       const wanted = { family, leader: LEADER }
@@ -159,19 +159,19 @@ export class Agent {
   }
 
   /** Looks at everything again after an attempt that failed: what keeps us from a lease may be cured there. */
-  async #acquire(first: Ground, signal: AbortSignal): Promise<Ground & { readonly acquired: Acquired }> {
+  async #acquire(first: Found, signal: AbortSignal): Promise<Found & { readonly acquired: Acquired }> {
     const { store, random, log } = this.#ports
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
-    let known: Ground | undefined = first
-    const attempt = async (): Promise<Ground & { readonly acquired: Acquired }> => {
-      const ground = known ?? (await this.#lookAround(signal))
+    let known: Found | undefined = first
+    const attempt = async (): Promise<Found & { readonly acquired: Acquired }> => {
+      const found = known ?? (await this.#lookAround(signal))
       known = undefined
-      for (const underlay of ground.underlays.values()) refuseSwallowing(ground.config, underlay)
-      const terrain = { ...ground, etcdAddresses: this.#etcdAddresses.all }
-      const traces = { deviceMacs: await deviceMacs(this.#ports, terrain, signal), previousSubnets }
+      for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
+      const host = { ...found, etcdAddresses: this.#etcdAddresses.all }
+      const traces = { deviceMacs: await deviceMacs(this.#ports, host, signal), previousSubnets }
       return {
-        ...ground,
-        acquired: await acquireLease(store, leaseTerms(this.#ports, terrain, traces), random, signal),
+        ...found,
+        acquired: await acquireLease(store, leaseTerms(this.#ports, host, traces), random, signal),
       }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
@@ -183,7 +183,7 @@ export class Agent {
   }
 
   /** The underlay first: over an address that we have no more, etcd would not be heard. */
-  async #lookAround(signal: AbortSignal): Promise<Ground> {
+  async #lookAround(signal: AbortSignal): Promise<Found> {
     const before = this.#underlays
     for (const [family, { address }] of await this.#look([...before.keys()], signal))
       if (before.get(family)?.address.text !== address.text) this.#ports.store.refreshConnections()

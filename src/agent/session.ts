@@ -1,13 +1,13 @@
 import type { OwnSubnet } from '../backend/backend.ts'
-import { backendJudge, type PeerLanes } from '../backend/judge.ts'
+import { backendJudge, type EntriesByFamily } from '../backend/judge.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import type { ExternalInterface } from '../host/external-interface.ts'
+import type { Underlay } from '../kernel/underlay.ts'
 import type { Acquired } from '../lease/acquire.ts'
 import type { Challenger } from '../lease/challenges.ts'
 import { LeaseKeeper, type LeaseState } from '../lease/keeper.ts'
 import { encodeLease } from '../lease/codec.ts'
-import type { Surroundings } from '../lease/peers/peer-rules.ts'
+import type { PeerLimits } from '../lease/peers/peer-rules.ts'
 import { claimFor, type LeaseTerms } from '../lease/terms.ts'
 import { PeerTable, type Judge } from '../lease/peers/peer-table.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
@@ -15,25 +15,25 @@ import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { Vtep } from '../backend/vxlan/vtep.ts'
 import { deviceSpec } from '../backend/vxlan/device-spec.ts'
-import { backendsOf, type LaneBackend } from './datapath/backends.ts'
+import { backendsOf, type DatapathBackend } from './datapath/backends.ts'
 import { ChangesTask } from './datapath/kernel-changes-task.ts'
 import { ConfigTask } from './config-task.ts'
 import { ForeignBackends } from './peers/foreign-backends.ts'
 import { HostTasks } from './host/host-tasks.ts'
-import { Lane } from './datapath/datapath.ts'
+import { Datapath } from './datapath/datapath.ts'
 import type { PeerGate } from './datapath/reconcile-task.ts'
-import { leftoverFilter } from './peer-filter/unwanted-filter.ts'
+import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
 import { PeersTask } from './peers/peers-task.ts'
 import { ChallengesTask } from './own-lease/challenges-task.ts'
-import { LeftoversTask } from './own-lease/stale-leases-task.ts'
+import { StaleLeasesTask } from './own-lease/stale-leases-task.ts'
 import type { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './runtime/ports.ts'
-import { Readiness } from './datapath/set-up.ts'
+import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
 import { runTogether, type Task } from './runtime/task.ts'
-import { leaseTerms, protectedPrefixes, type Terrain } from './own-lease/lease-terms.ts'
+import { leaseTerms, protectedPrefixes, type HostNetwork } from './own-lease/lease-terms.ts'
 import { ROUND_MS, watched } from './runtime/watched-loop.ts'
 import { withdrawFromSubnets } from './datapath/withdraw.ts'
 
@@ -44,23 +44,23 @@ export interface SessionInput {
   /** Reads and checks what the configuration's key says. @throws {ConfigError} */
   readonly parseConfig: (text: string) => NetworkConfig
   /** By family of the overlay; the first one's has led the others' choice. */
-  readonly underlays: ReadonlyMap<Family, ExternalInterface>
+  readonly underlays: ReadonlyMap<Family, Underlay>
   readonly acquired: Acquired
   readonly etcdAddresses: EtcdAddresses
 }
 
 /**
- * Everything that lives as long as one lease: a lane for each address family, the peers, and the keeper of the lease itself.
+ * Everything that lives as long as one lease: a datapath for each address family, the peers, and the keeper of the lease itself.
  */
 export class OverlaySession {
   readonly #input: SessionInput
-  readonly #backends: readonly LaneBackend[]
+  readonly #backends: readonly DatapathBackend[]
   readonly #own: readonly OwnSubnet[]
-  readonly #underlays: Map<Family, ExternalInterface>
+  readonly #underlays: Map<Family, Underlay>
   readonly #keeper: LeaseKeeper
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
-  readonly #lanes: readonly Lane[]
+  readonly #datapaths: readonly Datapath[]
   readonly #host: HostTasks
   readonly #tasks: readonly Task[]
   /** What is in force. */
@@ -87,23 +87,23 @@ export class OverlaySession {
       release.forwards()
     }
     const families = own.map(({ overlay }) => overlay.family)
-    const filter = makeFilter(input, () => lanes)
-    const lanes = this.#makeLanes(new Readiness(families, ports, peers, onReady), filter?.task)
-    this.#lanes = lanes
-    const leftover = watched('leftovers', ROUND_MS.etcd, ports)
-    const leftovers = new LeftoversTask({ ...leftover.ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
+    const filter = makeFilter(input, () => datapaths)
+    const datapaths = this.#makeDatapaths(new SetUpReport(families, ports, peers, onReady), filter?.task)
+    this.#datapaths = datapaths
+    const stale = watched('stale leases', ROUND_MS.etcd, ports)
+    const staleLeases = new StaleLeasesTask({ ...stale.ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
-      sinks: filter === undefined ? lanes : [filter, ...lanes],
+      sinks: filter === undefined ? datapaths : [filter, ...datapaths],
       keeper: this.#keeper,
       list: acquired.list,
       ownRevision: acquired.record.modRevision,
       isForwarding: () => release.isForwarding,
       stalePeerGraceMs: options.stalePeerGraceMs,
-      leftovers,
+      staleLeases,
     })
-    const changes = new ChangesTask(ports, lanes)
+    const changes = new ChangesTask(ports, datapaths)
     const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
@@ -111,22 +111,22 @@ export class OverlaySession {
     const config = new ConfigTask({ ...input, apply })
     this.#tasks = [
       { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
-      ...(filter?.tasks ?? [leftoverFilter(ports)]),
-      ...lanes.flatMap(({ tasks }) => tasks),
+      ...(filter?.tasks ?? [unwantedFilter(ports)]),
+      ...datapaths.flatMap(({ tasks }) => tasks),
       { name: 'peers', run: (stop) => this.#peers.run(stop) },
       lease.task((stop) => this.#hold(stop)),
       file.task((stop) => subnetFile.run(stop)),
       { name: 'release of the subnet file', run: (stop) => release.run(stop) },
-      leftover.task((stop) => leftovers.run(stop)),
+      stale.task((stop) => staleLeases.run(stop)),
       { name: 'challenges', run: (stop) => challenges.run(stop) },
       { name: 'configuration', run: (stop) => config.run(stop) },
       ...this.#host.tasks,
     ]
   }
 
-  #makeLanes(readiness: Readiness, gate: PeerGate | undefined): readonly Lane[] {
+  #makeDatapaths(readiness: SetUpReport, gate: PeerGate | undefined): readonly Datapath[] {
     const [leader] = this.#own
-    const onUnderlay = (underlay: ExternalInterface): void => {
+    const onUnderlay = (underlay: Underlay): void => {
       this.#followUnderlay(underlay)
     }
     const setMtu = (family: Family, mtu: number): void => {
@@ -137,16 +137,16 @@ export class OverlaySession {
       const underlay = this.#underlays.get(family)
       if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${family}`)
       const own = { backend, underlay, leader: leader.overlay.family, setMtu }
-      return new Lane({ ...this.#input, ...own, readiness, onUnderlay, gate })
+      return new Datapath({ ...this.#input, ...own, readiness, onUnderlay, gate })
     })
   }
 
-  #makeJudge(): Judge<PeerLanes> {
+  #makeJudge(): Judge<EntriesByFamily> {
     const foreign = new ForeignBackends(this.#input.ports.log)
     return backendJudge({
       backends: this.#backends,
       ownKey: this.#input.acquired.record.key,
-      around: () => this.#surroundings(),
+      limits: () => this.#peerLimits(),
       onForeign: (backendType) => {
         foreign.say(backendType)
       },
@@ -184,11 +184,11 @@ export class OverlaySession {
       if (underlay !== undefined && backend.type === 'vxlan') deviceSpec(vtep, backend, underlay)
     }
     this.#config = config
-    for (const lane of this.#lanes) lane.configure(config.backend)
+    for (const datapath of this.#datapaths) datapath.configure(config.backend)
     if (config.enableNftables !== before.enableNftables) this.#host.configure(config)
   }
 
-  #terrain(): Terrain {
+  #hostNetwork(): HostNetwork {
     const { etcdAddresses } = this.#input
     return { config: this.#config, underlays: this.#underlays, etcdAddresses: etcdAddresses.all }
   }
@@ -203,23 +203,23 @@ export class OverlaySession {
 
   /** The terms on which we hold what we have: these subnets, these MACs. */
   #ownTerms(): LeaseTerms {
-    return leaseTerms(this.#input.ports, this.#terrain(), {
+    return leaseTerms(this.#input.ports, this.#hostNetwork(), {
       deviceMacs: new Map(this.#vteps.map(({ family, mac }) => [family, mac])),
       previousSubnets: this.#subnets,
     })
   }
 
-  #surroundings(): Surroundings {
+  #peerLimits(): PeerLimits {
     return {
       overlays: this.#config.overlays,
       own: this.#subnets,
       ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
-      protectedPrefixes: protectedPrefixes(this.#terrain()),
+      protectedPrefixes: protectedPrefixes(this.#hostNetwork()),
     }
   }
 
   /** Our address on the underlay, or what is around it, has changed: peers and etcd get to know, and peers are judged anew. */
-  #followUnderlay(underlay: ExternalInterface): void {
+  #followUnderlay(underlay: Underlay): void {
     const { ports } = this.#input
     const { publicIp, address } = underlay
     const before = this.#underlays.get(address.family)
@@ -234,10 +234,10 @@ export class OverlaySession {
 }
 
 /** Only a VXLAN device takes packets from whoever sends them. */
-function makeFilter(input: SessionInput, lanes: () => readonly Lane[]): SessionFilter | undefined {
+function makeFilter(input: SessionInput, datapaths: () => readonly Datapath[]): SessionFilter | undefined {
   const { options, ports, config } = input
   if (!options.peerFilter) return undefined
-  if (config.backend.type === 'vxlan') return new SessionFilter(input, config.backend, lanes)
+  if (config.backend.type === 'vxlan') return new SessionFilter(input, config.backend, datapaths)
   ports.log.warn('--vxlan-peer-filter has nothing to do: the backend is not vxlan', { backend: config.backend.type })
   return undefined
 }

@@ -1,21 +1,21 @@
 import type { Claims } from '../lease/peers/claims.ts'
 import { decodeLease } from '../lease/codec.ts'
 import { leaseFamily, type Lease } from '../lease/lease.ts'
-import { peerObjection, type Surroundings } from '../lease/peers/peer-rules.ts'
-import type { Judge, Verdict } from '../lease/peers/peer-table.ts'
+import { peerObjection, type PeerLimits } from '../lease/peers/peer-rules.ts'
+import type { Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import type { Backend } from './backend.ts'
 
 /** What it takes to reach one peer, for each family that both have. */
-export type PeerLanes = ReadonlyMap<Family, PeerEntries>
+export type EntriesByFamily = ReadonlyMap<Family, PeerEntries>
 
 /** What a judge is told of its node. */
 export interface OwnNode {
   /** One for each family, all of one type. */
   readonly backends: readonly Backend<unknown>[]
   readonly ownKey: string
-  readonly around: () => Surroundings
+  readonly limits: () => PeerLimits
   /** Called for every peer of another backend: it is none of ours, nor is anything wrong with it. */
   readonly onForeign?: (backendType: string) => void
 }
@@ -24,7 +24,7 @@ export interface OwnNode {
  * Judges lease records: decode, the rules every peer must keep, then what the backend makes of it. Our own key is ignored; so is, of a
  * peer, the family that we do not have.
  */
-export function backendJudge(node: OwnNode): Judge<PeerLanes> {
+export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
   return (record) => {
     if (record.key === node.ownKey) return { ignored: true }
     const lease = decodeLease(record)
@@ -32,13 +32,13 @@ export function backendJudge(node: OwnNode): Judge<PeerLanes> {
   }
 }
 
-function judgeLease(lease: Lease, { backends, around, onForeign }: OwnNode): Verdict<PeerLanes> {
+function judgeLease(lease: Lease, { backends, limits: around, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
   if (backendType !== '' && backends.every(({ type }) => type !== backendType)) {
     onForeign?.(backendType)
     return { ignored: true }
   }
-  const lanes = new Map<Family, PeerEntries>()
+  const entriesByFamily = new Map<Family, PeerEntries>()
   const names: string[] = []
   for (const { own, reach, claimedNames } of backends) {
     const { family } = own.overlay
@@ -48,18 +48,20 @@ function judgeLease(lease: Lease, { backends, around, onForeign }: OwnNode): Ver
     if (objection !== undefined) return { rejected: objection }
     const entries = reach(lease)
     if ('rejected' in entries) return entries
-    lanes.set(family, entries)
+    entriesByFamily.set(family, entries)
     names.push(...claimedNames(entries))
   }
-  return lanes.size === 0 ? { ignored: true } : { accepted: lanes, claims: exclusiveClaims(lanes, names) }
+  return entriesByFamily.size === 0
+    ? { ignored: true }
+    : { accepted: entriesByFamily, claims: exclusiveClaims(entriesByFamily, names) }
 }
 
 /**
  * Of overlapping subnets the narrower would take part of the other's traffic; and a subnet around another's PublicIP would draw that
  * peer's own packets into the overlay. Gateways on a device need no claim: they are the bases of the subnets.
  */
-const exclusiveClaims = (lanes: PeerLanes, names: readonly string[]): Claims => {
-  const each = [...lanes.values()]
+const exclusiveClaims = (entriesByFamily: EntriesByFamily, names: readonly string[]): Claims => {
+  const each = [...entriesByFamily.values()]
   return {
     names,
     subnets: each.flatMap(({ routes, direct = [] }) => [...routes, ...direct].map(({ destination }) => destination)),

@@ -1,7 +1,7 @@
 import type { Firewall } from '../kernel/firewall.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { PeerFilterError, type PeerFilter } from '../kernel/peer-filter.ts'
-import { planCleanup, type CleanupAction, type HostState, type PeerPath, type SubnetFiles } from './plan.ts'
+import { planCleanup, type CleanupAction, type HostRemains, type PeerPath, type SubnetFiles } from './plan.ts'
 
 /** The host, as far as flanneld leaves anything on it. */
 export interface CleanupPorts {
@@ -96,7 +96,7 @@ async function perform(ports: CleanupPorts, action: CleanupAction, signal: Abort
 }
 
 interface Look {
-  readonly state: HostState
+  readonly state: HostRemains
   readonly failures: readonly string[]
   /** Whether devices, addresses and routes could be read. */
   readonly isKernelRead: boolean
@@ -123,7 +123,7 @@ async function look(ports: CleanupPorts, signal: AbortSignal): Promise<Look> {
     ],
   }
   const isKernelRead = failures.length === 0
-  const state: HostState = {
+  const state: HostRemains = {
     ...onKernel,
     peers: listPeers && (await read('leases in etcd', () => listPeers(signal), undefined)),
     files: await read('subnet file', () => files.find(), NO_FILES),
@@ -153,7 +153,7 @@ async function hasPeerFilter(peerFilter: Pick<PeerFilter, 'read'>, signal: Abort
   }
 }
 
-const NO_FILES: SubnetFiles = { path: '', content: 'none', subnets: [], networks: [], leftovers: [] }
+const NO_FILES: SubnetFiles = { path: '', content: 'none', subnets: [], networks: [], temporaryFiles: [] }
 
 const ANY_OVERLAY = { vni: 0, port: 0 } as const
 

@@ -21,7 +21,7 @@ export interface HostTitle {
 }
 
 /** What becomes of a lease when this host goes. */
-export type Verdict =
+export type LeaseVerdict =
   | { readonly kind: 'ours' }
   /** It has our node id, as a copy of this machine would have: ours unless another machine answers for it. */
   | { readonly kind: 'doubtful'; readonly hasOurAddress: boolean }
@@ -34,7 +34,7 @@ export interface Judged {
   readonly record: LeaseRecord
   /** Undefined where it cannot be read. */
   readonly lease: Lease | undefined
-  readonly verdict: Verdict
+  readonly verdict: LeaseVerdict
 }
 
 /** What a lease must show to be given back for this host. Pure. `prefix`: of etcd, for advice. */
@@ -46,10 +46,10 @@ export function judgeLease(record: LeaseRecord, host: HostTitle, prefix: string)
   return { record, lease: undefined, verdict: isNamed ? { kind: 'kept', why } : UNRELATED }
 }
 
-const OURS: Verdict = { kind: 'ours' }
-const UNRELATED: Verdict = { kind: 'unrelated' }
+const OURS: LeaseVerdict = { kind: 'ours' }
+const UNRELATED: LeaseVerdict = { kind: 'unrelated' }
 
-function verdictOn(lease: Lease, record: LeaseRecord, host: HostTitle, prefix: string): Verdict {
+function verdictOn(lease: Lease, record: LeaseRecord, host: HostTitle, prefix: string): LeaseVerdict {
   const verdict = titleTo(lease, record, host)
   const isGoing = verdict.kind === 'ours' || verdict.kind === 'doubtful'
   if (!isGoing || lease.etcdLeaseId !== NO_ETCD_LEASE) return verdict
@@ -62,7 +62,7 @@ function verdictOn(lease: Lease, record: LeaseRecord, host: HostTitle, prefix: s
  * all there is: that must be an address of this host, or the device here must have its VtepMAC. The subnet file alone may be of another
  * time: the subnet can be another node's by now.
  */
-function titleTo(lease: Lease, record: LeaseRecord, host: HostTitle): Verdict {
+function titleTo(lease: Lease, record: LeaseRecord, host: HostTitle): LeaseVerdict {
   const terms = { node: host.node, publicIps: addressesFor(lease, host), traceOf: (one: Lease) => traceOf(one, host) }
   const trace = terms.traceOf(lease)
   if (lease.node?.id === host.node.id)

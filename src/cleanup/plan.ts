@@ -6,7 +6,7 @@ import { DEVICE_ALIAS } from '../backend/vxlan/device-spec.ts'
 import { deviceName } from '../backend/vxlan/vtep.ts'
 
 /** What stands on the host, as far as it can be flanneld's. */
-export interface HostState {
+export interface HostRemains {
   readonly links: readonly LinkState[]
   readonly addresses: readonly AddressState[]
   /** Of the main table, in both families. */
@@ -34,7 +34,7 @@ export interface SubnetFiles {
   /** What it says of the overlay; none where it says nothing. */
   readonly networks: readonly Cut[]
   /** What killed writers have left beside it. */
-  readonly leftovers: readonly string[]
+  readonly temporaryFiles: readonly string[]
 }
 
 export type CleanupAction =
@@ -59,7 +59,7 @@ export interface CleanupPlan {
  * What is to be removed, in this order: the file that invites containers, what carries packets, and then what kept strangers and wrong
  * source addresses out. Pure.
  */
-export function planCleanup(state: HostState): CleanupPlan {
+export function planCleanup(state: HostRemains): CleanupPlan {
   const devices = state.links.flatMap((link) => judgeDevice(link, state.addresses) ?? [])
   const removed = devices.filter(({ objection }) => objection === undefined).map(({ link }) => link)
   const steps = [
@@ -84,19 +84,19 @@ export function planCleanup(state: HostState): CleanupPlan {
 
 const PEER_FILTER_STEP: CleanupStep = { things: ['peer filter in nftables'], action: { on: 'peer filter' } }
 
-function fileSteps({ path, content, leftovers }: SubnetFiles): readonly CleanupStep[] {
+function fileSteps({ path, content, temporaryFiles }: SubnetFiles): readonly CleanupStep[] {
   const step = (kind: string, found: string): CleanupStep => ({
     things: [`${kind} ${found}`],
     action: { on: 'file', path: found },
   })
   return [
     ...(content === 'subnet' ? [step('subnet file', path)] : []),
-    ...leftovers.map((leftover) => step('temporary file', leftover)),
+    ...temporaryFiles.map((file) => step('temporary file', file)),
   ]
 }
 
 /** The devices that are flanneld's, or upstream's. */
-export const ownDevices = ({ links, addresses }: Pick<HostState, 'links' | 'addresses'>): readonly LinkState[] =>
+export const ownDevices = ({ links, addresses }: Pick<HostRemains, 'links' | 'addresses'>): readonly LinkState[] =>
   links.filter((link) => {
     const judged = judgeDevice(link, addresses)
     return judged !== undefined && judged.objection === undefined
@@ -146,7 +146,7 @@ const deviceStep = ({ index, name }: LinkState): CleanupStep => ({
 const RTN = { unicast: 1, blackhole: 6 } as const
 
 /** Routes of ours, and of upstream, that do not go with a device. */
-function routeSteps({ routes, links, peers }: HostState, going: ReadonlySet<number>): readonly CleanupStep[] {
+function routeSteps({ routes, links, peers }: HostRemains, going: ReadonlySet<number>): readonly CleanupStep[] {
   return routes
     .filter((route) => route.protocol === ROUTE_PROTOCOL || isProven(route, peers))
     .filter(({ linkIndex }) => !(linkIndex !== undefined && going.has(linkIndex)))
@@ -168,7 +168,7 @@ const isProven = (route: RouteState, peers: readonly PeerPath[] = []): boolean =
   )
 
 /** What looks like upstream's route to some peer, and may as well be anybody's. */
-function unprovenRoutes({ routes, links, files, peers }: HostState): readonly string[] {
+function unprovenRoutes({ routes, links, files, peers }: HostRemains): readonly string[] {
   const why =
     peers === undefined
       ? 'it may be a route of upstream to a peer, which leases can tell (--etcd-endpoints)'

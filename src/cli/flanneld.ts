@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import type { Environment } from '../config/environment.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
@@ -18,8 +19,6 @@ export type Invocation =
   | { readonly kind: 'about'; readonly about: About }
 
 export type About = 'version' | 'licenses'
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads the arguments (without `node` and script) and the environment of `flanneld`. `lacking`: flags that nothing acts upon.

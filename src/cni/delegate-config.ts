@@ -1,5 +1,6 @@
 import type { Prefix } from '../net/prefix.ts'
-import type { FlannelNetConf, JsonObject } from './netconf.ts'
+import type { JsonObject } from '../config/json.ts'
+import type { FlannelNetConf } from './netconf.ts'
 import type { Overlay } from './overlay.ts'
 
 /** The complete configuration of a delegate. */

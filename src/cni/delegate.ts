@@ -3,8 +3,8 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DelegateConfig } from './delegate-config.ts'
 import { CNI_CODES, CniError, ioError } from './errors.ts'
-import { isObject } from './netconf.ts'
-import type { Environment } from './request.ts'
+import { isObject } from '../config/json.ts'
+import type { Environment } from '../config/environment.ts'
 
 /** How a delegate ended that kept to the protocol. */
 export type DelegateAnswer =
@@ -56,13 +56,13 @@ export function checkResult({ type }: DelegateConfig, stdout: string): void {
   if (parse(stdout) === undefined) throw broken(type, 'printed no result', stdout)
 }
 
-interface Ending {
+interface DelegateExit {
   readonly stdout: string
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
 }
 
-function execute(file: string, input: string, { environment, stopSignal }: DelegateCall): Promise<Ending> {
+function execute(file: string, input: string, { environment, stopSignal }: DelegateCall): Promise<DelegateExit> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       child.kill('SIGTERM')

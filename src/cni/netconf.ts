@@ -1,9 +1,6 @@
 import { ConfigError } from '../config/error.ts'
-import { parseJsonObject, type JsonFields } from '../config/json.ts'
+import { isObject, parseJsonObject, type JsonFields, type JsonObject } from '../config/json.ts'
 import { CNI_CODES, CniError } from './errors.ts'
-
-/** An object of JSON that is passed on as it is. */
-export type JsonObject = Readonly<Record<string, unknown>>
 
 /** The network configuration of the `flannel` plugin: what the runtime gives on standard input. */
 export interface FlannelNetConf {
@@ -35,9 +32,6 @@ export const DEFAULTS: Defaults = { subnetFile: '/run/flannel/subnet.env', dataD
 export const VALID_ATTACHMENTS = 'cni.dev/valid-attachments'
 
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** @throws {CniError} 6 when the text is no JSON object */
 export function decodeNetConf(text: string): JsonFields {

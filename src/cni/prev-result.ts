@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isObject, type JsonObject } from './netconf.ts'
+import { isObject, type JsonObject } from '../config/json.ts'
 
 /**
  * The result of ADD, for CHECK: every route names its gateway. A route without one goes by the gateway of the container's address,

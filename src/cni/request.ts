@@ -1,6 +1,5 @@
+import type { Environment } from '../config/environment.ts'
 import { CNI_CODES, CniError } from './errors.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What the runtime says in the environment (CNI specification, section 2 "Parameters"); checked, empty where it may be absent. */
 export interface CniRequest {

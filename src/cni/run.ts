@@ -2,7 +2,8 @@ import { add, check, del, gc, status, type CniContext } from './commands.ts'
 import type { DelegateAnswer } from './delegate.ts'
 import { CNI_CODES, CniError } from './errors.ts'
 import { cniVersionOf, decodeNetConf, DEFAULTS, readNetConf, type Defaults } from './netconf.ts'
-import { readRequest, type CniRequest, type Command, type Environment } from './request.ts'
+import type { Environment } from '../config/environment.ts'
+import { readRequest, type CniRequest, type Command } from './request.ts'
 import { checkVersion, describeVersions, isSupported, LATEST_VERSION } from './versions.ts'
 
 /** One call of the plugin by a runtime. */

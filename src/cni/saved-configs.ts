@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeFile, removeLeftovers, writeFileAtomically } from '../host/subnet-env.ts'
+import { removeFile, removeTemporaryFiles, writeFileAtomically } from '../host/subnet-env.ts'
 import type { DelegateConfig } from './delegate-config.ts'
 import { errnoOf, ioError } from './errors.ts'
-import { isDeep, isObject, isPluginName } from './netconf.ts'
+import { isObject } from '../config/json.ts'
+import { isDeep, isPluginName } from './netconf.ts'
 
 /** One interface of one container in one network: what ADD makes and DEL takes away. */
 export interface Attachment {
@@ -68,7 +69,7 @@ export class SavedConfigs {
     const [main, own] = this.#paths(attachment)
     const damaged = attachment.ifname === MAIN_INTERFACE && (await readConfig(main)) === 'damaged' ? [main] : []
     for (const path of [...damaged, ...(used === undefined ? [] : [used])]) await remove(path)
-    for (const path of [main, own]) await removeLeftovers(path)
+    for (const path of [main, own]) await removeTemporaryFiles(path)
   }
 
   /** Forgets all attachments to the network but the `valid` ones. @throws {CniError} 5 */

@@ -14,7 +14,7 @@ import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { NoIdentityError, readNodeId } from '../host/identity.ts'
 import { NoRegularFileError, readRegularFile } from '../host/regular-file.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
-import { findLeftovers, isSubnetEnv, parseNetworks, parseSubnets, removeFile } from '../host/subnet-env.ts'
+import { findTemporaryFiles, isSubnetEnv, parseNetworks, parseSubnets, removeFile } from '../host/subnet-env.ts'
 import { decodeLease } from '../lease/codec.ts'
 import type { LeaseStore } from '../lease/store.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
@@ -112,12 +112,12 @@ function print(
 }
 
 async function findSubnetFiles(path: string): Promise<SubnetFiles> {
-  const leftovers = await findLeftovers(path)
-  const nothing: SubnetFiles = { path, content: 'none', subnets: [], networks: [], leftovers }
+  const temporaryFiles = await findTemporaryFiles(path)
+  const nothing: SubnetFiles = { path, content: 'none', subnets: [], networks: [], temporaryFiles }
   try {
     const text = await readRegularFile(path)
     return isSubnetEnv(text)
-      ? { path, content: 'subnet', subnets: parseSubnets(text), networks: parseNetworks(text), leftovers }
+      ? { path, content: 'subnet', subnets: parseSubnets(text), networks: parseNetworks(text), temporaryFiles }
       : { ...nothing, content: 'other' }
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))

@@ -29,10 +29,10 @@ import { claimThisHost } from './this-host.ts'
  * @returns the exit code
  * @throws {ConfigError} for options that this host cannot follow
  */
-export async function runDaemon(options: DaemonOptions, log: Logger, surroundings: Surroundings): Promise<number> {
+export async function runDaemon(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
   keepYoungGenerationSmall()
   await refuseObstacle(options)
-  return runAlone(options, log, surroundings).catch(refusal)
+  return runAlone(options, log, call).catch(refusal)
 }
 
 /**
@@ -58,26 +58,22 @@ function refusal(error: unknown): number {
   return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
 }
 
-type Surroundings = Omit<CommandCall, 'args'>
+type DaemonCall = Omit<CommandCall, 'args'>
 
 /** One host carries one agent. @throws {HostTakenError} */
-async function runAlone(options: DaemonOptions, log: Logger, surroundings: Surroundings): Promise<number> {
+async function runAlone(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
   const warn = (text: string): void => {
     log.warn(text)
   }
-  const giveUp = await claimThisHost(warn, surroundings.stopSignal)
+  const giveUp = await claimThisHost(warn, call.stopSignal)
   try {
-    return await runAgent(options, log, surroundings)
+    return await runAgent(options, log, call)
   } finally {
     giveUp()
   }
 }
 
-async function runAgent(
-  options: DaemonOptions,
-  log: Logger,
-  { environment, stopSignal }: Surroundings,
-): Promise<number> {
+async function runAgent(options: DaemonOptions, log: Logger, { environment, stopSignal }: DaemonCall): Promise<number> {
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const status = new AgentStatus(systemClock)
@@ -107,7 +103,7 @@ async function runAgent(
     const watchers = supervision(environment, status, log, stopSignal)
     const tasks = [
       { name: 'agent', run: (stop: AbortSignal) => agent.run(stop) },
-      { name: 'lived time', run: (stop: AbortSignal) => status.turns.run(stop) },
+      { name: 'running time', run: (stop: AbortSignal) => status.watchdog.run(stop) },
     ]
     await runTogether([...tasks, ...watchers], stopSignal)
     log.info('stopped; device and entries stay in place, so that forwarding goes on')

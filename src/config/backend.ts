@@ -8,7 +8,7 @@ export interface VxlanConfig {
   readonly vni: number
   /** UDP destination port. */
   readonly port: number
-  /** MTU of the underlay in octets, before VXLAN overhead; undefined: that of the external interface. */
+  /** MTU of the underlay in octets, before VXLAN overhead; undefined: that of the underlay's interface. */
   readonly underlayMtu: number | undefined
   readonly gbp: boolean
   readonly learning: boolean

@@ -1,5 +1,5 @@
 import type { BackendConfig, VxlanConfig } from './backend.ts'
-import { FAMILIES, type FamilyRules, type NetworkConfig, type OverlayNetwork } from './network.ts'
+import { FAMILIES, type FamilyFields, type NetworkConfig, type OverlayNetwork } from './network.ts'
 
 /** A field that says something else than what is in force. */
 export interface FieldChange {
@@ -55,14 +55,14 @@ const FIREWALL: Fields<NetworkConfig, 'enableNftables'> = {
 }
 
 /** Every lease hangs on these. */
-const cutOf = (names: FamilyRules): Fields<OverlayNetwork, 'network' | 'subnetLength'> => ({
+const cutOf = (names: FamilyFields): Fields<OverlayNetwork, 'network' | 'subnetLength'> => ({
   network: { path: names.network, valueOf: ({ network }) => network.text },
   subnetLength: { path: names.subnetLen, valueOf: ({ subnetLength }) => subnetLength },
 })
 
 /** These matter when a subnet is chosen; one that is held is kept. */
 const boundsOf = (
-  names: FamilyRules,
+  names: FamilyFields,
 ): Fields<OverlayNetwork, Exclude<keyof OverlayNetwork, 'family' | keyof ReturnType<typeof cutOf>>> => ({
   subnetMin: {
     path: names.subnetMin,
@@ -77,7 +77,7 @@ const boundsOf = (
 })
 
 /** What comparing a part came to. */
-interface Outcome<T> {
+interface FieldComparison<T> {
   readonly value: T
   readonly followed: readonly FieldChange[]
   readonly refused: readonly FieldChange[]
@@ -104,10 +104,10 @@ export function compareConfig(current: NetworkConfig, next: NetworkConfig): Conf
 }
 
 function compareOverlay(
-  names: FamilyRules,
+  names: FamilyFields,
   current: readonly OverlayNetwork[],
   next: readonly OverlayNetwork[],
-): Outcome<OverlayNetwork | undefined> {
+): FieldComparison<OverlayNetwork | undefined> {
   const [before, after] = [current, next].map((overlays) => overlays.find(({ family }) => family === names.family))
   if (before === undefined || after === undefined) {
     const [from, to] = [before !== undefined, after !== undefined].map(String)
@@ -120,13 +120,13 @@ function compareOverlay(
 }
 
 /** The other backends have no settings. */
-function compareBackend(current: BackendConfig, next: BackendConfig): Outcome<BackendConfig> {
+function compareBackend(current: BackendConfig, next: BackendConfig): FieldComparison<BackendConfig> {
   if (current.type === 'vxlan' && next.type === 'vxlan') return compareFields(Object.values(VXLAN), current, next)
   const refused = current.type === next.type ? [] : [{ path: 'Backend.Type', from: current.type, to: next.type }]
   return { value: current, followed: [], refused }
 }
 
-function compareFields<T>(fields: readonly Field<T>[], current: T, next: T): Outcome<T> {
+function compareFields<T>(fields: readonly Field<T>[], current: T, next: T): FieldComparison<T> {
   let value = current
   const [followed, refused]: [FieldChange[], FieldChange[]] = [[], []]
   for (const { path, valueOf, follow } of fields) {

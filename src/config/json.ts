@@ -2,6 +2,12 @@ import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
 import { ConfigError } from './error.ts'
 
+/** A JSON object of which nothing is known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** @throws {ConfigError} when `text` is not JSON, or not a JSON object */
 export function parseJsonObject(path: string, text: string): JsonFields {
   let value: unknown

@@ -26,7 +26,7 @@ export interface NetworkConfig {
 }
 
 /** How the two families differ in the configuration: names of the fields and the numbers of their rules. */
-export interface FamilyRules {
+export interface FamilyFields {
   readonly family: Family
   readonly enable: string
   readonly enabledByDefault: boolean
@@ -40,7 +40,7 @@ export interface FamilyRules {
   readonly longestSubnet: number
 }
 
-export const FAMILIES: readonly FamilyRules[] = [
+export const FAMILIES: readonly FamilyFields[] = [
   {
     family: 4,
     enable: 'EnableIPv4',
@@ -86,7 +86,7 @@ export function parseNetworkConfig(text: string, where = 'network configuration'
   }
 }
 
-function parseOverlay(fields: JsonFields, rules: FamilyRules): OverlayNetwork | undefined {
+function parseOverlay(fields: JsonFields, rules: FamilyFields): OverlayNetwork | undefined {
   if (!(fields.boolean(rules.enable) ?? rules.enabledByDefault)) return undefined
   const network = fields.prefix(rules.network, rules.family)
   if (network === undefined)
@@ -117,7 +117,7 @@ function parseOverlay(fields: JsonFields, rules: FamilyRules): OverlayNetwork | 
   return { family: rules.family, network, subnetLength, subnetMin, subnetMax }
 }
 
-function parseSubnetLength(fields: JsonFields, rules: FamilyRules, network: Prefix): number {
+function parseSubnetLength(fields: JsonFields, rules: FamilyFields, network: Prefix): number {
   const shortest = network.length + FEWEST_SUBNET_BITS
   const unset = fields.raw(rules.subnetLen) === 0
   const given = unset

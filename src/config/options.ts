@@ -3,17 +3,18 @@ import type { Family, Ip } from '../net/ip.ts'
 /** A regular expression as it was written, and whether it fits somewhere in a text; a `RegExp` is one. */
 export type TextPattern = Pick<RegExp, 'source' | 'test'>
 
-/** How to reach etcd. */
+/** How to reach etcd, as the `etcd-*` flags of the daemon say it. */
 export interface EtcdAccess {
-  /** URLs, tried in turn. */
+  /** URLs such as `http://127.0.0.1:2379`, tried in turn; without a scheme, http. */
   readonly endpoints: readonly string[]
-  /** Without a trailing slash. */
+  /** Such as `/coreos.com/network`, without a trailing slash. */
   readonly prefix: string
-  readonly certFile: string | undefined
-  readonly keyFile: string | undefined
-  readonly caFile: string | undefined
-  readonly username: string | undefined
-  readonly password: string | undefined
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+  /** Certificates to trust instead of the system's. */
+  readonly caFile?: string | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
 }
 
 /** Everything `flanneld` was told on its command line and in its environment, checked. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { Environment } from '../config/environment.ts'
 import { ConfigError, describeValue } from '../config/error.ts'
 import type { CommandEnd } from '../cli/commands.ts'
 import { dockerOptionsFrom, type DockerOptions } from './docker-options.ts'
@@ -36,7 +37,7 @@ const OPTIONS = {
 } as const
 
 /** What was asked for on the command line. */
-interface Request {
+interface DockerOptsRequest {
   readonly subnetFile: string
   readonly output: string
   readonly individual: boolean
@@ -46,8 +47,6 @@ interface Request {
   readonly ipv6: boolean
   readonly help: boolean
 }
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * `flanneld docker-opts`: turns the subnet file into Docker's options, as upstream's `mk-docker-opts.sh` does.
@@ -69,7 +68,7 @@ export async function dockerOpts(
   }
 }
 
-async function makeFile(request: Request, given: Given, files: DockerOptsFiles): Promise<CommandEnd> {
+async function makeFile(request: DockerOptsRequest, given: Given, files: DockerOptsFiles): Promise<CommandEnd> {
   const { subnetFile, output, noMasq, ipv6 } = request
   try {
     const text = await files.read(subnetFile).catch((error: unknown) => {
@@ -86,7 +85,7 @@ async function makeFile(request: Request, given: Given, files: DockerOptsFiles):
 }
 
 /** @throws {ConfigError} naming the argument, {Error} in Node's words */
-function readRequest(args: readonly string[]): Request {
+function readRequest(args: readonly string[]): DockerOptsRequest {
   const { values } = parseArgs({ args: args.map((arg) => (arg === '-?' ? '-h' : arg)), options: OPTIONS })
   if (!VARIABLE_NAME.test(values.key))
     throw new ConfigError('-k', 'the name of a variable, not beginning with DOCKER_OPT_', values.key)
@@ -138,7 +137,7 @@ function quotable(name: string, value: string): string {
   return value
 }
 
-function render({ individual, combined, key }: Request, given: Given, ours: DockerOptions): string {
+function render({ individual, combined, key }: DockerOptsRequest, given: Given, ours: DockerOptions): string {
   const byName = new Map([...given.individual, ...ours])
   const options = [...byName].sort(([a], [b]) => (a < b ? -1 : 1))
   const both = individual === combined

@@ -1,3 +1,4 @@
+import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import type { EtcdLeaseId } from '../lease/lease.ts'
 import type {
@@ -21,7 +22,7 @@ import { EndpointRing } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
 import { listLeases } from './keys/list.ts'
-import { checkCredentials, parseEndpoints, type EtcdOptions } from './client/options.ts'
+import { checkCredentials, parseEndpoints } from './client/options.ts'
 import { LeaseWatch, type WatchTools } from './keys/watch.ts'
 import { LeaseWriter } from './keys/write.ts'
 
@@ -51,7 +52,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
    * Connects to nothing yet.
    * @throws {ConfigError} for a malformed endpoint, unreadable TLS files, or flags that contradict each other
    */
-  constructor(options: EtcdOptions, tools: EtcdTools) {
+  constructor(options: EtcdAccess, tools: EtcdTools) {
     const addresses = parseEndpoints(options.endpoints)
     checkCredentials(options, addresses)
     const ring = new EndpointRing(addresses, (address) => new Connection(address, options), tools.random)

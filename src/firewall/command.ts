@@ -21,7 +21,7 @@ const THROUGH_A_PIPE = ['-c', 'cat | "$0" "$@"'] as const
 /** Exit code of a shell that does not find the command (POSIX, Shell Command Language 2.8.2). */
 const NOT_FOUND = 127
 
-interface Ending {
+interface CommandExit {
   readonly code: number | null
   readonly killedBy: NodeJS.Signals | null
   readonly stdout: string
@@ -46,12 +46,12 @@ export const runTool: RunTool = async (tool, args, input, signal) => {
   throw new FirewallError(tool, 'REFUSED', `${tool} failed (${killedBy ?? `exit code ${String(code)}`}): ${words}`)
 }
 
-function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<Ending> {
+function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<CommandExit> {
   // A group of its own: a shell's children go with it.
   const child = spawn(tool, args, { env: environment(), stdio: 'pipe', detached: true })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
-  const ended = new Promise<Ending>((resolve, reject) => {
+  const ended = new Promise<CommandExit>((resolve, reject) => {
     child.once('error', (error) => {
       reject(couldNotStart(tool, error))
     })

@@ -1,7 +1,7 @@
 import { parseIp } from '../net/ip.ts'
 import { hostPrefix, parsePrefix, type Prefix } from '../net/prefix.ts'
 import type { OwnChain } from './names.ts'
-import { ruleText, type Mark, type Rule, type Side, type Verdict } from './rules.ts'
+import { ruleText, type Mark, type Rule, type Side, type RuleVerdict } from './rules.ts'
 
 /** A rule in a built-in chain. */
 export interface BuiltinRule {
@@ -76,7 +76,7 @@ function ruleWords(text: string): string {
   return rule === undefined ? `unknown ${text}` : ruleText(rule)
 }
 
-const VERDICTS: ReadonlyMap<string, Verdict> = new Map([
+const VERDICTS: ReadonlyMap<string, RuleVerdict> = new Map([
   ['RETURN', 'return'],
   ['ACCEPT', 'accept'],
   ['MASQUERADE', 'masquerade'],
@@ -86,7 +86,7 @@ interface Reading {
   readonly mark?: Mark
   readonly source?: Side
   readonly destination?: Side
-  readonly verdict?: Verdict
+  readonly verdict?: RuleVerdict
 }
 
 /** Undefined for whatever we would not have written. */

@@ -1,6 +1,6 @@
 import type { BuiltinRule, ChainState } from './iptables-read.ts'
 import type { OwnChain } from './names.ts'
-import { ruleText, type Rule, type Side, type Verdict } from './rules.ts'
+import { ruleText, type Rule, type Side, type RuleVerdict } from './rules.ts'
 
 /** Verdicts that drop. Without a condition they keep all packets from what stands behind; with one they are somebody's ban. */
 const DROPPING: ReadonlySet<string> = new Set(['DROP', 'REJECT'])
@@ -85,7 +85,7 @@ function firstPlace(builtin: readonly BuiltinRule[]): number {
   return 1 + (end < 0 ? others.length : end)
 }
 
-const TARGETS: Readonly<Record<Verdict, string>> = {
+const TARGETS: Readonly<Record<RuleVerdict, string>> = {
   return: 'RETURN',
   accept: 'ACCEPT',
   masquerade: 'MASQUERADE',

@@ -1,8 +1,4 @@
-/** An object of parsed JSON whose members are not yet believed. */
-export type JsonObject = Readonly<Record<string, unknown>>
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+import { isObject, type JsonObject } from '../config/json.ts'
 
 /** The member, when it is an object. */
 export function objectAt(value: unknown, name: string): JsonObject | undefined {

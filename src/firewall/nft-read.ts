@@ -1,9 +1,10 @@
 import { addressBits, parseIp, type Family } from '../net/ip.ts'
 import { hostPrefix, prefixOf, type Prefix } from '../net/prefix.ts'
-import { isObject, listAt, objectAt, textAt, type JsonObject } from './json.ts'
+import { isObject, type JsonObject } from '../config/json.ts'
+import { listAt, objectAt, textAt } from './json.ts'
 import { NFT_TABLES } from './names.ts'
 import { chainText, ruleLine } from './nft-render.ts'
-import { FAMILIES, ruleText, type Rule, type Side, type Verdict } from './rules.ts'
+import { FAMILIES, ruleText, type Rule, type Side, type RuleVerdict } from './rules.ts'
 
 /** Our tables as they stand, in the words of `nftText`; a family without a table is not in it. */
 export type NftTables = ReadonlyMap<Family, string>
@@ -72,7 +73,7 @@ function unknownText(content: JsonObject | undefined): string {
 
 function ruleOf(expressions: readonly unknown[], family: Family): Rule | undefined {
   let rule: Omit<Rule, 'verdict'> = {}
-  let verdict: Verdict | undefined
+  let verdict: RuleVerdict | undefined
   for (const expression of expressions) {
     if (verdict !== undefined) return undefined
     const match = objectAt(expression, 'match')
@@ -88,7 +89,7 @@ function ruleOf(expressions: readonly unknown[], family: Family): Rule | undefin
   return verdict === undefined ? undefined : { ...rule, verdict }
 }
 
-function verdictOf(expression: JsonObject): Verdict | undefined {
+function verdictOf(expression: JsonObject): RuleVerdict | undefined {
   const [name = ''] = Object.keys(expression)
   if (name === 'return' || name === 'accept') return name
   if (name !== 'masquerade') return undefined

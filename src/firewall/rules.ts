@@ -13,14 +13,14 @@ export interface Mark {
   readonly mask: number
 }
 
-export type Verdict = 'return' | 'accept' | 'masquerade' | 'masquerade-random'
+export type RuleVerdict = 'return' | 'accept' | 'masquerade' | 'masquerade-random'
 
 /** One rule: what it matches (all of it), and what becomes of the packet. */
 export interface Rule {
   readonly mark?: Mark | undefined
   readonly source?: Side | undefined
   readonly destination?: Side | undefined
-  readonly verdict: Verdict
+  readonly verdict: RuleVerdict
 }
 
 /** The rules of one family, in order; none where nothing is asked for. */

@@ -2,28 +2,28 @@ import { sameIp } from '../net/ip.ts'
 import type { AddressState, Kernel, LinkState } from '../kernel/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
-  externalInterface,
+  underlayOn,
   NoInterfaceError,
   readHost,
-  selectInterface,
-  type ExternalInterface,
-  type HostState,
+  selectUnderlay,
+  type Underlay,
+  type HostAddresses,
   type InterfaceChoice,
   type Wanted,
-} from './external-interface.ts'
+} from './underlay.ts'
 
 /** What has become of the interface in use. */
 export type Whereabouts =
   /** It has the address in use. Its index, MTU and gateways may be new. */
-  | { readonly is: 'there'; readonly underlay: ExternalInterface }
+  | { readonly is: 'there'; readonly underlay: Underlay }
   /** It is gone (`link` undefined), or has lost the address. */
   | {
       readonly is: 'lost'
       readonly link: LinkState | undefined
       /** The interface itself, if it has another address that means something beyond its link. */
-      readonly renumbered: ExternalInterface | undefined
+      readonly renumbered: Underlay | undefined
       /** What would be chosen by somebody who starts now; undefined when nothing fits. */
-      readonly alternative: ExternalInterface | undefined
+      readonly alternative: Underlay | undefined
     }
 
 /**
@@ -31,24 +31,24 @@ export type Whereabouts =
  * default routes lead meanwhile, since peers know that address. Pure.
  */
 export function followInterface(
-  host: HostState,
+  host: HostAddresses,
   choice: InterfaceChoice,
-  current: ExternalInterface,
+  current: Underlay,
   wanted: Wanted,
 ): Whereabouts {
   const link = host.links.find(({ name }) => name === current.link.name)
   const own = host.addresses.filter(({ linkIndex }) => linkIndex === link?.index)
-  const through = (address: AddressState | undefined): ExternalInterface | undefined =>
-    link && address && externalInterface(host, link, address, choice)
+  const through = (address: AddressState | undefined): Underlay | undefined =>
+    link && address && underlayOn(host, link, address, choice)
   const underlay = through(own.find(({ ip }) => sameIp(ip, current.address)))
   if (underlay !== undefined) return { is: 'there', underlay }
   const renumbered = through(bestAddress(own.filter(isGlobal), link, wanted.family))
   return { is: 'lost', link, renumbered, alternative: alternativeTo(host, choice, wanted) }
 }
 
-function alternativeTo(host: HostState, choice: InterfaceChoice, wanted: Wanted): ExternalInterface | undefined {
+function alternativeTo(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted): Underlay | undefined {
   try {
-    return selectInterface(host, choice, wanted)
+    return selectUnderlay(host, choice, wanted)
   } catch (error) {
     if (error instanceof NoInterfaceError) return undefined
     throw error
@@ -60,24 +60,24 @@ function alternativeTo(host: HostState, choice: InterfaceChoice, wanted: Wanted)
  * address, so that of two which match a regular expression, or reach an address by turns, neither is left for the other.
  * @throws {NoInterfaceError} when there is nothing but --iface, and none of those fits
  */
-export function insistedOn(host: HostState, choice: InterfaceChoice, wanted: Wanted): ExternalInterface | undefined {
+export function insistedOn(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted): Underlay | undefined {
   if (choice.ifaces.length === 0) return undefined
   if (choice.ifaceRegexes.length === 0 && choice.ifaceCanReach === undefined)
-    return selectInterface(host, choice, wanted)
+    return selectUnderlay(host, choice, wanted)
   return alternativeTo(host, { ...choice, ifaceRegexes: [], ifaceCanReach: undefined }, wanted)
 }
 
-/** As {@link chooseExternalInterface}, but unless --iface says otherwise the one chosen `before` is kept while it has its address. */
+/** As {@link chooseUnderlay}, but unless --iface says otherwise the one chosen `before` is kept while it has its address. */
 export async function chooseAgain(
   kernel: Kernel,
   choice: InterfaceChoice,
-  before: ExternalInterface | undefined,
+  before: Underlay | undefined,
   wanted: Wanted,
   signal: AbortSignal,
-): Promise<ExternalInterface> {
+): Promise<Underlay> {
   const host = await readHost(kernel, choice, wanted, signal)
   const insisted = insistedOn(host, choice, wanted)
   if (insisted !== undefined) return insisted
   const found = before && followInterface(host, choice, before, wanted)
-  return found?.is === 'there' ? found.underlay : selectInterface(host, choice, wanted)
+  return found?.is === 'there' ? found.underlay : selectUnderlay(host, choice, wanted)
 }

@@ -2,7 +2,7 @@ import type { TextPattern } from '../config/options.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { AddressState, LinkState, RouteState } from '../kernel/kernel.ts'
 import { bestAddress } from './best-address.ts'
-import type { HostState } from './external-interface.ts'
+import type { HostAddresses } from './underlay.ts'
 
 /** An interface that could be the underlay. */
 export interface Candidate {
@@ -12,7 +12,7 @@ export interface Candidate {
 }
 
 /** By name or by address (`--iface`). */
-export function named(host: HostState, text: string): Candidate | undefined {
+export function named(host: HostAddresses, text: string): Candidate | undefined {
   const wantedIp = parseIp(text)
   const address = wantedIp && host.addresses.find(({ ip }) => sameIp(ip, wantedIp))
   const link = host.links.find(({ index, name }) => (wantedIp ? index === address?.linkIndex : name === text))
@@ -23,7 +23,7 @@ export function named(host: HostState, text: string): Candidate | undefined {
  * The first interface that a regular expression fits (`--iface-regex`): by an address of the family, else by its name, as upstream
  * looks, else by an address of the other family. Loopback and our own devices do not count.
  */
-export function matching(host: HostState, regex: TextPattern, family: Family): Candidate | undefined {
+export function matching(host: HostAddresses, regex: TextPattern, family: Family): Candidate | undefined {
   const links = host.links.filter(canCarryTunnels)
   const addressed = links.filter((link) => bestAddress(host.addresses, link, family) !== undefined)
   for (const link of addressed) {
@@ -36,14 +36,14 @@ export function matching(host: HostState, regex: TextPattern, family: Family): C
 }
 
 export const matchingAddresses = (
-  host: HostState,
+  host: HostAddresses,
   link: LinkState,
   regexes: readonly TextPattern[],
 ): readonly AddressState[] =>
   host.addresses.filter(({ linkIndex, ip }) => linkIndex === link.index && regexes.some((regex) => regex.test(ip.text)))
 
 /** That of the kernel's route to an address (`--iface-can-reach`), with the address packets to there would come from. */
-export function reaching({ links, addresses, reach }: HostState, family: Family): Candidate | undefined {
+export function reaching({ links, addresses, reach }: HostAddresses, family: Family): Candidate | undefined {
   const link = links.find((candidate) => candidate.index === reach?.linkIndex && canCarryTunnels(candidate))
   const source = addresses.find(
     ({ ip, linkIndex }) =>
@@ -52,7 +52,7 @@ export function reaching({ links, addresses, reach }: HostState, family: Family)
   return link && { link, address: source }
 }
 
-export function byDefaultRoute(host: HostState, family: Family): Candidate | undefined {
+export function byDefaultRoute(host: HostAddresses, family: Family): Candidate | undefined {
   const best = defaultRoutes(host, family).reduce<RouteState | undefined>(
     (a, b) => (a !== undefined && a.metric <= b.metric ? a : b),
     undefined,
@@ -61,14 +61,14 @@ export function byDefaultRoute(host: HostState, family: Family): Candidate | und
   return link && { link, address: undefined }
 }
 
-const defaultRoutes = (host: HostState, family: Family): readonly RouteState[] =>
+const defaultRoutes = (host: HostAddresses, family: Family): readonly RouteState[] =>
   host.routes.filter(
     ({ destination, linkIndex }) =>
       destination.family === family && destination.length === 0 && linkIndex !== undefined,
   )
 
 /** Gateways of the default routes through an interface. */
-export const gatewaysOf = (host: HostState, link: LinkState, family: Family): readonly Ip[] =>
+export const gatewaysOf = (host: HostAddresses, link: LinkState, family: Family): readonly Ip[] =>
   defaultRoutes(host, family).flatMap(({ linkIndex, gateway }) =>
     linkIndex === link.index && gateway !== undefined ? [gateway] : [],
   )
@@ -79,7 +79,7 @@ const OWN_DEVICE = /^(flannel(-v6)?|flan6?)\.\d+$/
 const canCarryTunnels = ({ loopback, name }: LinkState): boolean => !loopback && !OWN_DEVICE.test(name)
 
 /** Every interface that could be asked for, with its addresses of the family; those that cannot be used are marked. */
-export function listCandidates(host: HostState, family: Family): string {
+export function listCandidates(host: HostAddresses, family: Family): string {
   const candidates = host.links.filter(canCarryTunnels).flatMap((link) => {
     const own = host.addresses.filter(({ linkIndex, ip }) => linkIndex === link.index && ip.family === family)
     const shown = own.map((address) =>

@@ -138,17 +138,17 @@ const codeOf = (error: Error): unknown => ('code' in error ? error.code : undefi
 const UUID_LENGTH = 36
 
 /** Paths of what {@link writeFileAtomically} left beside `path` when it was killed; none where the directory cannot be read. */
-export async function findLeftovers(path: string): Promise<readonly string[]> {
+export async function findTemporaryFiles(path: string): Promise<readonly string[]> {
   const [start, end] = [`.${basename(path)}.`, '.tmp']
-  const isLeftover = (name: string): boolean =>
+  const isTemporary = (name: string): boolean =>
     name.startsWith(start) && name.endsWith(end) && name.length === start.length + UUID_LENGTH + end.length
   const names = await readdir(dirname(path)).catch(() => [])
-  return names.filter(isLeftover).map((name) => join(dirname(path), name))
+  return names.filter(isTemporary).map((name) => join(dirname(path), name))
 }
 
-/** Removes what {@link findLeftovers} finds. Whatever cannot be removed stays. */
-export async function removeLeftovers(path: string): Promise<void> {
-  for (const leftover of await findLeftovers(path)) await removeFile(leftover).catch(() => undefined)
+/** Removes what {@link findTemporaryFiles} finds. Whatever cannot be removed stays. */
+export async function removeTemporaryFiles(path: string): Promise<void> {
+  for (const file of await findTemporaryFiles(path)) await removeFile(file).catch(() => undefined)
 }
 
 /**

@@ -54,7 +54,7 @@ export class FirewallError extends Error {
 export interface FirewallReport {
   /** What was not as it should be, and has been put right: `nftables ip flannel-ipv4`. */
   readonly changed: readonly string[]
-  /** Whether all rules asked for stand. Leftovers that cannot be removed do not count. */
+  /** Whether all rules asked for stand. Rules of an earlier run that cannot be removed do not count. */
   readonly stands: boolean
   /** What could not be put right. */
   readonly problems: readonly FirewallError[]

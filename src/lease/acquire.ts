@@ -57,7 +57,7 @@ export async function acquireLease(
   throw new LeaseContentionError(ATTEMPTS)
 }
 
-type Outcome = Omit<Acquired, 'warnings'> | undefined
+type Attempt = Omit<Acquired, 'warnings'> | undefined
 
 /** What is remembered from one attempt to the next. */
 class Acquisition {
@@ -145,7 +145,7 @@ class Acquisition {
       )
   }
 
-  async #reuse(own: Listed, leases: readonly Listed[], list: LeaseList): Promise<Outcome> {
+  async #reuse(own: Listed, leases: readonly Listed[], list: LeaseList): Promise<Attempt> {
     if (!this.#isUsable(own, leases)) return this.#remove(own.record)
     const value = encodeLease(claimFor(this.#terms, subnetsOf(own), own.lease))
     const life = await this.#lifeOf(own.record)
@@ -179,7 +179,7 @@ class Acquisition {
   }
 
   /** Takes over the lease of a dead node with our address, where it can be used. */
-  async #inherit(dead: readonly Listed[], leases: readonly Listed[], list: LeaseList): Promise<Outcome> {
+  async #inherit(dead: readonly Listed[], leases: readonly Listed[], list: LeaseList): Promise<Attempt> {
     const unusable = dead.filter((one) => !this.#isUsable(one, leases))
     for (const { record } of unusable) await this.#remove(record)
     if (unusable.length > 0) return undefined
@@ -191,7 +191,7 @@ class Acquisition {
     return this.#confirm(await this.#store.replace(heritage.record, value, this.#signal, lifetime), 'taken over')
   }
 
-  async #create(leases: readonly Listed[], list: LeaseList): Promise<Outcome> {
+  async #create(leases: readonly Listed[], list: LeaseList): Promise<Attempt> {
     const subnets = this.#chooseSubnets(leases, list)
     const value = encodeLease(claimFor(this.#terms, subnets, undefined))
     return this.#confirm(await this.#store.create(formatLeaseKey(subnets), value, this.#grant, this.#signal), 'created')
@@ -201,7 +201,7 @@ class Acquisition {
    * Lists again what was written, since nobody watches yet: it must stand there just as we wrote it. Two nodes with one address may
    * have started at once, neither seeing the other's lease: then the younger lease goes.
    */
-  async #confirm(written: CasResult, how: 'updated' | 'taken over' | 'created'): Promise<Outcome> {
+  async #confirm(written: CasResult, how: 'updated' | 'taken over' | 'created'): Promise<Attempt> {
     if (!written.ok) return undefined
     const { record } = written
     const list = await this.#store.list(this.#signal)

@@ -4,19 +4,19 @@ import { StoreError, type LeaseRecord } from './store.ts'
 import type { LeaseTerms } from './terms.ts'
 
 /** Asks whoever else holds our lease whether it lives; undefined: nobody answered. @throws {StoreError} */
-export type AskTwin = (signal: AbortSignal) => Promise<Challenger | undefined>
+export type AskClone = (signal: AbortSignal) => Promise<Challenger | undefined>
 
 /**
  * Another machine with our node id at our key: each would restore its own value for ever. Both ask, both are answered by the other, and
  * both compare alike, so that just one of them makes way.
  */
-export class Twin {
+export class CloneCheck {
   readonly #terms: Pick<LeaseTerms, 'node' | 'instance'>
-  readonly #ask: AskTwin | undefined
+  readonly #ask: AskClone | undefined
   #isSuspected = false
 
   /** @param ask undefined: nobody can be asked, and so we never make way */
-  constructor(terms: Pick<LeaseTerms, 'node' | 'instance'>, ask: AskTwin | undefined) {
+  constructor(terms: Pick<LeaseTerms, 'node' | 'instance'>, ask: AskClone | undefined) {
     this.#terms = terms
     this.#ask = ask
   }
@@ -35,10 +35,10 @@ export class Twin {
   async reasonToYield(signal: AbortSignal): Promise<string | undefined> {
     if (!this.#isSuspected || this.#ask === undefined) return undefined
     const { node, instance } = this.#terms
-    const twin = await permitted(this.#ask(signal))
+    const other = await permitted(this.#ask(signal))
     this.#isSuspected = false
-    if (twin === undefined || twin.id !== node.id || instance <= twin.instance) return undefined
-    return `another machine has the same machine id (${node.id}; its hostname is ${twin.hostname}): give one of them --node-id`
+    if (other === undefined || other.id !== node.id || instance <= other.instance) return undefined
+    return `another machine has the same machine id (${node.id}; its hostname is ${other.hostname}): give one of them --node-id`
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Clock, Random } from '../time/clock.ts'
 import { Wakeup } from '../time/wakeup.ts'
-import { Contest } from '../time/contest.ts'
+import { Damping } from '../time/damping.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from './lease.ts'
 import { isOursToRestore, ownerOf } from './owner.ts'
 import { Retries } from '../time/retries.ts'
 import { StoreError, type KeyLifetime, type LeaseDelta, type LeaseRecord, type LeaseStore } from './store.ts'
 import { isShortLived, type LeaseTerms } from './terms.ts'
-import { Twin, type AskTwin } from './clone.ts'
+import { CloneCheck, type AskClone } from './clone.ts'
 
 /** Where this node stands with its lease. */
 export type LeaseState =
@@ -26,7 +26,7 @@ export interface KeeperOptions {
   /** Renewed at the latest this long before expiry, in milliseconds. */
   readonly renewMarginMs: number
   /** Asks whether another machine holds our key too; absent: nobody is asked. */
-  readonly challenge?: AskTwin
+  readonly challenge?: AskClone
   /** Called at every change of state; must not throw. */
   readonly onState: (state: LeaseState, what: string) => void
 }
@@ -37,6 +37,8 @@ const LONGEST_INTERVAL_MS = 3_600_000
 const LEAST_UNTIL_MARGIN_MS = 60_000
 /** Spread of renewals, as a share of the interval. */
 const JITTER = 0.1
+/** For {@link Damping}: there is one key. */
+const OWN_KEY = 'own key'
 const AT_ONCE = Number.NEGATIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
 
@@ -61,8 +63,9 @@ export class LeaseKeeper {
   #lost: string | undefined
   /** Newest revision that was observed during our last write. */
   #observedRevision: Revision | undefined
-  readonly #contest: Contest
-  readonly #twin: Twin
+  /** Two machines that both believe the key theirs must not race each other at full speed. */
+  readonly #damping: Damping
+  readonly #cloneCheck: CloneCheck
   readonly #repairs: Retries
   readonly #renewals: Retries
   readonly #wakeup = new Wakeup()
@@ -73,8 +76,8 @@ export class LeaseKeeper {
     this.#home = record.etcdLeaseId
     this.#ttlSeconds = options.terms.ttlSeconds
     this.#options = options
-    this.#contest = new Contest(options.random)
-    this.#twin = new Twin(options.terms, options.challenge)
+    this.#damping = new Damping(options.random)
+    this.#cloneCheck = new CloneCheck(options.terms, options.challenge)
     this.#repairs = new Retries(options.random)
     this.#renewals = new Retries(options.random)
     this.#renewAtMs = this.#nextRenewalMs()
@@ -131,7 +134,7 @@ export class LeaseKeeper {
     const isNew = record.modRevision !== this.#record.modRevision
     const isForeign = record.value !== this.#value && !this.#unanswered.has(record.value)
     this.#record = record
-    if (isNew && isForeign && this.#countForeignChange('rewritten')) this.#twin.suspect(record)
+    if (isNew && isForeign && this.#countForeignChange('rewritten')) this.#cloneCheck.suspect(record)
     if (record.value === this.#value) this.#observeHome(record.etcdLeaseId)
     else this.#repair = 'restore'
     this.#wakeup.ring()
@@ -150,7 +153,9 @@ export class LeaseKeeper {
   /** @returns whether it has become a fight */
   #countForeignChange(done: 'deleted' | 'rewritten'): boolean {
     const { clock, onState } = this.#options
-    if (!this.#contest.changed(clock.monotonicMs())) return false
+    const nowMs = clock.monotonicMs()
+    if (nowMs < this.#damping.notBeforeMs(OWN_KEY)) return false // it will be answered together with the one before
+    if (!this.#damping.undone(OWN_KEY, nowMs)) return false
     onState({ is: 'contested', record: this.#record, done }, `keeps being ${done} by somebody else`)
     return true
   }
@@ -176,7 +181,7 @@ export class LeaseKeeper {
 
   #repairDueMs(): number {
     if (this.#repair === 'none') return this.#repairs.isFailing ? AT_ONCE : NEVER
-    return Math.max(this.#repairs.notBeforeMs, this.#contest.answerAtMs)
+    return Math.max(this.#repairs.notBeforeMs, this.#damping.notBeforeMs(OWN_KEY))
   }
 
   #renewalDueMs(): number {
@@ -193,7 +198,7 @@ export class LeaseKeeper {
   }
 
   /** @throws what is no error of the store */
-  async #try(retries: Retries, complaint: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #try(retries: Retries, problem: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, onState } = this.#options
     const wasFailing = this.#isInTrouble()
     try {
@@ -205,7 +210,7 @@ export class LeaseKeeper {
       if (signal.aborted) return
       if (!(error instanceof StoreError)) throw error
       retries.failed(clock.monotonicMs())
-      if (!wasFailing) onState({ is: 'unrenewed', record: this.#record, error }, complaint)
+      if (!wasFailing) onState({ is: 'unrenewed', record: this.#record, error }, problem)
     }
   }
 
@@ -238,7 +243,7 @@ export class LeaseKeeper {
   }
 
   async #doRepair(signal: AbortSignal): Promise<void> {
-    const reason = await this.#twin.reasonToYield(signal)
+    const reason = await this.#cloneCheck.reasonToYield(signal)
     this.#lost ??= reason
     if (this.#isOver(signal)) return
     if (this.#repair === 'recreate') await this.#recreate(signal)

@@ -63,14 +63,14 @@ export const leaseFits = (lease: Lease, overlays: readonly OverlayNetwork[]): bo
   })
 
 /** How a lease in etcd relates to us. */
-export type Ownership =
+export type LeaseOwnership =
   /** Ours: it carries our node id, or it carries none and has our PublicIP (upstream's rule). */
   | 'ours'
   /** It has our PublicIP but another node's id. */
   | 'rival'
   | 'other'
 
-export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps'>): Ownership {
+export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps'>): LeaseOwnership {
   if (lease.node?.id === terms.node.id) return 'ours'
   if (!hasOurAddress(lease, terms)) return 'other'
   return lease.node === undefined ? 'ours' : 'rival'

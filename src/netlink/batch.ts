@@ -1,6 +1,6 @@
 import type { KernelError, OpResult } from '../kernel/kernel.ts'
 import { fault, refusal } from './codec/errors.ts'
-import { isError, readAcknowledgement, type Acknowledgement, type Exchange, type Outcome } from './exchange.ts'
+import { isError, readAcknowledgement, type Acknowledgement, type Exchange, type ExchangeOutcome } from './exchange.ts'
 import { isAlreadySo, operationTarget, writeOperation, type LinkNamer, type Operation } from './codec/operation.ts'
 import { NLM_F } from './codec/uapi.ts'
 import { MessageTooLong, type MessageWriter } from './codec/writer.ts'
@@ -68,7 +68,12 @@ function fits(writer: MessageWriter, op: Operation, sequence: number): boolean {
   }
 }
 
-function resultOf(op: Operation, answer: Acknowledgement | undefined, outcome: Outcome, nameOf: LinkNamer): OpResult {
+function resultOf(
+  op: Operation,
+  answer: Acknowledgement | undefined,
+  outcome: ExchangeOutcome,
+  nameOf: LinkNamer,
+): OpResult {
   if (answer !== undefined) {
     if (isAlreadySo(op, answer.errno)) return DONE
     return failure(refusal(op.op, operationTarget(op, nameOf), answer.errno, answer.explanation))
@@ -78,7 +83,7 @@ function resultOf(op: Operation, answer: Acknowledgement | undefined, outcome: O
 }
 
 /** Why there is no answer, or none that can be relied on. */
-export function unanswered(op: string, target: string, outcome: Outcome): KernelError {
+export function unanswered(op: string, target: string, outcome: ExchangeOutcome): KernelError {
   switch (outcome.is) {
     case 'failed':
       return refusal(op, target, outcome.errno)

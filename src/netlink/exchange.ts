@@ -14,7 +14,7 @@ const SEND_BYTES = 131_072
 const DATAGRAMS_PER_TURN = 16
 
 /** How waiting for answers ended. */
-export type Outcome =
+export type ExchangeOutcome =
   | { readonly is: 'complete'; readonly overrun: boolean }
   /** Answers were dropped because the receive buffer was full. */
   | { readonly is: 'lost' }
@@ -57,7 +57,7 @@ export class Exchange {
   }
 
   /** Hands every message that arrives to `take` until it says that it was the last one wanted. */
-  async receiveUntil(take: (message: MessageCursor) => boolean): Promise<Outcome> {
+  async receiveUntil(take: (message: MessageCursor) => boolean): Promise<ExchangeOutcome> {
     try {
       return await this.#receiveUntil(take)
     } catch (error) {
@@ -66,7 +66,7 @@ export class Exchange {
     }
   }
 
-  async #receiveUntil(take: (message: MessageCursor) => boolean): Promise<Outcome> {
+  async #receiveUntil(take: (message: MessageCursor) => boolean): Promise<ExchangeOutcome> {
     let overrun = false
     for (let datagrams = 1; !this.#socket.isClosed(); datagrams++) {
       let status = this.#socket.receive(this.#cursor.buffer)

@@ -1,7 +1,7 @@
 import { fault } from './codec/errors.ts'
 
 /** Lets one task at a time use what they share, in the order they came. */
-export class Turns {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve()
 
   /**

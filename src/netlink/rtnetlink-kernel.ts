@@ -29,7 +29,7 @@ import { dump, lookUp, type Query } from './query.ts'
 import type { MessageCursor } from './codec/reader.ts'
 import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
 import { NetlinkSocket } from './socket.ts'
-import { Turns } from './mutex.ts'
+import { Mutex } from './mutex.ts'
 
 export interface RtnetlinkOptions {
   /** Where the addon comes from; default {@link loadAddon}. */
@@ -69,7 +69,7 @@ export class RtnetlinkKernel implements Kernel {
   readonly #exchange: Exchange
   readonly #listeners = new Set<ChangeListener>()
   readonly #counts = new Map<string, number>()
-  readonly #turns = new Turns()
+  readonly #mutex = new Mutex()
   readonly #names = new LinkNames()
   readonly #nameOf: LinkNamer = (index) => this.#names.nameOf(index)
   readonly #readLink = (message: MessageCursor): LinkState | undefined => this.#names.note(readLink(message))
@@ -260,7 +260,7 @@ export class RtnetlinkKernel implements Kernel {
 
   /** One conversation at a time on the request socket. */
   #inTurn<T>(name: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    return this.#turns.take(name, signal, () => {
+    return this.#mutex.take(name, signal, () => {
       if (this.#socket.isClosed()) throw fault(name, '', 'CLOSED')
       return task()
     })

@@ -24,11 +24,11 @@ export interface HealthServerOptions {
   /** Between attempts to listen, in milliseconds. */
   readonly retryMs?: number
   /** How long anybody may take over a request, or over reading the answer, in milliseconds. */
-  readonly patienceMs?: number
+  readonly deadlineMs?: number
 }
 
 const RETRY_MS = 5_000
-const PATIENCE_MS = 5_000
+const DEADLINE_MS = 5_000
 /** Probes come one at a time; a flood must not use up our file descriptors. Whoever has been connected for longest makes room. */
 const MOST_CONNECTIONS = 64
 /** A probe's request is a tenth of this, in octets. */
@@ -51,25 +51,25 @@ export class HealthServer {
   /** In the order they came. */
   readonly #sockets = new Set<Socket>()
   #retry: NodeJS.Timeout | undefined
-  #complaint = ''
+  #lastError = ''
   #isClosed = false
 
   constructor(options: HealthServerOptions) {
-    const patienceMs = options.patienceMs ?? PATIENCE_MS
+    const deadlineMs = options.deadlineMs ?? DEADLINE_MS
     this.#options = options
     this.#server = createServer(
       {
         maxHeaderSize: MOST_HEADER_OCTETS,
-        headersTimeout: patienceMs,
-        requestTimeout: patienceMs,
-        keepAliveTimeout: patienceMs,
-        connectionsCheckingInterval: patienceMs / 2,
+        headersTimeout: deadlineMs,
+        requestTimeout: deadlineMs,
+        keepAliveTimeout: deadlineMs,
+        connectionsCheckingInterval: deadlineMs / 2,
       },
       (request, response) => {
         this.#answer(request, response)
       },
     )
-    this.#server.setTimeout(patienceMs)
+    this.#server.setTimeout(deadlineMs)
     this.#server.on('connection', (socket) => {
       this.#admit(socket.unref())
     })
@@ -106,19 +106,19 @@ export class HealthServer {
     const { ip, port, log } = this.#options
     if (this.#isClosed) return
     this.#server.listen({ host: ip, port, backlog: MOST_CONNECTIONS }, () => {
-      if (this.#complaint !== '') log.info('health endpoint: works now')
-      this.#complaint = ''
+      if (this.#lastError !== '') log.info('health endpoint: works now')
+      this.#lastError = ''
     })
   }
 
   #failed(error: Error): void {
     const { ip, port, log, retryMs = RETRY_MS } = this.#options
     const code = 'code' in error ? String(error.code) : error.message
-    if (code !== this.#complaint)
+    if (code !== this.#lastError)
       log.error(
         `health endpoint: cannot listen on ${ip} port ${port}: ${CURES.get(code) ?? error.message}; trying again, the agent goes on`,
       )
-    this.#complaint = code
+    this.#lastError = code
     if (this.#server.listening || this.#isClosed) return
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => {

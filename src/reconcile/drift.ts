@@ -6,10 +6,10 @@ export interface DriftReport {
   readonly undone: number
   readonly undoneExample: string | undefined
   /** A row that keeps being undone, if there is one: it is now healed ever more slowly. */
-  readonly fought: string | undefined
+  readonly flapping: string | undefined
 }
 
-export const NO_DRIFT: DriftReport = { undone: 0, undoneExample: undefined, fought: undefined }
+export const NO_DRIFT: DriftReport = { undone: 0, undoneExample: undefined, flapping: undefined }
 
 /** Counts drift between two reports. */
 export class Drift {
@@ -17,8 +17,8 @@ export class Drift {
 
   count(row: string, finding: Finding): void {
     if (finding === 'quiet') return
-    const { undone, undoneExample = row, fought } = this.#report
-    this.#report = { undone: undone + 1, undoneExample, fought: finding === 'fought' ? row : fought }
+    const { undone, undoneExample = row, flapping } = this.#report
+    this.#report = { undone: undone + 1, undoneExample, flapping: finding === 'flapping' ? row : flapping }
   }
 
   forget(): void {

@@ -5,7 +5,7 @@ import { Table } from './table.ts'
 import { routeReplacedBy, routeRules, routesOn } from './row-rules.ts'
 
 /** What of a link's tables is ours. */
-export interface Ownership {
+export interface RouteOwnership {
   /** Neighbours and fdb entries are somebody else's business. */
   readonly routesOnly: boolean
   /** Whether a route of the main table on the link is ours, though no peer wants it. */
@@ -15,11 +15,11 @@ export interface Ownership {
 /** The routes that peers want on one link, and those of ours that stand there. */
 export class LinkRoutes {
   readonly table: Table<RouteEntry>
-  ownership: Ownership
+  ownership: RouteOwnership
   /** Of a link that is not ours: the route wanted to each destination. */
   readonly #wantedTo = new Map<string, RouteEntry>()
 
-  constructor(ownership: Ownership, random: Random) {
+  constructor(ownership: RouteOwnership, random: Random) {
     this.ownership = ownership
     this.table = new Table(routeRules, random)
   }

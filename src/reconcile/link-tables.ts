@@ -9,7 +9,7 @@ import {
   type LinkState,
   type RouteState,
 } from '../kernel/kernel.ts'
-import { LinkRoutes, type Ownership } from './link-routes.ts'
+import { LinkRoutes, type RouteOwnership } from './link-routes.ts'
 import { Table, type PlannedTable } from './table.ts'
 import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './row-rules.ts'
 
@@ -45,7 +45,7 @@ export class LinkTables {
   /** The link as last reported; undefined before the first report. */
   #seen: SeenLink | undefined
 
-  constructor(ownership: Ownership, clock: Clock, random: Random, drift: Drift) {
+  constructor(ownership: RouteOwnership, clock: Clock, random: Random, drift: Drift) {
     this.#clock = clock
     this.#drift = drift
     this.#neighbours = new Table(neighbourRules, random)
@@ -90,7 +90,7 @@ export class LinkTables {
   }
 
   /** The link has this index now; its tables are read before the next write. */
-  attach(linkIndex: number, ownership: Ownership): void {
+  attach(linkIndex: number, ownership: RouteOwnership): void {
     if (this.#link !== linkIndex) this.detach()
     this.#routes.ownership = ownership
     this.#link = linkIndex
@@ -112,17 +112,17 @@ export class LinkTables {
     this.#unknown = true
     this.#excused = true
     this.#drift.forget()
-    for (const table of this.tables) table.forgive()
+    for (const table of this.tables) table.reset()
   }
 
   /** Only a new snapshot tells the truth, of the link as well. */
-  distrust(): void {
+  invalidate(): void {
     this.#unknown = true
     this.#seen = undefined
   }
 
   /** An answer says more of the link than of the row it was for. */
-  distrustRows(): void {
+  invalidateRows(): void {
     this.#unknown = true
   }
 
@@ -147,7 +147,7 @@ export class LinkTables {
     for (const row of routes) this.#routes.table.forgetRow(row)
   }
 
-  /** The kernel reports a change; for an overrun, {@link distrust} is called instead. */
+  /** The kernel reports a change; for an overrun, {@link invalidate} is called instead. */
   observe(change: KernelChange): void {
     if (this.#inbox !== undefined) {
       this.#inbox.push(change)

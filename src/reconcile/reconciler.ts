@@ -4,7 +4,7 @@ import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
 import { NO_ENTRIES, type PeerEntries, type RowsOnLink } from './entries.ts'
 import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from '../kernel/kernel.ts'
 import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
-import type { Ownership } from './link-routes.ts'
+import type { RouteOwnership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { planRows } from './plan.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
@@ -26,7 +26,7 @@ const NO_ROWS: RowsOnLink = NO_ENTRIES
 const SNAPSHOT_CODES: ReadonlySet<string> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
 
 /** On our own device every permanent entry is ours, and routes by {@link isOwnRoute}. */
-const OUR_DEVICE: Ownership = { routesOnly: false, isOwnRoute }
+const OUR_DEVICE: RouteOwnership = { routesOnly: false, isOwnRoute }
 
 /** The rows that a peer wants on the underlay. */
 const directRows = ({ direct = [] }: PeerEntries): RowsOnLink =>
@@ -127,8 +127,8 @@ export class Reconciler {
   }
 
   /** Only a new snapshot tells the truth, of the links as well. */
-  distrust(): void {
-    for (const link of this.#links) link.distrust()
+  invalidate(): void {
+    for (const link of this.#links) link.invalidate()
   }
 
   /** Sets, changes or (undefined) gives up what one peer needs. One that moves to the other link keeps what stands until it has arrived. */
@@ -182,7 +182,7 @@ export class Reconciler {
 
   /** The kernel reports a change. @returns whether there may be something to do */
   observe(change: KernelChange): boolean {
-    if (change.kind === 'overrun') this.distrust()
+    if (change.kind === 'overrun') this.invalidate()
     const concerned = this.#links.filter((link) => link.concerns(change))
     for (const link of concerned) link.observe(change)
     return (
@@ -270,7 +270,7 @@ export class Reconciler {
     if (this.#guides.answer(owner, this.#peers.get(owner) ?? NO_ENTRIES, error)) return
     if (error.op === 'route.replace' && error.code === 'EEXIST' && row.isOutranked()) return
     const times = row.refuse(error, this.#clock.monotonicMs())
-    if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.distrustRows()
+    if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.invalidateRows()
     if (times > 1 || !SNAPSHOT_CODES.has(error.code))
       failures.push({ row: row.describe(), peer: row.owner, error, times })
   }

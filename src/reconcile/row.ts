@@ -3,7 +3,7 @@ import type { KernelError, KernelOp } from '../kernel/kernel.ts'
 /** One row to write or erase, with the operation that does it. */
 export interface PlannedRow {
   readonly key: string
-  /** The peer the row is for; rows of one peer are sent together. Undefined for leftovers. */
+  /** The peer the row is for; rows of one peer are sent together. Undefined for rows that no peer wants. */
   readonly owner: string | undefined
   readonly op: KernelOp
   readonly erases: boolean

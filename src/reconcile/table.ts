@@ -2,11 +2,11 @@ import type { Random } from '../time/clock.ts'
 import { DeltaTracker } from './delta-tracker.ts'
 import type { KernelError } from '../kernel/kernel.ts'
 import { Row, type PlannedRow, type RowFailure } from './row.ts'
-import { RowPatience } from '../time/damping.ts'
+import { Damping } from '../time/damping.ts'
 import type { TableRules } from './row-rules.ts'
 
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
-export type Finding = 'quiet' | 'undone' | 'fought'
+export type Finding = 'quiet' | 'undone' | 'flapping'
 
 /** A table as the planner sees it, whatever its rows look like. */
 export interface PlannedTable {
@@ -23,19 +23,19 @@ export interface PlannedTable {
   /** Nothing is known of the actual rows (the device is new, or gone). */
   forgetActual(): void
   /** What held rows back is over (the device was mended): none of them waits any longer. */
-  forgive(): void
+  reset(): void
   /** Rows wanted that the kernel has refused when they were last sent. Costs in proportion to the rows in trouble. */
   refusals(): readonly RowFailure[]
 }
 
 /** One command may undo a row several times: `ip neighbour flush` goes on in rounds, up to ten, for as long as it finds anything. */
-const ONE_DEED_MS = 250
+const ONCE_WITHIN_MS = 250
 
 /** Desired and actual rows of one kernel table on our device, who wants them, and how patient to be with each. */
 export class Table<V> implements PlannedTable {
   readonly #rules: TableRules<V>
   readonly #rows: DeltaTracker<string, V>
-  readonly #patience: RowPatience<KernelError>
+  readonly #damping: Damping<KernelError>
   /** Rows the kernel reported on while a write was under way: there its report is newer than our acknowledgement may be. */
   readonly #reported = new Set<string>()
   /** What is being written (undefined: erased) at this moment, by key. A report that says the same is our own echo. */
@@ -47,7 +47,7 @@ export class Table<V> implements PlannedTable {
   constructor(rules: TableRules<V>, random: Random) {
     this.#rules = rules
     this.#rows = new DeltaTracker((a, b) => rules.same(a, b))
-    this.#patience = new RowPatience(random, ONE_DEED_MS)
+    this.#damping = new Damping(random, ONCE_WITHIN_MS)
   }
 
   get name(): string {
@@ -96,7 +96,7 @@ export class Table<V> implements PlannedTable {
   want(owner: string, value: V): void {
     const key = this.#rules.key(value)
     const before = this.#rows.desired(key)
-    if (before === undefined || !this.#rules.same(before, value)) this.#patience.forget(key)
+    if (before === undefined || !this.#rules.same(before, value)) this.#damping.forget(key)
     this.#rows.setDesired(key, value, owner)
   }
 
@@ -104,21 +104,21 @@ export class Table<V> implements PlannedTable {
   unwant(owner: string, value: V): void {
     const key = this.#rules.key(value)
     if (this.#rows.owner(key) !== owner) return
-    this.#patience.forget(key)
+    this.#damping.forget(key)
     this.#rows.deleteDesired(key)
   }
 
   /**
    * The kernel says that the row of this key now is `value` (undefined: is no more).
    * @param excused the device itself has changed: nobody is to blame for what rows it takes with it
-   * @returns `undone` when that breaks a row that was as desired, `fought` when it keeps being broken
+   * @returns `undone` when that breaks a row that was as desired, `flapping` when it keeps being broken
    */
   observe(key: string, value: V | undefined, nowMs: number, excused = false): Finding {
     const wasSettled = !this.#rows.isPending(key)
     if (this.#writing) this.#reported.add(key)
     this.#setActual(key, value)
     if (excused || !wasSettled || !this.#rows.isPending(key) || this.#isEcho(key, value)) return 'quiet'
-    return this.#patience.undone(key, nowMs) ? 'fought' : 'undone'
+    return this.#damping.undone(key, nowMs) ? 'flapping' : 'undone'
   }
 
   #setActual(key: string, value: V | undefined): void {
@@ -144,20 +144,20 @@ export class Table<V> implements PlannedTable {
   ): readonly { readonly key: string; readonly finding: Finding }[] {
     const broken = this.#rows.replaceActual(dump.map((value) => [this.#rules.key(value), value] as const))
     if (excused) return []
-    return broken.map((key) => ({ key, finding: this.#patience.undone(key, nowMs) ? 'fought' : 'undone' }))
+    return broken.map((key) => ({ key, finding: this.#damping.undone(key, nowMs) ? 'flapping' : 'undone' }))
   }
 
   forgetActual(): void {
     this.#rows.replaceActual([])
   }
 
-  forgive(): void {
-    this.#patience.clear()
+  reset(): void {
+    this.#damping.clear()
   }
 
   *plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow> {
     for (const { key, desired, owner, actual } of this.#rows.pending()) {
-      if (this.#patience.notBeforeMs(key) > nowMs || (desired === undefined && !prune)) continue
+      if (this.#damping.notBeforeMs(key) > nowMs || (desired === undefined && !prune)) continue
       const row = this.#planRow(linkIndex, key, owner, desired, actual)
       if (row !== undefined) yield row
     }
@@ -184,10 +184,10 @@ export class Table<V> implements PlannedTable {
     let next: number | undefined
     for (const { key, desired } of this.#rows.pending()) {
       if (desired === undefined && !prune) continue
-      const at = Math.max(nowMs, this.#patience.notBeforeMs(key))
+      const at = Math.max(nowMs, this.#damping.notBeforeMs(key))
       next = Math.min(next ?? at, at)
     }
-    this.#patience.expire(nowMs)
+    this.#damping.expire(nowMs)
     return next
   }
 
@@ -208,7 +208,7 @@ export class Table<V> implements PlannedTable {
 
   /** The kernel has taken a row: `written` stands there now, or nothing. What it reported meanwhile counts more than that. */
   settle(key: string, written: V | undefined): void {
-    this.#patience.written(key)
+    this.#damping.written(key)
     if (written !== undefined) this.#outranked.delete(key)
     else if (this.#outranked.has(key)) this.#outranked.set(key, true)
     if (!this.#reported.has(key)) this.#setActual(key, written)
@@ -216,7 +216,7 @@ export class Table<V> implements PlannedTable {
 
   /** @returns how often in a row the kernel has refused it, counting this one */
   refuse(key: string, error: KernelError, nowMs: number): number {
-    return this.#patience.refused(key, error, nowMs)
+    return this.#damping.refused(key, error, nowMs)
   }
 
   isOutranked(key: string): boolean {
@@ -227,11 +227,11 @@ export class Table<V> implements PlannedTable {
 
   /** Something has changed that the kernel refuses rows for. */
   retryRefused(): void {
-    this.#patience.retryRefused()
+    this.#damping.retryRefused()
   }
 
   refusals(): readonly RowFailure[] {
-    return Array.from(this.#patience.refusals()).flatMap(({ row: key, error, times }) => {
+    return Array.from(this.#damping.refusals()).flatMap(({ row: key, error, times }) => {
       const value = this.#rows.isPending(key) ? this.#rows.desired(key) : undefined
       return value === undefined ? [] : { row: this.describe(value), peer: this.#rows.owner(key), error, times }
     })

@@ -1,9 +1,9 @@
 import type { Random } from './clock.ts'
 import { backoffMs, type BackoffSpec } from './backoff.ts'
 
-/** Delays for a row that the kernel refuses, or that somebody keeps undoing. */
-const ROW_BACKOFF: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
-/** Undone this often without a quiet minute between, a row is being fought over. */
+/** Delays for what is refused, or what somebody keeps undoing. */
+const BACKOFF: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
+/** Undone this often without a quiet minute between, a row is flapping. */
 const HEALS_AT_ONCE = 3
 const QUIET_MS = 60_000
 
@@ -15,26 +15,28 @@ interface Trouble<Refusal> {
   readonly lastMs: number
   readonly notBeforeMs: number
   /** When that began which counted as undone last. */
-  readonly deedMs: number
+  readonly countedMs: number
 }
 
 /** The time a row spent waiting for us was no quiet time: that counts from when it could be written again. */
 const lastOf = ({ lastMs, notBeforeMs }: Trouble<unknown>): number => Math.max(lastMs, notBeforeMs)
 
-const NO_TROUBLE: Trouble<never> = { failures: 0, undone: 0, lastMs: -Infinity, notBeforeMs: 0, deedMs: -Infinity }
+const NO_TROUBLE: Trouble<never> = { failures: 0, undone: 0, lastMs: -Infinity, notBeforeMs: 0, countedMs: -Infinity }
 
 /**
- * How long to leave each row alone. `Refusal` is the error that a row is refused with. Rows without trouble take no memory and no time; one row's trouble never delays another.
+ * How long to leave each row alone: one that is refused, or that somebody keeps undoing, is written ever more slowly. A row is a row of
+ * a kernel table, or whatever else can be undone; `Refusal` is the error it is refused with. Rows without trouble take no memory and no
+ * time; one row's trouble never delays another.
  */
-export class RowPatience<Refusal extends Error = never> {
+export class Damping<Refusal extends Error = never> {
   readonly #random: Random
-  readonly #oneDeedMs: number
+  readonly #onceWithinMs: number
   readonly #troubles = new Map<string, Trouble<Refusal>>()
 
-  /** What is undone again within `oneDeedMs` counts once, as long as nobody fights. */
-  constructor(random: Random, oneDeedMs = 0) {
+  /** What is undone again within `onceWithinMs` counts once, as long as it does not flap. */
+  constructor(random: Random, onceWithinMs = 0) {
     this.#random = random
-    this.#oneDeedMs = oneDeedMs
+    this.#onceWithinMs = onceWithinMs
   }
 
   /** When the row may be written again, on the monotonic clock; 0 when at once. */
@@ -46,7 +48,7 @@ export class RowPatience<Refusal extends Error = never> {
   refused(row: string, refusal: Refusal, nowMs: number): number {
     const trouble = this.#troubles.get(row) ?? NO_TROUBLE
     const failures = trouble.failures + 1
-    const delayMs = backoffMs(ROW_BACKOFF, failures, this.#random)
+    const delayMs = backoffMs(BACKOFF, failures, this.#random)
     this.#troubles.set(row, { ...trouble, failures, refusal, lastMs: nowMs, notBeforeMs: nowMs + delayMs })
     return failures
   }
@@ -62,27 +64,27 @@ export class RowPatience<Refusal extends Error = never> {
       if (trouble.failures > 0) this.#troubles.set(row, { ...trouble, notBeforeMs: 0 })
   }
 
-  /** The row was as desired, and somebody changed it. @returns whether that makes it a fight, to be answered slowly */
+  /** The row was as desired, and somebody changed it. @returns whether it flaps, and is to be answered slowly */
   undone(row: string, nowMs: number): boolean {
     const known = this.#troubles.get(row) ?? NO_TROUBLE
-    if (nowMs - known.deedMs < this.#oneDeedMs && known.undone <= HEALS_AT_ONCE) {
+    if (nowMs - known.countedMs < this.#onceWithinMs && known.undone <= HEALS_AT_ONCE) {
       this.#troubles.set(row, { ...known, failures: 0, refusal: undefined, lastMs: nowMs, notBeforeMs: 0 })
       return false
     }
     const undone = nowMs - lastOf(known) > QUIET_MS ? 1 : known.undone + 1
-    const fights = undone - HEALS_AT_ONCE
-    const delayMs = fights <= 0 ? 0 : backoffMs(ROW_BACKOFF, fights, this.#random)
+    const excess = undone - HEALS_AT_ONCE
+    const delayMs = excess <= 0 ? 0 : backoffMs(BACKOFF, excess, this.#random)
     this.#troubles.set(row, {
       failures: 0,
       undone,
       lastMs: nowMs,
       notBeforeMs: delayMs === 0 ? 0 : nowMs + delayMs,
-      deedMs: nowMs,
+      countedMs: nowMs,
     })
-    return fights > 0
+    return excess > 0
   }
 
-  /** The row was written. A fight is remembered until a quiet minute has passed. */
+  /** The row was written. Flapping is remembered until a quiet minute has passed. */
   written(row: string): void {
     const trouble = this.#troubles.get(row)
     if (trouble === undefined) return

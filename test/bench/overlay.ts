@@ -80,7 +80,7 @@ export interface Measured {
 
 export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
   const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
-  const peers = new PeerTable(backendJudge({ backends: [vxlanBackend(ownVtep)], ownKey: 'own', around: () => around }))
+  const peers = new PeerTable(backendJudge({ backends: [vxlanBackend(ownVtep)], ownKey: 'own', limits: () => around }))
   peers.replaceAll(records)
   return peers.drain().map(({ key, entries }) => ({ key, entries: entries?.get(4) }))
 }

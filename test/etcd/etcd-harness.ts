@@ -2,7 +2,7 @@ import { cpSync, rmSync } from 'node:fs'
 
 import { systemClock } from '../../src/host/system-clock.ts'
 import { EtcdLeaseStore, type EtcdTools } from '../../src/etcd/etcd-lease-store.ts'
-import type { EtcdOptions } from '../../src/etcd/client/options.ts'
+import type { EtcdAccess } from '../../src/config/options.ts'
 import type { LeaseStoreHarness } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { TcpProxy } from './tcp-proxy.ts'
@@ -10,7 +10,7 @@ import { TcpProxy } from './tcp-proxy.ts'
 export const PREFIX = '/coreos.com/network'
 
 /** A store as the daemon makes it. */
-export function openStore(options: Partial<EtcdOptions>, tools: Partial<EtcdTools> = {}): EtcdLeaseStore {
+export function openStore(options: Partial<EtcdAccess>, tools: Partial<EtcdTools> = {}): EtcdLeaseStore {
   return new EtcdLeaseStore(
     { endpoints: [], prefix: PREFIX, ...options },
     { clock: systemClock, random: Math.random, ...tools },

@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
-import type { EtcdOptions } from '../../src/etcd/client/options.ts'
+import type { EtcdAccess } from '../../src/config/options.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { makeCertificates, type Certificates } from './certificates.ts'
@@ -12,7 +12,7 @@ import { openStore } from './etcd-harness.ts'
 const { signal } = new AbortController()
 const DEADLINE = { timeout: 30_000, interval: 20 }
 
-function opened(options: Partial<EtcdOptions>): EtcdLeaseStore {
+function opened(options: Partial<EtcdAccess>): EtcdLeaseStore {
   const store = openStore(options)
   onTestFinished(() => {
     store.close()
@@ -39,7 +39,7 @@ describe('TLS', () => {
     files.remove()
   })
 
-  const mutual = (): Partial<EtcdOptions> => ({ ...files, endpoints: cluster.endpoints })
+  const mutual = (): Partial<EtcdAccess> => ({ ...files, endpoints: cluster.endpoints })
 
   test('a store with a client certificate lists, writes and watches', async () => {
     const store = opened(mutual())

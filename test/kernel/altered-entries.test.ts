@@ -219,7 +219,7 @@ it.each([1, DIRECT + 1])(
     expect(state()).toEqual(before)
     tool('ip', 'route', 'prepend', ...`${to} ${via} ${metric} mtu 1300`.split(' '))
     await harness.kernel.catchUp()
-    reconciler.distrust()
+    reconciler.invalidate()
     expect((await settle()).failed).toBe(0)
     expect(state()).toEqual(before)
   },
@@ -231,7 +231,7 @@ it('a route for one type of service beside ours is left alone', async () => {
   const route = ['route', 'add', to, 'tos', '0x10', ...other.split(' '), ...metric.split(' ')]
   tool('ip', ...route)
   const beside = state()
-  reconciler.distrust()
+  reconciler.invalidate()
   await settle()
   expect(state()).toEqual(beside)
   tool('ip', ...route.with(1, 'delete'))

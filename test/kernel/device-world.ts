@@ -3,7 +3,7 @@ import { ChangesTask } from '../../src/agent/datapath/kernel-changes-task.ts'
 import { DeviceTask } from '../../src/agent/datapath/device-task.ts'
 import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
-import { chooseExternalInterface } from '../../src/host/external-interface.ts'
+import { chooseUnderlay } from '../../src/host/underlay.ts'
 import { setSysctl } from '../../src/host/sysctl.ts'
 import { mac } from '../../src/net/mac.ts'
 import { subnetAt } from '../../src/net/prefix.ts'
@@ -71,7 +71,7 @@ export class DeviceWorld {
   async start(): Promise<void> {
     const { signal } = this.#stop
     const choice = { ...NO_CHOICE, ifaces: [this.underlay] }
-    const underlay = await chooseExternalInterface(this.#kernel, choice, { family: 4, leader: 4 }, signal)
+    const underlay = await chooseUnderlay(this.#kernel, choice, { family: 4, leader: 4 }, signal)
     const backend = { Type: 'vxlan', VNI: this.vni, Port: this.port, ...this.#backend }
     const { overlays, backend: vxlan } = parseNetworkConfig(
       JSON.stringify({ Network: '10.0.0.0/8', SubnetLen: 24, Backend: backend }),

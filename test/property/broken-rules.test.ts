@@ -38,7 +38,7 @@ class IgnoresDrift extends Reconciler {
 
 /** Trusts the tables as it believes them to be: they are never read again. */
 class ReadsNothingAfterAttaching extends Reconciler {
-  override distrust(): void {
+  override invalidate(): void {
     // that is what is wrong
   }
 }

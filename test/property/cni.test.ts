@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { isObject } from '../../src/cni/netconf.ts'
+import { isObject } from '../../src/config/json.ts'
 import { withGateways } from '../../src/cni/prev-result.ts'
 import { parseObject, PluginWorld, SUBNET_ENV } from '../unit/cni/scripted-plugin.ts'
 import { brokenJson, rarely, rawText, subnetFileText } from './arbitraries.ts'

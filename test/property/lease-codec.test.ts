@@ -121,7 +121,7 @@ describe('whatever stands in etcd', () => {
     const own = { overlay: OVERLAY, subnet: VTEP.subnet }
     const around = () => ({ overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] })
     for (const backend of [vxlanBackend(VTEP), hostGwBackend(own), allocBackend(own)]) {
-      const judge = backendJudge({ backends: [backend], ownKey: '10.20.0.0-20', around })
+      const judge = backendJudge({ backends: [backend], ownKey: '10.20.0.0-20', limits: around })
       fc.assert(
         fc.property(anyKey, anyValue, (name, text) => {
           const verdict = judge(leaseRecord(name, text))
@@ -160,7 +160,7 @@ describe('whatever stands in etcd', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyKey, anyValue), { maxLength: 10 }), (others) => {
         const table = new PeerTable(
-          backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: '10.20.0.0-20', around: () => around }),
+          backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: '10.20.0.0-20', limits: () => around }),
         )
         for (const [at, [name, text]] of others.entries())
           table.put(leaseRecord(name, text, { createRevision: BigInt(at + 10) }))

@@ -167,7 +167,7 @@ export async function checkSequence(
     expect(world.violations).toEqual([])
     const before = world.kernel.stats().writes
     world.advance(60_000)
-    world.reconciler.distrust()
+    world.reconciler.invalidate()
     await world.pass()
     expect(world.kernel.stats().writes - before, 'writes of a pass over settled tables').toBe(0)
   } finally {

@@ -8,11 +8,11 @@ import { backendDataField, decodeVtepData } from '../../backend/vxlan/backend-da
 import { vxlanBackend } from '../../backend/vxlan/backend.ts'
 import type { Vtep } from '../../backend/vxlan/vtep.ts'
 
-/** What a lane is run by. The only kind of device so far is that of a VTEP. */
-export type LaneBackend = Backend<Vtep>
+/** What a datapath is run by. The only kind of device so far is that of a VTEP. */
+export type DatapathBackend = Backend<Vtep>
 
 /** The backend of each family, as our lease describes us. @throws {TypeError} when the lease is not one that we wrote */
-export function backendsOf({ overlays, backend }: NetworkConfig, lease: Lease): readonly LaneBackend[] {
+export function backendsOf({ overlays, backend }: NetworkConfig, lease: Lease): readonly DatapathBackend[] {
   return overlays.map((overlay) => {
     const part = leaseFamily(lease, overlay.family)
     if (part === undefined) throw new TypeError(`the lease has no subnet of ${overlay.network.text}`)
@@ -20,7 +20,7 @@ export function backendsOf({ overlays, backend }: NetworkConfig, lease: Lease): 
   })
 }
 
-function backendOf(config: BackendConfig, own: OwnSubnet, { family, backendData }: LeaseFamily): LaneBackend {
+function backendOf(config: BackendConfig, own: OwnSubnet, { family, backendData }: LeaseFamily): DatapathBackend {
   switch (config.type) {
     case 'vxlan':
       return vxlanBackend({

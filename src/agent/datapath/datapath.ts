@@ -1,41 +1,41 @@
-import type { PeerLanes } from '../../backend/judge.ts'
+import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { BackendConfig } from '../../config/backend.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
-import type { ExternalInterface } from '../../host/external-interface.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
 import { Reconciler } from '../../reconcile/reconciler.ts'
 import { DirectReach } from '../../backend/vxlan/direct-reach.ts'
-import type { LaneBackend } from './backends.ts'
+import type { DatapathBackend } from './backends.ts'
 import { DeviceTask } from './device-task.ts'
 import { DirectPeers } from './direct-peers.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import type { Readiness } from './set-up.ts'
+import type { SetUpReport } from './set-up.ts'
 import { ReconcileTask, type PeerGate } from './reconcile-task.ts'
 import type { Task } from '../runtime/task.ts'
 import { UnderlayTask } from './underlay-task.ts'
 import { ROUND_MS, watched } from '../runtime/watched-loop.ts'
 
-export interface LaneInput {
+export interface DatapathInput {
   readonly options: DaemonOptions
   readonly ports: AgentPorts
   readonly config: NetworkConfig
-  readonly backend: LaneBackend
-  readonly underlay: ExternalInterface
+  readonly backend: DatapathBackend
+  readonly underlay: Underlay
   /** The family that has the say in which interface is used. */
   readonly leader: Family
-  readonly readiness: Readiness
+  readonly readiness: SetUpReport
   /** Called with the MTU of what carries the containers' packets, in octets. */
   readonly setMtu: (family: Family, mtu: number) => void
-  readonly onUnderlay: (underlay: ExternalInterface) => void
+  readonly onUnderlay: (underlay: Underlay) => void
   readonly gate: PeerGate | undefined
 }
 
 /** One address family of a session: its device, if there is one, kept on its underlay, and the tables that lead to peers. */
-export class Lane implements PeerSink {
+export class Datapath implements PeerSink {
   readonly family: Family
   readonly tasks: readonly Task[]
   readonly #reconciler: Reconciler
@@ -44,7 +44,7 @@ export class Lane implements PeerSink {
   readonly #direct: DirectPeers | undefined
   readonly #somethingToDo = new Wakeup()
 
-  constructor(input: LaneInput) {
+  constructor(input: DatapathInput) {
     const { ports, backend, readiness, gate } = input
     const { family } = backend.own.overlay
     this.family = family
@@ -84,14 +84,14 @@ export class Lane implements PeerSink {
     ]
   }
 
-  #makeUnderlayTask(input: LaneInput): DeviceTask | UnderlayTask {
+  #makeUnderlayTask(input: DatapathInput): DeviceTask | UnderlayTask {
     const { backend, setMtu } = input
     const { family } = this
     const reconciler = this.#reconciler
     const onMtu = (mtu: number): void => {
       setMtu(family, mtu)
     }
-    const onLook = (underlay: ExternalInterface, routes: readonly RouteState[]): void => {
+    const onLook = (underlay: Underlay, routes: readonly RouteState[]): void => {
       if (this.#direct?.isOn === true) this.#direct.follow(new DirectReach(routes, underlay.link.index))
       if (backend.reach !== undefined) reconciler.attachUnderlay(underlay.link.index, backend.own.overlay)
     }
@@ -132,9 +132,9 @@ export class Lane implements PeerSink {
     if (this.#reconciler.observe(change)) this.wake()
   }
 
-  setPeer(key: string, lanes: PeerLanes | undefined): void {
+  setPeer(key: string, entries: EntriesByFamily | undefined): void {
     const sink = this.#direct ?? this.#reconciler
-    sink.setPeer(key, lanes?.get(this.family))
+    sink.setPeer(key, entries?.get(this.family))
   }
 
   allowPruning(): void {

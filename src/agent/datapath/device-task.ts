@@ -1,14 +1,14 @@
 import type { VxlanConfig } from '../../config/backend.ts'
-import type { ExternalInterface } from '../../host/external-interface.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
-import { DevicePatience } from '../../backend/vxlan/device-damping.ts'
+import { DeviceDamping } from '../../backend/vxlan/device-damping.ts'
 import { deviceSpec, usedUnderlayMtu } from '../../backend/vxlan/device-spec.ts'
 import { tendDevice, type DeviceSpec, type TendedDevice } from '../../backend/vxlan/device.ts'
 import { deviceName, type Vtep } from '../../backend/vxlan/vtep.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { DeviceReporter } from './device-log.ts'
-import { Looks } from '../runtime/check-loop.ts'
+import { CheckLoop } from '../runtime/check-loop.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { UnderlayFollowing } from './underlay-task.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
@@ -27,24 +27,24 @@ export class DeviceTask {
   readonly #input: DeviceTaskInput
   readonly #name: string
   #backend: VxlanConfig
-  readonly #looks: Looks
+  readonly #checkLoop: CheckLoop
   readonly #underlay: UnderlayWatch
-  readonly #patience: DevicePatience
+  readonly #damping: DeviceDamping
   readonly #reporter: DeviceReporter
-  readonly #sysctlComplaints: Complaints
+  readonly #sysctlRepeats: RepeatFilter
 
   constructor(input: DeviceTaskInput) {
     const { vtep, ports, options, underlay, leader } = input
     this.#input = input
     this.#backend = input.vxlan
     this.#name = deviceName(vtep.family, vtep.vni)
-    this.#sysctlComplaints = new Complaints(ports.clock)
+    this.#sysctlRepeats = new RepeatFilter(ports.clock)
     this.#underlay = new UnderlayWatch(underlay, options, { family: vtep.family, leader }, ports)
     this.#reporter = new DeviceReporter(this.#name, ports)
-    this.#patience = new DevicePatience(ports.clock, ports.random, (over) => {
+    this.#damping = new DeviceDamping(ports.clock, ports.random, (over) => {
       this.#reporter.fight(over)
     })
-    this.#looks = new Looks({
+    this.#checkLoop = new CheckLoop({
       name: `device ${this.#name}`,
       ports,
       look: (signal) => this.#look(signal),
@@ -53,17 +53,17 @@ export class DeviceTask {
   }
 
   /** The underlay as last seen. */
-  get underlay(): ExternalInterface {
+  get underlay(): Underlay {
     return this.#underlay.current
   }
 
   /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
   run(signal: AbortSignal): Promise<void> {
-    return this.#looks.run(signal)
+    return this.#checkLoop.run(signal)
   }
 
   #dueInMs(): number {
-    const waits = [this.#patience.nextDueInMs(), this.#underlay.nextLookInMs]
+    const waits = [this.#damping.nextDueInMs(), this.#underlay.nextLookInMs]
     return Math.min(...waits.filter((ms) => ms !== undefined))
   }
 
@@ -73,9 +73,9 @@ export class DeviceTask {
     await this.#followUnderlay(signal)
     this.#input.onLook(this.underlay, this.#underlay.routes)
     const spec = deviceSpec(vtep, this.#backend, this.underlay)
-    const isNew = !this.#patience.wasRight
-    this.#patience.expect(spec)
-    const tended = await tendDevice(ports.kernel, spec, this.#patience, signal)
+    const isNew = !this.#damping.wasRight
+    this.#damping.expect(spec)
+    const tended = await tendDevice(ports.kernel, spec, this.#damping, signal)
     this.#report(spec, tended, isNew)
     if (tended.link !== undefined) await this.#refuseAdvertisements()
     this.#handOver(spec, tended)
@@ -89,7 +89,7 @@ export class DeviceTask {
     } catch (error) {
       if (!(error instanceof Error)) throw error
       if ('code' in error && error.code === 'ENOENT') return
-      if (this.#sysctlComplaints.isNews(error))
+      if (this.#sysctlRepeats.isNews(error))
         log.warn(`cannot keep ${this.#name} from accepting router advertisements: ${error.message}`)
     }
   }
@@ -111,12 +111,12 @@ export class DeviceTask {
   /** From now on the device is to be like this. Not what it was made with: name, VNI, port stay. */
   configure(backend: VxlanConfig): void {
     this.#backend = backend
-    this.#looks.ask()
+    this.#checkLoop.ask()
   }
 
   /** The kernel reports a change. */
   observe(change: KernelChange): void {
-    if (this.#isWorthALook(change)) this.#looks.ask()
+    if (this.#isWorthALook(change)) this.#checkLoop.ask()
   }
 
   /** Containers come and go by the hundred; only our own device and the underlay matter here, and while that is lost, any change. */

@@ -1,5 +1,5 @@
 import type { KernelChange } from '../../kernel/kernel.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
 /** Who wants to hear what the kernel reports. */
@@ -15,12 +15,12 @@ export interface ChangeFollower {
 export class ChangesTask {
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
   readonly #followers: readonly ChangeFollower[]
-  readonly #complaints: Complaints
+  readonly #repeats: RepeatFilter
 
   constructor(ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>, followers: readonly ChangeFollower[]) {
     this.#ports = ports
     this.#followers = followers
-    this.#complaints = new Complaints(ports.clock)
+    this.#repeats = new RepeatFilter(ports.clock)
   }
 
   /** The subscription stands when this returns its promise. Nothing is awaited between reports ({@link Kernel.changes}). */
@@ -36,6 +36,6 @@ export class ChangesTask {
   /** The kernel had more to tell than we could take. Said once a minute at most: where it happens once, it may go on. */
   #sayLoss(): void {
     const loss = new Error('notifications of the kernel were lost; reading devices and tables again')
-    if (this.#complaints.isNews(loss)) this.#ports.log.warn(loss.message)
+    if (this.#repeats.isNews(loss)) this.#ports.log.warn(loss.message)
   }
 }

@@ -3,8 +3,8 @@ import type { Family } from '../../net/ip.ts'
 import type { PassReport, Reconciler } from '../../reconcile/reconciler.ts'
 import type { RowFailure } from '../../reconcile/row.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
-import type { Readiness } from './set-up.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import type { SetUpReport } from './set-up.ts'
 import { isCurable } from '../runtime/retry.ts'
 import { isStopped } from '../runtime/task.ts'
 import { unreachablePeers } from '../runtime/unreachable-peers.ts'
@@ -12,7 +12,7 @@ import { unreachablePeers } from '../runtime/unreachable-peers.ts'
 export interface ReconcileTaskInput {
   readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'status'>
   readonly reconciler: Reconciler
-  readonly readiness: Pick<Readiness, 'forwards'>
+  readonly readiness: Pick<SetUpReport, 'forwards'>
   readonly family: Family
   /** Where the rows stand that forwarding takes. */
   readonly on: 'device' | 'underlay' | 'nowhere'
@@ -40,13 +40,13 @@ const MOST_FAILURES_NAMED = 10
 /** Runs the reconciler whenever there may be something to do, and says what it did. */
 export class ReconcileTask {
   readonly #input: ReconcileTaskInput
-  readonly #complaints: Complaints
+  readonly #repeats: RepeatFilter
   /** The device whose tables have been read in full. */
   #snapshotOf: number | undefined
 
   constructor(input: ReconcileTaskInput) {
     this.#input = input
-    this.#complaints = new Complaints(input.ports.clock)
+    this.#repeats = new RepeatFilter(input.ports.clock)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -54,7 +54,7 @@ export class ReconcileTask {
     let snapshotAtMs = ports.clock.monotonicMs()
     while (!isStopped(signal)) {
       if (ports.clock.monotonicMs() - snapshotAtMs >= PERIODIC_SNAPSHOT_MS) {
-        reconciler.distrust()
+        reconciler.invalidate()
         snapshotAtMs = ports.clock.monotonicMs() // whether it can be read or not, or there is no device to read
       }
       const report = await this.#pass(signal)
@@ -84,7 +84,7 @@ export class ReconcileTask {
       return report
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
-      if (this.#complaints.isNews(error)) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
+      if (this.#repeats.isNews(error)) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
       return undefined
     }
   }
@@ -100,11 +100,11 @@ export class ReconcileTask {
 
   #say(report: PassReport): void {
     const { log } = this.#input.ports
-    const { undone, undoneExample, fought, failures, written, erased } = report
+    const { undone, undoneExample, flapping, failures, written, erased } = report
     if (undone > 0) log.warn('entries changed from outside; restoring them', { entries: undone, one: undoneExample })
-    if (fought !== undefined)
+    if (flapping !== undefined)
       log.warn('an entry keeps being changed from outside; restoring it ever more slowly. Another agent or script?', {
-        entry: fought,
+        entry: flapping,
       })
     for (const failure of failures.filter(isWorthSaying).slice(0, MOST_FAILURES_NAMED)) this.#sayFailure(failure)
     if (failures.length > MOST_FAILURES_NAMED) log.warn('further entries were refused', { entries: failures.length })

@@ -6,7 +6,7 @@ import type { AgentPorts } from '../runtime/ports.ts'
 type Done = Pick<PassReport, 'written' | 'erased' | 'failures'>
 
 /** Knows which families forward already, and says once that all do. */
-export class Readiness {
+export class SetUpReport {
   readonly #waiting: Set<Family>
   readonly #ports: Pick<AgentPorts, 'log' | 'kernelWrites'>
   readonly #peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>

@@ -1,8 +1,8 @@
-import type { ExternalInterface, InterfaceChoice } from '../../host/external-interface.ts'
+import type { Underlay, InterfaceChoice } from '../../host/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
-import { Looks } from '../runtime/check-loop.ts'
+import { CheckLoop } from '../runtime/check-loop.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
@@ -10,16 +10,16 @@ import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 export interface UnderlayFollowing {
   readonly options: InterfaceChoice
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
-  readonly underlay: ExternalInterface
+  readonly underlay: Underlay
   /** The family that has the say in which interface is used. */
   readonly leader: Family
   /** Called with the MTU of what carries the containers' packets, in octets. */
   readonly onMtu: (mtu: number) => void
   readonly somethingToDo: Wakeup
   /** Called at every look, with the underlay and the main table's routes. */
-  readonly onLook: (underlay: ExternalInterface, routes: readonly RouteState[]) => void
+  readonly onLook: (underlay: Underlay, routes: readonly RouteState[]) => void
   /** Called when our address on the underlay, its network or its gateways have changed. */
-  readonly onUnderlay: (underlay: ExternalInterface) => void
+  readonly onUnderlay: (underlay: Underlay) => void
 }
 
 export interface UnderlayTaskInput extends UnderlayFollowing {
@@ -29,14 +29,14 @@ export interface UnderlayTaskInput extends UnderlayFollowing {
 /** Follows the underlay of one family that has no device of ours. */
 export class UnderlayTask {
   readonly #input: UnderlayTaskInput
-  readonly #looks: Looks
+  readonly #checkLoop: CheckLoop
   readonly #underlay: UnderlayWatch
 
   constructor(input: UnderlayTaskInput) {
     const { ports, options, underlay, family, leader } = input
     this.#input = input
     this.#underlay = new UnderlayWatch(underlay, options, { family, leader }, ports)
-    this.#looks = new Looks({
+    this.#checkLoop = new CheckLoop({
       name: `IPv${family} underlay`,
       ports,
       look: (signal) => this.#look(signal),
@@ -46,7 +46,7 @@ export class UnderlayTask {
 
   /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
   run(signal: AbortSignal): Promise<void> {
-    return this.#looks.run(signal)
+    return this.#checkLoop.run(signal)
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -67,6 +67,6 @@ export class UnderlayTask {
       change.kind === 'overrun' ||
       (change.kind === 'link' && (change.link.index === link.index || change.link.name === link.name)) ||
       (change.kind === 'address' && (isLost || change.address.linkIndex === link.index))
-    if (isOurs) this.#looks.ask()
+    if (isOurs) this.#checkLoop.ask()
   }
 }

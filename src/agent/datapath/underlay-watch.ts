@@ -2,22 +2,21 @@ import {
   listCandidates,
   NoInterfaceError,
   readHost,
-  type ExternalInterface,
-  type HostState,
+  type Underlay,
+  type HostAddresses,
   type InterfaceChoice,
   type Wanted,
-} from '../../host/external-interface.ts'
+} from '../../host/underlay.ts'
 import { followInterface, insistedOn, type Whereabouts } from '../../host/follow-interface.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
 /** What peers and their leases have to do with. */
-const surroundingsOf = ({ publicIp, address, prefix, gateways }: ExternalInterface): string =>
+const networkOf = ({ publicIp, address, prefix, gateways }: Underlay): string =>
   [publicIp, address, prefix, ...gateways].map(({ text }) => text).join(' ')
 
 /** Whether our address on the underlay, its network or its gateways have changed. */
-export const hasMoved = (before: ExternalInterface, after: ExternalInterface): boolean =>
-  surroundingsOf(before) !== surroundingsOf(after)
+export const hasMoved = (before: Underlay, after: Underlay): boolean => networkOf(before) !== networkOf(after)
 
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
 const RENUMBER_AFTER_MS = 900
@@ -38,7 +37,7 @@ export class UnderlayWatch {
   readonly #choice: InterfaceChoice
   readonly #wanted: Wanted
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
-  #current: ExternalInterface
+  #current: Underlay
   #routes: readonly RouteState[] = []
   #lostSinceMs: number | undefined
   /** When a loss was said last, on the monotonic clock. */
@@ -46,7 +45,7 @@ export class UnderlayWatch {
   #isLossSaid = false
 
   constructor(
-    current: ExternalInterface,
+    current: Underlay,
     choice: InterfaceChoice,
     wanted: Wanted,
     ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>,
@@ -58,7 +57,7 @@ export class UnderlayWatch {
   }
 
   /** As last seen. */
-  get current(): ExternalInterface {
+  get current(): Underlay {
     return this.#current
   }
 
@@ -73,14 +72,14 @@ export class UnderlayWatch {
   }
 
   /** @throws {NoInterfaceError} while there is none; {KernelError} */
-  async look(signal: AbortSignal): Promise<ExternalInterface> {
+  async look(signal: AbortSignal): Promise<Underlay> {
     const host = await readHost(this.#ports.kernel, this.#choice, this.#wanted, signal)
     this.#routes = host.routes.filter(({ destination }) => destination.family === this.#wanted.family)
     this.#current = insistedOn(host, this.#choice, this.#wanted) ?? this.#follow(host)
     return this.#current
   }
 
-  #follow(host: HostState): ExternalInterface {
+  #follow(host: HostAddresses): Underlay {
     const found = followInterface(host, this.#choice, this.#current, this.#wanted)
     if (found.is === 'there') {
       if (this.#isLossSaid) this.#ports.log.info(`${this.#what} is back on the underlay`)
@@ -100,7 +99,7 @@ export class UnderlayWatch {
   }
 
   /** Whom to take instead, once it has been lost for long enough. */
-  #successor({ renumbered, alternative }: Lost): ExternalInterface | undefined {
+  #successor({ renumbered, alternative }: Lost): Underlay | undefined {
     const nowMs = this.#ports.clock.monotonicMs()
     this.#lostSinceMs ??= nowMs
     this.#sayLoss(nowMs)

@@ -3,7 +3,7 @@ import type { Family } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { ROUTE_PROTOCOL, type Kernel, type KernelOp, type RouteState } from '../../kernel/kernel.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { isCurable } from '../runtime/retry.ts'
 import { isStopped } from '../runtime/task.ts'
 
@@ -26,7 +26,7 @@ export class BlackholeTask {
   readonly #ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
   readonly #subnets: readonly { readonly subnet: Prefix }[]
   readonly #isWanted: boolean
-  readonly #complaints: Complaints
+  readonly #repeats: RepeatFilter
 
   constructor(
     ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger },
@@ -36,7 +36,7 @@ export class BlackholeTask {
     this.#ports = ports
     this.#subnets = subnets
     this.#isWanted = isWanted
-    this.#complaints = new Complaints(ports.clock)
+    this.#repeats = new RepeatFilter(ports.clock)
   }
 
   /** Looks at once, and where the routes are wanted again each minute. */
@@ -53,11 +53,11 @@ export class BlackholeTask {
   async #tend(signal: AbortSignal): Promise<boolean> {
     try {
       for (const family of FAMILIES) await this.#tendFamily(family, signal)
-      this.#complaints.forget()
+      this.#repeats.forget()
       return true
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
-      if (this.#complaints.isNews(error)) this.#ports.log.warn(`blackhole route: ${error.message}; trying again`)
+      if (this.#repeats.isNews(error)) this.#ports.log.warn(`blackhole route: ${error.message}; trying again`)
       return false
     }
   }
@@ -71,15 +71,15 @@ export class BlackholeTask {
       .map(({ destination }) => destination)
       .filter((destination) => destination.family === family) // a kernel without IPv6 may answer with all it has
     const missing = without(wanted, standing)
-    const leftovers = without(standing, wanted)
+    const surplus = without(standing, wanted)
     const ops: readonly KernelOp[] = [
       ...missing.map((destination) => ({ op: 'route.replace' as const, ...blackhole(destination) })),
-      ...leftovers.map((destination) => ({ op: 'route.delete' as const, ...blackhole(destination) })),
+      ...surplus.map((destination) => ({ op: 'route.delete' as const, ...blackhole(destination) })),
     ]
     if (ops.length === 0) return
     for (const result of await kernel.apply(ops, signal)) if (!result.ok) throw result.error
     for (const { text } of missing) log.info('blackhole route of our subnet set', { subnet: text })
-    for (const { text } of leftovers) log.info('blackhole route of an earlier run removed', { subnet: text })
+    for (const { text } of surplus) log.info('blackhole route of an earlier run removed', { subnet: text })
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../../time/clock.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Firewall, FirewallError, FirewallReport, FirewallSpec } from '../../kernel/firewall.ts'
-import { RowPatience } from '../../time/damping.ts'
+import { Damping } from '../../time/damping.ts'
 import type { OwnSubnet } from '../../backend/backend.ts'
 import { isStopped } from '../runtime/task.ts'
 
@@ -36,7 +36,7 @@ const SHORTEST_RESYNC_MS = 1_000
 
 const FOUGHT_OVER = 'firewall rules keep being changed from outside; restoring them ever more slowly'
 
-/** For the patience with somebody who keeps undoing the rules, which are one thing. */
+/** For the damping of somebody who keeps undoing the rules, which are one thing. */
 const ALL_RULES = 'rules'
 
 /**
@@ -46,7 +46,7 @@ const ALL_RULES = 'rules'
 export class FirewallTask {
   readonly #ports: FirewallPorts
   readonly #resyncMs: number
-  readonly #patience: RowPatience
+  readonly #damping: Damping
   readonly #look = new Wakeup()
   #spec: FirewallSpec
   #state: FirewallState
@@ -61,7 +61,7 @@ export class FirewallTask {
     this.#spec = spec
     this.#resyncMs = Math.max(SHORTEST_RESYNC_MS, resyncMs)
     this.#ports = ports
-    this.#patience = new RowPatience(ports.random)
+    this.#damping = new Damping(ports.random)
     this.#state = { reason: 'the rules of the firewall have not been looked at yet', isBlocking: spec.masquerade }
   }
 
@@ -72,7 +72,7 @@ export class FirewallTask {
   /** Other rules from now on. */
   set(spec: FirewallSpec): void {
     this.#spec = spec
-    this.#patience.clear()
+    this.#damping.clear()
     this.#look.ring()
   }
 
@@ -90,7 +90,7 @@ export class FirewallTask {
   #nextLookInMs({ masquerade, forward }: FirewallSpec): number {
     // Where no rule is to stand, there is nothing that anybody could undo.
     if (this.#state === 'ok' && !masquerade && !forward) return Infinity
-    return Math.max(this.#resyncMs, this.#patience.notBeforeMs(ALL_RULES) - this.#ports.clock.monotonicMs())
+    return Math.max(this.#resyncMs, this.#damping.notBeforeMs(ALL_RULES) - this.#ports.clock.monotonicMs())
   }
 
   #judge(spec: FirewallSpec, { changed, stands, problems }: FirewallReport): void {
@@ -111,7 +111,7 @@ export class FirewallTask {
       log.info(spec.masquerade || spec.forward ? 'firewall rules written' : 'firewall rules removed', what)
       return false
     }
-    const isFoughtOver = this.#patience.undone(ALL_RULES, clock.monotonicMs())
+    const isFoughtOver = this.#damping.undone(ALL_RULES, clock.monotonicMs())
     if (isFoughtOver) log.warn(`${FOUGHT_OVER}. Another agent?`, what)
     else log.warn('firewall rules were changed from outside; restored', what)
     return isFoughtOver

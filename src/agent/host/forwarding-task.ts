@@ -2,7 +2,7 @@ import { bridgeEscape, forwardingName, isOn, turnOn, type ForwardingPorts } from
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { RowPatience } from '../../time/damping.ts'
+import { Damping } from '../../time/damping.ts'
 import type { AgentStatus } from '../runtime/status.ts'
 import { isStopped } from '../runtime/task.ts'
 
@@ -29,7 +29,7 @@ const SHORTEST_MS = 1_000
  */
 export class ForwardingTask {
   readonly #input: ForwardingTaskInput
-  readonly #patience: RowPatience
+  readonly #damping: Damping
   /** Families whose setting has been seen, or made, as it should be. */
   readonly #stood = new Set<Family>()
   /** By family: what has been complained about, until it is cured. */
@@ -37,7 +37,7 @@ export class ForwardingTask {
 
   constructor(input: ForwardingTaskInput) {
     this.#input = input
-    this.#patience = new RowPatience(input.ports.random)
+    this.#damping = new Damping(input.ports.random)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -65,7 +65,7 @@ export class ForwardingTask {
     const { ports } = this.#input
     const name = forwardingName(family)
     const nowMs = ports.clock.monotonicMs()
-    if (nowMs < this.#patience.notBeforeMs(name)) {
+    if (nowMs < this.#damping.notBeforeMs(name)) {
       ports.status.trouble(name, 'is off: somebody keeps turning it off', 'unready')
       return false
     }
@@ -86,7 +86,7 @@ export class ForwardingTask {
     const { log } = this.#input.ports
     const name = forwardingName(family)
     if (!this.#stood.has(family)) log.info(`${name} was off, turned on: containers are reached through this host`)
-    else if (this.#patience.undone(name, nowMs))
+    else if (this.#damping.undone(name, nowMs))
       log.warn(`${name} keeps being turned off; turning it on again ever more slowly. A firewall, or a boot script?`)
     else log.warn(`${name} was turned off by somebody, turned on again`)
   }

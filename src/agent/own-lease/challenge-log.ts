@@ -1,7 +1,7 @@
 import type { Challenge } from '../../lease/challenges.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { LineBudget } from '../../time/line-budget.ts'
+import { RateLimit } from '../../time/rate-limit.ts'
 
 /** However many ask. */
 const LINES = { burst: 4, everyMs: 15_000 }
@@ -11,17 +11,17 @@ const AGAIN_MS = 60_000
 const LONGEST_NAME = 64
 
 /** Says who was told that we live: each asker once a minute, and a few lines a minute whatever happens. */
-export class Askers {
+export class ChallengeLog {
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #budget: LineBudget
+  readonly #rateLimit: RateLimit
   /** Asker → when it was named, on the monotonic clock. */
   readonly #named = new Map<string, number>()
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
     this.#clock = clock
     this.#log = log
-    this.#budget = new LineBudget(clock, LINES)
+    this.#rateLimit = new RateLimit(clock, LINES)
   }
 
   answered({ key, from }: Challenge): void {
@@ -29,7 +29,7 @@ export class Askers {
     for (const [asker, atMs] of this.#named) if (nowMs - atMs >= AGAIN_MS) this.#named.delete(asker)
     const [node, hostname] = [printable(from?.id), printable(from?.hostname)]
     const asker = JSON.stringify([node, hostname])
-    if (this.#named.has(asker) || !this.#budget.take()) return
+    if (this.#named.has(asker) || !this.#rateLimit.take()) return
     this.#named.set(asker, nowMs)
     this.#log.info('another node asked whether the holder of our lease lives; answered', { lease: key, node, hostname })
   }

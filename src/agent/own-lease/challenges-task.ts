@@ -3,9 +3,9 @@ import { StoreError } from '../../lease/store.ts'
 import type { Clock } from '../../time/clock.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { Askers } from './challenge-log.ts'
+import { ChallengeLog } from './challenge-log.ts'
 import { ChallengeQueue } from './challenge-queue.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { isStopped, runTogether } from '../runtime/task.ts'
 
 export interface ChallengesTaskInput {
@@ -28,16 +28,16 @@ const IDLE_MS = 3_600_000
 /** Proves that the holder of our lease lives to whoever asks, for as long as we hold it. */
 export class ChallengesTask {
   readonly #input: ChallengesTaskInput
-  readonly #complaints: Complaints
-  readonly #askers: Askers
+  readonly #repeats: RepeatFilter
+  readonly #challengeLog: ChallengeLog
   readonly #queue = new ChallengeQueue()
   /** One for each answer that may be under way. */
   readonly #bells: readonly Wakeup[] = Array.from({ length: PARALLEL }, () => new Wakeup())
 
   constructor(input: ChallengesTaskInput) {
     this.#input = input
-    this.#complaints = new Complaints(input.clock)
-    this.#askers = new Askers(input)
+    this.#repeats = new RepeatFilter(input.clock)
+    this.#challengeLog = new ChallengeLog(input)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -73,11 +73,11 @@ export class ChallengesTask {
     const { store, clock, log, ourselves } = this.#input
     for (let attempt = 1; attempt <= ATTEMPTS && !isStopped(signal); attempt++) {
       try {
-        if (await store.answer(challenge, ourselves, signal)) this.#askers.answered(challenge)
+        if (await store.answer(challenge, ourselves, signal)) this.#challengeLog.answered(challenge)
         return
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
-        if (!isStopped(signal) && this.#complaints.isNews(error))
+        if (!isStopped(signal) && this.#repeats.isNews(error))
           log.warn(`cannot answer who asks whether we live: ${error.message}`, { lease: challenge.key })
         if (!error.retryable) return
       }

@@ -1,5 +1,5 @@
 import type { NetworkConfig } from '../../config/network.ts'
-import type { ExternalInterface } from '../../host/external-interface.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
 import type { Lease } from '../../lease/lease.ts'
 import type { LeaseTerms, Trace } from '../../lease/terms.ts'
 import type { Family, Ip } from '../../net/ip.ts'
@@ -23,10 +23,10 @@ export interface Traces {
 }
 
 /** The underlay, and what else a lease must not cover. */
-export interface Terrain {
+export interface HostNetwork {
   readonly config: NetworkConfig
   /** By family of the overlay. */
-  readonly underlays: ReadonlyMap<Family, ExternalInterface>
+  readonly underlays: ReadonlyMap<Family, Underlay>
   /** Addresses of etcd, as far as they are known. */
   readonly etcdAddresses: readonly Ip[]
 }
@@ -34,7 +34,7 @@ export interface Terrain {
 /** @throws {KernelError} */
 export async function deviceMacs(
   { kernel }: Pick<AgentPorts, 'kernel'>,
-  { config, underlays }: Terrain,
+  { config, underlays }: HostNetwork,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Family, Mac>> {
   const macs = new Map<Family, Mac>()
@@ -50,7 +50,7 @@ export async function deviceMacs(
 }
 
 /** What must stay reachable over the underlay: no subnet, a peer's or our own, may cover any of it. */
-export const protectedPrefixes = ({ underlays, etcdAddresses }: Terrain): readonly Prefix[] => [
+export const protectedPrefixes = ({ underlays, etcdAddresses }: HostNetwork): readonly Prefix[] => [
   ...[...underlays.values()].flatMap(({ prefix, address, publicIp, gateways }) => [
     prefix,
     ...[address, publicIp, ...gateways].map(hostPrefix),
@@ -64,10 +64,10 @@ export const protectedPrefixes = ({ underlays, etcdAddresses }: Terrain): readon
  */
 export function leaseTerms(
   ports: Pick<AgentPorts, 'node' | 'instance' | 'deriveMac'>,
-  terrain: Terrain,
+  host: HostNetwork,
   traces: Traces,
 ): LeaseTerms {
-  const { config, underlays } = terrain
+  const { config, underlays } = host
   const { backend } = config
   // What peers hold counts first: a device that says otherwise was changed while nobody looked.
   const macFor = (vni: number, family: Family, current: Lease | undefined): Mac =>
@@ -82,7 +82,7 @@ export function leaseTerms(
       backend.type === 'vxlan' ? encodeVtepData(backend.vni, macFor(backend.vni, family, current)) : undefined,
     previousSubnets: traces.previousSubnets,
     traceOf: (lease) => traceOf(lease, traces),
-    avoid: protectedPrefixes(terrain),
+    avoid: protectedPrefixes(host),
     ttlSeconds: LEASE_TTL_SECONDS,
   }
 }

@@ -7,7 +7,7 @@ const PAUSE: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.3 }
 const HELD_MS = 300_000
 
 /** How long to wait before the next lease where one after the other is lost: somebody takes them, and must not wear out the subnets. */
-export class LossPause {
+export class LossBackoff {
   readonly #clock: Clock
   readonly #random: Random
   #losses = 0

@@ -8,10 +8,10 @@ import type { LeaseTerms } from '../../lease/terms.ts'
 import type { Clock } from '../../time/clock.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { isStopped } from '../runtime/task.ts'
 
-export interface LeftoversTaskInput {
+export interface StaleLeasesTaskInput {
   readonly store: LeaseStore & Challenges
   readonly clock: Clock
   readonly log: Logger
@@ -20,7 +20,7 @@ export interface LeftoversTaskInput {
   readonly ownKey: string
 }
 
-interface Leftover {
+interface StaleLease {
   readonly lease: Lease
   readonly record: LeaseRecord
 }
@@ -34,30 +34,30 @@ const IDLE_MS = 3_600_000
  * store. On every peer they hold our VtepMAC against the lease that is in use, so that nobody reaches our containers, for a day. One
  * that another machine answers for, which then has a copy of our machine id, is left alone.
  */
-export class LeftoversTask {
-  readonly #input: LeftoversTaskInput
-  readonly #complaints: Complaints
-  readonly #open = new Map<string, Leftover>()
+export class StaleLeasesTask {
+  readonly #input: StaleLeasesTaskInput
+  readonly #repeats: RepeatFilter
+  readonly #open = new Map<string, StaleLease>()
   /** Key → revision at which its fate was decided: nobody is asked twice about the same. */
   readonly #decided = new Map<string, Revision>()
   readonly #somethingToDo = new Wakeup()
 
-  constructor(input: LeftoversTaskInput) {
+  constructor(input: StaleLeasesTaskInput) {
     this.#input = input
-    this.#complaints = new Complaints(input.clock)
+    this.#repeats = new RepeatFilter(input.clock)
   }
 
   /** Takes note of a lease as it now stands in the store. */
   observe(record: LeaseRecord): void {
-    const leftover = this.#asLeftover(record)
-    if (leftover === undefined) this.#open.delete(record.key)
+    const stale = this.#asStale(record)
+    if (stale === undefined) this.#open.delete(record.key)
     else if (this.#decided.get(record.key) !== record.modRevision) {
-      this.#open.set(record.key, leftover)
+      this.#open.set(record.key, stale)
       this.#somethingToDo.ring()
     }
   }
 
-  #asLeftover(record: LeaseRecord): Leftover | undefined {
+  #asStale(record: LeaseRecord): StaleLease | undefined {
     const { terms, ownKey } = this.#input
     if (record.key === ownKey || !record.value.includes(terms.node.id)) return undefined
     const lease = decodeLease(record)
@@ -67,27 +67,27 @@ export class LeftoversTask {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#input
     while (!isStopped(signal)) {
-      for (const leftover of [...this.#open.values()]) await this.#attempt(leftover, signal)
+      for (const stale of [...this.#open.values()]) await this.#attempt(stale, signal)
       await this.#somethingToDo.wait(clock, this.#open.size > 0 ? RETRY_MS : IDLE_MS, signal)
     }
   }
 
-  async #attempt(leftover: Leftover, signal: AbortSignal): Promise<void> {
+  async #attempt(stale: StaleLease, signal: AbortSignal): Promise<void> {
     if (isStopped(signal)) return
     try {
-      await this.#remove(leftover, signal)
+      await this.#remove(stale, signal)
     } catch (error) {
       if (isStopped(signal)) return
       if (!(error instanceof StoreError) && !(error instanceof CloneError)) throw error
       const { log } = this.#input
       if (error instanceof CloneError) log.error(error.message)
-      else if (this.#complaints.isNews(error)) log.warn(`cannot remove lease ${leftover.lease.key}: ${error.message}`)
+      else if (this.#repeats.isNews(error)) log.warn(`cannot remove lease ${stale.lease.key}: ${error.message}`)
       if (error instanceof StoreError && error.retryable) return
     }
-    this.#decide(leftover)
+    this.#decide(stale)
   }
 
-  async #remove({ lease, record }: Leftover, signal: AbortSignal): Promise<void> {
+  async #remove({ lease, record }: StaleLease, signal: AbortSignal): Promise<void> {
     const { store, terms, log } = this.#input
     const silence = await expectNoClone(store, lease, terms, signal)
     if (silence === 'forbidden')
@@ -98,7 +98,7 @@ export class LeftoversTask {
       log.info('removed a lease of an earlier life of this node, which held our VtepMAC', { lease: lease.key })
   }
 
-  #decide({ record }: Leftover): void {
+  #decide({ record }: StaleLease): void {
     this.#decided.set(record.key, record.modRevision)
     if (this.#open.get(record.key)?.record.modRevision === record.modRevision) this.#open.delete(record.key)
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Drops, GuardedOverlay } from '../../kernel/peer-filter.ts'
-import { LineBudget } from '../../time/line-budget.ts'
+import { RateLimit } from '../../time/rate-limit.ts'
 
 /** Whoever sends must not fill our log. */
 const DROP_LINES = { burst: 2, everyMs: 60_000 } as const
@@ -10,7 +10,7 @@ const DROP_LINES = { burst: 2, everyMs: 60_000 } as const
 export class PeerFilterReporter {
   readonly #log: Logger
   readonly #overlay: GuardedOverlay
-  readonly #dropLines: LineBudget
+  readonly #dropLines: RateLimit
   /** The counter as last read; undefined before: what an earlier run of the agent has let be counted is no news. */
   #counted: number | undefined
   #unsaid = 0
@@ -27,7 +27,7 @@ export class PeerFilterReporter {
   }) {
     this.#log = log
     this.#overlay = overlay
-    this.#dropLines = new LineBudget(clock, DROP_LINES)
+    this.#dropLines = new RateLimit(clock, DROP_LINES)
   }
 
   /** The filter counts from 0 again. */

@@ -5,8 +5,8 @@ import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { PeerAddresses } from './peer-addresses.ts'
 import { PeerFilterError, type Drops, type GuardedOverlay, type PeerFilter } from '../../kernel/peer-filter.ts'
-import { RowPatience } from '../../time/damping.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { Damping } from '../../time/damping.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { PeerFilterReporter } from './peer-filter-log.ts'
 import { isStopped } from '../runtime/task.ts'
 
@@ -30,7 +30,7 @@ const FULL_LOOK_EVERY_MS = 60_000
 const RETRY: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
 /** Only an end matters. */
 const IDLE_MS = 3_600_000
-/** For {@link RowPatience}: there is one filter. */
+/** For {@link Damping}: there is one filter. */
 const FILTER = 'filter'
 
 /**
@@ -40,9 +40,9 @@ const FILTER = 'filter'
 export class PeerFilterTask {
   readonly #input: PeerFilterTaskInput
   readonly #addresses = new PeerAddresses()
-  readonly #patience: RowPatience
+  readonly #damping: Damping
   readonly #reporter: PeerFilterReporter
-  readonly #complaints: Complaints
+  readonly #repeats: RepeatFilter
   readonly #bell = new Wakeup()
   /** Aborted when the filter stands for the first time. */
   readonly #installed = new AbortController()
@@ -58,9 +58,9 @@ export class PeerFilterTask {
 
   constructor(input: PeerFilterTaskInput) {
     this.#input = input
-    this.#patience = new RowPatience(input.random)
+    this.#damping = new Damping(input.random)
     this.#reporter = new PeerFilterReporter(input)
-    this.#complaints = new Complaints(input.clock)
+    this.#repeats = new RepeatFilter(input.clock)
   }
 
   /** Sets, changes or (undefined) gives up the addresses that one peer sends from. */
@@ -130,7 +130,7 @@ export class PeerFilterTask {
 
   #recovered(): void {
     this.#failures = 0
-    this.#complaints.forget()
+    this.#repeats.forget()
     this.#input.log.info('peer filter: works now')
     this.#input.onTrouble(this.#waiting)
   }
@@ -144,7 +144,7 @@ export class PeerFilterTask {
     const meanwhile = this.#isInstalled
       ? 'forwarding goes on, and the filter is as it was or missing'
       : 'nothing is forwarded before it stands'
-    if (this.#complaints.isNews(error)) log.error(`peer filter: ${error.message}; ${meanwhile}; trying again`)
+    if (this.#repeats.isNews(error)) log.error(`peer filter: ${error.message}; ${meanwhile}; trying again`)
     onTrouble(error.message)
   }
 
@@ -152,7 +152,7 @@ export class PeerFilterTask {
   async #round(signal: AbortSignal): Promise<void> {
     const { filter, overlay, clock } = this.#input
     const nowMs = clock.monotonicMs()
-    if (nowMs < this.#patience.notBeforeMs(FILTER)) return
+    if (nowMs < this.#damping.notBeforeMs(FILTER)) return
     const isFull = this.#isInDoubt || nowMs - this.#fullLookAtMs >= FULL_LOOK_EVERY_MS
     const state = await filter.read(overlay, isFull ? 'all' : 'rules', signal)
     if (state?.isWhole !== true) return this.#restore(signal, state === undefined ? 'is gone' : 'was changed')
@@ -192,8 +192,8 @@ export class PeerFilterTask {
   /** Somebody else changed it. @returns whether that has to wait, since they keep doing so */
   #undone(what: string): boolean {
     const nowMs = this.#input.clock.monotonicMs()
-    const wasHeldBack = this.#patience.notBeforeMs(FILTER) > 0
-    const fights = !wasHeldBack && this.#patience.undone(FILTER, nowMs)
+    const wasHeldBack = this.#damping.notBeforeMs(FILTER) > 0
+    const fights = !wasHeldBack && this.#damping.undone(FILTER, nowMs)
     if (!wasHeldBack) this.#reporter.undone(what, fights)
     if (fights) this.#waits(`it ${what} again and again, and is restored ever more slowly`)
     return fights
@@ -206,7 +206,7 @@ export class PeerFilterTask {
   }
 
   #stood(how: string): void {
-    this.#patience.written(FILTER)
+    this.#damping.written(FILTER)
     this.#waits(undefined)
     if (this.#isInstalled) return
     this.#installed.abort()

@@ -1,4 +1,4 @@
-import { publicIps, type PeerLanes } from '../../backend/judge.ts'
+import { publicIps, type EntriesByFamily } from '../../backend/judge.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { GuardedOverlay } from '../../kernel/peer-filter.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
@@ -17,20 +17,24 @@ export interface Remotes {
   remotes(): ReadonlySet<string> | undefined
 }
 
-/** The peer filter of a session: told of the same peers as the lanes, which it surrounds. */
+/** The peer filter of a session: told of the same peers as the datapaths, which it surrounds. */
 export class SessionFilter implements PeerSink {
   readonly task: PeerFilterTask
   readonly tasks: readonly Task[]
 
-  /** @param overlay of vxlan @param lanes whose tables say which addresses are still in use */
-  constructor({ options, ports }: SessionFilterInput, { vni, port }: GuardedOverlay, lanes: () => readonly Remotes[]) {
+  /** @param overlay of vxlan @param datapaths whose tables say which addresses are still in use */
+  constructor(
+    { options, ports }: SessionFilterInput,
+    { vni, port }: GuardedOverlay,
+    datapaths: () => readonly Remotes[],
+  ) {
     const loop = watched('peer filter', ROUND_MS.programs, ports)
     this.task = new PeerFilterTask({
       ...loop.ports,
       filter: ports.peerFilter,
       overlay: { vni, port },
       resyncMs: options.firewallResyncMs,
-      inUse: () => remotesOf(lanes()),
+      inUse: () => remotesOf(datapaths()),
       onTrouble: (problem) => {
         if (problem === undefined) ports.status.fine('peer filter')
         else ports.status.trouble('peer filter', problem, 'unready')
@@ -39,10 +43,10 @@ export class SessionFilter implements PeerSink {
     this.tasks = [loop.task((stop) => this.task.run(stop))]
   }
 
-  setPeer(key: string, lanes: PeerLanes | undefined): void {
+  setPeer(key: string, entries: EntriesByFamily | undefined): void {
     // Who is reached without a tunnel may still see us behind one.
-    const addresses = [...(lanes?.values() ?? [])].flatMap(publicIps)
-    this.task.setPeer(key, lanes === undefined ? undefined : addresses)
+    const addresses = [...(entries?.values() ?? [])].flatMap(publicIps)
+    this.task.setPeer(key, entries === undefined ? undefined : addresses)
   }
 
   allowPruning(): void {
@@ -50,15 +54,15 @@ export class SessionFilter implements PeerSink {
   }
 
   wake(): void {
-    // The lanes' passes let peers in and out.
+    // The datapaths' passes let peers in and out.
   }
 }
 
-/** Undefined as long as one lane does not know. */
-function remotesOf(lanes: readonly Remotes[]): ReadonlySet<string> | undefined {
+/** Undefined as long as one datapath does not know. */
+function remotesOf(datapaths: readonly Remotes[]): ReadonlySet<string> | undefined {
   const all = new Set<string>()
-  for (const lane of lanes) {
-    const remotes = lane.remotes()
+  for (const datapath of datapaths) {
+    const remotes = datapath.remotes()
     if (remotes === undefined) return undefined
     for (const remote of remotes) all.add(remote)
   }

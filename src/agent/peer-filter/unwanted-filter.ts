@@ -1,5 +1,5 @@
 import { PeerFilterError } from '../../kernel/peer-filter.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import { isStopped, type Task } from '../runtime/task.ts'
 
@@ -10,13 +10,13 @@ const RETRY_MS = 10_000
  * Nobody asked for the peer filter: one that an earlier run has left, for whatever overlay and backend, would drop what new peers send.
  * It is taken away while the session goes on, tried again until that works. Without nft there is none.
  */
-export function leftoverFilter(ports: Pick<AgentPorts, 'peerFilter' | 'clock' | 'log'>): Task {
-  const complaints = new Complaints(ports.clock)
+export function unwantedFilter(ports: Pick<AgentPorts, 'peerFilter' | 'clock' | 'log'>): Task {
+  const repeats = new RepeatFilter(ports.clock)
   return {
-    name: 'leftover peer filter',
+    name: 'unwanted peer filter',
     run: async (stop) => {
       while (!isStopped(stop)) {
-        const isGone = await removeFilter(ports, complaints, stop)
+        const isGone = await removeFilter(ports, repeats, stop)
         await ports.clock.sleep(isGone ? Infinity : RETRY_MS, stop)
       }
     },
@@ -26,7 +26,7 @@ export function leftoverFilter(ports: Pick<AgentPorts, 'peerFilter' | 'clock' | 
 /** @returns whether there is none now */
 async function removeFilter(
   { peerFilter, log }: Pick<AgentPorts, 'peerFilter' | 'log'>,
-  complaints: Complaints,
+  repeats: RepeatFilter,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
@@ -36,7 +36,7 @@ async function removeFilter(
     if (isStopped(signal)) return true
     if (!(error instanceof PeerFilterError)) throw error
     if (error.code === 'MISSING') return true
-    if (complaints.isNews(error))
+    if (repeats.isNews(error))
       log.warn(
         `peer filter: one that an earlier run has left cannot be looked for or removed: ${error.message}; trying again`,
       )

@@ -4,18 +4,18 @@ import type { PeerTable } from '../../lease/peers/peer-table.ts'
 import type { LeaseDelta, LeaseList, LeaseRecord, LeaseWatchEvent, StoreIdentity } from '../../lease/store.ts'
 import { isMassLoss, StalePeers } from '../../lease/peers/stale-peers.ts'
 import { Wakeup } from '../../time/wakeup.ts'
-import type { PeerLanes } from '../../backend/judge.ts'
+import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerSink } from './peer-sink.ts'
-import type { LeftoversTask } from '../own-lease/stale-leases-task.ts'
-import { Outages } from './store-outages.ts'
+import type { StaleLeasesTask } from '../own-lease/stale-leases-task.ts'
+import { StoreOutages } from './store-outages.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import { Rejections } from './rejection-log.ts'
+import { RejectionLog } from './rejection-log.ts'
 import { untilItWorks } from '../runtime/retry.ts'
 import { isStopped, runTogether } from '../runtime/task.ts'
 
 export interface PeersTaskInput {
   readonly ports: AgentPorts
-  readonly peers: PeerTable<PeerLanes>
+  readonly peers: PeerTable<EntriesByFamily>
   /** One for each device. */
   readonly sinks: readonly PeerSink[]
   readonly keeper: LeaseKeeper
@@ -27,7 +27,7 @@ export interface PeersTaskInput {
   readonly isForwarding: () => boolean
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
-  readonly leftovers: Pick<LeftoversTask, 'observe'>
+  readonly staleLeases: Pick<StaleLeasesTask, 'observe'>
 }
 
 /**
@@ -41,25 +41,25 @@ const IDLE_MS = 3_600_000
 /** Follows the leases in etcd: a complete list, then every change after it, and a new list when the history is gone. */
 export class PeersTask {
   readonly #input: PeersTaskInput
-  readonly #rejections: Rejections
+  readonly #rejectionLog: RejectionLog
   /** Kept after a fault of the store. */
   readonly #stale = new StalePeers()
   /** Kept for a moment after their leases were deleted. */
   readonly #lingering = new StalePeers()
   readonly #keptChanged = new Wakeup()
-  readonly #outages: Outages
+  readonly #storeOutages: StoreOutages
 
   constructor(input: PeersTaskInput) {
     this.#input = input
-    this.#rejections = new Rejections(input.ports)
+    this.#rejectionLog = new RejectionLog(input.ports)
     const onBack = (): void => {
       input.keeper.renewSoon()
     }
-    this.#outages = new Outages(input.ports, onBack, input.isForwarding)
+    this.#storeOutages = new StoreOutages(input.ports, onBack, input.isForwarding)
     // an older list knows nothing of our lease as it is now; the watch that begins there tells the rest
     if (input.list.revision >= input.ownRevision) this.#observeOwn(input.list.records)
     input.peers.replaceAll(input.list.records)
-    for (const record of input.list.records) input.leftovers.observe(record)
+    for (const record of input.list.records) input.staleLeases.observe(record)
     for (const sink of input.sinks) sink.allowPruning()
     this.#passOn()
   }
@@ -69,7 +69,7 @@ export class PeersTask {
       [
         { name: 'follow', run: (stop) => this.#follow(stop) },
         { name: 'release', run: (stop) => this.#release(stop) },
-        { name: 'outages', run: (stop) => this.#outages.run(stop) },
+        { name: 'outages', run: (stop) => this.#storeOutages.run(stop) },
       ],
       signal,
     )
@@ -96,7 +96,7 @@ export class PeersTask {
   /** @returns whether the watch ended because the store is not the one it was */
   async #watch(from: StoreIdentity, signal: AbortSignal): Promise<boolean> {
     let wasReset = false
-    for await (const event of this.#input.ports.store.watch(from, signal, this.#outages)) {
+    for await (const event of this.#input.ports.store.watch(from, signal, this.#storeOutages)) {
       this.#apply(event)
       wasReset = event.kind === 'reset'
     }
@@ -119,8 +119,8 @@ export class PeersTask {
   }
 
   #applyDelta(delta: LeaseDelta): void {
-    const { peers, keeper, leftovers } = this.#input
-    if (delta.kind === 'put') leftovers.observe(delta.record)
+    const { peers, keeper, staleLeases } = this.#input
+    if (delta.kind === 'put') staleLeases.observe(delta.record)
     const key = delta.kind === 'put' ? delta.record.key : delta.key
     this.#settle(key)
     if (key === keeper.key) keeper.observe(delta)
@@ -154,13 +154,13 @@ export class PeersTask {
   }
 
   #applyList(list: LeaseList, wasReset: boolean): void {
-    const { peers, leftovers } = this.#input
+    const { peers, staleLeases } = this.#input
     const listed = new Set(list.records.map(({ key }) => key))
     for (const key of listed) this.#settle(key)
     this.#observeOwn(list.records)
     this.#holdMissing(listed, wasReset)
     peers.replaceAll(list.records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
-    for (const record of list.records) leftovers.observe(record)
+    for (const record of list.records) staleLeases.observe(record)
     this.#passOn()
   }
 
@@ -216,7 +216,7 @@ export class PeersTask {
       for (const sink of sinks) sink.setPeer(key, entries)
       ports.log.debug(entries === undefined ? 'peer gone' : 'peer changed', { lease: key })
     }
-    this.#rejections.say(peers.rejected)
+    this.#rejectionLog.say(peers.rejected)
     for (const sink of sinks) sink.wake()
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { LineBudget } from '../../time/line-budget.ts'
+import { RateLimit } from '../../time/rate-limit.ts'
 
 /** One bad list must not flood the log. */
 const NAMED_AT_ONCE = 20
@@ -20,18 +20,18 @@ interface Said {
  * Says which leases are rejected: each once, and again when its reason has become another, but not for every lease in turn that is in
  * its way. Remembers only what it has said, so that nobody can fill our memory.
  */
-export class Rejections {
+export class RejectionLog {
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #named: LineBudget
-  readonly #counted: LineBudget
+  readonly #named: RateLimit
+  readonly #counted: RateLimit
   readonly #said = new Map<string, Said>()
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
     this.#clock = clock
     this.#log = log
-    this.#named = new LineBudget(clock, NAMED)
-    this.#counted = new LineBudget(clock, COUNTED)
+    this.#named = new RateLimit(clock, NAMED)
+    this.#counted = new RateLimit(clock, COUNTED)
   }
 
   /** @param rejected lease key → reason, of all that are rejected now */

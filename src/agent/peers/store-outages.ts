@@ -10,14 +10,14 @@ const SAY_SPACING_MS = 5_000
 const FORWARDING = '; forwarding goes on as it is'
 const FOR_EVER_MS = Number.MAX_SAFE_INTEGER
 
-export interface OutagesPorts {
+export interface StoreOutagesPorts {
   readonly log: Logger
   readonly clock: Clock
   readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
 }
 
 /** Says that etcd is out of reach, and that it is back: once per outage, and rarely where there is one after the other. */
-export class Outages implements WatchStatus {
+export class StoreOutages implements WatchStatus {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #status: Pick<AgentStatus, 'trouble' | 'fine'> | undefined
@@ -32,7 +32,7 @@ export class Outages implements WatchStatus {
    * @param onBack called whenever a lost connection is back
    * @param isForwarding whether there is anything that an outage leaves as it is
    */
-  constructor({ log, clock, status }: OutagesPorts, onBack: () => void, isForwarding: () => boolean) {
+  constructor({ log, clock, status }: StoreOutagesPorts, onBack: () => void, isForwarding: () => boolean) {
     this.#isForwarding = isForwarding
     this.#log = log
     this.#status = status

@@ -1,14 +1,17 @@
 import type { Clock } from '../../time/clock.ts'
 import { Wakeup } from '../../time/wakeup.ts'
-import { Complaints } from './repeat-filter.ts'
-import { Pace } from '../../time/pace.ts'
+import { RepeatFilter } from './repeat-filter.ts'
+import { RateLimit } from '../../time/rate-limit.ts'
 import { untilItWorks, type RetryPorts } from './retry.ts'
 import { isStopped } from './task.ts'
 
 /** Behind whatever asks for a look, one this often, in milliseconds. */
 const PERIODIC_LOOK_MS = 60_000
 
-export interface LooksInput {
+/** Whoever changes something in a loop must not keep us busy. */
+const LOOKS = { burst: 10, everyMs: 250 }
+
+export interface CheckLoopInput {
   /** What is looked at, for the log. */
   readonly name: string
   readonly ports: RetryPorts
@@ -19,17 +22,17 @@ export interface LooksInput {
 }
 
 /** Looks at something again and again: when asked to, when it is due, and once a minute. Each is tried until it works. */
-export class Looks {
-  readonly #input: LooksInput
+export class CheckLoop {
+  readonly #input: CheckLoopInput
   readonly #asked = new Wakeup()
-  readonly #pace: Pace
+  readonly #rateLimit: RateLimit
   /** Of all looks: an interface that comes and goes is said rarely. */
-  readonly #complaints: Complaints
+  readonly #repeats: RepeatFilter
 
-  constructor(input: LooksInput) {
+  constructor(input: CheckLoopInput) {
     this.#input = input
-    this.#pace = new Pace(input.ports.clock)
-    this.#complaints = new Complaints(input.ports.clock)
+    this.#rateLimit = new RateLimit(input.ports.clock, LOOKS)
+    this.#repeats = new RepeatFilter(input.ports.clock)
   }
 
   /** Asks for a look; cuts the wait between two attempts short. */
@@ -52,11 +55,11 @@ export class Looks {
       monotonicMs: () => ports.clock.monotonicMs(),
       sleep: (ms, stop) => this.#asked.wait(ports.clock, ms, stop),
     }
-    await untilItWorks(name, (stop) => this.#attempt(stop), { ...ports, clock }, signal, undefined, this.#complaints)
+    await untilItWorks(name, (stop) => this.#attempt(stop), { ...ports, clock }, signal, undefined, this.#repeats)
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
-    await this.#pace.turn(signal)
+    await this.#rateLimit.wait(signal)
     signal.throwIfAborted()
     await this.#input.look(signal)
   }

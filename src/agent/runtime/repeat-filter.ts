@@ -1,11 +1,11 @@
 import { StoreError } from '../../lease/store.ts'
 import type { Clock } from '../../time/clock.ts'
 
-/** The same complaint is repeated after this long: for the log's reader, not once a second. */
+/** The same failure is logged again after this long. */
 const AGAIN_MS = 60_000
 
 /** Remembers what has been complained about, so that a log says each thing once, and again only after a while. */
-export class Complaints {
+export class RepeatFilter {
   readonly #clock: Clock
   /** What it is about → when it was said, on the monotonic clock. */
   readonly #said = new Map<string, number>()

@@ -1,5 +1,5 @@
 import { ConfigError } from '../../config/error.ts'
-import { NoInterfaceError } from '../../host/external-interface.ts'
+import { NoInterfaceError } from '../../host/underlay.ts'
 import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../lease/errors.ts'
 import { StoreError } from '../../lease/store.ts'
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
@@ -7,7 +7,7 @@ import type { Clock, Random } from '../../time/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { KernelError } from '../../kernel/kernel.ts'
 import { DeviceConflictError } from '../../backend/vxlan/device.ts'
-import { Complaints } from './repeat-filter.ts'
+import { RepeatFilter } from './repeat-filter.ts'
 import type { AgentStatus } from './status.ts'
 
 /** When to try again, and how to say so. */
@@ -50,7 +50,7 @@ export interface RetryPorts {
 /**
  * Tries until it works, saying why it does not: at once when the reason is a new one, then once a minute.
  * @param hint what may help with an error, for the log
- * @param lastingComplaints of earlier calls too: that an interface which comes and goes is missing is not said each time
+ * @param lastingRepeats of earlier calls too: that an interface which comes and goes is missing is not said each time
  * @throws whatever no retry can cure; and when `signal` aborts, its reason
  */
 export async function untilItWorks<T>(
@@ -59,9 +59,9 @@ export async function untilItWorks<T>(
   { clock, random, log, status }: RetryPorts,
   signal: AbortSignal,
   hint: (error: Error) => Promise<string> = () => Promise.resolve(''),
-  lastingComplaints = new Complaints(clock),
+  lastingRepeats = new RepeatFilter(clock),
 ): Promise<T> {
-  const complaints = new Complaints(clock)
+  const repeats = new RepeatFilter(clock)
   let hasComplained = false
   for (let attempts = 1; ; attempts++) {
     signal.throwIfAborted()
@@ -74,7 +74,7 @@ export async function untilItWorks<T>(
       const schedule = scheduleFor(error)
       if (signal.aborted || schedule === undefined || !(error instanceof Error)) throw error
       status?.trouble(what, error.message, error instanceof StoreError ? 'degraded' : 'unready')
-      if ((error instanceof NoInterfaceError ? lastingComplaints : complaints).isNews(error)) {
+      if ((error instanceof NoInterfaceError ? lastingRepeats : repeats).isNews(error)) {
         log.warn(`${what}: ${error.message}${await hint(error)}; retrying ${schedule.words}`)
         hasComplained = true
       }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Health, HealthAnswer } from '../../observe/health-server.ts'
-import { Turns } from './watchdog.ts'
+import { Watchdog } from './watchdog.ts'
 import { describeUnreachable, type UnreachablePeers } from './unreachable-peers.ts'
 
 /**
@@ -62,7 +62,7 @@ const CERTAIN = [
  * when somebody wants to know.
  */
 export class AgentStatus implements Health {
-  readonly turns: Turns
+  readonly watchdog: Watchdog
   readonly #clock: Clock
   readonly #troubles = new Map<string, Trouble>()
   readonly #tables = new Map<Family, TablesState>()
@@ -72,7 +72,7 @@ export class AgentStatus implements Health {
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.turns = new Turns(clock)
+    this.watchdog = new Watchdog(clock)
     this.sessionEnded()
   }
 
@@ -145,7 +145,7 @@ export class AgentStatus implements Health {
 
   /** Whether every loop turns. A process that answers at all has an event loop that does. */
   liveness(): HealthAnswer {
-    const stuck = this.turns.stuck.map(({ what, forMs }) => `${what} for ${Math.floor(forMs / 1_000)} s`)
+    const stuck = this.watchdog.stuck.map(({ what, forMs }) => `${what} for ${Math.floor(forMs / 1_000)} s`)
     return { ok: stuck.length === 0, body: { alive: stuck.length === 0, stuck } }
   }
 

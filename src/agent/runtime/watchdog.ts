@@ -1,42 +1,42 @@
 import type { Clock } from '../../time/clock.ts'
-import { LivedTime } from './running-time.ts'
+import { RunningTime } from './running-time.ts'
 
 /** Something that has begun and not ended for longer than it may take. */
-export interface StuckTurn {
+export interface StuckWork {
   /** What, and what it fails to do. */
   readonly what: string
   readonly forMs: number
 }
 
 /** Something that has begun, and must end in time. */
-export interface Turn {
+export interface Work {
   readonly what: string
-  /** In lived time, as all here. */
+  /** In running time, as all here. */
   readonly sinceMs: number
   readonly mostMs: number
 }
 
 /** What is under way, and how long it may take: a loop whose turn never ends is dead, though its process lives. */
-export class Turns {
-  readonly #lived: LivedTime
-  readonly #open = new Set<Turn>()
+export class Watchdog {
+  readonly #running: RunningTime
+  readonly #open = new Set<Work>()
 
   constructor(clock: Clock) {
-    this.#lived = new LivedTime(clock)
+    this.#running = new RunningTime(clock)
   }
 
   /** Keeps track of the time. */
   run(signal: AbortSignal): Promise<void> {
-    return this.#lived.run(signal)
+    return this.#running.run(signal)
   }
 
-  begin(what: string, mostMs: number): Turn {
-    const turn = { what, mostMs, sinceMs: this.#lived.readMs() }
+  begin(what: string, mostMs: number): Work {
+    const turn = { what, mostMs, sinceMs: this.#running.readMs() }
     this.#open.add(turn)
     return turn
   }
 
-  end(turn: Turn): void {
+  end(turn: Work): void {
     this.#open.delete(turn)
   }
 
@@ -65,8 +65,8 @@ export class Turns {
   }
 
   /** Those that have taken too long, the longest first. */
-  get stuck(): readonly StuckTurn[] {
-    const nowMs = this.#lived.readMs()
+  get stuck(): readonly StuckWork[] {
+    const nowMs = this.#running.readMs()
     return [...this.#open]
       .filter(({ sinceMs, mostMs }) => nowMs - sinceMs > mostMs)
       .map(({ what, sinceMs }) => ({ what, forMs: nowMs - sinceMs }))

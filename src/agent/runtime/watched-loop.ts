@@ -1,7 +1,7 @@
 import type { Clock } from '../../time/clock.ts'
 import type { AgentPorts } from './ports.ts'
 import type { Task } from './task.ts'
-import type { Turn, Turns } from './watchdog.ts'
+import type { Work, Watchdog } from './watchdog.ts'
 
 /**
  * The clock of one loop, and by that its watchman. A loop works, rests (by this clock) and works again: each rest is as long as it says,
@@ -11,17 +11,17 @@ export class WatchedLoop implements Clock {
   readonly #what: string
   readonly #mostMs: number
   readonly #clock: Clock
-  readonly #turns: Pick<Turns, 'begin' | 'end'>
-  #turn: Turn | undefined
+  readonly #watchdog: Pick<Watchdog, 'begin' | 'end'>
+  #work: Work | undefined
   /** Rests under way. Of several at once nobody knows whose round is over: nothing is expected of it then. */
   #resting = 0
 
   /** @param mostMs of one round, from its waking to its next rest */
-  constructor(what: string, mostMs: number, clock: Clock, turns: Pick<Turns, 'begin' | 'end'>) {
+  constructor(what: string, mostMs: number, clock: Clock, watchdog: Pick<Watchdog, 'begin' | 'end'>) {
     this.#what = `${what}: has not come round`
     this.#mostMs = mostMs
     this.#clock = clock
-    this.#turns = turns
+    this.#watchdog = watchdog
   }
 
   /** Runs the loop, which is watched from its beginning to its end. */
@@ -30,8 +30,8 @@ export class WatchedLoop implements Clock {
     try {
       await run()
     } finally {
-      if (this.#turn !== undefined) this.#turns.end(this.#turn)
-      this.#turn = undefined
+      if (this.#work !== undefined) this.#watchdog.end(this.#work)
+      this.#work = undefined
     }
   }
 
@@ -49,12 +49,12 @@ export class WatchedLoop implements Clock {
 
   /** It has come round, and will be heard of again this much later. Before it runs, and after, nobody waits for it. */
   #came(withinMs: number): void {
-    if (this.#turn !== undefined) this.#expect(this.#resting > 1 ? Infinity : withinMs)
+    if (this.#work !== undefined) this.#expect(this.#resting > 1 ? Infinity : withinMs)
   }
 
   #expect(withinMs: number): void {
-    if (this.#turn !== undefined) this.#turns.end(this.#turn)
-    this.#turn = this.#turns.begin(this.#what, withinMs)
+    if (this.#work !== undefined) this.#watchdog.end(this.#work)
+    this.#work = this.#watchdog.begin(this.#what, withinMs)
   }
 }
 
@@ -76,7 +76,7 @@ export function watched<Ports extends Pick<AgentPorts, 'clock' | 'status'>>(
   mostMs: number,
   ports: Ports,
 ): Watched<Ports> {
-  const loop = new WatchedLoop(name, mostMs, ports.clock, ports.status.turns)
+  const loop = new WatchedLoop(name, mostMs, ports.clock, ports.status.watchdog)
   return {
     ports: { ...ports, clock: loop },
     task: (run) => ({ name, run: (signal) => loop.during(() => run(signal)) }),

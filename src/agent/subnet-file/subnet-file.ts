@@ -3,7 +3,7 @@ import { NoRegularFileError } from '../../host/regular-file.ts'
 import {
   fileSays,
   removeFile,
-  removeLeftovers,
+  removeTemporaryFiles,
   renderSubnetEnv,
   watchFile,
   writeFileAtomically,
@@ -12,7 +12,7 @@ import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { Complaints } from '../runtime/repeat-filter.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { SUBNET_FILE, type AgentStatus } from '../runtime/status.ts'
 import { isStopped } from '../runtime/task.ts'
 
@@ -38,7 +38,7 @@ export class SubnetFile {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #status: SubnetFilePorts['status']
-  readonly #complaints: Complaints
+  readonly #repeats: RepeatFilter
   #released = false
   readonly #mtus = new Map<Family, number>()
   #written = ''
@@ -52,7 +52,7 @@ export class SubnetFile {
     this.#clock = clock
     this.#log = log
     this.#status = status
-    this.#complaints = new Complaints(clock)
+    this.#repeats = new RepeatFilter(clock)
   }
 
   /** Whether the file says what is true now, as far as we know. */
@@ -115,14 +115,14 @@ export class SubnetFile {
     const text = this.#text()
     if (text === '' || (text === this.#written && (await this.#isUntouched()))) return undefined
     try {
-      if (this.#written === '') await removeLeftovers(this.#path)
+      if (this.#written === '') await removeTemporaryFiles(this.#path)
       await writeFileAtomically(this.#path, text)
     } catch (error) {
       this.#complain(error)
       return RETRY_MS
     }
     this.#written = text
-    this.#complaints.forget()
+    this.#repeats.forget()
     this.#status?.fine(SUBNET_FILE)
     this.#watchAnew()
     this.#log.info('subnet file written', { file: this.#path, mtu: this.#mtu })
@@ -158,7 +158,7 @@ export class SubnetFile {
 
   #complain(error: unknown): void {
     this.#status?.trouble(SUBNET_FILE, `cannot be written: ${reasonOf(error)}`, 'unready')
-    if (this.#complaints.isNews(error instanceof Error ? error : new Error(String(error))))
+    if (this.#repeats.isNews(error instanceof Error ? error : new Error(String(error))))
       this.#log.error(`cannot write ${this.#path}: ${reasonOf(error)}; retrying every second, forwarding goes on`)
   }
 }

@@ -6,13 +6,13 @@ import type { AddressState, KernelOp, LinkState, VxlanSpec } from '../../kernel/
 export interface DeviceSpec extends VxlanSpec {
   /** Address on the device, as a host prefix (/32, /128). */
   readonly address: Ip
-  /** The overlay; other addresses of it on the device are leftovers and go. */
+  /** The overlay; other addresses of it on the device do not belong there and go. */
   readonly network: Prefix
 }
 
-/** What about a device can be other than it should; each is mended, and fought over, by itself. */
+/** What about a device can be other than it should; each is mended, and damped, by itself. */
 export type DeviceProperty =
-  'existence' | 'name' | 'parameters' | 'master' | 'mac' | 'mtu' | 'alias' | 'address' | 'leftover' | 'state'
+  'existence' | 'name' | 'parameters' | 'master' | 'mac' | 'mtu' | 'alias' | 'address' | 'surplus address' | 'state'
 
 /** One property of the device that is not as it should be. */
 export interface Deviation {
@@ -93,18 +93,18 @@ function addressDeviations(
   const { length: prefixLength, text } = hostPrefix(spec.address)
   const onDevice = addresses.filter((address) => address.linkIndex === linkIndex)
   const isOurs = (a: AddressState): boolean => sameIp(a.ip, spec.address) && a.prefixLength === prefixLength
-  const leftovers = onDevice.filter((a) => prefixContains(spec.network, a.ip) && !isOurs(a))
+  const surplus = onDevice.filter((a) => prefixContains(spec.network, a.ip) && !isOurs(a))
   const add = { op: 'address.add', linkIndex, ip: spec.address, prefixLength } as const
   return [
     ...(onDevice.some(isOurs) ? [] : [{ property: 'address', found: `address ${text} missing`, ops: [add] } as const]),
-    ...(leftovers.length === 0 ? [] : [leftoverDeviation(leftovers)]),
+    ...(surplus.length === 0 ? [] : [surplusDeviation(surplus)]),
   ]
 }
 
-const leftoverDeviation = (leftovers: readonly AddressState[]): Deviation => ({
-  property: 'leftover',
-  found: `address ${leftovers.map((a) => `${a.ip.text}/${a.prefixLength}`).join(', ')} of the overlay, not ours`,
-  ops: leftovers.map(({ linkIndex, ip, prefixLength }) => ({ op: 'address.delete', linkIndex, ip, prefixLength })),
+const surplusDeviation = (surplus: readonly AddressState[]): Deviation => ({
+  property: 'surplus address',
+  found: `address ${surplus.map((a) => `${a.ip.text}/${a.prefixLength}`).join(', ')} of the overlay, not ours`,
+  ops: surplus.map(({ linkIndex, ip, prefixLength }) => ({ op: 'address.delete', linkIndex, ip, prefixLength })),
 })
 
 const stateDeviations = ({ index, up }: LinkState): readonly Deviation[] =>

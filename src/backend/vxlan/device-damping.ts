@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../time/clock.ts'
-import { RowPatience } from '../../time/damping.ts'
+import { Damping } from '../../time/damping.ts'
 import { expectationsOf, type Deviation, type DeviceProperty, type DeviceSpec } from './deviation.ts'
 import type { Mending } from './device.ts'
 
@@ -7,9 +7,9 @@ import type { Mending } from './device.ts'
  * Mends each property of the device at once when it has been changed, and ever more slowly when somebody keeps changing it back.
  * One property's fight never delays another. What is found before the device was right for the first time is nobody's fault.
  */
-export class DevicePatience implements Mending {
+export class DeviceDamping implements Mending {
   readonly #clock: Clock
-  readonly #rows: RowPatience
+  readonly #rows: Damping
   readonly #onFight: (over: Deviation) => void
   /** Properties found wrong and not mended yet. */
   readonly #open = new Set<DeviceProperty>()
@@ -22,7 +22,7 @@ export class DevicePatience implements Mending {
   /** `onFight` hears once of each property that somebody keeps changing, and again after it was left in peace. */
   constructor(clock: Clock, random: Random, onFight: (over: Deviation) => void) {
     this.#clock = clock
-    this.#rows = new RowPatience(random)
+    this.#rows = new Damping(random)
     this.#onFight = onFight
   }
 

@@ -1,17 +1,13 @@
 import type { VxlanConfig } from '../../config/backend.ts'
 import { ConfigError } from '../../config/error.ts'
-import type { Family, Ip } from '../../net/ip.ts'
-import type { LinkState } from '../../kernel/kernel.ts'
+import type { Family } from '../../net/ip.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
 import type { DeviceSpec } from './deviation.ts'
 import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'
 import { deviceName, vtepAddress, type Vtep } from './vtep.ts'
 
 /** The underlay as the device needs to know it. */
-export interface Underlay {
-  readonly link: LinkState
-  /** Outer source address. */
-  readonly address: Ip
-}
+type UnderDevice = Pick<Underlay, 'link' | 'address'>
 
 /** IFLA_IFALIAS of our devices, for people who read `ip link`. */
 export const DEVICE_ALIAS = 'flannel-agent'
@@ -19,7 +15,7 @@ export const DEVICE_ALIAS = 'flannel-agent'
 /** What is fixed when the device is created: all that {@link incompatibility} compares. */
 export type DeviceIdentity = Pick<DeviceSpec, 'name' | 'vxlan'>
 
-export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: Underlay): DeviceIdentity => ({
+export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: UnderDevice): DeviceIdentity => ({
   name: deviceName(family, config.vni),
   vxlan: {
     vni: config.vni,
@@ -38,11 +34,11 @@ export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: Un
  * What the overlay is made for, in octets: the configured MTU of the underlay, but never more than the interface carries (the kernel
  * refuses a device that would send more: EINVAL).
  */
-export const usedUnderlayMtu = (config: VxlanConfig, { link }: Underlay): number =>
+export const usedUnderlayMtu = (config: VxlanConfig, { link }: UnderDevice): number =>
   Math.min(config.underlayMtu ?? link.mtu, link.mtu)
 
 /** The whole device of our own VTEP. @throws {ConfigError} when the underlay's MTU leaves too little for the overlay */
-export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: Underlay): DeviceSpec => ({
+export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: UnderDevice): DeviceSpec => ({
   ...deviceIdentity(vtep.family, config, underlay),
   mac: vtep.mac,
   mtu: checkedMtu(vtep.family, usedUnderlayMtu(config, underlay), underlay),
@@ -51,7 +47,7 @@ export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: Underlay):
   network: vtep.overlay.network,
 })
 
-function checkedMtu(family: Family, underlayMtu: number, { link, address }: Underlay): number {
+function checkedMtu(family: Family, underlayMtu: number, { link, address }: UnderDevice): number {
   const overhead = VXLAN_OVERHEAD[address.family]
   const smallest = SMALLEST_MTU[family]
   if (underlayMtu >= smallest + overhead) return overlayMtu(underlayMtu, address.family)

@@ -10,7 +10,7 @@ import { explain } from './explain.ts'
 import { authorizedBy, cancelledBy } from './interceptors.ts'
 
 /** A request through etcd3; it has to pass `options` on. */
-export type Request<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
+export type EtcdCall<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
 
 /** Faults that another address may not have: dead, frozen, cut off, or no etcd at all. */
 const ANOTHER_MAY_ANSWER: ReadonlySet<string> = new Set<StoreCode>([
@@ -46,7 +46,7 @@ export class Caller {
    * Tries every address once within the time limit. After a failure the request may have been carried out, even twice.
    * @throws {StoreError}
    */
-  async call<T>(op: string, signal: AbortSignal, request: Request<T>): Promise<T> {
+  async call<T>(op: string, signal: AbortSignal, request: EtcdCall<T>): Promise<T> {
     const deadlineMs = performance.now() + this.#timeoutMs
     const shareMs = this.#ring.size > 1 ? this.#timeoutMs * SHARE_OF_ONE_ADDRESS : this.#timeoutMs
     for (let left = this.#ring.size; ; left--) {
@@ -93,7 +93,7 @@ export class Caller {
   }
 
   /** Once more with a new token when the old one may be to blame. */
-  #authenticated<T>({ connection }: Endpoint, bounds: Bounds, request: Request<T>): Promise<T> {
+  #authenticated<T>({ connection }: Endpoint, bounds: Bounds, request: EtcdCall<T>): Promise<T> {
     return withDeadline(bounds, async (scope) => {
       const attempt = (token: string | undefined): Promise<T> =>
         request(connection.client, callOptions(scope, bounds.timeoutMs, token), scope)

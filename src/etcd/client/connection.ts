@@ -1,9 +1,10 @@
+import type { EtcdAccess } from '../../config/options.ts'
 import { Channel, connectivityState, credentials, type ChannelCredentials } from '@grpc/grpc-js'
 import { noop } from 'cockatiel'
 import { Etcd3 } from 'etcd3'
 
 import { SocketKeeper } from './credentials.ts'
-import type { EtcdAddress, EtcdOptions } from './options.ts'
+import type { EtcdAddress } from './options.ts'
 import { readTlsCredentials } from './tls.ts'
 import { TokenSource } from './token.ts'
 
@@ -48,7 +49,7 @@ export class Connection {
   readonly #token: TokenSource
 
   /** @throws {ConfigError} for unreadable TLS files */
-  constructor(address: EtcdAddress, options: EtcdOptions) {
+  constructor(address: EtcdAddress, options: EtcdAccess) {
     this.#sockets = new SocketKeeper(channelCredentials(address, options), () => this.connected)
     const target = address.url.replace(/^https?:\/\//, '')
     this.#channel = new SharedChannel(target, this.#sockets, CHANNEL)
@@ -87,7 +88,7 @@ export class Connection {
   }
 }
 
-function channelCredentials({ secure }: EtcdAddress, options: EtcdOptions): ChannelCredentials {
+function channelCredentials({ secure }: EtcdAddress, options: EtcdAccess): ChannelCredentials {
   if (!secure) return credentials.createInsecure()
   const { rootCertificate, privateKey, certChain } = readTlsCredentials(options)
   return credentials.createSsl(rootCertificate, privateKey, certChain)

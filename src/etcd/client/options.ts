@@ -1,18 +1,5 @@
+import type { EtcdAccess } from '../../config/options.ts'
 import { ConfigError } from '../../config/error.ts'
-
-/** How to reach etcd, as the `etcd-*` flags of the daemon say it. */
-export interface EtcdOptions {
-  /** URLs such as `http://127.0.0.1:2379`; without a scheme, http. */
-  readonly endpoints: readonly string[]
-  /** Such as `/coreos.com/network`. */
-  readonly prefix: string
-  readonly certFile?: string | undefined
-  readonly keyFile?: string | undefined
-  /** Certificates to trust instead of the system's. */
-  readonly caFile?: string | undefined
-  readonly username?: string | undefined
-  readonly password?: string | undefined
-}
 
 /** One address of etcd, checked. */
 export interface EtcdAddress {
@@ -56,7 +43,7 @@ const isSet = (text: string | undefined): boolean => text !== undefined && text 
  * Options that contradict each other. Better no connection than one less protected than somebody meant it to be.
  * @throws {ConfigError} naming the flag
  */
-export function checkCredentials(options: EtcdOptions, addresses: readonly EtcdAddress[]): void {
+export function checkCredentials(options: EtcdAccess, addresses: readonly EtcdAddress[]): void {
   const { caFile, certFile, keyFile, username, password } = options
   if (isSet(password) && !isSet(username))
     throw new ConfigError('--etcd-username', 'the user whom --etcd-password belongs to', undefined)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 
 import { ConfigError } from '../../config/error.ts'
-import type { EtcdOptions } from './options.ts'
+import type { EtcdAccess } from '../../config/options.ts'
 
 /** PEM texts of a TLS client. */
 export interface TlsCredentials {
@@ -23,7 +23,7 @@ const SYSTEM_ROOTS = [
  * Reads the files anew at each call, so that renewed certificates are taken up with the next client.
  * @throws {ConfigError} naming the flag whose file is missing, or the one that lacks its partner
  */
-export function readTlsCredentials(options: EtcdOptions): TlsCredentials {
+export function readTlsCredentials(options: EtcdAccess): TlsCredentials {
   const { caFile, certFile, keyFile } = options
   const rootCertificate = isSet(caFile) ? readPem('--etcd-cafile', caFile) : systemRoots()
   if (!isSet(certFile) && !isSet(keyFile)) return { rootCertificate }

@@ -2,7 +2,7 @@ import type { AuthClient } from 'etcd3'
 
 import { StoreError } from '../../lease/store.ts'
 import { toStoreError } from './errors.ts'
-import type { EtcdOptions } from './options.ts'
+import type { EtcdAccess } from '../../config/options.ts'
 
 /** How long getting a token may take; checking a password is slow on purpose (bcrypt). */
 const AUTHENTICATE_TIMEOUT_MS = 4_000
@@ -16,7 +16,7 @@ export class TokenSource {
   #token: Promise<string | undefined> | undefined
   #known: string | undefined
 
-  constructor(auth: AuthClient, url: string, { username = '', password = '' }: EtcdOptions) {
+  constructor(auth: AuthClient, url: string, { username = '', password = '' }: EtcdAccess) {
     this.#auth = auth
     this.#url = url
     this.#name = username

@@ -5,7 +5,7 @@ import type { LeaseRecord } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import type { Keyspace } from './keyspace.ts'
 
-export type Outcome =
+export type TransactionOutcome =
   | { readonly done: true; readonly revision: Revision }
   /** `certain`: it was refused. Otherwise it was sent more than once, and an earlier copy may be what refused this one. */
   | { readonly done: false; readonly found: LeaseRecord | undefined; readonly certain: boolean }
@@ -30,7 +30,7 @@ export async function transact(
   keyspace: Keyspace,
   change: Change,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<TransactionOutcome> {
   const { op, seen, request, isValueCompared = false } = change
   const key = keyspace.keyOf(change.key)
   let sent = 0

@@ -34,7 +34,7 @@ const EXAMINATION_DELAY_PER_RECORD_MS = 5
 const MOST_EXAMINATION_DELAY_MS = 45_000
 
 /** What ends a watch for good. */
-type Ending = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
+type WatchEnding = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
 
 /** One watch of the port: a stream after another, each beginning where the one before ended. */
 export class LeaseWatch {
@@ -48,7 +48,7 @@ export class LeaseWatch {
   /** Streams in a row that failed before they stood. */
   #failures = 0
   /** Found out about the store while a stream was open. */
-  #swapped: Ending | undefined
+  #swapped: WatchEnding | undefined
   #endSession: () => void = () => undefined
 
   constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
@@ -96,7 +96,7 @@ export class LeaseWatch {
   }
 
   /** One stream from opening to its end. Never throws what a network can do: that is the returned error. */
-  async #session(signal: AbortSignal): Promise<Ending | StoreError> {
+  async #session(signal: AbortSignal): Promise<WatchEnding | StoreError> {
     const session = new AbortController()
     const stop = (): void => {
       session.abort()
@@ -113,7 +113,7 @@ export class LeaseWatch {
     }
   }
 
-  async #follow(signal: AbortSignal): Promise<Ending> {
+  async #follow(signal: AbortSignal): Promise<WatchEnding> {
     const { caller, keyspace, openTimeoutMs } = this.#tools
     // after a failure: gets a new token and finds an address that works before a stream depends on them
     const another = this.#connection === 'unknown' ? undefined : await this.#verify(signal)
@@ -140,7 +140,7 @@ export class LeaseWatch {
   }
 
   /** Asks a quorum whether this is still the store we know. */
-  async #verify(signal: AbortSignal): Promise<Ending | undefined> {
+  async #verify(signal: AbortSignal): Promise<WatchEnding | undefined> {
     const { caller, keyspace } = this.#tools
     const reason = this.#memory.whyAnother(await readClusterState(caller, keyspace, signal))
     return reason === undefined ? undefined : { kind: 'reset', reason }
@@ -172,7 +172,7 @@ export class LeaseWatch {
     this.#endSession()
   }
 
-  #take(answer: IWatchResponse): Ending | undefined {
+  #take(answer: IWatchResponse): WatchEnding | undefined {
     if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
     this.#memory.saw(answer.header)
     for (const event of this.#position.advance(answer)) {

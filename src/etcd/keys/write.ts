@@ -4,7 +4,7 @@ import type { Caller } from '../client/call.ts'
 import { isTransient } from '../client/codes.ts'
 import { toStoreError } from '../client/errors.ts'
 import type { Keyspace } from './keyspace.ts'
-import { readRecord, transact, type Outcome } from './transaction.ts'
+import { readRecord, transact, type TransactionOutcome } from './transaction.ts'
 
 /** What a put is to leave behind, and the state it is allowed to change. */
 interface Put {
@@ -97,7 +97,7 @@ export class LeaseWriter {
     return { ok: true, record: found }
   }
 
-  async #transactPut(etcdLeaseId: EtcdLeaseId, put: Put, signal: AbortSignal): Promise<Outcome> {
+  async #transactPut(etcdLeaseId: EtcdLeaseId, put: Put, signal: AbortSignal): Promise<TransactionOutcome> {
     const request_put = { key: this.#keyspace.keyOf(put.key), value: Buffer.from(put.value), lease: etcdLeaseId }
     try {
       return await transact(this.#caller, this.#keyspace, { ...put, request: { request_put } }, signal)
@@ -107,7 +107,12 @@ export class LeaseWriter {
   }
 
   /** What became of a put that failed. @throws {StoreError} the failure, unless the key shows that the put took effect */
-  async #settle(etcdLeaseId: EtcdLeaseId, put: Put, failure: StoreError, signal: AbortSignal): Promise<Outcome> {
+  async #settle(
+    etcdLeaseId: EtcdLeaseId,
+    put: Put,
+    failure: StoreError,
+    signal: AbortSignal,
+  ): Promise<TransactionOutcome> {
     if (!isTransient(failure.code)) throw failure
     const found = await readRecord(this.#caller, this.#keyspace, put, signal).catch(() => undefined)
     if (found === undefined || !isResultOf(put, etcdLeaseId, found)) throw failure

@@ -11,7 +11,7 @@ import {
 import type { LeaseFamily } from '../lease.ts'
 
 /** What a peer must not trample on. */
-export interface Surroundings {
+export interface PeerLimits {
   readonly overlays: readonly OverlayNetwork[]
   /** Our own subnets. */
   readonly own: readonly Prefix[]
@@ -25,7 +25,7 @@ export interface Surroundings {
 }
 
 /** Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth. */
-export function peerObjection(part: LeaseFamily, around: Surroundings): string | undefined {
+export function peerObjection(part: LeaseFamily, around: PeerLimits): string | undefined {
   const { subnet, publicIp } = part
   const overlay = around.overlays.find(({ family }) => family === part.family)
   const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))

@@ -6,13 +6,13 @@ import type { LeaseRecord } from '../store.ts'
 /**
  * What the rules say of one record. Where two leases claim what only one may have, the one created first has it and the other waits.
  */
-export type Verdict<E> =
+export type PeerVerdict<E> =
   | { readonly accepted: E; readonly claims: Claims }
   | { readonly rejected: string }
   /** Our own lease, or one that is not a peer for another innocent reason. */
   | { readonly ignored: true }
 
-export type Judge<E> = (record: LeaseRecord) => Verdict<E>
+export type Judge<E> = (record: LeaseRecord) => PeerVerdict<E>
 
 /** A peer that appeared, changed (`entries` are its new ones) or went away (undefined). */
 export interface PeerChange<E> {

@@ -22,14 +22,14 @@ function ndmsg(writer: MessageWriter, family: number, index: number, state = 0, 
 
 const afOf = (family: Family): number => (family === 4 ? AF.INET : AF.INET6)
 
-interface NeighbourEntry {
+interface NeighbourRequest {
   readonly linkIndex: number
   readonly ip: Ip
 }
 
 export function writeNeighbourReplace(
   writer: MessageWriter,
-  entry: NeighbourEntry & { readonly mac: Mac },
+  entry: NeighbourRequest & { readonly mac: Mac },
   sequence: number,
 ): void {
   writer.begin(RTM.NEWNEIGH, CREATE_OR_REPLACE, sequence)
@@ -39,30 +39,30 @@ export function writeNeighbourReplace(
   writer.end()
 }
 
-export function writeNeighbourDelete(writer: MessageWriter, entry: NeighbourEntry, sequence: number): void {
+export function writeNeighbourDelete(writer: MessageWriter, entry: NeighbourRequest, sequence: number): void {
   writer.begin(RTM.DELNEIGH, NLM_F.REQUEST, sequence)
   ndmsg(writer, afOf(entry.ip.family), entry.linkIndex)
   writer.attributeBytes(NDA.DST, entry.ip.bytes)
   writer.end()
 }
 
-interface FdbEntry {
+interface FdbRequest {
   readonly linkIndex: number
   readonly mac: Mac
   readonly remote?: Ip
 }
 
 /** `bridge fdb replace MAC dst REMOTE dev … self permanent`. */
-export const writeFdbReplace = (writer: MessageWriter, entry: FdbEntry, sequence: number): void => {
+export const writeFdbReplace = (writer: MessageWriter, entry: FdbRequest, sequence: number): void => {
   writeFdb(writer, RTM.NEWNEIGH, CREATE_OR_REPLACE, entry, sequence)
 }
 
 /** `bridge fdb del MAC dev … self`. */
-export const writeFdbDelete = (writer: MessageWriter, entry: FdbEntry, sequence: number): void => {
+export const writeFdbDelete = (writer: MessageWriter, entry: FdbRequest, sequence: number): void => {
   writeFdb(writer, RTM.DELNEIGH, NLM_F.REQUEST, entry, sequence)
 }
 
-function writeFdb(writer: MessageWriter, type: number, flags: number, entry: FdbEntry, sequence: number): void {
+function writeFdb(writer: MessageWriter, type: number, flags: number, entry: FdbRequest, sequence: number): void {
   writer.begin(type, flags, sequence)
   ndmsg(writer, AF.BRIDGE, entry.linkIndex, NUD.NOARP | NUD.PERMANENT, NTF_SELF)
   writer.attributeMac(NDA.LLADDR, entry.mac)

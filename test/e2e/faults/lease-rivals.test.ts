@@ -90,7 +90,7 @@ describe.concurrent('two nodes that are told apart by nothing', () => {
     await host.agent.kill()
     await host.place.exec('rm', ['-r', '/run/flannel'])
     host.agent.start()
-    await says(host, /external interface chosen/)
+    await says(host, /underlay chosen/)
     expect((await host.ready(5_000)).subnet.text).toBe(subnet.text)
   })
 })

@@ -82,7 +82,7 @@ async function strikeDuringStart({ host }: Scene, fault: () => Promise<unknown>)
   const { agent } = host
   await agent.kill()
   agent.start()
-  const hasBegun = async (): Promise<boolean> => (await agent.logOfRun()).includes('external interface chosen')
+  const hasBegun = async (): Promise<boolean> => (await agent.logOfRun()).includes('underlay chosen')
   await waitFor('the agent to begin', hasBegun, { everyMs: 2 })
   await fault()
   await forwards(host)

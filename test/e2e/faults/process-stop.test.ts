@@ -46,7 +46,7 @@ const SITUATIONS: readonly Situation[] = [
   },
   {
     title: 'process: SIGTERM during start-up: exit code 0 within 1 s, device and entries in place',
-    arrange: (host) => startWithout(host, /external interface chosen/),
+    arrange: (host) => startWithout(host, /underlay chosen/),
   },
   {
     title: 'process: SIGTERM while etcd is frozen: exit code 0 within 1 s, device and entries in place',

@@ -44,13 +44,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['time', 'lease', 'etcd/client'],
     because: 'keys are listed, watched and written in one way, whatever they hold',
   },
-  etcd: { sees: ['time', 'lease', 'etcd/client', 'etcd/keys'], because: PORT },
+  etcd: { sees: ['time', 'config', 'lease', 'etcd/client', 'etcd/keys'], because: PORT },
   'netlink/codec': {
     sees: ['net', 'kernel'],
     because: 'bytes are made and read without a socket, so that tests need none',
   },
   netlink: { sees: ['native', 'net', 'kernel', 'netlink/codec'], because: PORT },
-  firewall: { sees: ['net', 'kernel'], because: PORT },
+  firewall: { sees: ['net', 'config', 'kernel'], because: PORT },
   host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
   cli: { sees: ['net', 'config'], because: 'a command line is read before there is anything to run' },
   cni: {
@@ -71,7 +71,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
   'agent/own-lease': {
-    sees: ['net', 'observe', 'time', 'config', 'lease', 'backend/vxlan', 'host', 'agent/runtime'],
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'backend/vxlan', 'agent/runtime'],
     because: 'our lease is held whatever becomes of peers and devices',
   },
   'agent/subnet-file': {
@@ -115,6 +115,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'net',
       'time',
       'config',
+      'kernel',
       'lease',
       'lease/peers',
       'backend',

@@ -64,7 +64,7 @@ class FakeHost implements CleanupPorts {
         content: this.hasFile ? 'subnet' : 'none',
         subnets: [],
         networks: [],
-        leftovers: [],
+        temporaryFiles: [],
       }),
     remove: () => {
       this.hasFile = false

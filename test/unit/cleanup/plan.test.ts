@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planCleanup, type HostState, type SubnetFiles } from '../../../src/cleanup/plan.ts'
+import { planCleanup, type HostRemains, type SubnetFiles } from '../../../src/cleanup/plan.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { AddressState, LinkState, RouteState, VxlanState } from '../../../src/kernel/kernel.ts'
@@ -36,19 +36,26 @@ const route = (destination: string, fields: Partial<RouteState> = {}): RouteStat
   ...fields,
 })
 
-const NO_FILES: SubnetFiles = { path: '/run/subnet.env', content: 'none', subnets: [], networks: [], leftovers: [] }
+const NO_FILES: SubnetFiles = {
+  path: '/run/subnet.env',
+  content: 'none',
+  subnets: [],
+  networks: [],
+  temporaryFiles: [],
+}
 
-const NOTHING: HostState = {
+const NOTHING: HostRemains = {
   ...{ links: [link(1, 'lo'), link(2, 'eth0')], addresses: [], routes: [] },
   ...{ files: NO_FILES, firewall: [], hasPeerFilter: false, peers: undefined },
 }
 
 /** The plan for a host with nothing but this. */
-const planFor = (state: Partial<HostState>) => {
+const planFor = (state: Partial<HostRemains>) => {
   const links = [...NOTHING.links, ...(state.links ?? [])]
   return planCleanup({ ...NOTHING, ...state, links })
 }
-const thingsIn = (state: Partial<HostState>): readonly string[] => planFor(state).steps.flatMap(({ things }) => things)
+const thingsIn = (state: Partial<HostRemains>): readonly string[] =>
+  planFor(state).steps.flatMap(({ things }) => things)
 const OURS = 'flannel-agent'
 
 describe('planCleanup', () => {
@@ -183,7 +190,7 @@ describe('planCleanup', () => {
     const things = thingsIn({
       links: [device('flannel.100', 100, {}, OURS)],
       routes: [route('10.3.0.0/20', { type: 6 })],
-      files: { ...NO_FILES, content: 'subnet', leftovers: ['/run/.subnet.env.x.tmp'] },
+      files: { ...NO_FILES, content: 'subnet', temporaryFiles: ['/run/.subnet.env.x.tmp'] },
       firewall: ['nftables table ip flannel-ipv4', 'iptables chain nat FLANNEL-POSTRTG (rules: 6)'],
       hasPeerFilter: true,
     })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chooseExternalInterface, readHost, type ExternalInterface } from '../../../src/host/external-interface.ts'
+import { chooseUnderlay, readHost, type Underlay } from '../../../src/host/underlay.ts'
 import { chooseAgain, followInterface, type Whereabouts } from '../../../src/host/follow-interface.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
@@ -26,14 +26,14 @@ const defaultRoute = (linkIndex: number, metric: number): KernelOp => ({
 })
 
 /** A host whose underlay is eth0, with 192.168.205.10. */
-async function host(): Promise<{ kernel: FakeKernel; eth0: number; current: ExternalInterface }> {
+async function host(): Promise<{ kernel: FakeKernel; eth0: number; current: Underlay }> {
   const kernel = new FakeKernel()
   const { index: eth0 } = kernel.addCard('eth0')
   kernel.outside(address('address.add', eth0, '192.168.205.10'), defaultRoute(eth0, 100))
-  return { kernel, eth0, current: await chooseExternalInterface(kernel, NO_CHOICE, IPV4, signal) }
+  return { kernel, eth0, current: await chooseUnderlay(kernel, NO_CHOICE, IPV4, signal) }
 }
 
-const follow = async (kernel: FakeKernel, current: ExternalInterface): Promise<Whereabouts> =>
+const follow = async (kernel: FakeKernel, current: Underlay): Promise<Whereabouts> =>
   followInterface(await readHost(kernel, NO_CHOICE, IPV4, signal), NO_CHOICE, current, IPV4)
 
 function addVpn(kernel: FakeKernel): void {

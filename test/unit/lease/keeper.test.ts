@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LeaseKeeper, type LeaseState } from '../../../src/lease/keeper.ts'
 import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
 import { StoreError, type LeaseDelta, type LeaseRecord } from '../../../src/lease/store.ts'
-import type { AskTwin } from '../../../src/lease/clone.ts'
+import type { AskClone } from '../../../src/lease/clone.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { leaseValue, NODE } from '../../fake/samples.ts'
 import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
@@ -47,7 +47,7 @@ interface Held {
 
 /** A keeper at work on our key, on an etcd lease or (0) a reservation. `watched`: it hears of every change of its key. */
 async function hold(
-  options: { ttlSeconds?: number; renewMarginMs?: number; watched?: boolean; challenge?: AskTwin } = {},
+  options: { ttlSeconds?: number; renewMarginMs?: number; watched?: boolean; challenge?: AskClone } = {},
 ): Promise<Held> {
   const { ttlSeconds = 86_400, renewMarginMs = HOUR_MS, watched = true, challenge } = options
   const { etcd } = store
@@ -641,7 +641,7 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
   })
 
   const answering =
-    (...answers: (ReturnType<typeof twin> | StoreError | undefined)[]): AskTwin =>
+    (...answers: (ReturnType<typeof twin> | StoreError | undefined)[]): AskClone =>
     () => {
       const answer = answers[Math.min(asked++, answers.length - 1)]
       return answer instanceof StoreError ? Promise.reject(answer) : Promise.resolve(answer)

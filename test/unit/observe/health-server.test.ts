@@ -18,10 +18,10 @@ afterEach(() => {
   server.close()
 })
 
-async function serve(port = 0, patienceMs = 5_000): Promise<string> {
+async function serve(port = 0, deadlineMs = 5_000): Promise<string> {
   const answer = () => ({ ok: isWell, body: { well: isWell } })
   const health = { liveness: answer, readiness: answer }
-  server = new HealthServer({ ip: '127.0.0.1', port, health, log, retryMs: 20, patienceMs })
+  server = new HealthServer({ ip: '127.0.0.1', port, health, log, retryMs: 20, deadlineMs })
   return `http://127.0.0.1:${await waitFor('the server to listen', () => server.port)}`
 }
 

@@ -165,17 +165,17 @@ describe('drift', () => {
 
   test('heals a row three times at once, then ever more slowly, and names it; other rows are healed at once', async () => {
     await worldWith(2)
-    const undo = async (peer: number): Promise<{ written: number; fought: string | undefined }> => {
+    const undo = async (peer: number): Promise<{ written: number; flapping: string | undefined }> => {
       world.advance(300)
       world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(entriesOf(peer, 0).neighbours).ip })
       await new Promise(setImmediate)
-      const { written, fought } = await world.reconciler.pass(new AbortController().signal)
+      const { written, flapping } = await world.reconciler.pass(new AbortController().signal)
       await new Promise(setImmediate)
-      return { written, fought }
+      return { written, flapping }
     }
-    for (let time = 0; time < 3; time++) expect(await undo(0)).toEqual({ written: 1, fought: undefined })
-    expect(await undo(0)).toEqual({ written: 0, fought: 'neighbour 10.0.16.0' })
-    expect(await undo(1)).toEqual({ written: 1, fought: undefined })
+    for (let time = 0; time < 3; time++) expect(await undo(0)).toEqual({ written: 1, flapping: undefined })
+    expect(await undo(0)).toEqual({ written: 0, flapping: 'neighbour 10.0.16.0' })
+    expect(await undo(1)).toEqual({ written: 1, flapping: undefined })
     world.advance(1_500)
     expect(await world.pass()).toBe(1)
     expect(world.actual()).toEqual(world.expected())

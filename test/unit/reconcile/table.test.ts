@@ -98,7 +98,7 @@ describe('Table', () => {
       table.observe(key(1), neighbour(1), 1_000 * at)
       return finding
     })
-    expect(findings).toEqual(['undone', 'undone', 'undone', 'fought', 'fought'])
+    expect(findings).toEqual(['undone', 'undone', 'undone', 'flapping', 'flapping'])
     table.observe(key(1), undefined, 5_000)
     expect(plan(table, 5_000)).toEqual([])
     expect(table.nextAttemptMs(5_000, true)).toBe(9_000)
@@ -117,7 +117,7 @@ describe('Table', () => {
     expect(Array.from({ length: 10 }, (_, round) => undo(1_000 + 20 * round))).toEqual(Array(10).fill('undone'))
     expect(undo(2_000)).toBe('undone')
     expect(undo(3_000)).toBe('undone')
-    expect(undo(4_000)).toBe('fought')
+    expect(undo(4_000)).toBe('flapping')
   })
 
   it('finds drift in a dump, and no drift in the first one', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KernelError } from '../../../src/kernel/kernel.ts'
-import { RowPatience } from '../../../src/time/damping.ts'
+import { Damping } from '../../../src/time/damping.ts'
 
 const middle = (): number => 0.5
 const ROW = 'neighbour 10.1.0.0'
@@ -8,7 +8,7 @@ const REFUSAL = new KernelError({ op: 'route.replace', errno: 101, code: 'ENETUN
 
 describe('RowPatience with rows the kernel refuses', () => {
   it('makes them wait longer each time, and counts', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     expect(patience.notBeforeMs(ROW)).toBe(0)
     expect(patience.refused(ROW, REFUSAL, 10_000)).toBe(1)
     expect(patience.notBeforeMs(ROW)).toBe(11_000)
@@ -19,25 +19,25 @@ describe('RowPatience with rows the kernel refuses', () => {
   it.each([
     [
       'written',
-      (patience: RowPatience<KernelError>) => {
+      (patience: Damping<KernelError>) => {
         patience.written(ROW)
       },
     ],
-    ['undone by somebody', (patience: RowPatience<KernelError>) => patience.undone(ROW, 11_000)],
+    ['undone by somebody', (patience: Damping<KernelError>) => patience.undone(ROW, 11_000)],
     [
       'to hold something else',
-      (patience: RowPatience<KernelError>) => {
+      (patience: Damping<KernelError>) => {
         patience.forget(ROW)
       },
     ],
     [
       'forgiven',
-      (patience: RowPatience<KernelError>) => {
+      (patience: Damping<KernelError>) => {
         patience.clear()
       },
     ],
   ])('says what was refused, until the row is %s', (_, end) => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     patience.refused(ROW, REFUSAL, 10_000)
     expect([...patience.refusals()]).toEqual([{ row: ROW, error: REFUSAL, times: 1 }])
     end(patience)
@@ -45,7 +45,7 @@ describe('RowPatience with rows the kernel refuses', () => {
   })
 
   it('lets them wait no longer when told that it may be over, and goes on counting', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     for (let times = 0; times < 6; times++) patience.refused(ROW, REFUSAL, 10_000)
     patience.retryRefused()
     expect(patience.notBeforeMs(ROW)).toBe(0)
@@ -53,13 +53,13 @@ describe('RowPatience with rows the kernel refuses', () => {
   })
 
   it('never makes another row wait', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     patience.refused(ROW, REFUSAL, 10_000)
     expect(patience.notBeforeMs('another')).toBe(0)
   })
 
   it('starts over once the row was written', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     patience.refused(ROW, REFUSAL, 10_000)
     patience.refused(ROW, REFUSAL, 11_000)
     patience.written(ROW)
@@ -68,7 +68,7 @@ describe('RowPatience with rows the kernel refuses', () => {
   })
 
   it('keeps counting over waits longer than a minute', () => {
-    const patience = new RowPatience<KernelError>(() => 0.999)
+    const patience = new Damping<KernelError>(() => 0.999)
     let nowMs = 0
     for (let times = 1; times <= 12; times++) {
       expect(patience.refused(ROW, REFUSAL, nowMs)).toBe(times)
@@ -79,7 +79,7 @@ describe('RowPatience with rows the kernel refuses', () => {
   })
 
   it('forgets what nobody asks for any more', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     patience.refused(ROW, REFUSAL, 10_000)
     patience.expire(71_000)
     expect(patience.notBeforeMs(ROW)).toBe(11_000)
@@ -90,7 +90,7 @@ describe('RowPatience with rows the kernel refuses', () => {
 
 describe('RowPatience with rows that somebody undoes', () => {
   it('heals three times at once, then ever more slowly', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     const delays: number[] = []
     for (let nowMs = 0, times = 0; times < 6; times++) {
       const fought = patience.undone(ROW, nowMs)
@@ -103,14 +103,14 @@ describe('RowPatience with rows that somebody undoes', () => {
   })
 
   it('heals at once again after a quiet minute', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     for (let times = 0; times < 4; times++) patience.undone(ROW, 0)
     patience.written(ROW)
     expect(patience.undone(ROW, 61_001)).toBe(false)
   })
 
   it('does not take its own long waiting for quiet: a fight stays a fight', () => {
-    const patience = new RowPatience<KernelError>(() => 0.999)
+    const patience = new Damping<KernelError>(() => 0.999)
     let nowMs = 0
     for (let times = 0; times < 20; times++) {
       expect(patience.undone(ROW, nowMs)).toBe(times >= 3)
@@ -121,7 +121,7 @@ describe('RowPatience with rows that somebody undoes', () => {
   })
 
   it('forgets everything when the device is gone', () => {
-    const patience = new RowPatience<KernelError>(middle)
+    const patience = new Damping<KernelError>(middle)
     for (let times = 0; times < 4; times++) patience.undone(ROW, 0)
     patience.clear()
     expect(patience.notBeforeMs(ROW)).toBe(0)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { LeftoversTask } from '../../../../src/agent/own-lease/stale-leases-task.ts'
+import { StaleLeasesTask } from '../../../../src/agent/own-lease/stale-leases-task.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -18,7 +18,7 @@ let clock: FakeClock
 let log: RecordingLog
 let etcd: FakeEtcd
 let store: FakeLeaseStore
-let task: LeftoversTask
+let task: StaleLeasesTask
 let stop: AbortController
 let running: Promise<void>
 
@@ -40,7 +40,7 @@ beforeEach(() => {
     previousSubnets: [],
     ttlSeconds: 86_400,
   }
-  task = new LeftoversTask({ store, clock, log, terms, ownKey: OWN })
+  task = new StaleLeasesTask({ store, clock, log, terms, ownKey: OWN })
   running = task.run(stop.signal)
 })
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { leftoverFilter } from '../../../../src/agent/peer-filter/unwanted-filter.ts'
+import { unwantedFilter } from '../../../../src/agent/peer-filter/unwanted-filter.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { FakePeerFilter } from '../../../fake/fake-peer-filter.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
@@ -17,7 +17,7 @@ beforeEach(() => {
 /** Runs the task while something happens, then stops it. */
 async function runWhile(happens: () => Promise<void>): Promise<void> {
   const stop = new AbortController()
-  const running = leftoverFilter({ peerFilter, clock, log }).run(stop.signal)
+  const running = unwantedFilter({ peerFilter, clock, log }).run(stop.signal)
   await clock.settle()
   await happens()
   stop.abort()

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Rejections } from '../../../../src/agent/peers/rejection-log.ts'
+import { RejectionLog } from '../../../../src/agent/peers/rejection-log.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
 let clock: FakeClock
 let log: RecordingLog
-let rejections: Rejections
+let rejections: RejectionLog
 
 beforeEach(() => {
   clock = new FakeClock()
   log = recordingLog()
-  rejections = new Rejections({ clock, log })
+  rejections = new RejectionLog({ clock, log })
 })
 
 const heldBy = (key: string): string => `VtepMAC 02:00:00:00:00:01 is that of ${key}, which is older`

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Outages } from '../../../../src/agent/peers/store-outages.ts'
+import { StoreOutages } from '../../../../src/agent/peers/store-outages.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
@@ -10,7 +10,7 @@ let clock: FakeClock
 let log: RecordingLog
 let stop: AbortController
 let running: Promise<void>
-let outages: Outages
+let outages: StoreOutages
 let timesBack: number
 let isForwarding: boolean
 
@@ -20,7 +20,7 @@ beforeEach(() => {
   stop = new AbortController()
   timesBack = 0
   isForwarding = true
-  outages = new Outages(
+  outages = new StoreOutages(
     { clock, log },
     () => timesBack++,
     () => isForwarding,

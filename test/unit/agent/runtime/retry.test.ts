@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Complaints } from '../../../../src/agent/runtime/repeat-filter.ts'
+import { RepeatFilter } from '../../../../src/agent/runtime/repeat-filter.ts'
 import { untilItWorks } from '../../../../src/agent/runtime/retry.ts'
 import { ConfigError } from '../../../../src/config/error.ts'
-import { NoInterfaceError } from '../../../../src/host/external-interface.ts'
+import { NoInterfaceError } from '../../../../src/host/underlay.ts'
 import { OutOfSubnetsError } from '../../../../src/lease/errors.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -92,7 +92,7 @@ describe('the log', () => {
   })
 
   test('of what fails again and again, each time for a moment, is a pair of lines a minute', async () => {
-    const complaints = new Complaints(clock)
+    const complaints = new RepeatFilter(clock)
     const noHint = (): Promise<string> => Promise.resolve('')
     for (let turn = 0; turn < 30; turn++) {
       const failures = [new NoInterfaceError('none')]

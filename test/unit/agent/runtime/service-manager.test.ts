@@ -27,7 +27,7 @@ afterEach(async () => {
 async function start(watchdogMs?: number): Promise<void> {
   const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) > 0 && isReached }
   const supervision = new Supervision(status, supervisor, clock)
-  running = Promise.all([supervision.run(stop.signal), status.turns.run(stop.signal)])
+  running = Promise.all([supervision.run(stop.signal), status.watchdog.run(stop.signal)])
   await clock.settle()
 }
 
@@ -80,7 +80,7 @@ test('gives no sign of life while a call hangs', async () => {
     answer = resolve
   })
   await start(10_000)
-  const turn = status.turns.during('kernel snapshot', 4_000, hanging)
+  const turn = status.watchdog.during('kernel snapshot', 4_000, hanging)
   const signs = (): number => told.filter(({ WATCHDOG }) => WATCHDOG === '1').length
   await clock.advance(60_000)
   expect(signs()).toBe(1)

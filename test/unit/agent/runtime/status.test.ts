@@ -123,7 +123,7 @@ describe('liveness', () => {
   const stop = new AbortController()
   let keepingTime: Promise<void>
   beforeEach(() => {
-    keepingTime = status.turns.run(stop.signal)
+    keepingTime = status.watchdog.run(stop.signal)
   })
   afterAll(async () => {
     stop.abort()
@@ -138,7 +138,7 @@ describe('liveness', () => {
           answer = resolve
         }),
     }
-    const overseen = status.turns.oversee('kernel', 60_000, port)
+    const overseen = status.watchdog.oversee('kernel', 60_000, port)
     const call = overseen.hang()
     await clock.advance(60_000)
     expect(status.liveness().ok).toBe(true)
@@ -153,7 +153,7 @@ describe('liveness', () => {
   })
 
   test('is kept when a call fails, whose error comes through', async () => {
-    const overseen = status.turns.oversee('etcd', 1, { fail: () => Promise.reject(new Error('no')) })
+    const overseen = status.watchdog.oversee('etcd', 1, { fail: () => Promise.reject(new Error('no')) })
     await expect(overseen.fail()).rejects.toThrow('no')
     await clock.advance(10)
     expect(status.liveness().ok).toBe(true)
@@ -175,7 +175,7 @@ describe('liveness', () => {
         return this.#count
       }
     }
-    const overseen = status.turns.oversee('port', 1, new Port())
+    const overseen = status.watchdog.oversee('port', 1, new Port())
     expect(await overseen.grow(2)).toBe(2)
     expect(overseen.count).toBe(2)
     for await (const one of overseen.stream()) expect(one).toBe(1)

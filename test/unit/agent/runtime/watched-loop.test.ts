@@ -19,14 +19,14 @@ beforeEach(() => {
   clock = new FakeClock()
   status = new AgentStatus(clock)
   stop = new AbortController()
-  running.push(status.turns.run(stop.signal))
+  running.push(status.watchdog.run(stop.signal))
 })
 
 afterEach(async () => {
   stop.abort()
   await Promise.all(running.splice(0))
   expect(clock.sleeping).toBe(0)
-  expect(status.turns.stuck).toEqual([])
+  expect(status.watchdog.stuck).toEqual([])
 })
 
 const stuck = (): unknown => status.liveness().body['stuck']
@@ -153,7 +153,7 @@ describe('a whole agent', () => {
   async function startWorld(): Promise<void> {
     await world.start({ ipMasq: true, ipBlackholeRoute: true, peerFilter: true, firewallResyncMs: 60_000 })
     const keeping = new AbortController()
-    const time = world.status.turns.run(keeping.signal)
+    const time = world.status.watchdog.run(keeping.signal)
     onTestFinished(async () => {
       keeping.abort()
       await time
@@ -167,7 +167,7 @@ describe('a whole agent', () => {
       if (minute === 90) world.store.disconnect()
       await world.advance(60_000)
       const isFile = ({ what }: { readonly what: string }): boolean => what.startsWith('subnet file') // takes real time
-      expect(world.status.turns.stuck.filter((turn) => !isFile(turn))).toEqual([])
+      expect(world.status.watchdog.stuck.filter((turn) => !isFile(turn))).toEqual([])
     }
     await world.until('all loops alive', () => world.status.liveness().ok)
   })

@@ -13,7 +13,7 @@ const value = (publicIp: string, type = 'host-gw'): string =>
 const node = (backends: OwnNode['backends']): OwnNode => ({
   backends,
   ownKey: '10.20.0.0-20',
-  around: () => ({
+  limits: () => ({
     overlays: [OVERLAY],
     own: [OWN.subnet],
     ownPublicIps: [ip('192.168.205.10')],

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
-import type { Surroundings } from '../../../../src/lease/peers/peer-rules.ts'
+import type { PeerLimits } from '../../../../src/lease/peers/peer-rules.ts'
 import { backendJudge } from '../../../../src/backend/judge.ts'
 import { vxlanBackend } from '../../../../src/backend/vxlan/backend.ts'
 import { parseNetworkConfig } from '../../../../src/config/network.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP } from '../../../fake/samples.ts'
 
-const AROUND: Surroundings = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
+const AROUND: PeerLimits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
 const OWN_KEY = '10.20.0.0-20'
-const judge = backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: OWN_KEY, around: () => AROUND })
+const judge = backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: OWN_KEY, limits: () => AROUND })
 
 /** A peer whose lease is the older, the smaller its number. */
 const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
@@ -100,7 +100,7 @@ describe('with both families', () => {
   const both = backendJudge({
     backends: vteps.map(vxlanBackend),
     ownKey: OWN_KEY,
-    around: () => ({ ...AROUND, overlays }),
+    limits: () => ({ ...AROUND, overlays }),
   })
 
   it('makes entries of each that the peer has', () => {
@@ -139,7 +139,7 @@ it('ignores peers of another backend, and tells of their type', () => {
   const told = backendJudge({
     backends: [vxlanBackend(VTEP)],
     ownKey: OWN_KEY,
-    around: () => AROUND,
+    limits: () => AROUND,
     onForeign: (type) => types.push(type),
   })
   const { value } = peer(1, '10.15.64.0-20')

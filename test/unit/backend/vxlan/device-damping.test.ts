@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { DevicePatience } from '../../../../src/backend/vxlan/device-damping.ts'
+import { DeviceDamping } from '../../../../src/backend/vxlan/device-damping.ts'
 import type { Deviation, DeviceProperty } from '../../../../src/backend/vxlan/deviation.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { deviceSpecOn } from '../../../fake/samples.ts'
 
 let clock: FakeClock
-let patience: DevicePatience
+let patience: DeviceDamping
 let fights: string[]
 
 beforeEach(() => {
   clock = new FakeClock()
   fights = []
-  patience = new DevicePatience(
+  patience = new DeviceDamping(
     clock,
     () => 0.5,
     ({ found }) => fights.push(found),
@@ -93,7 +93,7 @@ describe('DevicePatience', () => {
   })
 
   it('blames nobody for what it finds before the device was right for the first time', () => {
-    patience = new DevicePatience(
+    patience = new DeviceDamping(
       clock,
       () => 0.5,
       ({ found }) => fights.push(found),

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { peerObjection, type Surroundings } from '../../../../src/lease/peers/peer-rules.ts'
+import { peerObjection, type PeerLimits } from '../../../../src/lease/peers/peer-rules.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { OVERLAY } from '../../../fake/samples.ts'
 
-const AROUND: Surroundings = {
+const AROUND: PeerLimits = {
   overlays: [OVERLAY],
   own: [prefix('10.20.0.0/20')],
   ownPublicIps: [ip('192.168.205.10')],

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import {
   bestAddress,
-  chooseExternalInterface,
+  chooseUnderlay,
   describeCandidates,
   NoInterfaceError,
-  selectInterface,
-  type HostState,
+  selectUnderlay,
+  type HostAddresses,
   type InterfaceChoice,
-} from '../../../src/host/external-interface.ts'
+} from '../../../src/host/underlay.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { AddressState, LinkState, RouteState } from '../../../src/kernel/kernel.ts'
@@ -55,7 +55,7 @@ const route = (destination: string, linkIndex: number | undefined, metric = 0): 
 /** As the walkthrough's machines: NAT on eth0, with the default route; the hosts' own network on eth1. */
 const IPV4 = { family: 4, leader: 4 } as const
 
-const HOST: HostState = {
+const HOST: HostAddresses = {
   links: [link(1, 'lo'), link(2, 'eth0'), link(3, 'eth1'), link(4, 'docker0'), link(5, 'spare')],
   addresses: [
     address(1, '127.0.0.1', PERMANENT, 254),
@@ -69,11 +69,11 @@ const HOST: HostState = {
 }
 
 function choose(choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}): string {
-  const found = selectInterface({ ...HOST, ...host }, { ...NO_CHOICE, ...choice }, IPV4)
+  const found = selectUnderlay({ ...HOST, ...host }, { ...NO_CHOICE, ...choice }, IPV4)
   return `${found.link.name} ${found.address.text} ${found.publicIp.text}`
 }
 
-describe('selectInterface without --iface', () => {
+describe('selectUnderlay without --iface', () => {
   it('takes that of the default route with the lowest metric', () => {
     expect(choose({})).toBe('eth0 10.0.2.15 10.0.2.15')
     expect(choose({}, { routes: HOST.routes.slice(0, 2) })).toBe('eth1 192.168.205.10 192.168.205.10')
@@ -93,7 +93,7 @@ describe('selectInterface without --iface', () => {
   })
 })
 
-describe('selectInterface with --iface', () => {
+describe('selectUnderlay with --iface', () => {
   it('takes it by name, or by any of its addresses', () => {
     expect(choose({ ifaces: ['eth1'] })).toBe('eth1 192.168.205.10 192.168.205.10')
     expect(choose({ ifaces: ['192.168.205.10'] })).toBe('eth1 192.168.205.10 192.168.205.10')
@@ -120,7 +120,7 @@ describe('selectInterface with --iface', () => {
 
   it('lists what there is to choose from, when nothing fits', () => {
     expect(() => choose({ ifaces: ['eth7', '10.9.9.9'] })).toThrow(
-      'no external interface with an IPv4 address: --iface fits none: eth7 is not there, ' +
+      'no underlay with an IPv4 address: --iface fits none: eth7 is not there, ' +
         '10.9.9.9 is not there. Candidates: ' +
         'eth0 (10.0.2.15), eth1 (192.168.205.10, 192.168.205.110), docker0 (172.17.0.1)',
     )
@@ -131,7 +131,7 @@ describe('selectInterface with --iface', () => {
   })
 })
 
-describe('selectInterface with --iface-regex', () => {
+describe('selectUnderlay with --iface-regex', () => {
   it.each<[string, readonly RegExp[], string]>([
     ['by name', [/^eth1$/], 'eth1 192.168.205.10'],
     ['by an address, and takes that', [/\.110$/], 'eth1 192.168.205.110'],
@@ -166,13 +166,13 @@ describe('selectInterface with --iface-regex', () => {
     const addresses = [...HOST.addresses, address(3, 'fd00::20')]
     const wanted = { family: 6, leader: 4 } as const
     const found = (ifaceRegexes: readonly RegExp[]) =>
-      selectInterface({ ...HOST, addresses }, { ...NO_CHOICE, ifaceRegexes }, wanted).address.text
+      selectUnderlay({ ...HOST, addresses }, { ...NO_CHOICE, ifaceRegexes }, wanted).address.text
     expect(found([/^eth1$/])).toBe('fd00::10')
     expect(found([/^eth1$/, /::20$/])).toBe('fd00::20')
   })
 })
 
-describe('selectInterface with --iface-can-reach', () => {
+describe('selectUnderlay with --iface-can-reach', () => {
   const ifaceCanReach = ip('192.168.205.200')
   const reach = (linkIndex: number, source?: string) => ({
     reach: { linkIndex, gateway: undefined, source: source === undefined ? undefined : ip(source) },
@@ -195,7 +195,7 @@ describe('selectInterface with --iface-can-reach', () => {
 
 describe('the interface found', () => {
   const found = (choice: Partial<InterfaceChoice>, host: Partial<typeof HOST> = {}) =>
-    selectInterface({ ...HOST, ...host }, { ...NO_CHOICE, ...choice }, IPV4)
+    selectUnderlay({ ...HOST, ...host }, { ...NO_CHOICE, ...choice }, IPV4)
 
   it('has the network of its address, and the gateways of default routes through it, and no others', () => {
     const routes = [...HOST.routes, { ...route('0.0.0.0/0', 2, 9), gateway: ip('10.0.2.3') }, route('10.9.0.0/16', 2)]
@@ -250,13 +250,13 @@ describe('bestAddress', () => {
   })
 })
 
-describe('chooseExternalInterface', () => {
+describe('chooseUnderlay', () => {
   it('asks the kernel', async () => {
     const kernel = new FakeKernel()
     const { index } = kernel.addCard('eth0', { mtu: 9000 })
     kernel.outside({ op: 'address.add', linkIndex: index, ip: ip('192.168.205.10'), prefixLength: 24 })
     kernel.tables.addRoute(route('0.0.0.0/0', index))
-    const found = await chooseExternalInterface(kernel, NO_CHOICE, IPV4, new AbortController().signal)
+    const found = await chooseUnderlay(kernel, NO_CHOICE, IPV4, new AbortController().signal)
     expect(found).toMatchObject({ link: { name: 'eth0', mtu: 9000 }, address: ip('192.168.205.10') })
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../src/config/error.ts'
 import { parseNetworkConfig } from '../../../src/config/network.ts'
-import { refuseSwallowing } from '../../../src/config/underlay.ts'
+import { refuseSwallowing } from '../../../src/host/underlay-conflict.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 

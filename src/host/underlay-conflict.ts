@@ -1,16 +1,8 @@
+import type { Underlay } from '../kernel/underlay.ts'
 import { ipToInteger, type Ip } from '../net/ip.ts'
-import { prefixCovers, prefixOf, type Prefix } from '../net/prefix.ts'
-import { ConfigError } from './error.ts'
-import type { NetworkConfig, OverlayNetwork } from './network.ts'
-
-/** The underlay as the overlay must leave it alone. */
-export interface UnderlayNetwork {
-  /** Our own address on it. */
-  readonly address: Ip
-  /** The network of that address. */
-  readonly prefix: Prefix
-  readonly gateways: readonly Ip[]
-}
+import { prefixCovers, prefixOf } from '../net/prefix.ts'
+import { ConfigError } from '../config/error.ts'
+import type { NetworkConfig, OverlayNetwork } from '../config/network.ts'
 
 const FIELD = { 4: 'Network', 6: 'IPv6Network' } as const
 
@@ -20,13 +12,16 @@ const FIELD = { 4: 'Network', 6: 'IPv6Network' } as const
  * and so is one that is wider than the underlay: there, single subnets are avoided.
  * @throws {ConfigError}
  */
-export function refuseSwallowing(config: NetworkConfig, underlay: UnderlayNetwork): void {
+export function refuseSwallowing(
+  config: NetworkConfig,
+  { address, prefix, gateways }: Pick<Underlay, 'address' | 'prefix' | 'gateways'>,
+): void {
   for (const overlay of config.overlays) {
-    if (!prefixCovers(underlay.prefix, overlay.network)) continue
-    const swallowed = [underlay.address, ...underlay.gateways].find((ip) => isHandedOut(overlay, ip))
+    if (!prefixCovers(prefix, overlay.network)) continue
+    const swallowed = [address, ...gateways].find((ip) => isHandedOut(overlay, ip))
     if (swallowed === undefined) continue
-    const whose = swallowed === underlay.address ? 'our own' : "our gateway's"
-    const rule = `no network over the underlay ${underlay.prefix.text}: its subnets would cover ${swallowed.text}, ${whose} address`
+    const whose = swallowed === address ? 'our own' : "our gateway's"
+    const rule = `no network over the underlay ${prefix.text}: its subnets would cover ${swallowed.text}, ${whose} address`
     throw new ConfigError(FIELD[overlay.family], rule, overlay.network.text)
   }
 }

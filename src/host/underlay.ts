@@ -1,7 +1,8 @@
 import type { TextPattern } from '../config/options.ts'
 import type { Family, Ip } from '../net/ip.ts'
-import { isReachableUnicast, prefixOf, type Prefix } from '../net/prefix.ts'
+import { isReachableUnicast, prefixOf } from '../net/prefix.ts'
 import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../kernel/kernel.ts'
+import type { Underlay } from '../kernel/underlay.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
   byDefaultRoute,
@@ -14,6 +15,7 @@ import {
   type Candidate,
 } from './interface-candidates.ts'
 
+export type { Underlay } from '../kernel/underlay.ts'
 export { bestAddress } from './best-address.ts'
 export { listCandidates } from './interface-candidates.ts'
 
@@ -29,19 +31,6 @@ export interface InterfaceChoice {
   readonly publicIps: ReadonlyMap<Family, Ip>
 }
 
-/** The underlay interface, and the addresses tunnels use on it. */
-export interface ExternalInterface {
-  readonly link: LinkState
-  /** Outer source address of our packets. */
-  readonly address: Ip
-  /** The network of that address, as far as hosts in it are reached without a gateway. */
-  readonly prefix: Prefix
-  /** Gateways of the default routes through the interface. */
-  readonly gateways: readonly Ip[]
-  /** Address peers send to. */
-  readonly publicIp: Ip
-}
-
 /** Whose address is sought, and which family has the say in which interface it is: with both, tunnels of both use the same. */
 export interface Wanted {
   readonly family: Family
@@ -53,7 +42,7 @@ export class NoInterfaceError extends Error {
   override readonly name = 'NoInterfaceError'
 }
 
-export interface HostState {
+export interface HostAddresses {
   readonly links: readonly LinkState[]
   readonly addresses: readonly AddressState[]
   /** Of the main table. */
@@ -68,7 +57,7 @@ export async function readHost(
   choice: InterfaceChoice,
   { family, leader }: Wanted,
   signal: AbortSignal,
-): Promise<HostState> {
+): Promise<HostAddresses> {
   const routes: (readonly RouteState[])[] = []
   for (const one of new Set([leader, family])) routes.push(await kernel.routes(one, signal))
   const target = choice.ifaceCanReach
@@ -81,17 +70,17 @@ export async function readHost(
 }
 
 /** @throws {NoInterfaceError | KernelError} */
-export async function chooseExternalInterface(
+export async function chooseUnderlay(
   kernel: Kernel,
   choice: InterfaceChoice,
   wanted: Wanted,
   signal: AbortSignal,
-): Promise<ExternalInterface> {
-  return selectInterface(await readHost(kernel, choice, wanted, signal), choice, wanted)
+): Promise<Underlay> {
+  return selectUnderlay(await readHost(kernel, choice, wanted, signal), choice, wanted)
 }
 
 /** The choice itself. Pure. @throws {NoInterfaceError} */
-export function selectInterface(host: HostState, choice: InterfaceChoice, wanted: Wanted): ExternalInterface {
+export function selectUnderlay(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted): Underlay {
   const { family, leader } = wanted
   const chosen = selectLeading(host, choice, leader)
   return family === leader ? chosen : beside(host, chosen.link, choice, family)
@@ -101,33 +90,33 @@ export function selectInterface(host: HostState, choice: InterfaceChoice, wanted
  * The address of another family on the interface in use: one that was asked for, by itself or by a regular expression, else the best
  * that means something beyond the link.
  */
-function beside(host: HostState, link: LinkState, choice: InterfaceChoice, family: Family): ExternalInterface {
+function beside(host: HostAddresses, link: LinkState, choice: InterfaceChoice, family: Family): Underlay {
   const own = host.addresses.filter(({ linkIndex }) => linkIndex === link.index)
   const address = own.find(({ ip }) => ip.family === family && choice.ifaces.includes(ip.text))
   const matched = matchingAddresses(host, link, choice.ifaceRegexes).filter(isGlobal)
   const best = address ?? bestAddress(matched, link, family) ?? bestAddress(own.filter(isGlobal), link, family)
-  if (best !== undefined) return externalInterface(host, link, best, choice)
+  if (best !== undefined) return underlayOn(host, link, best, choice)
   throw new NoInterfaceError(
     `${link.name} has no IPv${family} address that other hosts could reach. Candidates: ${listCandidates(host, family)}`,
   )
 }
 
-function selectLeading(host: HostState, choice: InterfaceChoice, family: Family): ExternalInterface {
+function selectLeading(host: HostAddresses, choice: InterfaceChoice, family: Family): Underlay {
   for (const candidate of candidates(host, choice, family)) {
     if (candidate === undefined) continue
     const address = candidate.address ?? bestAddress(host.addresses, candidate.link, family)
     if (address?.ip.family !== family) continue
-    const found = externalInterface(host, candidate.link, address, choice)
+    const found = underlayOn(host, candidate.link, address, choice)
     if (isReachableUnicast(found.publicIp)) return found
   }
   throw new NoInterfaceError(
-    `no external interface with an IPv${family} address: ${describeSearch(host, choice, family)}. ` +
+    `no underlay with an IPv${family} address: ${describeSearch(host, choice, family)}. ` +
       `Candidates: ${listCandidates(host, family)}`,
   )
 }
 
 /** In order of preference: the names, then the regular expressions, then the one that reaches an address; else the default route's. */
-function candidates(host: HostState, choice: InterfaceChoice, family: Family): readonly (Candidate | undefined)[] {
+function candidates(host: HostAddresses, choice: InterfaceChoice, family: Family): readonly (Candidate | undefined)[] {
   if (!isChosen(choice)) return [byDefaultRoute(host, family)]
   return [
     ...choice.ifaces.map((text) => named(host, text)),
@@ -140,7 +129,7 @@ const isChosen = ({ ifaces, ifaceRegexes, ifaceCanReach }: InterfaceChoice): boo
   ifaces.length > 0 || ifaceRegexes.length > 0 || ifaceCanReach !== undefined
 
 /** What was looked for in vain, and why it does not do where that is not plain from the candidates. */
-function describeSearch(host: HostState, choice: InterfaceChoice, family: Family): string {
+function describeSearch(host: HostAddresses, choice: InterfaceChoice, family: Family): string {
   if (!isChosen(choice)) return `there is no default IPv${family} route`
   const { ifaces, ifaceRegexes, ifaceCanReach } = choice
   const reason = (text: string): string =>
@@ -155,12 +144,12 @@ function describeSearch(host: HostState, choice: InterfaceChoice, family: Family
 }
 
 /** All there is to know about the interface with this address on it. */
-export const externalInterface = (
-  host: HostState,
+export const underlayOn = (
+  host: HostAddresses,
   link: LinkState,
   address: AddressState,
   choice: InterfaceChoice,
-): ExternalInterface => ({
+): Underlay => ({
   link,
   address: address.ip,
   prefix: prefixOf(address.ip, address.prefixLength),
