@@ -64,13 +64,15 @@ const exclusiveClaims = (entriesByFamily: EntriesByFamily, names: readonly strin
   const each = [...entriesByFamily.values()]
   return {
     names,
-    subnets: each.flatMap(({ routes, direct = [] }) => [...routes, ...direct].map(({ destination }) => destination)),
+    subnets: each.flatMap(({ onDevice, onUnderlay }) =>
+      [...onDevice.routes, ...onUnderlay].map(({ destination }) => destination),
+    ),
     addresses: each.flatMap(publicIps),
   }
 }
 
 /** Where on the underlay a peer is reached. */
-export const publicIps = ({ fdb, direct = [] }: PeerEntries): readonly Ip[] => [
-  ...fdb.map(({ remote }) => remote),
-  ...direct.flatMap(({ gateway }) => gateway ?? []),
+export const publicIps = ({ onDevice, onUnderlay }: PeerEntries): readonly Ip[] => [
+  ...onDevice.fdb.map(({ remote }) => remote),
+  ...onUnderlay.flatMap(({ gateway }) => gateway ?? []),
 ]

@@ -34,16 +34,20 @@ export interface RouteEntry {
 export type RouteAlteration = RouteExtra | 'nexthop' | 'scope'
 
 /** What one peer needs in the tables of one link. */
-export interface RowsOnLink {
+export interface LinkRows {
   readonly neighbours: readonly NeighbourEntry[]
   readonly fdb: readonly FdbEntry[]
   readonly routes: readonly RouteEntry[]
 }
 
-/** Everything the kernel needs to reach one peer: rows on our device, or routes on the underlay. */
-export interface PeerEntries extends RowsOnLink {
-  /** Plain routes on the underlay's link, for a peer that is reached without a tunnel. Absent: none. */
-  readonly direct?: readonly RouteEntry[]
+export const NO_ROWS: LinkRows = { neighbours: [], fdb: [], routes: [] }
+
+/** Everything the kernel needs to reach one peer. */
+export interface PeerEntries {
+  /** On our device, for a peer that is reached through it. */
+  readonly onDevice: LinkRows
+  /** On the underlay's link, for a peer that is reached without a tunnel: there, nothing but plain routes is ever ours. */
+  readonly onUnderlay: readonly RouteEntry[]
 }
 
-export const NO_ENTRIES: PeerEntries = { neighbours: [], fdb: [], routes: [] }
+export const NO_ENTRIES: PeerEntries = { onDevice: NO_ROWS, onUnderlay: [] }

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../time/clock.ts'
 import type { Drift } from './drift.ts'
-import type { RouteEntry, RowsOnLink } from './entries.ts'
+import type { RouteEntry, LinkRows } from './entries.ts'
 import {
   leadsOver,
   type FdbState,
@@ -127,14 +127,14 @@ export class LinkTables {
   }
 
   /** Replaces the rows that a peer wants here by others; either may be none. */
-  change(peer: string, before: RowsOnLink, after: RowsOnLink): void {
+  change(peer: string, before: LinkRows, after: LinkRows): void {
     this.#neighbours.change(peer, before.neighbours, after.neighbours)
     this.#fdb.change(peer, before.fdb, after.fdb)
     this.#routes.change(peer, before.routes, after.routes)
   }
 
   /** Whether all these rows stand as they are wanted. */
-  isSettled({ neighbours, fdb, routes }: RowsOnLink): boolean {
+  isSettled({ neighbours, fdb, routes }: LinkRows): boolean {
     return (
       neighbours.every((row) => this.#neighbours.isSettled(row)) &&
       fdb.every((row) => this.#fdb.isSettled(row)) &&

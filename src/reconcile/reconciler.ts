@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../time/clock.ts'
 import type { Family } from '../net/ip.ts'
 import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
-import { NO_ENTRIES, type PeerEntries, type RowsOnLink } from './entries.ts'
+import { NO_ENTRIES, NO_ROWS, type LinkRows, type PeerEntries } from './entries.ts'
 import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from '../kernel/kernel.ts'
 import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
 import type { RouteOwnership } from './link-routes.ts'
@@ -20,19 +20,16 @@ export interface PassReport extends DriftReport {
   readonly linkIndex: number | undefined
 }
 
-const NO_ROWS: RowsOnLink = NO_ENTRIES
-
 /** Errors that say more of the device than of the row: the tables are read again, and the row is named only if it happens again. */
 const SNAPSHOT_CODES: ReadonlySet<string> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
 
 /** On our own device every permanent entry is ours, and routes by {@link isOwnRoute}. */
 const OUR_DEVICE: RouteOwnership = { routesOnly: false, isOwnRoute }
 
-/** The rows that a peer wants on the underlay. */
-const directRows = ({ direct = [] }: PeerEntries): RowsOnLink =>
-  direct.length === 0 ? NO_ROWS : { neighbours: [], fdb: [], routes: direct }
+const underlayRows = ({ onUnderlay }: PeerEntries): LinkRows =>
+  onUnderlay.length === 0 ? NO_ROWS : { ...NO_ROWS, routes: onUnderlay }
 
-const isDirect = ({ direct = [] }: PeerEntries): boolean => direct.length > 0
+const isDirect = ({ onUnderlay }: PeerEntries): boolean => onUnderlay.length > 0
 
 /**
  * Keeps the kernel tables of our device, and our routes on the underlay's link, as the peers demand. Passive: it is told what should
@@ -135,25 +132,29 @@ export class Reconciler {
   setPeer(peer: string, entries: PeerEntries | undefined): void {
     this.#endMove(peer)
     this.#guides.end(peer)
-    const before = this.#peers.get(peer) ?? NO_ENTRIES
+    const before = this.#entriesOf(peer)
     const after = entries ?? NO_ENTRIES
     const moves = entries !== undefined && isDirect(before) !== isDirect(after) && this.#stands(before)
     if (moves) this.#leaving.set(peer, before)
-    if (moves && isDirect(before)) this.#device.change(peer, NO_ROWS, gatewayRows(after))
-    if (!moves || isDirect(before)) this.#device.change(peer, before, after)
-    if (!moves || isDirect(after)) this.#changeDirect(peer, before, after)
+    if (moves && isDirect(before)) this.#device.change(peer, NO_ROWS, gatewayRows(after.onDevice))
+    if (!moves || isDirect(before)) this.#device.change(peer, before.onDevice, after.onDevice)
+    if (!moves || isDirect(after)) this.#changeUnderlay(peer, before, after)
     if (entries === undefined) this.#peers.delete(peer)
     else this.#peers.set(peer, entries)
   }
 
-  #stands(entries: PeerEntries): boolean {
-    const direct = directRows(entries)
-    if (direct.routes.length > 0) return this.#underlay.isSettled(direct)
-    return entries.routes.length > 0 && this.#device.isSettled(entries)
+  #entriesOf(peer: string): PeerEntries {
+    return this.#peers.get(peer) ?? NO_ENTRIES
   }
 
-  #changeDirect(peer: string, before: PeerEntries, after: PeerEntries): void {
-    if (isDirect(before) || isDirect(after)) this.#underlay.change(peer, directRows(before), directRows(after))
+  #stands(entries: PeerEntries): boolean {
+    if (isDirect(entries)) return this.#underlay.isSettled(underlayRows(entries))
+    const { onDevice } = entries
+    return onDevice.routes.length > 0 && this.#device.isSettled(onDevice)
+  }
+
+  #changeUnderlay(peer: string, before: PeerEntries, after: PeerEntries): void {
+    if (isDirect(before) || isDirect(after)) this.#underlay.change(peer, underlayRows(before), underlayRows(after))
   }
 
   /** Gives up what the peer had on the link that it has left. */
@@ -161,21 +162,24 @@ export class Reconciler {
     const left = this.#leaving.get(peer)
     if (left === undefined) return
     this.#leaving.delete(peer)
-    if (!isDirect(left)) this.#device.change(peer, left, NO_ROWS)
+    if (!isDirect(left)) this.#device.change(peer, left.onDevice, NO_ROWS)
     else {
-      this.#underlay.change(peer, directRows(left), NO_ROWS)
-      this.#device.change(peer, gatewayRows(this.#peers.get(peer) ?? NO_ENTRIES), NO_ROWS)
+      this.#underlay.change(peer, underlayRows(left), NO_ROWS)
+      this.#device.change(peer, gatewayRows(this.#entriesOf(peer).onDevice), NO_ROWS)
     }
   }
 
   /** The kernel has put the new routes in place of those of the same destination and metric, whatever their link. */
   #endMoves(): void {
     for (const [peer, left] of this.#leaving) {
-      const now = this.#peers.get(peer) ?? NO_ENTRIES
-      const [from, to] = isDirect(left) ? [this.#underlay, this.#device] : [this.#device, this.#underlay]
-      if (!to.isSettled(to === this.#underlay ? directRows(now) : now)) continue
+      const now = this.#entriesOf(peer)
+      const hasArrived = isDirect(left)
+        ? this.#device.isSettled(now.onDevice)
+        : this.#underlay.isSettled(underlayRows(now))
+      if (!hasArrived) continue
       this.#endMove(peer)
-      from.replacedElsewhere(left.direct ?? left.routes)
+      if (isDirect(left)) this.#underlay.replacedElsewhere(left.onUnderlay)
+      else this.#device.replacedElsewhere(left.onDevice.routes)
     }
     this.#guides.endSettled()
   }
@@ -267,7 +271,7 @@ export class Reconciler {
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
     const { owner = '' } = row
-    if (this.#guides.answer(owner, this.#peers.get(owner) ?? NO_ENTRIES, error)) return
+    if (this.#guides.answer(owner, this.#entriesOf(owner).onDevice, error)) return
     if (error.op === 'route.replace' && error.code === 'EEXIST' && row.isOutranked()) return
     const times = row.refuse(error, this.#clock.monotonicMs())
     if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.invalidateRows()

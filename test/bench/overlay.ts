@@ -110,15 +110,15 @@ export async function program(records: readonly LeaseRecord[]): Promise<Measured
 /** The same entries as lines for `ip -batch` and `bridge -batch`. */
 export function batchLines(records: readonly LeaseRecord[]): { readonly ip: string; readonly bridge: string } {
   const all = judge(records).flatMap(({ entries }) => entries ?? [])
-  const ipLines = all.flatMap(({ neighbours, routes }) => [
+  const ipLines = all.flatMap(({ onDevice: { neighbours, routes } }) => [
     ...neighbours.map((row) => `neigh replace ${row.ip.text} lladdr ${row.mac} dev ${DEVICE} nud permanent`),
     ...routes.map(
       (row) =>
         `route replace ${row.destination.text} via ${row.gateway?.text ?? ''} dev ${DEVICE} onlink metric ${row.metric} proto 70`,
     ),
   ])
-  const bridgeLines = all.flatMap(({ fdb }) =>
-    fdb.map((row) => `fdb replace ${row.mac} dev ${DEVICE} dst ${row.remote.text} self permanent`),
+  const bridgeLines = all.flatMap(({ onDevice }) =>
+    onDevice.fdb.map((row) => `fdb replace ${row.mac} dev ${DEVICE} dst ${row.remote.text} self permanent`),
   )
   return { ip: ipLines.join('\n'), bridge: bridgeLines.join('\n') }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/time/clock.ts'
 import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
 import { ip, type Family, type Ip } from '../../src/net/ip.ts'
 import { mac, type Mac } from '../../src/net/mac.ts'
-import type { PeerEntries } from '../../src/reconcile/entries.ts'
+import type { LinkRows, PeerEntries } from '../../src/reconcile/entries.ts'
 import {
   ROUTE_PROTOCOL,
   ROUTE_PROTOCOL_BOOT,
@@ -22,8 +22,8 @@ const SUBNET_LENGTH = 20
 const PROTOCOL_STATIC = 4
 const RTN_BLACKHOLE = 6
 
-/** Entries of made-up peer `index`; another `variant` is the same peer with a new MAC and PublicIP. */
-export function entriesOf(index: number, variant: number): PeerEntries {
+/** Rows on the device for made-up peer `index`; another `variant` is the same peer with a new MAC and PublicIP. */
+export function rowsOf(index: number, variant: number): LinkRows {
   const destination = subnetAt(NETWORK, SUBNET_LENGTH, BigInt(index + 1))
   const peerMac = mac(`02:00:00:00:0${variant}:${(index + 16).toString(16)}`)
   return {
@@ -32,6 +32,10 @@ export function entriesOf(index: number, variant: number): PeerEntries {
     routes: [{ destination, gateway: destination.base, metric: index + 2, protocol: ROUTE_PROTOCOL, onlink: true }],
   }
 }
+
+export const entriesOf = (index: number, variant: number): PeerEntries => onDevice(rowsOf(index, variant))
+
+export const onDevice = (rows: LinkRows): PeerEntries => ({ onDevice: rows, onUnderlay: [] })
 
 /** Lets something happen between the kernel's work and our seeing its answer. */
 class RacingKernel extends FakeKernel {
@@ -73,7 +77,7 @@ const AS_IT_IS: Making = {
 export class OverlayWorld {
   readonly kernel: RacingKernel
   reconciler: Reconciler
-  readonly peers = new Map<string, PeerEntries>()
+  readonly peers = new Map<string, LinkRows>()
   /** Routes of somebody else on our device, that must survive. */
   readonly foreign = new Set<string>()
   /** Operations that no rule allows, whatever came of them. */
@@ -168,15 +172,15 @@ export class OverlayWorld {
 
   /** Does nothing while another peer has the MAC: who comes second is held back before it gets here. */
   setPeer(index: number, variant: number): void {
-    const entries = entriesOf(index, variant)
-    const { mac: wanted } = first(entries.fdb)
+    const rows = rowsOf(index, variant)
+    const { mac: wanted } = first(rows.fdb)
     const isTaken = [...this.peers].some(([peer, { fdb }]) => peer !== String(index) && first(fdb).mac === wanted)
-    if (!isTaken) this.#setEntries(index, entries)
+    if (!isTaken) this.#setRows(index, rows)
   }
 
-  #setEntries(index: number, entries: PeerEntries): void {
-    this.peers.set(String(index), entries)
-    if (this.#isListed) this.reconciler.setPeer(String(index), entries)
+  #setRows(index: number, rows: LinkRows): void {
+    this.peers.set(String(index), rows)
+    if (this.#isListed) this.reconciler.setPeer(String(index), onDevice(rows))
   }
 
   dropPeer(index: number): void {
@@ -188,8 +192,8 @@ export class OverlayWorld {
   swapMacs(a: number, b: number): void {
     const [ofA, ofB] = [this.peers.get(String(a)), this.peers.get(String(b))]
     if (a === b || ofA === undefined || ofB === undefined) return
-    this.#setEntries(a, withMac(ofA, first(ofB.fdb).mac))
-    this.#setEntries(b, withMac(ofB, first(ofA.fdb).mac))
+    this.#setRows(a, withMac(ofA, first(ofB.fdb).mac))
+    this.#setRows(b, withMac(ofB, first(ofA.fdb).mac))
   }
 
   /** The agent dies and starts again: it knows its peers from etcd, and nothing of the kernel. */
@@ -210,7 +214,7 @@ export class OverlayWorld {
   list(): void {
     if (this.#isListed) return
     this.#isListed = true
-    for (const [peer, entries] of this.peers) this.reconciler.setPeer(peer, entries)
+    for (const [peer, rows] of this.peers) this.reconciler.setPeer(peer, onDevice(rows))
     this.reconciler.allowPruning()
   }
 
@@ -245,7 +249,7 @@ export class OverlayWorld {
 
   /** What upstream's flanneld leaves behind: a route without metric, protocol boot. */
   addUpstreamRoute(index: number): void {
-    const { destination, gateway } = first(entriesOf(index, 0).routes)
+    const { destination, gateway } = first(rowsOf(index, 0).routes)
     this.outside({
       op: 'route.replace',
       type: 'unicast',
@@ -260,7 +264,7 @@ export class OverlayWorld {
 
   /** Somebody adds a route beside a peer's: same destination and metric, another gateway. */
   appendRoute(index: number, protocol: number): void {
-    const { destination, metric } = first(entriesOf(index, 0).routes)
+    const { destination, metric } = first(rowsOf(index, 0).routes)
     if (this.linkIndex === 0 || !this.#isUp()) return
     const gateway = ip('10.255.255.9')
     const rest = { protocol, scope: 0, onlink: true, type: 1, table: 254, linkIndex: this.linkIndex }
@@ -269,7 +273,7 @@ export class OverlayWorld {
 
   /** Somebody writes a peer's route again, with something that we would not give it, or puts another in its place. */
   alterRoute(index: number, how: 'src' | 'metrics' | 'nexthop' | 'scope' | 'blackhole' | 'elsewhere'): void {
-    const { destination, gateway, metric } = first(entriesOf(index, 0).routes)
+    const { destination, gateway, metric } = first(rowsOf(index, 0).routes)
     const { linkIndex } = this
     if (linkIndex === 0 || !this.#isUp()) return
     const plain = { destination, metric, scope: 0, type: 1, table: 254 }
@@ -299,7 +303,7 @@ export class OverlayWorld {
 
   /** The kernel has something against this peer's route. */
   refuse(peer: number): void {
-    const { destination } = first(entriesOf(peer, 0).routes)
+    const { destination } = first(rowsOf(peer, 0).routes)
     this.kernel.faults.refuse = (op) =>
       op.op === 'route.replace' && op.destination.text === destination.text ? 'ENOMEM' : undefined
   }
@@ -358,13 +362,13 @@ const alterations = ({ gateway, scope, extras = [], furtherHops = [] }: RouteSta
     .map((alteration) => ` ${alteration}`)
     .join('')
 
-const withMac = (entries: PeerEntries, other: Mac): PeerEntries => ({
-  ...entries,
-  neighbours: entries.neighbours.map((row) => ({ ...row, mac: other })),
-  fdb: entries.fdb.map((row) => ({ ...row, mac: other })),
+const withMac = (rows: LinkRows, other: Mac): LinkRows => ({
+  ...rows,
+  neighbours: rows.neighbours.map((row) => ({ ...row, mac: other })),
+  fdb: rows.fdb.map((row) => ({ ...row, mac: other })),
 })
 
-const keysOf = ({ neighbours, fdb, routes }: PeerEntries): readonly string[] => [
+const keysOf = ({ neighbours, fdb, routes }: LinkRows): readonly string[] => [
   ...neighbours.map((row) => `neighbour ${row.ip.text}`),
   ...fdb.map((row) => `fdb ${row.mac}`),
   ...routes.map((row) => `route ${row.destination.text} ${text(row.gateway)} ${row.metric} ${row.protocol}`),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ip, type Family } from '../../src/net/ip.ts'
 import { locallyAdministeredMac } from '../../src/net/mac.ts'
 import { prefix } from '../../src/net/prefix.ts'
-import type { PeerEntries } from '../../src/reconcile/entries.ts'
+import { NO_ROWS, type LinkRows, type PeerEntries } from '../../src/reconcile/entries.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { makeVxlan } from './peers.ts'
@@ -65,7 +65,7 @@ const subnetOf = (family: Family, n: number) =>
 /** A host on the underlay's link. */
 const neighbourOf = (family: Family) => (family === 4 ? `12.${WORKER}.1.9` : `2001:db8:1${WORKER}::9`)
 
-function peerOf(family: Family, n: number): PeerEntries {
+function rowsOf(family: Family, n: number): LinkRows {
   const destination = subnetOf(family, n)
   const mac = locallyAdministeredMac(Uint8Array.of(2, 0, 0, 9, family, n))
   return {
@@ -75,13 +75,15 @@ function peerOf(family: Family, n: number): PeerEntries {
   }
 }
 
+const peerOf = (family: Family, n: number): PeerEntries => ({ onDevice: rowsOf(family, n), onUnderlay: [] })
+
 function directPeerOf(family: Family, n: number): PeerEntries {
-  const direct = peerOf(family, n).routes.map((route) => ({
+  const onUnderlay = rowsOf(family, n).routes.map((route) => ({
     ...route,
     gateway: ip(neighbourOf(family)),
     onlink: false,
   }))
-  return { neighbours: [], fdb: [], routes: [], direct }
+  return { onDevice: NO_ROWS, onUnderlay }
 }
 
 /** Passes as the agent does: when something was reported, or is due. */
@@ -240,7 +242,7 @@ it('a route for one type of service beside ours is left alone', async () => {
 
 it('an fdb entry that is given another port, VNI and link is as it was', async () => {
   const before = state()
-  const mac = peerOf(4, 1).fdb[0]?.mac ?? ''
+  const mac = rowsOf(4, 1).fdb[0]?.mac ?? ''
   const entry = ['fdb', 'replace', mac, 'dev', device, 'dst', '192.0.2.1', 'self', 'permanent']
   for (const astray of ['port 4789', 'vni 7', `via ${underlay}`]) {
     tool('bridge', ...entry, ...astray.split(' '))

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip, type Family } from '../../src/net/ip.ts'
 import { locallyAdministeredMac } from '../../src/net/mac.ts'
 import { prefix } from '../../src/net/prefix.ts'
-import type { PeerEntries } from '../../src/reconcile/entries.ts'
+import { NO_ROWS, type PeerEntries } from '../../src/reconcile/entries.ts'
 import type { RouteState } from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { ChangeRecorder, isChange } from '../contract/change-recorder.ts'
@@ -45,11 +45,14 @@ function peerOf(family: Family, n = 0): { readonly tunnelled: PeerEntries; reado
   const peerMac = locallyAdministeredMac(Uint8Array.of(2, 0, 0, 8, n >> 8, n & 0xff))
   return {
     tunnelled: {
-      neighbours: [{ ip: destination.base, mac: peerMac }],
-      fdb: [{ mac: peerMac, remote: ip(`12.${WORKER}.0.9`) }],
-      routes: [{ ...route, gateway: destination.base, onlink: true }],
+      onUnderlay: [],
+      onDevice: {
+        neighbours: [{ ip: destination.base, mac: peerMac }],
+        fdb: [{ mac: peerMac, remote: ip(`12.${WORKER}.0.9`) }],
+        routes: [{ ...route, gateway: destination.base, onlink: true }],
+      },
     },
-    direct: { neighbours: [], fdb: [], routes: [], direct: [{ ...route, gateway, onlink: false }] },
+    direct: { onDevice: NO_ROWS, onUnderlay: [{ ...route, gateway, onlink: false }] },
   }
 }
 
@@ -73,7 +76,7 @@ async function settle(reconciler: Reconciler): Promise<void> {
 describe.each([4, 6] as const)('a peer of IPv%i that moves between tunnel and underlay', (family) => {
   it('has one route, put in the place of the other', async () => {
     const { tunnelled, direct } = peerOf(family)
-    const destination = (tunnelled.routes[0]?.destination ?? prefix('::/0')).text
+    const destination = (tunnelled.onDevice.routes[0]?.destination ?? prefix('::/0')).text
     const reconciler = makeReconciler(family)
     reconciler.setPeer('peer', tunnelled)
     await settle(reconciler)

@@ -3,7 +3,7 @@ import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import type { RtnetlinkOptions } from '../../src/netlink/rtnetlink-kernel.ts'
 import type { KernelChange } from '../../src/kernel/kernel.ts'
-import type { PeerEntries } from '../../src/reconcile/entries.ts'
+import type { LinkRows, PeerEntries } from '../../src/reconcile/entries.ts'
 import { Reconciler, type PassReport } from '../../src/reconcile/reconciler.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { makeVxlan, peer, peers } from './peers.ts'
@@ -48,7 +48,7 @@ afterEach(async () => {
   await harness.dispose()
 })
 
-const entries = (n: number): PeerEntries => {
+const rowsOf = (n: number): LinkRows => {
   const { subnet, mac: address, remote, metric } = peer(n)
   return {
     neighbours: [{ ip: subnet.base, mac: address }],
@@ -57,15 +57,15 @@ const entries = (n: number): PeerEntries => {
   }
 }
 
+const entries = (n: number): PeerEntries => ({ onDevice: rowsOf(n), onUnderlay: [] })
+
 /** The same peer with its MAC and PublicIP changed for the `time`th time: two MACs in turn, a new PublicIP each time. */
 const changed = (n: number, time: number): PeerEntries => {
-  const before = entries(n)
+  const before = rowsOf(n)
   const address = mac(`02:00:00:08:00:0${time % 2}`)
-  return {
-    ...before,
-    neighbours: before.neighbours.map((row) => ({ ...row, mac: address })),
-    fdb: [{ mac: address, remote: ip(`198.19.0.${time}`) }],
-  }
+  const neighbours = before.neighbours.map((row) => ({ ...row, mac: address }))
+  const fdb = [{ mac: address, remote: ip(`198.19.0.${time}`) }]
+  return { onDevice: { ...before, neighbours, fdb }, onUnderlay: [] }
 }
 
 const pass = (): Promise<PassReport> => reconciler.pass(stop.signal)

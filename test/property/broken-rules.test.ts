@@ -48,14 +48,15 @@ class ForgetsWhoOwnsARow extends Reconciler {
   readonly #known = new Map<string, PeerEntries>()
 
   override setPeer(peer: string, entries: PeerEntries | undefined): void {
-    const before = this.#known.get(peer)?.fdb ?? []
+    const before = this.#known.get(peer)?.onDevice.fdb ?? []
     if (entries === undefined) this.#known.delete(peer)
     else this.#known.set(peer, entries)
     super.setPeer(peer, entries)
-    const kept = new Set(entries?.fdb.map(({ mac }) => mac))
+    const kept = new Set(entries?.onDevice.fdb.map(({ mac }) => mac))
     const gone = new Set(before.map(({ mac }) => mac).filter((mac) => !kept.has(mac)))
     for (const [other, theirs] of this.#known)
-      if (theirs.fdb.some(({ mac }) => gone.has(mac))) super.setPeer(other, { ...theirs, fdb: [] })
+      if (theirs.onDevice.fdb.some(({ mac }) => gone.has(mac)))
+        super.setPeer(other, { ...theirs, onDevice: { ...theirs.onDevice, fdb: [] } })
   }
 }
 

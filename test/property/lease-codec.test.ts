@@ -6,6 +6,7 @@ import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey, type Rejected 
 import type { Lease } from '../../src/lease/lease.ts'
 import { PeerTable } from '../../src/lease/peers/peer-table.ts'
 import { backendJudge } from '../../src/backend/judge.ts'
+import { NO_ENTRIES } from '../../src/reconcile/entries.ts'
 import { hostGwBackend } from '../../src/backend/hostgw/backend.ts'
 import { vxlanBackend } from '../../src/backend/vxlan/backend.ts'
 import { leaseRecord, OVERLAY, VTEP } from '../fake/samples.ts'
@@ -127,8 +128,10 @@ describe('whatever stands in etcd', () => {
           const verdict = judge(leaseRecord(name, text))
           if ('rejected' in verdict) expect(verdict.rejected.length).toBeGreaterThan(5)
           else if ('accepted' in verdict) {
-            const { routes = [], direct = [] } = verdict.accepted.get(4) ?? {}
-            expect(verdict.claims.subnets).toEqual([...routes, ...direct].map(({ destination }) => destination))
+            const { onDevice, onUnderlay } = verdict.accepted.get(4) ?? NO_ENTRIES
+            expect(verdict.claims.subnets).toEqual(
+              [...onDevice.routes, ...onUnderlay].map(({ destination }) => destination),
+            )
           }
         }),
         { numRuns: 1_000 },
@@ -169,7 +172,7 @@ describe('whatever stands in etcd', () => {
           table
             .drain()
             .find((change) => change.key === good.key)
-            ?.entries?.get(4)?.routes,
+            ?.entries?.get(4)?.onDevice.routes,
         ).toHaveLength(1)
       }),
     )

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT, type KernelOp } from '../../src/kernel/kernel.ts'
-import { entriesOf, first, OverlayWorld, type Making } from '../fake/overlay-world.ts'
+import { first, OverlayWorld, rowsOf, type Making } from '../fake/overlay-world.ts'
 
 /** One thing that happens; `run` may find nothing to do it to. */
 export interface Event {
@@ -20,7 +20,7 @@ const event = (name: string, run: Event['run']): Event => ({ name, run })
 
 /** Somebody else's hands on our rows. */
 const meddling: fc.Arbitrary<Event> = fc.tuple(fc.nat(6), peer, variant).map(([what, p, v]) => {
-  const { neighbours, fdb, routes } = entriesOf(p, v)
+  const { neighbours, fdb, routes } = rowsOf(p, v)
   const { ip: address } = first(neighbours)
   const { mac: peerMac } = first(fdb)
   const { destination, gateway, metric } = first(routes)

@@ -61,7 +61,7 @@ export class DirectPeers {
   #decide(key: string, tunnelled: PeerEntries): void {
     if (this.#isOn && this.#reach === undefined) return
     const entries = this.#reach === undefined ? tunnelled : directEntries(tunnelled, this.#reach)
-    const isDirect = entries.direct !== undefined
+    const isDirect = entries.onUnderlay.length > 0
     if (this.#isDirect.get(key) === isDirect) return
     this.#isDirect.set(key, isDirect)
     this.#reconciler.setPeer(key, entries)

@@ -2,7 +2,7 @@ import type { Backend, OwnSubnet } from '../backend.ts'
 import { routeMetric } from '../route-metric.ts'
 import type { Rejected } from '../../lease/codec.ts'
 import { leaseFamily, type Lease } from '../../lease/lease.ts'
-import { NO_ENTRIES, type PeerEntries } from '../../reconcile/entries.ts'
+import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/kernel.ts'
 
 const TYPE = 'host-gw'
@@ -24,5 +24,5 @@ function peerRoute(lease: Lease, { overlay }: OwnSubnet): PeerEntries | Rejected
     return { rejected: `its backend type is ${JSON.stringify(lease.backendType)}, not ${TYPE}` }
   const { subnet: destination, publicIp: gateway } = part
   const metric = routeMetric(overlay.network, destination)
-  return { ...NO_ENTRIES, direct: [{ destination, gateway, metric, protocol: ROUTE_PROTOCOL, onlink: false }] }
+  return { onDevice: NO_ROWS, onUnderlay: [{ destination, gateway, metric, protocol: ROUTE_PROTOCOL, onlink: false }] }
 }

@@ -12,5 +12,5 @@ export const vxlanBackend = (vtep: Vtep): Backend<Vtep> => ({
   own: vtep,
   device: vtep,
   reach: (lease) => peerEntries(lease, vtep),
-  claimedNames: ({ fdb }) => fdb.map(({ mac }) => `${FDB_OF[vtep.family]} ${mac}`),
+  claimedNames: ({ onDevice }) => onDevice.fdb.map(({ mac }) => `${FDB_OF[vtep.family]} ${mac}`),
 })

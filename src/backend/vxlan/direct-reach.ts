@@ -1,6 +1,6 @@
 import type { Ip } from '../../net/ip.ts'
 import { prefixOf } from '../../net/prefix.ts'
-import type { PeerEntries } from '../../reconcile/entries.ts'
+import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
 import { ROUTE_PROTOCOL, type RouteState } from '../../kernel/kernel.ts'
 
 /** rtm_type of a route that leads somewhere (linux/rtnetlink.h). */
@@ -42,8 +42,11 @@ export class DirectReach {
 
 /** What a peer needs when its tunnel end point is reached without a gateway: the same routes, through that address itself. */
 export function directEntries(tunnelled: PeerEntries, reach: DirectReach): PeerEntries {
-  const [fdb] = tunnelled.fdb
+  const {
+    routes,
+    fdb: [fdb],
+  } = tunnelled.onDevice
   if (fdb === undefined || !reach.reaches(fdb.remote)) return tunnelled
-  const direct = tunnelled.routes.map((route) => ({ ...route, gateway: fdb.remote, onlink: false }))
-  return { neighbours: [], fdb: [], routes: [], direct }
+  const onUnderlay = routes.map((route) => ({ ...route, gateway: fdb.remote, onlink: false }))
+  return { onDevice: NO_ROWS, onUnderlay }
 }

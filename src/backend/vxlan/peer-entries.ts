@@ -28,17 +28,20 @@ export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
     }
   const gateway = part.subnet.base
   return {
-    neighbours: [{ ip: gateway, mac: peer.mac }],
-    fdb: [{ mac: peer.mac, remote: part.publicIp }],
-    routes: [
-      {
-        destination: part.subnet,
-        gateway,
-        metric: routeMetric(vtep.overlay.network, part.subnet),
-        protocol: ROUTE_PROTOCOL,
-        onlink: true,
-      },
-    ],
+    onUnderlay: [],
+    onDevice: {
+      neighbours: [{ ip: gateway, mac: peer.mac }],
+      fdb: [{ mac: peer.mac, remote: part.publicIp }],
+      routes: [
+        {
+          destination: part.subnet,
+          gateway,
+          metric: routeMetric(vtep.overlay.network, part.subnet),
+          protocol: ROUTE_PROTOCOL,
+          onlink: true,
+        },
+      ],
+    },
   }
 }
 

@@ -13,9 +13,12 @@ const [GATEWAY, PUBLIC_IP] = [SUBNET.base, ip('2001:db8::9')] as const
 const MAC = mac('02:00:00:00:00:77')
 const ROUTE: RouteEntry = { destination: SUBNET, gateway: GATEWAY, metric: 5, protocol: 70, onlink: true }
 const TUNNELLED: PeerEntries = {
-  neighbours: [{ ip: GATEWAY, mac: MAC }],
-  fdb: [{ mac: MAC, remote: PUBLIC_IP }],
-  routes: [ROUTE],
+  onUnderlay: [],
+  onDevice: {
+    neighbours: [{ ip: GATEWAY, mac: MAC }],
+    fdb: [{ mac: MAC, remote: PUBLIC_IP }],
+    routes: [ROUTE],
+  },
 }
 
 let stop: AbortController

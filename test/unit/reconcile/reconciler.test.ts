@@ -3,7 +3,7 @@ import { ip } from '../../../src/net/ip.ts'
 import type { KernelOp } from '../../../src/kernel/kernel.ts'
 import { Reconciler } from '../../../src/reconcile/reconciler.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
-import { entriesOf, first, OverlayWorld } from '../../fake/overlay-world.ts'
+import { first, onDevice, OverlayWorld, rowsOf } from '../../fake/overlay-world.ts'
 
 let world: OverlayWorld
 
@@ -60,10 +60,11 @@ describe('order', () => {
 
   test('follows a new PublicIP by replacing the fdb entry alone', async () => {
     await worldWith(1)
-    const entries = entriesOf(0, 0)
-    world.reconciler.setPeer('0', { ...entries, fdb: [{ ...first(entries.fdb), remote: ip('192.168.77.7') }] })
+    const rows = rowsOf(0, 0)
+    const fdb = [{ ...first(rows.fdb), remote: ip('192.168.77.7') }]
+    world.reconciler.setPeer('0', onDevice({ ...rows, fdb }))
     expect(await operationsDuring(() => world.pass())).toEqual(['fdb.replace'])
-    expect(world.actual()).toContain(`fdb ${first(entries.fdb).mac} 192.168.77.7`)
+    expect(world.actual()).toContain(`fdb ${first(rows.fdb).mac} 192.168.77.7`)
   })
 })
 
@@ -100,7 +101,7 @@ describe('drift', () => {
     await worldWith(0)
     world.setPeer(0, 0)
     world.kernel.meanwhile = () => {
-      world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(entriesOf(0, 0).neighbours).ip })
+      world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(rowsOf(0, 0).neighbours).ip })
     }
     await world.pass()
     expect(world.reconciler.pending).toBe(1)
@@ -110,7 +111,7 @@ describe('drift', () => {
 
   test('restores an fdb entry that somebody points elsewhere', async () => {
     await worldWith(1)
-    const { mac } = first(entriesOf(0, 0).fdb)
+    const { mac } = first(rowsOf(0, 0).fdb)
     world.outside({ op: 'fdb.replace', linkIndex: world.linkIndex, mac, remote: ip('203.0.113.9') })
     await new Promise(setImmediate)
     expect(await operationsDuring(() => world.pass())).toEqual(['fdb.replace'])
@@ -139,7 +140,7 @@ describe('drift', () => {
 
   test.each([4, 70])('restores a route whose place one of protocol %i has taken', async (protocol) => {
     await worldWith(1)
-    const { destination, metric } = first(entriesOf(0, 0).routes)
+    const { destination, metric } = first(rowsOf(0, 0).routes)
     const place = { destination, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
     world.outside({ op: 'route.replace', ...place, gateway: ip('10.255.255.9'), protocol })
     await new Promise(setImmediate)
@@ -151,7 +152,7 @@ describe('drift', () => {
   test('restores a route whose place was taken while the tables were read and no peer was known yet', async () => {
     await worldWith(1)
     await world.crash()
-    const { destination, gateway, metric } = first(entriesOf(0, 0).routes)
+    const { destination, gateway, metric } = first(rowsOf(0, 0).routes)
     const place = { destination, gateway, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
     world.kernel.meanwhile = () => {
       world.outside({ op: 'route.replace', ...place, protocol: 3 })
@@ -167,7 +168,7 @@ describe('drift', () => {
     await worldWith(2)
     const undo = async (peer: number): Promise<{ written: number; flapping: string | undefined }> => {
       world.advance(300)
-      world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(entriesOf(peer, 0).neighbours).ip })
+      world.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(rowsOf(peer, 0).neighbours).ip })
       await new Promise(setImmediate)
       const { written, flapping } = await world.reconciler.pass(new AbortController().signal)
       await new Promise(setImmediate)

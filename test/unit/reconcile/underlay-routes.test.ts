@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { PeerEntries, RouteEntry } from '../../../src/reconcile/entries.ts'
+import { NO_ROWS, type PeerEntries, type RouteEntry } from '../../../src/reconcile/entries.ts'
 import type { KernelOp, RouteState } from '../../../src/kernel/kernel.ts'
 import { Reconciler } from '../../../src/reconcile/reconciler.ts'
 import { isOwnDirectRoute } from '../../../src/reconcile/row-rules.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
-import { entriesOf } from '../../fake/overlay-world.ts'
+import { entriesOf, rowsOf } from '../../fake/overlay-world.ts'
 
 const CUT = { network: prefix('10.0.0.0/8'), subnetLength: 20 }
 let stop: AbortController
@@ -66,18 +66,16 @@ function start(): void {
 
 /** Peer number `n` reached without a tunnel. */
 const direct = (n: number): PeerEntries => {
-  const [route] = entriesOf(n, 0).routes
+  const [route] = rowsOf(n, 0).routes
   if (route === undefined) throw new Error('no route')
   return {
-    neighbours: [],
-    fdb: [],
-    routes: [],
-    direct: [{ ...route, gateway: ip(`192.168.0.${n + 2}`), onlink: false }],
+    onDevice: NO_ROWS,
+    onUnderlay: [{ ...route, gateway: ip(`192.168.0.${n + 2}`), onlink: false }],
   }
 }
 
 const routeOf = (n: number): RouteEntry => {
-  const [route] = direct(n).direct ?? []
+  const [route] = direct(n).onUnderlay
   if (route === undefined) throw new Error('no route')
   return route
 }
@@ -152,7 +150,7 @@ describe('routes on the underlay', () => {
   })
 
   it('that the kernel refuses keep no other from being written', async () => {
-    reconciler.setPeer('far', { ...direct(1), direct: [{ ...routeOf(1), gateway: ip('172.16.0.1') }] })
+    reconciler.setPeer('far', { onDevice: NO_ROWS, onUnderlay: [{ ...routeOf(1), gateway: ip('172.16.0.1') }] })
     reconciler.setPeer('near', direct(2))
     const { failures } = await reconciler.pass(signal)
     expect(failures.map(({ peer, error }) => `${peer ?? ''}: ${error.message}`)).toEqual([
@@ -245,7 +243,7 @@ describe('a peer that moves between tunnel and underlay', () => {
   it('keeps the tunnel as long as the kernel refuses the route', async () => {
     reconciler.setPeer('a', entriesOf(1, 0))
     await settle()
-    reconciler.setPeer('a', { ...direct(1), direct: [{ ...routeOf(1), gateway: ip('172.16.0.1') }] })
+    reconciler.setPeer('a', { onDevice: NO_ROWS, onUnderlay: [{ ...routeOf(1), gateway: ip('172.16.0.1') }] })
     await settle()
     expect(routesTo(1)).toMatchObject([{ linkIndex: device }])
     expect(kernel.tables.fdb.size).toBe(1)

@@ -29,10 +29,8 @@ describe('host-gw', () => {
         [
           4,
           {
-            neighbours: [],
-            fdb: [],
-            routes: [],
-            direct: [
+            onDevice: { neighbours: [], fdb: [], routes: [] },
+            onUnderlay: [
               {
                 destination: prefix('10.15.64.0/20'),
                 gateway: ip('192.168.205.11'),

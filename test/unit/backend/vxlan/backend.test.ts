@@ -20,7 +20,9 @@ const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
 
 describe('backendJudge', () => {
   it('accepts an ordinary peer with its entries', () => {
-    expect(judge(peer(1, '10.15.64.0-20'))).toMatchObject({ accepted: new Map([[4, { routes: [{ metric: 245 }] }]]) })
+    expect(judge(peer(1, '10.15.64.0-20'))).toMatchObject({
+      accepted: new Map([[4, { onDevice: { routes: [{ metric: 245 }] } }]]),
+    })
   })
 
   it('ignores our own key, whatever stands there', () => {

@@ -87,15 +87,13 @@ describe('a peer is reached without a gateway', () => {
 
 describe('the entries of a peer', () => {
   const tunnelled = entriesOf(1, 0)
-  const remote = tunnelled.fdb[0]?.remote ?? ip('0.0.0.0')
+  const remote = tunnelled.onDevice.fdb[0]?.remote ?? ip('0.0.0.0')
 
   it('are the plain route through its address when it is reached so', () => {
     const entries = directEntries(tunnelled, new DirectReach([route(`${remote.text}/32`)], UNDERLAY))
     expect(entries).toEqual({
-      neighbours: [],
-      fdb: [],
-      routes: [],
-      direct: [{ ...tunnelled.routes[0], gateway: remote, onlink: false }],
+      onDevice: { neighbours: [], fdb: [], routes: [] },
+      onUnderlay: [{ ...tunnelled.onDevice.routes[0], gateway: remote, onlink: false }],
     })
   })
 

@@ -19,18 +19,21 @@ function leaseOf(fields: Partial<Parameters<typeof leaseValue>[0]> = {}, change:
 describe('peerEntries', () => {
   it('makes one neighbour, one fdb entry and one route, all by way of the base of the subnet', () => {
     expect(peerEntries(leaseOf(), VTEP)).toEqual({
-      neighbours: [{ ip: ip('10.15.64.0'), mac: PEER_MAC }],
-      fdb: [{ mac: PEER_MAC, remote: ip('192.168.205.11') }],
-      routes: [
-        { destination: prefix('10.15.64.0/20'), gateway: ip('10.15.64.0'), metric: 245, protocol: 70, onlink: true },
-      ],
+      onUnderlay: [],
+      onDevice: {
+        neighbours: [{ ip: ip('10.15.64.0'), mac: PEER_MAC }],
+        fdb: [{ mac: PEER_MAC, remote: ip('192.168.205.11') }],
+        routes: [
+          { destination: prefix('10.15.64.0/20'), gateway: ip('10.15.64.0'), metric: 245, protocol: 70, onlink: true },
+        ],
+      },
     })
   })
 
   it('takes the word of v0.6, which names no VNI', () => {
     const lease = leaseOf()
     const families = lease.families.map((part) => ({ ...part, backendData: { VtepMAC: PEER_MAC } }))
-    expect(peerEntries({ ...lease, families }, VTEP)).toHaveProperty('neighbours')
+    expect(peerEntries({ ...lease, families }, VTEP)).toHaveProperty('onDevice.neighbours')
   })
 
   it.each([
