@@ -1,9 +1,8 @@
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import { ROUTE_PROTOCOL, type AddressState, type KernelOp, type LinkState, type RouteState } from '../kernel/kernel.ts'
+import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
+import { DEVICE_ALIAS, deviceName, familyOfDevice, ROUTE_PROTOCOL } from '../kernel/ours.ts'
 import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/row-rules.ts'
-import { DEVICE_ALIAS } from '../backend/vxlan/device-spec.ts'
-import { deviceName } from '../backend/vxlan/vtep.ts'
 
 /** What stands on the host, as far as it can be flanneld's. */
 export interface HostRemains {
@@ -108,15 +107,10 @@ interface JudgedDevice {
   readonly objection: string | undefined
 }
 
-/** All names that {@link deviceName} gives. */
-const NAME = /^(?:flannel|flan|(?<six>flannel-v6|flan6))\.\d+$/
-
 /** @returns undefined for a device whose name is none of ours */
 function judgeDevice(link: LinkState, addresses: readonly AddressState[]): JudgedDevice | undefined {
-  const match = NAME.exec(link.name)
-  if (match === null) return undefined
-  const family = match.groups?.['six'] === undefined ? 4 : 6
-  return { link, objection: objectionTo(link, family, addresses) }
+  const family = familyOfDevice(link.name)
+  return family && { link, objection: objectionTo(link, family, addresses) }
 }
 
 function objectionTo(

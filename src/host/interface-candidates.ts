@@ -1,6 +1,7 @@
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { AddressState, LinkState, RouteState } from '../kernel/kernel.ts'
+import { familyOfDevice } from '../kernel/ours.ts'
 import { bestAddress } from './best-address.ts'
 import type { HostAddresses } from './underlay.ts'
 
@@ -73,10 +74,8 @@ export const gatewaysOf = (host: HostAddresses, link: LinkState, family: Family)
     linkIndex === link.index && gateway !== undefined ? [gateway] : [],
   )
 
-/** Our own device of this run or an earlier one: `flannel.VNI`, `flannel-v6.VNI`, `flan.VNI`, `flan6.VNI`. Tunnels do not run on themselves. */
-const OWN_DEVICE = /^(flannel(-v6)?|flan6?)\.\d+$/
-
-const canCarryTunnels = ({ loopback, name }: LinkState): boolean => !loopback && !OWN_DEVICE.test(name)
+/** Tunnels do not run on themselves: not on our own device of this run or an earlier one. */
+const canCarryTunnels = ({ loopback, name }: LinkState): boolean => !loopback && familyOfDevice(name) === undefined
 
 /** Every interface that could be asked for, with its addresses of the family; those that cannot be used are marked. */
 export function listCandidates(host: HostAddresses, family: Family): string {

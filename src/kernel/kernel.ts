@@ -2,8 +2,6 @@ import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 
-/** Route protocol of all our routes (rtm_protocol): 70, ASCII F; free in iproute2's rt_protos. */
-export const ROUTE_PROTOCOL = 70
 /** rtm_protocol of upstream flannel's routes: its netlink library leaves RTPROT_BOOT (linux/rtnetlink.h). */
 export const ROUTE_PROTOCOL_BOOT = 3
 

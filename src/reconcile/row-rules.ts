@@ -1,7 +1,8 @@
 import { sameIp } from '../net/ip.ts'
 import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
 import type { FdbEntry, NeighbourEntry, RouteAlteration, RouteEntry } from './entries.ts'
-import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT } from '../kernel/kernel.ts'
+import { ROUTE_PROTOCOL } from '../kernel/ours.ts'
+import { ROUTE_PROTOCOL_BOOT } from '../kernel/kernel.ts'
 import type { FdbState, KernelOp, NeighbourState, RouteState } from '../kernel/kernel.ts'
 
 /** How one kernel table is keyed, compared, written and erased. */

@@ -3,8 +3,8 @@ import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
 import { ip, type Family, type Ip } from '../../src/net/ip.ts'
 import { mac, type Mac } from '../../src/net/mac.ts'
 import type { LinkRows, PeerEntries } from '../../src/reconcile/entries.ts'
+import { ROUTE_PROTOCOL } from '../../src/kernel/ours.ts'
 import {
-  ROUTE_PROTOCOL,
   ROUTE_PROTOCOL_BOOT,
   type Kernel,
   type KernelOp,

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
-import { ROUTE_PROTOCOL, ROUTE_PROTOCOL_BOOT, type KernelOp } from '../../src/kernel/kernel.ts'
+import { ROUTE_PROTOCOL } from '../../src/kernel/ours.ts'
+import { ROUTE_PROTOCOL_BOOT, type KernelOp } from '../../src/kernel/kernel.ts'
 import { first, OverlayWorld, rowsOf, type Making } from '../fake/overlay-world.ts'
 
 /** One thing that happens; `run` may find nothing to do it to. */

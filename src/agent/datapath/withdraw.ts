@@ -1,7 +1,8 @@
 import { sameIp } from '../../net/ip.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { KernelError, type Kernel } from '../../kernel/kernel.ts'
-import { deviceName, vtepAddress, type Vtep } from '../../backend/vxlan/vtep.ts'
+import { vtepAddress, type Vtep } from '../../backend/vxlan/vtep.ts'
+import { deviceName } from '../../kernel/ours.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
 /**

@@ -8,7 +8,7 @@ import { hostPrefix, type Prefix } from '../../net/prefix.ts'
 import { encodeVtepData, publishedMac } from '../../backend/vxlan/backend-data.ts'
 import { deviceIdentity } from '../../backend/vxlan/device-spec.ts'
 import { incompatibility } from '../../backend/vxlan/device.ts'
-import { deviceName } from '../../backend/vxlan/vtep.ts'
+import { deviceName } from '../../kernel/ours.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
 /** Life of a lease, as upstream grants it: one day. */

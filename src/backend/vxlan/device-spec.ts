@@ -1,16 +1,14 @@
 import type { VxlanConfig } from '../../config/backend.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { Family } from '../../net/ip.ts'
+import { DEVICE_ALIAS, deviceName } from '../../kernel/ours.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { DeviceSpec } from './deviation.ts'
 import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'
-import { deviceName, vtepAddress, type Vtep } from './vtep.ts'
+import { vtepAddress, type Vtep } from './vtep.ts'
 
 /** The underlay as the device needs to know it. */
 type UnderDevice = Pick<Underlay, 'link' | 'address'>
-
-/** IFLA_IFALIAS of our devices, for people who read `ip link`. */
-export const DEVICE_ALIAS = 'flannel-agent'
 
 /** What is fixed when the device is created: all that {@link incompatibility} compares. */
 export type DeviceIdentity = Pick<DeviceSpec, 'name' | 'vxlan'>

@@ -1,7 +1,8 @@
 import type { Ip } from '../../net/ip.ts'
 import { prefixOf } from '../../net/prefix.ts'
 import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
-import { ROUTE_PROTOCOL, type RouteState } from '../../kernel/kernel.ts'
+import type { RouteState } from '../../kernel/kernel.ts'
+import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
 
 /** rtm_type of a route that leads somewhere (linux/rtnetlink.h). */
 const RTN_UNICAST = 1

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deviceName } from '../../../../src/backend/vxlan/vtep.ts'
+import { deviceName, familyOfDevice } from '../../../src/kernel/ours.ts'
 
 describe('the name of the device', () => {
   it.each([
@@ -14,5 +14,13 @@ describe('the name of the device', () => {
   ] as const)('of IPv%i and VNI %i is %s, which Linux takes', (family, vni, name) => {
     expect(deviceName(family, vni)).toBe(name)
     expect(name.length).toBeLessThanOrEqual(15)
+    expect(familyOfDevice(name)).toBe(family)
   })
+
+  it.each(['flannel', 'flannel.', 'flannel.1x', 'flannel-v4.1', 'xflannel.1', 'flannel.1.2', 'flannel1', 'eth0.100'])(
+    'is never %s',
+    (name) => {
+      expect(familyOfDevice(name)).toBeUndefined()
+    },
+  )
 })

@@ -1,0 +1,38 @@
+import type { Family } from '../net/ip.ts'
+
+/*
+ * What marks things in the kernel as ours, said once: whoever makes them, looks for them or removes them reads it here. Firewall rules
+ * have names of their own (firewall/names.ts).
+ */
+
+/** Route protocol of all our routes (rtm_protocol): 70, ASCII F; free in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 70
+
+/** IFLA_IFALIAS of our devices, for people who read `ip link`, and for whoever must tell ours from upstream's. */
+export const DEVICE_ALIAS = 'flannel-agent'
+
+/** Longest name of a link, in characters (linux/if.h: IFNAMSIZ, less the terminating zero). */
+const LONGEST_NAME = 15
+
+const FAMILIES: readonly Family[] = [4, 6]
+
+/** Before the VNI: upstream's prefix, and one of ours for VNIs that leave no room for it. */
+const NAME_PREFIXES = { 4: ['flannel.', 'flan.'], 6: ['flannel-v6.', 'flan6.'] } as const
+
+/**
+ * Name of the device for a VNI: `flannel.100`, `flannel-v6.100`; where that is longer than Linux allows (IPv4 from VNI 10 000 000, IPv6
+ * from 10 000) `flan.10000000`, `flan6.10000`.
+ */
+export function deviceName(family: Family, vni: number): string {
+  const [usual, short] = NAME_PREFIXES[family]
+  const name = `${usual}${vni}`
+  return name.length <= LONGEST_NAME ? name : `${short}${vni}`
+}
+
+/** The family of a device by its name; undefined for a name that {@link deviceName} gives to none, whatever the VNI. */
+export function familyOfDevice(name: string): Family | undefined {
+  const dot = name.lastIndexOf('.') + 1
+  if (!/^\d+$/.test(name.slice(dot))) return undefined
+  const isNamed = (family: Family): boolean => NAME_PREFIXES[family].some((prefix) => prefix === name.slice(0, dot))
+  return FAMILIES.find(isNamed)
+}
