@@ -1,43 +1,34 @@
 import type { Challenge } from '../lease/challenges.ts'
-import type { LeaseRecord } from '../lease/store.ts'
 import { decodeChallenge } from './challenge-codec.ts'
-import { listUntilItWorks } from './keys/relist.ts'
-import { LeaseWatch, type WatchTools } from './keys/watch.ts'
+import { followKeys } from './keys/follow.ts'
+import type { KeyDelta, KeyRecord } from './keys/key.ts'
+import type { WatchTools } from './keys/watch.ts'
 
-/** Far more challenges than one lease ever has at once. */
-const PAGE_SIZE = 100
+/** Far more challenges to a page than one lease ever has at once. */
+const CHALLENGES = { op: 'challenges', pageSize: 100 }
 
 /** Of more that come together, only the newest are answered: no honest lease has so many, and whoever asks asks again. */
 const MOST_AT_ONCE = 64
 
-/** Everything asked of one lease, over any number of lists and watches. */
-export class ChallengeListener {
-  readonly #tools: WatchTools
-  readonly #leaseKey: string
+/**
+ * Everything asked of one lease, over any number of lists and watches.
+ * @param tools with the keyspace of the challenges to this lease
+ */
+export async function* listenToChallenges(
+  tools: WatchTools,
+  leaseKey: string,
+  signal: AbortSignal,
+): AsyncGenerator<Challenge, void, undefined> {
+  for await (const seen of followKeys(tools, CHALLENGES, signal))
+    yield* pending(leaseKey, seen.kind === 'all' ? seen.records : seen.changes.flatMap(written))
+}
 
-  /** @param tools with the keyspace of the challenges to this lease */
-  constructor(tools: WatchTools, leaseKey: string) {
-    this.#tools = tools
-    this.#leaseKey = leaseKey
-  }
+const written = (change: KeyDelta): readonly KeyRecord[] => (change.kind === 'put' ? [change.record] : [])
 
-  async *run(signal: AbortSignal): AsyncGenerator<Challenge, void, undefined> {
-    while (!signal.aborted) {
-      const list = await listUntilItWorks(this.#tools, 'challenges', PAGE_SIZE, signal)
-      if (list === undefined) return
-      yield* this.#pending(list.records)
-      // ends when its history is gone, or belongs to another store: then what is pending is listed again
-      for await (const event of new LeaseWatch(this.#tools, list, {}).run(signal))
-        if (event.kind === 'deltas')
-          yield* this.#pending(event.deltas.flatMap((delta) => (delta.kind === 'put' ? [delta.record] : [])))
-    }
-  }
-
-  #pending(records: readonly LeaseRecord[]): readonly Challenge[] {
-    const pending = records
-      .map(({ key: id, value, modRevision }) => ({ id, modRevision, ...decodeChallenge(value) }))
-      .filter(({ by }) => by === undefined)
-      .toSorted((a, b) => Number(a.modRevision - b.modRevision))
-    return pending.slice(-MOST_AT_ONCE).map(({ id, from }) => ({ key: this.#leaseKey, id, from }))
-  }
+function pending(leaseKey: string, records: readonly KeyRecord[]): readonly Challenge[] {
+  const unanswered = records
+    .map(({ key: id, value, modRevision }) => ({ id, modRevision, ...decodeChallenge(value) }))
+    .filter(({ by }) => by === undefined)
+    .toSorted((a, b) => Number(a.modRevision - b.modRevision))
+  return unanswered.slice(-MOST_AT_ONCE).map(({ id, from }) => ({ key: leaseKey, id, from }))
 }

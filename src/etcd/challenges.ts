@@ -1,14 +1,14 @@
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
-import type { LeaseRecord } from '../lease/store.ts'
 import { NO_ETCD_LEASE } from '../lease/lease.ts'
 import { decodeChallenge, encodeChallenge } from './challenge-codec.ts'
-import { ChallengeListener } from './challenge-listener.ts'
+import { listenToChallenges } from './challenge-listener.ts'
 import { storeError, toStoreError } from './client/errors.ts'
+import type { KeyRecord } from './keys/key.ts'
 import type { Keyspace } from './keys/keyspace.ts'
-import { listLeases } from './keys/list.ts'
+import { listKeys } from './keys/list.ts'
 import { readRecord } from './keys/transaction.ts'
 import type { WatchTools } from './keys/watch.ts'
-import { LeaseWriter } from './keys/write.ts'
+import { KeyWriter } from './keys/write.ts'
 
 /** Life time of a challenge that whoever made it can no longer take away. */
 const CHALLENGE_TTL_SECONDS = 60
@@ -38,7 +38,7 @@ export class EtcdChallenges implements Challenges {
     const place = this.#place(key)
     const ttlSeconds = Math.max(CHALLENGE_TTL_SECONDS, Math.ceil(waitMs / 1_000) * 2)
     const value = encodeChallenge({ from, by: undefined })
-    const writer = new LeaseWriter(caller, place)
+    const writer = new KeyWriter(caller, place)
     const put = { op: 'ask', key: this.#newId(), value, seen: undefined } as const
     const result = await writer.put(put, { kind: 'grant', ttlSeconds }, signal)
     if (!result.ok) throw storeError({ op: 'ask' }, 'ABORTED', 'the challenge was overwritten')
@@ -50,7 +50,7 @@ export class EtcdChallenges implements Challenges {
   }
 
   challenges(key: string, signal: AbortSignal): AsyncIterable<Challenge> {
-    return new ChallengeListener({ ...this.#tools, keyspace: this.#place(key) }, key).run(signal)
+    return listenToChallenges({ ...this.#tools, keyspace: this.#place(key) }, key, signal)
   }
 
   async answer({ key, id }: Challenge, by: Challenger, signal: AbortSignal): Promise<boolean> {
@@ -66,8 +66,8 @@ export class EtcdChallenges implements Challenges {
 
   async takeBack(nodeId: string, signal: AbortSignal): Promise<void> {
     const { caller, keyspace } = this.#tools
-    const writer = new LeaseWriter(caller, keyspace.challenges)
-    const { records } = await listLeases(caller, keyspace.challenges, PAGE_SIZE, signal)
+    const writer = new KeyWriter(caller, keyspace.challenges)
+    const { records } = await listKeys(caller, keyspace.challenges, PAGE_SIZE, signal)
     for (const record of records)
       if (decodeChallenge(record.value).from?.id === nodeId) await writer.release(record, signal)
   }
@@ -75,7 +75,7 @@ export class EtcdChallenges implements Challenges {
   /** @returns `changed` when the value is not what was seen any more */
   async #answerSeen(
     place: Keyspace,
-    seen: LeaseRecord,
+    seen: KeyRecord,
     by: Challenger,
     signal: AbortSignal,
   ): Promise<'written' | 'over' | 'changed'> {
@@ -85,7 +85,7 @@ export class EtcdChallenges implements Challenges {
     const { etcdLeaseId } = seen
     const lifetime = etcdLeaseId === NO_ETCD_LEASE ? ({ kind: 'reservation' } as const) : attached(etcdLeaseId)
     try {
-      const result = await new LeaseWriter(this.#tools.caller, place).put(put, lifetime, signal)
+      const result = await new KeyWriter(this.#tools.caller, place).put(put, lifetime, signal)
       return result.ok ? 'written' : 'changed'
     } catch (error) {
       // the challenge has ended between reading and writing, and its etcd lease with it

@@ -16,15 +16,15 @@ import type {
 import type { Clock, Random } from '../time/clock.ts'
 import { Caller } from './client/call.ts'
 import { EtcdChallenges } from './challenges.ts'
-import { ConfigListener } from './config-listener.ts'
+import { listenToConfig } from './config-listener.ts'
 import { Connection } from './client/connection.ts'
 import { EndpointRing } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
-import { listLeases } from './keys/list.ts'
+import { listKeys } from './keys/list.ts'
 import { checkCredentials, parseEndpoints } from './client/options.ts'
-import { LeaseWatch, type WatchTools } from './keys/watch.ts'
-import { LeaseWriter } from './keys/write.ts'
+import { KeyWatch, type WatchTools } from './keys/watch.ts'
+import { KeyWriter } from './keys/write.ts'
 
 /** What the store takes from outside; times and sizes have defaults. */
 export interface EtcdTools {
@@ -43,7 +43,7 @@ const PAGE_SIZE = 1_000
 export class EtcdLeaseStore implements LeaseStore, Challenges {
   readonly #keyspace: Keyspace
   readonly #caller: Caller
-  readonly #writer: LeaseWriter
+  readonly #writer: KeyWriter
   readonly #challenges: EtcdChallenges
   readonly #tools: WatchTools
   readonly #pageSize: number
@@ -60,7 +60,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
     this.#keyspace = Keyspace.leases(options.prefix)
     this.#caller = new Caller(ring, callTimeoutMs)
-    this.#writer = new LeaseWriter(this.#caller, this.#keyspace)
+    this.#writer = new KeyWriter(this.#caller, this.#keyspace)
     this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }
     this.#challenges = new EtcdChallenges(this.#tools)
     this.#pageSize = pageSize
@@ -74,15 +74,15 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   }
 
   watchConfig(signal: AbortSignal): AsyncIterable<ConfigRecord | undefined> {
-    return new ConfigListener({ ...this.#tools, keyspace: this.#keyspace.configuration }).run(signal)
+    return listenToConfig({ ...this.#tools, keyspace: this.#keyspace.configuration }, signal)
   }
 
   list(signal: AbortSignal): Promise<LeaseList> {
-    return listLeases(this.#caller, this.#keyspace, this.#pageSize, signal)
+    return listKeys(this.#caller, this.#keyspace, this.#pageSize, signal)
   }
 
   watch(from: StoreIdentity, signal: AbortSignal, status: WatchStatus = {}): AsyncIterable<LeaseWatchEvent> {
-    return new LeaseWatch(this.#tools, from, status).run(signal)
+    return new KeyWatch(this.#tools, from, status).run(signal)
   }
 
   create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {

@@ -1,19 +1,19 @@
 import type { Revision } from '../../lease/lease.ts'
-import type { LeaseDelta, LeaseRecord } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import { toStoreError } from '../client/errors.ts'
+import type { KeyDelta, KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 
 /** A directory as the store says it was at some revision. */
 export interface PastState {
   readonly count: number
   /** The record written last; undefined when there is none. */
-  readonly newest: LeaseRecord | undefined
+  readonly newest: KeyRecord | undefined
 }
 
 /**
  * Asks a quorum how the directory stood at a revision. etcd sorts it for that, which costs it about as much as a list (13 ms for
- * 10 000 leases): not something that every node should ask at the same moment.
+ * 10 000 keys): not something that every node should ask at the same moment.
  * @returns undefined when that history is compacted
  * @throws {StoreError}
  */
@@ -41,14 +41,14 @@ export async function readPastState(
  * higher revision than ours; but what it holds at *our* revision is what we know only if its history up to there is ours.
  */
 export class KnownRecords {
-  readonly #records: Map<string, LeaseRecord> | undefined
+  readonly #records: Map<string, KeyRecord> | undefined
 
   /** @param records undefined: not known, so that nothing can be told from them */
-  constructor(records: readonly LeaseRecord[] | undefined) {
+  constructor(records: readonly KeyRecord[] | undefined) {
     this.#records = records && new Map(records.map((record) => [record.key, record]))
   }
 
-  apply(deltas: readonly LeaseDelta[]): void {
+  apply(deltas: readonly KeyDelta[]): void {
     for (const delta of deltas) {
       if (delta.kind === 'put') this.#records?.set(delta.record.key, delta.record)
       else this.#records?.delete(delta.key)
@@ -58,7 +58,7 @@ export class KnownRecords {
   /** What is known at this moment, to be held against the store's own account later; undefined when nothing is. */
   summary(): Summary | undefined {
     if (this.#records === undefined) return undefined
-    let newest: LeaseRecord[] = []
+    let newest: KeyRecord[] = []
     for (const record of this.#records.values()) {
       const revision = newest[0]?.modRevision ?? -1n
       if (record.modRevision > revision) newest = [record]
@@ -72,7 +72,7 @@ export class KnownRecords {
 export interface Summary {
   readonly count: number
   /** The records of the newest revision; several when one transaction wrote them. */
-  readonly newest: readonly LeaseRecord[]
+  readonly newest: readonly KeyRecord[]
 }
 
 /** Whether the store's own account of a revision contradicts what we knew then. */
@@ -82,7 +82,7 @@ export function contradicts({ count, newest }: PastState, known: Summary): boole
 }
 
 /** Two histories can give the same key the same revision, but hardly with the same content on the same etcd lease. */
-const isSame = (one: LeaseRecord, other: LeaseRecord): boolean =>
+const isSame = (one: KeyRecord, other: KeyRecord): boolean =>
   one.key === other.key &&
   one.modRevision === other.modRevision &&
   one.createRevision === other.createRevision &&

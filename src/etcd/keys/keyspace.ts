@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import type { IKeyValue } from 'etcd3'
 
 import { LONGEST_VALUE } from '../../lease/codec.ts'
-import type { LeaseRecord } from '../../lease/store.ts'
+import type { KeyRecord } from './key.ts'
 
 /**
  * Of a longer value, nothing more is kept than shows that it is too long: a character of UTF-16 takes three bytes of UTF-8 at most.
@@ -81,7 +81,7 @@ export class Keyspace {
         ).join('')
   }
 
-  record(kv: IKeyValue): LeaseRecord {
+  record(kv: IKeyValue): KeyRecord {
     return {
       key: this.nameOf(kv.key),
       value: kv.value.subarray(0, this.#mostValueBytes).toString(),

@@ -1,8 +1,8 @@
 import type { IKeyValue, IRangeResponse } from 'etcd3'
 
-import type { LeaseList, LeaseRecord } from '../../lease/store.ts'
 import { toStoreError } from '../client/errors.ts'
 import type { Caller } from '../client/call.ts'
+import type { KeyList, KeyRecord } from './key.ts'
 import type { KeyRange, Keyspace } from './keyspace.ts'
 
 /** A compaction between two pages takes the revision away from under us; more often than this it is no accident. */
@@ -13,15 +13,15 @@ const FIRST_PAGE_SIZE = 50
 const PAGE_BYTES = 4_000_000
 
 /**
- * All leases as they stood at one revision, read in pages so that no answer holds etcd or us for long.
+ * All keys of a directory as they stood at one revision, read in pages so that no answer holds etcd or us for long.
  * @throws {StoreError}
  */
-export async function listLeases(
+export async function listKeys(
   caller: Caller,
   keyspace: Keyspace,
   pageSize: number,
   signal: AbortSignal,
-): Promise<LeaseList> {
+): Promise<KeyList> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await listAtOneRevision(caller, keyspace, pageSize, signal)
@@ -37,14 +37,14 @@ async function listAtOneRevision(
   keyspace: Keyspace,
   pageSize: number,
   signal: AbortSignal,
-): Promise<LeaseList> {
+): Promise<KeyList> {
   const page = (range: KeyRange, limit: number, revision?: string): Promise<IRangeResponse> =>
     caller.call('list', signal, ({ kv }, options) =>
       kv.range({ ...range, limit, ...(revision === undefined ? {} : { revision }) }, options),
     )
   let answer = await page(keyspace.range, Math.min(FIRST_PAGE_SIZE, pageSize))
   const { cluster_id: clusterId, revision } = answer.header
-  const records: LeaseRecord[] = []
+  const records: KeyRecord[] = []
   for (;;) {
     const { kvs, more } = answer
     for (const kv of kvs) records.push(keyspace.record(kv))

@@ -1,21 +1,21 @@
 import type { ICompare, IKeyValue, IRequestOp } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
-import type { LeaseRecord } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
+import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 
 export type TransactionOutcome =
   | { readonly done: true; readonly revision: Revision }
   /** `certain`: it was refused. Otherwise it was sent more than once, and an earlier copy may be what refused this one. */
-  | { readonly done: false; readonly found: LeaseRecord | undefined; readonly certain: boolean }
+  | { readonly done: false; readonly found: KeyRecord | undefined; readonly certain: boolean }
 
 /** One change to one key on condition. */
 export interface Change {
   readonly op: string
   readonly key: string
   /** State it applies to; undefined: the key does not exist. */
-  readonly seen: LeaseRecord | undefined
+  readonly seen: KeyRecord | undefined
   readonly request: IRequestOp
   /** Also only if it says what was seen: an etcd that was restored meanwhile gives the same revision to another value. */
   readonly isValueCompared?: boolean
@@ -56,13 +56,13 @@ export async function readRecord(
   keyspace: Keyspace,
   change: Pick<Change, 'op' | 'key'>,
   signal: AbortSignal,
-): Promise<LeaseRecord | undefined> {
+): Promise<KeyRecord | undefined> {
   const key = keyspace.keyOf(change.key)
   const { kvs } = await caller.call(change.op, signal, ({ kv }, options) => kv.range({ key }, options))
   return onlyRecord(keyspace, kvs)
 }
 
-function unchanged(key: Buffer, seen: LeaseRecord | undefined): ICompare {
+function unchanged(key: Buffer, seen: KeyRecord | undefined): ICompare {
   return seen === undefined
     ? { key, result: 'Equal', target: 'Version', version: 0 }
     : { key, result: 'Equal', target: 'Mod', mod_revision: String(seen.modRevision) }
@@ -75,7 +75,7 @@ const says = (key: Buffer, value: string): ICompare => ({
   value: Buffer.from(value),
 })
 
-function onlyRecord(keyspace: Keyspace, kvs: readonly IKeyValue[] = []): LeaseRecord | undefined {
+function onlyRecord(keyspace: Keyspace, kvs: readonly IKeyValue[] = []): KeyRecord | undefined {
   const [kv] = kvs
   return kv === undefined ? undefined : keyspace.record(kv)
 }

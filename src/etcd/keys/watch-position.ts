@@ -1,10 +1,10 @@
 import type { IEvent, IWatchResponse } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
-import type { LeaseDelta, LeaseWatchEvent } from '../../lease/store.ts'
+import type { KeyDelta, KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 
-type Deltas = Extract<LeaseWatchEvent, { kind: 'deltas' }>
+type Deltas = Extract<KeyWatchEvent, { kind: 'deltas' }>
 
 /**
  * How far a watch has come, over any number of streams: turns etcd's answers into whole revisions, each exactly once. A position
@@ -49,7 +49,7 @@ export class WatchPosition {
   }
 
   #group(events: readonly IEvent[]): readonly Deltas[] {
-    const revisions = new Map<Revision, LeaseDelta[]>()
+    const revisions = new Map<Revision, KeyDelta[]>()
     for (const event of events) {
       const delta = this.#delta(event)
       if (delta.revision <= this.#handedOut) continue
@@ -68,7 +68,7 @@ export class WatchPosition {
   }
 
   /** etcd3 declares `Delete` and delivers `DELETE`. */
-  #delta({ type, kv }: IEvent): LeaseDelta {
+  #delta({ type, kv }: IEvent): KeyDelta {
     const revision = BigInt(kv.mod_revision)
     return type.toUpperCase() === 'DELETE'
       ? { kind: 'deleted', key: this.#keyspace.nameOf(kv.key), revision }

@@ -1,7 +1,7 @@
 import type { IWatchResponse } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
-import type { LeaseWatchEvent, StoreError, StoreIdentity, WatchStatus } from '../../lease/store.ts'
+import type { StoreError, StoreIdentity, WatchStatus } from '../../lease/store.ts'
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Caller } from '../client/call.ts'
@@ -9,6 +9,7 @@ import { storeError, toStoreError } from '../client/errors.ts'
 import { EventQueue } from './event-queue.ts'
 import { contradicts, KnownRecords, readPastState } from './history.ts'
 import { readClusterState, StoreMemory } from './identity.ts'
+import type { KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { WatchPosition } from './watch-position.ts'
 import { isCompacted, openWatch } from './watch-stream.ts'
@@ -27,23 +28,23 @@ export interface WatchTools {
 const RECONNECT: BackoffSpec = { firstMs: 100, mostMs: 3_000, jitter: 0.4 }
 
 /**
- * After an outage every node comes back at once, and each one's examination costs etcd in proportion to the leases: so they spread
+ * After an outage every node comes back at once, and each one's examination costs etcd in proportion to the keys: so they spread
  * over a time in the same proportion, and within the minute.
  */
 const EXAMINATION_DELAY_PER_RECORD_MS = 5
 const MOST_EXAMINATION_DELAY_MS = 45_000
 
 /** What ends a watch for good. */
-type WatchEnding = Exclude<LeaseWatchEvent, { kind: 'deltas' }>
+type WatchEnding = Exclude<KeyWatchEvent, { kind: 'deltas' }>
 
-/** One watch of the port: a stream after another, each beginning where the one before ended. */
-export class LeaseWatch {
+/** One watch of a directory: a stream after another, each beginning where the one before ended. */
+export class KeyWatch {
   readonly #tools: WatchTools
   readonly #status: WatchStatus
   readonly #position: WatchPosition
   readonly #memory: StoreMemory
   readonly #known: KnownRecords
-  readonly #events = new EventQueue<LeaseWatchEvent>()
+  readonly #events = new EventQueue<KeyWatchEvent>()
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
   /** Streams in a row that failed before they stood. */
   #failures = 0
@@ -59,7 +60,7 @@ export class LeaseWatch {
     this.#known = new KnownRecords(from.records)
   }
 
-  async *run(signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+  async *run(signal: AbortSignal): AsyncGenerator<KeyWatchEvent, void, undefined> {
     if (signal.aborted) return
     const scope = new AbortController()
     const stop = (): void => {

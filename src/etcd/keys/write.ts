@@ -1,8 +1,9 @@
 import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../lease/lease.ts'
-import type { CasResult, KeyLifetime, LeaseRecord, StoreError } from '../../lease/store.ts'
+import type { CasResult, KeyLifetime, StoreError } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import { isTransient } from '../client/codes.ts'
 import { toStoreError } from '../client/errors.ts'
+import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { readRecord, transact, type TransactionOutcome } from './transaction.ts'
 
@@ -12,14 +13,14 @@ interface Put {
   readonly key: string
   readonly value: string
   /** State it applies to; undefined: the key does not exist. */
-  readonly seen: LeaseRecord | undefined
+  readonly seen: KeyRecord | undefined
 }
 
 /**
- * The writes of the port, each one transaction on what the caller saw. An answer can get lost after the transaction took effect:
+ * Writes to the keys of a directory, each one transaction on what the caller saw. An answer can get lost after the transaction took effect:
  * where that leaves it open, the key is read, and when it holds exactly what we put, on our etcd lease, it was us.
  */
-export class LeaseWriter {
+export class KeyWriter {
   readonly #caller: Caller
   readonly #keyspace: Keyspace
 
@@ -47,14 +48,14 @@ export class LeaseWriter {
   }
 
   /** @throws {StoreError} */
-  async remove(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+  async remove(seen: KeyRecord, signal: AbortSignal): Promise<boolean> {
     const request = { request_delete_range: { key: this.#keyspace.keyOf(seen.key) } }
     const outcome = await transact(this.#caller, this.#keyspace, { op: 'remove', key: seen.key, seen, request }, signal)
     return outcome.done || outcome.found === undefined
   }
 
   /** @throws {StoreError} */
-  async release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
+  async release(seen: KeyRecord, signal: AbortSignal): Promise<boolean> {
     const { key, etcdLeaseId } = seen
     const request = { request_delete_range: { key: this.#keyspace.keyOf(key) } }
     const change = { op: 'release', key, seen, request, isValueCompared: true }
@@ -120,7 +121,7 @@ export class LeaseWriter {
   }
 }
 
-function isResultOf({ value, seen }: Put, etcdLeaseId: EtcdLeaseId, found: LeaseRecord): boolean {
+function isResultOf({ value, seen }: Put, etcdLeaseId: EtcdLeaseId, found: KeyRecord): boolean {
   const changed = seen === undefined || found.modRevision > seen.modRevision
   return changed && found.value === value && found.etcdLeaseId === etcdLeaseId
 }

@@ -1,0 +1,40 @@
+import type { LeaseList, LeaseWatchEvent, StoreIdentity } from './store.ts'
+
+/** What differs between those who follow keys. */
+export interface Followed {
+  /** A complete list. @returns undefined when there is no point in going on */
+  list(signal: AbortSignal): Promise<LeaseList | undefined>
+  /** Every change after a list, until its history is gone. */
+  watch(from: StoreIdentity, signal: AbortSignal): AsyncIterable<LeaseWatchEvent>
+}
+
+export type FollowEvent =
+  | LeaseWatchEvent
+  /** All there is now. `wasReset`: not of the store, or not of the history, that was spoken of before. */
+  | { readonly kind: 'list'; readonly list: LeaseList; readonly wasReset: boolean }
+
+/**
+ * Follows keys for as long as it takes: a list, every change after it, and a new list when the history is gone or belongs to another
+ * store. Ends when `signal` aborts, or when there is nothing to list.
+ * @param known a list that was made and taken in before: begins with the changes after it
+ * @throws what listing and watching throw
+ */
+export async function* listAndWatch(
+  followed: Followed,
+  signal: AbortSignal,
+  known?: LeaseList,
+): AsyncGenerator<FollowEvent, void, undefined> {
+  let wasReset = false
+  for (let list = known; !signal.aborted; list = undefined) {
+    if (list === undefined) {
+      list = await followed.list(signal)
+      if (list === undefined) return
+      yield { kind: 'list', list, wasReset }
+    }
+    wasReset = false
+    for await (const event of followed.watch(list, signal)) {
+      wasReset = event.kind === 'reset'
+      yield event
+    }
+  }
+}
