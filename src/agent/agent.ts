@@ -7,25 +7,18 @@ import { chooseAgain } from '../host/follow-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { acquireLease, type Acquired } from '../lease/acquire.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
+import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
 import { EtcdAddresses } from './etcd-addresses.ts'
 import { LossBackoff } from './own-lease/loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
 import { OverlaySession } from './session.ts'
-import { isStopped, runTogether } from './runtime/task.ts'
+import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
 import { deviceMacs, leaseTerms } from './own-lease/lease-terms.ts'
-import { ROUND_MS, watched, type Watched } from './runtime/watched-loop.ts'
 
 /** The interface and its address, by family of the overlay. */
 type Underlays = ReadonlyMap<Family, Underlay>
-
-/**
- * A call that takes longer has lost its way, in milliseconds: the largest tables are programmed in seconds, and whatever asks etcd has
- * a deadline of its own for each page and each address.
- */
-const KERNEL_BOUND_MS = 60_000
-const STORE_BOUND_MS = 120_000
 
 /** The family that has the say in which interface is used: there is no overlay without it. */
 const LEADER: Family = 4
@@ -40,74 +33,65 @@ interface Found {
 
 /**
  * One node of the overlay: finds its underlay and the network configuration, acquires a lease, and runs a session on it; when the
- * lease is lost to another node, begins again with a new one. Ends only when `signal` aborts, or on a mistake of ours.
+ * lease is lost to another node, begins again with a new one. Ends only when its signal aborts, or on a mistake of ours.
  */
-export class Agent {
+export class Agent implements Task {
+  readonly name = 'agent'
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
-  readonly #addressLoop: Watched<AgentPorts>
   readonly #etcdAddresses: EtcdAddresses
   readonly #lossBackoff: LossBackoff
   #underlays: Underlays = new Map()
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
-    const { watchdog: turns } = ports.status
-    const kernel = turns.oversee('kernel', KERNEL_BOUND_MS, ports.kernel)
-    const store = turns.oversee('etcd', STORE_BOUND_MS, ports.store)
-    this.#ports = { ...ports, kernel, store }
-    this.#addressLoop = watched('addresses of etcd', ROUND_MS.etcd, this.#ports)
-    this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, this.#addressLoop.ports.clock)
+    this.#ports = ports
+    this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, ports.clock)
     this.#lossBackoff = new LossBackoff(ports)
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    await runTogether(
-      [
-        { name: 'sessions', run: (stop) => this.#runSessions(stop) },
-        this.#addressLoop.task((stop) => this.#etcdAddresses.run(stop)),
-      ],
-      signal,
-    )
+  async run(context: TaskContext): Promise<void> {
+    const sessions: Task = { name: 'sessions', roundMs: ROUND_MS.etcd, run: (own) => this.#runSessions(own) }
+    await runTogether([sessions, this.#etcdAddresses], context)
   }
 
-  async #runSessions(signal: AbortSignal): Promise<void> {
-    await this.#etcdAddresses.first(signal)
-    while (!isStopped(signal)) await this.#runSession(signal)
+  async #runSessions(context: TaskContext): Promise<void> {
+    await this.#etcdAddresses.first(context.signal)
+    while (!isStopped(context.signal)) await this.#runSession(context)
   }
 
-  async #runSession(signal: AbortSignal): Promise<void> {
-    await this.#findUnderlays([LEADER], signal) // first: etcd is asked over it
-    const config = await this.#readConfig(signal)
-    const found = { config, underlays: await this.#findUnderlays(familiesOf(config), signal) }
+  async #runSession(context: TaskContext): Promise<void> {
+    await this.#findUnderlays([LEADER], context) // first: etcd is asked over it
+    const config = await this.#readConfig(context)
+    const found = { config, underlays: await this.#findUnderlays(familiesOf(config), context) }
     const session = new OverlaySession({
       options: this.#options,
       ports: this.#ports,
       etcdAddresses: this.#etcdAddresses,
       parseConfig: (text) => this.#parseConfig(text),
-      ...(await this.#acquire(found, signal)),
+      ...(await this.#acquire(found, context)),
     })
     this.#lossBackoff.held()
-    const lost = await session.run(signal)
+    const lost = await context.idle(session.run(context))
     this.#ports.status.sessionEnded(lost)
-    if (lost !== undefined) await this.#afterLoss(lost, signal)
+    if (lost !== undefined) await this.#afterLoss(lost, context)
   }
 
-  async #afterLoss(lost: string, signal: AbortSignal): Promise<void> {
-    const { log, clock } = this.#ports
+  async #afterLoss(lost: string, { rest }: Loop): Promise<void> {
+    const { log } = this.#ports
     log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
     const pauseMs = this.#lossBackoff.lost()
     if (this.#lossBackoff.losses === 2)
       log.error(
         'one lease after the other is lost: somebody writes over them in etcd; waiting ever longer between them',
       )
-    if (pauseMs > 0) await clock.sleep(pauseMs, signal)
+    if (pauseMs > 0) await rest(pauseMs)
   }
 
-  async #findUnderlays(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
+  async #findUnderlays(families: readonly Family[], loop: Loop): Promise<Underlays> {
     const known = new Set([...this.#underlays.values()].map(({ address }) => address.text))
-    const look = (): Promise<Underlays> => this.#look(families, signal)
-    const underlays = await untilItWorks('underlay', look, this.#ports, signal)
+    const look = (): Promise<Underlays> => this.#look(families, loop.signal)
+    const underlays = await untilItWorks('underlay', look, this.#ports, loop)
     for (const { link, address, publicIp } of underlays.values())
       if (!known.has(address.text))
         this.#ports.log.info('underlay chosen', {
@@ -146,9 +130,9 @@ export class Agent {
     return refuseUnsupported(parseNetworkConfig(text, this.#configKey))
   }
 
-  async #readConfig(signal: AbortSignal): Promise<NetworkConfig> {
-    const read = (): Promise<NetworkConfig> => this.#read(signal)
-    const config = await untilItWorks('network configuration', read, this.#ports, signal)
+  async #readConfig(loop: Loop): Promise<NetworkConfig> {
+    const read = (): Promise<NetworkConfig> => this.#read(loop.signal)
+    const config = await untilItWorks('network configuration', read, this.#ports, loop)
     this.#ports.log.info('network configuration read', {
       network: config.overlays.map(({ network }) => network.text).join(' '),
       subnetLen: config.overlays.map(({ subnetLength }) => subnetLength).join(' '),
@@ -159,7 +143,8 @@ export class Agent {
   }
 
   /** Looks at everything again after an attempt that failed: what keeps us from a lease may be cured there. */
-  async #acquire(first: Found, signal: AbortSignal): Promise<Found & { readonly acquired: Acquired }> {
+  async #acquire(first: Found, loop: Loop): Promise<Found & { readonly acquired: Acquired }> {
+    const { signal } = loop
     const { store, random, log } = this.#ports
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
     let known: Found | undefined = first
@@ -175,7 +160,7 @@ export class Agent {
       }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
-    const result = await untilItWorks('lease', attempt, this.#ports, signal, hint)
+    const result = await untilItWorks('lease', attempt, this.#ports, loop, hint)
     const { lease, list, how, warnings } = result.acquired
     log.info(`lease ${how}`, { subnet: lease.key, peers: list.records.filter(({ key }) => key !== lease.key).length })
     for (const warning of warnings) log.warn(warning)

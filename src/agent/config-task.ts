@@ -1,8 +1,9 @@
 import { compareConfig } from '../config/compare.ts'
 import { ConfigError } from '../config/error.ts'
 import type { NetworkConfig } from '../config/network.ts'
+import type { Loop } from '../time/loop.ts'
 import type { AgentPorts } from './runtime/ports.ts'
-import { isStopped } from './runtime/task.ts'
+import { isStopped, type Task } from './runtime/task.ts'
 
 export interface ConfigTaskInput {
   readonly ports: Pick<AgentPorts, 'store' | 'clock' | 'log'>
@@ -21,7 +22,8 @@ const RETRY_MS = 1_000
  * Follows the network configuration as far as a running agent can: what cannot be followed is said, once for each thing that is
  * written there, and waits for the next start. One that is deleted or invalid changes nothing.
  */
-export class ConfigTask {
+export class ConfigTask implements Task {
+  readonly name = 'configuration'
   readonly #input: ConfigTaskInput
   #inForce: NetworkConfig
   /** What the key has said last. */
@@ -34,14 +36,14 @@ export class ConfigTask {
     this.#inForce = input.config
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { store, clock } = this.#input.ports
+  async run({ signal, rest }: Loop): Promise<void> {
+    const { store } = this.#input.ports
     while (!isStopped(signal)) {
       for await (const record of store.watchConfig(signal)) {
         if (isStopped(signal)) return
         this.#consider(record?.value)
       }
-      await clock.sleep(RETRY_MS, signal)
+      await rest(RETRY_MS)
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Clock } from '../time/clock.ts'
+import type { Loop } from '../time/loop.ts'
 import { parseIp, type Ip } from '../net/ip.ts'
 import type { ResolveHost } from './runtime/ports.ts'
-import { isStopped } from './runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from './runtime/task.ts'
 
 /** Names seldom move, in milliseconds. */
 const REFRESH_MS = 300_000
@@ -14,7 +15,9 @@ const FIRST_WAIT_MS = 2_000
  * Where etcd is: the addresses in its URLs, and those its host names stand for. Of a name that cannot be resolved, what it stood for
  * last is kept.
  */
-export class EtcdAddresses {
+export class EtcdAddresses implements Task {
+  readonly name = 'addresses of etcd'
+  readonly roundMs = ROUND_MS.etcd
   readonly #literal: readonly Ip[]
   readonly #names: readonly string[]
   readonly #resolve: ResolveHost
@@ -44,10 +47,10 @@ export class EtcdAddresses {
   }
 
   /** Keeps looking the names up. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
       const isComplete = await this.#refresh(signal)
-      await this.#clock.sleep(isComplete ? REFRESH_MS : RETRY_MS, signal)
+      await rest(isComplete ? REFRESH_MS : RETRY_MS)
     }
   }
 

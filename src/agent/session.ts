@@ -11,6 +11,7 @@ import type { PeerLimits } from '../lease/peers/peer-rules.ts'
 import { claimFor, type LeaseTerms } from '../lease/terms.ts'
 import { PeerTable, type Judge } from '../lease/peers/peer-table.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
+import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { Vtep } from '../backend/vxlan/vtep.ts'
@@ -32,9 +33,8 @@ import type { AgentPorts } from './runtime/ports.ts'
 import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
-import { runTogether, type Task } from './runtime/task.ts'
+import { ROUND_MS, runTogether, type Runtime, type Task } from './runtime/task.ts'
 import { leaseTerms, protectedPrefixes, type HostNetwork } from './own-lease/lease-terms.ts'
-import { ROUND_MS, watched } from './runtime/watched-loop.ts'
 import { withdrawFromSubnets } from './datapath/withdraw.ts'
 
 export interface SessionInput {
@@ -75,10 +75,8 @@ export class OverlaySession {
     this.#backends = backendsOf(input.config, acquired.lease)
     const own = this.#backends.map((backend) => backend.own)
     this.#own = own
-    const lease = watched('lease', ROUND_MS.etcd, ports)
-    this.#keeper = makeKeeper({ ...input, ports: lease.ports }, this.#ownTerms())
-    const file = watched('subnet file', ROUND_MS.files, ports)
-    const subnetFile = new SubnetFile(options.subnetFile, own, file.ports, options.ipMasq)
+    this.#keeper = makeKeeper(input, this.#ownTerms())
+    const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
     this.#subnetFile = subnetFile
     const release = new SubnetRelease(ports, subnetFile)
     this.#host = new HostTasks({ ...input, own, release })
@@ -90,8 +88,7 @@ export class OverlaySession {
     const filter = makeFilter(input, () => datapaths)
     const datapaths = this.#makeDatapaths(new SetUpReport(families, ports, peers, onReady), filter?.task)
     this.#datapaths = datapaths
-    const stale = watched('stale leases', ROUND_MS.etcd, ports)
-    const staleLeases = new StaleLeasesTask({ ...stale.ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
+    const staleLeases = new StaleLeasesTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
@@ -110,16 +107,16 @@ export class OverlaySession {
     }
     const config = new ConfigTask({ ...input, apply })
     this.#tasks = [
-      { name: 'changes', run: (stop) => changes.run(stop) }, // first: whoever looks after that misses nothing
+      changes, // first: whoever looks after that misses nothing
       ...(filter?.tasks ?? [unwantedFilter(ports)]),
       ...datapaths.flatMap(({ tasks }) => tasks),
-      { name: 'peers', run: (stop) => this.#peers.run(stop) },
-      lease.task((stop) => this.#hold(stop)),
-      file.task((stop) => subnetFile.run(stop)),
-      { name: 'release of the subnet file', run: (stop) => release.run(stop) },
-      stale.task((stop) => staleLeases.run(stop)),
-      { name: 'challenges', run: (stop) => challenges.run(stop) },
-      { name: 'configuration', run: (stop) => config.run(stop) },
+      this.#peers,
+      { name: 'lease', roundMs: ROUND_MS.etcd, run: (context) => this.#hold(context) },
+      subnetFile,
+      release,
+      staleLeases,
+      challenges,
+      config,
       ...this.#host.tasks,
     ]
   }
@@ -153,8 +150,8 @@ export class OverlaySession {
     })
   }
 
-  /** Runs until `signal` aborts (then undefined) or the lease has become another node's (then why). */
-  async run(signal: AbortSignal): Promise<string | undefined> {
+  /** Runs until the signal aborts (then undefined) or the lease has become another node's (then why). */
+  async run(runtime: Runtime): Promise<string | undefined> {
     const { ports, etcdAddresses } = this.#input
     etcdAddresses.onChange = () => {
       this.#peers.rejudge()
@@ -163,16 +160,16 @@ export class OverlaySession {
       this.#subnets.map(({ text }) => text).join(' '),
       this.#own.map(({ overlay }) => overlay.family),
     )
-    await runTogether(this.#tasks, signal)
+    await runTogether(this.#tasks, runtime)
     if (this.#lost !== undefined) {
-      await withdrawFromSubnets(ports, this.#vteps, signal)
+      await withdrawFromSubnets(ports, this.#vteps, runtime.signal)
       await this.#subnetFile.withdraw()
     }
     return this.#lost
   }
 
-  async #hold(signal: AbortSignal): Promise<void> {
-    this.#lost = await this.#keeper.hold(signal)
+  async #hold(loop: Loop): Promise<void> {
+    this.#lost = await this.#keeper.hold(loop)
   }
 
   /** @throws {ConfigError} for an MTU that leaves too little for the overlay; then nothing is changed */

@@ -101,11 +101,8 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
   try {
     const agent = new Agent(options, ports)
     const watchers = supervision(environment, status, log, stopSignal)
-    const tasks = [
-      { name: 'agent', run: (stop: AbortSignal) => agent.run(stop) },
-      { name: 'running time', run: (stop: AbortSignal) => status.watchdog.run(stop) },
-    ]
-    await runTogether([...tasks, ...watchers], stopSignal)
+    const tasks = [agent, status.watchdog, ...watchers]
+    await runTogether(tasks, { signal: stopSignal, clock: systemClock, watchdog: status.watchdog })
     log.info('stopped; device and entries stay in place, so that forwarding goes on')
     return EXIT.done
   } finally {

@@ -20,6 +20,5 @@ export function supervision(
     log.warn(text)
   })
   stopSignal.addEventListener('abort', () => tell({ STOPPING: '1', STATUS: 'stopping; forwarding goes on' }))
-  const task = new Supervision(status, { ...found, tell }, systemClock)
-  return [{ name: 'service manager', run: (stop) => task.run(stop) }]
+  return [new Supervision(status, { ...found, tell }, systemClock)]
 }

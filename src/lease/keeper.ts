@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../time/clock.ts'
+import type { Loop } from '../time/loop.ts'
 import { Wakeup } from '../time/wakeup.ts'
 import { Damping } from '../time/damping.ts'
 import { Retries } from '../time/retries.ts'
@@ -123,8 +124,8 @@ export class LeaseKeeper {
     if (done === 'rewritten') this.#cloneCheck.suspect(record)
   }
 
-  /** Holds the lease until `signal` aborts (then undefined) or it is lost (then why). Errors of the store are retried for ever. */
-  async hold(signal: AbortSignal): Promise<string | undefined> {
+  /** Holds the lease until the signal aborts (then undefined) or it is lost (then why). Errors of the store are retried for ever. */
+  async hold({ signal, rest }: Loop): Promise<string | undefined> {
     const { clock, onState } = this.#options
     for (let live = this.#live(signal); live !== undefined; live = this.#live(signal)) {
       const nowMs = clock.monotonicMs()
@@ -132,7 +133,7 @@ export class LeaseKeeper {
       if (repairAtMs <= nowMs) await this.#try(this.#repairs, 'cannot be written', () => this.#repair(signal), signal)
       else if (renewAtMs <= nowMs)
         await this.#try(this.#renewals, 'cannot be renewed', () => this.#renew(signal), signal)
-      else await this.#wakeup.wait(clock, Math.min(repairAtMs, renewAtMs, nowMs + LONGEST_INTERVAL_MS) - nowMs, signal)
+      else await rest(Math.min(repairAtMs, renewAtMs, nowMs + LONGEST_INTERVAL_MS) - nowMs, this.#wakeup)
     }
     if (this.#state.is !== 'lost') return undefined
     const { reason } = this.#state

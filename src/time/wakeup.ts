@@ -1,8 +1,5 @@
 import type { Clock } from './clock.ts'
 
-/** For a sleep that is over at once. */
-const OVER = AbortSignal.abort()
-
 /** A bell that is never missed: ringing it while nobody waits makes the next wait return at once. */
 export class Wakeup {
   #rung = false
@@ -15,9 +12,7 @@ export class Wakeup {
 
   /** Resolves when rung (also before the call), when `ms` milliseconds have passed, or when `signal` aborts. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#rung || signal.aborted)
-      await clock.sleep(0, OVER) // who watches over the clock sees that this loop comes round
-    else {
+    if (!this.#rung && !signal.aborted) {
       const waiting = new AbortController()
       const stop = (): void => {
         waiting.abort()

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/runtime/ports.ts'
 import { AgentStatus } from '../../src/agent/runtime/status.ts'
+import { runTask } from '../../src/agent/runtime/task.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
 import { deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
@@ -12,6 +13,7 @@ import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { FakeClock } from './fake-clock.ts'
+import { runtime } from './runtime.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeFirewall } from './fake-firewall.ts'
 import { FakeKernel } from './fake-kernel.ts'
@@ -87,7 +89,7 @@ export class AgentWorld {
     this.#stop = new AbortController()
     this.status = new AgentStatus(this.clock)
     const agent = new Agent({ ...this.#options(), ...options }, this.makePorts(node))
-    const running = agent.run(this.#stop.signal)
+    const running = runTask(agent, runtime(this.clock, this.#stop.signal, this.status.watchdog))
     this.#running = running
     running.catch((cause: unknown) => {
       if (this.#running === running) this.#failure = cause

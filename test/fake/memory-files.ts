@@ -1,10 +1,11 @@
+import type * as SubnetEnvFile from '../../src/host/subnet-env.ts'
 import type { Prefix } from '../../src/net/prefix.ts'
 
 /** Files by path: the file system of worlds in memory. */
 export const files = new Map<string, string>()
 
 /** Stands for `host/subnet-env.ts`' dealings with the file system, which are slow, and take time behind a clock in memory. */
-export const memoryFiles = (parseSubnets: (text: string) => readonly Prefix[]) => ({
+export const memoryFiles = (parseSubnets: (text: string) => readonly Prefix[]): Partial<typeof SubnetEnvFile> => ({
   readPreviousSubnets: (path: string): Promise<readonly Prefix[]> =>
     Promise.resolve(parseSubnets(files.get(path) ?? '')),
   fileSays: (path: string, text: string): Promise<boolean> => Promise.resolve(files.get(path) === text),
@@ -12,7 +13,7 @@ export const memoryFiles = (parseSubnets: (text: string) => readonly Prefix[]) =
     files.set(path, text)
     return Promise.resolve()
   },
-  removeLeftovers: (): Promise<void> => Promise.resolve(),
+  removeTemporaryFiles: (): Promise<void> => Promise.resolve(),
   watchFile: () => (): void => undefined,
   removeFile: (path: string): Promise<void> => {
     files.delete(path)

@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/host/system-clock.ts'
 import { ChangesTask } from '../../src/agent/datapath/kernel-changes-task.ts'
 import { DeviceTask } from '../../src/agent/datapath/device-task.ts'
+import { runtime } from '../fake/runtime.ts'
 import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
 import { chooseUnderlay } from '../../src/host/underlay.ts'
@@ -106,11 +107,8 @@ export class DeviceWorld {
     }
     const changes = new ChangesTask(ports, [follower])
     this.#running = runTogether(
-      [
-        { name: 'changes', run: (stop) => changes.run(stop) },
-        { name: 'device', run: (stop) => task.run(stop) },
-      ],
-      signal,
+      [changes, { name: 'device', run: (context) => task.run(context) }],
+      runtime(systemClock, signal),
     )
     this.#running.catch(() => undefined)
   }

@@ -15,9 +15,8 @@ import type { PeerSink } from '../peers/peer-sink.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { SetUpReport } from './set-up.ts'
 import { ReconcileTask, type PeerGate } from './reconcile-task.ts'
-import type { Task } from '../runtime/task.ts'
+import { ROUND_MS, type Task } from '../runtime/task.ts'
 import { UnderlayTask } from './underlay-task.ts'
-import { ROUND_MS, watched } from '../runtime/watched-loop.ts'
 
 export interface DatapathInput {
   readonly options: DaemonOptions
@@ -49,39 +48,23 @@ export class Datapath implements PeerSink {
     const { family } = backend.own.overlay
     this.family = family
     const somethingToDo = this.#somethingToDo
-    const device = watched(
-      `IPv${family} ${backend.device === undefined ? 'underlay' : 'device'}`,
-      ROUND_MS.kernel,
-      ports,
-    )
-    const tables = watched(`IPv${family} tables`, ROUND_MS.kernel, ports)
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
     const { backend: config } = input.config
     this.#direct = config.type === 'vxlan' ? new DirectPeers(reconciler, config.directRouting) : undefined
-    const underlay = this.#makeUnderlayTask({ ...input, ports: device.ports })
+    const underlay = this.#makeUnderlayTask(input)
     this.#underlay = underlay
     const on = backend.device !== undefined ? 'device' : backend.reach !== undefined ? 'underlay' : 'nowhere'
-    const reconcile = new ReconcileTask({
-      ports: tables.ports,
-      reconciler,
-      readiness,
-      family,
-      on,
-      somethingToDo,
-      gate,
-    })
-    const tend = device.task((stop) => underlay.run(stop))
-    this.tasks = [
-      {
-        name: tend.name,
-        run: async (stop) => {
-          await gate?.stands(stop)
-          await tend.run(stop)
-        },
+    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, on, somethingToDo, gate })
+    const tend: Task = {
+      name: `IPv${family} ${backend.device === undefined ? 'underlay' : 'device'}`,
+      roundMs: ROUND_MS.kernel,
+      run: async (context) => {
+        await context.idle(gate?.stands(context.signal) ?? Promise.resolve())
+        await underlay.run(context)
       },
-      tables.task((stop) => reconcile.run(stop)),
-    ]
+    }
+    this.tasks = [tend, reconcile]
   }
 
   #makeUnderlayTask(input: DatapathInput): DeviceTask | UnderlayTask {

@@ -1,5 +1,6 @@
 import type { VxlanConfig } from '../../config/backend.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
+import type { Loop } from '../../time/loop.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
 import { DeviceDamping } from '../../backend/vxlan/device-damping.ts'
@@ -59,8 +60,8 @@ export class DeviceTask {
   }
 
   /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
-  run(signal: AbortSignal): Promise<void> {
-    return this.#checkLoop.run(signal)
+  run(loop: Loop): Promise<void> {
+    return this.#checkLoop.run(loop)
   }
 
   #dueInMs(): number {

@@ -1,6 +1,7 @@
 import type { KernelChange } from '../../kernel/kernel.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
+import type { Task, TaskContext } from '../runtime/task.ts'
 
 /** Who wants to hear what the kernel reports. */
 export interface ChangeFollower {
@@ -12,7 +13,8 @@ export interface ChangeFollower {
 }
 
 /** Listens to the kernel, and passes every report on to all who follow: one subscription, however many devices there are. */
-export class ChangesTask {
+export class ChangesTask implements Task {
+  readonly name = 'changes'
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
   readonly #followers: readonly ChangeFollower[]
   readonly #repeats: RepeatFilter
@@ -24,7 +26,7 @@ export class ChangesTask {
   }
 
   /** The subscription stands when this returns its promise. Nothing is awaited between reports ({@link Kernel.changes}). */
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ signal }: Pick<TaskContext, 'signal'>): Promise<void> {
     const watched = (): readonly number[] => this.#followers.flatMap(({ watchedLinks }) => watchedLinks)
     const otherRoutes = (): boolean => this.#followers.some(({ wantsOtherRoutes }) => wantsOtherRoutes)
     for await (const change of this.#ports.kernel.changes(watched, signal, otherRoutes)) {

@@ -6,7 +6,7 @@ import type { AgentPorts } from '../runtime/ports.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import type { SetUpReport } from './set-up.ts'
 import { isCurable } from '../runtime/retry.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
 import { unreachablePeers } from '../runtime/unreachable-peers.ts'
 
 export interface ReconcileTaskInput {
@@ -34,11 +34,15 @@ export interface PeerGate {
 /** Behind the notifications, the tables are read in full this often, in milliseconds. */
 const PERIODIC_SNAPSHOT_MS = 60_000
 const RETRY_MS = 1_000
+/** A pass that takes longer has lost its way, in milliseconds: the largest tables are programmed in seconds. */
+const PASS_BOUND_MS = 60_000
 /** A bulk pass with many refusals must not flood the log. */
 const MOST_FAILURES_NAMED = 10
 
 /** Runs the reconciler whenever there may be something to do, and says what it did. */
-export class ReconcileTask {
+export class ReconcileTask implements Task {
+  readonly name: string
+  readonly roundMs = ROUND_MS.kernel
   readonly #input: ReconcileTaskInput
   readonly #repeats: RepeatFilter
   /** The device whose tables have been read in full. */
@@ -46,10 +50,12 @@ export class ReconcileTask {
 
   constructor(input: ReconcileTaskInput) {
     this.#input = input
+    this.name = `IPv${input.family} tables`
     this.#repeats = new RepeatFilter(input.ports.clock)
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(context: TaskContext): Promise<void> {
+    const { signal, rest } = context
     const { ports, reconciler, somethingToDo } = this.#input
     let snapshotAtMs = ports.clock.monotonicMs()
     while (!isStopped(signal)) {
@@ -57,22 +63,22 @@ export class ReconcileTask {
         reconciler.invalidate()
         snapshotAtMs = ports.clock.monotonicMs() // whether it can be read or not, or there is no device to read
       }
-      const report = await this.#pass(signal)
+      const report = await this.#pass(context)
       if (isStopped(signal)) break
       if (report?.tookSnapshot === true) snapshotAtMs = ports.clock.monotonicMs()
       const retryMs = report === undefined ? RETRY_MS : reconciler.nextPassInMs()
       const untilSnapshotMs = Math.max(0, snapshotAtMs + PERIODIC_SNAPSHOT_MS - ports.clock.monotonicMs())
       const waitMs = Math.min(untilSnapshotMs, retryMs ?? Infinity)
-      await somethingToDo.wait(ports.clock, waitMs, signal)
+      await rest(waitMs, somethingToDo)
     }
   }
 
   /** @returns undefined when the kernel could not be read */
-  async #pass(signal: AbortSignal): Promise<PassReport | undefined> {
+  async #pass({ signal, watchdog }: TaskContext): Promise<PassReport | undefined> {
     const { ports, reconciler, gate } = this.#input
     try {
       await gate?.admit(signal)
-      const report = await reconciler.pass(signal)
+      const report = await watchdog.during(this.name, PASS_BOUND_MS, reconciler.pass(signal))
       gate?.release()
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex

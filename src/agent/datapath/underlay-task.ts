@@ -1,5 +1,6 @@
 import type { Underlay, InterfaceChoice } from '../../host/underlay.ts'
 import type { Family } from '../../net/ip.ts'
+import type { Loop } from '../../time/loop.ts'
 import type { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
 import { CheckLoop } from '../runtime/check-loop.ts'
@@ -45,8 +46,8 @@ export class UnderlayTask {
   }
 
   /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
-  run(signal: AbortSignal): Promise<void> {
-    return this.#checkLoop.run(signal)
+  run(loop: Loop): Promise<void> {
+    return this.#checkLoop.run(loop)
   }
 
   async #look(signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Loop } from '../../time/loop.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
@@ -6,7 +7,7 @@ import type { Kernel, KernelOp, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { isCurable } from '../runtime/retry.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** RTN_BLACKHOLE (linux/rtnetlink.h). */
 const RTN_BLACKHOLE = 6
@@ -23,7 +24,9 @@ const FAMILIES: readonly Family[] = [4, 6]
  * Keeps a blackhole route for our own subnets where that is asked for, and none where it is not: without it, a packet to a container
  * that does not exist follows the default route while there is no bridge, and may come back.
  */
-export class BlackholeTask {
+export class BlackholeTask implements Task {
+  readonly name = 'blackhole route'
+  readonly roundMs = ROUND_MS.kernel
   readonly #ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
   readonly #subnets: readonly { readonly subnet: Prefix }[]
   readonly #isWanted: boolean
@@ -41,12 +44,11 @@ export class BlackholeTask {
   }
 
   /** Looks at once, and where the routes are wanted again each minute. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#ports
+  async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
       const isDone = await this.#tend(signal)
       const againMs = isDone && !this.#isWanted ? Infinity : CHECK_EVERY_MS
-      await clock.sleep(againMs, signal)
+      await rest(againMs)
     }
   }
 

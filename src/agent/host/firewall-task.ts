@@ -1,12 +1,13 @@
 import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { Clock, Random } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Firewall, FirewallError, FirewallReport, FirewallSpec } from '../../kernel/firewall.ts'
 import { Damping } from '../../time/damping.ts'
 import type { OwnSubnet } from '../../backend/backend.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** What the rules should be, by what we were told and what we hold. */
 export const firewallSpec = (
@@ -43,7 +44,9 @@ const ALL_RULES = 'rules'
  * Keeps the rules of the firewall as they should be: looks every so often, since nothing tells of a change, and puts right what is not,
  * ever more slowly where somebody keeps undoing it. Forwarding goes on whatever comes of it.
  */
-export class FirewallTask {
+export class FirewallTask implements Task {
+  readonly name = 'firewall'
+  readonly roundMs = ROUND_MS.programs
   readonly #ports: FirewallPorts
   readonly #resyncMs: number
   readonly #damping: Damping
@@ -76,14 +79,14 @@ export class FirewallTask {
     this.#look.ring()
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock, firewall } = this.#ports
+  async run({ signal, rest }: Loop): Promise<void> {
+    const { firewall } = this.#ports
     while (!isStopped(signal)) {
       const spec = this.#spec
       const report = await firewall.sync(spec, signal)
       if (isStopped(signal)) return
       this.#judge(spec, report)
-      await this.#look.wait(clock, this.#nextLookInMs(spec), signal)
+      await rest(this.#nextLookInMs(spec), this.#look)
     }
   }
 

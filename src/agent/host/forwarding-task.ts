@@ -1,10 +1,11 @@
 import { bridgeEscape, forwardingName, isOn, turnOn, type ForwardingPorts } from '../../host/forwarding.ts'
+import type { Loop } from '../../time/loop.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { Damping } from '../../time/damping.ts'
 import type { AgentStatus } from '../runtime/status.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 export interface ForwardingTaskInput {
   readonly ports: ForwardingPorts & {
@@ -27,7 +28,9 @@ const SHORTEST_MS = 1_000
  * Keeps the host forwarding, without which no packet gets from the overlay to a container: the settings are looked at every so often,
  * since nothing tells of a change, and turned on where they are off.
  */
-export class ForwardingTask {
+export class ForwardingTask implements Task {
+  readonly name = 'forwarding of the host'
+  readonly roundMs = ROUND_MS.settings
   readonly #input: ForwardingTaskInput
   readonly #damping: Damping
   /** Families whose setting has been seen, or made, as it should be. */
@@ -40,12 +43,12 @@ export class ForwardingTask {
     this.#damping = new Damping(input.ports.random)
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { families, everyMs, ports } = this.#input
+  async run({ signal, rest }: Loop): Promise<void> {
+    const { families, everyMs } = this.#input
     await this.#sayBridge()
     while (!isStopped(signal)) {
       for (const family of families) await this.#look(family, signal)
-      await ports.clock.sleep(Math.max(SHORTEST_MS, everyMs), signal)
+      await rest(Math.max(SHORTEST_MS, everyMs))
     }
   }
 

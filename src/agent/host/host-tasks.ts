@@ -7,7 +7,6 @@ import { ForwardingTask } from './forwarding-task.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { SubnetRelease } from '../subnet-file/subnet-release.ts'
 import type { Task } from '../runtime/task.ts'
-import { ROUND_MS, watched } from '../runtime/watched-loop.ts'
 
 export interface HostTasksInput {
   readonly options: DaemonOptions
@@ -28,18 +27,13 @@ export class HostTasks {
     const { options, ports, own } = input
     const everyMs = options.firewallResyncMs
     this.#input = input
-    const firewall = watched('firewall', ROUND_MS.programs, ports)
-    this.#firewall = this.#makeFirewall(firewall.ports)
-    const settings = watched('forwarding of the host', ROUND_MS.settings, ports)
+    this.#firewall = this.#makeFirewall(ports)
     const families = own.map(({ overlay }) => overlay.family)
     const hasRules = options.ipMasq || options.forwardRules
-    const forwarding = new ForwardingTask({ ports: settings.ports, families, hasRules, everyMs })
-    const route = watched('blackhole route', ROUND_MS.kernel, ports)
-    const blackhole = new BlackholeTask(route.ports, own, options.ipBlackholeRoute)
     this.tasks = [
-      firewall.task((stop) => this.#firewall.run(stop)),
-      settings.task((stop) => forwarding.run(stop)),
-      route.task((stop) => blackhole.run(stop)),
+      this.#firewall,
+      new ForwardingTask({ ports, families, hasRules, everyMs }),
+      new BlackholeTask(ports, own, options.ipBlackholeRoute),
     ]
   }
 

@@ -1,12 +1,13 @@
 import type { Challenge, Challenger, Challenges } from '../../lease/challenges.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { ChallengeLog } from './challenge-log.ts'
 import { ChallengeQueue } from './challenge-queue.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
-import { isStopped, runTogether } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
 
 export interface ChallengesTaskInput {
   readonly store: Challenges
@@ -26,7 +27,8 @@ const PARALLEL = 8
 const IDLE_MS = 3_600_000
 
 /** Proves that the holder of our lease lives to whoever asks, for as long as we hold it. */
-export class ChallengesTask {
+export class ChallengesTask implements Task {
+  readonly name = 'challenges'
   readonly #input: ChallengesTaskInput
   readonly #repeats: RepeatFilter
   readonly #challengeLog: ChallengeLog
@@ -40,16 +42,17 @@ export class ChallengesTask {
     this.#challengeLog = new ChallengeLog(input)
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const answering = this.#bells.map((bell) => ({
-      name: 'answer',
-      run: (stop: AbortSignal) => this.#answerAll(bell, stop),
+  async run(context: TaskContext): Promise<void> {
+    const answering = this.#bells.map((bell): Task => ({
+      name: 'answers to challenges',
+      roundMs: ROUND_MS.etcd,
+      run: (loop) => this.#answerAll(bell, loop),
     }))
-    await runTogether([{ name: 'listen', run: (stop) => this.#listen(stop) }, ...answering], signal)
+    await runTogether([{ name: 'challenges', run: (loop) => this.#listen(loop) }, ...answering], context)
   }
 
-  async #listen(signal: AbortSignal): Promise<void> {
-    const { store, clock, key, ourselves } = this.#input
+  async #listen({ signal, rest }: Loop): Promise<void> {
+    const { store, key, ourselves } = this.#input
     while (!isStopped(signal)) {
       for await (const challenge of store.challenges(key, signal)) {
         if (isStopped(signal)) break
@@ -57,20 +60,21 @@ export class ChallengesTask {
         this.#queue.add(challenge)
         for (const bell of this.#bells) bell.ring()
       }
-      await clock.sleep(RETRY_MS, signal)
+      await rest(RETRY_MS)
     }
   }
 
-  async #answerAll(bell: Wakeup, signal: AbortSignal): Promise<void> {
+  async #answerAll(bell: Wakeup, loop: Loop): Promise<void> {
+    const { signal, rest } = loop
     while (!isStopped(signal)) {
       const challenge = this.#queue.take()
-      if (challenge === undefined) await bell.wait(this.#input.clock, IDLE_MS, signal)
-      else await this.#answer(challenge, signal)
+      if (challenge === undefined) await rest(IDLE_MS, bell)
+      else await this.#answer(challenge, loop)
     }
   }
 
-  async #answer(challenge: Challenge, signal: AbortSignal): Promise<void> {
-    const { store, clock, log, ourselves } = this.#input
+  async #answer(challenge: Challenge, { signal, rest }: Loop): Promise<void> {
+    const { store, log, ourselves } = this.#input
     for (let attempt = 1; attempt <= ATTEMPTS && !isStopped(signal); attempt++) {
       try {
         if (await store.answer(challenge, ourselves, signal)) this.#challengeLog.answered(challenge)
@@ -81,7 +85,7 @@ export class ChallengesTask {
           log.warn(`cannot answer who asks whether we live: ${error.message}`, { lease: challenge.key })
         if (!error.retryable) return
       }
-      await clock.sleep(RETRY_MS, signal)
+      await rest(RETRY_MS)
     }
   }
 }

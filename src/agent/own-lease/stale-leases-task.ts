@@ -6,10 +6,11 @@ import { expectNoClone } from '../../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 export interface StaleLeasesTaskInput {
   readonly store: LeaseStore & Challenges
@@ -34,7 +35,9 @@ const IDLE_MS = 3_600_000
  * store. On every peer they hold our VtepMAC against the lease that is in use, so that nobody reaches our containers, for a day. One
  * that another machine answers for, which then has a copy of our machine id, is left alone.
  */
-export class StaleLeasesTask {
+export class StaleLeasesTask implements Task {
+  readonly name = 'stale leases'
+  readonly roundMs = ROUND_MS.etcd
   readonly #input: StaleLeasesTaskInput
   readonly #repeats: RepeatFilter
   readonly #open = new Map<string, StaleLease>()
@@ -64,11 +67,10 @@ export class StaleLeasesTask {
     return 'rejected' in lease || lease.node?.id !== terms.node.id ? undefined : { lease, record }
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#input
+  async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
       for (const stale of [...this.#open.values()]) await this.#attempt(stale, signal)
-      await this.#somethingToDo.wait(clock, this.#open.size > 0 ? RETRY_MS : IDLE_MS, signal)
+      await rest(this.#open.size > 0 ? RETRY_MS : IDLE_MS, this.#somethingToDo)
     }
   }
 

@@ -1,6 +1,7 @@
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Ip } from '../../net/ip.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { PeerAddresses } from './peer-addresses.ts'
@@ -8,7 +9,7 @@ import { PeerFilterError, type Drops, type GuardedOverlay, type PeerFilter } fro
 import { Damping } from '../../time/damping.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { PeerFilterReporter } from './peer-filter-log.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 export interface PeerFilterTaskInput {
   readonly filter: PeerFilter
@@ -37,7 +38,9 @@ const FILTER = 'filter'
  * Keeps the peer filter in step with the peers. A peer is let in before anything is sent to it ({@link admit}), and kept out only
  * when nothing is sent to it any more ({@link release}).
  */
-export class PeerFilterTask {
+export class PeerFilterTask implements Task {
+  readonly name = 'peer filter'
+  readonly roundMs = ROUND_MS.programs
   readonly #input: PeerFilterTaskInput
   readonly #addresses = new PeerAddresses()
   readonly #damping: Damping
@@ -95,11 +98,11 @@ export class PeerFilterTask {
     return (await filter.read(overlay, 'rules', signal))?.drops
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
       await this.#attempt(() => this.#round(signal), signal)
       if (isStopped(signal)) break
-      await this.#bell.wait(this.#input.clock, this.#restMs(), signal)
+      await rest(this.#restMs(), this.#bell)
     }
   }
 

@@ -5,7 +5,6 @@ import type { PeerSink } from '../peers/peer-sink.ts'
 import { PeerFilterTask } from './peer-filter-task.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { Task } from '../runtime/task.ts'
-import { ROUND_MS, watched } from '../runtime/watched-loop.ts'
 
 interface SessionFilterInput {
   readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
@@ -28,9 +27,8 @@ export class SessionFilter implements PeerSink {
     { vni, port }: GuardedOverlay,
     datapaths: () => readonly Remotes[],
   ) {
-    const loop = watched('peer filter', ROUND_MS.programs, ports)
     this.task = new PeerFilterTask({
-      ...loop.ports,
+      ...ports,
       filter: ports.peerFilter,
       overlay: { vni, port },
       resyncMs: options.firewallResyncMs,
@@ -40,7 +38,7 @@ export class SessionFilter implements PeerSink {
         else ports.status.trouble('peer filter', problem, 'unready')
       },
     })
-    this.tasks = [loop.task((stop) => this.task.run(stop))]
+    this.tasks = [this.task]
   }
 
   setPeer(key: string, entries: EntriesByFamily | undefined): void {

@@ -1,7 +1,7 @@
 import { PeerFilterError } from '../../kernel/peer-filter.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import { isStopped, type Task } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** Until the next attempt, in milliseconds. */
 const RETRY_MS = 10_000
@@ -14,10 +14,11 @@ export function unwantedFilter(ports: Pick<AgentPorts, 'peerFilter' | 'clock' | 
   const repeats = new RepeatFilter(ports.clock)
   return {
     name: 'unwanted peer filter',
-    run: async (stop) => {
-      while (!isStopped(stop)) {
-        const isGone = await removeFilter(ports, repeats, stop)
-        await ports.clock.sleep(isGone ? Infinity : RETRY_MS, stop)
+    roundMs: ROUND_MS.programs,
+    run: async ({ signal, rest }) => {
+      while (!isStopped(signal)) {
+        const isGone = await removeFilter(ports, repeats, signal)
+        await rest(isGone ? Infinity : RETRY_MS)
       }
     },
   }

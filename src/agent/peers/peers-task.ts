@@ -3,6 +3,7 @@ import type { Revision } from '../../lease/lease.ts'
 import type { PeerTable } from '../../lease/peers/peer-table.ts'
 import type { LeaseDelta, LeaseList, LeaseRecord, LeaseWatchEvent, StoreIdentity } from '../../lease/store.ts'
 import { isMassLoss, StalePeers } from '../../lease/peers/stale-peers.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerSink } from './peer-sink.ts'
@@ -11,7 +12,7 @@ import { StoreOutages } from './store-outages.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import { RejectionLog } from './rejection-log.ts'
 import { untilItWorks } from '../runtime/retry.ts'
-import { isStopped, runTogether } from '../runtime/task.ts'
+import { isStopped, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
 
 export interface PeersTaskInput {
   readonly ports: AgentPorts
@@ -35,11 +36,14 @@ export interface PeersTaskInput {
  * through etcd later, and no packet need be lost meanwhile.
  */
 const LINGER_MS = 500
+/** A list that takes longer has lost its way, in milliseconds: each of its pages has a deadline of its own. */
+const LIST_BOUND_MS = 120_000
 /** Without anything to release, a look this often, in milliseconds; only a ring matters. */
 const IDLE_MS = 3_600_000
 
 /** Follows the leases in etcd: a complete list, then every change after it, and a new list when the history is gone. */
-export class PeersTask {
+export class PeersTask implements Task {
+  readonly name = 'peers'
   readonly #input: PeersTaskInput
   readonly #rejectionLog: RejectionLog
   /** Kept after a fault of the store. */
@@ -64,14 +68,14 @@ export class PeersTask {
     this.#passOn()
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(context: TaskContext): Promise<void> {
     await runTogether(
       [
-        { name: 'follow', run: (stop) => this.#follow(stop) },
-        { name: 'release', run: (stop) => this.#release(stop) },
-        { name: 'outages', run: (stop) => this.#storeOutages.run(stop) },
+        { name: 'follow', run: (own) => this.#follow(own) },
+        { name: 'release', run: (own) => this.#release(own) },
+        this.#storeOutages,
       ],
-      signal,
+      context,
     )
   }
 
@@ -81,13 +85,15 @@ export class PeersTask {
     this.#passOn()
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
+  async #follow(context: TaskContext): Promise<void> {
     const { ports } = this.#input
+    const { signal, watchdog } = context
     let from: StoreIdentity = this.#input.list
     while (!isStopped(signal)) {
       const wasReset = await this.#watch(from, signal)
       if (isStopped(signal)) break
-      const list = await untilItWorks('list of leases', () => ports.store.list(signal), ports, signal)
+      const read = (): Promise<LeaseList> => watchdog.during('list of leases', LIST_BOUND_MS, ports.store.list(signal))
+      const list = await untilItWorks('list of leases', read, ports, context)
       this.#applyList(list, wasReset)
       from = list
     }
@@ -192,7 +198,7 @@ export class PeersTask {
   }
 
   /** Gives up those whose time is over. */
-  async #release(signal: AbortSignal): Promise<void> {
+  async #release({ signal, rest }: Loop): Promise<void> {
     const { ports, peers } = this.#input
     while (!isStopped(signal)) {
       const nowMs = ports.clock.monotonicMs()
@@ -201,7 +207,7 @@ export class PeersTask {
       if (stale.length > 0)
         ports.log.warn('peers did not publish themselves again; giving them up', { peers: stale.length })
       if (stale.length + gone.length > 0) this.#passOn()
-      await this.#keptChanged.wait(ports.clock, this.#nextReleaseMs() - nowMs, signal)
+      await rest(this.#nextReleaseMs() - nowMs, this.#keptChanged)
     }
   }
 

@@ -1,9 +1,9 @@
-import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { WatchStatus } from '../../lease/store.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { AgentStatus } from '../runtime/status.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, type Task } from '../runtime/task.ts'
 
 /** However often the connection comes and goes, its state is said at most this often, in milliseconds. */
 const SAY_SPACING_MS = 5_000
@@ -12,14 +12,13 @@ const FOR_EVER_MS = Number.MAX_SAFE_INTEGER
 
 export interface StoreOutagesPorts {
   readonly log: Logger
-  readonly clock: Clock
   readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
 }
 
 /** Says that etcd is out of reach, and that it is back: once per outage, and rarely where there is one after the other. */
-export class StoreOutages implements WatchStatus {
+export class StoreOutages implements WatchStatus, Task {
+  readonly name = 'outages of etcd'
   readonly #log: Logger
-  readonly #clock: Clock
   readonly #status: Pick<AgentStatus, 'trouble' | 'fine'> | undefined
   readonly #onBack: () => void
   readonly #isForwarding: () => boolean
@@ -32,11 +31,10 @@ export class StoreOutages implements WatchStatus {
    * @param onBack called whenever a lost connection is back
    * @param isForwarding whether there is anything that an outage leaves as it is
    */
-  constructor({ log, clock, status }: StoreOutagesPorts, onBack: () => void, isForwarding: () => boolean) {
+  constructor({ log, status }: StoreOutagesPorts, onBack: () => void, isForwarding: () => boolean) {
     this.#isForwarding = isForwarding
     this.#log = log
     this.#status = status
-    this.#clock = clock
     this.#onBack = onBack
   }
 
@@ -54,11 +52,11 @@ export class StoreOutages implements WatchStatus {
     this.#changed.ring()
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
-      await this.#changed.wait(this.#clock, FOR_EVER_MS, signal)
+      await rest(FOR_EVER_MS, this.#changed)
       if (isStopped(signal) || !this.#say()) continue
-      await this.#clock.sleep(SAY_SPACING_MS, signal)
+      await rest(SAY_SPACING_MS)
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import { RepeatFilter } from './repeat-filter.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
@@ -14,7 +15,7 @@ const LOOKS = { burst: 10, everyMs: 250 }
 export interface CheckLoopInput {
   /** What is looked at, for the log. */
   readonly name: string
-  readonly ports: RetryPorts
+  readonly ports: RetryPorts & { readonly clock: Clock }
   /** One look, and what follows from it. @throws what {@link untilItWorks} cures, and then is called again */
   readonly look: (signal: AbortSignal) => Promise<void>
   /** How long from now the next one may be put off, in milliseconds; undefined: no matter. */
@@ -40,22 +41,20 @@ export class CheckLoop {
     this.#asked.ring()
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { ports, dueInMs } = this.#input
+  async run({ signal, rest }: Loop): Promise<void> {
+    const { dueInMs } = this.#input
+    /** Whoever asks for a look does not wait for the next attempt either. */
+    const untilAsked: Loop = { signal, rest: (ms) => rest(ms, this.#asked) }
     while (!isStopped(signal)) {
-      await this.#untilItWorks(signal)
+      await this.#untilItWorks(untilAsked)
       if (isStopped(signal)) break
-      await this.#asked.wait(ports.clock, Math.min(PERIODIC_LOOK_MS, dueInMs() ?? PERIODIC_LOOK_MS), signal)
+      await untilAsked.rest(Math.min(PERIODIC_LOOK_MS, dueInMs() ?? PERIODIC_LOOK_MS))
     }
   }
 
-  async #untilItWorks(signal: AbortSignal): Promise<void> {
+  async #untilItWorks(loop: Loop): Promise<void> {
     const { name, ports } = this.#input
-    const clock: Clock = {
-      monotonicMs: () => ports.clock.monotonicMs(),
-      sleep: (ms, stop) => this.#asked.wait(ports.clock, ms, stop),
-    }
-    await untilItWorks(name, (stop) => this.#attempt(stop), { ...ports, clock }, signal, undefined, this.#repeats)
+    await untilItWorks(name, (stop) => this.#attempt(stop), ports, loop, undefined, this.#repeats)
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {

@@ -6,11 +6,11 @@ const AGAIN_MS = 60_000
 
 /** Remembers what has been complained about, so that a log says each thing once, and again only after a while. */
 export class RepeatFilter {
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'monotonicMs'>
   /** What it is about → when it was said, on the monotonic clock. */
   readonly #said = new Map<string, number>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock
   }
 

@@ -4,6 +4,7 @@ import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from 
 import { StoreError } from '../../lease/store.ts'
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
 import type { Clock, Random } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { KernelError } from '../../kernel/kernel.ts'
 import { DeviceConflictError } from '../../backend/vxlan/device.ts'
@@ -40,7 +41,7 @@ const scheduleFor = (error: unknown): Schedule | undefined => CURABLE.find(([kin
 export const isCurable = (error: unknown): error is Error => scheduleFor(error) !== undefined
 
 export interface RetryPorts {
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly random: Random
   readonly log: Logger
   /** Told what is waited for, and that it is there. */
@@ -57,7 +58,7 @@ export async function untilItWorks<T>(
   what: string,
   attempt: (signal: AbortSignal) => Promise<T>,
   { clock, random, log, status }: RetryPorts,
-  signal: AbortSignal,
+  { signal, rest }: Loop,
   hint: (error: Error) => Promise<string> = () => Promise.resolve(''),
   lastingRepeats = new RepeatFilter(clock),
 ): Promise<T> {
@@ -78,7 +79,7 @@ export async function untilItWorks<T>(
         log.warn(`${what}: ${error.message}${await hint(error)}; retrying ${schedule.words}`)
         hasComplained = true
       }
-      await clock.sleep(backoffMs(schedule, attempts, random), signal)
+      await rest(backoffMs(schedule, attempts, random))
     }
   }
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { AgentStatus } from './status.ts'
-import { isStopped } from './task.ts'
+import { isStopped, type Task } from './task.ts'
 
 /** Port: the service manager that started us. */
 export interface Supervisor {
@@ -19,7 +20,8 @@ const AGAIN_MS = 5_000
 const IDLE_MS = 3_600_000
 
 /** Tells the service manager once that we are ready, how we are whenever that changes, and that we live for as long as we do. */
-export class Supervision {
+export class Supervision implements Task {
+  readonly name = 'service manager'
   readonly #status: AgentStatus
   readonly #supervisor: Supervisor
   readonly #clock: Clock
@@ -40,12 +42,12 @@ export class Supervision {
     }
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
       const isTold = this.#tell()
       const idleMs = isTold ? IDLE_MS : AGAIN_MS
-      await this.#changed.wait(this.#clock, Math.min(idleMs, this.#nextSignMs() ?? idleMs), signal)
-      await this.#clock.sleep(Math.min(SPACING_MS, this.#nextSignMs() ?? SPACING_MS), signal)
+      await rest(Math.min(idleMs, this.#nextSignMs() ?? idleMs), this.#changed)
+      await rest(Math.min(SPACING_MS, this.#nextSignMs() ?? SPACING_MS))
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../time/clock.ts'
 import { RunningTime } from './running-time.ts'
+import type { Task, TaskContext } from './task.ts'
 
 /** Something that has begun and not ended for longer than it may take. */
 export interface StuckWork {
@@ -16,8 +17,9 @@ export interface Work {
   readonly mostMs: number
 }
 
-/** What is under way, and how long it may take: a loop whose turn never ends is dead, though its process lives. */
-export class Watchdog {
+/** Knows what is under way, and how long it may take: a task whose round never ends is dead, though its process lives. */
+export class Watchdog implements Task {
+  readonly name = 'running time'
   readonly #running: RunningTime
   readonly #open = new Set<Work>()
 
@@ -26,42 +28,28 @@ export class Watchdog {
   }
 
   /** Keeps track of the time. */
-  run(signal: AbortSignal): Promise<void> {
+  run({ signal }: Pick<TaskContext, 'signal'>): Promise<void> {
     return this.#running.run(signal)
   }
 
   begin(what: string, mostMs: number): Work {
-    const turn = { what, mostMs, sinceMs: this.#running.readMs() }
-    this.#open.add(turn)
-    return turn
+    const work = { what, mostMs, sinceMs: this.#running.readMs() }
+    this.#open.add(work)
+    return work
   }
 
-  end(turn: Work): void {
-    this.#open.delete(turn)
+  end(work: Work): void {
+    this.#open.delete(work)
   }
 
-  /** Hands `work` through, and counts it as under way until it settles. */
-  async during<T>(what: string, mostMs: number, work: Promise<T>): Promise<T> {
-    const turn = this.begin(`${what}: no answer`, mostMs)
+  /** Hands `answer` through, and counts it as under way until it settles. */
+  async during<T>(what: string, mostMs: number, answer: Promise<T>): Promise<T> {
+    const work = this.begin(`${what}: no answer`, mostMs)
     try {
-      return await work
+      return await answer
     } finally {
-      this.end(turn)
+      this.end(work)
     }
-  }
-
-  /** The same port, of which every call that answers later is a turn. What is not a promise, such as a stream of events, is not. */
-  oversee<T extends object>(name: string, mostMs: number, port: T): T {
-    return new Proxy(port, {
-      get: (target, property): unknown => {
-        const member: unknown = Reflect.get(target, property)
-        if (typeof member !== 'function') return member
-        return (...args: readonly unknown[]): unknown => {
-          const answer: unknown = Reflect.apply(member, target, args)
-          return answer instanceof Promise ? this.during(`${name} ${String(property)}`, mostMs, answer) : answer
-        }
-      },
-    })
   }
 
   /** Those that have taken too long, the longest first. */

@@ -10,11 +10,12 @@ import {
 } from '../../host/subnet-env.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { SUBNET_FILE, type AgentStatus } from '../runtime/status.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 const RETRY_MS = 1_000
 /** Where nothing tells of a change, the file is read again this often; however much happens beside it, no more often than that. */
@@ -31,7 +32,9 @@ export interface SubnetFilePorts {
  * Keeps the subnet file true: nothing before the overlay forwards, then whatever the MTU is, rewritten when that changes and when
  * somebody has changed or removed the file.
  */
-export class SubnetFile {
+export class SubnetFile implements Task {
+  readonly name = 'subnet file'
+  readonly roundMs = ROUND_MS.files
   readonly #path: string
   readonly #subnets: readonly OwnSubnet[]
   readonly #ipMasq: boolean
@@ -86,24 +89,25 @@ export class SubnetFile {
   }
 
   /** Writes the file whenever there is something new to say, or it does not say what it should. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(loop: Loop): Promise<void> {
+    const { signal, rest } = loop
     while (!isStopped(signal)) {
       const text = this.#text()
       const retryMs = await this.sync()
-      if (retryMs === undefined) await this.#somethingToDo.wait(this.#clock, CHECK_EVERY_MS, signal)
-      else await this.#waitToRetry(text, retryMs, signal)
-      if (this.isWritten) await this.#clock.sleep(CHECK_SPACING_MS, signal)
+      if (retryMs === undefined) await rest(CHECK_EVERY_MS, this.#somethingToDo)
+      else await this.#waitToRetry(text, retryMs, loop)
+      if (this.isWritten) await rest(CHECK_SPACING_MS)
     }
     this.#unwatch()
   }
 
   /** Only something else to say cuts this short: the watch does not, since our own attempts leave their traces beside the file. */
-  async #waitToRetry(failed: string, ms: number, signal: AbortSignal): Promise<void> {
+  async #waitToRetry(failed: string, ms: number, { signal, rest }: Loop): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + ms
     while (!isStopped(signal) && this.#text() === failed) {
       const leftMs = untilMs - this.#clock.monotonicMs()
       if (leftMs <= 0) return
-      await this.#somethingToDo.wait(this.#clock, leftMs, signal)
+      await rest(leftMs, this.#somethingToDo)
     }
   }
 

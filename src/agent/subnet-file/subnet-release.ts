@@ -1,8 +1,9 @@
 import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { SubnetFile } from './subnet-file.ts'
-import { isStopped } from '../runtime/task.ts'
+import { isStopped, type Task } from '../runtime/task.ts'
 
 /** So long readers of the subnet file wait for the firewall when the overlay forwards already, in milliseconds. */
 const FIREWALL_WAIT_MS = 5_000
@@ -12,7 +13,8 @@ const FIREWALL_WAIT_MS = 5_000
  * of the firewall stand, or it is known why they do not. Containers that came before the rules would have connections to the outside
  * that nobody masquerades for as long as these last. A firewall that does not answer holds nobody up for long.
  */
-export class SubnetRelease {
+export class SubnetRelease implements Task {
+  readonly name = 'release of the subnet file'
   readonly #clock: Clock
   readonly #log: Logger
   readonly #file: Pick<SubnetFile, 'release'>
@@ -43,24 +45,25 @@ export class SubnetRelease {
     this.#news.ring()
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    await this.#until(() => this.#isForwarding, Infinity, signal)
-    await this.#until(() => this.#isFirewallTried, FIREWALL_WAIT_MS, signal)
+  async run(loop: Loop): Promise<void> {
+    const { signal, rest } = loop
+    await this.#until(() => this.#isForwarding, Infinity, loop)
+    await this.#until(() => this.#isFirewallTried, FIREWALL_WAIT_MS, loop)
     if (isStopped(signal)) return
     if (!this.#isFirewallTried)
       this.#log.warn('the firewall does not answer; containers may be started before its rules stand', {
         seconds: FIREWALL_WAIT_MS / 1_000,
       })
     this.#file.release()
-    await this.#clock.sleep(Infinity, signal)
+    await rest(Infinity)
   }
 
-  async #until(isSo: () => boolean, mostMs: number, signal: AbortSignal): Promise<void> {
+  async #until(isSo: () => boolean, mostMs: number, { signal, rest }: Loop): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + mostMs
     while (!isStopped(signal) && !isSo()) {
       const leftMs = untilMs - this.#clock.monotonicMs()
       if (leftMs <= 0) return
-      await this.#news.wait(this.#clock, leftMs, signal)
+      await rest(leftMs, this.#news)
     }
   }
 }

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EtcdAddresses } from '../../../src/agent/etcd-addresses.ts'
 import { ip, type Ip } from '../../../src/net/ip.ts'
+import { runTask } from '../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
+import { runtime } from '../../fake/runtime.ts'
 
 let clock: FakeClock
 let stop: AbortController
@@ -58,7 +60,7 @@ describe('the addresses of etcd', () => {
     const addresses = new EtcdAddresses(['http://etcd.example:2379'], resolve, clock)
     let changes = 0
     addresses.onChange = () => changes++
-    const running = addresses.run(stop.signal)
+    const running = runTask(addresses, runtime(clock, stop.signal))
     await clock.advance(0)
     expect(changes).toBe(1)
     await clock.advance(300_000)

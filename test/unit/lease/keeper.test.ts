@@ -4,6 +4,7 @@ import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
 import { StoreError, type LeaseDelta, type LeaseRecord } from '../../../src/lease/store.ts'
 import type { AskClone } from '../../../src/lease/clone.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
+import { loopOn } from '../../fake/runtime.ts'
 import { leaseValue, NODE } from '../../fake/samples.ts'
 import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
 
@@ -76,7 +77,7 @@ async function hold(
       })
     })
   let over: { readonly reason: string | undefined } | undefined
-  void keeper.hold(stop.signal).then((reason) => {
+  void keeper.hold(loopOn(clock, stop.signal)).then((reason) => {
     over = { reason }
   })
   await clock.settle()
@@ -745,7 +746,7 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
       })
     })
     let otherLost: string | undefined
-    void other.hold(stop.signal).then((reason) => {
+    void other.hold(loopOn(clock, stop.signal)).then((reason) => {
       otherLost = reason
     })
     for (let second = 0; second < 30; second++) await advance(1_000)

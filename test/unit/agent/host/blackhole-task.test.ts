@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { BlackholeTask } from '../../../../src/agent/host/blackhole-task.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { recordingLog } from '../recording-log.ts'
 
@@ -19,8 +21,9 @@ test.each([
   for (const text of [EARLIER, OTHER_FAMILY])
     kernel.outside({ ...blackhole, destination: prefix(text), metric: METRIC })
   kernel.outside({ ...blackhole, destination: prefix(FOREIGN), metric: 5 })
-  const running = new BlackholeTask({ kernel, clock, log: recordingLog() }, [{ subnet: prefix(SUBNET) }], isWanted).run(
-    stop.signal,
+  const running = runTask(
+    new BlackholeTask({ kernel, clock, log: recordingLog() }, [{ subnet: prefix(SUBNET) }], isWanted),
+    runtime(clock, stop.signal),
   )
   await clock.settle()
   const routes = [...(await kernel.routes(4, stop.signal)), ...(await kernel.routes(6, stop.signal))]

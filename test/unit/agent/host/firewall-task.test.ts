@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FirewallTask, type FirewallState } from '../../../../src/agent/host/firewall-task.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakeFirewall } from '../../../fake/fake-firewall.ts'
 import { SPEC } from '../../firewall/samples.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
@@ -19,7 +21,7 @@ let states: FirewallState[]
 async function start(spec = SPEC): Promise<void> {
   task = new FirewallTask(spec, 5_000, { firewall, clock, log, random: () => 0.5 })
   task.onState = (state) => states.push(state)
-  running = task.run(stop.signal)
+  running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()
 }
 

@@ -4,7 +4,9 @@ import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
 import type { Family } from '../../../../src/net/ip.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
@@ -37,7 +39,7 @@ async function start(families: readonly Family[] = [4], hasRules = false): Promi
       return Promise.resolve()
     },
   }
-  running = new ForwardingTask({ ports, families, hasRules, everyMs: EVERY_MS }).run(stop.signal)
+  running = runTask(new ForwardingTask({ ports, families, hasRules, everyMs: EVERY_MS }), runtime(clock, stop.signal))
   await clock.settle()
 }
 

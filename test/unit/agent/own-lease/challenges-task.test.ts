@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ChallengesTask } from '../../../../src/agent/own-lease/challenges-task.ts'
 import { encodeChallenge } from '../../../../src/etcd/challenge-codec.ts'
 import type { Challenger } from '../../../../src/lease/challenges.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakeEtcd } from '../../../fake/fake-etcd.ts'
 import { FakeLeaseStore } from '../../../fake/fake-lease-store.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
@@ -28,7 +30,10 @@ beforeEach(() => {
   store = new FakeLeaseStore(etcd, clock)
   asking = new FakeLeaseStore(etcd, clock)
   stop = new AbortController()
-  running = new ChallengesTask({ store, clock, log, key: KEY, ourselves: OURSELVES }).run(stop.signal)
+  running = runTask(
+    new ChallengesTask({ store, clock, log, key: KEY, ourselves: OURSELVES }),
+    runtime(clock, stop.signal),
+  )
 })
 
 afterEach(async () => {

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StaleLeasesTask } from '../../../../src/agent/own-lease/stale-leases-task.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 import { ip } from '../../../../src/net/ip.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakeEtcd } from '../../../fake/fake-etcd.ts'
 import { FakeLeaseStore } from '../../../fake/fake-lease-store.ts'
 import { leaseValue, NODE, OVERLAY } from '../../../fake/samples.ts'
@@ -41,7 +43,7 @@ beforeEach(() => {
     ttlSeconds: 86_400,
   }
   task = new StaleLeasesTask({ store, clock, log, terms, ownKey: OWN })
-  running = task.run(stop.signal)
+  running = runTask(task, runtime(clock, stop.signal))
 })
 
 afterEach(async () => {

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PeerFilterTask } from '../../../../src/agent/peer-filter/peer-filter-task.ts'
 import { ip } from '../../../../src/net/ip.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakePeerFilter } from '../../../fake/fake-peer-filter.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
@@ -39,7 +41,7 @@ describe('the peer filter task', () => {
   })
 
   const start = async (): Promise<void> => {
-    running = task.run(stop.signal)
+    running = runTask(task, runtime(clock, stop.signal))
     await clock.settle()
   }
   const advance = async (ms: number): Promise<void> => {

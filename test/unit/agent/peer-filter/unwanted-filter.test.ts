@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { unwantedFilter } from '../../../../src/agent/peer-filter/unwanted-filter.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { FakePeerFilter } from '../../../fake/fake-peer-filter.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
@@ -17,7 +19,7 @@ beforeEach(() => {
 /** Runs the task while something happens, then stops it. */
 async function runWhile(happens: () => Promise<void>): Promise<void> {
   const stop = new AbortController()
-  const running = unwantedFilter({ peerFilter, clock, log }).run(stop.signal)
+  const running = runTask(unwantedFilter({ peerFilter, clock, log }), runtime(clock, stop.signal))
   await clock.settle()
   await happens()
   stop.abort()

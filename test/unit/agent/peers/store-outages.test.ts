@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StoreOutages } from '../../../../src/agent/peers/store-outages.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
 const AWAY = 'warn etcd is out of reach: cut; forwarding goes on as it is'
@@ -21,11 +23,11 @@ beforeEach(() => {
   timesBack = 0
   isForwarding = true
   outages = new StoreOutages(
-    { clock, log },
+    { log },
     () => timesBack++,
     () => isForwarding,
   )
-  running = outages.run(stop.signal)
+  running = runTask(outages, runtime(clock, stop.signal))
 })
 
 afterEach(async () => {

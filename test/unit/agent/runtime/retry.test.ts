@@ -6,6 +6,7 @@ import { NoInterfaceError } from '../../../../src/host/underlay.ts'
 import { OutOfSubnetsError } from '../../../../src/lease/errors.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { loopOn } from '../../../fake/runtime.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
 let clock: FakeClock
@@ -29,7 +30,7 @@ function trying(failure: () => Error | undefined, random = (): number => 0.5) {
     const error = failure()
     return error === undefined ? Promise.resolve('done') : Promise.reject(error)
   }
-  const result = untilItWorks('thing', attempt, { clock, random, log }, stop.signal)
+  const result = untilItWorks('thing', attempt, { clock, random, log }, loopOn(clock, stop.signal))
   return { attempts, result }
 }
 
@@ -101,7 +102,7 @@ describe('the log', () => {
         return failure === undefined ? Promise.resolve() : Promise.reject(failure)
       }
       const ports = { clock, random: () => 0.5, log }
-      const done = untilItWorks('thing', attempt, ports, stop.signal, noHint, complaints)
+      const done = untilItWorks('thing', attempt, ports, loopOn(clock, stop.signal), noHint, complaints)
       await clock.advance(2_000)
       await done
     }
@@ -111,7 +112,7 @@ describe('the log', () => {
   test('has a hint where there is one', async () => {
     const hint = (): Promise<string> => Promise.resolve(' (candidates: eth1)')
     const attempt = (): Promise<never> => Promise.reject(new OutOfSubnetsError('x to y'))
-    const result = untilItWorks('lease', attempt, { clock, random: () => 0.5, log }, stop.signal, hint)
+    const result = untilItWorks('lease', attempt, { clock, random: () => 0.5, log }, loopOn(clock, stop.signal), hint)
     await clock.advance(0)
     expect(log.lines).toHaveLength(1)
     expect(log.lines[0]).toMatch(/^warn lease: out of subnets: .* \(candidates: eth1\); retrying every ten seconds$/)

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
 import { Supervision } from '../../../../src/agent/runtime/service-manager.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 
 let clock: FakeClock
 let status: AgentStatus
@@ -27,7 +29,8 @@ afterEach(async () => {
 async function start(watchdogMs?: number): Promise<void> {
   const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) > 0 && isReached }
   const supervision = new Supervision(status, supervisor, clock)
-  running = Promise.all([supervision.run(stop.signal), status.watchdog.run(stop.signal)])
+  const own = runtime(clock, stop.signal)
+  running = Promise.all([runTask(supervision, own), runTask(status.watchdog, own)])
   await clock.settle()
 }
 

@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SubnetFile } from '../../../../src/agent/subnet-file/subnet-file.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { OVERLAY } from '../../../fake/samples.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
@@ -123,7 +125,7 @@ describe('the subnet file', () => {
   test('watches over itself: removed, it is back within a second; with nobody to tell, within a minute', async () => {
     ready()
     const stop = new AbortController()
-    const running = file.run(stop.signal)
+    const running = runTask(file, runtime(clock, stop.signal))
     await vi.waitFor(async () => {
       expect(await read()).toBe(TEXT)
     })
@@ -144,7 +146,7 @@ describe('the subnet file', () => {
     const sync = vi.spyOn(file, 'sync')
     const attempts = (): number => sync.mock.calls.length
     const stop = new AbortController()
-    const running = file.run(stop.signal)
+    const running = runTask(file, runtime(clock, stop.signal))
     await vi.waitFor(async () => {
       expect(await read()).toBe(TEXT)
     })

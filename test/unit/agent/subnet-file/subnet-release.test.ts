@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SubnetRelease } from '../../../../src/agent/subnet-file/subnet-release.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
 import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 import { recordingLog, type RecordingLog } from '../recording-log.ts'
 
 describe('the subnet file is released', () => {
@@ -26,7 +28,7 @@ describe('the subnet file is released', () => {
         },
       },
     )
-    running = release.run(stop.signal)
+    running = runTask(release, runtime(clock, stop.signal))
   })
 
   afterEach(async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
-import { isStopped } from '../../../../src/agent/runtime/task.ts'
-import { ROUND_MS, watched } from '../../../../src/agent/runtime/watched-loop.ts'
+import { isStopped, ROUND_MS, runTask, type TaskContext } from '../../../../src/agent/runtime/task.ts'
 import type { Clock } from '../../../../src/time/clock.ts'
 import { Wakeup } from '../../../../src/time/wakeup.ts'
 import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 
 const MOST_MS = 30_000
 const REST_MS = 60_000
@@ -19,7 +19,7 @@ beforeEach(() => {
   clock = new FakeClock()
   status = new AgentStatus(clock)
   stop = new AbortController()
-  running.push(status.watchdog.run(stop.signal))
+  running.push(status.watchdog.run(stop))
 })
 
 afterEach(async () => {
@@ -31,9 +31,12 @@ afterEach(async () => {
 
 const stuck = (): unknown => status.liveness().body['stuck']
 
-async function start(run: (clock: Clock, signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { ports, task } = watched('firewall', MOST_MS, { clock, status })
-  running.push(task((signal) => run(ports.clock, signal)).run(stop.signal))
+/** Runs a task that is watched by `status`, on another clock than the watchdog's where there is one. */
+const watched = (run: (context: TaskContext) => Promise<void>, own: Clock = clock): Promise<void> =>
+  runTask({ name: 'firewall', roundMs: MOST_MS, run }, runtime(own, stop.signal, status.watchdog))
+
+async function start(run: (context: TaskContext) => Promise<void>): Promise<void> {
+  running.push(watched(run))
   await clock.settle()
 }
 
@@ -59,10 +62,10 @@ class Work {
 
 const loop =
   (work: Work) =>
-  async (own: Clock, signal: AbortSignal): Promise<void> => {
+  async ({ signal, rest }: TaskContext): Promise<void> => {
     while (!isStopped(signal)) {
       await work.do()
-      await own.sleep(REST_MS, signal)
+      await rest(REST_MS)
     }
   }
 
@@ -101,22 +104,22 @@ describe('a loop', () => {
   })
 
   test('whose rest does not end is stuck', async () => {
-    const { ports, task } = watched('firewall', MOST_MS, {
-      status,
-      clock: { monotonicMs: () => clock.monotonicMs(), sleep: (_, signal) => clock.sleep(Infinity, signal) },
-    })
-    running.push(task((signal) => ports.clock.sleep(REST_MS, signal)).run(stop.signal))
+    const endless: Clock = {
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: (_, signal) => clock.sleep(Infinity, signal),
+    }
+    running.push(watched(({ rest }) => rest(REST_MS), endless))
     await clock.advance(REST_MS + MOST_MS + 1_000)
     expect(stuck()).toEqual(['firewall: has not come round for 91 s'])
   })
 
   test('that is rung for again before it can rest is alive', async () => {
     const bell = new Wakeup()
-    await start(async (own, signal) => {
+    await start(async ({ signal, rest }) => {
       while (!isStopped(signal)) {
         bell.ring()
         await clock.sleep(1_000, signal) // its work
-        await bell.wait(own, REST_MS, signal)
+        await rest(REST_MS, bell)
       }
     })
     await clock.advance(10 * MOST_MS)
@@ -125,19 +128,36 @@ describe('a loop', () => {
 
   test('that has ended, well or badly, is not waited for', async () => {
     await start(() => Promise.resolve())
-    const { task } = watched('another', MOST_MS, { clock, status })
-    await expect(task(() => Promise.reject(new Error('no'))).run(stop.signal)).rejects.toThrow('no')
+    await expect(watched(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
     await clock.advance(10 * MOST_MS)
     expect(stuck()).toEqual([])
   })
 
-  test('whose clock others rest on as well is not believed to be stuck', async () => {
-    await start(async (own, signal) => {
-      running.push(own.sleep(Infinity, signal))
-      while (!isStopped(signal)) await own.sleep(REST_MS, signal)
+  test('that waits for others is not expected to come round meanwhile, and is again when they are done', async () => {
+    const [others, work] = [new Work(), new Work()]
+    others.isHanging = true
+    await start(async (context) => {
+      await context.idle(others.do())
+      work.isHanging = true
+      await work.do()
     })
-    await clock.advance(10 * (REST_MS + MOST_MS))
+    await clock.advance(10 * MOST_MS)
     expect(stuck()).toEqual([])
+    others.end()
+    await clock.advance(MOST_MS + 1_000)
+    expect(status.liveness().ok).toBe(false)
+    work.end()
+    await clock.settle()
+  })
+
+  test('of which nobody expects rounds is never stuck', async () => {
+    const work = new Work()
+    work.isHanging = true
+    running.push(runTask({ name: 'stream', run: () => work.do() }, runtime(clock, stop.signal, status.watchdog)))
+    await clock.advance(100 * MOST_MS)
+    expect(stuck()).toEqual([])
+    work.end()
+    await clock.settle()
   })
 })
 
@@ -153,7 +173,7 @@ describe('a whole agent', () => {
   async function startWorld(): Promise<void> {
     await world.start({ ipMasq: true, ipBlackholeRoute: true, peerFilter: true, firewallResyncMs: 60_000 })
     const keeping = new AbortController()
-    const time = world.status.watchdog.run(keeping.signal)
+    const time = world.status.watchdog.run(keeping)
     onTestFinished(async () => {
       keeping.abort()
       await time
