@@ -1,3 +1,4 @@
+import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
@@ -15,7 +16,7 @@ import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
-import { deviceMacs, leaseTerms } from './own-lease/lease-terms.ts'
+import { findPublishers, leaseTerms } from './own-lease/lease-terms.ts'
 
 /** The interface and its address, by family of the overlay. */
 type Underlays = ReadonlyMap<Family, Underlay>
@@ -137,7 +138,7 @@ export class Agent implements Task {
       network: config.overlays.map(({ network }) => network.text).join(' '),
       subnetLen: config.overlays.map(({ subnetLength }) => subnetLength).join(' '),
       backend: config.backend.type,
-      ...(config.backend.type === 'vxlan' ? { vni: config.backend.vni, port: config.backend.port } : {}),
+      ...chooseBackend(config.backend).logFields,
     })
     return config
   }
@@ -153,11 +154,10 @@ export class Agent implements Task {
       known = undefined
       for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
       const host = { ...found, etcdAddresses: this.#etcdAddresses.all }
-      const traces = { deviceMacs: await deviceMacs(this.#ports, host, signal), previousSubnets }
-      return {
-        ...found,
-        acquired: await acquireLease(store, leaseTerms(this.#ports, host, traces), random, signal),
-      }
+      const backend = chooseBackend(found.config.backend)
+      const publishers = await findPublishers(backend, found.underlays, this.#ports, signal)
+      const terms = leaseTerms(this.#ports, host, backend, { publishers, previousSubnets })
+      return { ...found, acquired: await acquireLease(store, terms, random, signal) }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
     const result = await untilItWorks('lease', attempt, this.#ports, loop, hint)

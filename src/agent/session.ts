@@ -1,4 +1,5 @@
-import type { OwnSubnet } from '../backend/backend.ts'
+import type { Backend, ConfiguredBackend, OwnSubnet } from '../backend/backend.ts'
+import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { backendJudge, type EntriesByFamily } from '../backend/judge.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
@@ -14,9 +15,7 @@ import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { Vtep } from '../backend/vxlan/vtep.ts'
-import { deviceSpec } from '../backend/vxlan/device-spec.ts'
-import { backendsOf, type DatapathBackend } from './datapath/backends.ts'
+import { backendsOf } from './datapath/backends.ts'
 import { ChangesTask } from './datapath/kernel-changes-task.ts'
 import { ConfigTask } from './config-task.ts'
 import { ForeignBackends } from './peers/foreign-backends.ts'
@@ -35,7 +34,6 @@ import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
 import { ROUND_MS, runTogether, type Runtime, type Task } from './runtime/task.ts'
 import { leaseTerms, protectedPrefixes, type HostNetwork } from './own-lease/lease-terms.ts'
-import { withdrawFromSubnets } from './datapath/withdraw.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
@@ -54,7 +52,8 @@ export interface SessionInput {
  */
 export class OverlaySession {
   readonly #input: SessionInput
-  readonly #backends: readonly DatapathBackend[]
+  readonly #configured: ConfiguredBackend
+  readonly #backends: readonly Backend[]
   readonly #own: readonly OwnSubnet[]
   readonly #underlays: Map<Family, Underlay>
   readonly #keeper: LeaseKeeper
@@ -72,7 +71,8 @@ export class OverlaySession {
     this.#input = input
     this.#config = input.config
     this.#underlays = new Map(input.underlays)
-    this.#backends = backendsOf(input.config, acquired.lease)
+    this.#configured = chooseBackend(input.config.backend)
+    this.#backends = backendsOf(this.#configured, input.config.overlays, acquired.lease)
     const own = this.#backends.map((backend) => backend.own)
     this.#own = own
     this.#keeper = makeKeeper(input, this.#ownTerms())
@@ -85,7 +85,7 @@ export class OverlaySession {
       release.forwards()
     }
     const families = own.map(({ overlay }) => overlay.family)
-    const filter = makeFilter(input, () => datapaths)
+    const filter = makeFilter(input, this.#configured, () => datapaths)
     const datapaths = this.#makeDatapaths(new SetUpReport(families, ports, peers, onReady), filter?.task)
     this.#datapaths = datapaths
     const staleLeases = new StaleLeasesTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
@@ -162,7 +162,7 @@ export class OverlaySession {
     )
     await runTogether(this.#tasks, runtime)
     if (this.#lost !== undefined) {
-      await withdrawFromSubnets(ports, this.#vteps, runtime.signal)
+      for (const datapath of this.#datapaths) await datapath.withdraw(runtime.signal)
       await this.#subnetFile.withdraw()
     }
     return this.#lost
@@ -175,11 +175,7 @@ export class OverlaySession {
   /** @throws {ConfigError} for an MTU that leaves too little for the overlay; then nothing is changed */
   #applyConfig(config: NetworkConfig): void {
     const before = this.#config
-    const { backend } = config
-    for (const vtep of this.#vteps) {
-      const underlay = this.#underlays.get(vtep.family)
-      if (underlay !== undefined && backend.type === 'vxlan') deviceSpec(vtep, backend, underlay)
-    }
+    for (const datapath of this.#datapaths) datapath.check(config.backend)
     this.#config = config
     for (const datapath of this.#datapaths) datapath.configure(config.backend)
     if (config.enableNftables !== before.enableNftables) this.#host.configure(config)
@@ -194,14 +190,10 @@ export class OverlaySession {
     return this.#own.map(({ subnet }) => subnet)
   }
 
-  get #vteps(): readonly Vtep[] {
-    return this.#backends.flatMap(({ device }) => device ?? [])
-  }
-
-  /** The terms on which we hold what we have: these subnets, these MACs. */
+  /** The terms on which we hold what we have: these subnets, these devices. */
   #ownTerms(): LeaseTerms {
-    return leaseTerms(this.#input.ports, this.#hostNetwork(), {
-      deviceMacs: new Map(this.#vteps.map(({ family, mac }) => [family, mac])),
+    return leaseTerms(this.#input.ports, this.#hostNetwork(), this.#configured, {
+      publishers: new Map(this.#backends.map((backend) => [backend.own.overlay.family, backend])),
       previousSubnets: this.#subnets,
     })
   }
@@ -230,11 +222,15 @@ export class OverlaySession {
   }
 }
 
-/** Only a VXLAN device takes packets from whoever sends them. */
-function makeFilter(input: SessionInput, datapaths: () => readonly Datapath[]): SessionFilter | undefined {
+/** Where a device takes packets from whoever sends them. */
+function makeFilter(
+  input: SessionInput,
+  { guarded }: ConfiguredBackend,
+  datapaths: () => readonly Datapath[],
+): SessionFilter | undefined {
   const { options, ports, config } = input
   if (!options.peerFilter) return undefined
-  if (config.backend.type === 'vxlan') return new SessionFilter(input, config.backend, datapaths)
+  if (guarded !== undefined) return new SessionFilter(input, guarded, datapaths)
   ports.log.warn('--vxlan-peer-filter has nothing to do: the backend is not vxlan', { backend: config.backend.type })
   return undefined
 }

@@ -1,8 +1,15 @@
 import type { OverlayNetwork } from '../config/network.ts'
+import type { GuardedOverlay } from '../kernel/peer-filter.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Underlay } from '../kernel/underlay.ts'
 import type { Rejected } from '../lease/codec.ts'
-import type { Lease } from '../lease/lease.ts'
+import type { Lease, LeaseFamily } from '../lease/lease.ts'
+import type { Family } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
+import type { DeviceKeeper, DevicePorts } from './device-keeper.ts'
+import type { PeerRouter, PeerRouterInput } from './peer-router.ts'
 
 /** A subnet of ours, and the overlay it belongs to. */
 export interface OwnSubnet {
@@ -10,18 +17,72 @@ export interface OwnSubnet {
   readonly subnet: Prefix
 }
 
+/** What our lease says of this node in one family, and how this node knows a lease that it has written. */
+export interface Publisher {
+  /** BackendData of the family; undefined: the lease has none. `current` is the lease that we already hold, if any. */
+  publish(current: Lease | undefined): unknown
+  /** Whether a device on this host is the one that the lease tells peers of. */
+  carries(lease: Lease): boolean
+}
+
+/** What a {@link Publisher} is made of while there is no lease. */
+export interface PublisherInput {
+  readonly kernel: Pick<Kernel, 'link'>
+  /** The same for a node at every start. */
+  readonly deriveMac: (vni: number, family: Family) => Mac
+  /** Of the overlay. */
+  readonly family: Family
+  readonly underlay: Underlay
+}
+
+/** A backend with its settings: what of it is known before there is a lease. */
+export interface ConfiguredBackend {
+  /** BackendType of our leases; empty: they have none. */
+  readonly leaseType: string
+  /** What the log says of the settings. */
+  readonly logFields: Readonly<Record<string, number>>
+  /** Whose packets the peer filter looks at; undefined: it has nothing to do. */
+  readonly guarded: GuardedOverlay | undefined
+  /** Looks at what earlier runs have left on the host, which is to be published again. @throws {KernelError} */
+  findPublisher(input: PublisherInput, signal: AbortSignal): Promise<Publisher>
+  /** The backend of a family in which we hold a subnet. `published` is what our lease says. @throws {ConfigError} when that is not ours */
+  begin(own: OwnSubnet, published: LeaseFamily): Backend
+}
+
 /**
  * One way of connecting nodes, in one address family of a node that holds a lease. Says what is to be, and does nothing: a value and
- * pure functions. `Device` describes a device of ours.
+ * pure functions. Whoever runs it makes the keeper of its device and its router once, and calls them.
  */
-export interface Backend<Device> {
-  /** BackendType of its leases; those of another type are none of its business. */
-  readonly type: string
+export interface Backend extends Publisher {
+  /** Values of BackendType in leases of its peers; nodes whose leases name another are none of its business. */
+  readonly leaseTypes: readonly string[]
   readonly own: OwnSubnet
-  /** The device that peers are reached through; undefined: there is none of ours. */
-  readonly device: Device | undefined
+  /** Where the routes to peers stand; `nowhere`: peers are somebody else's business. */
+  readonly routesOn: 'device' | 'underlay' | 'nowhere'
   /** What it takes to reach the peer that holds a lease; undefined: peers are somebody else's business. */
   readonly reach: ((lease: Lease) => PeerEntries | Rejected) | undefined
   /** What only one peer may have, beside its subnet, in words for the log. */
   readonly claimedNames: (entries: PeerEntries) => readonly string[]
+  /** Undefined: no device of ours. */
+  readonly makeDevice: ((ports: DevicePorts) => DeviceKeeper) | undefined
+  /** Undefined: peers need just what {@link reach} says, at any time. */
+  readonly makeRouter: ((input: PeerRouterInput) => PeerRouter) | undefined
 }
+
+/** What every backend has that neither publishes anything of its node nor has a device. */
+export const WITHOUT_DEVICE = {
+  publish: () => undefined,
+  carries: () => false,
+  claimedNames: () => [],
+  makeDevice: undefined,
+  makeRouter: undefined,
+} as const satisfies Partial<Backend>
+
+/** A backend without settings, that publishes nothing of its node: all there is to say before there is a lease. */
+export const withoutSettings = (leaseType: string, begin: (own: OwnSubnet) => Backend): ConfiguredBackend => ({
+  leaseType,
+  logFields: {},
+  guarded: undefined,
+  findPublisher: () => Promise.resolve(WITHOUT_DEVICE),
+  begin,
+})

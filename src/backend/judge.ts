@@ -4,16 +4,24 @@ import { leaseFamily, type Lease } from '../lease/lease.ts'
 import { peerObjection, type PeerLimits } from '../lease/peers/peer-rules.ts'
 import type { Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
 import type { Family, Ip } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import type { Backend } from './backend.ts'
 
+/** A peer in one family: what it takes in the kernel's tables to reach it, and who it is. */
+export interface ReachablePeer extends PeerEntries {
+  readonly subnet: Prefix
+  /** Where it is on the underlay. */
+  readonly publicIp: Ip
+}
+
 /** What it takes to reach one peer, for each family that both have. */
-export type EntriesByFamily = ReadonlyMap<Family, PeerEntries>
+export type EntriesByFamily = ReadonlyMap<Family, ReachablePeer>
 
 /** What a judge is told of its node. */
 export interface OwnNode {
-  /** One for each family, all of one type. */
-  readonly backends: readonly Backend<unknown>[]
+  /** One for each family, all of one kind. */
+  readonly backends: readonly Backend[]
   readonly ownKey: string
   readonly limits: () => PeerLimits
   /** Called for every peer of another backend: it is none of ours, nor is anything wrong with it. */
@@ -34,11 +42,11 @@ export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
 
 function judgeLease(lease: Lease, { backends, limits: around, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
-  if (backendType !== '' && backends.every(({ type }) => type !== backendType)) {
+  if (backendType !== '' && !backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
     onForeign?.(backendType)
     return { ignored: true }
   }
-  const entriesByFamily = new Map<Family, PeerEntries>()
+  const entriesByFamily = new Map<Family, ReachablePeer>()
   const names: string[] = []
   for (const { own, reach, claimedNames } of backends) {
     const { family } = own.overlay
@@ -48,7 +56,7 @@ function judgeLease(lease: Lease, { backends, limits: around, onForeign }: OwnNo
     if (objection !== undefined) return { rejected: objection }
     const entries = reach(lease)
     if ('rejected' in entries) return entries
-    entriesByFamily.set(family, entries)
+    entriesByFamily.set(family, { ...entries, subnet: part.subnet, publicIp: part.publicIp })
     names.push(...claimedNames(entries))
   }
   return entriesByFamily.size === 0
@@ -64,15 +72,7 @@ const exclusiveClaims = (entriesByFamily: EntriesByFamily, names: readonly strin
   const each = [...entriesByFamily.values()]
   return {
     names,
-    subnets: each.flatMap(({ onDevice, onUnderlay }) =>
-      [...onDevice.routes, ...onUnderlay].map(({ destination }) => destination),
-    ),
-    addresses: each.flatMap(publicIps),
+    subnets: each.map(({ subnet }) => subnet),
+    addresses: each.map(({ publicIp }) => publicIp),
   }
 }
-
-/** Where on the underlay a peer is reached. */
-export const publicIps = ({ onDevice, onUnderlay }: PeerEntries): readonly Ip[] => [
-  ...onDevice.fdb.map(({ remote }) => remote),
-  ...onUnderlay.flatMap(({ gateway }) => gateway ?? []),
-]

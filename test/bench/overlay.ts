@@ -16,9 +16,11 @@ import { vxlanBackend } from '../../src/backend/vxlan/backend.ts'
 import type { Vtep } from '../../src/backend/vxlan/vtep.ts'
 
 const DEVICE = 'flannel.100'
-const [OVERLAY] = parseNetworkConfig('{"Network":"10.0.0.0/8","SubnetLen":22,"Backend":{"VNI":100}}').overlays
-if (OVERLAY === undefined) throw new Error('no overlay in the configuration')
+const { overlays, backend: VXLAN } = parseNetworkConfig('{"Network":"10.0.0.0/8","SubnetLen":22,"Backend":{"VNI":100}}')
+const [OVERLAY] = overlays
+if (OVERLAY === undefined || VXLAN.type !== 'vxlan') throw new Error('no overlay of vxlan in the configuration')
 const overlay = OVERLAY
+const config = VXLAN
 
 const hex = (octet: number): string => (octet & 0xff).toString(16).padStart(2, '0')
 const macOf = (index: number): Mac => mac(`02:00:00:${hex(index >> 16)}:${hex(index >> 8)}:${hex(index)}`)
@@ -80,7 +82,9 @@ export interface Measured {
 
 export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
   const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
-  const peers = new PeerTable(backendJudge({ backends: [vxlanBackend(ownVtep)], ownKey: 'own', limits: () => around }))
+  const peers = new PeerTable(
+    backendJudge({ backends: [vxlanBackend({ vtep: ownVtep, config })], ownKey: 'own', limits: () => around }),
+  )
   peers.replaceAll(records)
   return peers.drain().map(({ key, entries }) => ({ key, entries: entries?.get(4) }))
 }

@@ -1,3 +1,4 @@
+import type { VxlanConfig } from '../../src/config/backend.ts'
 import { parseNetworkConfig, type OverlayNetwork } from '../../src/config/network.ts'
 import type { InterfaceChoice } from '../../src/host/underlay.ts'
 import { NO_ETCD_LEASE, type NodeIdentity } from '../../src/lease/lease.ts'
@@ -20,7 +21,17 @@ export function overlayOf(config: string): OverlayNetwork {
   return overlay
 }
 
+/** @throws when the configuration is for another backend, or is not valid */
+export function vxlanOf(config: string): VxlanConfig {
+  const { backend } = parseNetworkConfig(config)
+  if (backend.type !== 'vxlan') throw new Error('no vxlan')
+  return backend
+}
+
 export const OVERLAY = overlayOf(CONFIG)
+
+/** Its backend settings. */
+export const VXLAN = vxlanOf(CONFIG)
 
 /** Nothing asked for: the interface of the default route, with its own address. */
 export const NO_CHOICE: InterfaceChoice = {

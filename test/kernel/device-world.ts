@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/host/system-clock.ts'
 import { ChangesTask } from '../../src/agent/datapath/kernel-changes-task.ts'
-import { DeviceTask } from '../../src/agent/datapath/device-task.ts'
+import { LinkTask } from '../../src/agent/datapath/link-task.ts'
 import { runtime } from '../fake/runtime.ts'
 import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
@@ -14,6 +14,7 @@ import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
 import type { KernelChange } from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { deviceName } from '../../src/kernel/ours.ts'
+import { VxlanDeviceKeeper } from '../../src/backend/vxlan/device-keeper.ts'
 import { NO_CHOICE } from '../fake/samples.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { ipJson, tool, type Json } from './real-kernel.ts'
@@ -82,14 +83,17 @@ export class DeviceWorld {
     const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
     const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger(), setSysctl }
     const reconciler = new Reconciler(this.#kernel, [4], systemClock, Math.random)
-    const task = new DeviceTask({
+    const vtep = { family: 4, vni: this.vni, mac: this.mac, subnet, overlay } as const
+    const task = new LinkTask({
       options: NO_CHOICE,
       ports,
-      vxlan,
-      underlay,
-      vtep: { family: 4, vni: this.vni, mac: this.mac, subnet, overlay },
-      reconciler,
+      family: 4,
       leader: 4,
+      underlay,
+      device: new VxlanDeviceKeeper({ vtep, config: vxlan, ports }),
+      reconciler,
+      gate: undefined,
+      wantsOtherRoutes: () => false,
       onMtu: (mtu) => (this.mtu = mtu),
       somethingToDo: new Wakeup(),
       onLook: () => undefined,
@@ -106,10 +110,7 @@ export class DeviceWorld {
       },
     }
     const changes = new ChangesTask(ports, [follower])
-    this.#running = runTogether(
-      [changes, { name: 'device', run: (context) => task.run(context) }],
-      runtime(systemClock, signal),
-    )
+    this.#running = runTogether([changes, task], runtime(systemClock, signal))
     this.#running.catch(() => undefined)
   }
 

@@ -9,7 +9,7 @@ import { backendJudge } from '../../src/backend/judge.ts'
 import { NO_ENTRIES } from '../../src/reconcile/entries.ts'
 import { hostGwBackend } from '../../src/backend/hostgw/backend.ts'
 import { vxlanBackend } from '../../src/backend/vxlan/backend.ts'
-import { leaseRecord, OVERLAY, VTEP } from '../fake/samples.ts'
+import { leaseRecord, OVERLAY, VTEP, VXLAN } from '../fake/samples.ts'
 import { anyMac, brokenJson, leaseClaim, rarely, rawText } from './arbitraries.ts'
 
 const key = leaseClaim.map(({ families }) => formatLeaseKey(families.map(({ subnet }) => subnet)))
@@ -121,7 +121,7 @@ describe('whatever stands in etcd', () => {
   it('is accepted, ignored or rejected with a reason by every backend, and claims no less than it programs', () => {
     const own = { overlay: OVERLAY, subnet: VTEP.subnet }
     const around = () => ({ overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] })
-    for (const backend of [vxlanBackend(VTEP), hostGwBackend(own), allocBackend(own)]) {
+    for (const backend of [vxlanBackend({ vtep: VTEP, config: VXLAN }), hostGwBackend(own), allocBackend(own)]) {
       const judge = backendJudge({ backends: [backend], ownKey: '10.20.0.0-20', limits: around })
       fc.assert(
         fc.property(anyKey, anyValue, (name, text) => {
@@ -163,7 +163,11 @@ describe('whatever stands in etcd', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyKey, anyValue), { maxLength: 10 }), (others) => {
         const table = new PeerTable(
-          backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: '10.20.0.0-20', limits: () => around }),
+          backendJudge({
+            backends: [vxlanBackend({ vtep: VTEP, config: VXLAN })],
+            ownKey: '10.20.0.0-20',
+            limits: () => around,
+          }),
         )
         for (const [at, [name, text]] of others.entries())
           table.put(leaseRecord(name, text, { createRevision: BigInt(at + 10) }))

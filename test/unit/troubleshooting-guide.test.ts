@@ -9,7 +9,15 @@ const GUIDE = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8')
 
 /** Errors whose message comes into the log, or onto standard error, of a running agent. */
 const ERRORS = [
-  ...['StoreError', 'KernelError', 'NoInterfaceError', 'DeviceConflictError', 'OutOfSubnetsError', 'RivalError'],
+  ...[
+    'StoreError',
+    'KernelError',
+    'NoInterfaceError',
+    'DeviceError',
+    'DeviceConflictError',
+    'OutOfSubnetsError',
+    'RivalError',
+  ],
   ...['CloneError', 'LeaseContentionError', 'FirewallError', 'PeerFilterError', 'NoIdentityError', 'HostTakenError'],
   ...['NoRegularFileError', 'AddonError'],
 ]
@@ -56,7 +64,7 @@ function messagesOf(sources: Sources): readonly Message[] {
 }
 
 /** Tasks that look again and again, and say their name when they cannot. */
-const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/(device|underlay)-task\.ts/.test(at)
+const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/link-task\.ts/.test(at)
 const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
 const isNoGoodNews = ({ text }: Message): boolean => text !== 'lease renewed again'
 

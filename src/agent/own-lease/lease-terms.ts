@@ -1,14 +1,10 @@
+import type { ConfiguredBackend, Publisher } from '../../backend/backend.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Lease } from '../../lease/lease.ts'
 import type { LeaseTerms, Trace } from '../../lease/terms.ts'
 import type { Family, Ip } from '../../net/ip.ts'
-import { isUnicastMac, type Mac } from '../../net/mac.ts'
 import { hostPrefix, type Prefix } from '../../net/prefix.ts'
-import { encodeVtepData, publishedMac } from '../../backend/vxlan/backend-data.ts'
-import { deviceIdentity } from '../../backend/vxlan/device-spec.ts'
-import { incompatibility } from '../../backend/vxlan/device.ts'
-import { deviceName } from '../../kernel/ours.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
 /** Life of a lease, as upstream grants it: one day. */
@@ -16,8 +12,8 @@ const LEASE_TTL_SECONDS = 86_400
 
 /** What earlier runs have left on this host. */
 export interface Traces {
-  /** MACs of devices that are there and can be kept. */
-  readonly deviceMacs: ReadonlyMap<Family, Mac>
+  /** Who know what is there of devices and can be kept. */
+  readonly publishers: ReadonlyMap<Family, Publisher>
   /** From the subnet file. */
   readonly previousSubnets: readonly Prefix[]
 }
@@ -31,22 +27,17 @@ export interface HostNetwork {
   readonly etcdAddresses: readonly Ip[]
 }
 
-/** @throws {KernelError} */
-export async function deviceMacs(
-  { kernel }: Pick<AgentPorts, 'kernel'>,
-  { config, underlays }: HostNetwork,
+/** What of this node is to be published, by family. @throws {KernelError} */
+export async function findPublishers(
+  backend: ConfiguredBackend,
+  underlays: ReadonlyMap<Family, Underlay>,
+  { kernel, deriveMac }: Pick<AgentPorts, 'kernel' | 'deriveMac'>,
   signal: AbortSignal,
-): Promise<ReadonlyMap<Family, Mac>> {
-  const macs = new Map<Family, Mac>()
-  const { backend } = config
-  if (backend.type !== 'vxlan') return macs
-  for (const [family, underlay] of underlays) {
-    const link = await kernel.link(deviceName(family, backend.vni), signal)
-    const spec = deviceIdentity(family, backend, underlay)
-    if (link?.mac !== undefined && isUnicastMac(link.mac) && incompatibility(link, spec) === undefined)
-      macs.set(family, link.mac)
-  }
-  return macs
+): Promise<ReadonlyMap<Family, Publisher>> {
+  const publishers = new Map<Family, Publisher>()
+  for (const [family, underlay] of underlays)
+    publishers.set(family, await backend.findPublisher({ kernel, deriveMac, family, underlay }, signal))
+  return publishers
 }
 
 /** What must stay reachable over the underlay: no subnet, a peer's or our own, may cover any of it. */
@@ -58,28 +49,21 @@ export const protectedPrefixes = ({ underlays, etcdAddresses }: HostNetwork): re
   ...etcdAddresses.map(hostPrefix),
 ]
 
-/**
- * The VTEP MAC must not change without need, since every peer holds it: that of a compatible device of an earlier run, else that in
- * our lease, else one derived from the node's identity.
- */
+/** On what terms a backend wants its lease, on a host on which earlier runs have left what they have. */
 export function leaseTerms(
-  ports: Pick<AgentPorts, 'node' | 'instance' | 'deriveMac'>,
+  ports: Pick<AgentPorts, 'node' | 'instance'>,
   host: HostNetwork,
+  { leaseType }: Pick<ConfiguredBackend, 'leaseType'>,
   traces: Traces,
 ): LeaseTerms {
   const { config, underlays } = host
-  const { backend } = config
-  // What peers hold counts first: a device that says otherwise was changed while nobody looked.
-  const macFor = (vni: number, family: Family, current: Lease | undefined): Mac =>
-    publishedMac(family, current) ?? traces.deviceMacs.get(family) ?? ports.deriveMac(vni, family)
   return {
     node: ports.node,
     instance: ports.instance,
     overlays: config.overlays,
     publicIps: new Map([...underlays].map(([family, { publicIp }]) => [family, publicIp])),
-    backendType: backend.type,
-    backendData: (family, current) =>
-      backend.type === 'vxlan' ? encodeVtepData(backend.vni, macFor(backend.vni, family, current)) : undefined,
+    backendType: leaseType,
+    backendData: (family, current) => traces.publishers.get(family)?.publish(current),
     previousSubnets: traces.previousSubnets,
     traceOf: (lease) => traceOf(lease, traces),
     avoid: protectedPrefixes(host),
@@ -88,12 +72,8 @@ export function leaseTerms(
 }
 
 /** What this host still shows of a lease. */
-function traceOf(lease: Lease, { deviceMacs, previousSubnets }: Traces): Trace | undefined {
+function traceOf(lease: Lease, { publishers, previousSubnets }: Traces): Trace | undefined {
   const { families } = lease
   if (families.some(({ subnet }) => previousSubnets.some(({ text }) => text === subnet.text))) return 'subnet'
-  const isOnDevice = families.some(({ family }) => {
-    const mac = publishedMac(family, lease)
-    return mac !== undefined && mac === deviceMacs.get(family)
-  })
-  return isOnDevice ? 'device' : undefined
+  return [...publishers.values()].some((publisher) => publisher.carries(lease)) ? 'device' : undefined
 }

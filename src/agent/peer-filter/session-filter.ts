@@ -1,4 +1,4 @@
-import { publicIps, type EntriesByFamily } from '../../backend/judge.ts'
+import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { GuardedOverlay } from '../../kernel/peer-filter.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
@@ -21,7 +21,7 @@ export class SessionFilter implements PeerSink {
   readonly task: PeerFilterTask
   readonly tasks: readonly Task[]
 
-  /** @param overlay of vxlan @param datapaths whose tables say which addresses are still in use */
+  /** @param datapaths whose tables say which addresses are still in use */
   constructor(
     { options, ports }: SessionFilterInput,
     { vni, port }: GuardedOverlay,
@@ -43,7 +43,7 @@ export class SessionFilter implements PeerSink {
 
   setPeer(key: string, entries: EntriesByFamily | undefined): void {
     // Who is reached without a tunnel may still see us behind one.
-    const addresses = [...(entries?.values() ?? [])].flatMap(publicIps)
+    const addresses = Array.from(entries?.values() ?? [], ({ publicIp }) => publicIp)
     this.task.setPeer(key, entries === undefined ? undefined : addresses)
   }
 

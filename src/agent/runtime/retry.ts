@@ -7,7 +7,7 @@ import type { Clock, Random } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { KernelError } from '../../kernel/kernel.ts'
-import { DeviceConflictError } from '../../backend/vxlan/device.ts'
+import { DeviceError } from '../../backend/device-keeper.ts'
 import { RepeatFilter } from './repeat-filter.ts'
 import type { AgentStatus } from './status.ts'
 
@@ -30,7 +30,7 @@ const CURABLE = [
   [LeaseContentionError, STORE],
   [KernelError, LOCAL],
   [NoInterfaceError, LOCAL],
-  [DeviceConflictError, LOCAL],
+  [DeviceError, LOCAL],
   [OutOfSubnetsError, SLOW],
   [RivalError, SLOW],
   [CloneError, SLOW],

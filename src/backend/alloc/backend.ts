@@ -1,10 +1,14 @@
-import type { Backend, OwnSubnet } from '../backend.ts'
+import { WITHOUT_DEVICE, withoutSettings, type Backend, type OwnSubnet } from '../backend.ts'
+
+const TYPE = 'alloc'
 
 /** Subnets are leased, and written down; how packets get from one to another is somebody else's business. */
-export const allocBackend = (own: OwnSubnet): Backend<never> => ({
-  type: 'alloc',
+export const allocBackend = (own: OwnSubnet): Backend => ({
+  ...WITHOUT_DEVICE,
+  leaseTypes: [TYPE],
   own,
-  device: undefined,
+  routesOn: 'nowhere',
   reach: undefined,
-  claimedNames: () => [],
 })
+
+export const configuredAlloc = withoutSettings(TYPE, allocBackend)

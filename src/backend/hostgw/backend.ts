@@ -1,4 +1,4 @@
-import type { Backend, OwnSubnet } from '../backend.ts'
+import { WITHOUT_DEVICE, withoutSettings, type Backend, type OwnSubnet } from '../backend.ts'
 import { routeMetric } from '../route-metric.ts'
 import type { Rejected } from '../../lease/codec.ts'
 import { leaseFamily, type Lease } from '../../lease/lease.ts'
@@ -8,13 +8,15 @@ import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
 const TYPE = 'host-gw'
 
 /** Peers are gateways on the underlay's own link: a plain route to each subnet, and no device. */
-export const hostGwBackend = (own: OwnSubnet): Backend<never> => ({
-  type: TYPE,
+export const hostGwBackend = (own: OwnSubnet): Backend => ({
+  ...WITHOUT_DEVICE,
+  leaseTypes: [TYPE],
   own,
-  device: undefined,
+  routesOn: 'underlay',
   reach: (lease) => peerRoute(lease, own),
-  claimedNames: () => [],
 })
+
+export const configuredHostGw = withoutSettings(TYPE, hostGwBackend)
 
 /** Whether the peer is on our link is for the kernel to say: it refuses a gateway that is not. */
 function peerRoute(lease: Lease, { overlay }: OwnSubnet): PeerEntries | Rejected {

@@ -1,9 +1,10 @@
 import type { Family } from '../../net/ip.ts'
 import { KernelError, type Kernel, type LinkState, type VxlanState } from '../../kernel/kernel.ts'
+import { DeviceError } from '../device-keeper.ts'
 import type { DeviceSpec } from './deviation.ts'
 
 /** Another device, or a program, stands where ours must be. Only a person can decide what becomes of it. */
-export class DeviceConflictError extends Error {
+export class DeviceConflictError extends DeviceError {
   override readonly name = 'DeviceConflictError'
 }
 

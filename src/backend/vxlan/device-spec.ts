@@ -1,4 +1,4 @@
-import type { VxlanConfig } from '../../config/backend.ts'
+import type { BackendConfig, VxlanConfig } from '../../config/backend.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { Family } from '../../net/ip.ts'
 import { DEVICE_ALIAS, deviceName } from '../../kernel/ours.ts'
@@ -9,6 +9,12 @@ import { vtepAddress, type Vtep } from './vtep.ts'
 
 /** The underlay as the device needs to know it. */
 type UnderDevice = Pick<Underlay, 'link' | 'address'>
+
+/** The settings of a device. @throws {TypeError} for those of another backend: a running agent follows no change of its type */
+export function vxlanSettings(config: BackendConfig): VxlanConfig {
+  if (config.type === 'vxlan') return config
+  throw new TypeError(`settings of ${config.type} for a VXLAN device`)
+}
 
 /** What is fixed when the device is created: all that {@link incompatibility} compares. */
 export type DeviceIdentity = Pick<DeviceSpec, 'name' | 'vxlan'>

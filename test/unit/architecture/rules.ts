@@ -26,15 +26,19 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   reconcile: { sees: ['net', 'time', 'kernel'], because: 'it makes tables equal, whoever wants the rows and why' },
   backend: {
-    sees: ['net', 'config', 'lease', 'lease/peers', 'reconcile'],
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'lease/peers', 'reconcile'],
     because: 'it is what all backends have in common, and knows none of them',
   },
   'backend/vxlan': {
-    sees: ['net', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend'],
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend'],
     because: BACKEND,
   },
   'backend/hostgw': { sees: ['kernel', 'lease', 'reconcile', 'backend'], because: BACKEND },
   'backend/alloc': { sees: ['backend'], because: BACKEND },
+  'backend/choice': {
+    sees: ['config', 'backend', 'backend/vxlan', 'backend/hostgw', 'backend/alloc'],
+    because: 'it is the one place that knows all backends, so that nobody else need know any',
+  },
   'etcd/client': {
     sees: ['time', 'config', 'lease'],
     because:
@@ -67,11 +71,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'it looks for what the agent leaves, on the host and in the store, through the same ports, and runs without it',
   },
   'agent/runtime': {
-    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend/vxlan', 'host'],
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'host'],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
   'agent/own-lease': {
-    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'backend/vxlan', 'agent/runtime'],
+    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'backend', 'agent/runtime'],
     because: 'our lease is held whatever becomes of peers and devices',
   },
   'agent/subnet-file': {
@@ -89,7 +93,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'agent/datapath': {
     sees: [
       'net',
-      'observe',
       'time',
       'config',
       'kernel',
@@ -97,9 +100,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'lease/peers',
       'reconcile',
       'backend',
-      'backend/vxlan',
-      'backend/hostgw',
-      'backend/alloc',
       'host',
       'agent/runtime',
       'agent/peers',
@@ -119,7 +119,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'lease',
       'lease/peers',
       'backend',
-      'backend/vxlan',
+      'backend/choice',
       'host',
       'agent/runtime',
       'agent/own-lease',
@@ -158,8 +158,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Rooms whose types a room may use but not their code. */
 const TYPES_ONLY = {
-  rooms: (room: string, other: string) => room.startsWith('agent') && other === 'observe',
-  because: 'the agent is handed its logger, so that tests need not have its output',
+  rooms: (room: string, other: string) => /^(agent|backend)(\/|$)/.test(room) && other === 'observe',
+  because: 'it is handed its logger, so that tests need not have its output',
 }
 
 const isCore = (room: string): boolean => /^(net|time|config|kernel|reconcile|lease|backend)(\/|$)/.test(room)

@@ -5,11 +5,15 @@ import { backendJudge } from '../../../../src/backend/judge.ts'
 import { vxlanBackend } from '../../../../src/backend/vxlan/backend.ts'
 import { parseNetworkConfig } from '../../../../src/config/network.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
-import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP } from '../../../fake/samples.ts'
+import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP, VXLAN } from '../../../fake/samples.ts'
 
 const AROUND: PeerLimits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
 const OWN_KEY = '10.20.0.0-20'
-const judge = backendJudge({ backends: [vxlanBackend(VTEP)], ownKey: OWN_KEY, limits: () => AROUND })
+const judge = backendJudge({
+  backends: [vxlanBackend({ vtep: VTEP, config: VXLAN })],
+  ownKey: OWN_KEY,
+  limits: () => AROUND,
+})
 
 /** A peer whose lease is the older, the smaller its number. */
 const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
@@ -100,7 +104,7 @@ describe('with both families', () => {
     subnet: overlay.family === 4 ? VTEP.subnet : prefix('fd00:10:0:20::/64'),
   }))
   const both = backendJudge({
-    backends: vteps.map(vxlanBackend),
+    backends: vteps.map((vtep) => vxlanBackend({ vtep, config: VXLAN })),
     ownKey: OWN_KEY,
     limits: () => ({ ...AROUND, overlays }),
   })
@@ -139,7 +143,7 @@ describe('with both families', () => {
 it('ignores peers of another backend, and tells of their type', () => {
   const types: string[] = []
   const told = backendJudge({
-    backends: [vxlanBackend(VTEP)],
+    backends: [vxlanBackend({ vtep: VTEP, config: VXLAN })],
     ownKey: OWN_KEY,
     limits: () => AROUND,
     onForeign: (type) => types.push(type),

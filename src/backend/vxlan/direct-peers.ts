@@ -1,13 +1,21 @@
+import type { BackendConfig } from '../../config/backend.ts'
+import type { RouteState } from '../../kernel/kernel.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
 import type { PeerEntries } from '../../reconcile/entries.ts'
-import type { Reconciler } from '../../reconcile/reconciler.ts'
-import { directEntries, type DirectReach } from '../../backend/vxlan/direct-reach.ts'
+import type { PeerRouter, PeerRouterInput } from '../peer-router.ts'
+import { vxlanSettings } from './device-spec.ts'
+import { directEntries, DirectReach } from './direct-reach.ts'
+
+export interface DirectPeersInput extends PeerRouterInput {
+  readonly isOn: boolean
+}
 
 /**
  * DirectRouting, which can be switched at any time: while it is on, decides for each peer whether it needs the tunnel, and again
  * whenever the underlay's routes have changed; while it is off, everybody does.
  */
-export class DirectPeers {
-  readonly #reconciler: Pick<Reconciler, 'setPeer'>
+export class DirectPeers implements PeerRouter {
+  readonly #setEntries: PeerRouterInput['setEntries']
   /** What peers need through the tunnel. */
   readonly #tunnelled = new Map<string, PeerEntries>()
   /** Who is reached without it. Who is missing has not been decided on. */
@@ -16,12 +24,12 @@ export class DirectPeers {
   /** The underlay as it was looked at since this was switched on: before that, nothing is decided. */
   #reach: DirectReach | undefined
 
-  constructor(reconciler: Pick<Reconciler, 'setPeer'>, isOn: boolean) {
-    this.#reconciler = reconciler
+  constructor({ setEntries, isOn }: DirectPeersInput) {
+    this.#setEntries = setEntries
     this.#isOn = isOn
   }
 
-  get isOn(): boolean {
+  get wantsOtherRoutes(): boolean {
     return this.#isOn
   }
 
@@ -29,7 +37,8 @@ export class DirectPeers {
    * Off, every peer has its tunnel again. On, all keep what they have until the next look at the underlay: what was seen of it before
    * is outdated, since nobody has listened to changes of its routes.
    */
-  switch(isOn: boolean): void {
+  configure(config: BackendConfig): void {
+    const { directRouting: isOn } = vxlanSettings(config)
     if (this.#isOn === isOn) return
     this.#isOn = isOn
     this.#reach = undefined
@@ -40,17 +49,16 @@ export class DirectPeers {
     this.#isDirect.delete(key)
     if (entries === undefined) {
       this.#tunnelled.delete(key)
-      this.#reconciler.setPeer(key, undefined)
+      this.#setEntries(key, undefined)
       return
     }
     this.#tunnelled.set(key, entries)
     this.#decide(key, entries)
   }
 
-  /** The underlay's routes are these now. */
-  follow(reach: DirectReach): void {
+  follow({ link }: Underlay, routes: readonly RouteState[]): void {
     if (!this.#isOn) return
-    this.#reach = reach
+    this.#reach = new DirectReach(routes, link.index)
     this.#decideAll()
   }
 
@@ -64,6 +72,6 @@ export class DirectPeers {
     const isDirect = entries.onUnderlay.length > 0
     if (this.#isDirect.get(key) === isDirect) return
     this.#isDirect.set(key, isDirect)
-    this.#reconciler.setPeer(key, entries)
+    this.#setEntries(key, entries)
   }
 }

@@ -1,0 +1,141 @@
+import type { DeviceKeeper } from '../../backend/device-keeper.ts'
+import type { BackendConfig } from '../../config/backend.ts'
+import type { InterfaceChoice } from '../../host/underlay.ts'
+import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
+import type { Family } from '../../net/ip.ts'
+import type { Reconciler } from '../../reconcile/reconciler.ts'
+import type { Wakeup } from '../../time/wakeup.ts'
+import { CheckLoop } from '../runtime/check-loop.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import { ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
+import type { PeerGate } from './reconcile-task.ts'
+import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
+
+export interface LinkTaskInput {
+  readonly options: InterfaceChoice
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
+  readonly family: Family
+  /** The family that has the say in which interface is used. */
+  readonly leader: Family
+  readonly underlay: Underlay
+  /** Of our device on the underlay; undefined: there is none. */
+  readonly device: DeviceKeeper | undefined
+  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach'>
+  /** Whether routes of other links decide who is reached how. */
+  readonly wantsOtherRoutes: () => boolean
+  /** Called with the MTU of what carries the containers' packets, in octets. */
+  readonly onMtu: (mtu: number) => void
+  /** Called at every look, with the underlay and the main table's routes, before the device is tended. */
+  readonly onLook: (underlay: Underlay, routes: readonly RouteState[]) => void
+  /** Called when our address on the underlay, its network or its gateways have changed. */
+  readonly onUnderlay: (underlay: Underlay) => void
+  readonly somethingToDo: Wakeup
+  readonly gate: Pick<PeerGate, 'stands'> | undefined
+}
+
+/**
+ * Follows the underlay of one family, tends our device on it, if there is one, and hands the link over to the reconciler. A report only
+ * ever makes something worth a look.
+ */
+export class LinkTask implements Task {
+  readonly name: string
+  readonly roundMs = ROUND_MS.kernel
+  readonly #input: LinkTaskInput
+  readonly #checkLoop: CheckLoop
+  readonly #underlay: UnderlayWatch
+  readonly #repeats: RepeatFilter
+
+  constructor(input: LinkTaskInput) {
+    const { ports, options, underlay, family, leader, device } = input
+    this.#input = input
+    this.name = `IPv${family} ${device === undefined ? 'underlay' : 'device'}`
+    this.#repeats = new RepeatFilter(ports.clock)
+    this.#underlay = new UnderlayWatch(underlay, options, { family, leader }, ports)
+    this.#checkLoop = new CheckLoop({
+      name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
+      ports,
+      look: (signal) => this.#look(signal),
+      dueInMs: () => this.#dueInMs(),
+    })
+  }
+
+  /** The underlay as last seen. */
+  get underlay(): Underlay {
+    return this.#underlay.current
+  }
+
+  /** To be called when the kernel is being listened to, so that nothing that happens after the look is missed. */
+  async run(context: TaskContext): Promise<void> {
+    await context.idle(this.#input.gate?.stands(context.signal) ?? Promise.resolve())
+    await this.#checkLoop.run(context)
+  }
+
+  #dueInMs(): number | undefined {
+    const waits = [this.#input.device?.dueInMs(), this.#underlay.nextLookInMs].filter((ms) => ms !== undefined)
+    return waits.length === 0 ? undefined : Math.min(...waits)
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { device, onLook, onMtu, somethingToDo } = this.#input
+    await this.#followUnderlay(signal)
+    onLook(this.underlay, this.#underlay.routes)
+    if (device === undefined) onMtu(this.underlay.link.mtu)
+    else if (!(await this.#tend(device, signal))) return
+    somethingToDo.ring()
+  }
+
+  /** Takes note of a changed underlay. @throws {NoInterfaceError} while it has none */
+  async #followUnderlay(signal: AbortSignal): Promise<void> {
+    const before = this.underlay
+    const underlay = await this.#underlay.look(signal)
+    if (hasMoved(before, underlay)) this.#input.onUnderlay(underlay)
+  }
+
+  /** Brings the device about and hands it to the reconciler. @returns whether it is there */
+  async #tend(device: DeviceKeeper, signal: AbortSignal): Promise<boolean> {
+    const { reconciler, onMtu, ports } = this.#input
+    const { linkIndex, hasChanged, mtu, problem } = await device.tend(this.underlay, signal)
+    if (problem !== undefined && this.#repeats.isNews(problem)) ports.log.warn(problem.message)
+    if (linkIndex === undefined) return false
+    if (reconciler.linkIndex !== linkIndex || hasChanged) reconciler.attach(linkIndex)
+    onMtu(mtu)
+    return true
+  }
+
+  /** From now on the device is to be as this configuration says. */
+  configure(backend: BackendConfig): void {
+    const { device } = this.#input
+    if (device === undefined) return
+    device.configure(backend)
+    this.#checkLoop.ask()
+  }
+
+  /** The kernel reports a change. */
+  observe(change: KernelChange): void {
+    if (this.#isWorthALook(change)) this.#checkLoop.ask()
+  }
+
+  /** Containers come and go by the hundred; only our own device and the underlay matter here, and while that is lost, any change. */
+  #isWorthALook(change: KernelChange): boolean {
+    const { device, reconciler, wantsOtherRoutes } = this.#input
+    const { link } = this.underlay
+    const indexes = device === undefined ? [link.index] : [link.index, reconciler.linkIndex]
+    const isLost = this.#underlay.nextLookInMs !== undefined
+    switch (change.kind) {
+      case 'overrun':
+        return true
+      case 'link':
+        return indexes.includes(change.link.index) || [link.name, device?.name].includes(change.link.name)
+      case 'address':
+        return isLost || indexes.includes(change.address.linkIndex)
+      case 'route':
+        return wantsOtherRoutes() && change.route.linkIndex !== reconciler.linkIndex
+      case 'other-routes':
+        return wantsOtherRoutes()
+      default:
+        return false
+    }
+  }
+}
