@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
-import { leaseOf, peersAre, readLease, type ReadLease } from './expected-tables.ts'
-import { bringUp, useLab } from './use-lab.ts'
+import { leaseOf, peersAre, readLease, type ReadLease } from '../lab/expected-tables.ts'
+import { bringUp, useLab } from '../lab/use-lab.ts'
 
 const MAC = '82:00:00:00:01:01'
 const IP = '192.168.205.60'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, type LabHost } from '../lab/index.ts'
 import { AGENT, agentCall } from '../lab/program.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
 const LEFTOVER = '/run/flannel/.subnet.env.00000000-0000-4000-8000-000000000000.tmp'

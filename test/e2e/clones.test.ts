@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor } from '../lab/index.ts'
-import { CONFIG, useLab } from './use-lab.ts'
+import { CONFIG, useLab } from '../lab/use-lab.ts'
 
 /** What two nodes in trouble may write: a lease, and a challenge with its answer. */
 const MOST_WRITES = 10

@@ -5,7 +5,7 @@ import { exitOf } from '../lab/command.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { parseObject, textAt } from '../lab/json.ts'
 import { ADDRESSES, heldAddresses, NETCONF, Pod, SAVED } from './pod.ts'
-import { CONFIG, DEVICE6, DUAL, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 
 describe('pods that are attached by the CNI plugin', () => {
   const lab = useLab({ hosts: 2 }, async (fresh) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { waitFor } from '../lab/index.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const WRONG: readonly (readonly [what: string, config: object | string, said: RegExp])[] = [
   ['invalid JSON', '{"Network":', /network configuration: .*JSON/],

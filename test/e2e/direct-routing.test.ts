@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
-import { leaseOf } from './expected-tables.ts'
-import { DEVICE, DEVICE6, DUAL, useLab } from './use-lab.ts'
+import { leaseOf } from '../lab/expected-tables.ts'
+import { DEVICE, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 
 const configOf = (DirectRouting: boolean): object => ({ ...DUAL, Backend: { ...DUAL.Backend, DirectRouting } })
 

@@ -3,7 +3,7 @@ import { followGuides, SCENES } from '../docs/scene.ts'
 import { Session } from '../docs/session.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { AGENT } from '../lab/program.ts'
-import { CONFIG, useLab } from './use-lab.ts'
+import { CONFIG, useLab } from '../lab/use-lab.ts'
 
 /** What the guides that are followed here have switched on. */
 const READY = 'http://127.0.0.1:8081/readyz'

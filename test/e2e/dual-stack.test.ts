@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
-import { DEVICE, DEVICE6, DUAL, useLab } from './use-lab.ts'
+import { DEVICE, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 
 const ECHO_REQUEST6 = 128
 

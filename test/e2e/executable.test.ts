@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Agent } from '../lab/agent.ts'
 import { outcomeOf } from '../lab/command.ts'
 import { waitFor } from '../lab/index.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
 const EXECUTABLE = join(CHECKOUT, 'dist/flanneld')

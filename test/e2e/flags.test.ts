@@ -4,7 +4,7 @@ import { outputOf } from '../lab/command.ts'
 import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
 import { PROBE } from './probe.ts'
-import { DEVICE, DEVICE6, useLab } from './use-lab.ts'
+import { DEVICE, DEVICE6, useLab } from '../lab/use-lab.ts'
 
 /** Of everything something else than the default, and room for two nodes only. */
 const CONFIG = {

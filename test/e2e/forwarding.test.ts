@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const IPV4 = 'net.ipv4.ip_forward'
 const IPV6 = 'net.ipv6.conf.all.forwarding'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { AGENT } from '../lab/program.ts'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
-import { leaseOf } from './expected-tables.ts'
+import { leaseOf } from '../lab/expected-tables.ts'
 import { ask, hears, PORT, saying } from './probe.ts'
-import { CONFIG, useLab } from './use-lab.ts'
+import { CONFIG, useLab } from '../lab/use-lab.ts'
 
 describe('the health endpoint of an agent', () => {
   const lab = useLab({ hosts: 1 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { hears, PORT, saying } from './probe.ts'
-import { CONFIG, DEVICE, DUAL, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, DUAL, useLab } from '../lab/use-lab.ts'
 
 const withBackend = (type: string, config: object = CONFIG): object => ({ ...config, Backend: { Type: type } })
 /** None of these waits says how fast something is. */

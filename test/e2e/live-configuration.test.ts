@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
 import { AGENT } from '../lab/program.ts'
-import { bringUp, CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { bringUp, CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const lab = useLab({ hosts: 2, agentCommand: [...AGENT, '--ip-masq', '--iptables-resync=1'] }, bringUp)
 

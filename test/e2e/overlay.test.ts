@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { AGENT } from '../lab/program.ts'
 import { SUBNET_FILE } from '../lab/index.ts'
-import { leaseOf, peersAre, readLease } from './expected-tables.ts'
-import { bringUp, DEVICE, useLab } from './use-lab.ts'
+import { leaseOf, peersAre, readLease } from '../lab/expected-tables.ts'
+import { bringUp, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const ECHO_REQUEST = 8
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
 import { Namespace } from '../lab/namespace.ts'
 import { UNDERLAY } from '../lab/underlay.ts'
-import { leaseOf, peersAre, readLease } from './expected-tables.ts'
-import { bringUp, CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { leaseOf, peersAre, readLease } from '../lab/expected-tables.ts'
+import { bringUp, CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const FLAG = ['--vxlan-peer-filter', '--iptables-resync=1']
 const STRANGER = UNDERLAY.address(99)

@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
 import { vxlanLease, type LabHost } from '../lab/index.ts'
-import { leaseOf, peersAre, readLease, type ReadLease } from './expected-tables.ts'
-import { bringUp, useLab } from './use-lab.ts'
+import { leaseOf, peersAre, readLease, type ReadLease } from '../lab/expected-tables.ts'
+import { bringUp, useLab } from '../lab/use-lab.ts'
 
 /** A node that exists in etcd only. */
 const FAKE: ReadLease = {

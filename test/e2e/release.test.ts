@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { ETCD_PREFIX } from '../lab/lab.ts'
 import { AGENT, agentCall } from '../lab/program.ts'
-import { leaseOf, peersAre } from './expected-tables.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { leaseOf, peersAre } from '../lab/expected-tables.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
 describe('a host that is decommissioned with flanneld cleanup --release', () => {

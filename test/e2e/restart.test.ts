@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { leaseOf, peersAre, readLease, wholeDevice, type ReadLease } from './expected-tables.ts'
-import { bringUp, DEVICE, useLab } from './use-lab.ts'
+import { leaseOf, peersAre, readLease, wholeDevice, type ReadLease } from '../lab/expected-tables.ts'
+import { bringUp, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const SET_UP = /forwarding is set up .*/
 

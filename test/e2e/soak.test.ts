@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Soak } from '../soak/soak.ts'
-import { useLab } from './use-lab.ts'
+import { useLab } from '../lab/use-lab.ts'
 
 const SEED = 20
 const DURATION_MS = 25_000

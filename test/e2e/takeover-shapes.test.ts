@@ -4,7 +4,7 @@ import { AGENT } from '../lab/program.ts'
 import { UNDERLAY } from '../lab/underlay.ts'
 import { FreshFlows } from './fresh-flows.ts'
 import { leaveUpstreamBehind, upstreamSubnetFile, type UpstreamLegacy, type UpstreamNode } from './upstream-node.ts'
-import { CONFIG, DEVICE, DUAL, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, DUAL, useLab } from '../lab/use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
 /** An agent starts in a second; a machine that is busy with other tests takes longer. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, waitFor, type LabHost, type PingStream } from '../lab/index.ts'
 import { parseObject } from '../lab/json.ts'
-import { peersAre, type ReadLease } from './expected-tables.ts'
+import { peersAre, type ReadLease } from '../lab/expected-tables.ts'
 import {
   leaveUpstreamBehind,
   upstreamRoutes,
@@ -9,7 +9,7 @@ import {
   upstreamValue,
   type UpstreamLegacy,
 } from './upstream-node.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 /** Nodes as upstream has made them, with the random MACs that it gives its devices. */
 const NODES: readonly [ReadLease, ReadLease, ReadLease] = [

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { exitOf } from '../lab/command.ts'
 import { waitFor, type LabHost } from '../lab/index.ts'
 import { AGENT, agentCall } from '../lab/program.ts'
-import { CONFIG, useLab } from './use-lab.ts'
+import { CONFIG, useLab } from '../lab/use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
 const OTHER_FILE = '/run/other/subnet.env'

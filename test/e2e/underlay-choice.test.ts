@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SUBNET_FILE, type Lab } from '../lab/index.ts'
-import { leaseOf } from './expected-tables.ts'
-import { CONFIG, DEVICE, useLab } from './use-lab.ts'
+import { leaseOf } from '../lab/expected-tables.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 /** Of the second card: one in each of two networks. */
 const [FIRST, SECOND] = ['192.168.206.10', '192.168.207.10'] as const

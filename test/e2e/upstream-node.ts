@@ -1,9 +1,9 @@
 import { SUBNET_FILE } from '../lab/index.ts'
 import { ETCD_PREFIX } from '../lab/lab.ts'
 import type { Lab, LabHost } from '../lab/index.ts'
-import type { ReadLease } from './expected-tables.ts'
+import type { ReadLease } from '../lab/expected-tables.ts'
 import { upstreamRules, type UpstreamRules } from './upstream-rules.ts'
-import { DEVICE, DEVICE6 } from './use-lab.ts'
+import { DEVICE, DEVICE6 } from '../lab/use-lab.ts'
 
 /** As upstream grants it, in seconds. */
 const LEASE_TTL = 86_400

@@ -6,7 +6,7 @@ import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
 import type { EtcdAccess } from '../../src/config/options.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
-import { makeCertificates, type Certificates } from './certificates.ts'
+import { makeCertificates, type Certificates } from '../lab/certificates.ts'
 import { openStore } from './etcd-harness.ts'
 
 const { signal } = new AbortController()

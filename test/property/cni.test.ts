@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { isObject } from '../../src/config/json.ts'
 import { withGateways } from '../../src/cni/prev-result.ts'
-import { parseObject, PluginWorld, SUBNET_ENV } from '../unit/cni/scripted-plugin.ts'
+import { parseObject, PluginWorld, SUBNET_ENV } from '../fake/scripted-plugin.ts'
 import { brokenJson, rarely, rawText, subnetFileText } from './arbitraries.ts'
 
 const anything: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 3 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CONFIG, DEVICE, useLab } from '../e2e/use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 import type { Outcome } from '../lab/command.ts'
 import { waitFor, type Script } from '../lab/index.ts'
 import { AGENT_FILE } from '../lab/program.ts'

@@ -1,4 +1,4 @@
-import { CONFIG, DEVICE } from '../e2e/use-lab.ts'
+import { CONFIG, DEVICE } from '../lab/use-lab.ts'
 import { waitFor, type Lab } from '../lab/index.ts'
 import { CleanMachine, ROOTFS } from './clean-machine.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
-import { DEVICE, DEVICE6, DUAL, useLab } from '../e2e/use-lab.ts'
+import { DEVICE, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 import { waitFor, type Script } from '../lab/index.ts'
 
 const OURS = readFileSync(

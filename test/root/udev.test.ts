@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { DEVICE, DUAL, DEVICE6, useLab } from '../e2e/use-lab.ts'
+import { DEVICE, DUAL, DEVICE6, useLab } from '../lab/use-lab.ts'
 import { waitFor } from '../lab/index.ts'
 
 const OURS = readFileSync(join(import.meta.dirname, '../../packaging/network/00-flannel-agent.link'), 'utf8')

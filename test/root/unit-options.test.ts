@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { CONFIG, useLab } from '../e2e/use-lab.ts'
+import { CONFIG, useLab } from '../lab/use-lab.ts'
 import { waitFor } from '../lab/index.ts'
 import { SystemdMachine } from './systemd-machine.ts'
 

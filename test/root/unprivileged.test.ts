@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CONFIG, DEVICE, useLab } from '../e2e/use-lab.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 import { Agent } from '../lab/agent.ts'
 
 const EXECUTABLE = join(import.meta.dirname, '../../dist/flanneld')

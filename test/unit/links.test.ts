@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-const TOP = ['README.md', 'CHANGELOG.md']
+const TOP = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md']
 const PAGES = [...TOP, ...filesBelow('docs'), ...filesBelow('packaging'), ...filesBelow('vagrant')]
 
 /** Paths of the repository that are written out in the text: not those with a place for a name in them. */

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import type { EtcdMember } from '../../lab/etcd-process.ts'
 import { waitFor, type Lab } from '../../lab/index.ts'
-import { leaseOf } from '../expected-tables.ts'
-import { bringUp, useLab } from '../use-lab.ts'
+import { leaseOf } from '../../lab/expected-tables.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
   changeLeases,

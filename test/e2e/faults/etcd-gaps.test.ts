@@ -2,7 +2,7 @@ import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { EtcdProxy } from '../../lab/etcd-proxy.ts'
 import type { Lab } from '../../lab/index.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
-import { CONFIG, useLab } from '../use-lab.ts'
+import { CONFIG, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
   changeLeases,

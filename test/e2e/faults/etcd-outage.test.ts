@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { EtcdProxy, type Attempt } from '../../lab/etcd-proxy.ts'
 import type { Lab, LabHost } from '../../lab/index.ts'
-import { bringUp, useLab } from '../use-lab.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
   changeLeases,

@@ -2,8 +2,8 @@ import { expect } from 'vitest'
 import { outputOf } from '../../lab/command.ts'
 import { vxlanLease, waitFor, type Lab, type LabHost, type PingStream } from '../../lab/index.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
-import { readLease, tablesFor, type ReadLease } from '../expected-tables.ts'
-import { DEVICE } from '../use-lab.ts'
+import { readLease, tablesFor, type ReadLease } from '../../lab/expected-tables.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 
 /** How soon every agent must have followed what happened in etcd while it was out of reach. */
 export const FOLLOWED_WITHIN_MS = 5_000

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost, type StoredLease } from '../../lab/index.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
-import { readLease } from '../expected-tables.ts'
-import { bringUp, DEVICE, useLab } from '../use-lab.ts'
+import { readLease } from '../../lab/expected-tables.ts'
+import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
 import { ADDRESS_MOMENTS, addressTitle } from './kernel-address.ts'
 import { MOMENT } from './moments.ts'
 

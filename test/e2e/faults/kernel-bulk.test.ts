@@ -1,5 +1,5 @@
-import { bringUp, useLab } from '../use-lab.ts'
-import { holdPeers, putPeers } from './fake-peers.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
+import { holdPeers, putPeers } from '../../lab/fake-peers.ts'
 import { BULK_FAULTS, BULK_PEERS } from './kernel-bulk.ts'
 import { testFaults } from './matrix.ts'
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { DEVICE } from '../use-lab.ts'
-import { fakePeer, leaseName, putPeer } from './fake-peers.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
+import { fakePeer, leaseName, putPeer } from '../../lab/fake-peers.ts'
 import { FLUSH_ALL } from './kernel-entries.ts'
 import { withoutPeer } from './state.ts'
 import type { Fault, Scene } from './table.ts'

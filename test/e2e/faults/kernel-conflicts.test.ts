@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../../lab/index.ts'
-import { bringUp, DEVICE, useLab } from '../use-lab.ts'
-import { fakePeer, holdPeers, putPeer, putPeers } from './fake-peers.ts'
+import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
+import { fakePeer, holdPeers, putPeer, putPeers } from '../../lab/fake-peers.ts'
 import { CONFLICT_MOMENTS, conflictTitle, OBSTACLES } from './kernel-conflicts.ts'
 import { anyIndex, overlayState, type OverlayState } from './state.ts'
 

@@ -1,4 +1,4 @@
-import { DEVICE } from '../use-lab.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 import type { MomentName } from './table.ts'
 
 /** Something that stands where our device must be. */

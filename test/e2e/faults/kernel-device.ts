@@ -1,4 +1,4 @@
-import { DEVICE } from '../use-lab.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 import { RUNNING_OR_DOWN, type Fault, type Scene } from './table.ts'
 
 const shell =

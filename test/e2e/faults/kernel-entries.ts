@@ -1,5 +1,5 @@
 import type { LabHost } from '../../lab/index.ts'
-import { DEVICE } from '../use-lab.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 import { RUNNING, RUNNING_OR_DOWN, type Fault, type MomentName, type Scene } from './table.ts'
 
 /** The three entries of one peer, as they stand in the kernel. */

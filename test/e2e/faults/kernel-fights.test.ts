@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../../lab/index.ts'
-import { peersAre, readLease, type ReadLease } from '../expected-tables.ts'
-import { bringUp, DEVICE, useLab } from '../use-lab.ts'
-import { fakePeer, putPeer } from './fake-peers.ts'
+import { peersAre, readLease, type ReadLease } from '../../lab/expected-tables.ts'
+import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
+import { fakePeer, putPeer } from '../../lab/fake-peers.ts'
 import { FIGHTS, fightTitle } from './kernel-fights.ts'
 import { anyIndex, overlayState, type OverlayState } from './state.ts'
 

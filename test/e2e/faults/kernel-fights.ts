@@ -1,5 +1,5 @@
-import type { ReadLease } from '../expected-tables.ts'
-import { DEVICE } from '../use-lab.ts'
+import type { ReadLease } from '../../lab/expected-tables.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 
 /** Something that somebody undoes over and over, until he is ended. */
 export interface Fight {

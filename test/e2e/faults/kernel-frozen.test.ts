@@ -1,4 +1,4 @@
-import { bringUp, useLab } from '../use-lab.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import { KERNEL_FAULTS } from './kernel-faults.ts'
 import { testFaults } from './matrix.ts'
 

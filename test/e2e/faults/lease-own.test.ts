@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { vxlanLease, waitFor, type LabHost } from '../../lab/index.ts'
-import { leaseOf, wholeDevice } from '../expected-tables.ts'
-import { bringUp, useLab } from '../use-lab.ts'
+import { leaseOf, wholeDevice } from '../../lab/expected-tables.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import { allExact, healPartition, inCircle, losesNoPing, partition, says, spokenBy } from './etcd-overlay.ts'
 import { holdsOneLease, leaseNameOf, readLeaseKey, subnetOtherThan, type LeaseKey } from './lease-scene.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
 import { AGENT } from '../../lab/program.ts'
-import { CONFIG, useLab } from '../use-lab.ts'
+import { CONFIG, useLab } from '../../lab/use-lab.ts'
 import { leaseNameOf } from './lease-scene.ts'
 
 const HOSTS = 50

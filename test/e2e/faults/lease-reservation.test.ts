@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bringUp, useLab } from '../use-lab.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import { allExact, inCircle, losesNoPing, says } from './etcd-overlay.ts'
 import { leaseNameOf, readLeaseKey } from './lease-scene.ts'
 

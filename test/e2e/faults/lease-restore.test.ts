@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
-import { leaseOf, tablesFor, type ReadLease } from '../expected-tables.ts'
-import { bringUp, CONFIG, DEVICE, useLab } from '../use-lab.ts'
+import { leaseOf, tablesFor, type ReadLease } from '../../lab/expected-tables.ts'
+import { bringUp, CONFIG, DEVICE, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
   changeLeases,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../../lab/index.ts'
-import { readLease } from '../expected-tables.ts'
-import { CONFIG, useLab } from '../use-lab.ts'
+import { readLease } from '../../lab/expected-tables.ts'
+import { CONFIG, useLab } from '../../lab/use-lab.ts'
 import { says } from './etcd-overlay.ts'
 import { nodeIdIn } from './lease-scene.ts'
 

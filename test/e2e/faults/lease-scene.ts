@@ -3,8 +3,8 @@ import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
 import { objectAt, parseObject, textAt } from '../../lab/json.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
 import { readAddresses } from '../../lab/tables.ts'
-import { leaseOf, readLease } from '../expected-tables.ts'
-import { DEVICE } from '../use-lab.ts'
+import { leaseOf, readLease } from '../../lab/expected-tables.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 
 /** Name below PREFIX/subnets/ of the lease that the host holds. */
 export const leaseNameOf = async (lab: Lab, host: LabHost): Promise<string> =>

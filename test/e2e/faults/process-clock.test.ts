@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { setClock, underFakeClock } from '../../lab/fake-clock.ts'
 import { waitFor, type LabHost } from '../../lab/index.ts'
 import { AGENT } from '../../lab/program.ts'
-import { bringUp, DEVICE, useLab } from '../use-lab.ts'
+import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
   changeLeases,

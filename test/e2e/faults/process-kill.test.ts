@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { LabHost } from '../../lab/index.ts'
-import { leaseOf } from '../expected-tables.ts'
-import { bringUp, useLab } from '../use-lab.ts'
+import { leaseOf } from '../../lab/expected-tables.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import { allExact } from './etcd-overlay.ts'
 import { holdsOneLease } from './lease-scene.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LabHost } from '../../lab/index.ts'
-import { bringUp, useLab } from '../use-lab.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import { allExact, inCircle, losesNoPing, says, timesSaid } from './etcd-overlay.ts'
 
 /** Share of one processor that trying again may take. */

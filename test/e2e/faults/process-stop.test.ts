@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../../lab/index.ts'
-import { wholeDevice } from '../expected-tables.ts'
-import { bringUp, useLab } from '../use-lab.ts'
+import { wholeDevice } from '../../lab/expected-tables.ts'
+import { bringUp, useLab } from '../../lab/use-lab.ts'
 import { allExact, inCircle, losesNoPing, says, spokenBy } from './etcd-overlay.ts'
 import { isForwarding } from './moments.ts'
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { Certificates } from '../../etcd/certificates.ts'
+import type { Certificates } from '../../lab/certificates.ts'
 import { EtcdCluster, type EtcdClusterOptions } from '../../lab/etcd-process.ts'
 import type { Lab, LabHost } from '../../lab/index.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
-import { CONFIG } from '../use-lab.ts'
+import { CONFIG } from '../../lab/use-lab.ts'
 
 /** Where further etcds stand, beside the laboratory's own; each has two ports from its first one on. */
 const HOST = UNDERLAY.gateway

@@ -1,10 +1,10 @@
 import { copyFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { makeCertificates, type Certificates } from '../../etcd/certificates.ts'
+import { makeCertificates, type Certificates } from '../../lab/certificates.ts'
 import type { EtcdCluster } from '../../lab/etcd-process.ts'
 import { waitFor, type LabHost } from '../../lab/index.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
-import { DEVICE, useLab } from '../use-lab.ts'
+import { DEVICE, useLab } from '../../lab/use-lab.ts'
 import { FOLLOWED_WITHIN_MS, madeUpPeer, says, spokenBy, timesSaid } from './etcd-overlay.ts'
 import { install, INSTALLED, putInto, startEtcd, startOn, startOver } from './security-scene.ts'
 

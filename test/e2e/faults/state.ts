@@ -1,6 +1,6 @@
 import { SUBNET_FILE, type LabHost } from '../../lab/index.ts'
 import { objectsAt, textAt, textsAt, type JsonObject } from '../../lab/json.ts'
-import { DEVICE } from '../use-lab.ts'
+import { DEVICE } from '../../lab/use-lab.ts'
 
 /** Everything that stands of the overlay on one host, as iproute2 prints it, and what is foreign there. */
 export interface OverlayState {

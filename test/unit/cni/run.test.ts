@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
 import { runCni } from '../../../src/cni/run.ts'
-import { errorOf, parseObject, PluginWorld, RESULT, SUBNET_ENV } from './scripted-plugin.ts'
+import { errorOf, parseObject, PluginWorld, RESULT, SUBNET_ENV } from '../../fake/scripted-plugin.ts'
 
 const UPSTREAM_CONF = {
   cniVersion: '1.0.0',

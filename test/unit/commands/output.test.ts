@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { PluginWorld } from '../cni/scripted-plugin.ts'
+import { PluginWorld } from '../../fake/scripted-plugin.ts'
 
 const NODE = [process.execPath, join(import.meta.dirname, '../../../dist/flanneld.cjs')] as const
 const PROGRAM = NODE.map((word) => `'${word}'`).join(' ')

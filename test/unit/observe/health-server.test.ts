@@ -3,7 +3,7 @@ import { createServer, connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HealthServer } from '../../../src/observe/health-server.ts'
 import { waitFor } from '../../lab/wait-for.ts'
-import { recordingLog, type RecordingLog } from '../agent/recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../fake/recording-log.ts'
 
 let server: HealthServer
 let log: RecordingLog

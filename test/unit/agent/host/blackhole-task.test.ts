@@ -5,7 +5,7 @@ import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
-import { recordingLog } from '../recording-log.ts'
+import { recordingLog } from '../../../fake/recording-log.ts'
 
 const METRIC = 0xffff_fffe
 const SUBNET = '10.15.64.0/20'

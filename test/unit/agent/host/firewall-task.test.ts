@@ -6,7 +6,7 @@ import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { FakeFirewall } from '../../../fake/fake-firewall.ts'
 import { SPEC } from '../../firewall/samples.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const MISSING = new FirewallError('iptables-save', 'MISSING', 'iptables-save is not installed')
 

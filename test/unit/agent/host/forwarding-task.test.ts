@@ -8,7 +8,7 @@ import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const IPV4 = 'net/ipv4/ip_forward'
 const IPV6 = 'net/ipv6/conf/all/forwarding'

@@ -7,7 +7,7 @@ import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { FakeEtcd } from '../../../fake/fake-etcd.ts'
 import { FakeLeaseStore } from '../../../fake/fake-lease-store.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const KEY = '10.20.0.0-20'
 const OURSELVES: Challenger = { id: 'a'.repeat(32), hostname: 'host1', instance: 'ours' }

@@ -8,7 +8,7 @@ import { runtime } from '../../../fake/runtime.ts'
 import { FakeEtcd } from '../../../fake/fake-etcd.ts'
 import { FakeLeaseStore } from '../../../fake/fake-lease-store.ts'
 import { leaseValue, NODE, OVERLAY } from '../../../fake/samples.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const OWN = '10.20.0.0-20'
 const OLD = '10.30.0.0-20'

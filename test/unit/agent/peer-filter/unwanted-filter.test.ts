@@ -4,7 +4,7 @@ import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { FakePeerFilter } from '../../../fake/fake-peer-filter.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
 let peerFilter: FakePeerFilter

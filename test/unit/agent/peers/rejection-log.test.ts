@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { RejectionLog } from '../../../../src/agent/peers/rejection-log.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
 let log: RecordingLog

@@ -3,7 +3,7 @@ import { StoreOutages } from '../../../../src/agent/peers/store-outages.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const AWAY = 'warn etcd is out of reach: cut; forwarding goes on as it is'
 const BACK = 'info etcd answers again'

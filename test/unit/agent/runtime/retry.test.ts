@@ -7,7 +7,7 @@ import { OutOfSubnetsError } from '../../../../src/lease/errors.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { loopOn } from '../../../fake/runtime.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
 let log: RecordingLog

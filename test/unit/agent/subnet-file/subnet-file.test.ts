@@ -9,7 +9,7 @@ import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { OVERLAY } from '../../../fake/samples.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const TEXT = 'FLANNEL_NETWORK=10.0.0.0/8\nFLANNEL_SUBNET=10.20.0.1/20\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n'
 

@@ -5,7 +5,7 @@ import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
-import { recordingLog, type RecordingLog } from '../recording-log.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 describe('the subnet file is released', () => {
   let clock: FakeClock

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { Lab, waitFor, type LabHost, type LabOptions } from '../lab/index.ts'
+import { Lab, waitFor, type LabHost, type LabOptions } from './index.ts'
 
 /** The configuration of the walkthroughs, with the kernel's VXLAN port. */
 export const CONFIG = {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { waitFor, type Lab, type LabHost, type PeerTables, type StoredLease } from '../lab/index.ts'
-import { objectAt, parseObject, textAt } from '../lab/json.ts'
+import { waitFor, type Lab, type LabHost, type PeerTables, type StoredLease } from './index.ts'
+import { objectAt, parseObject, textAt } from './json.ts'
 import { DEVICE } from './use-lab.ts'
 
 /** What a lease says of IPv4, read without the agent's own codec. */

@@ -1,6 +1,6 @@
-import { vxlanLease, waitFor, type Lab } from '../../lab/index.ts'
-import type { ReadLease } from '../expected-tables.ts'
-import { DEVICE } from '../use-lab.ts'
+import { vxlanLease, waitFor, type Lab } from './index.ts'
+import type { ReadLease } from './expected-tables.ts'
+import { DEVICE } from './use-lab.ts'
 
 const hex = (byte: number): string => byte.toString(16).padStart(2, '0')
 

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { runCni, type CniAnswer } from '../../../src/cni/run.ts'
-import type { Environment } from '../../../src/config/environment.ts'
-import { isObject, type JsonObject } from '../../../src/config/json.ts'
+import { runCni, type CniAnswer } from '../../src/cni/run.ts'
+import type { Environment } from '../../src/config/environment.ts'
+import { isObject, type JsonObject } from '../../src/config/json.ts'
 
 export const SUBNET_ENV = `FLANNEL_NETWORK=10.0.0.0/8
 FLANNEL_SUBNET=10.15.64.1/20

@@ -1,4 +1,4 @@
-import type { Logger } from '../../../src/observe/logger.ts'
+import type { Logger } from '../../src/observe/logger.ts'
 
 /** A logger that keeps what it is told: `level message key=value …`. */
 export interface RecordingLog extends Logger {
