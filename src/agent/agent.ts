@@ -24,6 +24,9 @@ type Underlays = ReadonlyMap<Family, Underlay>
 /** The family that has the say in which interface is used: there is no overlay without it. */
 const LEADER: Family = 4
 
+/** Before there is a lease, nothing goes on without etcd either. */
+const STARTING = { effect: 'unready' } as const
+
 const familiesOf = ({ overlays }: NetworkConfig): readonly Family[] => overlays.map(({ family }) => family)
 
 /** What a lease is acquired on. */
@@ -53,7 +56,7 @@ export class Agent implements Task {
 
   async run(context: TaskContext): Promise<void> {
     const sessions: Task = { name: 'sessions', roundMs: ROUND_MS.etcd, run: (own) => this.#runSessions(own) }
-    await runTogether([sessions, this.#etcdAddresses], context)
+    await runTogether([this.#ports.conditions, sessions, this.#etcdAddresses], context)
   }
 
   async #runSessions(context: TaskContext): Promise<void> {
@@ -92,7 +95,7 @@ export class Agent implements Task {
   async #findUnderlays(families: readonly Family[], loop: Loop): Promise<Underlays> {
     const known = new Set([...this.#underlays.values()].map(({ address }) => address.text))
     const look = (): Promise<Underlays> => this.#look(families, loop.signal)
-    const underlays = await untilItWorks('underlay', look, this.#ports, loop)
+    const underlays = await untilItWorks('underlay', look, this.#ports, loop, STARTING)
     for (const { link, address, publicIp } of underlays.values())
       if (!known.has(address.text))
         this.#ports.log.info('underlay chosen', {
@@ -133,7 +136,7 @@ export class Agent implements Task {
 
   async #readConfig(loop: Loop): Promise<NetworkConfig> {
     const read = (): Promise<NetworkConfig> => this.#read(loop.signal)
-    const config = await untilItWorks('network configuration', read, this.#ports, loop)
+    const config = await untilItWorks('network configuration', read, this.#ports, loop, STARTING)
     this.#ports.log.info('network configuration read', {
       network: config.overlays.map(({ network }) => network.text).join(' '),
       subnetLen: config.overlays.map(({ subnetLength }) => subnetLength).join(' '),
@@ -160,7 +163,7 @@ export class Agent implements Task {
       return { ...found, acquired: await acquireLease(store, terms, random, signal) }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
-    const result = await untilItWorks('lease', attempt, this.#ports, loop, hint)
+    const result = await untilItWorks('lease', attempt, this.#ports, loop, { ...STARTING, hint })
     const { lease, list, how, warnings } = result.acquired
     log.info(`lease ${how}`, { subnet: lease.key, peers: list.records.filter(({ key }) => key !== lease.key).length })
     for (const warning of warnings) log.warn(warning)

@@ -25,6 +25,7 @@ import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
 import { PeersTask } from './peers/peers-task.ts'
+import { reportLease } from './own-lease/report-lease.ts'
 import { ChallengesTask } from './own-lease/challenges-task.ts'
 import { StaleLeasesTask } from './own-lease/stale-leases-task.ts'
 import type { EtcdAddresses } from './etcd-addresses.ts'
@@ -235,25 +236,11 @@ function makeFilter(
   return undefined
 }
 
-function reportLease(status: AgentPorts['status'], state: LeaseState, what: string): void {
-  if (state.is === 'held') status.fine('lease')
-  else if (state.is === 'unrenewed') status.trouble('lease', `${what}: ${state.error.message}`, 'degraded')
-  else status.trouble('lease', what, state.is === 'lost' ? 'unready' : 'degraded')
-}
-
 const ourselves = ({ node, instance }: AgentPorts): Challenger => ({ ...node, instance })
 
 function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerms): LeaseKeeper {
   const onState = (state: LeaseState, what: string): void => {
-    const fields = { subnet: acquired.record.key }
-    reportLease(ports.status, state, what)
-    if (state.is === 'held') ports.log.info(`lease ${what}`, fields)
-    else if (state.is === 'unrenewed')
-      ports.log.warn(`lease ${what}: ${state.error.message}; forwarding goes on`, fields)
-    else if (state.is === 'contested' && state.done === 'rewritten')
-      ports.log.error(`lease ${what}: has another machine the same machine id? Give one of them --node-id`, fields)
-    else if (state.is === 'contested') ports.log.error(`lease ${what}`, fields)
-    else ports.log.error(what, fields)
+    reportLease(ports, acquired.record.key, state, what)
   }
   return new LeaseKeeper(acquired.record, {
     store: ports.store,

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Agent } from '../agent/agent.ts'
 import { systemClock } from '../host/system-clock.ts'
 import type { AgentPorts } from '../agent/runtime/ports.ts'
+import { Conditions } from '../agent/runtime/conditions.ts'
 import { AgentStatus } from '../agent/runtime/status.ts'
 import { runTogether } from '../agent/runtime/task.ts'
 import type { CommandCall } from '../cli/commands.ts'
@@ -76,7 +77,8 @@ async function runAlone(options: DaemonOptions, log: Logger, call: DaemonCall): 
 async function runAgent(options: DaemonOptions, log: Logger, { environment, stopSignal }: DaemonCall): Promise<number> {
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
-  const status = new AgentStatus(systemClock)
+  const conditions = new Conditions({ clock: systemClock, log })
+  const status = new AgentStatus({ clock: systemClock, conditions })
   const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
   log.info('this node', node)
   const ports: AgentPorts = {
@@ -88,6 +90,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     clock: systemClock,
     random: Math.random,
     log,
+    conditions,
     status,
     node,
     instance: randomUUID(),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/runtime/ports.ts'
+import { Conditions } from '../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../src/agent/runtime/status.ts'
 import { runTask } from '../../src/agent/runtime/task.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
@@ -55,7 +56,8 @@ export class AgentWorld {
     ['net/ipv4/ip_forward', '1'],
     ['net/ipv6/conf/all/forwarding', '1'],
   ])
-  status = new AgentStatus(this.clock)
+  conditions = this.#makeConditions()
+  status = new AgentStatus(this)
   readonly #directory: string
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -87,7 +89,8 @@ export class AgentWorld {
   /** Starts the agent. */
   async start(options: Partial<DaemonOptions> = {}, node = HOST1): Promise<void> {
     this.#stop = new AbortController()
-    this.status = new AgentStatus(this.clock)
+    this.conditions = this.#makeConditions()
+    this.status = new AgentStatus(this)
     const agent = new Agent({ ...this.#options(), ...options }, this.makePorts(node))
     const running = runTask(agent, runtime(this.clock, this.#stop.signal, this.status.watchdog))
     this.#running = running
@@ -177,13 +180,21 @@ export class AgentWorld {
     }
   }
 
-  protected makePorts(node: NodeIdentity): AgentPorts {
+  #makeLogger(): Logger {
     const say =
       (level: string): Logger['info'] =>
       (message, fields = {}) => {
         const values = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)
         this.log.push([level, message, ...values].join(' '))
       }
+    return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
+  }
+
+  #makeConditions(): Conditions {
+    return new Conditions({ clock: this.clock, log: this.#makeLogger() })
+  }
+
+  protected makePorts(node: NodeIdentity): AgentPorts {
     return {
       kernel: this.kernel,
       firewall: this.firewall,
@@ -192,8 +203,9 @@ export class AgentWorld {
       store: this.store,
       clock: this.clock,
       random: () => 0.5,
+      conditions: this.conditions,
       status: this.status,
-      log: { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') },
+      log: this.#makeLogger(),
       node,
       instance: `${node.hostname}, start ${++starts}`,
       resolveHost: () => Promise.resolve([]),

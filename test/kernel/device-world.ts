@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/host/system-clock.ts'
 import { ChangesTask } from '../../src/agent/datapath/kernel-changes-task.ts'
 import { LinkTask } from '../../src/agent/datapath/link-task.ts'
+import { Conditions } from '../../src/agent/runtime/conditions.ts'
 import { runtime } from '../fake/runtime.ts'
 import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
@@ -81,7 +82,9 @@ export class DeviceWorld {
     const [overlay] = overlays
     if (overlay === undefined || vxlan.type !== 'vxlan') throw new Error('no overlay of vxlan')
     const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
-    const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log: this.#logger(), setSysctl }
+    const log = this.#logger()
+    const conditions = new Conditions({ clock: systemClock, log })
+    const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log, conditions, setSysctl }
     const reconciler = new Reconciler(this.#kernel, [4], systemClock, Math.random)
     const vtep = { family: 4, vni: this.vni, mac: this.mac, subnet, overlay } as const
     const task = new LinkTask({

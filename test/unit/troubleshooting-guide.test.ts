@@ -44,6 +44,7 @@ const COMPOSED: Readonly<Record<string, string>> = {
 function messagesOf(sources: Sources): readonly Message[] {
   return [
     ...sources.logged(),
+    ...sources.conditions(),
     ...ERRORS.flatMap((name) => sources.errors(name)),
     ...sources.configErrors(),
     ...[...sources.said('untilItWorks'), ...sources.fields('name').filter(isLook)].map(asRetried),

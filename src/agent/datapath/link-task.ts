@@ -15,7 +15,7 @@ import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
 
 export interface LinkTaskInput {
   readonly options: InterfaceChoice
-  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log'>
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'conditions'>
   readonly family: Family
   /** The family that has the say in which interface is used. */
   readonly leader: Family

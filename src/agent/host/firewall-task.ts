@@ -4,9 +4,10 @@ import type { Clock, Random } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import type { Firewall, FirewallError, FirewallReport, FirewallSpec } from '../../kernel/firewall.ts'
+import type { Firewall, FirewallReport, FirewallSpec } from '../../kernel/firewall.ts'
 import { Damping } from '../../time/damping.ts'
 import type { OwnSubnet } from '../../backend/backend.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** What the rules should be, by what we were told and what we hold. */
@@ -27,10 +28,17 @@ export interface FirewallPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly conditions: ConditionReports
 }
 
-/** `ok` when all rules asked for stand; else why not, and whether that concerns readiness: containers were promised masquerading. */
-export type FirewallState = 'ok' | { readonly reason: string; readonly isBlocking: boolean }
+export interface FirewallTaskInput {
+  readonly ports: FirewallPorts
+  readonly spec: FirewallSpec
+  /** Between looks, in milliseconds. */
+  readonly resyncMs: number
+  /** Called after every look: the rules stand, or it is known why they do not. Must not throw. */
+  readonly onLooked: () => void
+}
 
 /** However short the interval asked for: looking starts programs. In milliseconds. */
 const SHORTEST_RESYNC_MS = 1_000
@@ -47,29 +55,19 @@ const ALL_RULES = 'rules'
 export class FirewallTask implements Task {
   readonly name = 'firewall'
   readonly roundMs = ROUND_MS.programs
-  readonly #ports: FirewallPorts
-  readonly #resyncMs: number
+  readonly #input: FirewallTaskInput
   readonly #damping: Damping
   readonly #look = new Wakeup()
   #spec: FirewallSpec
-  #state: FirewallState
   /** The specification that has been seen to stand. */
   #stood: FirewallSpec | undefined
-  /** What has been complained about, until it is cured. */
-  #said = ''
-  /** Called when the state differs from the one before. Must not throw. */
-  onState: (state: FirewallState) => void = () => undefined
+  /** Whether all rules asked for stand since the last look, and nobody keeps changing them. */
+  #isFine = false
 
-  constructor(spec: FirewallSpec, resyncMs: number, ports: FirewallPorts) {
-    this.#spec = spec
-    this.#resyncMs = Math.max(SHORTEST_RESYNC_MS, resyncMs)
-    this.#ports = ports
-    this.#damping = new Damping(ports.random)
-    this.#state = { reason: 'the rules of the firewall have not been looked at yet', isBlocking: spec.masquerade }
-  }
-
-  get state(): FirewallState {
-    return this.#state
+  constructor(input: FirewallTaskInput) {
+    this.#input = input
+    this.#spec = input.spec
+    this.#damping = new Damping(input.ports.random)
   }
 
   /** Other rules from now on. */
@@ -80,35 +78,47 @@ export class FirewallTask implements Task {
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
-    const { firewall } = this.#ports
+    const { ports, onLooked } = this.#input
     while (!isStopped(signal)) {
       const spec = this.#spec
-      const report = await firewall.sync(spec, signal)
+      const report = await ports.firewall.sync(spec, signal)
       if (isStopped(signal)) return
       this.#judge(spec, report)
+      onLooked()
       await rest(this.#nextLookInMs(spec), this.#look)
     }
   }
 
   #nextLookInMs({ masquerade, forward }: FirewallSpec): number {
     // Where no rule is to stand, there is nothing that anybody could undo.
-    if (this.#state === 'ok' && !masquerade && !forward) return Infinity
-    return Math.max(this.#resyncMs, this.#damping.notBeforeMs(ALL_RULES) - this.#ports.clock.monotonicMs())
+    if (this.#isFine && !masquerade && !forward) return Infinity
+    const { ports, resyncMs } = this.#input
+    const notBeforeMs = this.#damping.notBeforeMs(ALL_RULES) - ports.clock.monotonicMs()
+    return Math.max(SHORTEST_RESYNC_MS, resyncMs, notBeforeMs)
   }
 
   #judge(spec: FirewallSpec, { changed, stands, problems }: FirewallReport): void {
+    const { conditions } = this.#input.ports
     const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
-    this.#sayProblems(spec.masquerade && !stands, problems)
+    this.#isFine = stands && !isFoughtOver
+    if (!stands || problems.length > 0) this.#sayProblems(spec, { stands, problems })
+    else if (isFoughtOver) conditions.fails('firewall', FOUGHT_OVER, 'degraded', { says: false })
+    else conditions.holds('firewall')
+  }
+
+  /** Containers were promised masquerading; the lack of other rules only degrades. */
+  #sayProblems({ masquerade }: FirewallSpec, { stands, problems }: Pick<FirewallReport, 'stands' | 'problems'>): void {
     const reason = problems.map(({ message }) => message).join('; ')
-    if (!stands) this.#setState({ reason, isBlocking: spec.masquerade })
-    else this.#setState(isFoughtOver ? { reason: FOUGHT_OVER, isBlocking: false } : 'ok')
+    const effect = stands ? 'none' : masquerade ? 'incomplete' : 'degraded'
+    const says = `firewall: ${reason}; trying again, forwarding of the overlay goes on`
+    this.#input.ports.conditions.fails('firewall', reason, effect, { says, repeats: false })
   }
 
   /** @returns whether somebody keeps changing them: what stands now may be gone long before the next look */
   #sayChanged(spec: FirewallSpec, changed: readonly string[]): boolean {
     if (changed.length === 0) return false
-    const { log, clock } = this.#ports
+    const { log, clock } = this.#input.ports
     const what = { rules: changed.join(', ') }
     if (this.#stood !== spec) {
       log.info(spec.masquerade || spec.forward ? 'firewall rules written' : 'firewall rules removed', what)
@@ -118,24 +128,5 @@ export class FirewallTask implements Task {
     if (isFoughtOver) log.warn(`${FOUGHT_OVER}. Another agent?`, what)
     else log.warn('firewall rules were changed from outside; restored', what)
     return isFoughtOver
-  }
-
-  #sayProblems(isSerious: boolean, problems: readonly FirewallError[]): void {
-    const { log } = this.#ports
-    const text = problems.map(({ message }) => message).join('; ')
-    if (text === this.#said) return
-    this.#said = text
-    if (text === '') log.info('firewall: works now')
-    else {
-      const message = `firewall: ${text}; trying again, forwarding of the overlay goes on`
-      if (isSerious) log.error(message)
-      else log.warn(message)
-    }
-  }
-
-  #setState(state: FirewallState): void {
-    const isNew = JSON.stringify(state) !== JSON.stringify(this.#state)
-    this.#state = state
-    if (isNew) this.onState(state)
   }
 }

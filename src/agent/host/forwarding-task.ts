@@ -4,7 +4,7 @@ import type { Clock, Random } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { Damping } from '../../time/damping.ts'
-import type { AgentStatus } from '../runtime/status.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 export interface ForwardingTaskInput {
@@ -12,7 +12,7 @@ export interface ForwardingTaskInput {
     readonly clock: Clock
     readonly random: Random
     readonly log: Logger
-    readonly status: Pick<AgentStatus, 'trouble' | 'fine'>
+    readonly conditions: ConditionReports
   }
   readonly families: readonly Family[]
   /** Whether rules for forwarded packets are asked for. */
@@ -35,8 +35,6 @@ export class ForwardingTask implements Task {
   readonly #damping: Damping
   /** Families whose setting has been seen, or made, as it should be. */
   readonly #stood = new Set<Family>()
-  /** By family: what has been complained about, until it is cured. */
-  readonly #said = new Map<Family, string>()
 
   constructor(input: ForwardingTaskInput) {
     this.#input = input
@@ -69,7 +67,7 @@ export class ForwardingTask implements Task {
     const name = forwardingName(family)
     const nowMs = ports.clock.monotonicMs()
     if (nowMs < this.#damping.notBeforeMs(name)) {
-      ports.status.trouble(name, 'is off: somebody keeps turning it off', 'unready')
+      ports.conditions.fails(name, 'is off: somebody keeps turning it off', 'unready', { says: false })
       return false
     }
     const { keptRouters } = await turnOn(family, ports, signal)
@@ -95,24 +93,20 @@ export class ForwardingTask implements Task {
   }
 
   #isFine(family: Family): void {
-    const { log, status } = this.#input.ports
-    const name = forwardingName(family)
     this.#stood.add(family)
-    if (this.#said.delete(family)) log.info(`${name} is on now`)
-    status.fine(name)
+    this.#input.ports.conditions.holds(forwardingName(family))
   }
 
   #failed(family: Family, { message }: Error): void {
-    const { log, status } = this.#input.ports
     const name = forwardingName(family)
-    const text = `is not on, and cannot be turned on: ${message}`
-    status.trouble(name, text, 'unready')
-    if (this.#said.get(family) === text) return
-    this.#said.set(family, text)
-    log.error(
-      `${name} ${text}; containers are not reached from other hosts until it is. Cure: sysctl -w ${name}=1 on the host (and in ` +
+    const reason = `is not on, and cannot be turned on: ${message}`
+    this.#input.ports.conditions.fails(name, reason, 'unready', {
+      says:
+        `${name} ${reason}; containers are not reached from other hosts until it is. Cure: sysctl -w ${name}=1 on the host (and in ` +
         '/etc/sysctl.d for the next boot), or let the agent write to /proc/sys',
-    )
+      saysHolds: `${name} is on now`,
+      repeats: false,
+    })
   }
 
   /** Who relies on rules for packets between containers should know when these do not meet them. */

@@ -44,12 +44,13 @@ export class HostTasks {
 
   #makeFirewall(ports: AgentPorts): FirewallTask {
     const { options, config, own, release } = this.#input
-    const firewall = new FirewallTask(firewallSpec(options, config, own), options.firewallResyncMs, ports)
-    firewall.onState = (state) => {
-      if (state === 'ok') ports.status.fine('firewall')
-      else ports.status.trouble('firewall', state.reason, state.isBlocking ? 'incomplete' : 'degraded')
-      release.firewallTried()
-    }
-    return firewall
+    return new FirewallTask({
+      spec: firewallSpec(options, config, own),
+      resyncMs: options.firewallResyncMs,
+      ports,
+      onLooked: () => {
+        release.firewallTried()
+      },
+    })
   }
 }

@@ -7,7 +7,7 @@ import type { Logger } from '../../observe/logger.ts'
 import { PeerAddresses } from './peer-addresses.ts'
 import { PeerFilterError, type Drops, type GuardedOverlay, type PeerFilter } from '../../kernel/peer-filter.ts'
 import { Damping } from '../../time/damping.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 import { PeerFilterReporter } from './peer-filter-log.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
@@ -17,12 +17,11 @@ export interface PeerFilterTaskInput {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly conditions: ConditionReports
   /** Between looks at the rules, in milliseconds. */
   readonly resyncMs: number
   /** Addresses to which the kernel sends for peers, also for those that are to go: they stay let in. Undefined: not known yet. */
   readonly inUse: () => ReadonlySet<string> | undefined
-  /** Told what keeps the filter from being as it should be; undefined when nothing does. */
-  readonly onTrouble: (problem: string | undefined) => void
 }
 
 /** Behind the looks at the rules, the addresses are read as well this often, in milliseconds: there may be tens of thousands. */
@@ -31,6 +30,7 @@ const FULL_LOOK_EVERY_MS = 60_000
 const RETRY: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.2 }
 /** Only an end matters. */
 const IDLE_MS = 3_600_000
+const PEER_FILTER = 'peer filter'
 /** For {@link Damping}: there is one filter. */
 const FILTER = 'filter'
 
@@ -45,7 +45,6 @@ export class PeerFilterTask implements Task {
   readonly #addresses = new PeerAddresses()
   readonly #damping: Damping
   readonly #reporter: PeerFilterReporter
-  readonly #repeats: RepeatFilter
   readonly #bell = new Wakeup()
   /** Aborted when the filter stands for the first time. */
   readonly #installed = new AbortController()
@@ -63,7 +62,6 @@ export class PeerFilterTask implements Task {
     this.#input = input
     this.#damping = new Damping(input.random)
     this.#reporter = new PeerFilterReporter(input)
-    this.#repeats = new RepeatFilter(input.clock)
   }
 
   /** Sets, changes or (undefined) gives up the addresses that one peer sends from. */
@@ -133,13 +131,12 @@ export class PeerFilterTask implements Task {
 
   #recovered(): void {
     this.#failures = 0
-    this.#repeats.forget()
-    this.#input.log.info('peer filter: works now')
-    this.#input.onTrouble(this.#waiting)
+    this.#input.conditions.holds(PEER_FILTER)
+    this.#reportWaiting()
   }
 
   #failed(error: PeerFilterError): void {
-    const { clock, random, log, onTrouble } = this.#input
+    const { clock, random, conditions } = this.#input
     this.#isInDoubt = true
     this.#failures++
     this.#bell.ring() // or a failure to admit would have to wait for the next look
@@ -147,8 +144,8 @@ export class PeerFilterTask implements Task {
     const meanwhile = this.#isInstalled
       ? 'forwarding goes on, and the filter is as it was or missing'
       : 'nothing is forwarded before it stands'
-    if (this.#repeats.isNews(error)) log.error(`peer filter: ${error.message}; ${meanwhile}; trying again`)
-    onTrouble(error.message)
+    const says = `peer filter: ${error.message}; ${meanwhile}; trying again`
+    conditions.fails(PEER_FILTER, error, 'unready', { says })
   }
 
   /** Looks at the filter, and puts right what differs. */
@@ -205,7 +202,14 @@ export class PeerFilterTask implements Task {
   #waits(why: string | undefined): void {
     if (why === this.#waiting) return
     this.#waiting = why
-    this.#input.onTrouble(why)
+    if (why === undefined) this.#input.conditions.holds(PEER_FILTER)
+    else this.#reportWaiting()
+  }
+
+  /** What it waits for was said when it was found. */
+  #reportWaiting(): void {
+    if (this.#waiting === undefined) return
+    this.#input.conditions.fails(PEER_FILTER, this.#waiting, 'unready', { says: false })
   }
 
   #stood(how: string): void {

@@ -33,10 +33,6 @@ export class SessionFilter implements PeerSink {
       overlay: { vni, port },
       resyncMs: options.firewallResyncMs,
       inUse: () => remotesOf(datapaths()),
-      onTrouble: (problem) => {
-        if (problem === undefined) ports.status.fine('peer filter')
-        else ports.status.trouble('peer filter', problem, 'unready')
-      },
     })
     this.tasks = [this.task]
   }

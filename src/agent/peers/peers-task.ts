@@ -56,10 +56,13 @@ export class PeersTask implements Task {
   constructor(input: PeersTaskInput) {
     this.#input = input
     this.#rejectionLog = new RejectionLog(input.ports)
-    const onBack = (): void => {
-      input.keeper.renewSoon()
-    }
-    this.#storeOutages = new StoreOutages(input.ports, onBack, input.isForwarding)
+    this.#storeOutages = new StoreOutages({
+      conditions: input.ports.conditions,
+      onBack: () => {
+        input.keeper.renewSoon()
+      },
+      isForwarding: input.isForwarding,
+    })
     // an older list knows nothing of our lease as it is now; the watch that begins there tells the rest
     if (input.list.revision >= input.ownRevision) this.#observeOwn(input.list.records)
     input.peers.replaceAll(input.list.records)
@@ -73,7 +76,6 @@ export class PeersTask implements Task {
       [
         { name: 'follow', run: (own) => this.#follow(own) },
         { name: 'release', run: (own) => this.#release(own) },
-        this.#storeOutages,
       ],
       context,
     )

@@ -1,7 +1,6 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
-import { RepeatFilter } from './repeat-filter.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
 import { untilItWorks, type RetryPorts } from './retry.ts'
 import { isStopped } from './task.ts'
@@ -27,13 +26,10 @@ export class CheckLoop {
   readonly #input: CheckLoopInput
   readonly #asked = new Wakeup()
   readonly #rateLimit: RateLimit
-  /** Of all looks: an interface that comes and goes is said rarely. */
-  readonly #repeats: RepeatFilter
 
   constructor(input: CheckLoopInput) {
     this.#input = input
     this.#rateLimit = new RateLimit(input.ports.clock, LOOKS)
-    this.#repeats = new RepeatFilter(input.ports.clock)
   }
 
   /** Asks for a look; cuts the wait between two attempts short. */
@@ -54,7 +50,7 @@ export class CheckLoop {
 
   async #untilItWorks(loop: Loop): Promise<void> {
     const { name, ports } = this.#input
-    await untilItWorks(name, (stop) => this.#attempt(stop), ports, loop, undefined, this.#repeats)
+    await untilItWorks(name, (stop) => this.#attempt(stop), ports, loop)
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import type { Logger } from '../../observe/logger.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { PeerFilter } from '../../kernel/peer-filter.ts'
+import type { Conditions } from './conditions.ts'
 import type { AgentStatus } from './status.ts'
 
 /** Addresses of a host name; may fail in any way. */
@@ -24,7 +25,9 @@ export interface AgentPorts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Where tasks report what is so. */
+  /** Where tasks report what fails and what holds. */
+  readonly conditions: Conditions
+  /** Told of the session and its tables. */
   readonly status: AgentStatus
   readonly node: NodeIdentity
   /** Random, new at every start: tells machines with one machine id apart. */

@@ -3,13 +3,11 @@ import { NoInterfaceError } from '../../host/underlay.ts'
 import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../lease/errors.ts'
 import { StoreError } from '../../lease/store.ts'
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
-import type { Clock, Random } from '../../time/clock.ts'
+import type { Random } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
-import type { Logger } from '../../observe/logger.ts'
 import { KernelError } from '../../kernel/kernel.ts'
 import { DeviceError } from '../../backend/device-keeper.ts'
-import { RepeatFilter } from './repeat-filter.ts'
-import type { AgentStatus } from './status.ts'
+import type { ConditionReports, Effect } from './conditions.ts'
 
 /** When to try again, and how to say so. */
 interface Schedule extends BackoffSpec {
@@ -41,44 +39,46 @@ const scheduleFor = (error: unknown): Schedule | undefined => CURABLE.find(([kin
 export const isCurable = (error: unknown): error is Error => scheduleFor(error) !== undefined
 
 export interface RetryPorts {
-  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly random: Random
-  readonly log: Logger
   /** Told what is waited for, and that it is there. */
-  readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
+  readonly conditions: ConditionReports
 }
 
+export interface RetryOptions {
+  /** What may help with an error, for the log. */
+  readonly hint?: (error: Error) => Promise<string>
+  /** What follows from an error; {@link effectOf} it, where not given. */
+  readonly effect?: Effect
+}
+
+/** What runs goes on without etcd, but not without anything else. */
+const effectOf = (error: Error): Effect => (error instanceof StoreError ? 'degraded' : 'unready')
+
 /**
- * Tries until it works, saying why it does not: at once when the reason is a new one, then once a minute.
- * @param hint what may help with an error, for the log
- * @param lastingRepeats of earlier calls too: that an interface which comes and goes is missing is not said each time
+ * Tries until it works. Until then the condition `what` fails.
  * @throws whatever no retry can cure; and when `signal` aborts, its reason
  */
 export async function untilItWorks<T>(
   what: string,
   attempt: (signal: AbortSignal) => Promise<T>,
-  { clock, random, log, status }: RetryPorts,
+  { random, conditions }: RetryPorts,
   { signal, rest }: Loop,
-  hint: (error: Error) => Promise<string> = () => Promise.resolve(''),
-  lastingRepeats = new RepeatFilter(clock),
+  { hint, effect }: RetryOptions = {},
 ): Promise<T> {
-  const repeats = new RepeatFilter(clock)
-  let hasComplained = false
   for (let attempts = 1; ; attempts++) {
     signal.throwIfAborted()
     try {
       const result = await attempt(signal)
-      if (hasComplained) log.info(`${what}: works now`)
-      status?.fine(what)
+      conditions.holds(what)
       return result
     } catch (error) {
       const schedule = scheduleFor(error)
       if (signal.aborted || schedule === undefined || !(error instanceof Error)) throw error
-      status?.trouble(what, error.message, error instanceof StoreError ? 'degraded' : 'unready')
-      if ((error instanceof NoInterfaceError ? lastingRepeats : repeats).isNews(error)) {
-        log.warn(`${what}: ${error.message}${await hint(error)}; retrying ${schedule.words}`)
-        hasComplained = true
-      }
+      const help = (await hint?.(error)) ?? ''
+      conditions.fails(what, error, effect ?? effectOf(error), {
+        says: `${what}: ${error.message}${help}; retrying ${schedule.words}`,
+        level: 'warn',
+      })
       await rest(backoffMs(schedule, attempts, random))
     }
   }

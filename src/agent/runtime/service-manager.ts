@@ -37,18 +37,19 @@ export class Supervision implements Task {
     this.#supervisor = supervisor
     this.#clock = clock
     this.#everyMs = supervisor.watchdogMs === undefined ? undefined : supervisor.watchdogMs / 2
-    status.onChange = () => {
-      this.#changed.ring()
-    }
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
+    const unsubscribe = this.#status.subscribe(() => {
+      this.#changed.ring()
+    })
     while (!isStopped(signal)) {
       const isTold = this.#tell()
       const idleMs = isTold ? IDLE_MS : AGAIN_MS
       await rest(Math.min(idleMs, this.#nextSignMs() ?? idleMs), this.#changed)
       await rest(Math.min(SPACING_MS, this.#nextSignMs() ?? SPACING_MS))
     }
+    unsubscribe()
   }
 
   /** @returns whether it knows all there is to know */

@@ -1,23 +1,10 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Health, HealthAnswer } from '../../observe/health-server.ts'
+import type { Condition, Conditions, Effect } from './conditions.ts'
+import { Subscribers } from './subscribers.ts'
 import { Watchdog } from './watchdog.ts'
 import { describeUnreachable, type UnreachablePeers } from './unreachable-peers.ts'
-
-/**
- * What a trouble keeps from being said: that this node is ready, or only that all is well. Where something that was promised to
- * containers is missing (`incomplete`), they can be started all the same: whoever asks hears that the node is not ready, and whatever
- * is ordered after us is let go.
- */
-export type Effect = 'unready' | 'incomplete' | 'degraded'
-
-interface Trouble {
-  readonly text: string
-  readonly effect: Effect
-  readonly sinceMs: number
-  /** For so long it only degrades. */
-  readonly toleratedMs: number
-}
 
 /** Whether this node forwards, and why not. */
 export interface Readiness {
@@ -43,104 +30,106 @@ export interface TablesState {
 /** Entries that somebody changes are right again within moments. What is wrong for longer does not heal by itself, in milliseconds. */
 export const DRIFT_TOLERATED_MS = 30_000
 
-/** Under which the subnet file's troubles are reported. */
+/** The condition that the subnet file is written. */
 export const SUBNET_FILE = 'subnet file'
 
 const NO_LEASE = 'there is none yet'
 const NOT_SET_UP = 'is not set up yet'
 const NOT_WRITTEN = 'is not written yet'
 
-/** What every node without a lease has. */
-const CERTAIN = [
-  ['lease', undefined],
-  ['forwarding', NOT_SET_UP],
-  [SUBNET_FILE, NOT_WRITTEN],
-] as const
-
 /**
- * The one place where tasks report what is so. Knows nothing of them and asks nobody: what follows from the reports is worked out
- * when somebody wants to know.
+ * How this node is as a whole: the session and the tables, of which it is told, and on top of them and of all {@link Conditions} the
+ * answers to whoever asks. They are worked out when somebody wants to know. Its own conditions follow from others, or are said by whoever
+ * keeps the tables: the log does not say them.
  */
 export class AgentStatus implements Health {
   readonly watchdog: Watchdog
   readonly #clock: Clock
-  readonly #troubles = new Map<string, Trouble>()
+  readonly #conditions: Conditions
   readonly #tables = new Map<Family, TablesState>()
+  readonly #subscribers = new Subscribers()
   #subnet: string | undefined
-  /** Called when a report differs from the one before. Must not throw. */
-  onChange: () => void = () => undefined
 
-  constructor(clock: Clock) {
+  constructor({ clock, conditions }: { readonly clock: Clock; readonly conditions: Conditions }) {
     this.#clock = clock
+    this.#conditions = conditions
     this.watchdog = new Watchdog(clock)
     this.sessionEnded()
   }
 
-  /** Something is amiss. The same trouble in other words is as old as it was. */
-  trouble(what: string, text: string, effect: Effect, toleratedMs = 0): void {
-    const before = this.#troubles.get(what)
-    this.#troubles.set(what, { text, effect, toleratedMs, sinceMs: before?.sinceMs ?? this.#clock.monotonicMs() })
-    if (before?.text !== text || before.effect !== effect) this.onChange()
-  }
-
-  fine(what: string): void {
-    if (this.#troubles.delete(what)) this.onChange()
+  /** @param listener called when an answer may have become another; must not throw @returns ends the subscription */
+  subscribe(listener: () => void): () => void {
+    const ends = [this.#subscribers.subscribe(listener), this.#conditions.subscribe(listener)]
+    return () => {
+      for (const end of ends) end()
+    }
   }
 
   /** A lease is held: for these families, tables are kept from now on. */
   sessionBegan(subnet: string, families: readonly Family[]): void {
+    const conditions = this.#conditions
     this.#subnet = subnet
     this.#tables.clear()
-    this.fine('lease')
-    for (const family of families) this.trouble(forwardingOf(family), NOT_SET_UP, 'unready')
-    this.fine('forwarding')
-    this.onChange()
+    conditions.holds('lease')
+    for (const family of families) conditions.fails(forwardingOf(family), NOT_SET_UP, 'unready', { says: false })
+    conditions.holds('forwarding')
+    this.#subscribers.notify()
   }
 
   /** No lease is held. @param reason why it was lost; absent when there never was one */
   sessionEnded(reason = NO_LEASE): void {
+    const conditions = this.#conditions
     this.#subnet = undefined
     this.#tables.clear()
-    this.#troubles.clear()
-    for (const [what, text] of CERTAIN) this.trouble(what, text ?? reason, 'unready')
+    for (const { what } of conditions.all()) conditions.drop(what)
+    conditions.fails('lease', reason, 'unready', { says: false })
+    conditions.fails('forwarding', NOT_SET_UP, 'unready', { says: false })
+    conditions.fails(SUBNET_FILE, NOT_WRITTEN, 'unready', { says: false })
   }
 
   /** A look at the tables of one family has ended. */
   tables(family: Family, state: TablesState): void {
     const before = this.#tables.get(family)
     this.#tables.set(family, state)
-    if (state.synced) this.fine(forwardingOf(family))
+    if (state.synced) this.#conditions.holds(forwardingOf(family))
     const { peers, pending, unreachable } = state
-    this.#tell(`tables of IPv${family}`, amiss(pending - unreachable.rows), 'unready', DRIFT_TOLERATED_MS)
+    this.#follow(`tables of IPv${family}`, amiss(pending - unreachable.rows), 'unready', DRIFT_TOLERATED_MS)
     const missing = unreachable.rows > 0 ? describeUnreachable(unreachable, peers) : undefined
-    this.#tell(`peers of IPv${family}`, missing, 'degraded')
-    if (before?.peers !== peers) this.onChange()
+    this.#follow(`peers of IPv${family}`, missing, 'degraded')
+    if (before?.peers !== peers) this.#subscribers.notify()
   }
 
-  /** Something is amiss, or (undefined) is not. */
-  #tell(what: string, text: string | undefined, effect: Effect, toleratedMs = 0): void {
-    if (text === undefined) this.fine(what)
-    else this.trouble(what, text, effect, toleratedMs)
+  /** A condition fails for this reason, or (undefined) holds. */
+  #follow(what: string, reason: string | undefined, effect: Effect, toleratedMs = 0): void {
+    if (reason === undefined) this.#conditions.holds(what)
+    else this.#conditions.fails(what, reason, effect, { says: false, toleratedMs })
   }
 
   get state(): Readiness {
-    const nowMs = this.#clock.monotonicMs()
-    const reasons: string[] = []
-    const degraded: string[] = []
-    let startable = true
-    for (const [what, { text, effect, sinceMs, toleratedMs }] of this.#troubles) {
-      const ageMs = nowMs - sinceMs
-      const list = effect === 'degraded' || ageMs < toleratedMs ? degraded : reasons
-      if (list === reasons && effect === 'unready') startable = false
-      list.push(`${what}: ${text} (for ${Math.floor(ageMs / 1_000)} s)`)
+    const all = this.#conditions.all()
+    const told = (isMeant: (effect: Effect) => boolean): readonly string[] =>
+      all.filter(({ effect }) => isMeant(effect)).map((one) => `${describe(one)} (for ${this.#ageSeconds(one)} s)`)
+    const reasons = told((effect) => effect === 'unready' || effect === 'incomplete')
+    return {
+      ready: reasons.length === 0,
+      startable: !all.some(({ effect }) => effect === 'unready'),
+      reasons,
+      degraded: told((effect) => effect === 'degraded'),
     }
-    return { ready: reasons.length === 0, startable, reasons, degraded }
   }
 
   /** Whether containers can be started here, and be reached. An outage of etcd only degrades: forwarding goes on as it is. */
   readiness(): HealthAnswer {
     const { ready, reasons, degraded } = this.state
-    return { ok: ready, body: { ready, reasons, degraded, subnet: this.#subnet ?? null, ...this.#sums() } }
+    const conditions = this.#conditions
+      .all()
+      .map(({ sinceMs, ...named }) => ({ ...named, forSeconds: this.#ageSeconds({ sinceMs }) }))
+    const subnet = this.#subnet ?? null
+    return { ok: ready, body: { ready, reasons, degraded, subnet, ...this.#sums(), conditions } }
+  }
+
+  #ageSeconds({ sinceMs }: Pick<Condition, 'sinceMs'>): number {
+    return Math.floor((this.#clock.monotonicMs() - sinceMs) / 1_000)
   }
 
   /** Whether every loop turns. A process that answers at all has an event loop that does. */
@@ -151,11 +140,11 @@ export class AgentStatus implements Health {
 
   /** For people who look at a list of services: `10.15.64.0/20, 41 peers, in step`. No times, so that it changes only with what it says. */
   get line(): string {
-    const troubles = [...this.#troubles].map(([what, { text }]) => `${what}: ${text}`)
-    // before there is a lease, what was met last says more than that there is none
-    if (this.#subnet === undefined) return troubles.at(troubles.length > CERTAIN.length ? -1 : 0) ?? 'starting'
+    const failing = this.#conditions.all().filter(({ effect }) => effect !== 'none')
+    if (this.#subnet === undefined) return failing.map(describe)[0] ?? 'starting'
     const { peers } = this.#sums()
-    return [this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, troubles.join('; ') || 'in step'].join(', ')
+    const all = failing.map(describe).join('; ')
+    return [this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, all || 'in step'].join(', ')
   }
 
   #sums(): { readonly peers: number; readonly pending: number } {
@@ -166,6 +155,8 @@ export class AgentStatus implements Health {
     }
   }
 }
+
+const describe = ({ what, reason }: Condition): string => `${what}: ${reason}`
 
 const forwardingOf = (family: Family): string => `forwarding of IPv${family}`
 

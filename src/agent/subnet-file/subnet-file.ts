@@ -13,8 +13,8 @@ import type { Family } from '../../net/ip.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
-import { SUBNET_FILE, type AgentStatus } from '../runtime/status.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
+import { SUBNET_FILE } from '../runtime/status.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 const RETRY_MS = 1_000
@@ -25,7 +25,7 @@ const CHECK_SPACING_MS = 1_000
 export interface SubnetFilePorts {
   readonly clock: Clock
   readonly log: Logger
-  readonly status?: Pick<AgentStatus, 'trouble' | 'fine'>
+  readonly conditions: ConditionReports
 }
 
 /**
@@ -40,22 +40,25 @@ export class SubnetFile implements Task {
   readonly #ipMasq: boolean
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #status: SubnetFilePorts['status']
-  readonly #repeats: RepeatFilter
+  readonly #conditions: ConditionReports
   #released = false
   readonly #mtus = new Map<Family, number>()
   #written = ''
   readonly #somethingToDo = new Wakeup()
   #unwatch: () => void = () => undefined
 
-  constructor(path: string, subnets: readonly OwnSubnet[], { clock, log, status }: SubnetFilePorts, ipMasq = false) {
+  constructor(
+    path: string,
+    subnets: readonly OwnSubnet[],
+    { clock, log, conditions }: SubnetFilePorts,
+    ipMasq = false,
+  ) {
     this.#path = path
     this.#subnets = subnets
     this.#ipMasq = ipMasq
     this.#clock = clock
     this.#log = log
-    this.#status = status
-    this.#repeats = new RepeatFilter(clock)
+    this.#conditions = conditions
   }
 
   /** Whether the file says what is true now, as far as we know. */
@@ -126,8 +129,7 @@ export class SubnetFile implements Task {
       return RETRY_MS
     }
     this.#written = text
-    this.#repeats.forget()
-    this.#status?.fine(SUBNET_FILE)
+    this.#conditions.holds(SUBNET_FILE)
     this.#watchAnew()
     this.#log.info('subnet file written', { file: this.#path, mtu: this.#mtu })
     return undefined
@@ -161,9 +163,11 @@ export class SubnetFile implements Task {
   }
 
   #complain(error: unknown): void {
-    this.#status?.trouble(SUBNET_FILE, `cannot be written: ${reasonOf(error)}`, 'unready')
-    if (this.#repeats.isNews(error instanceof Error ? error : new Error(String(error))))
-      this.#log.error(`cannot write ${this.#path}: ${reasonOf(error)}; retrying every second, forwarding goes on`)
+    const reason = reasonOf(error)
+    this.#conditions.fails(SUBNET_FILE, `cannot be written: ${reason}`, 'unready', {
+      says: `cannot write ${this.#path}: ${reason}; retrying every second, forwarding goes on`,
+      saysHolds: false, // that it was written is said each time
+    })
   }
 }
 

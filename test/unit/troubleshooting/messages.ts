@@ -44,6 +44,22 @@ export class Sources {
     })
   }
 
+  /** What the log says when a condition fails: what the call says, or its name and the reason; nothing where that is `false`. */
+  conditions(): readonly Message[] {
+    return this.#find((node) => {
+      if (!ts.isCallExpression(node) || nameOf(node.expression) !== 'fails') return []
+      const [what, reason, , options] = node.arguments
+      if (options !== undefined && !ts.isObjectLiteralExpression(options))
+        throw new TypeError(`not to be read: ${node.getText()}`)
+      const says = options?.properties.find(isNamedSays)
+      if (says === undefined)
+        return this.#texts.of(what).flatMap((name) => this.#texts.of(reason).map((text) => `${name}: ${text}`))
+      if (ts.isShorthandPropertyAssignment(says)) return this.#texts.ofShorthand(says)
+      if (!ts.isPropertyAssignment(says)) throw new TypeError(`not a text: ${says.getText()}`)
+      return says.initializer.kind === ts.SyntaxKind.FalseKeyword ? [] : this.#texts.of(says.initializer)
+    })
+  }
+
   /** Messages of the errors of a class, wherever one is made. */
   errors(className: string): readonly Message[] {
     return this.#find((node) => (isMaking(node, className) ? this.#texts.ofError(node) : []))
@@ -99,6 +115,9 @@ const ASSIGNMENTS: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.EqualsToken,
   ts.SyntaxKind.QuestionQuestionEqualsToken,
 ])
+
+const isNamedSays = ({ name }: ts.ObjectLiteralElementLike): boolean =>
+  name !== undefined && ts.isIdentifier(name) && name.text === 'says'
 
 const isMaking = (node: ts.Node, className: string): node is ts.NewExpression =>
   ts.isNewExpression(node) && node.expression.getText() === className

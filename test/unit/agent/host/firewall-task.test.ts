@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FirewallTask, type FirewallState } from '../../../../src/agent/host/firewall-task.ts'
+import { FirewallTask } from '../../../../src/agent/host/firewall-task.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -16,11 +17,12 @@ let log: RecordingLog
 let stop: AbortController
 let running: Promise<void>
 let task: FirewallTask
-let states: FirewallState[]
+let conditions: Conditions
+let looks: number
 
 async function start(spec = SPEC): Promise<void> {
-  task = new FirewallTask(spec, 5_000, { firewall, clock, log, random: () => 0.5 })
-  task.onState = (state) => states.push(state)
+  const ports = { firewall, clock, log, conditions, random: () => 0.5 }
+  task = new FirewallTask({ ports, spec, resyncMs: 5_000, onLooked: () => looks++ })
   running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()
 }
@@ -30,8 +32,12 @@ beforeEach(() => {
   firewall = new FakeFirewall()
   log = recordingLog()
   stop = new AbortController()
-  states = []
+  conditions = new Conditions({ clock, log })
+  looks = 0
 })
+
+/** What is reported of the firewall; undefined when all is well. */
+const state = (): unknown => conditions.all()[0]
 
 afterEach(async () => {
   stop.abort()
@@ -46,7 +52,7 @@ describe('the rules of the firewall', () => {
     await clock.advance(20_000)
     expect([firewall.looks, firewall.writes]).toEqual([5, 1])
     expect(log.lines).toEqual(['info firewall rules written rules=rules in iptables'])
-    expect(states).toEqual(['ok'])
+    expect([looks, state()]).toEqual([5, undefined])
   })
 
   test('are restored when somebody removes them, and that is said', async () => {
@@ -65,9 +71,9 @@ describe('the rules of the firewall', () => {
     }
     expect(firewall.writes).toBeLessThan(25)
     expect(log.lines.some((line) => line.includes('ever more slowly'))).toBe(true)
-    expect(task.state).toMatchObject({ reason: expect.stringContaining('keep being changed') as unknown })
+    expect(state()).toMatchObject({ reason: expect.stringContaining('keep being changed') as unknown })
     await clock.advance(120_000)
-    expect(task.state).toBe('ok')
+    expect(state()).toBeUndefined()
   })
 
   test('change their kind at once when told to', async () => {
@@ -82,7 +88,7 @@ describe('the rules of the firewall', () => {
     await start({ ...SPEC, masquerade: false, forward: false })
     await clock.advance(3_600_000)
     expect(firewall.looks).toBe(1)
-    expect(task.state).toBe('ok')
+    expect(state()).toBeUndefined()
   })
 })
 
@@ -92,17 +98,17 @@ describe('a firewall that cannot be written', () => {
     await start()
     await clock.advance(600_000)
     expect(log.lines).toEqual([expect.stringMatching(/^error firewall: iptables-save is not installed; trying again/)])
-    expect(task.state).toEqual({ reason: 'iptables-save is not installed', isBlocking: true })
+    expect(state()).toMatchObject({ reason: 'iptables-save is not installed', effect: 'incomplete' })
     firewall.problems = []
     await clock.advance(5_000)
-    expect(task.state).toBe('ok')
+    expect(state()).toBeUndefined()
     expect(log.lines.at(-1)).toBe('info firewall: works now')
   })
 
   test('keeps nobody from being ready who only wants to forward', async () => {
     firewall.problems = [MISSING]
     await start({ ...SPEC, masquerade: false })
-    expect(task.state).toMatchObject({ isBlocking: false })
+    expect(state()).toMatchObject({ effect: 'degraded' })
     expect(log.lines[0]).toMatch(/^warn /)
   })
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ForwardingTask } from '../../../../src/agent/host/forwarding-task.ts'
-import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import type { Family } from '../../../../src/net/ip.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
@@ -20,7 +20,7 @@ const EVERY_MS = 5_000
 let clock: FakeClock
 let kernel: FakeKernel
 let log: RecordingLog
-let status: AgentStatus
+let conditions: Conditions
 let settings: Map<string, string>
 /** What every write meets, while there is any. */
 let refusal: Error | undefined
@@ -30,7 +30,7 @@ let running: Promise<void>
 
 async function start(families: readonly Family[] = [4], hasRules = false): Promise<void> {
   const ports = {
-    ...{ kernel, clock, log, status, random: () => 0.5 },
+    ...{ kernel, clock, log, conditions, random: () => 0.5 },
     readSysctl: (name: readonly string[]) => Promise.resolve(settings.get(name.join('/'))),
     setSysctl: (name: readonly string[], value: string) => {
       if (refusal !== undefined) return Promise.reject(refusal)
@@ -44,7 +44,8 @@ async function start(families: readonly Family[] = [4], hasRules = false): Promi
 }
 
 /** What the node says of itself, as far as it concerns these settings. */
-const reasons = (): readonly string[] => status.state.reasons.filter((reason) => reason.startsWith('net.'))
+const reasons = (): readonly string[] =>
+  conditions.all().flatMap(({ what, reason, effect }) => (effect === 'unready' ? [`${what}: ${reason}`] : []))
 
 function advertiseRouter(): void {
   const { index } = kernel.addCard('eth0')
@@ -57,7 +58,7 @@ beforeEach(() => {
   clock = new FakeClock()
   kernel = new FakeKernel()
   log = recordingLog()
-  status = new AgentStatus(clock)
+  conditions = new Conditions({ clock, log })
   settings = new Map([
     [IPV4, '1'],
     [IPV6, '1'],

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PeerFilterTask } from '../../../../src/agent/peer-filter/peer-filter-task.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -18,7 +19,7 @@ describe('the peer filter task', () => {
   let filter: FakePeerFilter
   let log: RecordingLog
   let inUse: Set<string> | undefined
-  let problem: string | undefined
+  let conditions: Conditions
   let stop: AbortController
   let running: Promise<void>
   let task: PeerFilterTask
@@ -28,14 +29,11 @@ describe('the peer filter task', () => {
     filter = new FakePeerFilter()
     log = recordingLog()
     inUse = new Set()
-    problem = undefined
     stop = new AbortController()
     running = Promise.resolve()
-    const onTrouble = (text: string | undefined): void => {
-      problem = text
-    }
-    const ports = { filter, clock, log, random: () => 0.5 }
-    task = new PeerFilterTask({ ...ports, overlay: OVERLAY, resyncMs: RESYNC_MS, inUse: () => inUse, onTrouble })
+    conditions = new Conditions({ clock, log })
+    const ports = { filter, clock, log, conditions, random: () => 0.5 }
+    task = new PeerFilterTask({ ...ports, overlay: OVERLAY, resyncMs: RESYNC_MS, inUse: () => inUse })
     task.setPeer('a', [A])
     task.setPeer('b', [B])
   })
@@ -48,6 +46,7 @@ describe('the peer filter task', () => {
     await clock.advance(ms)
     await clock.settle()
   }
+  const problem = (): string | undefined => conditions.all()[0]?.reason
   const said = (pattern: RegExp): readonly string[] => log.lines.filter((line) => pattern.test(line))
   const stands = async (): Promise<boolean> => {
     let stood = false
@@ -152,19 +151,19 @@ describe('the peer filter task', () => {
     ['without a peer', () => filter.peers?.delete(A.text), 'it has lost 1 address again and again'],
   ])('tells of the trouble while it knows that the filter is %s', async (_, undo, words) => {
     await start()
-    for (let look = 0; problem === undefined && look < 10; look++) {
+    for (let look = 0; problem() === undefined && look < 10; look++) {
       undo()
       await advance(61_000 - look)
     }
-    for (let look = 0; problem === undefined && look < 100; look++) {
+    for (let look = 0; problem() === undefined && look < 100; look++) {
       undo()
       await advance(RESYNC_MS)
     }
-    expect(problem).toContain(words)
+    expect(problem()).toContain(words)
     expect(filter.peers?.has(A.text) ?? false).toBe(false)
     await advance(120_000)
     expect(filter.peers).toContain(A.text)
-    expect(problem).toBeUndefined()
+    expect(problem()).toBeUndefined()
   })
 
   it('goes on when a new peer cannot be let in, tries again, and tells of the trouble', async () => {
@@ -173,13 +172,13 @@ describe('the peer filter task', () => {
     task.setPeer('c', [C])
     await task.admit(stop.signal)
     await clock.settle()
-    expect(problem).toBe('nft REFUSED')
+    expect(problem()).toBe('nft REFUSED')
     await advance(5_000)
     expect(said(/error peer filter: nft REFUSED; forwarding goes on/)).toHaveLength(1)
     filter.broken = undefined
     await advance(60_000)
     expect(filter.peers).toContain(C.text)
-    expect(problem).toBeUndefined()
+    expect(problem()).toBeUndefined()
     expect(said(/works now/)).toHaveLength(1)
   })
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StoreOutages } from '../../../../src/agent/peers/store-outages.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -22,12 +23,9 @@ beforeEach(() => {
   stop = new AbortController()
   timesBack = 0
   isForwarding = true
-  outages = new StoreOutages(
-    { log },
-    () => timesBack++,
-    () => isForwarding,
-  )
-  running = runTask(outages, runtime(clock, stop.signal))
+  const conditions = new Conditions({ clock, log })
+  outages = new StoreOutages({ conditions, onBack: () => timesBack++, isForwarding: () => isForwarding })
+  running = runTask(conditions, runtime(clock, stop.signal))
 })
 
 afterEach(async () => {

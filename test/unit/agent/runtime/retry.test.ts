@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { RepeatFilter } from '../../../../src/agent/runtime/repeat-filter.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { untilItWorks } from '../../../../src/agent/runtime/retry.ts'
 import { ConfigError } from '../../../../src/config/error.ts'
 import { NoInterfaceError } from '../../../../src/host/underlay.ts'
@@ -11,11 +11,13 @@ import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
 let log: RecordingLog
+let conditions: Conditions
 let stop: AbortController
 
 beforeEach(() => {
   clock = new FakeClock()
   log = recordingLog()
+  conditions = new Conditions({ clock, log })
   stop = new AbortController()
 })
 
@@ -30,7 +32,7 @@ function trying(failure: () => Error | undefined, random = (): number => 0.5) {
     const error = failure()
     return error === undefined ? Promise.resolve('done') : Promise.reject(error)
   }
-  const result = untilItWorks('thing', attempt, { clock, random, log }, loopOn(clock, stop.signal))
+  const result = untilItWorks('thing', attempt, { random, conditions }, loopOn(clock, stop.signal))
   return { attempts, result }
 }
 
@@ -93,16 +95,14 @@ describe('the log', () => {
   })
 
   test('of what fails again and again, each time for a moment, is a pair of lines a minute', async () => {
-    const complaints = new RepeatFilter(clock)
-    const noHint = (): Promise<string> => Promise.resolve('')
     for (let turn = 0; turn < 30; turn++) {
       const failures = [new NoInterfaceError('none')]
       const attempt = (): Promise<void> => {
         const failure = failures.pop()
         return failure === undefined ? Promise.resolve() : Promise.reject(failure)
       }
-      const ports = { clock, random: () => 0.5, log }
-      const done = untilItWorks('thing', attempt, ports, loopOn(clock, stop.signal), noHint, complaints)
+      const ports = { random: () => 0.5, conditions }
+      const done = untilItWorks('thing', attempt, ports, loopOn(clock, stop.signal))
       await clock.advance(2_000)
       await done
     }
@@ -112,7 +112,8 @@ describe('the log', () => {
   test('has a hint where there is one', async () => {
     const hint = (): Promise<string> => Promise.resolve(' (candidates: eth1)')
     const attempt = (): Promise<never> => Promise.reject(new OutOfSubnetsError('x to y'))
-    const result = untilItWorks('lease', attempt, { clock, random: () => 0.5, log }, loopOn(clock, stop.signal), hint)
+    const ports = { random: () => 0.5, conditions }
+    const result = untilItWorks('lease', attempt, ports, loopOn(clock, stop.signal), { hint })
     await clock.advance(0)
     expect(log.lines).toHaveLength(1)
     expect(log.lines[0]).toMatch(/^warn lease: out of subnets: .* \(candidates: eth1\); retrying every ten seconds$/)

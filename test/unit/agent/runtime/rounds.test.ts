@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
 import { isStopped, ROUND_MS, runTask, type TaskContext } from '../../../../src/agent/runtime/task.ts'
 import type { Clock } from '../../../../src/time/clock.ts'
@@ -6,6 +7,7 @@ import { Wakeup } from '../../../../src/time/wakeup.ts'
 import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
+import { recordingLog } from '../../../fake/recording-log.ts'
 
 const MOST_MS = 30_000
 const REST_MS = 60_000
@@ -17,7 +19,7 @@ const running: Promise<unknown>[] = []
 
 beforeEach(() => {
   clock = new FakeClock()
-  status = new AgentStatus(clock)
+  status = new AgentStatus({ clock, conditions: new Conditions({ clock, log: recordingLog() }) })
   stop = new AbortController()
   running.push(status.watchdog.run(stop))
 })

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
 import { Supervision } from '../../../../src/agent/runtime/service-manager.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
+import { recordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
+let conditions: Conditions
 let status: AgentStatus
 let told: Readonly<Record<string, string>>[]
 let stop: AbortController
@@ -14,7 +17,8 @@ let isReached: boolean
 
 beforeEach(() => {
   clock = new FakeClock()
-  status = new AgentStatus(clock)
+  conditions = new Conditions({ clock, log: recordingLog() })
+  status = new AgentStatus({ clock, conditions })
   told = []
   isReached = true
   stop = new AbortController()
@@ -37,14 +41,14 @@ async function start(watchdogMs?: number): Promise<void> {
 function setUp(): void {
   status.sessionBegan('10.15.64.0/20', [4])
   status.tables(4, { peers: 1, pending: 0, synced: true, unreachable: { rows: 0, reasons: new Map() } })
-  status.fine('subnet file')
+  conditions.holds('subnet file')
 }
 
 test('tells what is waited for, then once that we are ready, and whatever changes after that', async () => {
   await start()
   setUp()
   await clock.advance(1_000)
-  status.trouble('etcd', 'is out of reach', 'degraded')
+  conditions.fails('etcd', 'is out of reach', 'degraded')
   await clock.advance(1_000)
   status.sessionEnded('taken')
   await clock.advance(1_000)
@@ -61,7 +65,7 @@ test('tells what is waited for, then once that we are ready, and whatever change
 
 test('tells that we are ready where something is missing that containers can be started without', async () => {
   await start()
-  status.trouble('firewall', 'iptables is not installed', 'incomplete')
+  conditions.fails('firewall', 'iptables is not installed', 'incomplete')
   setUp()
   await clock.advance(1_000)
   expect(status.state.ready).toBe(false)
@@ -71,7 +75,7 @@ test('tells that we are ready where something is missing that containers can be 
 test('gives a sign of life at half the time of the watchdog, whatever else is told', async () => {
   await start(10_000)
   for (let second = 0; second < 60; second++) {
-    status.trouble('etcd', `attempt ${second}`, 'degraded')
+    conditions.fails('etcd', `attempt ${second}`, 'degraded')
     await clock.advance(1_000)
   }
   expect(told.filter(({ WATCHDOG }) => WATCHDOG === '1')).toHaveLength(13)
@@ -96,7 +100,7 @@ test('gives no sign of life while a call hangs', async () => {
 test('tells of a flood of changes five times a second at most', async () => {
   await start()
   for (let at = 0; at < 1_000; at++) {
-    status.trouble('etcd', `attempt ${at}`, 'degraded')
+    conditions.fails('etcd', `attempt ${at}`, 'degraded')
     await clock.advance(1)
   }
   expect(told.length).toBeLessThanOrEqual(7)

@@ -1,18 +1,20 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { AgentStatus, DRIFT_TOLERATED_MS } from '../../../../src/agent/runtime/status.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
+import { recordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
+let conditions: Conditions
 let status: AgentStatus
 let changes: number
 
 beforeEach(() => {
   clock = new FakeClock()
-  status = new AgentStatus(clock)
+  conditions = new Conditions({ clock, log: recordingLog() })
+  status = new AgentStatus({ clock, conditions })
   changes = 0
-  status.onChange = () => {
-    changes++
-  }
+  status.subscribe(() => changes++)
 })
 
 const ALL_REACHED = { rows: 0, reasons: new Map<string, string>() }
@@ -21,7 +23,7 @@ const IN_STEP = { peers: 41, pending: 0, synced: true, unreachable: ALL_REACHED 
 function setUp(): void {
   status.sessionBegan('10.15.64.0/20', [4])
   status.tables(4, IN_STEP)
-  status.fine('subnet file')
+  conditions.holds('subnet file')
 }
 
 describe('a node is ready', () => {
@@ -34,7 +36,7 @@ describe('a node is ready', () => {
     status.sessionBegan('10.15.64.0/20', [4, 6])
     expect(status.state.reasons).toHaveLength(3)
     status.tables(4, IN_STEP)
-    status.fine('subnet file')
+    conditions.holds('subnet file')
     expect(status.state.reasons).toEqual(['forwarding of IPv6: is not set up yet (for 0 s)'])
     status.tables(6, IN_STEP)
     expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
@@ -43,7 +45,7 @@ describe('a node is ready', () => {
 
   test('also while etcd is out of reach, which it says', async () => {
     setUp()
-    status.trouble('etcd', 'is out of reach', 'degraded')
+    conditions.fails('etcd', 'is out of reach', 'degraded')
     await clock.advance(90_000)
     expect(status.readiness()).toEqual({
       ok: true,
@@ -54,6 +56,7 @@ describe('a node is ready', () => {
         subnet: '10.15.64.0/20',
         peers: 41,
         pending: 0,
+        conditions: [{ what: 'etcd', reason: 'is out of reach', effect: 'degraded', forSeconds: 90 }],
       },
     })
   })
@@ -86,9 +89,9 @@ describe('a node is ready', () => {
 
   test('not while something is missing that containers were promised, though they can be started', () => {
     setUp()
-    status.trouble('firewall', 'iptables is not installed', 'incomplete')
+    conditions.fails('firewall', 'iptables is not installed', 'incomplete')
     expect(status.state).toMatchObject({ ready: false, startable: true, reasons: [/^firewall: /] })
-    status.trouble('net.ipv4.ip_forward', 'is not on', 'unready')
+    conditions.fails('net.ipv4.ip_forward', 'is not on', 'unready')
     expect(status.state).toMatchObject({ ready: false, startable: false })
   })
 
@@ -110,10 +113,10 @@ describe('whoever follows it', () => {
     status.tables(4, IN_STEP)
     const [again] = [changes]
     status.tables(4, IN_STEP)
-    status.fine('subnet file')
+    conditions.holds('subnet file')
     expect(changes).toBe(again)
-    status.trouble('etcd', 'is out of reach', 'degraded')
-    status.trouble('etcd', 'is out of reach', 'degraded')
+    conditions.fails('etcd', 'is out of reach', 'degraded')
+    conditions.fails('etcd', 'is out of reach', 'degraded')
     expect(changes).toBe(again + 1)
     expect(before).toBeGreaterThan(0)
   })

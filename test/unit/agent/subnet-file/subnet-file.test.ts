@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { SubnetFile } from '../../../../src/agent/subnet-file/subnet-file.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
@@ -24,7 +25,8 @@ beforeEach(async () => {
   path = join(directory, 'flannel', 'subnet.env')
   clock = new FakeClock()
   log = recordingLog()
-  file = new SubnetFile(path, [{ overlay: OVERLAY, subnet: prefix('10.20.0.0/20') }], { clock, log })
+  const ports = { clock, log, conditions: new Conditions({ clock, log }) }
+  file = new SubnetFile(path, [{ overlay: OVERLAY, subnet: prefix('10.20.0.0/20') }], ports)
 })
 
 afterEach(() => rm(directory, { recursive: true }))

@@ -1,0 +1,127 @@
+import { StoreError } from '../../lease/store.ts'
+import type { LogFields, Logger } from '../../observe/logger.ts'
+import type { Clock } from '../../time/clock.ts'
+import { ExpiringKeys } from '../../time/expiring-keys.ts'
+import type { Loop } from '../../time/loop.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import { isStopped } from './task.ts'
+
+/** The same reason is said again after this long, in milliseconds. */
+const AGAIN_MS = 60_000
+/** Only a ring matters. */
+const IDLE_MS = 3_600_000
+
+/** How the log puts it that a condition fails. */
+export interface Telling {
+  /** The line; `what: reason` where none is given. `false`: none, because whoever reports it has said it, or nobody need know. */
+  readonly says?: string | false
+  readonly level?: 'error' | 'warn'
+  readonly fields?: LogFields
+  /** The line when it holds again, after it was said that it fails; `what: works now` where neither is given. `false`: none. */
+  readonly saysHolds?: string | false
+  /** What stays the same of the reason when it comes in other words; {@link subjectOf} an error, or the reason itself, where not given. */
+  readonly subject?: string
+  /** Whether it is said again while it lasts; if not, once for each time that it begins. Default: yes. */
+  readonly repeats?: boolean
+  /** The same is said again after this long at the earliest, also if it held meanwhile, in milliseconds. Default: a minute. */
+  readonly againMs?: number
+}
+
+/** A {@link Telling} in which nothing is left open. */
+export type Line = Required<Telling> & { readonly what: string }
+
+/**
+ * Decides what the log says of conditions. That one fails is said at once, unless the same reason was said within the last minute: then
+ * when that is over, if it still fails, or again if it fails on and is reported again. That it holds is said where the last word was that
+ * it does not. So what comes and goes all the time is a pair of lines a minute, and no last word stays false for longer than that.
+ */
+export class ConditionLog {
+  readonly #clock: Clock
+  readonly #log: Logger
+  /** What was said within the last minute, by {@link keyOf}. */
+  readonly #said: ExpiringKeys
+  /** What the log's last word is of: it fails. */
+  readonly #open = new Map<string, Line>()
+  /** What fails and was not said, because it had been said a moment before. */
+  readonly #heldBack = new Map<string, Line>()
+  readonly #bell = new Wakeup()
+
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+    this.#clock = clock
+    this.#log = log
+    this.#said = new ExpiringKeys(clock)
+  }
+
+  fails(line: Line): void {
+    const { what, subject, repeats } = line
+    const open = this.#open.get(what)
+    if (line.says === false) {
+      if (line.saysHolds !== false) this.#open.set(what, line)
+    } else if (open?.subject === subject && !repeats) return
+    else if (!this.#said.has(keyOf(line))) this.#say(line)
+    else if (open === undefined) {
+      this.#heldBack.set(what, line)
+      this.#bell.ring()
+    }
+  }
+
+  holds(what: string): void {
+    this.#heldBack.delete(what)
+    const open = this.#open.get(what)
+    if (open === undefined) return
+    this.#open.delete(what)
+    if (open.saysHolds !== false) this.#log.info(open.saysHolds, open.fields)
+  }
+
+  /** Nobody is concerned any more: nothing is said of it, and what was said of it is forgotten. */
+  drop(what: string): void {
+    this.#heldBack.delete(what)
+    this.#open.delete(what)
+    this.#said.forget((key) => key.startsWith(`${what}\n`))
+  }
+
+  /** Says what was held back, when its time has come and it still fails. */
+  async run({ signal, rest }: Loop): Promise<void> {
+    while (!isStopped(signal)) {
+      for (const line of [...this.#heldBack.values()]) if (!this.#said.has(keyOf(line))) this.#say(line)
+      await rest(this.#nextInMs(), this.#bell)
+    }
+  }
+
+  #say(line: Line): void {
+    const { what, says, level, fields, againMs } = line
+    this.#said.add(keyOf(line), againMs)
+    this.#open.set(what, line)
+    this.#heldBack.delete(what)
+    if (says !== false) this.#log[level](says, fields)
+  }
+
+  #nextInMs(): number {
+    const nowMs = this.#clock.monotonicMs()
+    const dues = Array.from(this.#heldBack.values(), (line) => this.#said.expiryMs(keyOf(line)) ?? nowMs)
+    return Math.min(IDLE_MS, ...dues.map((ms) => ms - nowMs))
+  }
+}
+
+const keyOf = ({ what, subject }: Line): string => `${what}\n${subject}`
+
+export function lineOf(what: string, reason: string | Error, level: 'error' | 'warn', telling: Telling): Line {
+  const text = typeof reason === 'string' ? reason : reason.message
+  return {
+    what,
+    says: telling.says ?? `${what}: ${text}`,
+    level: telling.level ?? level,
+    fields: telling.fields ?? {},
+    saysHolds: telling.saysHolds ?? (telling.says === false ? false : `${what}: works now`),
+    subject: telling.subject ?? (typeof reason === 'string' ? reason : subjectOf(reason)),
+    repeats: telling.repeats ?? true,
+    againMs: telling.againMs ?? AGAIN_MS,
+  }
+}
+
+/** What stays the same of a failure that happens again: the words of one to a store name now this endpoint, now that. */
+export function subjectOf(error: Error): string {
+  if (error instanceof StoreError) return `${error.name} ${error.op} ${error.code}`
+  const code = 'code' in error ? error.code : undefined
+  return 'syscall' in error ? `${error.name} ${String(code)}` : error.message
+}

@@ -1,0 +1,27 @@
+/**
+ * The conditions that there are, by name, in the order in which one follows from another: without an underlay there is no etcd, without
+ * that no configuration, without that no lease, without that no device, without that nothing is forwarded, and before that is so no
+ * subnet file is written.
+ */
+const CAUSES_FIRST: readonly RegExp[] = [
+  /^underlay$/,
+  /^IPv[46] underlay( address)?$/,
+  /^etcd$/,
+  /^network configuration$/,
+  /^lease$/,
+  /^list of leases$/,
+  /^peer filter$/, // no device is made before it stands
+  /^device /,
+  /^forwarding( of IPv[46])?$/,
+  /^tables of IPv[46]$/,
+  /^peers of IPv[46]$/,
+  /^net\./, // settings of the host
+  /^firewall$/,
+  /^subnet file$/,
+]
+
+/** Where a condition stands among others: what they follow from has a lower rank. Those that nothing follows from come last. */
+export function causeRank(what: string): number {
+  const rank = CAUSES_FIRST.findIndex((name) => name.test(what))
+  return rank === -1 ? CAUSES_FIRST.length : rank
+}
