@@ -20,9 +20,9 @@ export interface OwnSubnet {
 /** What our lease says of this node in one family, and how this node knows a lease that it has written. */
 export interface Publisher {
   /** BackendData of the family; undefined: the lease has none. `current` is the lease that we already hold, if any. */
-  publish(current: Lease | undefined): unknown
+  readonly publish: (current: Lease | undefined) => unknown
   /** Whether a device on this host is the one that the lease tells peers of. */
-  carries(lease: Lease): boolean
+  readonly carries: (lease: Lease) => boolean
 }
 
 /** What a {@link Publisher} is made of while there is no lease. */
@@ -44,9 +44,9 @@ export interface ConfiguredBackend {
   /** Whose packets the peer filter looks at; undefined: it has nothing to do. */
   readonly guarded: GuardedOverlay | undefined
   /** Looks at what earlier runs have left on the host, which is to be published again. @throws {KernelError} */
-  findPublisher(input: PublisherInput, signal: AbortSignal): Promise<Publisher>
+  readonly findPublisher: (input: PublisherInput, signal: AbortSignal) => Promise<Publisher>
   /** The backend of a family in which we hold a subnet. `published` is what our lease says. @throws {ConfigError} when that is not ours */
-  begin(own: OwnSubnet, published: LeaseFamily): Backend
+  readonly begin: (own: OwnSubnet, published: LeaseFamily) => Backend
 }
 
 /**

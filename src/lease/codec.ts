@@ -79,7 +79,7 @@ export function encodeLease(claim: LeaseClaim): string {
   return JSON.stringify({
     PublicIP: publicIp(4)?.text ?? '0.0.0.0',
     PublicIPv6: publicIp(6)?.text ?? null,
-    BackendType: claim.backendType,
+    BackendType: claim.backendType === '' ? undefined : claim.backendType,
     BackendData: backendData(4),
     BackendV6Data: backendData(6),
     Node: claim.node === undefined ? undefined : { ID: claim.node.id, Hostname: claim.node.hostname },

@@ -26,6 +26,7 @@ export interface LeaseFamily {
 
 /** A node's claim to its container subnet(s): the decoded value of one etcd key. */
 export interface LeaseClaim {
+  /** Empty: the lease names none. */
   readonly backendType: string
   /** One or two, IPv4 before IPv6. */
   readonly families: readonly LeaseFamily[]

@@ -194,7 +194,7 @@ export class AgentWorld {
     return new Conditions({ clock: this.clock, log: this.#makeLogger() })
   }
 
-  protected makePorts(node: NodeIdentity): AgentPorts {
+  makePorts(node: NodeIdentity): AgentPorts {
     return {
       kernel: this.kernel,
       firewall: this.firewall,

@@ -88,7 +88,7 @@ export class MortalWorld extends AgentWorld {
     await this.clock.settle()
   }
 
-  protected override makePorts(node: NodeIdentity): AgentPorts {
+  override makePorts(node: NodeIdentity): AgentPorts {
     const ports = super.makePorts(node)
     const life = this.#life
     const { clock } = ports

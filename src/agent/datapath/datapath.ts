@@ -3,7 +3,7 @@ import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRouter } from '../../backend/peer-router.ts'
 import type { BackendConfig } from '../../config/backend.ts'
-import type { DaemonOptions } from '../../config/options.ts'
+import type { InterfaceChoice } from '../../host/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import { Wakeup } from '../../time/wakeup.ts'
@@ -17,13 +17,13 @@ import { ReconcileTask, type PeerGate } from './reconcile-task.ts'
 import type { Task } from '../runtime/task.ts'
 
 export interface DatapathInput {
-  readonly options: DaemonOptions
+  readonly options: InterfaceChoice
   readonly ports: AgentPorts
   readonly backend: Backend
   readonly underlay: Underlay
   /** The family that has the say in which interface is used. */
   readonly leader: Family
-  readonly readiness: SetUpReport
+  readonly readiness: Pick<SetUpReport, 'forwards'>
   /** Called with the MTU of what carries the containers' packets, in octets. */
   readonly setMtu: (family: Family, mtu: number) => void
   readonly onUnderlay: (underlay: Underlay) => void

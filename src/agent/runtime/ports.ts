@@ -1,12 +1,10 @@
+import type { DevicePorts } from '../../backend/device-keeper.ts'
 import type { Challenges } from '../../lease/challenges.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
-import type { Clock, Random } from '../../time/clock.ts'
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
-import type { Logger } from '../../observe/logger.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import type { PeerFilter } from '../../kernel/peer-filter.ts'
 import type { Conditions } from './conditions.ts'
 import type { AgentStatus } from './status.ts'
@@ -14,17 +12,13 @@ import type { AgentStatus } from './status.ts'
 /** Addresses of a host name; may fail in any way. */
 export type ResolveHost = (name: string) => Promise<readonly Ip[]>
 
-/** The outside world as the agent sees it. */
-export interface AgentPorts {
-  readonly kernel: Kernel
+/** The outside world as the agent sees it: with all that devices of ours are handed. */
+export interface AgentPorts extends DevicePorts {
   readonly firewall: Firewall
   readonly peerFilter: PeerFilter
   /** Write requests sent to the kernel so far, for the log. */
   readonly kernelWrites: () => number
   readonly store: LeaseStore & Challenges
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
   /** Where tasks report what fails and what holds. */
   readonly conditions: Conditions
   /** Told of the session and its tables. */
@@ -34,10 +28,8 @@ export interface AgentPorts {
   readonly instance: string
   /** Addresses of a host name, for those in the URLs of etcd. */
   readonly resolveHost: ResolveHost
-  /** Makes a kernel setting so, its name given in parts. Rejects with Node's own error; ENOENT when there is no such setting. */
-  readonly setSysctl: (name: readonly string[], value: string) => Promise<void>
   /** The value of a kernel setting; undefined when there is no such setting. Rejects with Node's own error. */
   readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
-  /** VTEP MAC for a node that has none yet. */
+  /** MAC of our end point in an overlay, for a node that has none yet: the same at every start. */
   readonly deriveMac: (vni: number, family: Family) => Mac
 }

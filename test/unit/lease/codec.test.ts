@@ -154,4 +154,15 @@ describe('encodeLease', () => {
         '"BackendData":{"VNI":100,"VtepMAC":"82:53:2e:6a:a9:43"},"Node":{"ID":"node-1","Hostname":"host-1"}}',
     )
   })
+
+  it('leaves the type out where there is none', () => {
+    const part = {
+      family: 4,
+      subnet: prefix('10.15.64.0/20'),
+      publicIp: ip('192.168.205.10'),
+      backendData: undefined,
+    } as const
+    const value = encodeLease({ backendType: '', families: [part] })
+    expect(value).toBe('{"PublicIP":"192.168.205.10","PublicIPv6":null}')
+  })
 })
