@@ -6,7 +6,7 @@ import type { AgentPorts } from './runtime/ports.ts'
 import { isStopped, type Task } from './runtime/task.ts'
 
 export interface ConfigTaskInput {
-  readonly ports: Pick<AgentPorts, 'store' | 'clock' | 'log'>
+  readonly ports: Pick<AgentPorts, 'store' | 'log' | 'conditions'>
   /** What the session has begun with. */
   readonly config: NetworkConfig
   /** Reads and checks what the key says. @throws {ConfigError} */
@@ -17,6 +17,8 @@ export interface ConfigTaskInput {
 
 /** A watch ends only with the store; before it is tried again, in milliseconds. */
 const RETRY_MS = 1_000
+const CONFIGURATION = 'network configuration'
+const IN_FORCE = 'the network configuration is the one in force again'
 
 /**
  * Follows the network configuration as far as a running agent can: what cannot be followed is said, once for each thing that is
@@ -28,8 +30,6 @@ export class ConfigTask implements Task {
   #inForce: NetworkConfig
   /** What the key has said last. */
   #seen: { readonly value: string | undefined } | undefined
-  /** Whether that is something else than what is in force. */
-  #differs = false
 
   constructor(input: ConfigTaskInput) {
     this.#input = input
@@ -50,16 +50,15 @@ export class ConfigTask implements Task {
   #consider(value: string | undefined): void {
     if (this.#seen !== undefined && this.#seen.value === value) return
     this.#seen = { value }
-    const differed = this.#differs
-    this.#differs = !this.#follow(value)
-    if (differed && !this.#differs) this.#input.ports.log.info('the network configuration is the one in force again')
+    if (this.#follow(value)) this.#input.ports.conditions.holds(CONFIGURATION)
   }
 
   /** @returns whether what is in force is now what is written there */
   #follow(value: string | undefined): boolean {
     const { ports, parseConfig, apply } = this.#input
     if (value === undefined) {
-      ports.log.warn('the network configuration was deleted from etcd; the one in force stays')
+      const says = 'the network configuration was deleted from etcd; the one in force stays'
+      ports.conditions.fails(CONFIGURATION, 'was deleted from etcd', 'none', { says, saysHolds: IN_FORCE })
       return false
     }
     try {
@@ -69,10 +68,14 @@ export class ConfigTask implements Task {
       for (const { path, from, to } of followed) ports.log.info(`${path} changed in the configuration`, { from, to })
       for (const { path, from, to } of refused)
         ports.log.warn(`${path} changed in the configuration; applied at the next start`, { inForce: from, then: to })
-      return refused.length === 0
+      if (refused.length === 0) return true
+      const reason = `${refused.map(({ path }) => path).join(', ')} changed; applied at the next start`
+      ports.conditions.fails(CONFIGURATION, reason, 'none', { says: false, saysHolds: IN_FORCE })
+      return false
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
-      ports.log.warn(`the network configuration has become invalid, the one in force stays: ${error.message}`)
+      const says = `the network configuration has become invalid, the one in force stays: ${error.message}`
+      ports.conditions.fails(CONFIGURATION, error, 'none', { says, saysHolds: IN_FORCE })
       return false
     }
   }

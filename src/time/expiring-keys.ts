@@ -26,9 +26,4 @@ export class ExpiringKeys {
     const untilMs = this.#untilMs.get(key)
     return untilMs === undefined || untilMs <= this.#clock.monotonicMs() ? undefined : untilMs
   }
-
-  /** Forgets those that `isMeant`, before their time. */
-  forget(isMeant: (key: string) => boolean): void {
-    for (const key of this.#untilMs.keys()) if (isMeant(key)) this.#untilMs.delete(key)
-  }
 }

@@ -5,6 +5,7 @@ import { HOLE } from './troubleshooting/texts.ts'
 import { Sources, type Message } from './troubleshooting/messages.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
+const HEALTH = readFileSync(join(ROOT, 'docs/health.md'), 'utf8')
 const GUIDE = readFileSync(join(ROOT, 'docs/troubleshooting.md'), 'utf8')
 
 /** Errors whose message comes into the log, or onto standard error, of a running agent. */
@@ -69,6 +70,13 @@ const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/link-task\.
 const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
 const isNoGoodNews = ({ text }: Message): boolean => text !== 'lease renewed again'
 
+/** The names of all conditions that there can be. */
+const conditionsOf = (sources: Sources): readonly string[] =>
+  [
+    ...[...sources.said('fails'), ...sources.said('untilItWorks'), ...sources.said('#follow')],
+    ...sources.fields('name').filter(isLook),
+  ].flatMap(({ text }) => (text === HOLE ? [] : [text]))
+
 /** The rows of the guide's tables of messages, with the messages that stand in code spans of each column. */
 const ROWS: readonly (readonly (readonly string[])[])[] = (GUIDE.split('\n## Messages\n')[1] ?? '')
   .split('\n')
@@ -94,13 +102,30 @@ const patternOf = (row: string): RegExp =>
     's',
   )
 
+let messages: readonly Message[] = []
+let conditions: readonly string[] = []
+
+beforeAll(() => {
+  const sources = new Sources(ROOT)
+  messages = messagesOf(sources)
+  conditions = conditionsOf(sources)
+}, 120_000)
+
+describe('docs/health.md', () => {
+  it('has a row for every condition that there can be, and for no other', () => {
+    const [, table = ''] = HEALTH.split('| `what` | fails when |')
+    const cells = (table.split('\n\n')[0] ?? '').split('\n').map((line) => line.split('|')[1] ?? '')
+    const rows = cells.flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name = '']) => name))
+    const patterns = [...new Set(conditions)].map((name) => new RegExp(`^${name.split(HOLE).map(escaped).join('.+')}$`))
+    expect(patterns.length).toBeGreaterThan(15)
+    expect(patterns.filter((pattern) => !rows.some((name) => pattern.test(name)))).toEqual([])
+    // the names of the kernel's settings are put together
+    const others = rows.filter((name) => !name.startsWith('net.'))
+    expect(others.filter((name) => !patterns.some((pattern) => pattern.test(name)))).toEqual([])
+  })
+})
+
 describe('docs/troubleshooting.md', () => {
-  let messages: readonly Message[] = []
-
-  beforeAll(() => {
-    messages = messagesOf(new Sources(ROOT))
-  }, 120_000)
-
   it('has a line for every message at warn or above, and for every reason in one', () => {
     const patterns = ROWS.flat(2).map(patternOf)
     expect(messages.length).toBeGreaterThan(200)

@@ -1,7 +1,10 @@
 import type { KernelChange } from '../../kernel/kernel.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import { RateLimit } from '../../time/rate-limit.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { Task, TaskContext } from '../runtime/task.ts'
+
+/** Where notifications are lost once, that may go on. */
+const LOSS_LINES = { burst: 1, everyMs: 60_000 }
 
 /** Who wants to hear what the kernel reports. */
 export interface ChangeFollower {
@@ -17,12 +20,12 @@ export class ChangesTask implements Task {
   readonly name = 'changes'
   readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
   readonly #followers: readonly ChangeFollower[]
-  readonly #repeats: RepeatFilter
+  readonly #lossLines: RateLimit
 
   constructor(ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>, followers: readonly ChangeFollower[]) {
     this.#ports = ports
     this.#followers = followers
-    this.#repeats = new RepeatFilter(ports.clock)
+    this.#lossLines = new RateLimit(ports.clock, LOSS_LINES)
   }
 
   /** The subscription stands when this returns its promise. Nothing is awaited between reports ({@link Kernel.changes}). */
@@ -35,9 +38,9 @@ export class ChangesTask implements Task {
     }
   }
 
-  /** The kernel had more to tell than we could take. Said once a minute at most: where it happens once, it may go on. */
+  /** The kernel had more to tell than we could take. */
   #sayLoss(): void {
-    const loss = new Error('notifications of the kernel were lost; reading devices and tables again')
-    if (this.#repeats.isNews(loss)) this.#ports.log.warn(loss.message)
+    if (!this.#lossLines.take()) return
+    this.#ports.log.warn('notifications of the kernel were lost; reading devices and tables again')
   }
 }

@@ -8,7 +8,6 @@ import type { Reconciler } from '../../reconcile/reconciler.ts'
 import type { Wakeup } from '../../time/wakeup.ts'
 import { CheckLoop } from '../runtime/check-loop.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import { ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
 import type { PeerGate } from './reconcile-task.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
@@ -45,13 +44,11 @@ export class LinkTask implements Task {
   readonly #input: LinkTaskInput
   readonly #checkLoop: CheckLoop
   readonly #underlay: UnderlayWatch
-  readonly #repeats: RepeatFilter
 
   constructor(input: LinkTaskInput) {
     const { ports, options, underlay, family, leader, device } = input
     this.#input = input
     this.name = `IPv${family} ${device === undefined ? 'underlay' : 'device'}`
-    this.#repeats = new RepeatFilter(ports.clock)
     this.#underlay = new UnderlayWatch(underlay, options, { family, leader }, ports)
     this.#checkLoop = new CheckLoop({
       name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
@@ -97,7 +94,9 @@ export class LinkTask implements Task {
   async #tend(device: DeviceKeeper, signal: AbortSignal): Promise<boolean> {
     const { reconciler, onMtu, ports } = this.#input
     const { linkIndex, hasChanged, mtu, problem } = await device.tend(this.underlay, signal)
-    if (problem !== undefined && this.#repeats.isNews(problem)) ports.log.warn(problem.message)
+    const settings = `settings of ${device.name}`
+    if (problem === undefined) ports.conditions.holds(settings)
+    else ports.conditions.fails(settings, problem, 'none', { says: problem.message })
     if (linkIndex === undefined) return false
     if (reconciler.linkIndex !== linkIndex || hasChanged) reconciler.attach(linkIndex)
     onMtu(mtu)

@@ -3,14 +3,13 @@ import type { Family } from '../../net/ip.ts'
 import type { PassReport, Reconciler } from '../../reconcile/reconciler.ts'
 import type { RowFailure } from '../../reconcile/row.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
 import type { SetUpReport } from './set-up.ts'
 import { isCurable } from '../runtime/retry.ts'
 import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
 import { unreachablePeers } from '../runtime/unreachable-peers.ts'
 
 export interface ReconcileTaskInput {
-  readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'status'>
+  readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'conditions' | 'status'>
   readonly reconciler: Reconciler
   readonly readiness: Pick<SetUpReport, 'forwards'>
   readonly family: Family
@@ -44,14 +43,12 @@ export class ReconcileTask implements Task {
   readonly name: string
   readonly roundMs = ROUND_MS.kernel
   readonly #input: ReconcileTaskInput
-  readonly #repeats: RepeatFilter
   /** The device whose tables have been read in full. */
   #snapshotOf: number | undefined
 
   constructor(input: ReconcileTaskInput) {
     this.#input = input
     this.name = `IPv${input.family} tables`
-    this.#repeats = new RepeatFilter(input.ports.clock)
   }
 
   async run(context: TaskContext): Promise<void> {
@@ -75,22 +72,25 @@ export class ReconcileTask implements Task {
 
   /** @returns undefined when the kernel could not be read */
   async #pass({ signal, watchdog }: TaskContext): Promise<PassReport | undefined> {
-    const { ports, reconciler, gate } = this.#input
+    const { ports, reconciler, gate, readiness, family } = this.#input
     try {
       await gate?.admit(signal)
       const report = await watchdog.during(this.name, PASS_BOUND_MS, reconciler.pass(signal))
       gate?.release()
+      ports.conditions.holds(readingOf(family))
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
       const synced = this.#forwards()
-      const { readiness, family } = this.#input
       const { peers, pending, refused } = reconciler
       ports.status.tables(family, { peers, pending, synced, unreachable: unreachablePeers(refused, peers) })
       if (synced) readiness.forwards(family, report)
       return report
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
-      if (this.#repeats.isNews(error)) ports.log.warn(`cannot read the kernel's tables: ${error.message}`)
+      ports.conditions.fails(readingOf(family), error, 'none', {
+        says: `cannot read the kernel's tables: ${error.message}`,
+        saysHolds: "the kernel's tables can be read again",
+      })
       return undefined
     }
   }
@@ -121,6 +121,8 @@ export class ReconcileTask implements Task {
     this.#input.ports.log.warn(`the kernel refuses ${row}: ${error.message}`, { peer, code: error.code, times })
   }
 }
+
+const readingOf = (family: Family): string => `reading tables of IPv${family}`
 
 /** Often enough to be seen, ever more rarely: the 1st, 2nd, 4th, 8th … refusal in a row. */
 const isWorthSaying = ({ times }: RowFailure): boolean => Number.isInteger(Math.log2(times))

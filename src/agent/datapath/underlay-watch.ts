@@ -24,8 +24,6 @@ const RENUMBER_AFTER_MS = 900
 const MOVE_AFTER_MS = 10_000
 /** Routes are not reported: while the underlay is lost, they are looked at this often. */
 const LOST_LOOK_MS = 1_000
-/** However often it comes and goes, that is said at most this often, in milliseconds. */
-const SAY_SPACING_MS = 60_000
 
 type Lost = Extract<Whereabouts, { is: 'lost' }>
 
@@ -36,19 +34,16 @@ type Lost = Extract<Whereabouts, { is: 'lost' }>
 export class UnderlayWatch {
   readonly #choice: InterfaceChoice
   readonly #wanted: Wanted
-  readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
+  readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
   #current: Underlay
   #routes: readonly RouteState[] = []
   #lostSinceMs: number | undefined
-  /** When a loss was said last, on the monotonic clock. */
-  #saidMs = Number.NEGATIVE_INFINITY
-  #isLossSaid = false
 
   constructor(
     current: Underlay,
     choice: InterfaceChoice,
     wanted: Wanted,
-    ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>,
+    ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>,
   ) {
     this.#current = current
     this.#choice = choice
@@ -82,13 +77,14 @@ export class UnderlayWatch {
   #follow(host: HostAddresses): Underlay {
     const found = followInterface(host, this.#choice, this.#current, this.#wanted)
     if (found.is === 'there') {
-      if (this.#isLossSaid) this.#ports.log.info(`${this.#what} is back on the underlay`)
-      this.#settled()
+      this.#lostSinceMs = undefined
+      this.#ports.conditions.holds(nameOf(this.#wanted))
       return found.underlay
     }
     const successor = this.#successor(found)
     if (successor !== undefined) {
-      this.#settled()
+      this.#lostSinceMs = undefined
+      this.#ports.conditions.drop(nameOf(this.#wanted))
       return successor
     }
     // While the interface is there, so is the device: it stays as it is until packets flow again.
@@ -102,25 +98,23 @@ export class UnderlayWatch {
   #successor({ renumbered, alternative }: Lost): Underlay | undefined {
     const nowMs = this.#ports.clock.monotonicMs()
     this.#lostSinceMs ??= nowMs
-    this.#sayLoss(nowMs)
+    this.#reportLoss()
     const lostMs = nowMs - this.#lostSinceMs
     if (renumbered !== undefined) return lostMs >= RENUMBER_AFTER_MS ? renumbered : undefined
     return lostMs >= MOVE_AFTER_MS ? alternative : undefined
   }
 
-  #settled(): void {
-    this.#lostSinceMs = undefined
-    this.#isLossSaid = false
-  }
-
-  #sayLoss(nowMs: number): void {
-    if (this.#isLossSaid || nowMs - this.#saidMs < SAY_SPACING_MS) return
-    this.#isLossSaid = true
-    this.#saidMs = nowMs
-    this.#ports.log.warn(`${this.#what} is gone from the underlay; waiting for its return`)
-  }
-
-  get #what(): string {
-    return `address ${this.#current.address.text} of ${this.#current.link.name}`
+  /** The device stays as it is meanwhile, so the node does not count as unready. */
+  #reportLoss(): void {
+    const { address, link } = this.#current
+    const what = `address ${address.text} of ${link.name}`
+    this.#ports.conditions.fails(nameOf(this.#wanted), `${what} is gone`, 'none', {
+      says: `${what} is gone from the underlay; waiting for its return`,
+      saysHolds: `${what} is back on the underlay`,
+      subject: 'gone', // whichever address it is
+      repeats: false,
+    })
   }
 }
+
+const nameOf = ({ family }: Wanted): string => `IPv${family} underlay address`

@@ -1,11 +1,10 @@
 import type { Loop } from '../../time/loop.ts'
-import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Kernel, KernelOp, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 import { isCurable } from '../runtime/retry.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
@@ -20,6 +19,12 @@ const CHECK_EVERY_MS = 60_000
 /** Both: an earlier run may have had another network, or one more family. */
 const FAMILIES: readonly Family[] = [4, 6]
 
+export interface BlackholePorts {
+  readonly kernel: Kernel
+  readonly log: Logger
+  readonly conditions: ConditionReports
+}
+
 /**
  * Keeps a blackhole route for our own subnets where that is asked for, and none where it is not: without it, a packet to a container
  * that does not exist follows the default route while there is no bridge, and may come back.
@@ -27,20 +32,14 @@ const FAMILIES: readonly Family[] = [4, 6]
 export class BlackholeTask implements Task {
   readonly name = 'blackhole route'
   readonly roundMs = ROUND_MS.kernel
-  readonly #ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
+  readonly #ports: BlackholePorts
   readonly #subnets: readonly { readonly subnet: Prefix }[]
   readonly #isWanted: boolean
-  readonly #repeats: RepeatFilter
 
-  constructor(
-    ports: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger },
-    subnets: readonly { readonly subnet: Prefix }[],
-    isWanted: boolean,
-  ) {
+  constructor(ports: BlackholePorts, subnets: readonly { readonly subnet: Prefix }[], isWanted: boolean) {
     this.#ports = ports
     this.#subnets = subnets
     this.#isWanted = isWanted
-    this.#repeats = new RepeatFilter(ports.clock)
   }
 
   /** Looks at once, and where the routes are wanted again each minute. */
@@ -56,11 +55,12 @@ export class BlackholeTask implements Task {
   async #tend(signal: AbortSignal): Promise<boolean> {
     try {
       for (const family of FAMILIES) await this.#tendFamily(family, signal)
-      this.#repeats.forget()
+      this.#ports.conditions.holds('blackhole route')
       return true
     } catch (error) {
       if (signal.aborted || !isCurable(error)) throw error
-      if (this.#repeats.isNews(error)) this.#ports.log.warn(`blackhole route: ${error.message}; trying again`)
+      const says = `blackhole route: ${error.message}; trying again`
+      this.#ports.conditions.fails('blackhole route', error, 'none', { says })
       return false
     }
   }

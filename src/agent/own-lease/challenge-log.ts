@@ -1,5 +1,6 @@
 import type { Challenge } from '../../lease/challenges.ts'
 import type { Clock } from '../../time/clock.ts'
+import { ExpiringKeys } from '../../time/expiring-keys.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
 
@@ -12,25 +13,22 @@ const LONGEST_NAME = 64
 
 /** Says who was told that we live: each asker once a minute, and a few lines a minute whatever happens. */
 export class ChallengeLog {
-  readonly #clock: Clock
   readonly #log: Logger
   readonly #rateLimit: RateLimit
-  /** Asker → when it was named, on the monotonic clock. */
-  readonly #named = new Map<string, number>()
+  /** Askers. */
+  readonly #named: ExpiringKeys
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
-    this.#clock = clock
+    this.#named = new ExpiringKeys(clock)
     this.#log = log
     this.#rateLimit = new RateLimit(clock, LINES)
   }
 
   answered({ key, from }: Challenge): void {
-    const nowMs = this.#clock.monotonicMs()
-    for (const [asker, atMs] of this.#named) if (nowMs - atMs >= AGAIN_MS) this.#named.delete(asker)
     const [node, hostname] = [printable(from?.id), printable(from?.hostname)]
     const asker = JSON.stringify([node, hostname])
     if (this.#named.has(asker) || !this.#rateLimit.take()) return
-    this.#named.set(asker, nowMs)
+    this.#named.add(asker, AGAIN_MS)
     this.#log.info('another node asked whether the holder of our lease lives; answered', { lease: key, node, hostname })
   }
 }

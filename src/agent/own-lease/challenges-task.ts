@@ -6,13 +6,14 @@ import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { ChallengeLog } from './challenge-log.ts'
 import { ChallengeQueue } from './challenge-queue.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
 
 export interface ChallengesTaskInput {
   readonly store: Challenges
   readonly clock: Clock
   readonly log: Logger
+  readonly conditions: ConditionReports
   /** The lease we hold. */
   readonly key: string
   readonly ourselves: Challenger
@@ -30,7 +31,6 @@ const IDLE_MS = 3_600_000
 export class ChallengesTask implements Task {
   readonly name = 'challenges'
   readonly #input: ChallengesTaskInput
-  readonly #repeats: RepeatFilter
   readonly #challengeLog: ChallengeLog
   readonly #queue = new ChallengeQueue()
   /** One for each answer that may be under way. */
@@ -38,7 +38,6 @@ export class ChallengesTask implements Task {
 
   constructor(input: ChallengesTaskInput) {
     this.#input = input
-    this.#repeats = new RepeatFilter(input.clock)
     this.#challengeLog = new ChallengeLog(input)
   }
 
@@ -74,15 +73,20 @@ export class ChallengesTask implements Task {
   }
 
   async #answer(challenge: Challenge, { signal, rest }: Loop): Promise<void> {
-    const { store, log, ourselves } = this.#input
+    const { store, conditions, ourselves } = this.#input
     for (let attempt = 1; attempt <= ATTEMPTS && !isStopped(signal); attempt++) {
       try {
         if (await store.answer(challenge, ourselves, signal)) this.#challengeLog.answered(challenge)
+        conditions.holds('answers to challenges')
         return
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
-        if (!isStopped(signal) && this.#repeats.isNews(error))
-          log.warn(`cannot answer who asks whether we live: ${error.message}`, { lease: challenge.key })
+        if (isStopped(signal)) return
+        conditions.fails('answers to challenges', error, 'none', {
+          says: `cannot answer who asks whether we live: ${error.message}`,
+          saysHolds: false, // that one is answered is said
+          fields: { lease: challenge.key },
+        })
         if (!error.retryable) return
       }
       await rest(RETRY_MS)

@@ -5,17 +5,16 @@ import type { Lease, Revision } from '../../lease/lease.ts'
 import { expectNoClone } from '../../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
-import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { RepeatFilter } from '../runtime/repeat-filter.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 export interface StaleLeasesTaskInput {
   readonly store: LeaseStore & Challenges
-  readonly clock: Clock
   readonly log: Logger
+  readonly conditions: ConditionReports
   readonly terms: LeaseTerms
   /** The lease we hold. */
   readonly ownKey: string
@@ -39,7 +38,6 @@ export class StaleLeasesTask implements Task {
   readonly name = 'stale leases'
   readonly roundMs = ROUND_MS.etcd
   readonly #input: StaleLeasesTaskInput
-  readonly #repeats: RepeatFilter
   readonly #open = new Map<string, StaleLease>()
   /** Key → revision at which its fate was decided: nobody is asked twice about the same. */
   readonly #decided = new Map<string, Revision>()
@@ -47,7 +45,6 @@ export class StaleLeasesTask implements Task {
 
   constructor(input: StaleLeasesTaskInput) {
     this.#input = input
-    this.#repeats = new RepeatFilter(input.clock)
   }
 
   /** Takes note of a lease as it now stands in the store. */
@@ -78,12 +75,17 @@ export class StaleLeasesTask implements Task {
     if (isStopped(signal)) return
     try {
       await this.#remove(stale, signal)
+      this.#input.conditions.holds('stale leases')
     } catch (error) {
       if (isStopped(signal)) return
       if (!(error instanceof StoreError) && !(error instanceof CloneError)) throw error
-      const { log } = this.#input
+      const { log, conditions } = this.#input
       if (error instanceof CloneError) log.error(error.message)
-      else if (this.#repeats.isNews(error)) log.warn(`cannot remove lease ${stale.lease.key}: ${error.message}`)
+      else
+        conditions.fails('stale leases', error, 'none', {
+          says: `cannot remove lease ${stale.lease.key}: ${error.message}`,
+          saysHolds: false, // that one is removed is said each time
+        })
       if (error instanceof StoreError && error.retryable) return
     }
     this.#decide(stale)

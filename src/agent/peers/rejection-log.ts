@@ -1,4 +1,5 @@
 import type { Clock } from '../../time/clock.ts'
+import { ExpiringKeys } from '../../time/expiring-keys.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
 
@@ -11,55 +12,52 @@ const COUNTED = { burst: 1, everyMs: 60_000 }
 /** A lease whose reason changes in words only is named again after this long, in milliseconds. */
 const AGAIN_MS = 60_000
 
-interface Said {
-  readonly reason: string
-  readonly atMs: number
-}
-
 /**
  * Says which leases are rejected: each once, and again when its reason has become another, but not for every lease in turn that is in
  * its way. Remembers only what it has said, so that nobody can fill our memory.
  */
 export class RejectionLog {
-  readonly #clock: Clock
   readonly #log: Logger
   readonly #named: RateLimit
   readonly #counted: RateLimit
-  readonly #said = new Map<string, Said>()
+  /** Lease → the reason that was said. */
+  readonly #said = new Map<string, string>()
+  /** Leases that were named of late. */
+  readonly #recent: ExpiringKeys
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
-    this.#clock = clock
     this.#log = log
     this.#named = new RateLimit(clock, NAMED)
     this.#counted = new RateLimit(clock, COUNTED)
+    this.#recent = new ExpiringKeys(clock)
   }
 
   /** @param rejected lease key → reason, of all that are rejected now */
   say(rejected: ReadonlyMap<string, string>): void {
-    const nowMs = this.#clock.monotonicMs()
-    this.#forget(rejected, nowMs)
+    this.#forget(rejected)
     let [named, unnamed] = [0, 0]
     for (const [key, reason] of rejected) {
-      if (!this.#isNews(key, reason, nowMs)) continue
+      if (!this.#isNews(key, reason)) continue
       if (named < NAMED_AT_ONCE && this.#named.take()) {
         named++
-        this.#said.set(key, { reason, atMs: nowMs })
+        this.#said.set(key, reason)
+        this.#recent.add(key, AGAIN_MS)
         this.#log.warn('lease rejected', { lease: key, reason })
       } else unnamed++
     }
     if (unnamed > 0 && this.#counted.take()) this.#log.warn('further leases rejected', { leases: unnamed })
   }
 
-  #isNews(key: string, reason: string, nowMs: number): boolean {
+  #isNews(key: string, reason: string): boolean {
     const said = this.#said.get(key)
     if (said === undefined) return true
-    if (said.reason === reason) return false
-    return nowMs - said.atMs >= AGAIN_MS || kindOf(said.reason) !== kindOf(reason)
+    if (said === reason) return false
+    return !this.#recent.has(key) || kindOf(said) !== kindOf(reason)
   }
 
   /** A lease that is not rejected any more may be so again at once: it is remembered for a while. */
-  #forget(rejected: ReadonlyMap<string, string>, nowMs: number): void {
-    for (const [key, { atMs }] of this.#said) if (!rejected.has(key) && nowMs - atMs >= AGAIN_MS) this.#said.delete(key)
+  #forget(rejected: ReadonlyMap<string, string>): void {
+    for (const key of this.#said.keys()) if (!rejected.has(key) && !this.#recent.has(key)) this.#said.delete(key)
   }
 }
 

@@ -73,11 +73,10 @@ export class ConditionLog {
     if (open.saysHolds !== false) this.#log.info(open.saysHolds, open.fields)
   }
 
-  /** Nobody is concerned any more: nothing is said of it, and what was said of it is forgotten. */
+  /** Nobody is concerned any more: nothing is said of it. */
   drop(what: string): void {
     this.#heldBack.delete(what)
     this.#open.delete(what)
-    this.#said.forget((key) => key.startsWith(`${what}\n`))
   }
 
   /** Says what was held back, when its time has come and it still fails. */

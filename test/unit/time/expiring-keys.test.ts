@@ -27,9 +27,3 @@ test('a key that is added again is remembered from then on', async () => {
   await clock.advance(600)
   expect(keys.expiryMs('a')).toBe(clock.monotonicMs() + 400)
 })
-
-test('keys can be forgotten before their time', () => {
-  for (const key of ['a 1', 'a 2', 'b 1']) keys.add(key, 1_000)
-  keys.forget((key) => key.startsWith('a '))
-  expect(['a 1', 'a 2', 'b 1'].filter((key) => keys.has(key))).toEqual(['b 1'])
-})

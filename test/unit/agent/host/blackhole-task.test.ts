@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { BlackholeTask } from '../../../../src/agent/host/blackhole-task.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -17,12 +18,17 @@ test.each([
   [false, [FOREIGN]],
 ])('blackhole routes of earlier networks and families go; asked for: %s', async (isWanted, left) => {
   const [kernel, clock, stop] = [new FakeKernel(), new FakeClock(), new AbortController()]
+  const log = recordingLog()
   const blackhole = { op: 'route.replace', type: 'blackhole', protocol: 70 } as const
   for (const text of [EARLIER, OTHER_FAMILY])
     kernel.outside({ ...blackhole, destination: prefix(text), metric: METRIC })
   kernel.outside({ ...blackhole, destination: prefix(FOREIGN), metric: 5 })
   const running = runTask(
-    new BlackholeTask({ kernel, clock, log: recordingLog() }, [{ subnet: prefix(SUBNET) }], isWanted),
+    new BlackholeTask(
+      { kernel, log, conditions: new Conditions({ clock, log }) },
+      [{ subnet: prefix(SUBNET) }],
+      isWanted,
+    ),
     runtime(clock, stop.signal),
   )
   await clock.settle()

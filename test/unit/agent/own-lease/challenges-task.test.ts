@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ChallengesTask } from '../../../../src/agent/own-lease/challenges-task.ts'
 import { encodeChallenge } from '../../../../src/etcd/challenge-codec.ts'
 import type { Challenger } from '../../../../src/lease/challenges.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -31,7 +32,14 @@ beforeEach(() => {
   asking = new FakeLeaseStore(etcd, clock)
   stop = new AbortController()
   running = runTask(
-    new ChallengesTask({ store, clock, log, key: KEY, ourselves: OURSELVES }),
+    new ChallengesTask({
+      store,
+      clock,
+      log,
+      conditions: new Conditions({ clock, log }),
+      key: KEY,
+      ourselves: OURSELVES,
+    }),
     runtime(clock, stop.signal),
   )
 })

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StaleLeasesTask } from '../../../../src/agent/own-lease/stale-leases-task.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 import { ip } from '../../../../src/net/ip.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -42,7 +43,7 @@ beforeEach(() => {
     previousSubnets: [],
     ttlSeconds: 86_400,
   }
-  task = new StaleLeasesTask({ store, clock, log, terms, ownKey: OWN })
+  task = new StaleLeasesTask({ store, log, conditions: new Conditions({ clock, log }), terms, ownKey: OWN })
   running = runTask(task, runtime(clock, stop.signal))
 })
 

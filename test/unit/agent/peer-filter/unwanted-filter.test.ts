@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { unwantedFilter } from '../../../../src/agent/peer-filter/unwanted-filter.ts'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -19,7 +20,10 @@ beforeEach(() => {
 /** Runs the task while something happens, then stops it. */
 async function runWhile(happens: () => Promise<void>): Promise<void> {
   const stop = new AbortController()
-  const running = runTask(unwantedFilter({ peerFilter, clock, log }), runtime(clock, stop.signal))
+  const running = runTask(
+    unwantedFilter({ peerFilter, log, conditions: new Conditions({ clock, log }) }),
+    runtime(clock, stop.signal),
+  )
   await clock.settle()
   await happens()
   stop.abort()
