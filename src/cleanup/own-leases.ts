@@ -78,12 +78,9 @@ function titleTo(lease: Lease, record: LeaseRecord, host: HostTitle): LeaseVerdi
   return trace === undefined ? UNRELATED : { kind: 'kept', why }
 }
 
-/** rtm_scope of addresses that mean this host on every host, such as 127.0.0.1 (linux/rtnetlink.h). */
-const SCOPE_HOST = 254
-
 /** The lease's own addresses, as far as this host has them. */
 function addressesFor(lease: Lease, { addresses }: HostTitle): ReadonlyMap<Family, Ip> {
-  const isHere = ({ text }: Ip): boolean => addresses.some(({ ip, scope }) => ip.text === text && scope !== SCOPE_HOST)
+  const isHere = ({ text }: Ip): boolean => addresses.some(({ ip, scope }) => ip.text === text && scope !== 'host')
   return new Map(lease.families.flatMap(({ family, publicIp }) => (isHere(publicIp) ? [[family, publicIp]] : [])))
 }
 

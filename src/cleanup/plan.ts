@@ -136,9 +136,6 @@ const deviceStep = ({ index, name }: LinkState): CleanupStep => ({
   action: { on: 'kernel', op: { op: 'link.delete', linkIndex: index } },
 })
 
-/** rtm_type of the routes that we make (linux/rtnetlink.h). */
-const RTN = { unicast: 1, blackhole: 6 } as const
-
 /** Routes of ours, and of upstream, that do not go with a device. */
 function routeSteps({ routes, links, peers }: HostRemains, going: ReadonlySet<number>): readonly CleanupStep[] {
   return routes
@@ -168,7 +165,7 @@ function unprovenRoutes({ routes, links, files, peers }: HostRemains): readonly 
       ? 'it may be a route of upstream to a peer, which leases can tell (--etcd-endpoints)'
       : 'no lease says that it is a route to a peer'
   return routes
-    .filter((route) => route.type === RTN.unicast && isMadeByHand(route) && !isProven(route, peers))
+    .filter((route) => route.type === 'unicast' && isMadeByHand(route) && !isProven(route, peers))
     .filter((route) => files.networks.some((cut) => isOwnDirectRoute(route, cut)))
     .map((route) => `${describeRoute(route, links)}: ${why}`)
 }
@@ -176,8 +173,8 @@ function unprovenRoutes({ routes, links, files, peers }: HostRemains): readonly 
 /** @returns undefined for a kind of route that we never make */
 function routeDeletion({ type, linkIndex, destination, gateway, metric, protocol }: RouteState): KernelOp | undefined {
   const route = { op: 'route.delete', destination, metric, protocol } as const
-  if (type === RTN.blackhole) return { ...route, type: 'blackhole' }
-  return type === RTN.unicast && linkIndex !== undefined ? { ...route, type: 'unicast', linkIndex, gateway } : undefined
+  if (type === 'blackhole') return { ...route, type: 'blackhole' }
+  return type === 'unicast' && linkIndex !== undefined ? { ...route, type: 'unicast', linkIndex, gateway } : undefined
 }
 
 function describeRoute(
@@ -187,8 +184,8 @@ function describeRoute(
   const link = links.find(({ index }) => index === linkIndex)
   const way = [
     ...(gateway === undefined ? [] : [` via ${gateway.text}`]),
-    ...(type === RTN.blackhole || link === undefined ? [] : [` dev ${link.name}`]),
+    ...(type === 'blackhole' || link === undefined ? [] : [` dev ${link.name}`]),
     ...(metric === 0 ? [] : [` metric ${metric}`]),
   ]
-  return `${type === RTN.blackhole ? 'blackhole route' : 'route'} ${destination.text}${way.join('')}`
+  return `${type === 'blackhole' ? 'blackhole route' : 'route'} ${destination.text}${way.join('')}`
 }

@@ -1,18 +1,12 @@
 import type { Family } from '../net/ip.ts'
 import type { AddressState, LinkState } from '../kernel/kernel.ts'
+import type { AddressFlag, Scope } from '../kernel/words.ts'
 
-/** IFA_F_* (linux/if_addr.h) */
-const IFA_F_TEMPORARY = 0x01
-const IFA_F_DADFAILED = 0x08
-const IFA_F_DEPRECATED = 0x20
-const IFA_F_TENTATIVE = 0x40
-const IFA_F_PERMANENT = 0x80
-const UNUSABLE = IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TENTATIVE
-/** RT_SCOPE_LINK (linux/rtnetlink.h) */
-const RT_SCOPE_LINK = 253
+const UNUSABLE: ReadonlySet<AddressFlag> = new Set(['dadfailed', 'deprecated', 'tentative'])
+const NARROW: ReadonlySet<Scope> = new Set(['link', 'host', 'nowhere'])
 
 /** Whether the address means something beyond its link, as that of a tunnel must once there is a router in between. */
-export const isGlobal = ({ scope }: AddressState): boolean => scope < RT_SCOPE_LINK
+export const isGlobal = ({ scope }: AddressState): boolean => !NARROW.has(scope)
 
 /** Global before link-local, permanent before dynamic, lasting before temporary; never a deprecated or unusable one. */
 export function bestAddress(
@@ -22,10 +16,11 @@ export function bestAddress(
 ): AddressState | undefined {
   const penalty = (address: AddressState): number =>
     (isGlobal(address) ? 0 : 4) +
-    (address.flags & IFA_F_PERMANENT ? 0 : 2) +
-    (address.flags & IFA_F_TEMPORARY && family === 6 ? 1 : 0)
+    (address.flags.includes('permanent') ? 0 : 2) +
+    (address.flags.includes('temporary') && family === 6 ? 1 : 0)
   const usable = addresses.filter(
-    ({ linkIndex, ip, flags }) => linkIndex === link?.index && ip.family === family && (flags & UNUSABLE) === 0,
+    ({ linkIndex, ip, flags }) =>
+      linkIndex === link?.index && ip.family === family && !flags.some((flag) => UNUSABLE.has(flag)),
   )
   return usable.reduce<AddressState | undefined>(
     (best, other) => (best !== undefined && penalty(best) <= penalty(other) ? best : other),

@@ -12,8 +12,6 @@ const BRIDGE_FILTER: Readonly<Record<Family, SettingName>> = {
   4: ['net', 'bridge', 'bridge-nf-call-iptables'],
   6: ['net', 'bridge', 'bridge-nf-call-ip6tables'],
 }
-/** RTPROT_RA (linux/rtnetlink.h): the kernel has it from a router advertisement. */
-const RTPROT_RA = 9
 /** accept_ra: heed router advertisements unless the host forwards; heed them although it does. */
 const UNLESS_FORWARDING = '1'
 const ALWAYS = '2'
@@ -67,7 +65,7 @@ async function keepRouters(ports: ForwardingPorts, signal: AbortSignal): Promise
 export function advertisedThrough(routes: readonly RouteState[], links: readonly LinkState[]): readonly string[] {
   const indexes = new Set(
     routes
-      .filter(({ protocol, destination }) => protocol === RTPROT_RA && destination.length === 0)
+      .filter(({ protocol, destination }) => protocol === 'ra' && destination.length === 0)
       .map(({ linkIndex }) => linkIndex),
   )
   return links.filter(({ index }) => indexes.has(index)).map(({ name }) => name)

@@ -1,9 +1,7 @@
 import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
-
-/** rtm_protocol of upstream flannel's routes: its netlink library leaves RTPROT_BOOT (linux/rtnetlink.h). */
-export const ROUTE_PROTOCOL_BOOT = 3
+import type { AddressFlag, RouteProtocol, RouteTable, RouteType, Scope } from './words.ts'
 
 /** Flags of a network link that we look at (linux/if.h). */
 export interface LinkState {
@@ -48,10 +46,8 @@ export interface AddressState {
   readonly linkIndex: number
   readonly ip: Ip
   readonly prefixLength: number
-  /** RT_SCOPE_* (linux/rtnetlink.h): 0 universe, 253 link, 254 host. */
-  readonly scope: number
-  /** IFA_F_* (linux/if_addr.h). */
-  readonly flags: number
+  readonly scope: Scope
+  readonly flags: readonly AddressFlag[]
 }
 
 export interface NeighbourState {
@@ -89,15 +85,12 @@ export interface RouteState {
   readonly gateway: Ip | undefined
   /** RTA_PRIORITY. */
   readonly metric: number
-  /** rtm_protocol. */
-  readonly protocol: number
-  /** rtm_scope. */
-  readonly scope: number
+  readonly protocol: RouteProtocol
+  readonly scope: Scope
   /** RTNH_F_ONLINK: the gateway counts as directly reachable. */
   readonly onlink: boolean
-  /** RTN_* (1 unicast, 6 blackhole …). */
-  readonly type: number
-  readonly table: number
+  readonly type: RouteType
+  readonly table: RouteTable
   readonly linkIndex: number | undefined
   /** The next hops of a multipath route after its first. Absent: none. */
   readonly furtherHops?: readonly NextHop[] | undefined
@@ -150,12 +143,12 @@ export type KernelOp =
   | {
       readonly op: 'route.replace'
       readonly destination: Prefix
-      /** unicast needs a link; a blackhole (RTN_BLACKHOLE) has neither link nor gateway */
+      /** unicast needs a link; a blackhole has neither link nor gateway */
       readonly type: 'unicast' | 'blackhole'
       readonly linkIndex?: number
       readonly gateway?: Ip | undefined
       readonly metric: number
-      readonly protocol: number
+      readonly protocol: RouteProtocol
       readonly onlink?: boolean
     }
   | {
@@ -165,7 +158,7 @@ export type KernelOp =
       readonly linkIndex?: number
       readonly gateway?: Ip | undefined
       readonly metric: number
-      readonly protocol: number
+      readonly protocol: RouteProtocol
     }
 
 /** A request the kernel refused, or a socket that failed. Errors are data: branch on `code`, never on the text. */

@@ -1,12 +1,13 @@
 import type { Family } from '../net/ip.ts'
+import type { RouteProtocol } from './words.ts'
 
 /*
  * What marks things in the kernel as ours, said once: whoever makes them, looks for them or removes them reads it here. Firewall rules
  * have names of their own (firewall/names.ts).
  */
 
-/** Route protocol of all our routes (rtm_protocol): 70, ASCII F; free in iproute2's rt_protos. */
-export const ROUTE_PROTOCOL = 70
+/** Route protocol of all our routes: 70, ASCII F; free in iproute2's rt_protos, and so without a name. */
+export const ROUTE_PROTOCOL: RouteProtocol = '70'
 
 /** IFLA_IFALIAS of our devices, for people who read `ip link`, and for whoever must tell ours from upstream's. */
 export const DEVICE_ALIAS = 'flannel-agent'

@@ -2,6 +2,7 @@ import type { Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { RouteExtra } from '../kernel/kernel.ts'
+import type { RouteProtocol } from '../kernel/words.ts'
 
 /** A permanent neighbour (ARP or ND) entry: the overlay gateway `ip` is at `mac`. Keyed by address, as in the kernel. */
 export interface NeighbourEntry {
@@ -22,8 +23,7 @@ export interface RouteEntry {
   readonly destination: Prefix
   readonly gateway: Ip | undefined
   readonly metric: number
-  /** rtm_protocol. */
-  readonly protocol: number
+  readonly protocol: RouteProtocol
   /** The gateway counts as directly reachable. */
   readonly onlink: boolean
   /** What somebody else has made of it; absent, as in all that peers want: nothing. */

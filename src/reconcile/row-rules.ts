@@ -2,8 +2,8 @@ import { sameIp } from '../net/ip.ts'
 import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
 import type { FdbEntry, NeighbourEntry, RouteAlteration, RouteEntry } from './entries.ts'
 import { ROUTE_PROTOCOL } from '../kernel/ours.ts'
-import { ROUTE_PROTOCOL_BOOT } from '../kernel/kernel.ts'
 import type { FdbState, KernelOp, NeighbourState, RouteState } from '../kernel/kernel.ts'
+import type { Scope } from '../kernel/words.ts'
 
 /** How one kernel table is keyed, compared, written and erased. */
 export interface TableRules<V> {
@@ -78,12 +78,6 @@ export const routeReplacedBy = ({ destination, metric }: Pick<RouteState, 'desti
   onlink: true,
 })
 
-/** rtm_table, rtm_type and rtm_scope we deal in (linux/rtnetlink.h). */
-const RT_TABLE_MAIN = 254
-const RTN_UNICAST = 1
-const RT_SCOPE_UNIVERSE = 0
-const RT_SCOPE_LINK = 253
-
 /** A neighbour on our device is ours when it is permanent: nobody else has business there. Others are the kernel's own. */
 export const ownNeighbour = ({ ip, mac, permanent }: NeighbourState): NeighbourEntry | undefined =>
   permanent && mac !== undefined ? { ip, mac } : undefined
@@ -97,7 +91,7 @@ export const ownFdb = ({ mac, remote, permanent, astray }: FdbState): FdbEntry |
  * {@link isOwnRoute} decides.
  */
 export function routesOn(state: RouteState, link: number): readonly RouteEntry[] {
-  if (state.table !== RT_TABLE_MAIN || state.type !== RTN_UNICAST) return []
+  if (state.table !== 'main' || state.type !== 'unicast') return []
   const { destination, metric, protocol, onlink, furtherHops } = state
   const alterations = alterationsOf(state)
   if (furtherHops === undefined)
@@ -121,15 +115,15 @@ function alterationsOf(state: RouteState): readonly RouteAlteration[] | undefine
 }
 
 /** IPv6 knows no scopes. */
-const scopeFor = ({ destination, gateway }: RouteState): number =>
-  destination.family === 4 && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
+const scopeFor = ({ destination, gateway }: RouteState): Scope =>
+  destination.family === 4 && gateway === undefined ? 'link' : 'global'
 
 /** Metric of a route made without one: 0, or what IPv6 has for it (IP6_RT_PRIO_USER, linux/ipv6_route.h). */
 const NO_METRIC = { 4: 0, 6: 1024 } as const
 
 /** How upstream makes routes on a link that is not its own, and other people theirs: of protocol boot, without a metric. */
 export const isMadeByHand = ({ protocol, onlink, gateway, metric, destination }: RouteEntry): boolean =>
-  protocol === ROUTE_PROTOCOL_BOOT && !onlink && metric === NO_METRIC[destination.family] && gateway !== undefined
+  protocol === 'boot' && !onlink && metric === NO_METRIC[destination.family] && gateway !== undefined
 
 /**
  * Routes on a link that is not ours: ours are those with our protocol number, and those in upstream's shape there: protocol boot, no
@@ -155,4 +149,4 @@ export interface Cut {
 
 /** Ours by our protocol number, or by upstream's shape: protocol boot, onlink, gateway at the base of the destination. */
 export const isOwnRoute = ({ protocol, onlink, gateway, destination }: RouteEntry): boolean =>
-  protocol === ROUTE_PROTOCOL || (protocol === ROUTE_PROTOCOL_BOOT && onlink && gateway?.text === destination.base.text)
+  protocol === ROUTE_PROTOCOL || (protocol === 'boot' && onlink && gateway?.text === destination.base.text)

@@ -3,6 +3,7 @@ import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { hostPrefix, prefix, type Prefix } from '../../src/net/prefix.ts'
 import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/kernel/kernel.ts'
+import type { RouteProtocol } from '../../src/kernel/words.ts'
 import { ChangeRecorder, isChange } from './change-recorder.ts'
 
 /** A kernel under test, and somebody else who changes it. Names and numbers are the harness's to choose: tests run side by side. */
@@ -25,7 +26,7 @@ export interface AlteredRoute {
   readonly linkIndex: number
   readonly destination: Prefix
   readonly metric: number
-  readonly protocol: number
+  readonly protocol: RouteProtocol
   readonly source: Ip
   /** Another gateway. */
   readonly other: Ip
@@ -40,7 +41,7 @@ const OTHER_MAC = mac('02:00:00:00:aa:02')
 const REMOTE = ip('192.0.2.9')
 const OTHER_REMOTE = ip('192.0.2.10')
 const METRIC = 4242
-const PROTOCOL = 70
+const PROTOCOL = '70'
 
 type RouteReplace = Extract<KernelOp, { op: 'route.replace' }>
 
@@ -92,7 +93,7 @@ function summary({ neighbours, fdb, routes }: KernelTables): readonly string[] {
     ...neighbours.filter(({ permanent }) => permanent).map((n) => `neigh ${n.ip.text} ${n.mac ?? 'nobody'}`),
     ...fdb.map((entry) => `fdb ${entry.mac} ${entry.remote?.text ?? 'nowhere'}`),
     ...routes
-      .filter(({ protocol }) => protocol !== 2)
+      .filter(({ protocol }) => protocol !== 'kernel')
       .map((r) => `route ${r.destination.text} via ${r.gateway?.text ?? '-'} metric ${r.metric}`),
   ].sort()
 }
@@ -269,7 +270,7 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
       it('keeps routes of different metrics apart', async () => {
         const linkIndex = await makeDevice(0)
         const subnet = harness.subnet(0)
-        const upstreams = { metric: 0, protocol: 3 }
+        const upstreams = { metric: 0, protocol: 'boot' } as const
         await succeed(peerRoute(linkIndex, subnet, upstreams), peerRoute(linkIndex, subnet))
         const route = (metric: number): string => `route ${subnet.text} via ${subnet.base.text} metric ${metric}`
         expect(await tables(linkIndex)).toEqual([route(0), route(METRIC)])
@@ -286,7 +287,7 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         const blackhole = { destination, type: 'blackhole', metric: METRIC, protocol: PROTOCOL } as const
         const find = async () => (await kernel.routes(4, signal)).filter((r) => r.destination.text === destination.text)
         await succeed({ op: 'route.replace', ...blackhole })
-        expect(await find()).toMatchObject([{ type: 6, linkIndex: undefined, protocol: PROTOCOL }])
+        expect(await find()).toMatchObject([{ type: 'blackhole', linkIndex: undefined, protocol: PROTOCOL }])
         expect(await tables(linkIndex)).toEqual([])
         await succeed({ op: 'route.delete', ...blackhole })
         expect(await find()).toEqual([])
@@ -349,7 +350,7 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
         const destination = prefix('fd02:0:0:7::/64')
         const rest = { destination, type: 'unicast', metric: METRIC } as const
-        const elsewhere = { ...rest, linkIndex: other, protocol: 4 }
+        const elsewhere = { ...rest, linkIndex: other, protocol: 'static' } as const
         await harness.outside({ op: 'route.replace', ...elsewhere })
         const results = await kernel.apply([peerRoute(linkIndex, destination)], signal)
         expect(codes(results)).toEqual(['EINVAL'])
@@ -512,7 +513,7 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         const [destination, gateways] = [harness.subnet(0), [harness.subnet(0).base, harness.subnet(1).base]]
         await succeed(peerRoute(linkIndex, destination))
         const [source, other] = [harness.subnet(200).base, harness.subnet(1).base]
-        const route = { linkIndex, destination, metric: METRIC, protocol: PROTOCOL, source, other }
+        const route = { linkIndex, destination, metric: METRIC, protocol: PROTOCOL, source, other } as const
         const recorder = record(linkIndex)
         await harness.alter({ ...route, device: harness.device(0).name }, how)
         const { route: told } = await recorder.first('route', isChange('route'))
@@ -530,10 +531,10 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         const destination = harness.subnet(0)
         await succeed(peerRoute(linkIndex, destination))
         const recorder = record(linkIndex)
-        const rest = { destination, metric: METRIC, protocol: 4, type }
+        const rest = { destination, metric: METRIC, protocol: 'static', type } as const
         const hop = type === 'unicast' ? { linkIndex: other, gateway: destination.base, onlink: true } : {}
         await harness.outside({ op: 'route.replace', ...rest, ...hop })
-        const isThere = isChange('route', ({ route }) => route.protocol === 4)
+        const isThere = isChange('route', ({ route }) => route.protocol === 'static')
         const { route } = await recorder.first('route', isThere)
         expect([route.destination.text, route.metric, route.linkIndex]).toEqual([
           destination.text,

@@ -78,7 +78,7 @@ export class AgentWorld {
       destination: prefix('0.0.0.0/0'),
       linkIndex: card.index,
       metric: 0,
-      protocol: 3,
+      protocol: 'boot',
     })
   }
 

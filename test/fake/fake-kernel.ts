@@ -17,7 +17,6 @@ import {
 } from '../../src/kernel/kernel.ts'
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
-const RTN_BLACKHOLE = 6
 /** Microtasks in which a reader takes and handles one change, at most. */
 const TURNS_PER_CHANGE = 8
 
@@ -136,7 +135,7 @@ export class FakeKernel implements Kernel {
     const best = [...this.tables.routes.values()]
       .filter((route) => prefixContains(route.destination, destination))
       .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)[0]
-    if (best?.linkIndex === undefined || best.type === RTN_BLACKHOLE) return undefined
+    if (best?.linkIndex === undefined || best.type === 'blackhole') return undefined
     const { linkIndex, gateway } = best
     const addresses = [...this.tables.addresses.values()]
     const own = addresses.filter((a) => a.linkIndex === linkIndex && a.ip.family === destination.family)

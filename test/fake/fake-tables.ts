@@ -24,10 +24,8 @@ export interface OnLink<T> {
 
 type OpOf<Name extends KernelOp['op']> = Extract<KernelOp, { op: Name }>
 
-const MAIN_TABLE = 254
 const IPV6_DEFAULT_METRIC = 1024
 const IPV6_CONNECTED_METRIC = 256
-const RTN = { unicast: 1, blackhole: 6 } as const
 const NO_DEVICE: Refusal = { code: 'ENODEV', message: 'No such device' }
 
 const refusal = (code: string, message: string): Refusal => ({ code, message })
@@ -170,7 +168,13 @@ export class FakeTables {
   #addAddress(op: OpOf<'address.add'>): Refusal | undefined {
     if (!this.links.has(op.linkIndex)) return NO_DEVICE
     const { linkIndex, ip, prefixLength } = op
-    const address: AddressState = { linkIndex, ip, prefixLength, scope: 0, flags: ip.family === 4 ? 0x80 : 0x82 }
+    const address: AddressState = {
+      linkIndex,
+      ip,
+      prefixLength,
+      scope: 'global',
+      flags: ip.family === 4 ? ['permanent'] : ['nodad', 'permanent'],
+    }
     this.addresses.set(addressKey(op), address)
     this.#notify({ kind: 'address', address, gone: false })
     if (prefixLength < addressBits(ip.family)) this.addRoute(connectedRoute(address))
@@ -228,10 +232,10 @@ export class FakeTables {
       gateway,
       metric,
       protocol,
-      scope: op.type === 'unicast' && gateway === undefined && destination.family === 4 ? 253 : 0,
+      scope: op.type === 'unicast' && gateway === undefined && destination.family === 4 ? 'link' : 'global',
       onlink: op.onlink ?? false,
-      type: RTN[op.type],
-      table: MAIN_TABLE,
+      type: op.type,
+      table: 'main',
       linkIndex,
     })
     return undefined
@@ -263,7 +267,7 @@ export class FakeTables {
     const [best] = [...this.routes.values()]
       .filter(
         ({ destination, type }) =>
-          destination.length > 0 && type === RTN.unicast && destination.family === address.family,
+          destination.length > 0 && type === 'unicast' && destination.family === address.family,
       )
       .filter(({ destination }) => prefixContains(destination, address))
       .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)
@@ -277,8 +281,8 @@ export class FakeTables {
         ([, route]) =>
           route.destination.text === op.destination.text &&
           (op.metric === 0 || route.metric === op.metric) &&
-          (op.protocol === 0 || route.protocol === op.protocol) &&
-          route.type === RTN[op.type] &&
+          (op.protocol === 'unspec' || route.protocol === op.protocol) &&
+          route.type === op.type &&
           (op.linkIndex === undefined || route.linkIndex === op.linkIndex) &&
           (op.gateway === undefined || route.gateway?.text === op.gateway.text),
       )
@@ -335,9 +339,9 @@ const routeKey = (route: RouteState): string => `${route.table} ${route.destinat
 function connectedRoute({ linkIndex, ip, prefixLength }: AddressState): RouteState {
   const metric = ip.family === 4 ? 0 : IPV6_CONNECTED_METRIC
   const destination = prefixOf(ip, prefixLength)
-  const scope = ip.family === 4 ? 253 : 0
-  const plain = { gateway: undefined, onlink: false, type: RTN.unicast, table: MAIN_TABLE }
-  return { ...plain, destination, metric, scope, protocol: 2, linkIndex }
+  const scope = ip.family === 4 ? 'link' : 'global'
+  const plain = { gateway: undefined, onlink: false, type: 'unicast', table: 'main' } as const
+  return { ...plain, destination, metric, scope, protocol: 'kernel', linkIndex }
 }
 
 const addressKey = (of: { readonly linkIndex: number; readonly ip: Ip; readonly prefixLength: number }): string =>

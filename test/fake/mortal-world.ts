@@ -187,7 +187,7 @@ export class MortalWorld extends AgentWorld {
       destination: prefix('0.0.0.0/0'),
       linkIndex,
       metric: 0,
-      protocol: 3,
+      protocol: 'boot',
     })
   }
 }

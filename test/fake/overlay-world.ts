@@ -4,8 +4,8 @@ import { ip, type Family, type Ip } from '../../src/net/ip.ts'
 import { mac, type Mac } from '../../src/net/mac.ts'
 import type { LinkRows, PeerEntries } from '../../src/reconcile/entries.ts'
 import { ROUTE_PROTOCOL } from '../../src/kernel/ours.ts'
+import type { RouteProtocol } from '../../src/kernel/words.ts'
 import {
-  ROUTE_PROTOCOL_BOOT,
   type Kernel,
   type KernelOp,
   type KernelTables,
@@ -18,9 +18,6 @@ import { FakeKernel } from './fake-kernel.ts'
 
 const NETWORK = prefix('10.0.0.0/8')
 const SUBNET_LENGTH = 20
-/** Somebody else's route protocol and metric: "static", as an administrator's own route. */
-const PROTOCOL_STATIC = 4
-const RTN_BLACKHOLE = 6
 
 /** Rows on the device for made-up peer `index`; another `variant` is the same peer with a new MAC and PublicIP. */
 export function rowsOf(index: number, variant: number): LinkRows {
@@ -242,7 +239,7 @@ export class OverlayWorld {
       destination,
       linkIndex: this.linkIndex,
       metric: 7,
-      protocol: PROTOCOL_STATIC,
+      protocol: 'static',
     })
     this.foreign.add(destination.text)
   }
@@ -257,18 +254,18 @@ export class OverlayWorld {
       gateway,
       linkIndex: this.linkIndex,
       metric: 0,
-      protocol: ROUTE_PROTOCOL_BOOT,
+      protocol: 'boot',
       onlink: true,
     })
   }
 
   /** Somebody adds a route beside a peer's: same destination and metric, another gateway. */
-  appendRoute(index: number, protocol: number): void {
+  appendRoute(index: number, protocol: RouteProtocol): void {
     const { destination, metric } = first(rowsOf(index, 0).routes)
     if (this.linkIndex === 0 || !this.#isUp()) return
     const gateway = ip('10.255.255.9')
-    const rest = { protocol, scope: 0, onlink: true, type: 1, table: 254, linkIndex: this.linkIndex }
-    this.kernel.tables.appendRoute({ destination, gateway, metric, ...rest })
+    const rest = { protocol, scope: 'global', onlink: true, type: 'unicast', table: 'main' } as const
+    this.kernel.tables.appendRoute({ ...rest, linkIndex: this.linkIndex, destination, gateway, metric })
   }
 
   /** Somebody writes a peer's route again, with something that we would not give it, or puts another in its place. */
@@ -276,15 +273,15 @@ export class OverlayWorld {
     const { destination, gateway, metric } = first(rowsOf(index, 0).routes)
     const { linkIndex } = this
     if (linkIndex === 0 || !this.#isUp()) return
-    const plain = { destination, metric, scope: 0, type: 1, table: 254 }
+    const plain = { destination, metric, scope: 'global', type: 'unicast', table: 'main' } as const
     const ours = { ...plain, gateway, linkIndex, protocol: ROUTE_PROTOCOL, onlink: true }
-    const others = { ...plain, gateway: undefined, protocol: PROTOCOL_STATIC, onlink: false }
+    const others = { ...plain, gateway: undefined, protocol: 'static', onlink: false } as const
     const altered: Record<typeof how, RouteState> = {
       src: { ...ours, extras: ['src'] },
       metrics: { ...ours, extras: ['metrics'] },
       nexthop: { ...ours, furtherHops: [{ linkIndex, gateway: ip('10.255.255.9') }] },
-      scope: { ...ours, scope: 200 },
-      blackhole: { ...others, linkIndex: undefined, type: RTN_BLACKHOLE },
+      scope: { ...ours, scope: 'site' },
+      blackhole: { ...others, linkIndex: undefined, type: 'blackhole' },
       elsewhere: { ...others, linkIndex: 1 },
     }
     this.kernel.tables.addRoute(altered[how])
@@ -333,7 +330,7 @@ export class OverlayWorld {
       ...fdb.map((row) => `fdb ${row.mac} ${row.remote.text}`),
       ...routes.map((row) => `route ${row.destination.text} ${text(row.gateway)} ${row.metric} 70`),
     ])
-    const foreign = [...this.foreign].map((destination) => `route ${destination} - 7 ${PROTOCOL_STATIC}`)
+    const foreign = [...this.foreign].map((destination) => `route ${destination} - 7 static`)
     return [...rows, ...foreign].sort()
   }
 
@@ -358,7 +355,7 @@ export class OverlayWorld {
 
 /** What a route of ours would not say. */
 const alterations = ({ gateway, scope, extras = [], furtherHops = [] }: RouteState): string =>
-  [...extras, ...furtherHops.map(() => 'nexthop'), ...(gateway !== undefined && scope !== 0 ? ['scope'] : [])]
+  [...extras, ...furtherHops.map(() => 'nexthop'), ...(gateway !== undefined && scope !== 'global' ? ['scope'] : [])]
     .map((alteration) => ` ${alteration}`)
     .join('')
 

@@ -62,11 +62,11 @@ describe('the answers the kernel gave to iproute2 are understood', () => {
     )
     expect(addresses).toEqual(
       expect.arrayContaining([
-        '1 127.0.0.1/8 254',
-        '3 192.0.2.1/24 0',
-        '4 10.1.0.0/32 0',
-        '1 ::1/128 254',
-        '4 fd00::1/128 0',
+        '1 127.0.0.1/8 host',
+        '3 192.0.2.1/24 global',
+        '4 10.1.0.0/32 global',
+        '1 ::1/128 host',
+        '4 fd00::1/128 global',
       ]),
     )
   })
@@ -109,16 +109,16 @@ describe('the answers the kernel gave to iproute2 are understood', () => {
       const route = routes.find(({ destination }) => destination.text === text)
       return route && { via: route.gateway?.text, dev: route.linkIndex, type: route.type, onlink: route.onlink }
     }
-    expect(show('0.0.0.0/0')).toEqual({ via: '192.0.2.254', dev: 3, type: 1, onlink: false })
-    expect(show('10.18.0.0/20')).toEqual({ via: undefined, dev: undefined, type: 6, onlink: false })
-    expect(show('10.20.0.0/16')).toEqual({ via: '192.0.2.7', dev: 3, type: 1, onlink: false })
-    expect(show('10.21.0.0/16')).toEqual({ via: 'fe80::1', dev: 3, type: 1, onlink: false })
-    expect(routes.every(({ table }) => table === 254)).toBe(true)
+    expect(show('0.0.0.0/0')).toEqual({ via: '192.0.2.254', dev: 3, type: 'unicast', onlink: false })
+    expect(show('10.18.0.0/20')).toEqual({ via: undefined, dev: undefined, type: 'blackhole', onlink: false })
+    expect(show('10.20.0.0/16')).toEqual({ via: '192.0.2.7', dev: 3, type: 'unicast', onlink: false })
+    expect(show('10.21.0.0/16')).toEqual({ via: 'fe80::1', dev: 3, type: 'unicast', onlink: false })
+    expect(routes.every(({ table }) => table === 'main')).toBe(true)
     const six = readAnswer('routes IPv6', readRoute).find(({ destination }) => destination.text === 'fd00:16::/64')
     expect(six).toMatchObject({
       gateway: { text: 'fd00:16::' },
       metric: 4242,
-      protocol: 70,
+      protocol: '70',
       onlink: true,
       linkIndex: FLANNEL,
     })

@@ -44,7 +44,7 @@ const vx8: VxlanSpec = {
 }
 
 const peerMac = mac('02:00:00:00:aa:01')
-const unicast = { op: 'route.replace', type: 'unicast', linkIndex: FLANNEL, protocol: 70 } as const
+const unicast = { op: 'route.replace', type: 'unicast', linkIndex: FLANNEL, protocol: '70' } as const
 const onlink = { ...unicast, metric: 4242, onlink: true } as const
 
 /** Our way to ask for what the command of the same name asks for. */
@@ -75,7 +75,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     type: 'blackhole',
     destination: prefix('10.18.0.0/20'),
     metric: 4242,
-    protocol: 70,
+    protocol: '70',
   },
 }
 

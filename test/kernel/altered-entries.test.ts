@@ -71,7 +71,7 @@ function rowsOf(family: Family, n: number): LinkRows {
   return {
     neighbours: [{ ip: destination.base, mac }],
     fdb: [{ mac, remote: ip(`192.0.2.${n}`) }],
-    routes: [{ destination, gateway: destination.base, metric: n, protocol: 70, onlink: true }],
+    routes: [{ destination, gateway: destination.base, metric: n, protocol: '70', onlink: true }],
   }
 }
 

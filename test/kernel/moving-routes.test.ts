@@ -41,7 +41,7 @@ function peerOf(family: Family, n = 0): { readonly tunnelled: PeerEntries; reado
     family === 4 ? `13.${WORKER}.${high}.${low}/28` : `fd00:${WORKER}:0:${n.toString(16)}::/64`,
   )
   const gateway = ip(family === 4 ? `12.${WORKER}.0.9` : `2001:db8:${WORKER}::9`)
-  const route = { destination, metric: 5 + n, protocol: 70 }
+  const route = { destination, metric: 5 + n, protocol: '70' } as const
   const peerMac = locallyAdministeredMac(Uint8Array.of(2, 0, 0, 8, n >> 8, n & 0xff))
   return {
     tunnelled: {

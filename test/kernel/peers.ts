@@ -4,7 +4,7 @@ import { prefixOf, type Prefix } from '../../src/net/prefix.ts'
 import type { KernelOp, VxlanSpec } from '../../src/kernel/kernel.ts'
 import { check, type RealHarness } from './real-kernel.ts'
 
-const PROTOCOL = 70
+const PROTOCOL = '70'
 
 interface Peer {
   readonly subnet: Prefix

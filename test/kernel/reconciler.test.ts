@@ -53,7 +53,7 @@ const rowsOf = (n: number): LinkRows => {
   return {
     neighbours: [{ ip: subnet.base, mac: address }],
     fdb: [{ mac: address, remote }],
-    routes: [{ destination: subnet, gateway: subnet.base, metric, protocol: 70, onlink: true }],
+    routes: [{ destination: subnet, gateway: subnet.base, metric, protocol: '70', onlink: true }],
   }
 }
 

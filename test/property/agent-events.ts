@@ -165,7 +165,7 @@ const flush = always('all rows flushed', (world) => {
   const isOurs = (row: { readonly linkIndex: number | undefined }): boolean => row.linkIndex === linkIndex
   world.outside(
     ...[...routes.values()]
-      .filter((route) => isOurs(route) && route.protocol === 70)
+      .filter((route) => isOurs(route) && route.protocol === '70')
       .map((route) => ({ ...route, op: 'route.delete', type: 'unicast', linkIndex }) as const),
     ...[...fdb.values()].filter(isOurs).map(({ value }) => ({ op: 'fdb.delete', linkIndex, mac: value.mac }) as const),
     ...[...neighbours.values()]
@@ -213,7 +213,7 @@ const deviceEvents: fc.Arbitrary<Event> = fc.oneof(
       destination,
       linkIndex: device.index,
       metric: 7,
-      protocol: 4,
+      protocol: 'static',
     })
   }),
 )

@@ -135,7 +135,7 @@ export function actualOf(world: MortalWorld): readonly string[] {
     ...onDevice(neighbours.values()).map(({ value }) => `neighbour ${value.ip.text} ${value.mac ?? ''}`),
     ...onDevice(fdb.values()).map(({ value }) => `fdb ${value.mac} ${value.remote?.text ?? ''}`),
     ...onDevice(routes.values())
-      .filter(({ destination, protocol }) => !foreign.has(destination.text) && protocol !== 2)
+      .filter(({ destination, protocol }) => !foreign.has(destination.text) && protocol !== 'kernel')
       .map(
         (r) => `route ${r.destination.text} via ${r.gateway?.text ?? '-'} metric ${r.metric} protocol ${r.protocol}`,
       ),

@@ -117,10 +117,10 @@ const VARIANTS: readonly (readonly [string, Partial<Making>])[] = [
   [
     'takes every route on the device for its own',
     kernel({
-      tables: (tables) => ({ ...tables, routes: tables.routes.map((route) => ({ ...route, protocol: 70 })) }),
+      tables: (tables) => ({ ...tables, routes: tables.routes.map((route) => ({ ...route, protocol: '70' })) }),
       apply: (real, ops, signal) =>
         real.apply(
-          ops.map((op) => (op.op === 'route.delete' ? { ...op, protocol: 0 } : op)),
+          ops.map((op) => (op.op === 'route.delete' ? { ...op, protocol: 'unspec' } : op)),
           signal,
         ),
     }),

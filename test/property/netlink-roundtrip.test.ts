@@ -7,7 +7,7 @@ import { MessageBuffer } from '../../src/netlink/codec/buffer.ts'
 import { readChange } from '../../src/netlink/listener.ts'
 import { writeOperation } from '../../src/netlink/codec/operation.ts'
 import { MessageCursor } from '../../src/netlink/codec/reader.ts'
-import { IFA_F_NODAD } from '../../src/netlink/codec/uapi.ts'
+import { ROUTE_PROTOCOLS } from '../../src/netlink/codec/words.ts'
 import { MessageTooLong, MessageWriter } from '../../src/netlink/codec/writer.ts'
 import type { KernelChange, KernelOp } from '../../src/kernel/kernel.ts'
 
@@ -43,7 +43,7 @@ const entryOn = (linkIndex: number): fc.Arbitrary<KernelOp> =>
         linkIndex: fc.constant(linkIndex),
         gateway: destination.family === 4 ? ip4 : ip6,
         metric: fc.nat(0xffff_ffff),
-        protocol: fc.nat(255),
+        protocol: fc.nat(255).map((number) => ROUTE_PROTOCOLS.word(number)),
         onlink: fc.boolean(),
       }),
     ),
@@ -69,7 +69,7 @@ function changeOf(op: KernelOp): KernelChange | undefined {
     case 'route.replace': {
       const { destination, gateway, metric, protocol, onlink = false, linkIndex } = op
       const fields = { destination, gateway, metric, protocol, onlink, linkIndex }
-      return { kind: 'route', route: { ...fields, scope: 0, type: 1, table: 254 }, gone: false }
+      return { kind: 'route', route: { ...fields, scope: 'global', type: 'unicast', table: 'main' }, gone: false }
     }
     default:
       return undefined
@@ -99,8 +99,8 @@ describe('what is written is read back', () => {
       fc.property(linkIndex, anyIp, fc.nat(32), (index, address, prefixLength) => {
         const writer = new MessageWriter(128)
         writeOperation(writer, { op: 'address.add', linkIndex: index, ip: address, prefixLength }, 1)
-        const flags = address.family === 6 ? IFA_F_NODAD : 0
-        const expected = { linkIndex: index, ip: address, prefixLength, scope: 0, flags }
+        const flags = address.family === 6 ? ['nodad'] : []
+        const expected = { linkIndex: index, ip: address, prefixLength, scope: 'global', flags }
         expect(readBack(writer, 0)).toEqual([{ kind: 'address', address: expected, gone: false }])
       }),
     )

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { ROUTE_PROTOCOL } from '../../src/kernel/ours.ts'
-import { ROUTE_PROTOCOL_BOOT, type KernelOp } from '../../src/kernel/kernel.ts'
+import type { KernelOp } from '../../src/kernel/kernel.ts'
 import { first, OverlayWorld, rowsOf, type Making } from '../fake/overlay-world.ts'
 
 /** One thing that happens; `run` may find nothing to do it to. */
@@ -34,7 +34,7 @@ const meddling: fc.Arbitrary<Event> = fc.tuple(fc.nat(6), peer, variant).map(([w
       { op: 'fdb.delete', linkIndex, mac: peerMac },
       { op: 'fdb.replace', linkIndex, mac: peerMac, remote: ip('203.0.113.9') },
       { op: 'route.delete', ...route, protocol: ROUTE_PROTOCOL },
-      { op: 'route.replace', ...route, protocol: ROUTE_PROTOCOL_BOOT, onlink: true },
+      { op: 'route.replace', ...route, protocol: 'boot', onlink: true },
     ]
     if (what === ops.length) world.appendRoute(p, ROUTE_PROTOCOL)
     world.outside(...ops.slice(what, what + 1))

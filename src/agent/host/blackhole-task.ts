@@ -4,12 +4,11 @@ import type { Prefix } from '../../net/prefix.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Kernel, KernelOp, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
+import type { RouteProtocol } from '../../kernel/words.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
 import { isCurable } from '../runtime/retry.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
-/** RTN_BLACKHOLE (linux/rtnetlink.h). */
-const RTN_BLACKHOLE = 6
 /**
  * The container bridge has a route to the very same subnet, metric 0 (IPv6: 256), which must win. The largest metric there is, less one:
  * the kernel takes it for both families.
@@ -91,11 +90,11 @@ const without = (some: readonly Prefix[], others: readonly Prefix[]): readonly P
 
 /** Whatever its destination: nobody else has our protocol and this metric. */
 const isOurs = ({ type, protocol, metric }: RouteState): boolean =>
-  type === RTN_BLACKHOLE && protocol === ROUTE_PROTOCOL && metric === METRIC
+  type === 'blackhole' && protocol === ROUTE_PROTOCOL && metric === METRIC
 
 const blackhole = (
   destination: Prefix,
-): { destination: Prefix; type: 'blackhole'; metric: number; protocol: number } => ({
+): { destination: Prefix; type: 'blackhole'; metric: number; protocol: RouteProtocol } => ({
   destination,
   type: 'blackhole',
   metric: METRIC,

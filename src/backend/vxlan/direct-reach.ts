@@ -4,9 +4,6 @@ import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
 
-/** rtm_type of a route that leads somewhere (linux/rtnetlink.h). */
-const RTN_UNICAST = 1
-
 /**
  * Who is reached over the underlay's link without a gateway, by the routes of the main table (rules that choose other tables are not
  * looked at). Routes of our own making say nothing: they lead to containers. Costs one look per prefix length in use.
@@ -35,7 +32,7 @@ export class DirectReach {
     for (const [length, best] of this.#byLength) {
       const route = best.get(prefixOf(address, length).base.text)
       if (route !== undefined)
-        return route.type === RTN_UNICAST && route.gateway === undefined && route.linkIndex === this.#linkIndex
+        return route.type === 'unicast' && route.gateway === undefined && route.linkIndex === this.#linkIndex
     }
     return false
   }

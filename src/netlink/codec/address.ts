@@ -2,6 +2,7 @@ import type { Ip } from '../../net/ip.ts'
 import type { AddressState } from '../../kernel/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
 import { AF, IFA, IFA_F_NODAD, NLM_F, RT_SCOPE, RTM } from './uapi.ts'
+import { addressFlags, SCOPES } from './words.ts'
 import type { MessageWriter } from './writer.ts'
 
 /** struct ifaddrmsg (linux/if_addr.h) */
@@ -64,7 +65,7 @@ export function readAddress(message: MessageCursor): AddressState | undefined {
     linkIndex: message.u32(IFADDRMSG.index),
     ip,
     prefixLength,
-    scope: message.u8(IFADDRMSG.scope),
-    flags: attributes.u32(IFA.FLAGS) ?? message.u8(IFADDRMSG.flags),
+    scope: SCOPES.word(message.u8(IFADDRMSG.scope)),
+    flags: addressFlags(attributes.u32(IFA.FLAGS) ?? message.u8(IFADDRMSG.flags)),
   }
 }

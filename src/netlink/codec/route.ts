@@ -4,6 +4,7 @@ import type { KernelOp, RouteLookup, RouteState } from '../../kernel/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
 import { extrasOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
 import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
+import { ROUTE_PROTOCOLS, ROUTE_TABLES, ROUTE_TYPES, SCOPES } from './words.ts'
 import type { MessageWriter } from './writer.ts'
 
 /** struct rtmsg (linux/rtnetlink.h) */
@@ -42,15 +43,13 @@ function rtmsg(writer: MessageWriter, family: Family, length: number, fields: Rt
   writer.u32(fields.flags ?? 0)
 }
 
-const TYPE = { unicast: RTN.UNICAST, blackhole: RTN.BLACKHOLE } as const
-
 function writeRoute(writer: MessageWriter, route: RouteReplace | RouteDelete, scope: number, flags: number): void {
   const { destination, protocol, type } = route
   rtmsg(writer, destination.family, destination.length, {
     table: RT_TABLE_MAIN,
-    protocol,
+    protocol: ROUTE_PROTOCOLS.number(protocol),
     scope,
-    type: TYPE[type],
+    type: ROUTE_TYPES.number(type),
     flags,
   })
   writer.attributeBytes(RTA.DST, destination.base.bytes)
@@ -125,11 +124,11 @@ export function readRoute(message: MessageCursor): RouteState | undefined {
     destination: readPrefix(attributes.ip(RTA.DST), family, message),
     gateway,
     metric: attributes.u32(RTA.PRIORITY) ?? 0,
-    protocol: message.u8(RTMSG.protocol),
-    scope: message.u8(RTMSG.scope),
+    protocol: ROUTE_PROTOCOLS.word(message.u8(RTMSG.protocol)),
+    scope: SCOPES.word(message.u8(RTMSG.scope)),
     onlink: (flags & RTNH_F_ONLINK) !== 0,
-    type: message.u8(RTMSG.type),
-    table,
+    type: ROUTE_TYPES.word(message.u8(RTMSG.type)),
+    table: ROUTE_TABLES.word(table),
     linkIndex,
     furtherHops: hops.length > 1 ? hops.slice(1) : undefined,
     extras: extrasOf(attributes),

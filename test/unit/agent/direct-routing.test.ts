@@ -18,7 +18,7 @@ beforeEach(async () => {
   world = await AgentWorld.create()
   const { kernel, etcd } = world
   const linkIndex = kernel.indexOf('eth0') ?? 0
-  const route = { destination: prefix('0.0.0.0/0'), type: 'unicast', linkIndex, metric: 0, protocol: 3 } as const
+  const route = { destination: prefix('0.0.0.0/0'), type: 'unicast', linkIndex, metric: 0, protocol: 'boot' } as const
   kernel.outside({ op: 'route.replace', ...route, gateway: ip('192.168.205.1') })
   etcd.putConfig(configOf(false))
   etcd.put('10.30.0.0-20', upstreamLease(30))
@@ -59,7 +59,7 @@ const detour = (subnet: string): KernelOp => ({
   linkIndex: world.kernel.indexOf('eth0') ?? 0,
   gateway: ip('192.168.205.1'),
   metric: 0,
-  protocol: 4,
+  protocol: 'static',
 })
 
 describe('DirectRouting switched while the agent runs', () => {

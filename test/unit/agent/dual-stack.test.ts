@@ -37,7 +37,7 @@ const dualLease = (octet: number): string =>
 
 const routesOf = (device: string): readonly string[] =>
   [...world.kernel.tables.routes.values()]
-    .filter(({ linkIndex, protocol }) => linkIndex === world.kernel.indexOf(device) && protocol === 70)
+    .filter(({ linkIndex, protocol }) => linkIndex === world.kernel.indexOf(device) && protocol === '70')
     .map(({ destination }) => destination.text)
 
 describe('a node of both families', () => {

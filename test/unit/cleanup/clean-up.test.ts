@@ -34,7 +34,7 @@ class FakeHost implements CleanupPorts {
     const destination = prefix('10.15.64.0/20')
     this.kernel.outside(
       { op: 'link.create', spec },
-      { op: 'route.replace', destination, type: 'blackhole', metric: 5, protocol: 70 },
+      { op: 'route.replace', destination, type: 'blackhole', metric: 5, protocol: '70' },
     )
   }
 

@@ -16,7 +16,7 @@ const OTHER = { id: 'node-2', hostname: 'host-2' }
 
 const HOST: HostTitle = {
   ...{ node: NODE, links: [], subnets: [prefix('10.15.64.0/20')] },
-  addresses: [{ linkIndex: 2, ip: ip(HERE), prefixLength: 24, scope: 0, flags: 0 }],
+  addresses: [{ linkIndex: 2, ip: ip(HERE), prefixLength: 24, scope: 'global', flags: [] }],
 }
 const value = (publicIp: string, node = NODE): string => leaseValue({ publicIp, mac: '02:00:00:00:00:01', node })
 

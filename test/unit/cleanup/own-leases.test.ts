@@ -4,6 +4,7 @@ import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { AddressState, LinkState } from '../../../src/kernel/kernel.ts'
+import type { Scope } from '../../../src/kernel/words.ts'
 import { deviceSpecOn, leaseRecord, leaseValue, NODE } from '../../fake/samples.ts'
 
 const KEY = '10.15.64.0-20'
@@ -11,8 +12,8 @@ const [HERE, ELSEWHERE] = ['192.168.205.10', '192.168.205.11']
 const MAC = '02:00:00:00:00:01'
 const OTHER = { id: 'node-2', hostname: 'host-2' }
 
-const address = (text: string, scope = 0): AddressState => ({
-  ...{ linkIndex: 2, ip: ip(text), prefixLength: 24, scope, flags: 0 },
+const address = (text: string, scope: Scope = 'global'): AddressState => ({
+  ...{ linkIndex: 2, ip: ip(text), prefixLength: 24, scope, flags: [] },
 })
 
 const DEVICE: LinkState = {
@@ -23,7 +24,7 @@ const DEVICE: LinkState = {
 
 /** A host that shows nothing of any lease but that it has an address. */
 const BARE: HostTitle = {
-  ...{ node: NODE, addresses: [address(HERE), address('127.0.0.1', 254)], links: [], subnets: [] },
+  ...{ node: NODE, addresses: [address(HERE), address('127.0.0.1', 'host')], links: [], subnets: [] },
 }
 const FILE: Partial<HostTitle> = { subnets: [prefix('10.15.64.0/20')] }
 const ON_DEVICE: Partial<HostTitle> = { links: [DEVICE] }

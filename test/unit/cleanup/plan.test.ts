@@ -27,12 +27,21 @@ const device = (name: string, vni: number, fields: Partial<VxlanState> = {}, ali
 
 const address = (text: string): AddressState => {
   const [base = '', length] = text.split('/')
-  return { linkIndex: 7, ip: ip(base), prefixLength: Number(length), scope: 0, flags: 0 }
+  return { linkIndex: 7, ip: ip(base), prefixLength: Number(length), scope: 'global', flags: [] }
 }
 
 const route = (destination: string, fields: Partial<RouteState> = {}): RouteState => ({
   destination: prefix(destination),
-  ...{ gateway: undefined, metric: 0, protocol: 70, scope: 0, onlink: false, type: 1, table: 254, linkIndex: 2 },
+  ...{
+    gateway: undefined,
+    metric: 0,
+    protocol: '70',
+    scope: 'global',
+    onlink: false,
+    type: 'unicast',
+    table: 'main',
+    linkIndex: 2,
+  },
   ...fields,
 })
 
@@ -107,7 +116,7 @@ describe('planCleanup', () => {
   )
 
   describe('of routes as upstream makes them on other links', () => {
-    const BOOT = { protocol: 3, linkIndex: 2 }
+    const BOOT = { protocol: 'boot', linkIndex: 2 } as const
     const to = (destination: string, gateway: string, fields: Partial<RouteState> = {}): RouteState =>
       route(destination, { ...BOOT, gateway: ip(gateway), ...fields })
     const four = to('10.1.0.0/20', '192.168.205.11')
@@ -136,7 +145,7 @@ describe('planCleanup', () => {
       ['another subnet', to('10.2.0.0/20', '192.168.205.11')],
       ['half of the subnet', to('10.1.0.0/21', '192.168.205.11')],
       ['a metric', to('10.1.0.0/20', '192.168.205.11', { metric: 5 })],
-      ['another protocol', to('10.1.0.0/20', '192.168.205.11', { protocol: 4 })],
+      ['another protocol', to('10.1.0.0/20', '192.168.205.11', { protocol: 'static' })],
       ['no gateway', route('10.1.0.0/20', BOOT)],
       ['a gateway said to be on the link', to('10.1.0.0/20', '192.168.205.11', { onlink: true })],
     ])('leaves one alone with %s', (_, found) => {
@@ -159,11 +168,11 @@ describe('planCleanup', () => {
     const gateway = ip('192.168.205.11')
     const routes = [
       route('10.1.0.0/20', { gateway }),
-      route('10.2.0.0/20', { gateway, protocol: 3 }),
-      route('10.3.0.0/20', { type: 6, linkIndex: undefined }),
-      route('fd00:3::/64', { type: 6, linkIndex: 1, metric: 1024 }),
-      route('10.4.0.0/20', { type: 7, linkIndex: undefined }),
-      route('0.0.0.0/0', { gateway, protocol: 4 }),
+      route('10.2.0.0/20', { gateway, protocol: 'boot' }),
+      route('10.3.0.0/20', { type: 'blackhole', linkIndex: undefined }),
+      route('fd00:3::/64', { type: 'blackhole', linkIndex: 1, metric: 1024 }),
+      route('10.4.0.0/20', { type: 'unreachable', linkIndex: undefined }),
+      route('0.0.0.0/0', { gateway, protocol: 'static' }),
     ]
     const { steps } = planFor({ routes })
     expect(steps.flatMap(({ things }) => things)).toEqual([
@@ -172,7 +181,7 @@ describe('planCleanup', () => {
       'blackhole route fd00:3::/64 metric 1024',
     ])
     expect(steps.map(({ action }) => action)).toMatchObject([
-      { op: { op: 'route.delete', type: 'unicast', linkIndex: 2, gateway, protocol: 70 } },
+      { op: { op: 'route.delete', type: 'unicast', linkIndex: 2, gateway, protocol: '70' } },
       { op: { type: 'blackhole', metric: 0 } },
       { op: { type: 'blackhole', metric: 1024 } },
     ])
@@ -189,7 +198,7 @@ describe('planCleanup', () => {
   it('takes the invitation to containers away first, and the protection last', () => {
     const things = thingsIn({
       links: [device('flannel.100', 100, {}, OURS)],
-      routes: [route('10.3.0.0/20', { type: 6 })],
+      routes: [route('10.3.0.0/20', { type: 'blackhole' })],
       files: { ...NO_FILES, content: 'subnet', temporaryFiles: ['/run/.subnet.env.x.tmp'] },
       firewall: ['nftables table ip flannel-ipv4', 'iptables chain nat FLANNEL-POSTRTG (rules: 6)'],
       hasPeerFilter: true,

@@ -16,7 +16,7 @@ for (const echo of [true, false])
       alter: ({ destination, linkIndex, metric, protocol, other }, how) => {
         kernel.tables.addRoute({
           ...{ destination, linkIndex, metric, protocol, gateway: destination.base },
-          ...{ scope: 0, type: 1, table: 254, onlink: how !== 'nexthop' },
+          ...{ scope: 'global', type: 'unicast', table: 'main', onlink: how !== 'nexthop' },
           furtherHops: how === 'nexthop' ? [{ linkIndex, gateway: other }] : undefined,
           extras: how === 'nexthop' ? undefined : [how],
         })

@@ -22,7 +22,7 @@ const defaultRoute = (linkIndex: number, metric: number): KernelOp => ({
   destination: prefix('0.0.0.0/0'),
   linkIndex,
   metric,
-  protocol: 3,
+  protocol: 'boot',
 })
 
 /** A host whose underlay is eth0, with 192.168.205.10. */
@@ -56,7 +56,7 @@ describe('followInterface', () => {
       destination: prefix('0.0.0.0/0'),
       linkIndex: eth0,
       metric: 100,
-      protocol: 3,
+      protocol: 'boot',
     })
     expect(await follow(kernel, current)).toEqual({ is: 'there', underlay: current })
   })

@@ -11,12 +11,9 @@ import {
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { AddressState, LinkState, RouteState } from '../../../src/kernel/kernel.ts'
+import type { AddressFlag, Scope } from '../../../src/kernel/words.ts'
 import { FakeKernel } from '../../fake/fake-kernel.ts'
 import { NO_CHOICE } from '../../fake/samples.ts'
-
-const PERMANENT = 0x80
-const [TEMPORARY, DADFAILED, DEPRECATED, TENTATIVE] = [0x01, 0x08, 0x20, 0x40] as const
-const LINK_SCOPE = 253
 
 const link = (index: number, name: string): LinkState => ({
   index,
@@ -32,7 +29,12 @@ const link = (index: number, name: string): LinkState => ({
   master: undefined,
 })
 
-const address = (linkIndex: number, text: string, flags = PERMANENT, scope = 0): AddressState => ({
+const address = (
+  linkIndex: number,
+  text: string,
+  flags: readonly AddressFlag[] = ['permanent'],
+  scope: Scope = 'global',
+): AddressState => ({
   linkIndex,
   ip: ip(text),
   prefixLength: 24,
@@ -44,11 +46,11 @@ const route = (destination: string, linkIndex: number | undefined, metric = 0): 
   destination: prefix(destination),
   gateway: ip('192.168.1.1'),
   metric,
-  protocol: 3,
-  scope: 0,
+  protocol: 'boot',
+  scope: 'global',
   onlink: false,
-  type: 1,
-  table: 254,
+  type: 'unicast',
+  table: 'main',
   linkIndex,
 })
 
@@ -58,7 +60,7 @@ const IPV4 = { family: 4, leader: 4 } as const
 const HOST: HostAddresses = {
   links: [link(1, 'lo'), link(2, 'eth0'), link(3, 'eth1'), link(4, 'docker0'), link(5, 'spare')],
   addresses: [
-    address(1, '127.0.0.1', PERMANENT, 254),
+    address(1, '127.0.0.1', ['permanent'], 'host'),
     address(2, '10.0.2.15'),
     address(3, '192.168.205.10'),
     address(3, '192.168.205.110'),
@@ -215,12 +217,12 @@ describe('bestAddress', () => {
     bestAddress(addresses, link(2, 'eth0'), addresses[0]?.ip.family ?? 4)?.ip.text
 
   it('takes a global before a link-local, whatever else', () => {
-    expect(best(address(2, '169.254.0.1', PERMANENT, LINK_SCOPE), address(2, '10.0.0.1', 0))).toBe('10.0.0.1')
-    expect(best(address(2, '169.254.0.1', PERMANENT, LINK_SCOPE))).toBe('169.254.0.1')
+    expect(best(address(2, '169.254.0.1', ['permanent'], 'link'), address(2, '10.0.0.1', []))).toBe('10.0.0.1')
+    expect(best(address(2, '169.254.0.1', ['permanent'], 'link'))).toBe('169.254.0.1')
   })
 
   it('takes a permanent before a dynamic', () => {
-    expect(best(address(2, '10.0.0.1', 0), address(2, '10.0.0.2', PERMANENT))).toBe('10.0.0.2')
+    expect(best(address(2, '10.0.0.1', []), address(2, '10.0.0.2', ['permanent']))).toBe('10.0.0.2')
   })
 
   it('takes the first of equals', () => {
@@ -228,20 +230,22 @@ describe('bestAddress', () => {
   })
 
   it('takes a secondary IPv4 address for no worse: there the same bit has another meaning', () => {
-    expect(best(address(2, '10.0.0.1', PERMANENT | TEMPORARY), address(2, '10.0.0.2'))).toBe('10.0.0.1')
+    expect(best(address(2, '10.0.0.1', ['permanent', 'temporary']), address(2, '10.0.0.2'))).toBe('10.0.0.1')
   })
 
   it('takes a lasting before a temporary IPv6 address', () => {
-    expect(best(address(2, 'fd00::1', PERMANENT | TEMPORARY), address(2, 'fd00::2', PERMANENT))).toBe('fd00::2')
+    expect(best(address(2, 'fd00::1', ['permanent', 'temporary']), address(2, 'fd00::2', ['permanent']))).toBe(
+      'fd00::2',
+    )
   })
 
-  it.each([
-    ['deprecated', DEPRECATED],
-    ['tentative', TENTATIVE],
-    ['duplicate', DADFAILED],
+  it.each<[string, AddressFlag]>([
+    ['deprecated', 'deprecated'],
+    ['tentative', 'tentative'],
+    ['duplicate', 'dadfailed'],
   ])('never takes a %s one', (_, flag) => {
-    expect(best(address(2, 'fd00::1', PERMANENT | flag))).toBeUndefined()
-    expect(best(address(2, 'fd00::1', PERMANENT | flag), address(2, 'fd00::2', 0))).toBe('fd00::2')
+    expect(best(address(2, 'fd00::1', ['permanent', flag]))).toBeUndefined()
+    expect(best(address(2, 'fd00::1', ['permanent', flag]), address(2, 'fd00::2', []))).toBe('fd00::2')
   })
 
   it('looks at its own link only', () => {

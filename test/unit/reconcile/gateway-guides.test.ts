@@ -11,7 +11,7 @@ import { deviceSpecOn } from '../../fake/samples.ts'
 const SUBNET = prefix('fd00:10:0:5::/64')
 const [GATEWAY, PUBLIC_IP] = [SUBNET.base, ip('2001:db8::9')] as const
 const MAC = mac('02:00:00:00:00:77')
-const ROUTE: RouteEntry = { destination: SUBNET, gateway: GATEWAY, metric: 5, protocol: 70, onlink: true }
+const ROUTE: RouteEntry = { destination: SUBNET, gateway: GATEWAY, metric: 5, protocol: '70', onlink: true }
 const TUNNELLED: PeerEntries = {
   onUnderlay: [],
   onDevice: {
@@ -67,7 +67,7 @@ async function settle(): Promise<readonly string[]> {
 /** Routes of the main table, but for the kernel's own. */
 const routes = (): readonly string[] =>
   [...kernel.tables.routes.values()]
-    .filter(({ protocol }) => protocol !== 2)
+    .filter(({ protocol }) => protocol !== 'kernel')
     .map(
       ({ destination, linkIndex, protocol }) =>
         `${destination.text} ${linkIndex === device ? 'device' : 'underlay'} ${protocol}`,
@@ -77,7 +77,13 @@ describe('a route of IPv6 whose gateway another link leads to', () => {
   it('is put in the place of the one that somebody else has put in its place', async () => {
     start()
     expect(await settle()).toEqual([])
-    const elsewhere = { destination: SUBNET, gateway: PUBLIC_IP, metric: 5, protocol: 4, linkIndex: underlay } as const
+    const elsewhere = {
+      destination: SUBNET,
+      gateway: PUBLIC_IP,
+      metric: 5,
+      protocol: 'static',
+      linkIndex: underlay,
+    } as const
     kernel.outside({ op: 'route.replace', type: 'unicast', ...elsewhere })
     await clock.advance(300)
     expect(await settle()).toEqual([])

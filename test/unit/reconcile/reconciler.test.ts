@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import type { KernelOp } from '../../../src/kernel/kernel.ts'
+import { ROUTE_PROTOCOL } from '../../../src/kernel/ours.ts'
 import { Reconciler } from '../../../src/reconcile/reconciler.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { first, onDevice, OverlayWorld, rowsOf } from '../../fake/overlay-world.ts'
@@ -120,34 +121,37 @@ describe('drift', () => {
 
   test('erases a route of ours that somebody adds beside the right one, and leaves that and a foreign one alone', async () => {
     await worldWith(1)
-    world.appendRoute(0, 4)
-    world.appendRoute(0, 70)
+    world.appendRoute(0, 'static')
+    world.appendRoute(0, ROUTE_PROTOCOL)
     await new Promise(setImmediate)
     world.advance(1_000)
     const report = await world.reconciler.pass(new AbortController().signal)
     expect(report).toMatchObject({ written: 0, erased: 1, undone: 1, failures: [] })
     expect(report.undoneExample).toBe('route 10.0.16.0/20 via 10.255.255.9 metric 2 proto 70')
-    expect(world.actual()).toEqual([...world.expected(), 'route 10.0.16.0/20 10.255.255.9 2 4'].toSorted())
+    expect(world.actual()).toEqual([...world.expected(), 'route 10.0.16.0/20 10.255.255.9 2 static'].toSorted())
   })
 
   test('erases one that was added while nobody watched', async () => {
     await worldWith(1)
-    world.appendRoute(0, 70)
+    world.appendRoute(0, ROUTE_PROTOCOL)
     await world.restart()
     await world.pass()
     expect(world.actual()).toEqual(world.expected())
   })
 
-  test.each([4, 70])('restores a route whose place one of protocol %i has taken', async (protocol) => {
-    await worldWith(1)
-    const { destination, metric } = first(rowsOf(0, 0).routes)
-    const place = { destination, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
-    world.outside({ op: 'route.replace', ...place, gateway: ip('10.255.255.9'), protocol })
-    await new Promise(setImmediate)
-    world.advance(1_000)
-    await world.pass()
-    expect(world.actual()).toEqual(world.expected())
-  })
+  test.each(['static', ROUTE_PROTOCOL] as const)(
+    'restores a route whose place one of protocol %s has taken',
+    async (protocol) => {
+      await worldWith(1)
+      const { destination, metric } = first(rowsOf(0, 0).routes)
+      const place = { destination, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
+      world.outside({ op: 'route.replace', ...place, gateway: ip('10.255.255.9'), protocol })
+      await new Promise(setImmediate)
+      world.advance(1_000)
+      await world.pass()
+      expect(world.actual()).toEqual(world.expected())
+    },
+  )
 
   test('restores a route whose place was taken while the tables were read and no peer was known yet', async () => {
     await worldWith(1)
@@ -155,7 +159,7 @@ describe('drift', () => {
     const { destination, gateway, metric } = first(rowsOf(0, 0).routes)
     const place = { destination, gateway, metric, type: 'unicast', linkIndex: world.linkIndex, onlink: true } as const
     world.kernel.meanwhile = () => {
-      world.outside({ op: 'route.replace', ...place, protocol: 3 })
+      world.outside({ op: 'route.replace', ...place, protocol: 'boot' })
     }
     await world.pass()
     world.list()

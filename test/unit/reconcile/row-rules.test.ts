@@ -17,7 +17,7 @@ import {
 const MAC = mac('02:00:00:00:00:01')
 const [A, B] = [ip('192.168.0.1'), ip('192.168.0.2')] as const
 const SUBNET = prefix('10.15.64.0/20')
-const ROUTE = { destination: SUBNET, gateway: SUBNET.base, metric: 245, protocol: 70, onlink: true }
+const ROUTE = { destination: SUBNET, gateway: SUBNET.base, metric: 245, protocol: '70', onlink: true } as const
 
 describe('a neighbour', () => {
   it('is keyed by its address and compared by its MAC', () => {
@@ -55,11 +55,11 @@ describe('a route row', () => {
     destination: SUBNET,
     gateway: SUBNET.base,
     metric: 0,
-    protocol: 3,
-    scope: 0,
+    protocol: 'boot',
+    scope: 'global',
     onlink: true,
-    type: 1,
-    table: 254,
+    type: 'unicast',
+    table: 'main',
     linkIndex: 5,
   }
   const isOurs = (change: Partial<RouteState>): boolean => {
@@ -71,7 +71,7 @@ describe('a route row', () => {
     ['metric', { metric: 0 }],
     ['gateway', { gateway: A }],
     ['missing gateway', { gateway: undefined }],
-    ['protocol', { protocol: 3 }],
+    ['protocol', { protocol: 'boot' }],
   ])('of another %s is another row, as the kernel can have both', (_, change) => {
     expect(routeRules.key({ ...ROUTE, ...change })).not.toBe(routeRules.key(ROUTE))
   })
@@ -79,11 +79,11 @@ describe('a route row', () => {
   it.each<[string, Partial<RouteState>, string]>([
     ['a source address', { extras: ['src'] }, 'src'],
     ['metrics and an encapsulation', { extras: ['metrics', 'encap'] }, 'metrics,encap'],
-    ['another scope', { scope: 200 }, 'scope'],
+    ['another scope', { scope: 'site' }, 'scope'],
     ['a second next hop', { furtherHops: [{ linkIndex: 9, gateway: A }] }, 'nexthop'],
   ])('with %s is altered, and still the same row', (_, change, alterations) => {
     const [plain, altered, none] = [{}, change].flatMap((fields) =>
-      routesOn({ ...state, metric: 245, protocol: 70, ...fields }, 5),
+      routesOn({ ...state, metric: 245, protocol: '70', ...fields }, 5),
     )
     if (plain === undefined || altered === undefined) throw new Error('no rows')
     expect([plain.alterations, altered.alterations?.join()]).toEqual([undefined, alterations])
@@ -100,10 +100,10 @@ describe('a route row', () => {
   })
 
   it('needs the scope of its kind to be plain: that of the link without a gateway, none in IPv6', () => {
-    const scopes = [
-      { gateway: undefined, scope: 253 },
-      { gateway: undefined, scope: 0 },
-      { gateway: undefined, scope: 0, destination: prefix('fd00:5::/64') },
+    const scopes: readonly Partial<RouteState>[] = [
+      { gateway: undefined, scope: 'link' },
+      { gateway: undefined, scope: 'global' },
+      { gateway: undefined, scope: 'global', destination: prefix('fd00:5::/64') },
     ]
     const altered = scopes.flatMap((change) => routesOn({ ...state, ...change }, 5)).map((row) => row.alterations)
     expect(altered).toEqual([undefined, ['scope'], undefined])
@@ -123,24 +123,24 @@ describe('a route row', () => {
       destination: SUBNET,
       gateway: SUBNET.base,
       metric: 245,
-      protocol: 70,
+      protocol: '70',
       onlink: true,
     })
   })
 
   it('is erased by metric, gateway and protocol, so that nobody else loses one like it', () => {
-    expect(routeRules.erase(5, { ...ROUTE, metric: 0, protocol: 3 })).toMatchObject({
+    expect(routeRules.erase(5, { ...ROUTE, metric: 0, protocol: 'boot' })).toMatchObject({
       op: 'route.delete',
       linkIndex: 5,
       destination: SUBNET,
       gateway: SUBNET.base,
       metric: 0,
-      protocol: 3,
+      protocol: 'boot',
     })
   })
 
   it('is ours by our protocol, whatever its shape', () => {
-    expect(isOurs({ protocol: 70, onlink: false, gateway: undefined })).toBe(true)
+    expect(isOurs({ protocol: '70', onlink: false, gateway: undefined })).toBe(true)
   })
 
   it("is ours by upstream's shape: boot, onlink, gateway at the base of its subnet", () => {
@@ -148,12 +148,12 @@ describe('a route row', () => {
   })
 
   it.each<[string, Partial<RouteState>]>([
-    ['another protocol', { protocol: 4 }],
+    ['another protocol', { protocol: 'static' }],
     ['no onlink', { onlink: false }],
     ['another gateway', { gateway: A }],
     ['no gateway', { gateway: undefined }],
-    ['another table', { table: 100, protocol: 70 }],
-    ['another type', { type: 6, protocol: 70 }],
+    ['another table', { table: '100', protocol: '70' }],
+    ['another type', { type: 'blackhole', protocol: '70' }],
   ])('is foreign with %s', (_, change) => {
     expect(isOurs(change)).toBe(false)
   })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { FdbEntry, NeighbourEntry } from '../../../src/reconcile/entries.ts'
+import type { FdbEntry, NeighbourEntry, RouteEntry } from '../../../src/reconcile/entries.ts'
 import { KernelError } from '../../../src/kernel/kernel.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
 import { Table } from '../../../src/reconcile/table.ts'
@@ -217,11 +217,8 @@ describe('planRows', () => {
   const rowsOf = (host: number) => {
     const destination = prefix(`10.0.${host}.0/24`)
     const entry: FdbEntry = { mac: mac(`02:00:00:00:00:0${host}`), remote: ip(`192.168.0.${host}`) }
-    return {
-      neighbour: neighbour(host),
-      fdb: entry,
-      route: { destination, gateway: destination.base, metric: host, protocol: 70, onlink: true },
-    }
+    const route: RouteEntry = { destination, gateway: destination.base, metric: host, protocol: '70', onlink: true }
+    return { neighbour: neighbour(host), fdb: entry, route }
   }
   const order = (all: ReturnType<typeof tables>): readonly string[] =>
     planRows([{ linkIndex: LINK, tables: [all.neighbours, all.fdb, all.routes] }], 0, true).map(({ op }) => op.op)

@@ -89,11 +89,11 @@ const state = (route: Partial<RouteState>): RouteState => ({
   destination: prefix('10.20.0.0/20'),
   gateway: ip('192.168.0.9'),
   metric: 0,
-  protocol: 3,
-  scope: 0,
+  protocol: 'boot',
+  scope: 'global',
   onlink: false,
-  type: 1,
-  table: 254,
+  type: 'unicast',
+  table: 'main',
   linkIndex: underlay,
   ...route,
 })
@@ -110,7 +110,7 @@ describe('routes on the underlay', () => {
     reconciler.setPeer('a', direct(1))
     expect(await reconciler.pass(signal)).toMatchObject({ written: 1, failures: [] })
     expect(routesTo(1)).toMatchObject([
-      { linkIndex: underlay, gateway: ip('192.168.0.3'), protocol: 70, onlink: false },
+      { linkIndex: underlay, gateway: ip('192.168.0.3'), protocol: '70', onlink: false },
     ])
     expect(names()).toEqual(['route.replace'])
     expect(kernel.stats().snapshots).toBe(0)
@@ -170,7 +170,12 @@ describe('routes on the underlay', () => {
     isRefused = false
     await reconciler.pass(signal)
     expect([routesTo(1), reconciler.refused]).toMatchObject([[], [{ peer: 'a', error: { code: 'ENETUNREACH' } }]])
-    const onLink = { destination: prefix('203.0.113.0/24'), metric: 0, protocol: 2, linkIndex: underlay } as const
+    const onLink = {
+      destination: prefix('203.0.113.0/24'),
+      metric: 0,
+      protocol: 'kernel',
+      linkIndex: underlay,
+    } as const
     kernel.outside({ op: 'route.replace', type: 'unicast', ...onLink })
     await clock.settle()
     await reconciler.pass(signal)
@@ -196,13 +201,13 @@ describe('routes on the underlay', () => {
 
   it("of nobody's peers go when they are ours or upstream's, others stay", async () => {
     const foreign = [
-      state({ destination: prefix('10.30.0.0/20'), protocol: 4 }),
+      state({ destination: prefix('10.30.0.0/20'), protocol: 'static' }),
       state({ destination: prefix('10.40.0.0/24') }),
       state({ destination: prefix('172.16.0.0/20') }),
       state({ destination: prefix('10.50.0.0/20'), metric: 50 }),
       state({ destination: prefix('0.0.0.0/0'), gateway: ip('192.168.0.254') }),
     ]
-    const ours = [state({}), state({ destination: prefix('10.60.0.0/20'), protocol: 70, metric: 7 })]
+    const ours = [state({}), state({ destination: prefix('10.60.0.0/20'), protocol: '70', metric: 7 })]
     for (const route of [...foreign, ...ours]) kernel.tables.addRoute(route)
     await settle()
     const left = [...kernel.tables.routes.values()].map(({ destination }) => destination.text)
@@ -215,7 +220,7 @@ describe('routes on the underlay', () => {
     reconciler.setPeer('a', direct(1))
     await settle()
     expect(names()).toEqual(['route.replace', 'route.delete'])
-    expect(routesTo(1)).toMatchObject([{ protocol: 70 }])
+    expect(routesTo(1)).toMatchObject([{ protocol: '70' }])
   })
 })
 
@@ -292,7 +297,7 @@ describe("upstream's shape on the underlay", () => {
     destination: prefix('fd00:10:0:5::/64'),
     gateway: ip('2001:db8::9'),
     metric: 1024,
-    protocol: 3,
+    protocol: 'boot',
     onlink: false,
   }
   const cut = { network: prefix('fd00:10::/48'), subnetLength: 64 }
@@ -303,7 +308,7 @@ describe("upstream's shape on the underlay", () => {
 
   it.each<[string, Partial<RouteEntry>]>([
     ['another metric', { metric: 0 }],
-    ['another protocol', { protocol: 2 }],
+    ['another protocol', { protocol: 'kernel' }],
     ['a gateway inside the overlay', { gateway: ip('fd00:10::9') }],
     ['no gateway', { gateway: undefined }],
     ['another length', { destination: prefix('fd00:10:0:5::/65') }],

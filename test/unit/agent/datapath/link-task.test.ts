@@ -29,7 +29,7 @@ const indexOf = (name: string): number => world.kernel.indexOf(name) ?? 0
 const published = (): string => world.etcd.records.map(({ value }) => value).join()
 
 const defaultRoute = (linkIndex: number) =>
-  ({ type: 'unicast', destination: prefix('0.0.0.0/0'), linkIndex, metric: 0, protocol: 3 }) as const
+  ({ type: 'unicast', destination: prefix('0.0.0.0/0'), linkIndex, metric: 0, protocol: 'boot' }) as const
 const address = (op: 'address.add' | 'address.delete', linkIndex: number, text: string): KernelOp => ({
   op,
   linkIndex,

@@ -19,7 +19,7 @@ test.each([
 ])('blackhole routes of earlier networks and families go; asked for: %s', async (isWanted, left) => {
   const [kernel, clock, stop] = [new FakeKernel(), new FakeClock(), new AbortController()]
   const log = recordingLog()
-  const blackhole = { op: 'route.replace', type: 'blackhole', protocol: 70 } as const
+  const blackhole = { op: 'route.replace', type: 'blackhole', protocol: '70' } as const
   for (const text of [EARLIER, OTHER_FAMILY])
     kernel.outside({ ...blackhole, destination: prefix(text), metric: METRIC })
   kernel.outside({ ...blackhole, destination: prefix(FOREIGN), metric: 5 })

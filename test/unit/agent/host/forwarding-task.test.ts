@@ -14,7 +14,6 @@ const IPV4 = 'net/ipv4/ip_forward'
 const IPV6 = 'net/ipv6/conf/all/forwarding'
 const ACCEPT_RA = 'net/ipv6/conf/eth0/accept_ra'
 const BRIDGE = 'net/bridge/bridge-nf-call-iptables'
-const RTPROT_RA = 9
 const EVERY_MS = 5_000
 
 let clock: FakeClock
@@ -49,7 +48,7 @@ const reasons = (): readonly string[] =>
 
 function advertiseRouter(): void {
   const { index } = kernel.addCard('eth0')
-  const common = { op: 'route.replace', type: 'unicast', linkIndex: index, metric: 1024, protocol: RTPROT_RA } as const
+  const common = { op: 'route.replace', type: 'unicast', linkIndex: index, metric: 1024, protocol: 'ra' } as const
   kernel.outside({ op: 'address.add', linkIndex: index, ip: ip('fd00::10'), prefixLength: 64 })
   kernel.outside({ ...common, destination: prefix('::/0') })
 }

@@ -35,7 +35,7 @@ describe('host-gw', () => {
                 destination: prefix('10.15.64.0/20'),
                 gateway: ip('192.168.205.11'),
                 metric: 245,
-                protocol: 70,
+                protocol: '70',
                 onlink: false,
               },
             ],

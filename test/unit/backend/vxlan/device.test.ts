@@ -320,7 +320,13 @@ describe('tendDevice', () => {
 describe('deviationsOf', () => {
   it('adds the right address before it removes a wrong one, and brings the link up last', () => {
     const { index } = kernel.addCard(spec.name, { up: false, kind: 'vxlan', vxlan: { ...spec.vxlan, external: false } })
-    const wrong = { linkIndex: index, ip: ip('10.1.0.0'), prefixLength: 32, scope: 0, flags: 0x80 }
+    const wrong = {
+      linkIndex: index,
+      ip: ip('10.1.0.0'),
+      prefixLength: 32,
+      scope: 'global',
+      flags: ['permanent'],
+    } as const
     const ops = deviationsOf(spec, { ...device(), up: false }, [wrong]).flatMap((deviation) => deviation.ops ?? [])
     expect(ops.map(({ op }) => op)).toEqual([
       'link.set',

@@ -12,11 +12,11 @@ const route = (destination: string, fields: Partial<RouteState> = {}): RouteStat
   destination: prefix(destination),
   gateway: undefined,
   metric: 0,
-  protocol: 2,
-  scope: 253,
+  protocol: 'kernel',
+  scope: 'link',
   onlink: false,
-  type: 1,
-  table: 254,
+  type: 'unicast',
+  table: 'main',
   linkIndex: UNDERLAY,
   ...fields,
 })
@@ -37,7 +37,12 @@ describe('a peer is reached without a gateway', () => {
     ],
     ['through a route to the link alone', [DEFAULT, route('172.16.0.0/12')], '172.16.9.9', true],
     ['not over another link', [route('192.168.205.0/24', { linkIndex: 7 })], '192.168.205.11', false],
-    ['not where packets are dropped', [OWN_NETWORK, route('192.168.205.11/32', { type: 6 })], '192.168.205.11', false],
+    [
+      'not where packets are dropped',
+      [OWN_NETWORK, route('192.168.205.11/32', { type: 'blackhole' })],
+      '192.168.205.11',
+      false,
+    ],
     ['not without any route', [], '192.168.205.11', false],
     [
       'by the lower of two metrics',
@@ -47,7 +52,7 @@ describe('a peer is reached without a gateway', () => {
     ],
     [
       'whatever routes of ours say',
-      [OWN_NETWORK, route('192.168.205.8/29', { protocol: 70, ...GATEWAY })],
+      [OWN_NETWORK, route('192.168.205.8/29', { protocol: '70', ...GATEWAY })],
       '192.168.205.11',
       true,
     ],

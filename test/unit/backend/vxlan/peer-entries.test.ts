@@ -24,7 +24,13 @@ describe('peerEntries', () => {
         neighbours: [{ ip: ip('10.15.64.0'), mac: PEER_MAC }],
         fdb: [{ mac: PEER_MAC, remote: ip('192.168.205.11') }],
         routes: [
-          { destination: prefix('10.15.64.0/20'), gateway: ip('10.15.64.0'), metric: 245, protocol: 70, onlink: true },
+          {
+            destination: prefix('10.15.64.0/20'),
+            gateway: ip('10.15.64.0'),
+            metric: 245,
+            protocol: '70',
+            onlink: true,
+          },
         ],
       },
     })
