@@ -13,6 +13,7 @@ import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
+import type { ConditionName } from './condition-names.ts'
 import { FakeClock } from './fake-clock.ts'
 import { runtime } from './runtime.ts'
 import { FakeEtcd } from './fake-etcd.ts'
@@ -140,6 +141,27 @@ export class AgentWorld {
     return readFile(this.subnetFile, 'utf8').catch(() => undefined)
   }
 
+  /** Whether a condition of the agent fails, for a reason like this. */
+  fails(what: ConditionName, reason = /^/): boolean {
+    return this.conditions.all().some((one) => one.what === what && reason.test(one.reason))
+  }
+
+  holds(what: ConditionName): boolean {
+    return !this.fails(what)
+  }
+
+  /** Whether the overlay of every family has been complete since there is this lease. */
+  forwards(): boolean {
+    return (['forwarding', 'forwarding of IPv4', 'forwarding of IPv6'] as const).every((what) => this.holds(what))
+  }
+
+  /** That of the lease held: `10.1.16.0/20`. */
+  get subnet(): string | undefined {
+    const { subnet } = this.status.readiness().body
+    return typeof subnet === 'string' ? subnet : undefined
+  }
+
+  /** Lines of the log like this: for what somebody who reads it sees. What state the agent is in, ask the agent. */
   logged(pattern: RegExp): readonly string[] {
     return this.log.filter((line) => pattern.test(line))
   }

@@ -23,7 +23,7 @@ function addAddress6(): void {
 async function start(config = DUAL): Promise<void> {
   world.etcd.putConfig(config)
   await world.start()
-  await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+  await world.until('forwarding', () => world.forwards())
 }
 
 const dualLease = (octet: number): string =>
@@ -67,7 +67,7 @@ describe('a node of both families', () => {
     expect(world.logged(/eth0 has no IPv6 address/)).toHaveLength(1)
     addAddress6()
     await world.advance(1_000)
-    await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+    await world.until('forwarding', () => world.forwards())
   })
 
   test('mends one device while the other goes on', async () => {

@@ -17,7 +17,7 @@ afterEach(async () => {
 async function start(config = CONFIG): Promise<void> {
   world.etcd.putConfig(config)
   await world.start()
-  await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+  await world.until('forwarding', () => world.forwards())
 }
 
 const link = (name: string): LinkState | undefined =>
@@ -99,7 +99,7 @@ describe('the underlay chosen without --iface', () => {
     expect(world.store.writes).toHaveLength(0)
     world.etcd.putConfig(CONFIG)
     await world.advance(5_000)
-    await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+    await world.until('forwarding', () => world.forwards())
   })
 })
 

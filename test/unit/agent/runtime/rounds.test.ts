@@ -197,7 +197,7 @@ describe('a whole agent', () => {
   test('names the loop that does not come round', async () => {
     const answer = world.firewall.holdBack()
     await startWorld()
-    await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+    await world.until('forwarding', () => world.forwards())
     await world.advance(ROUND_MS.programs + 1_000)
     const named = /^firewall: has not come round for 18\d s$/
     expect(world.status.liveness().body['stuck']).toEqual(expect.arrayContaining([expect.stringMatching(named)]))

@@ -90,7 +90,7 @@ describe('an agent with --ip-masq', () => {
   test('writes its subnet file after the rules of the firewall', async () => {
     const answer = world.firewall.holdBack()
     await world.start({ ipMasq: true })
-    await world.until('forwarding', () => world.logged(/forwarding is set up/).length > 0)
+    await world.until('forwarding', () => world.forwards())
     await world.advance(4_000)
     expect([world.firewall.standing, await world.readSubnetFile()]).toEqual([undefined, undefined])
     answer()
