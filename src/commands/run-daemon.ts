@@ -20,8 +20,8 @@ import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
-import type { HealthServer } from '../observe/health-server.ts'
 import type { Logger } from '../observe/logger.ts'
+import { serveHealth } from './health-endpoint.ts'
 import { supervision } from './service-manager.ts'
 import { claimThisHost } from './this-host.ts'
 
@@ -100,7 +100,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
   }
   const { healthz } = options
-  const server = healthz && (await serveHealth(healthz, status, log))
+  const server = healthz && (await serveHealth(healthz, status, conditions))
   try {
     const agent = new Agent(options, ports)
     const watchers = supervision(environment, status, log, stopSignal)
@@ -113,14 +113,4 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     kernel.close()
     store.close()
   }
-}
-
-/** node:http is loaded where somebody wants to ask. */
-async function serveHealth(
-  { ip, port }: NonNullable<DaemonOptions['healthz']>,
-  health: AgentStatus,
-  log: Logger,
-): Promise<HealthServer> {
-  const { HealthServer } = await import('../observe/health-server.ts')
-  return new HealthServer({ ip: ip.text, port, health, log })
 }

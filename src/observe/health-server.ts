@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Logger } from './logger.ts'
 
 /** An answer to whoever asks how we are. */
 export interface HealthAnswer {
@@ -20,7 +19,9 @@ export interface HealthServerOptions {
   readonly ip: string
   readonly port: number
   readonly health: Health
-  readonly log: Logger
+  /** Called when it listens, and each time that it cannot, with the reason and its cure. Must not throw. */
+  readonly onListening: () => void
+  readonly onFailure: (reason: string) => void
   /** Between attempts to listen, in milliseconds. */
   readonly retryMs?: number
   /** How long anybody may take over a request, or over reading the answer, in milliseconds. */
@@ -43,7 +44,7 @@ const CURES: ReadonlyMap<string, string> = new Map([
 
 /**
  * Serves `/healthz` and `/readyz`: 200 or 503, with the reasons as JSON. Never keeps the process from ending, and the agent goes on
- * without it: while it cannot listen it says so, once per reason, and tries again.
+ * without it: while it cannot listen it tries again.
  */
 export class HealthServer {
   readonly #options: HealthServerOptions
@@ -51,7 +52,6 @@ export class HealthServer {
   /** In the order they came. */
   readonly #sockets = new Set<Socket>()
   #retry: NodeJS.Timeout | undefined
-  #lastError = ''
   #isClosed = false
 
   constructor(options: HealthServerOptions) {
@@ -103,22 +103,14 @@ export class HealthServer {
   }
 
   #listen(): void {
-    const { ip, port, log } = this.#options
-    if (this.#isClosed) return
-    this.#server.listen({ host: ip, port, backlog: MOST_CONNECTIONS }, () => {
-      if (this.#lastError !== '') log.info('health endpoint: works now')
-      this.#lastError = ''
-    })
+    const { ip, port, onListening } = this.#options
+    if (!this.#isClosed) this.#server.listen({ host: ip, port, backlog: MOST_CONNECTIONS }, onListening)
   }
 
   #failed(error: Error): void {
-    const { ip, port, log, retryMs = RETRY_MS } = this.#options
+    const { ip, port, onFailure, retryMs = RETRY_MS } = this.#options
     const code = 'code' in error ? String(error.code) : error.message
-    if (code !== this.#lastError)
-      log.error(
-        `health endpoint: cannot listen on ${ip} port ${port}: ${CURES.get(code) ?? error.message}; trying again, the agent goes on`,
-      )
-    this.#lastError = code
+    onFailure(`cannot listen on ${ip} port ${port}: ${CURES.get(code) ?? error.message}`)
     if (this.#server.listening || this.#isClosed) return
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => {

@@ -53,6 +53,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.said('said'),
     ...sources.said('say').filter(({ at }) => at.startsWith('src/host/')),
     ...sources.said('complain'),
+    ...sources.said('onFailure'),
     ...sources.said('add').filter(({ at }) => at.startsWith('src/lease/acquire.ts')),
     ...sources
       .said('onState', 1)

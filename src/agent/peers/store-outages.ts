@@ -2,7 +2,7 @@ import type { WatchStatus } from '../../lease/store.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
 
 /** However often the connection comes and goes, that is said this often at most, in milliseconds. */
-const SAID_EVERY_MS = 10_000
+const SAID_EVERY_MS = 7_000
 const FORWARDING = '; forwarding goes on as it is'
 
 export interface StoreOutagesInput {

@@ -27,12 +27,14 @@ export interface Condition {
 export interface FailsOptions extends Telling {
   /** For so long, in milliseconds, it only degrades. */
   readonly toleratedMs?: number
+  /** Whether it ends with the session ({@link Conditions.sessionEnded}). Default: yes. */
+  readonly isOfSession?: boolean
 }
 
 /** What a task needs of {@link Conditions} to say how it fares. */
 export type ConditionReports = Pick<Conditions, 'fails' | 'holds'>
 
-type Failing = Condition & { readonly toleratedMs: number }
+type Failing = Condition & { readonly toleratedMs: number; readonly isOfSession: boolean }
 
 /**
  * The one place where tasks report what fails and what holds. From here it goes into the log, once for each transition and seldom again
@@ -59,7 +61,8 @@ export class Conditions implements Task {
     const before = this.#failing.get(what)
     const text = typeof reason === 'string' ? reason : reason.message
     const sinceMs = before?.sinceMs ?? this.#clock.monotonicMs()
-    this.#failing.set(what, { what, reason: text, effect, sinceMs, toleratedMs: options.toleratedMs ?? 0 })
+    const { toleratedMs = 0, isOfSession = true } = options
+    this.#failing.set(what, { what, reason: text, effect, sinceMs, toleratedMs, isOfSession })
     const level = effect === 'unready' || effect === 'incomplete' ? 'error' : 'warn'
     this.#log.fails(lineOf(what, reason, level, options))
     if (before?.reason !== text || before.effect !== effect) this.#subscribers.notify()
@@ -77,12 +80,17 @@ export class Conditions implements Task {
     if (this.#failing.delete(what)) this.#subscribers.notify()
   }
 
+  /** Whoever reported in a session has ended: what failed of it does not matter any more. */
+  sessionEnded(): void {
+    for (const { what, isOfSession } of [...this.#failing.values()]) if (isOfSession) this.drop(what)
+  }
+
   /** All that fail, those first that others follow from. */
   all(): readonly Condition[] {
     const nowMs = this.#clock.monotonicMs()
-    return Array.from(this.#failing.values(), ({ toleratedMs, ...condition }) => {
-      const isTolerated = nowMs - condition.sinceMs < toleratedMs
-      return isTolerated && condition.effect !== 'none' ? { ...condition, effect: 'degraded' as const } : condition
+    return Array.from(this.#failing.values(), ({ what, reason, effect, sinceMs, toleratedMs }) => {
+      const isTolerated = effect !== 'none' && nowMs - sinceMs < toleratedMs
+      return { what, reason, effect: isTolerated ? 'degraded' : effect, sinceMs }
     }).sort((a, b) => causeRank(a.what) - causeRank(b.what) || a.sinceMs - b.sinceMs)
   }
 

@@ -81,7 +81,7 @@ export class AgentStatus implements Health {
     const conditions = this.#conditions
     this.#subnet = undefined
     this.#tables.clear()
-    for (const { what } of conditions.all()) conditions.drop(what)
+    conditions.sessionEnded()
     conditions.fails('lease', reason, 'unready', { says: false })
     conditions.fails('forwarding', NOT_SET_UP, 'unready', { says: false })
     conditions.fails(SUBNET_FILE, NOT_WRITTEN, 'unready', { says: false })
