@@ -6,14 +6,13 @@ import { refuseSwallowing } from '../host/underlay-conflict.ts'
 import { describeCandidates, type Underlay } from '../host/underlay.ts'
 import { chooseAgain } from '../host/follow-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
-import { acquireLease, type Acquired } from '../lease/acquire.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
-import { EtcdAddresses } from './etcd-addresses.ts'
 import { LossBackoff } from './own-lease/loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
+import type { AcquiredSubnet } from './runtime/subnet-manager.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
 import { findPublishers, leaseTerms } from './own-lease/lease-terms.ts'
@@ -43,35 +42,32 @@ export class Agent implements Task {
   readonly name = 'agent'
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
-  readonly #etcdAddresses: EtcdAddresses
   readonly #lossBackoff: LossBackoff
   #underlays: Underlays = new Map()
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
     this.#ports = ports
-    this.#etcdAddresses = new EtcdAddresses(options.etcd.endpoints, ports.resolveHost, ports.clock)
     this.#lossBackoff = new LossBackoff(ports)
   }
 
   async run(context: TaskContext): Promise<void> {
     const sessions: Task = { name: 'sessions', roundMs: ROUND_MS.etcd, run: (own) => this.#runSessions(own) }
-    await runTogether([this.#ports.conditions, sessions, this.#etcdAddresses], context)
+    await runTogether([this.#ports.conditions, sessions, ...this.#ports.subnets.tasks], context)
   }
 
   async #runSessions(context: TaskContext): Promise<void> {
-    await this.#etcdAddresses.first(context.signal)
+    await this.#ports.subnets.prepare(context.signal)
     while (!isStopped(context.signal)) await this.#runSession(context)
   }
 
   async #runSession(context: TaskContext): Promise<void> {
-    await this.#findUnderlays([LEADER], context) // first: etcd is asked over it
+    await this.#findUnderlays([LEADER], context) // first: the subnet manager is asked over it
     const config = await this.#readConfig(context)
     const found = { config, underlays: await this.#findUnderlays(familiesOf(config), context) }
     const session = new OverlaySession({
       options: this.#options,
       ports: this.#ports,
-      etcdAddresses: this.#etcdAddresses,
       parseConfig: (text) => this.#parseConfig(text),
       ...(await this.#acquire(found, context)),
     })
@@ -86,9 +82,7 @@ export class Agent implements Task {
     log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
     const pauseMs = this.#lossBackoff.lost()
     if (this.#lossBackoff.losses === 2)
-      log.error(
-        'one lease after the other is lost: somebody writes over them in etcd; waiting ever longer between them',
-      )
+      log.error('one lease after the other is lost: somebody writes over them; waiting ever longer between them')
     if (pauseMs > 0) await rest(pauseMs)
   }
 
@@ -120,18 +114,18 @@ export class Agent implements Task {
   }
 
   async #read(signal: AbortSignal): Promise<NetworkConfig> {
-    const record = await this.#ports.store.readConfig(signal)
-    if (record === undefined) throw new ConfigError(this.#configKey, 'the network configuration, as JSON', undefined)
-    return this.#parseConfig(record.value)
-  }
-
-  get #configKey(): string {
-    return `${this.#options.etcd.prefix}/config`
+    const { configuration } = this.#ports.subnets
+    const text = await configuration.read(signal)
+    if (text === undefined) throw new ConfigError(configuration.name, 'the network configuration, as JSON', undefined)
+    return this.#parseConfig(text)
   }
 
   /** @throws {ConfigError} */
   #parseConfig(text: string): NetworkConfig {
-    return refuseUnsupported(parseNetworkConfig(text, this.#configKey))
+    const { configuration } = this.#ports.subnets
+    const config = parseNetworkConfig(text, configuration.name)
+    configuration.check(config)
+    return config
   }
 
   async #readConfig(loop: Loop): Promise<NetworkConfig> {
@@ -147,34 +141,34 @@ export class Agent implements Task {
   }
 
   /** Looks at everything again after an attempt that failed: what keeps us from a lease may be cured there. */
-  async #acquire(first: Found, loop: Loop): Promise<Found & { readonly acquired: Acquired }> {
+  async #acquire(first: Found, loop: Loop): Promise<Found & { readonly acquired: AcquiredSubnet }> {
     const { signal } = loop
-    const { store, random, log } = this.#ports
+    const { subnets, log } = this.#ports
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
     let known: Found | undefined = first
-    const attempt = async (): Promise<Found & { readonly acquired: Acquired }> => {
+    const attempt = async (): Promise<Found & { readonly acquired: AcquiredSubnet }> => {
       const found = known ?? (await this.#lookAround(signal))
       known = undefined
       for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
-      const host = { ...found, etcdAddresses: this.#etcdAddresses.all }
+      const host = { ...found, endpoints: subnets.endpoints.all }
       const backend = chooseBackend(found.config.backend)
       const publishers = await findPublishers(backend, found.underlays, this.#ports, signal)
       const terms = leaseTerms(this.#ports, host, backend, { publishers, previousSubnets })
-      return { ...found, acquired: await acquireLease(store, terms, random, signal) }
+      return { ...found, acquired: await subnets.acquire(terms, signal) }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
     const result = await untilItWorks('lease', attempt, this.#ports, loop, { ...STARTING, hint })
-    const { lease, list, how, warnings } = result.acquired
-    log.info(`lease ${how}`, { subnet: lease.key, peers: list.records.filter(({ key }) => key !== lease.key).length })
+    const { lease, peers, how, warnings } = result.acquired
+    log.info(`lease ${how}`, { subnet: lease.key, peers: peers.length })
     for (const warning of warnings) log.warn(warning)
     return result
   }
 
-  /** The underlay first: over an address that we have no more, etcd would not be heard. */
+  /** The underlay first: over an address that we have no more, nobody would be heard. */
   async #lookAround(signal: AbortSignal): Promise<Found> {
     const before = this.#underlays
     for (const [family, { address }] of await this.#look([...before.keys()], signal))
-      if (before.get(family)?.address.text !== address.text) this.#ports.store.refreshConnections()
+      if (before.get(family)?.address.text !== address.text) this.#ports.subnets.refreshConnections()
     const config = await this.#read(signal)
     return { config, underlays: await this.#look(familiesOf(config), signal) }
   }
@@ -188,11 +182,4 @@ export class Agent implements Task {
     const candidates = found.filter((text) => text !== '').join('; ')
     return candidates === '' ? '' : ` (candidates: ${candidates})`
   }
-}
-
-/** Settings that are valid, and that a later version will honour. Saying so beats half a network. */
-function refuseUnsupported(config: NetworkConfig): NetworkConfig {
-  if (!config.overlays.some(({ family }) => family === 4))
-    throw new ConfigError('EnableIPv4', 'true: a lease in etcd is named for its IPv4 subnet, as upstream has it', false)
-  return config
 }

@@ -6,16 +6,16 @@ import type { AgentPorts } from './runtime/ports.ts'
 import { isStopped, type Task } from './runtime/task.ts'
 
 export interface ConfigTaskInput {
-  readonly ports: Pick<AgentPorts, 'store' | 'log' | 'conditions'>
+  readonly ports: Pick<AgentPorts, 'subnets' | 'log' | 'conditions'>
   /** What the session has begun with. */
   readonly config: NetworkConfig
-  /** Reads and checks what the key says. @throws {ConfigError} */
+  /** Reads and checks what is written there. @throws {ConfigError} */
   readonly parseConfig: (text: string) => NetworkConfig
   /** Makes a configuration so, as far as it differs in what can be followed. @throws {ConfigError} when it cannot be, before anything is changed */
   readonly apply: (config: NetworkConfig) => void
 }
 
-/** A watch ends only with the store; before it is tried again, in milliseconds. */
+/** A watch ends only with the subnet manager; before it is tried again, in milliseconds. */
 const RETRY_MS = 1_000
 const CONFIGURATION = 'network configuration'
 const IN_FORCE = 'the network configuration is the one in force again'
@@ -28,7 +28,7 @@ export class ConfigTask implements Task {
   readonly name = 'configuration'
   readonly #input: ConfigTaskInput
   #inForce: NetworkConfig
-  /** What the key has said last. */
+  /** What was written there last. */
   #seen: { readonly value: string | undefined } | undefined
 
   constructor(input: ConfigTaskInput) {
@@ -37,11 +37,11 @@ export class ConfigTask implements Task {
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
-    const { store } = this.#input.ports
+    const { configuration } = this.#input.ports.subnets
     while (!isStopped(signal)) {
-      for await (const record of store.watchConfig(signal)) {
+      for await (const text of configuration.watch(signal)) {
         if (isStopped(signal)) return
-        this.#consider(record?.value)
+        this.#consider(text)
       }
       await rest(RETRY_MS)
     }

@@ -4,15 +4,9 @@ import { backendJudge, type EntriesByFamily } from '../backend/judge.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { Underlay } from '../kernel/underlay.ts'
-import type { Acquired } from '../lease/acquire.ts'
-import type { Challenger } from '../lease/challenges.ts'
-import { LeaseKeeper, type LeaseState } from '../lease/keeper.ts'
-import { encodeLease } from '../lease/codec.ts'
 import type { PeerLimits } from '../lease/peers/peer-rules.ts'
-import { claimFor, type LeaseTerms } from '../lease/terms.ts'
+import type { LeaseTerms } from '../lease/terms.ts'
 import { PeerTable, type Judge } from '../lease/peers/peer-table.ts'
-import { CLONE_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
-import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { backendsOf } from './datapath/backends.ts'
@@ -25,31 +19,27 @@ import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
 import { PeersTask } from './peers/peers-task.ts'
-import { reportLease } from './own-lease/report-lease.ts'
-import { ChallengesTask } from './own-lease/challenges-task.ts'
-import { StaleLeasesTask } from './own-lease/stale-leases-task.ts'
-import type { EtcdAddresses } from './etcd-addresses.ts'
 import type { AgentPorts } from './runtime/ports.ts'
+import type { AcquiredSubnet, HeldSubnet } from './runtime/subnet-manager.ts'
 import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
-import { ROUND_MS, runTogether, type Runtime, type Task } from './runtime/task.ts'
+import { runTogether, type Runtime, type Task } from './runtime/task.ts'
 import { leaseTerms, protectedPrefixes, type HostNetwork } from './own-lease/lease-terms.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
   readonly ports: AgentPorts
   readonly config: NetworkConfig
-  /** Reads and checks what the configuration's key says. @throws {ConfigError} */
+  /** Reads and checks a configuration. @throws {ConfigError} */
   readonly parseConfig: (text: string) => NetworkConfig
   /** By family of the overlay; the first one's has led the others' choice. */
   readonly underlays: ReadonlyMap<Family, Underlay>
-  readonly acquired: Acquired
-  readonly etcdAddresses: EtcdAddresses
+  readonly acquired: AcquiredSubnet
 }
 
 /**
- * Everything that lives as long as one lease: a datapath for each address family, the peers, and the keeper of the lease itself.
+ * Everything that lives as long as one lease: a datapath for each address family, the peers, and the holding of the lease itself.
  */
 export class OverlaySession {
   readonly #input: SessionInput
@@ -57,7 +47,7 @@ export class OverlaySession {
   readonly #backends: readonly Backend[]
   readonly #own: readonly OwnSubnet[]
   readonly #underlays: Map<Family, Underlay>
-  readonly #keeper: LeaseKeeper
+  readonly #held: HeldSubnet
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
   readonly #datapaths: readonly Datapath[]
@@ -65,7 +55,6 @@ export class OverlaySession {
   readonly #tasks: readonly Task[]
   /** What is in force. */
   #config: NetworkConfig
-  #lost: string | undefined
 
   constructor(input: SessionInput) {
     const { ports, acquired, options } = input
@@ -76,7 +65,6 @@ export class OverlaySession {
     this.#backends = backendsOf(this.#configured, input.config.overlays, acquired.lease)
     const own = this.#backends.map((backend) => backend.own)
     this.#own = own
-    this.#keeper = makeKeeper(input, this.#ownTerms())
     const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
     this.#subnetFile = subnetFile
     const release = new SubnetRelease(ports, subnetFile)
@@ -89,20 +77,18 @@ export class OverlaySession {
     const filter = makeFilter(input, this.#configured, () => datapaths)
     const datapaths = this.#makeDatapaths(new SetUpReport(families, ports, peers, onReady), filter?.task)
     this.#datapaths = datapaths
-    const staleLeases = new StaleLeasesTask({ ...ports, terms: this.#ownTerms(), ownKey: acquired.record.key })
     this.#peers = new PeersTask({
       ports,
       peers,
       sinks: filter === undefined ? datapaths : [filter, ...datapaths],
-      keeper: this.#keeper,
-      list: acquired.list,
-      ownRevision: acquired.record.modRevision,
-      isForwarding: () => release.isForwarding,
       stalePeerGraceMs: options.stalePeerGraceMs,
-      staleLeases,
+    })
+    this.#held = acquired.hold({
+      terms: this.#ownTerms(),
+      peers: this.#peers,
+      isForwarding: () => release.isForwarding,
     })
     const changes = new ChangesTask(ports, datapaths)
-    const challenges = new ChallengesTask({ ...ports, key: acquired.record.key, ourselves: ourselves(ports) })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -112,11 +98,9 @@ export class OverlaySession {
       ...(filter?.tasks ?? [unwantedFilter(ports)]),
       ...datapaths.flatMap(({ tasks }) => tasks),
       this.#peers,
-      { name: 'lease', roundMs: ROUND_MS.etcd, run: (context) => this.#hold(context) },
+      ...this.#held.tasks,
       subnetFile,
       release,
-      staleLeases,
-      challenges,
       config,
       ...this.#host.tasks,
     ]
@@ -143,7 +127,7 @@ export class OverlaySession {
     const foreign = new ForeignBackends(this.#input.ports.log)
     return backendJudge({
       backends: this.#backends,
-      ownKey: this.#input.acquired.record.key,
+      ownKey: this.#input.acquired.lease.key,
       limits: () => this.#peerLimits(),
       onForeign: (backendType) => {
         foreign.say(backendType)
@@ -153,24 +137,27 @@ export class OverlaySession {
 
   /** Runs until the signal aborts (then undefined) or the lease has become another node's (then why). */
   async run(runtime: Runtime): Promise<string | undefined> {
-    const { ports, etcdAddresses } = this.#input
-    etcdAddresses.onChange = () => {
+    const { ports, acquired } = this.#input
+    const { endpoints } = ports.subnets
+    const unsubscribe = endpoints.subscribe(() => {
       this.#peers.rejudge()
-    }
+    })
+    this.#peers.begin(acquired.peers)
     ports.status.sessionBegan(
       this.#subnets.map(({ text }) => text).join(' '),
       this.#own.map(({ overlay }) => overlay.family),
     )
-    await runTogether(this.#tasks, runtime)
-    if (this.#lost !== undefined) {
+    try {
+      await runTogether(this.#tasks, runtime)
+    } finally {
+      unsubscribe()
+    }
+    const { lost } = this.#held
+    if (lost !== undefined) {
       for (const datapath of this.#datapaths) await datapath.withdraw(runtime.signal)
       await this.#subnetFile.withdraw()
     }
-    return this.#lost
-  }
-
-  async #hold(loop: Loop): Promise<void> {
-    this.#lost = await this.#keeper.hold(loop)
+    return lost
   }
 
   /** @throws {ConfigError} for an MTU that leaves too little for the overlay; then nothing is changed */
@@ -183,8 +170,8 @@ export class OverlaySession {
   }
 
   #hostNetwork(): HostNetwork {
-    const { etcdAddresses } = this.#input
-    return { config: this.#config, underlays: this.#underlays, etcdAddresses: etcdAddresses.all }
+    const { endpoints } = this.#input.ports.subnets
+    return { config: this.#config, underlays: this.#underlays, endpoints: endpoints.all }
   }
 
   get #subnets(): readonly Prefix[] {
@@ -208,7 +195,7 @@ export class OverlaySession {
     }
   }
 
-  /** Our address on the underlay, or what is around it, has changed: peers and etcd get to know, and peers are judged anew. */
+  /** Our address on the underlay, or what is around it, has changed: it is published, and peers are judged anew. */
   #followUnderlay(underlay: Underlay): void {
     const { ports } = this.#input
     const { publicIp, address } = underlay
@@ -216,9 +203,9 @@ export class OverlaySession {
     this.#underlays.set(address.family, underlay)
     if (before?.publicIp.text !== publicIp.text || before.address.text !== address.text) {
       ports.log.info('our address on the underlay has changed', { publicIp: publicIp.text })
-      ports.store.refreshConnections()
+      ports.subnets.refreshConnections()
     }
-    this.#keeper.publish(encodeLease(claimFor(this.#ownTerms(), this.#subnets, undefined)))
+    this.#held.publish(this.#ownTerms())
     this.#peers.rejudge()
   }
 }
@@ -234,21 +221,4 @@ function makeFilter(
   if (guarded !== undefined) return new SessionFilter(input, guarded, datapaths)
   ports.log.warn('--vxlan-peer-filter has nothing to do: the backend is not vxlan', { backend: config.backend.type })
   return undefined
-}
-
-const ourselves = ({ node, instance }: AgentPorts): Challenger => ({ ...node, instance })
-
-function makeKeeper({ ports, acquired, options }: SessionInput, terms: LeaseTerms): LeaseKeeper {
-  const onState = (state: LeaseState, what: string): void => {
-    reportLease(ports, acquired.record.key, state, what)
-  }
-  return new LeaseKeeper(acquired.record, {
-    store: ports.store,
-    terms,
-    clock: ports.clock,
-    random: ports.random,
-    renewMarginMs: options.renewMarginMs,
-    challenge: (signal) => ports.store.ask(acquired.record.key, ourselves(ports), CLONE_ANSWERS_WITHIN_MS, signal),
-    onState,
-  })
 }

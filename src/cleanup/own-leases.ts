@@ -52,7 +52,7 @@ const UNRELATED: LeaseVerdict = { kind: 'unrelated' }
 function verdictOn(lease: Lease, record: LeaseRecord, host: HostTitle, prefix: string): LeaseVerdict {
   const verdict = titleTo(lease, record, host)
   const isGoing = verdict.kind === 'ours' || verdict.kind === 'doubtful'
-  if (!isGoing || lease.etcdLeaseId !== NO_ETCD_LEASE) return verdict
+  if (!isGoing || record.etcdLeaseId !== NO_ETCD_LEASE) return verdict
   const why = `it is a reservation, on no etcd lease, and this node's for ever; to give it up too: etcdctl del '${prefix}/subnets/${record.key}'`
   return { kind: 'kept', why }
 }

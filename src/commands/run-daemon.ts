@@ -12,6 +12,7 @@ import { EXIT } from '../cli/exit-codes.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
+import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
@@ -80,21 +81,17 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
   const conditions = new Conditions({ clock: systemClock, log })
   const status = new AgentStatus({ clock: systemClock, conditions })
   const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
+  const own = { clock: systemClock, random: Math.random, log, conditions, status }
   log.info('this node', node)
   const ports: AgentPorts = {
     kernel,
     firewall: new LinuxFirewall(),
     peerFilter: new NftPeerFilter(),
     kernelWrites: () => kernel.stats().writes,
-    store,
-    clock: systemClock,
-    random: Math.random,
-    log,
-    conditions,
-    status,
+    subnets: new EtcdSubnetManager(options, { ...own, store, resolveHost }),
+    ...own,
     node,
     instance: randomUUID(),
-    resolveHost,
     setSysctl,
     readSysctl,
     deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),

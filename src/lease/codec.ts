@@ -2,9 +2,8 @@ import { ConfigError } from '../config/error.ts'
 import { parseJsonObject, type JsonFields } from '../config/json.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { parsePrefixParts, type Prefix } from '../net/prefix.ts'
-import type { Lease, LeaseClaim, LeaseFamily, NodeIdentity } from './lease.ts'
+import type { LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
-import type { LeaseRecord } from './store.ts'
 
 /** A key or value under `PREFIX/subnets/` that cannot be honoured: why, in words for the log. The rest goes on without it. */
 export interface Rejected {
@@ -13,6 +12,9 @@ export interface Rejected {
 
 /** No honest lease comes near this; longer values are not even parsed, and stores may cut them behind it. In UTF-16 units. */
 export const LONGEST_VALUE = 16_384
+
+/** A lease out of a record: what it claims in the place of what it says. */
+type Decoded<Record extends PeerRecord> = LeaseClaim & Omit<Record, 'value'>
 
 /** Names of the lease value's fields, by family. */
 const FIELDS = {
@@ -40,19 +42,22 @@ const formatKeyPart = (subnet: Prefix): string => `${subnet.base.text}-${subnet.
 /** The key of a lease for these subnets, IPv4 first. */
 export const formatLeaseKey = (subnets: readonly Prefix[]): string => subnets.map(formatKeyPart).join('&')
 
-/** Decodes one record. Never throws: what cannot be read comes back as {@link Rejected}. Unknown fields are ignored. */
-export function decodeLease(record: LeaseRecord): Lease | Rejected {
+/**
+ * Decodes one record. Never throws: what cannot be read comes back as {@link Rejected}. Unknown fields are ignored.
+ * @returns the claim, with whatever else the record says
+ */
+export function decodeLease<Record extends PeerRecord>(record: Record): Decoded<Record> | Rejected {
   const subnets = parseLeaseKey(record.key)
   if (subnets === undefined)
     return { rejected: 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)' }
   if (record.value.length > LONGEST_VALUE) return { rejected: `the value has more than ${LONGEST_VALUE} characters` }
   try {
-    const { key, value, etcdLeaseId, createRevision, modRevision } = record
+    const { value, ...published } = record
     const fields = parseJsonObject('lease value', value)
     const backendType = fields.string('BackendType') ?? ''
     const families = subnets.map((subnet) => decodeFamily(subnet, fields))
     const node = decodeNode(fields.object('Node'))
-    return { key, backendType, families, node, etcdLeaseId, createRevision, modRevision }
+    return { ...published, backendType, families, node }
   } catch (error) {
     if (error instanceof ConfigError) return { rejected: error.message }
     throw error

@@ -1,5 +1,4 @@
-import type { Revision } from './lease.ts'
-import type { LeaseRecord } from './store.ts'
+import type { PeerRecord, Revision } from './lease.ts'
 
 /**
  * What is remembered of a record: enough to see whether it is still the same, and to judge it again. An honest lease has some 250
@@ -8,7 +7,7 @@ import type { LeaseRecord } from './store.ts'
  */
 export interface KnownRecord {
   /** The record itself; undefined when it was rejected and is too long to keep. */
-  readonly record: LeaseRecord | undefined
+  readonly record: PeerRecord | undefined
   readonly createRevision: Revision
   readonly modRevision: Revision
   readonly digest: string | undefined
@@ -17,7 +16,7 @@ export interface KnownRecord {
 /** Longest value of a rejected record to keep, in UTF-16 units. */
 const LONGEST_KEPT = 1_024
 
-export function remember(record: LeaseRecord, isRejected: boolean): KnownRecord {
+export function remember(record: PeerRecord, isRejected: boolean): KnownRecord {
   const { createRevision, modRevision } = record
   return isRejected && record.value.length > LONGEST_KEPT
     ? { record: undefined, createRevision, modRevision, digest: digestOf(record.value) }
@@ -25,7 +24,7 @@ export function remember(record: LeaseRecord, isRejected: boolean): KnownRecord 
 }
 
 /** The value counts as well as the revision: an etcd that was wiped or restored gives the same revisions to other values. */
-export const isSame = (known: KnownRecord, record: LeaseRecord): boolean =>
+export const isSame = (known: KnownRecord, record: PeerRecord): boolean =>
   known.modRevision === record.modRevision &&
   known.createRevision === record.createRevision &&
   (known.record === undefined ? known.digest === digestOf(record.value) : known.record.value === record.value)

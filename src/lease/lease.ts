@@ -33,13 +33,22 @@ export interface LeaseClaim {
   readonly node?: NodeIdentity | undefined
 }
 
-/** A claim as it stands in etcd. */
-export interface Lease extends LeaseClaim {
-  /** Name below `PREFIX/subnets/`, such as `10.15.64.0-20`. */
+/** Where a claim is published, and since when. */
+interface Published {
+  /** Its subnets, such as `10.15.64.0-20`; in etcd the name below `PREFIX/subnets/`. */
   readonly key: string
-  readonly etcdLeaseId: EtcdLeaseId
+  /** Orders leases by age. */
   readonly createRevision: Revision
   readonly modRevision: Revision
+}
+
+/** A claim as it is published. */
+export interface Lease extends LeaseClaim, Published {}
+
+/** What a node has published, not yet believed: decoding and rejecting is `lease/codec.ts`' business. */
+export interface PeerRecord extends Published {
+  /** The claim but for its subnets, as `lease/codec.ts` reads it. */
+  readonly value: string
 }
 
 export const leaseFamily = (lease: LeaseClaim, family: Family): LeaseFamily | undefined =>

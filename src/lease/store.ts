@@ -1,16 +1,11 @@
-import type { EtcdLeaseId, Revision } from './lease.ts'
+import type { EtcdLeaseId, PeerRecord, Revision } from './lease.ts'
 
 /**
  * One key below `PREFIX/subnets/` as the store holds it, not yet believed: decoding and rejecting is `lease/codec.ts`' business,
  * so that a malformed neighbour can never stop a list or a watch.
  */
-export interface LeaseRecord {
-  /** Name below `PREFIX/subnets/`. */
-  readonly key: string
-  readonly value: string
+export interface LeaseRecord extends PeerRecord {
   readonly etcdLeaseId: EtcdLeaseId
-  readonly createRevision: Revision
-  readonly modRevision: Revision
 }
 
 export type LeaseDelta =

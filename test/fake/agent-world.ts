@@ -8,12 +8,14 @@ import { Conditions } from '../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../src/agent/runtime/status.ts'
 import { runTask } from '../../src/agent/runtime/task.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
+import { EtcdSubnetManager } from '../../src/etcd/subnets/etcd-subnet-manager.ts'
 import { deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import type { ConditionName } from './condition-names.ts'
+import type { Clock } from '../../src/time/clock.ts'
 import { FakeClock } from './fake-clock.ts'
 import { runtime } from './runtime.ts'
 import { FakeEtcd } from './fake-etcd.ts'
@@ -40,6 +42,13 @@ const REAL_DEADLINE_MS = 5_000
 const HOST1: NodeIdentity = { id: 'a'.repeat(32), hostname: 'host1' }
 /** Of all agents of this test run. */
 let starts = 0
+
+/** What lies outside an agent, and may be cut off from it. */
+export interface Outer {
+  readonly kernel: FakeKernel
+  readonly store: FakeLeaseStore
+  readonly clock: Clock
+}
 
 /** A whole agent on a kernel, an etcd and a clock in memory. */
 export class AgentWorld {
@@ -92,7 +101,8 @@ export class AgentWorld {
     this.#stop = new AbortController()
     this.conditions = this.#makeConditions()
     this.status = new AgentStatus(this)
-    const agent = new Agent({ ...this.#options(), ...options }, this.makePorts(node))
+    const all = { ...this.#options(), ...options }
+    const agent = new Agent(all, this.makePorts(node, all))
     const running = runTask(agent, runtime(this.clock, this.#stop.signal, this.status.watchdog))
     this.#running = running
     running.catch((cause: unknown) => {
@@ -216,21 +226,29 @@ export class AgentWorld {
     return new Conditions({ clock: this.clock, log: this.#makeLogger() })
   }
 
-  makePorts(node: NodeIdentity): AgentPorts {
-    return {
-      kernel: this.kernel,
-      firewall: this.firewall,
-      peerFilter: this.peerFilter,
-      kernelWrites: () => this.kernel.stats().writes,
-      store: this.store,
-      clock: this.clock,
+  /** What the agent is given of the world. */
+  protected get outer(): Outer {
+    return { kernel: this.kernel, store: this.store, clock: this.clock }
+  }
+
+  makePorts(node: NodeIdentity, options = this.#options()): AgentPorts {
+    const { kernel, store, clock } = this.outer
+    const own = {
+      clock,
       random: () => 0.5,
       conditions: this.conditions,
       status: this.status,
       log: this.#makeLogger(),
+    }
+    return {
+      kernel,
+      firewall: this.firewall,
+      peerFilter: this.peerFilter,
+      kernelWrites: () => this.kernel.stats().writes,
+      subnets: new EtcdSubnetManager(options, { ...own, store, resolveHost: () => Promise.resolve([]) }),
+      ...own,
       node,
       instance: `${node.hostname}, start ${++starts}`,
-      resolveHost: () => Promise.resolve([]),
       setSysctl: (name, value) => {
         this.sysctls.set(name.join('/'), value)
         return Promise.resolve()

@@ -1,9 +1,8 @@
-import type { AgentPorts } from '../../src/agent/runtime/ports.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { KernelOp, LinkState, OpResult } from '../../src/kernel/kernel.ts'
-import { AgentWorld, CONFIG } from './agent-world.ts'
+import { AgentWorld, CONFIG, type Outer } from './agent-world.ts'
 import { FakeEtcd, type EtcdSnapshot } from './fake-etcd.ts'
 import { FakeKernel } from './fake-kernel.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
@@ -88,14 +87,12 @@ export class MortalWorld extends AgentWorld {
     await this.clock.settle()
   }
 
-  override makePorts(node: NodeIdentity): AgentPorts {
-    const ports = super.makePorts(node)
+  protected override get outer(): Outer {
     const life = this.#life
-    const { clock } = ports
+    const { kernel, store, clock } = super.outer
     return {
-      ...ports,
-      kernel: mortal(ports.kernel, life),
-      store: mortal(ports.store, life),
+      kernel: mortal(kernel, life),
+      store: mortal(store, life),
       clock: {
         monotonicMs: () => clock.monotonicMs(),
         sleep: (ms, signal) => (life.over ? never() : clock.sleep(ms, signal)),

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Claims } from '../../src/lease/peers/claims.ts'
 import { PeerTable, type PeerVerdict } from '../../src/lease/peers/peer-table.ts'
+import type { PeerRecord } from '../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../src/lease/store.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix, prefixContains, prefixesOverlap } from '../../src/net/prefix.ts'
@@ -24,7 +25,7 @@ interface Bad {
 
 const judgeBy =
   (bad: Bad) =>
-  ({ value }: LeaseRecord): PeerVerdict<string> =>
+  ({ value }: PeerRecord): PeerVerdict<string> =>
     value.split(' ').includes(bad.token) ? { rejected: 'bad' } : { accepted: value, claims: claimsOf(value) }
 
 /** One that the model knows. */

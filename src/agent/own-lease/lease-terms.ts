@@ -23,8 +23,8 @@ export interface HostNetwork {
   readonly config: NetworkConfig
   /** By family of the overlay. */
   readonly underlays: ReadonlyMap<Family, Underlay>
-  /** Addresses of etcd, as far as they are known. */
-  readonly etcdAddresses: readonly Ip[]
+  /** Addresses of the subnet manager, as far as they are known. */
+  readonly endpoints: readonly Ip[]
 }
 
 /** What of this node is to be published, by family. @throws {KernelError} */
@@ -41,12 +41,12 @@ export async function findPublishers(
 }
 
 /** What must stay reachable over the underlay: no subnet, a peer's or our own, may cover any of it. */
-export const protectedPrefixes = ({ underlays, etcdAddresses }: HostNetwork): readonly Prefix[] => [
+export const protectedPrefixes = ({ underlays, endpoints }: HostNetwork): readonly Prefix[] => [
   ...[...underlays.values()].flatMap(({ prefix, address, publicIp, gateways }) => [
     prefix,
     ...[address, publicIp, ...gateways].map(hostPrefix),
   ]),
-  ...etcdAddresses.map(hostPrefix),
+  ...endpoints.map(hostPrefix),
 ]
 
 /** On what terms a backend wants its lease, on a host on which earlier runs have left what they have. */

@@ -1,34 +1,22 @@
-import type { LeaseKeeper } from '../../lease/keeper.ts'
-import type { Revision } from '../../lease/lease.ts'
+import type { EntriesByFamily } from '../../backend/judge.ts'
+import type { PeerRecord } from '../../lease/lease.ts'
 import type { PeerTable } from '../../lease/peers/peer-table.ts'
-import type { LeaseDelta, LeaseList, LeaseRecord, LeaseWatchEvent, StoreIdentity } from '../../lease/store.ts'
 import { isMassLoss, StalePeers } from '../../lease/peers/stale-peers.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
-import type { EntriesByFamily } from '../../backend/judge.ts'
-import type { PeerSink } from './peer-sink.ts'
-import type { StaleLeasesTask } from '../own-lease/stale-leases-task.ts'
-import { StoreOutages } from './store-outages.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
+import type { PeerChanges, PeerDelta, PeerList, PeerListener } from '../runtime/subnet-manager.ts'
+import { isStopped, type Task } from '../runtime/task.ts'
+import type { PeerSink } from './peer-sink.ts'
 import { RejectionLog } from './rejection-log.ts'
-import { untilItWorks } from '../runtime/retry.ts'
-import { isStopped, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
 
 export interface PeersTaskInput {
-  readonly ports: AgentPorts
+  readonly ports: Pick<AgentPorts, 'clock' | 'log'>
   readonly peers: PeerTable<EntriesByFamily>
   /** One for each device. */
   readonly sinks: readonly PeerSink[]
-  readonly keeper: LeaseKeeper
-  /** The list the lease was chosen on, or that confirmed it. */
-  readonly list: LeaseList
-  /** Revision in which our lease was written last. */
-  readonly ownRevision: Revision
-  /** Whether the overlay forwards, for the log. */
-  readonly isForwarding: () => boolean
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
-  readonly staleLeases: Pick<StaleLeasesTask, 'observe'>
 }
 
 /**
@@ -36,13 +24,14 @@ export interface PeersTaskInput {
  * through etcd later, and no packet need be lost meanwhile.
  */
 const LINGER_MS = 500
-/** A list that takes longer has lost its way, in milliseconds: each of its pages has a deadline of its own. */
-const LIST_BOUND_MS = 120_000
 /** Without anything to release, a look this often, in milliseconds; only a ring matters. */
 const IDLE_MS = 3_600_000
 
-/** Follows the leases in etcd: a complete list, then every change after it, and a new list when the history is gone. */
-export class PeersTask implements Task {
+/**
+ * Tells the devices of the peers that the subnet manager tells of. Nothing is pruned before the first complete list; and where most peers
+ * are lost at once, that is the manager's fault rather than theirs, and they are kept for a while.
+ */
+export class PeersTask implements PeerListener, Task {
   readonly name = 'peers'
   readonly #input: PeersTaskInput
   readonly #rejectionLog: RejectionLog
@@ -51,34 +40,33 @@ export class PeersTask implements Task {
   /** Kept for a moment after their leases were deleted. */
   readonly #lingering = new StalePeers()
   readonly #keptChanged = new Wakeup()
-  readonly #storeOutages: StoreOutages
 
   constructor(input: PeersTaskInput) {
     this.#input = input
     this.#rejectionLog = new RejectionLog(input.ports)
-    this.#storeOutages = new StoreOutages({
-      conditions: input.ports.conditions,
-      onBack: () => {
-        input.keeper.renewSoon()
-      },
-      isForwarding: input.isForwarding,
-    })
-    // an older list knows nothing of our lease as it is now; the watch that begins there tells the rest
-    if (input.list.revision >= input.ownRevision) this.#observeOwn(input.list.records)
-    input.peers.replaceAll(input.list.records)
-    for (const record of input.list.records) input.staleLeases.observe(record)
-    for (const sink of input.sinks) sink.allowPruning()
+  }
+
+  /** Takes in the first list, which is complete. */
+  begin(records: readonly PeerRecord[]): void {
+    const { peers, sinks } = this.#input
+    peers.replaceAll(records)
+    for (const sink of sinks) sink.allowPruning()
     this.#passOn()
   }
 
-  async run(context: TaskContext): Promise<void> {
-    await runTogether(
-      [
-        { name: 'follow', run: (own) => this.#follow(own) },
-        { name: 'release', run: (own) => this.#release(own) },
-      ],
-      context,
-    )
+  onList({ records, isOwnMissing, wasReset }: PeerList): void {
+    const listed = new Set(records.map(({ key }) => key))
+    for (const key of listed) this.#settle(key)
+    this.#holdMissing(listed, wasReset, isOwnMissing)
+    this.#input.peers.replaceAll(records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
+    this.#passOn()
+  }
+
+  onChanges({ deltas, isOwnGone }: PeerChanges): void {
+    for (const delta of deltas) this.#apply(delta)
+    const gone = deltas.flatMap((delta) => (delta.kind === 'deleted' ? [delta.key] : []))
+    if (gone.length > 0) this.#part(gone, isOwnGone)
+    this.#passOn()
   }
 
   /** What is around us has changed: judges every lease anew. */
@@ -87,52 +75,12 @@ export class PeersTask implements Task {
     this.#passOn()
   }
 
-  async #follow(context: TaskContext): Promise<void> {
-    const { ports } = this.#input
-    const { signal, watchdog } = context
-    let from: StoreIdentity = this.#input.list
-    while (!isStopped(signal)) {
-      const wasReset = await this.#watch(from, signal)
-      if (isStopped(signal)) break
-      const read = (): Promise<LeaseList> => watchdog.during('list of leases', LIST_BOUND_MS, ports.store.list(signal))
-      const list = await untilItWorks('list of leases', read, ports, context)
-      this.#applyList(list, wasReset)
-      from = list
-    }
-  }
-
-  /** @returns whether the watch ended because the store is not the one it was */
-  async #watch(from: StoreIdentity, signal: AbortSignal): Promise<boolean> {
-    let wasReset = false
-    for await (const event of this.#input.ports.store.watch(from, signal, this.#storeOutages)) {
-      this.#apply(event)
-      wasReset = event.kind === 'reset'
-    }
-    return wasReset
-  }
-
-  #apply(event: LeaseWatchEvent): void {
-    const { ports } = this.#input
-    if (event.kind === 'compacted')
-      ports.log.info('etcd has compacted the history we need; listing again', {
-        revision: String(event.compactRevision),
-      })
-    else if (event.kind === 'reset') ports.log.warn(`etcd is not what it was: ${event.reason}; listing again`)
+  #apply(delta: PeerDelta): void {
+    if (delta.kind === 'deleted') this.#settle(delta.key)
     else {
-      const gone = event.deltas.flatMap((delta) => (delta.kind === 'deleted' ? [delta.key] : []))
-      for (const delta of event.deltas) this.#applyDelta(delta)
-      this.#part(gone)
-      this.#passOn()
+      this.#settle(delta.record.key)
+      this.#input.peers.put(delta.record)
     }
-  }
-
-  #applyDelta(delta: LeaseDelta): void {
-    const { peers, keeper, staleLeases } = this.#input
-    if (delta.kind === 'put') staleLeases.observe(delta.record)
-    const key = delta.kind === 'put' ? delta.record.key : delta.key
-    this.#settle(key)
-    if (key === keeper.key) keeper.observe(delta)
-    else if (delta.kind === 'put') peers.put(delta.record)
   }
 
   /** The peer is back, or its fate is decided otherwise. */
@@ -142,18 +90,16 @@ export class PeersTask implements Task {
   }
 
   /**
-   * Leases were deleted in one revision: their peers are kept for a moment; if they were most of all, it was no node that ended but
-   * somebody who swept etcd clean, and they are kept for longer. Whoever has a lease and claims what a kept one had gets it at once.
+   * Leases were deleted at once: their peers are kept for a moment; if they were most of all, it was no node that ended but
+   * somebody who swept the store clean, and they are kept for longer. Whoever has a lease and claims what a kept one had gets it at once.
    */
-  #part(gone: readonly string[]): void {
-    const { peers, keeper, stalePeerGraceMs } = this.#input
-    const parted = gone.filter((key) => key !== keeper.key)
-    if (parted.length === 0) return
-    const inForce = parted.filter((key) => peers.isInForce(key))
-    const isMass = stalePeerGraceMs > 0 && isMassLoss(inForce.length, peers.size, parted.length < gone.length)
-    for (const key of parted) peers.retire(key)
+  #part(gone: readonly string[], isOwnGone: boolean): void {
+    const { peers, stalePeerGraceMs } = this.#input
+    const inForce = gone.filter((key) => peers.isInForce(key))
+    const isMass = stalePeerGraceMs > 0 && isMassLoss(inForce.length, peers.size, isOwnGone)
+    for (const key of gone) peers.retire(key)
     if (isMass) this.#hold(inForce)
-    this.#linger(isMass ? parted.filter((key) => !this.#stale.has(key)) : parted)
+    this.#linger(isMass ? gone.filter((key) => !this.#stale.has(key)) : gone)
   }
 
   #linger(keys: readonly string[]): void {
@@ -161,29 +107,13 @@ export class PeersTask implements Task {
     this.#keptChanged.ring()
   }
 
-  #applyList(list: LeaseList, wasReset: boolean): void {
-    const { peers, staleLeases } = this.#input
-    const listed = new Set(list.records.map(({ key }) => key))
-    for (const key of listed) this.#settle(key)
-    this.#observeOwn(list.records)
-    this.#holdMissing(listed, wasReset)
-    peers.replaceAll(list.records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
-    for (const record of list.records) staleLeases.observe(record)
-    this.#passOn()
-  }
-
-  #observeOwn(records: readonly LeaseRecord[]): void {
-    const { keeper } = this.#input
-    keeper.observeList(records.find(({ key }) => key === keeper.key))
-  }
-
   /** After a fault of the store, peers that are missing are kept for a while: their nodes will publish themselves again. */
-  #holdMissing(listed: ReadonlySet<string>, wasReset: boolean): void {
-    const { peers, keeper } = this.#input
+  #holdMissing(listed: ReadonlySet<string>, wasReset: boolean, isOwnMissing: boolean): void {
+    const { peers } = this.#input
     const isMissing = (key: string): boolean => !listed.has(key) && !this.#stale.has(key) && !this.#lingering.has(key)
     const missing = [...peers.knownKeys].filter((key) => isMissing(key) && peers.isInForce(key))
     if (missing.length === 0) return
-    if (wasReset || isMassLoss(missing.length, peers.size, !listed.has(keeper.key))) this.#hold(missing)
+    if (wasReset || isMassLoss(missing.length, peers.size, isOwnMissing)) this.#hold(missing)
   }
 
   #hold(keys: readonly string[]): void {
@@ -200,7 +130,7 @@ export class PeersTask implements Task {
   }
 
   /** Gives up those whose time is over. */
-  async #release({ signal, rest }: Loop): Promise<void> {
+  async run({ signal, rest }: Loop): Promise<void> {
     const { ports, peers } = this.#input
     while (!isStopped(signal)) {
       const nowMs = ports.clock.monotonicMs()

@@ -1,16 +1,12 @@
 import type { DevicePorts } from '../../backend/device-keeper.ts'
-import type { Challenges } from '../../lease/challenges.ts'
-import type { LeaseStore } from '../../lease/store.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
-import type { Family, Ip } from '../../net/ip.ts'
+import type { Family } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
 import type { PeerFilter } from '../../kernel/peer-filter.ts'
 import type { Conditions } from './conditions.ts'
 import type { AgentStatus } from './status.ts'
-
-/** Addresses of a host name; may fail in any way. */
-export type ResolveHost = (name: string) => Promise<readonly Ip[]>
+import type { SubnetManager } from './subnet-manager.ts'
 
 /** The outside world as the agent sees it: with all that devices of ours are handed. */
 export interface AgentPorts extends DevicePorts {
@@ -18,7 +14,7 @@ export interface AgentPorts extends DevicePorts {
   readonly peerFilter: PeerFilter
   /** Write requests sent to the kernel so far, for the log. */
   readonly kernelWrites: () => number
-  readonly store: LeaseStore & Challenges
+  readonly subnets: SubnetManager
   /** Where tasks report what fails and what holds. */
   readonly conditions: Conditions
   /** Told of the session and its tables. */
@@ -26,8 +22,6 @@ export interface AgentPorts extends DevicePorts {
   readonly node: NodeIdentity
   /** Random, new at every start: tells machines with one machine id apart. */
   readonly instance: string
-  /** Addresses of a host name, for those in the URLs of etcd. */
-  readonly resolveHost: ResolveHost
   /** The value of a kernel setting; undefined when there is no such setting. Rejects with Node's own error. */
   readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
   /** MAC of our end point in an overlay, for a node that has none yet: the same at every start. */

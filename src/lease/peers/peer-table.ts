@@ -1,7 +1,6 @@
 import { ClaimIndex, conflictBetween, type Claims } from './claims.ts'
 import { isSame, remember, type KnownRecord } from '../known-record.ts'
-import type { Revision } from '../lease.ts'
-import type { LeaseRecord } from '../store.ts'
+import type { PeerRecord, Revision } from '../lease.ts'
 
 /**
  * What the rules say of one record. Where two leases claim what only one may have, the one created first has it and the other waits.
@@ -12,7 +11,7 @@ export type PeerVerdict<E> =
   /** Our own lease, or one that is not a peer for another innocent reason. */
   | { readonly ignored: true }
 
-export type Judge<E> = (record: LeaseRecord) => PeerVerdict<E>
+export type Judge<E> = (record: PeerRecord) => PeerVerdict<E>
 
 /** A peer that appeared, changed (`entries` are its new ones) or went away (undefined). */
 export interface PeerChange<E> {
@@ -74,7 +73,7 @@ export class PeerTable<E> {
     return this.#known.keys()
   }
 
-  put(record: LeaseRecord): void {
+  put(record: PeerRecord): void {
     this.#retired.delete(record.key)
     this.#admit(record)
   }
@@ -89,7 +88,7 @@ export class PeerTable<E> {
    * Replaces everything by a complete list, but for the keys in `keep`: those that are not listed are retired. Records that are
    * already known are not judged again.
    */
-  replaceAll(records: readonly LeaseRecord[], keep: ReadonlySet<string> = new Set()): void {
+  replaceAll(records: readonly PeerRecord[], keep: ReadonlySet<string> = new Set()): void {
     const listed = new Set(records.map(({ key }) => key))
     for (const key of [...this.#known.keys()])
       if (!listed.has(key)) {
@@ -142,7 +141,7 @@ export class PeerTable<E> {
     return [...gone, ...set]
   }
 
-  #admit(record: LeaseRecord): void {
+  #admit(record: PeerRecord): void {
     const { key, createRevision } = record
     const isRetired = this.#retired.has(key)
     this.#withdraw(key)

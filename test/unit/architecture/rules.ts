@@ -74,8 +74,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'host'],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
+  'etcd/subnets': {
+    sees: ['net', 'observe', 'time', 'config', 'lease', 'agent/runtime'],
+    because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
+  },
   'agent/own-lease': {
-    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'backend', 'agent/runtime'],
+    sees: ['net', 'time', 'config', 'kernel', 'lease', 'backend', 'agent/runtime'],
     because: 'our lease is held whatever becomes of peers and devices',
   },
   'agent/subnet-file': {
@@ -87,7 +91,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what the host needs beside the overlay does not depend on its peers',
   },
   'agent/peers': {
-    sees: ['observe', 'time', 'lease', 'lease/peers', 'backend', 'agent/runtime', 'agent/own-lease'],
+    sees: ['observe', 'time', 'lease', 'lease/peers', 'backend', 'agent/runtime'],
     because: 'who the peers are is settled before anything is programmed for them',
   },
   'agent/datapath': {
@@ -146,6 +150,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'docker',
       'cleanup',
       'agent/runtime',
+      'etcd/subnets',
       'agent',
     ],
     because: 'each is a composition root',
@@ -158,7 +163,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Rooms whose types a room may use but not their code. */
 const TYPES_ONLY = {
-  rooms: (room: string, other: string) => /^(agent|backend)(\/|$)/.test(room) && other === 'observe',
+  rooms: (room: string, other: string) => /^(agent|backend|etcd\/subnets)(\/|$)/.test(room) && other === 'observe',
   because: 'it is handed its logger, so that tests need not have its output',
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { PeerTable, type PeerVerdict } from '../../../../src/lease/peers/peer-table.ts'
+import type { PeerRecord } from '../../../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { leaseRecord } from '../../../fake/samples.ts'
 
 /** A made-up rule: the value is a list of claims; `bad` is rejected, `own` ignored. */
-function judge({ value }: LeaseRecord): PeerVerdict<string> {
+function judge({ value }: PeerRecord): PeerVerdict<string> {
   if (value === 'bad') return { rejected: 'it is bad' }
   if (value === 'own') return { ignored: true }
   return { accepted: value, claims: { names: value.split(' '), subnets: [], addresses: [] } }
@@ -239,10 +240,10 @@ describe('PeerTable.retire', () => {
 
 describe('PeerTable.rejudge', () => {
   /** A judge that can change its mind. */
-  const moody = (): { bad: string; readonly judge: (record: LeaseRecord) => PeerVerdict<string> } => {
+  const moody = (): { bad: string; readonly judge: (record: PeerRecord) => PeerVerdict<string> } => {
     const mood = {
       bad: 'nothing',
-      judge: (record: LeaseRecord): PeerVerdict<string> =>
+      judge: (record: PeerRecord): PeerVerdict<string> =>
         record.value.startsWith(mood.bad) ? { rejected: 'now it is bad' } : judge(record),
     }
     return mood

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { EtcdAddresses } from '../../../src/agent/etcd-addresses.ts'
-import { ip, type Ip } from '../../../src/net/ip.ts'
-import { runTask } from '../../../src/agent/runtime/task.ts'
-import { FakeClock } from '../../fake/fake-clock.ts'
-import { runtime } from '../../fake/runtime.ts'
+import { EtcdAddresses } from '../../../../src/etcd/subnets/etcd-addresses.ts'
+import { ip, type Ip } from '../../../../src/net/ip.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
 
 let clock: FakeClock
 let stop: AbortController
@@ -59,7 +59,7 @@ describe('the addresses of etcd', () => {
   test('are looked up again: what has changed is told, what fails stays as it was', async () => {
     const addresses = new EtcdAddresses(['http://etcd.example:2379'], resolve, clock)
     let changes = 0
-    addresses.onChange = () => changes++
+    addresses.subscribe(() => changes++)
     const running = runTask(addresses, runtime(clock, stop.signal))
     await clock.advance(0)
     expect(changes).toBe(1)
@@ -75,5 +75,20 @@ describe('the addresses of etcd', () => {
     stop.abort()
     await running
     expect(clock.sleeping).toBe(0)
+  })
+
+  test('are told of to everybody who listens, and to nobody who does not any more', async () => {
+    const addresses = new EtcdAddresses(['http://etcd.example:2379'], resolve, clock)
+    const told: string[] = []
+    const tell = (): void => void told.push('twice')
+    addresses.subscribe(() => told.push('one'))
+    const unsubscribe = addresses.subscribe(tell)
+    addresses.subscribe(tell)
+    await addresses.first(stop.signal)
+    expect(told).toEqual(['one', 'twice', 'twice'])
+    unsubscribe()
+    names.set('etcd.example', ['10.0.0.3'])
+    await addresses.first(stop.signal)
+    expect(told.slice(3)).toEqual(['one', 'twice'])
   })
 })

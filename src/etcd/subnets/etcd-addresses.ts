@@ -1,8 +1,12 @@
-import type { Clock } from '../time/clock.ts'
-import type { Loop } from '../time/loop.ts'
-import { parseIp, type Ip } from '../net/ip.ts'
-import type { ResolveHost } from './runtime/ports.ts'
-import { isStopped, ROUND_MS, type Task } from './runtime/task.ts'
+import type { Clock } from '../../time/clock.ts'
+import type { Loop } from '../../time/loop.ts'
+import { parseIp, type Ip } from '../../net/ip.ts'
+import type { Endpoints } from '../../agent/runtime/subnet-manager.ts'
+import { Subscribers } from '../../agent/runtime/subscribers.ts'
+import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
+
+/** Addresses of a host name; may fail in any way. */
+export type ResolveHost = (name: string) => Promise<readonly Ip[]>
 
 /** Names seldom move, in milliseconds. */
 const REFRESH_MS = 300_000
@@ -15,7 +19,7 @@ const FIRST_WAIT_MS = 2_000
  * Where etcd is: the addresses in its URLs, and those its host names stand for. Of a name that cannot be resolved, what it stood for
  * last is kept.
  */
-export class EtcdAddresses implements Task {
+export class EtcdAddresses implements Endpoints, Task {
   readonly name = 'addresses of etcd'
   readonly roundMs = ROUND_MS.etcd
   readonly #literal: readonly Ip[]
@@ -23,8 +27,7 @@ export class EtcdAddresses implements Task {
   readonly #resolve: ResolveHost
   readonly #clock: Clock
   readonly #resolved = new Map<string, readonly Ip[]>()
-  /** Called when an address has come or gone. */
-  onChange: () => void = () => undefined
+  readonly #subscribers = new Subscribers()
 
   constructor(endpoints: readonly string[], resolve: ResolveHost, clock: Clock) {
     const hosts = [...new Set(endpoints.map(hostOf))]
@@ -36,6 +39,10 @@ export class EtcdAddresses implements Task {
 
   get all(): readonly Ip[] {
     return [...this.#literal, ...[...this.#resolved.values()].flat()]
+  }
+
+  subscribe(listener: () => void): () => void {
+    return this.#subscribers.subscribe(listener)
   }
 
   /** Looks all names up once, for a while at most. */
@@ -62,7 +69,7 @@ export class EtcdAddresses implements Task {
       const name = this.#names[at]
       if (name !== undefined && addresses.length > 0) this.#resolved.set(name, addresses)
     })
-    if (textOf(this.all) !== before && !signal.aborted) this.onChange()
+    if (textOf(this.all) !== before && !signal.aborted) this.#subscribers.notify()
     return found.every((addresses) => addresses.length > 0)
   }
 }

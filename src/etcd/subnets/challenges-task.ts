@@ -6,8 +6,8 @@ import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { ChallengeLog } from './challenge-log.ts'
 import { ChallengeQueue } from './challenge-queue.ts'
-import type { ConditionReports } from '../runtime/conditions.ts'
-import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
+import type { ConditionReports } from '../../agent/runtime/conditions.ts'
+import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from '../../agent/runtime/task.ts'
 
 export interface ChallengesTaskInput {
   readonly store: Challenges

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { StaleLeasesTask } from '../../../../src/agent/own-lease/stale-leases-task.ts'
+import { StaleLeasesTask } from '../../../../src/etcd/subnets/stale-leases-task.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'

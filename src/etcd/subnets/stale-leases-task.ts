@@ -8,8 +8,8 @@ import type { LeaseTerms } from '../../lease/terms.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
-import type { ConditionReports } from '../runtime/conditions.ts'
-import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
+import type { ConditionReports } from '../../agent/runtime/conditions.ts'
+import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
 
 export interface StaleLeasesTaskInput {
   readonly store: LeaseStore & Challenges

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ChallengesTask } from '../../../../src/agent/own-lease/challenges-task.ts'
+import { ChallengesTask } from '../../../../src/etcd/subnets/challenges-task.ts'
 import { encodeChallenge } from '../../../../src/etcd/challenge-codec.ts'
 import type { Challenger } from '../../../../src/lease/challenges.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'

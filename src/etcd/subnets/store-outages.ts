@@ -1,5 +1,5 @@
 import type { WatchStatus } from '../../lease/store.ts'
-import type { ConditionReports } from '../runtime/conditions.ts'
+import type { ConditionReports } from '../../agent/runtime/conditions.ts'
 
 /** However often the connection comes and goes, that is said this often at most, in milliseconds. */
 const SAID_EVERY_MS = 7_000

@@ -1,7 +1,7 @@
 import type { LeaseState } from '../../lease/keeper.ts'
 import type { Logger } from '../../observe/logger.ts'
-import { subjectOf } from '../runtime/condition-log.ts'
-import type { ConditionReports } from '../runtime/conditions.ts'
+import { subjectOf } from '../../agent/runtime/condition-log.ts'
+import type { ConditionReports } from '../../agent/runtime/conditions.ts'
 
 interface ReportPorts {
   readonly log: Logger

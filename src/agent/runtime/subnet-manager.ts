@@ -1,0 +1,142 @@
+import type { NetworkConfig } from '../../config/network.ts'
+import type { Lease, PeerRecord } from '../../lease/lease.ts'
+import type { LeaseTerms } from '../../lease/terms.ts'
+import type { Ip } from '../../net/ip.ts'
+import type { Task } from './task.ts'
+
+/**
+ * Port: whoever gives this node its subnet, tells it of its peers, and keeps the network configuration. etcd is one (etcd/subnets); the
+ * Kubernetes API, where upstream's `--kube-subnet-mgr` has it, can be another, and each operation says how it would be met there: a
+ * node's subnet is the `podCIDR` of its Node object, its claim that object's annotations (`flannel.alpha.coreos.com/…`), its peers are
+ * the other Nodes, and the configuration is a file. The agent knows neither.
+ */
+export interface SubnetManager {
+  readonly configuration: ConfigurationSource
+  readonly endpoints: Endpoints
+
+  /** What it does for as long as the agent runs, whether a subnet is held or not. Kubernetes: it watches its configuration file. */
+  readonly tasks: readonly Task[]
+
+  /** Learns what is worth knowing before the first question, such as addresses behind names. Takes a few seconds at most, and never fails. */
+  prepare(signal: AbortSignal): Promise<void>
+
+  /**
+   * Gets this node its subnets, publishes what the terms say of it, and makes a complete list of the peers. Errors are curable:
+   * the caller looks at everything again and asks anew.
+   *
+   * Kubernetes: the subnets are given, by whoever assigns `podCIDR`s; while the Node or its `podCIDRs` are missing, or lie outside the
+   * configured network, that is the error (of the terms, `previousSubnets`, `traceOf` and `ttlSeconds` have no say, and nobody is asked for
+   * proof of life). Then the annotations are patched, as far as they do not say so already, and the Nodes are listed. Without
+   * a compare-and-set, a patch of our own annotations under a field manager of our own is all that is safe, and all that is needed:
+   * nobody else has a claim to them.
+   * @throws {ConfigError | StoreError | OutOfSubnetsError | RivalError | CloneError | LeaseContentionError}
+   */
+  acquire(terms: LeaseTerms, signal: AbortSignal): Promise<AcquiredSubnet>
+
+  /** Our own address has changed: connections made with the old one are dead, though nothing says so. New ones are made. */
+  refreshConnections(): void
+}
+
+/**
+ * Where the network configuration is. Kubernetes: a file (`net-conf.json` of a ConfigMap that is mounted), which the kubelet exchanges
+ * as a whole when the ConfigMap changes.
+ */
+export interface ConfigurationSource {
+  /** In words for the log, such as `/coreos.com/network/config`. */
+  readonly name: string
+  /** As it stands there; undefined: there is none yet. @throws {StoreError} */
+  read(signal: AbortSignal): Promise<string | undefined>
+  /**
+   * As it stands there now, then after every change, for as long as it takes: the last word always comes. What follows quickly may be left
+   * out, and the same may come twice. Ends when `signal` aborts, or with the manager. Nothing is ever written.
+   */
+  watch(signal: AbortSignal): AsyncIterable<string | undefined>
+  /**
+   * What of a valid configuration this manager cannot serve. etcd: a lease is named for its IPv4 subnet. Kubernetes: a family in which
+   * Nodes are given no `podCIDR` shows only when one is acquired.
+   * @throws {ConfigError}
+   */
+  check(config: NetworkConfig): void
+}
+
+/**
+ * The addresses at which the manager is asked. They must stay reachable over the underlay: no subnet, ours or a peer's, may cover them.
+ * Kubernetes: those of the API servers (the `kubernetes` EndpointSlice), and not the service address that leads to them through DNAT.
+ */
+export interface Endpoints {
+  /** As far as they are known. */
+  readonly all: readonly Ip[]
+  /** @param listener called when an address has come or gone; must not throw @returns ends the subscription */
+  subscribe(listener: () => void): () => void
+}
+
+export interface AcquiredSubnet {
+  /** What we now hold, as it stands there. Kubernetes: its key is written for the `podCIDRs`, since that is what the log names a lease by. */
+  readonly lease: Lease
+  /** How we came by it. Kubernetes: `kept`, or `updated` where annotations had to be patched. */
+  readonly how: 'kept' | 'updated' | 'taken over' | 'created'
+  /** What the operator should read, in words. */
+  readonly warnings: readonly string[]
+  /**
+   * All other nodes, complete: rows of the kernel may be pruned once these are taken in, and never before. There is no acquiring without
+   * such a list. Kubernetes: a Node that has no `podCIDR` or no annotations of ours yet is no peer yet, and left out; in a mixed cluster
+   * those of upstream's agents say the same with the same annotations.
+   */
+  readonly peers: readonly PeerRecord[]
+  /** What is to be done for as long as it is ours. Called once; nothing begins before the tasks of it are run. */
+  hold(holding: Holding): HeldSubnet
+}
+
+/** What whoever holds a subnet has to say. */
+export interface Holding {
+  /** Our terms at the beginning. */
+  readonly terms: LeaseTerms
+  /** Has taken in {@link AcquiredSubnet.peers} already. */
+  readonly peers: PeerListener
+  /** Whether the overlay forwards, for the log. */
+  readonly isForwarding: () => boolean
+}
+
+export interface HeldSubnet {
+  /**
+   * Hold the subnet, and follow the peers. One of them ends when the subnet is lost, and none otherwise before its signal aborts.
+   * Kubernetes: one, a watch of the Nodes. There is nothing to renew; annotations of ours that somebody changes or takes away are
+   * patched again, ever more slowly while that goes on.
+   */
+  readonly tasks: readonly Task[]
+  /**
+   * Why it is ours no more; undefined: it is. Kubernetes: our Node is gone, or was made anew with other `podCIDRs`: a Node's are never
+   * changed. An outage loses nothing.
+   */
+  readonly lost: string | undefined
+  /** What we say of ourselves is to be this from now on: written as soon as may be, and put right when somebody changes it. */
+  publish(terms: LeaseTerms): void
+}
+
+/**
+ * Hears who the other nodes are; our own never is among them. A manager tells what it sees as it sees it, and says nothing while it
+ * cannot be reached. How long to keep whom it lost is the listener's business: it protects every manager's peers alike.
+ */
+export interface PeerListener {
+  /** A complete list, in the place of all that was said before. Kubernetes: a list after `410 Gone`. */
+  onList(list: PeerList): void
+  /** What has changed at once. Kubernetes: one event of the watch, an `ADDED` or `MODIFIED` being a put. */
+  onChanges(changes: PeerChanges): void
+}
+
+export interface PeerList {
+  readonly records: readonly PeerRecord[]
+  /** Our own was missing, although we live. */
+  readonly isOwnMissing: boolean
+  /** Not of the store, or not of the history, that was spoken of before. Kubernetes: never known. */
+  readonly wasReset: boolean
+}
+
+export interface PeerChanges {
+  readonly deltas: readonly PeerDelta[]
+  /** Our own was deleted with them, although we live. */
+  readonly isOwnGone: boolean
+}
+
+export type PeerDelta =
+  { readonly kind: 'put'; readonly record: PeerRecord } | { readonly kind: 'deleted'; readonly key: string }

@@ -1,0 +1,80 @@
+/*
+ * etcd/subnets is the subnet manager over leases in etcd: it gets this node a lease, holds it against whatever befalls its key, answers
+ * whoever asks whether it lives, and tells of the leases of others. It is handed the `LeaseStore & Challenges` port, and so runs on a
+ * fake as it does on etcd. The agent calls it as its `SubnetManager`, and commands/run-daemon.ts puts the two together.
+ */
+import type { AcquiredSubnet, ConfigurationSource, SubnetManager } from '../../agent/runtime/subnet-manager.ts'
+import type { Task } from '../../agent/runtime/task.ts'
+import { ConfigError } from '../../config/error.ts'
+import type { NetworkConfig } from '../../config/network.ts'
+import type { DaemonOptions } from '../../config/options.ts'
+import { acquireLease } from '../../lease/acquire.ts'
+import type { LeaseStore } from '../../lease/store.ts'
+import type { LeaseTerms } from '../../lease/terms.ts'
+import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
+import { HeldLease, type LeasePorts } from './held-lease.ts'
+
+export interface EtcdSubnetPorts extends LeasePorts {
+  /** Addresses of a host name, for those in the URLs of etcd. */
+  readonly resolveHost: ResolveHost
+}
+
+/** Leases in etcd, as upstream has them. */
+export class EtcdSubnetManager implements SubnetManager {
+  readonly configuration: ConfigurationSource
+  readonly endpoints: EtcdAddresses
+  readonly tasks: readonly Task[]
+  readonly #ports: EtcdSubnetPorts
+  readonly #renewMarginMs: number
+
+  constructor({ etcd, renewMarginMs }: Pick<DaemonOptions, 'etcd' | 'renewMarginMs'>, ports: EtcdSubnetPorts) {
+    this.#ports = ports
+    this.#renewMarginMs = renewMarginMs
+    this.configuration = configurationIn(ports.store, `${etcd.prefix}/config`)
+    this.endpoints = new EtcdAddresses(etcd.endpoints, ports.resolveHost, ports.clock)
+    this.tasks = [this.endpoints]
+  }
+
+  prepare(signal: AbortSignal): Promise<void> {
+    return this.endpoints.first(signal)
+  }
+
+  async acquire(terms: LeaseTerms, signal: AbortSignal): Promise<AcquiredSubnet> {
+    const ports = this.#ports
+    const acquired = await acquireLease(ports.store, terms, ports.random, signal)
+    const { lease, how, warnings, list } = acquired
+    return {
+      lease,
+      how,
+      warnings,
+      peers: list.records.filter(({ key }) => key !== lease.key),
+      hold: (holding) => new HeldLease({ ports, renewMarginMs: this.#renewMarginMs, acquired, holding }),
+    }
+  }
+
+  refreshConnections(): void {
+    this.#ports.store.refreshConnections()
+  }
+}
+
+function configurationIn(store: Pick<LeaseStore, 'readConfig' | 'watchConfig'>, name: string): ConfigurationSource {
+  return {
+    name,
+    read: async (signal) => (await store.readConfig(signal))?.value,
+    watch: (signal) => configurations(store, signal),
+    check: refuseUnnamed,
+  }
+}
+
+async function* configurations(
+  store: Pick<LeaseStore, 'watchConfig'>,
+  signal: AbortSignal,
+): AsyncGenerator<string | undefined, void, undefined> {
+  for await (const record of store.watchConfig(signal)) yield record?.value
+}
+
+/** Settings that are valid, and that a later version will honour. Saying so beats half a network. */
+function refuseUnnamed({ overlays }: NetworkConfig): void {
+  if (!overlays.some(({ family }) => family === 4))
+    throw new ConfigError('EnableIPv4', 'true: a lease in etcd is named for its IPv4 subnet, as upstream has it', false)
+}

@@ -1,0 +1,82 @@
+import type { AgentPorts } from '../../agent/runtime/ports.ts'
+import type { HeldSubnet, Holding } from '../../agent/runtime/subnet-manager.ts'
+import { ROUND_MS, type Task } from '../../agent/runtime/task.ts'
+import type { Acquired } from '../../lease/acquire.ts'
+import type { Challenger, Challenges } from '../../lease/challenges.ts'
+import { encodeLease } from '../../lease/codec.ts'
+import { LeaseKeeper, type LeaseState } from '../../lease/keeper.ts'
+import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
+import type { LeaseStore } from '../../lease/store.ts'
+import { claimFor, type LeaseTerms } from '../../lease/terms.ts'
+import type { Prefix } from '../../net/prefix.ts'
+import type { Loop } from '../../time/loop.ts'
+import { ChallengesTask } from './challenges-task.ts'
+import { LeaseFollower } from './lease-follower.ts'
+import { reportLease } from './report-lease.ts'
+import { StaleLeasesTask } from './stale-leases-task.ts'
+import { StoreOutages } from './store-outages.ts'
+
+/** The outside world as a lease in etcd sees it. */
+export interface LeasePorts extends Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions'> {
+  readonly store: LeaseStore & Challenges
+}
+
+export interface HeldLeaseInput {
+  readonly ports: LeasePorts
+  /** Renewed at the latest this long before expiry, in milliseconds. */
+  readonly renewMarginMs: number
+  readonly acquired: Acquired
+  readonly holding: Holding
+}
+
+/** A lease in etcd for as long as it is ours: its keeper, who follows the leases of all, and who answers for it. */
+export class HeldLease implements HeldSubnet {
+  readonly tasks: readonly Task[]
+  readonly #subnets: readonly Prefix[]
+  readonly #keeper: LeaseKeeper
+  #lost: string | undefined
+
+  constructor(input: HeldLeaseInput) {
+    const { ports, acquired, holding } = input
+    const { terms, peers, isForwarding } = holding
+    const { list, record, lease } = acquired
+    this.#subnets = lease.families.map(({ subnet }) => subnet)
+    const keeper = makeKeeper(input)
+    this.#keeper = keeper
+    const onBack = (): void => {
+      keeper.renewSoon()
+    }
+    const outages = new StoreOutages({ conditions: ports.conditions, onBack, isForwarding })
+    const staleLeases = new StaleLeasesTask({ ...ports, terms, ownKey: record.key })
+    this.tasks = [
+      new LeaseFollower({ ports, keeper, staleLeases, peers, outages, list, ownRevision: record.modRevision }),
+      { name: 'lease', roundMs: ROUND_MS.etcd, run: (loop) => this.#hold(loop) },
+      staleLeases,
+      new ChallengesTask({ ...ports, key: record.key, ourselves: ourselves(terms) }),
+    ]
+  }
+
+  get lost(): string | undefined {
+    return this.#lost
+  }
+
+  publish(terms: LeaseTerms): void {
+    this.#keeper.publish(encodeLease(claimFor(terms, this.#subnets, undefined)))
+  }
+
+  async #hold(loop: Loop): Promise<void> {
+    this.#lost = await this.#keeper.hold(loop)
+  }
+}
+
+const ourselves = ({ node, instance }: LeaseTerms): Challenger => ({ ...node, instance })
+
+function makeKeeper({ ports, acquired: { record }, holding: { terms }, renewMarginMs }: HeldLeaseInput): LeaseKeeper {
+  const { store, clock, random } = ports
+  const onState = (state: LeaseState, what: string): void => {
+    reportLease(ports, record.key, state, what)
+  }
+  const ask = (signal: AbortSignal): Promise<Challenger | undefined> =>
+    store.ask(record.key, ourselves(terms), CLONE_ANSWERS_WITHIN_MS, signal)
+  return new LeaseKeeper(record, { store, terms, clock, random, renewMarginMs, challenge: ask, onState })
+}
