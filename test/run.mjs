@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo` and `npm run bench` on a clone where nothing is installed yet: fetches what is missing, builds,
+ * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo`, `npm run bench` and `npm run mutate` on a clone where nothing is installed yet: fetches what is missing, builds,
  * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
  */
 import { ensureBuilt } from './setup/build.mjs'
@@ -17,12 +17,16 @@ const inLab = (script) => (args) => {
   return run(command, rest)
 }
 
+/** Outside of the laboratory: each of its workers enters one of its own. */
+const mutate = (args) => run(process.execPath, ['--import', 'tsx', 'test/mutate/main.ts', ...args])
+
 const VERBS = {
   test: runTests,
   repeat: repeatTests,
   soak: inLab('test/soak/main.ts'),
   demo: inLab('test/lab/demo.ts'),
   bench: inLab('test/bench/main.ts'),
+  mutate,
 }
 
 async function main([verb, ...args]) {
