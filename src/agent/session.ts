@@ -75,7 +75,7 @@ export class OverlaySession {
     }
     const families = own.map(({ overlay }) => overlay.family)
     const filter = makeFilter(input, this.#configured, () => datapaths)
-    const datapaths = this.#makeDatapaths(new SetUpReport(families, ports, peers, onReady), filter?.task)
+    const datapaths = this.#makeDatapaths(new SetUpReport({ families, ports, peers, onReady }), filter?.task)
     this.#datapaths = datapaths
     this.#peers = new PeersTask({
       ports,

@@ -5,21 +5,23 @@ import type { AgentPorts } from '../runtime/ports.ts'
 
 type Done = Pick<PassReport, 'written' | 'erased' | 'failures'>
 
+export interface SetUpReportInput {
+  readonly families: readonly Family[]
+  readonly ports: Pick<AgentPorts, 'log' | 'kernelWrites'>
+  readonly peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>
+  /** Called once, when the last of the families forwards. */
+  readonly onReady: () => void
+}
+
 /** Knows which families forward already, and says once that all do. */
 export class SetUpReport {
   readonly #waiting: Set<Family>
-  readonly #ports: Pick<AgentPorts, 'log' | 'kernelWrites'>
-  readonly #peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>
+  readonly #ports: SetUpReportInput['ports']
+  readonly #peers: SetUpReportInput['peers']
   readonly #onReady: () => void
   readonly #done: Done[] = []
 
-  /** `onReady` is called once, when the last of `families` forwards. */
-  constructor(
-    families: readonly Family[],
-    ports: Pick<AgentPorts, 'log' | 'kernelWrites'>,
-    peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>,
-    onReady: () => void,
-  ) {
+  constructor({ families, ports, peers, onReady }: SetUpReportInput) {
     this.#waiting = new Set(families)
     this.#ports = ports
     this.#peers = peers

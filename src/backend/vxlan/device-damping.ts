@@ -3,6 +3,13 @@ import { Damping } from '../../time/damping.ts'
 import { expectationsOf, type Deviation, type DeviceProperty, type DeviceSpec } from './deviation.ts'
 import type { Mending } from './device.ts'
 
+export interface DeviceDampingInput {
+  readonly clock: Clock
+  readonly random: Random
+  /** Hears once of each property that somebody keeps changing, and again after it was left in peace. */
+  readonly onFight: (over: Deviation) => void
+}
+
 /**
  * Mends each property of the device at once when it has been changed, and ever more slowly when somebody keeps changing it back.
  * One property's fight never delays another. What is found before the device was right for the first time is nobody's fault.
@@ -19,8 +26,7 @@ export class DeviceDamping implements Mending {
   readonly #following = new Set<DeviceProperty>()
   #wasRight = false
 
-  /** `onFight` hears once of each property that somebody keeps changing, and again after it was left in peace. */
-  constructor(clock: Clock, random: Random, onFight: (over: Deviation) => void) {
+  constructor({ clock, random, onFight }: DeviceDampingInput) {
     this.#clock = clock
     this.#rows = new Damping(random)
     this.#onFight = onFight

@@ -31,9 +31,12 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
     this.#vtep = vtep
     this.#ports = ports
     this.#config = config
-    this.#reporter = new DeviceReporter(this.name, ports)
-    this.#damping = new DeviceDamping(ports.clock, ports.random, (over) => {
-      this.#reporter.fight(over)
+    this.#reporter = new DeviceReporter({ name: this.name, log: ports.log })
+    this.#damping = new DeviceDamping({
+      ...ports,
+      onFight: (over) => {
+        this.#reporter.fight(over)
+      },
     })
   }
 

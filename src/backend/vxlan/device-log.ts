@@ -15,7 +15,7 @@ export class DeviceReporter {
   #followed: string | undefined
   #clamped: string | undefined
 
-  constructor(name: string, { log }: { readonly log: Logger }) {
+  constructor({ name, log }: { readonly name: string; readonly log: Logger }) {
     this.#name = name
     this.#log = log
   }

@@ -5,26 +5,22 @@ import { FakeClock } from '../../../fake/fake-clock.ts'
 import { deviceSpecOn } from '../../../fake/samples.ts'
 
 let clock: FakeClock
-let patience: DeviceDamping
+let damping: DeviceDamping
 let fights: string[]
 
 beforeEach(() => {
   clock = new FakeClock()
   fights = []
-  patience = new DeviceDamping(
-    clock,
-    () => 0.5,
-    ({ found }) => fights.push(found),
-  )
-  patience.due([])
+  damping = new DeviceDamping({ clock, random: () => 0.5, onFight: ({ found }) => fights.push(found) })
+  damping.due([])
 })
 
 const wrong = (property: DeviceProperty): Deviation => ({ property, found: `${property} wrong`, ops: [] })
 
 /** One look that finds `properties` wrong and mends what is due. @returns what was mended */
 function look(...properties: readonly DeviceProperty[]): readonly DeviceProperty[] {
-  const due = patience.due(properties.map(wrong))
-  patience.mended(due)
+  const due = damping.due(properties.map(wrong))
+  damping.mended(due)
   return due.map(({ property }) => property)
 }
 
@@ -38,10 +34,10 @@ async function fightOver(property: DeviceProperty, forMs: number): Promise<numbe
   return mended
 }
 
-describe('DevicePatience', () => {
+describe('DeviceDamping', () => {
   it('mends at once three times, and then ever more slowly, down to once a minute', async () => {
     expect([look('mtu'), look('mtu'), look('mtu'), look('mtu')]).toEqual([['mtu'], ['mtu'], ['mtu'], []])
-    expect(patience.nextDueInMs()).toBe(1_000)
+    expect(damping.nextDueInMs()).toBe(1_000)
     expect(await fightOver('mtu', 128_000)).toBeLessThanOrEqual(8)
     expect(await fightOver('mtu', 600_000)).toBeLessThanOrEqual(10)
   })
@@ -59,9 +55,9 @@ describe('DevicePatience', () => {
   })
 
   it('blames nobody for what is expected to be another now, however often that changes', () => {
-    patience.expect(deviceSpecOn(2))
+    damping.expect(deviceSpecOn(2))
     for (let mtu = 1_300; mtu < 1_320; mtu++) {
-      patience.expect({ ...deviceSpecOn(2), mtu })
+      damping.expect({ ...deviceSpecOn(2), mtu })
       expect(look('mtu')).toEqual(['mtu'])
       look()
     }
@@ -77,7 +73,7 @@ describe('DevicePatience', () => {
   })
 
   it('takes one change that is not mended yet for one, however often it is looked at', async () => {
-    for (let times = 0; times < 10; times++) patience.due([wrong('mac')])
+    for (let times = 0; times < 10; times++) damping.due([wrong('mac')])
     expect(fights).toEqual([])
     expect(look('mac')).toEqual(['mac'])
     await clock.advance(1_000)
@@ -85,23 +81,19 @@ describe('DevicePatience', () => {
   })
 
   it('has nothing due when nothing was put off, also when others mended it', () => {
-    expect(patience.nextDueInMs()).toBeUndefined()
+    expect(damping.nextDueInMs()).toBeUndefined()
     for (let times = 0; times < 4; times++) look('mtu')
-    expect(patience.nextDueInMs()).toBeDefined()
+    expect(damping.nextDueInMs()).toBeDefined()
     look()
-    expect(patience.nextDueInMs()).toBeUndefined()
+    expect(damping.nextDueInMs()).toBeUndefined()
   })
 
   it('blames nobody for what it finds before the device was right for the first time', () => {
-    patience = new DeviceDamping(
-      clock,
-      () => 0.5,
-      ({ found }) => fights.push(found),
-    )
+    damping = new DeviceDamping({ clock, random: () => 0.5, onFight: ({ found }) => fights.push(found) })
     for (let times = 0; times < 10; times++) expect(look('existence', 'mtu')).toHaveLength(2)
-    expect(patience.wasRight).toBe(false)
+    expect(damping.wasRight).toBe(false)
     look()
-    expect(patience.wasRight).toBe(true)
+    expect(damping.wasRight).toBe(true)
     expect(look('mtu')).toEqual(['mtu'])
     expect(fights).toEqual([])
   })
