@@ -13,7 +13,8 @@ import {
   type RouteState,
 } from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import { ensureDevice, type DeviceSpec } from '../../src/backend/vxlan/device.ts'
+import type { DeviceSpec } from '../../src/backend/vxlan/device.ts'
+import { ensureDevice } from './ensure-device.ts'
 import { FakeKernel } from './fake-kernel.ts'
 
 const NETWORK = prefix('10.0.0.0/8')

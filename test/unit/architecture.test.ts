@@ -57,7 +57,7 @@ describe('a file that breaks the rules is found out', () => {
     ['etcd/keys/list.ts', "import { uapi } from '../../netlink/codec/uapi.ts'", 'etcd/keys sees'],
     ['etcd/client/call.ts', "import { list } from '../keys/list.ts'", 'etcd/client sees'],
     ['native/load.ts', "import { read } from '../host/identity.ts'", 'native sees none'],
-    ['agent/peers/peers-task.ts', "import { Lane } from '../datapath/datapath.ts'", 'agent/peers sees'],
+    ['agent/peers/peers-task.ts', "import { Datapath } from '../datapath/datapath.ts'", 'agent/peers sees'],
     ['firewall/rules.ts', "import { ip } from '../backend/vxlan/vtep.ts'", 'firewall sees'],
     ['host/identity.ts', "import { call } from '../etcd/client/call.ts'", 'host sees'],
     ['observe/logger.ts', "import { Agent } from '../agent/agent.ts'", 'observe sees'],

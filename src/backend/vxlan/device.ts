@@ -2,8 +2,7 @@ import type { Kernel, KernelOp, LinkState } from '../../kernel/kernel.ts'
 import { DeviceConflictError, explainRefusal, findRenamed, refuseOtherKind } from './conflict.ts'
 import { deviationsOf, type DeviceSpec, type Deviation } from './deviation.ts'
 
-export { DeviceConflictError } from './conflict.ts'
-export { incompatibility, type DeviceSpec } from './deviation.ts'
+export type { DeviceSpec } from './deviation.ts'
 
 /** What was done to bring the device about, for the log. */
 export type DeviceOutcome = 'created' | 'recreated' | 'adopted' | 'unchanged'
@@ -23,8 +22,6 @@ export interface Mending {
   due(found: readonly Deviation[]): readonly Deviation[]
   mended(done: readonly Deviation[]): void
 }
-
-const MEND_ALL: Mending = { due: (found) => found, mended: () => undefined }
 
 /** Creation, deletion and mending can each need one look; more rounds mean that somebody works against us. */
 const MOST_ROUNDS = 6
@@ -62,17 +59,6 @@ function outcomeOf(mended: readonly Deviation[]): DeviceOutcome {
   const made = mended.filter(({ ops }) => ops === undefined)
   if (made.length === 0) return mended.length === 0 ? 'unchanged' : 'adopted'
   return made.length === 1 && made[0]?.property === 'existence' ? 'created' : 'recreated'
-}
-
-export interface EnsuredDevice extends TendedDevice {
-  readonly link: LinkState
-}
-
-/** Brings the device about, whatever is to be done. @throws as {@link tendDevice} */
-export async function ensureDevice(kernel: Kernel, spec: DeviceSpec, signal: AbortSignal): Promise<EnsuredDevice> {
-  const tended = await tendDevice(kernel, spec, MEND_ALL, signal)
-  if (tended.link === undefined) throw new TypeError('a missing device is always due')
-  return { ...tended, link: tended.link }
 }
 
 async function mend(

@@ -2,14 +2,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { ip } from '../../../../src/net/ip.ts'
 import { mac } from '../../../../src/net/mac.ts'
 import { KernelError, type KernelOp, type LinkState, type VxlanState } from '../../../../src/kernel/kernel.ts'
-import {
-  DeviceConflictError,
-  ensureDevice,
-  incompatibility,
-  tendDevice,
-  type DeviceSpec,
-} from '../../../../src/backend/vxlan/device.ts'
-import { deviationsOf } from '../../../../src/backend/vxlan/deviation.ts'
+import { DeviceConflictError } from '../../../../src/backend/vxlan/conflict.ts'
+import { tendDevice, type DeviceSpec } from '../../../../src/backend/vxlan/device.ts'
+import { deviationsOf, incompatibility } from '../../../../src/backend/vxlan/deviation.ts'
+import { ensureDevice } from '../../../fake/ensure-device.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { deviceSpecOn } from '../../../fake/samples.ts'
 
