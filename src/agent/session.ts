@@ -88,7 +88,7 @@ export class OverlaySession {
       peers: this.#peers,
       isForwarding: () => release.isForwarding,
     })
-    const changes = new ChangesTask(ports, datapaths)
+    const changes = new ChangesTask({ ports, followers: datapaths })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -218,7 +218,7 @@ function makeFilter(
 ): SessionFilter | undefined {
   const { options, ports, config } = input
   if (!options.peerFilter) return undefined
-  if (guarded !== undefined) return new SessionFilter(input, guarded, datapaths)
+  if (guarded !== undefined) return new SessionFilter({ options, ports, guarded, datapaths })
   ports.log.warn('--vxlan-peer-filter has nothing to do: the backend is not vxlan', { backend: config.backend.type })
   return undefined
 }

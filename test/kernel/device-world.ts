@@ -112,7 +112,7 @@ export class DeviceWorld {
         reconciler.observe(change)
       },
     }
-    const changes = new ChangesTask(ports, [follower])
+    const changes = new ChangesTask({ ports, followers: [follower] })
     this.#running = runTogether([changes, task], runtime(systemClock, signal))
     this.#running.catch(() => undefined)
   }

@@ -15,14 +15,19 @@ export interface ChangeFollower {
   observe(change: KernelChange): void
 }
 
+export interface ChangesTaskInput {
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
+  readonly followers: readonly ChangeFollower[]
+}
+
 /** Listens to the kernel, and passes every report on to all who follow: one subscription, however many devices there are. */
 export class ChangesTask implements Task {
   readonly name = 'changes'
-  readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>
+  readonly #ports: ChangesTaskInput['ports']
   readonly #followers: readonly ChangeFollower[]
   readonly #lossLines: RateLimit
 
-  constructor(ports: Pick<AgentPorts, 'kernel' | 'clock' | 'log'>, followers: readonly ChangeFollower[]) {
+  constructor({ ports, followers }: ChangesTaskInput) {
     this.#ports = ports
     this.#followers = followers
     this.#lossLines = new RateLimit(ports.clock, LOSS_LINES)

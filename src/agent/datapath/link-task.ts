@@ -49,7 +49,7 @@ export class LinkTask implements Task {
     const { ports, options, underlay, family, leader, device } = input
     this.#input = input
     this.name = `IPv${family} ${device === undefined ? 'underlay' : 'device'}`
-    this.#underlay = new UnderlayWatch(underlay, options, { family, leader }, ports)
+    this.#underlay = new UnderlayWatch({ underlay, choice: options, wanted: { family, leader }, ports })
     this.#checkLoop = new CheckLoop({
       name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
       ports,

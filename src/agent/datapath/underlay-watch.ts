@@ -27,6 +27,14 @@ const LOST_LOOK_MS = 1_000
 
 type Lost = Extract<Whereabouts, { is: 'lost' }>
 
+export interface UnderlayWatchInput {
+  /** The one in use. */
+  readonly underlay: Underlay
+  readonly choice: InterfaceChoice
+  readonly wanted: Wanted
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
+}
+
 /**
  * Knows the underlay as it is. With --iface, it is chosen again at every look. Otherwise the interface in use is kept while it has the
  * address in use, wherever default routes lead; when it has lost that for a while, another is chosen.
@@ -34,18 +42,13 @@ type Lost = Extract<Whereabouts, { is: 'lost' }>
 export class UnderlayWatch {
   readonly #choice: InterfaceChoice
   readonly #wanted: Wanted
-  readonly #ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
+  readonly #ports: UnderlayWatchInput['ports']
   #current: Underlay
   #routes: readonly RouteState[] = []
   #lostSinceMs: number | undefined
 
-  constructor(
-    current: Underlay,
-    choice: InterfaceChoice,
-    wanted: Wanted,
-    ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>,
-  ) {
-    this.#current = current
+  constructor({ underlay, choice, wanted, ports }: UnderlayWatchInput) {
+    this.#current = underlay
     this.#choice = choice
     this.#wanted = wanted
     this.#ports = ports

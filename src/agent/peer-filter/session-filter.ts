@@ -9,6 +9,9 @@ import type { Task } from '../runtime/task.ts'
 interface SessionFilterInput {
   readonly options: Pick<DaemonOptions, 'firewallResyncMs'>
   readonly ports: AgentPorts
+  readonly guarded: GuardedOverlay
+  /** Whose tables say which addresses are still in use. */
+  readonly datapaths: () => readonly Remotes[]
 }
 
 /** Knows which underlay addresses a device sends to; undefined while its tables are not known. */
@@ -21,16 +24,11 @@ export class SessionFilter implements PeerSink {
   readonly task: PeerFilterTask
   readonly tasks: readonly Task[]
 
-  /** @param datapaths whose tables say which addresses are still in use */
-  constructor(
-    { options, ports }: SessionFilterInput,
-    { vni, port }: GuardedOverlay,
-    datapaths: () => readonly Remotes[],
-  ) {
+  constructor({ options, ports, guarded, datapaths }: SessionFilterInput) {
     this.task = new PeerFilterTask({
       ...ports,
       filter: ports.peerFilter,
-      overlay: { vni, port },
+      overlay: guarded,
       resyncMs: options.firewallResyncMs,
       inUse: () => remotesOf(datapaths()),
     })

@@ -131,7 +131,10 @@ beforeEach(async () => {
     gate: undefined,
   })
   datapath.allowPruning()
-  running = runTogether([new ChangesTask(ports, [datapath]), ...datapath.tasks], runtime(world.clock, signal))
+  running = runTogether(
+    [new ChangesTask({ ports, followers: [datapath] }), ...datapath.tasks],
+    runtime(world.clock, signal),
+  )
   await world.advance(1_000)
 })
 
