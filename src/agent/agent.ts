@@ -1,3 +1,8 @@
+/*
+ * agent is one node of the overlay: it finds its underlay, has the subnet manager give it a lease, and lets everything run that lives as
+ * long as that lease (`OverlaySession`), again and again. It is handed its options and all of the outside world as `AgentPorts`.
+ * commands/run-daemon.ts makes it and runs it; nobody else calls it.
+ */
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
@@ -23,7 +28,7 @@ type Underlays = ReadonlyMap<Family, Underlay>
 /** The family that has the say in which interface is used: there is no overlay without it. */
 const LEADER: Family = 4
 
-/** Before there is a lease, nothing goes on without etcd either. */
+/** Before there is a lease, nothing goes on without the subnet manager either. */
 const STARTING = { effect: 'unready' } as const
 
 const familiesOf = ({ overlays }: NetworkConfig): readonly Family[] => overlays.map(({ family }) => family)

@@ -1,3 +1,8 @@
+/*
+ * lease says what a lease is, how a node comes by one (`acquireLease`), and how it keeps it (`LeaseKeeper`): the same whatever backend
+ * it is for. It is handed a store of leases (the ports `LeaseStore` and `Challenges`), a clock and chance; it never looks at the host.
+ * `etcd/subnets` calls it for the agent, `cleanup` to give a lease back, and backends read leases with it.
+ */
 import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 

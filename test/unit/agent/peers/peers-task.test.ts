@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { PeersTask } from '../../../../src/agent/peers/peers-task.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
+import type { EntriesByFamily } from '../../../../src/backend/judge.ts'
+import type { PeerRecord } from '../../../../src/lease/lease.ts'
+import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
+import { runtime } from '../../../fake/runtime.ts'
+
+const GRACE_MS = 60_000
+const LINGER_MS = 500
+const NO_ENTRIES: EntriesByFamily = new Map()
+
+let clock: FakeClock
+let stop: AbortController
+let log: RecordingLog
+let task: PeersTask
+/** What a device was told, in order: `+a`, `-a`, `prune`. */
+let told: string[]
+let there: Set<string>
+let running: Promise<void>
+
+beforeEach(async () => {
+  clock = new FakeClock()
+  stop = new AbortController()
+  log = recordingLog()
+  told = []
+  there = new Set()
+  const sink = {
+    setPeer: (key: string, entries: EntriesByFamily | undefined): void => {
+      told.push(`${entries === undefined ? '-' : '+'}${key}`)
+      if (entries === undefined) there.delete(key)
+      else there.add(key)
+    },
+    allowPruning: (): void => void told.push('prune'),
+    wake: (): void => undefined,
+  }
+  const peers = new PeerTable<EntriesByFamily>(({ key }) => ({
+    accepted: NO_ENTRIES,
+    claims: { names: [key], subnets: [], addresses: [] },
+  }))
+  task = new PeersTask({ ports: { clock, log }, peers, sinks: [sink], stalePeerGraceMs: GRACE_MS })
+  task.begin(['a', 'b', 'c', 'd'].map(peer))
+  running = runTask(task, runtime(clock, stop.signal))
+  await clock.settle()
+})
+
+afterEach(async () => {
+  stop.abort()
+  await running
+})
+
+/** As a manager without revisions would have it: all leases are of one age. */
+const peer = (key: string): PeerRecord => ({ key, value: key, createRevision: 0n, modRevision: 0n })
+
+const listed = (keys: string, whatElse: { wasReset?: boolean; isOwnMissing?: boolean } = {}): void => {
+  task.onList({ records: keys.split(' ').map(peer), wasReset: false, isOwnMissing: false, ...whatElse })
+}
+
+const deleted = (keys: string, isOwnGone = false): void => {
+  task.onChanges({ deltas: keys.split(' ').map((key) => ({ kind: 'deleted', key })), isOwnGone })
+}
+
+describe('peers, whoever tells of them', () => {
+  it('are all set before anything may be pruned for the first time', () => {
+    expect(told.toSorted()).toEqual(['+a', '+b', '+c', '+d', 'prune'])
+    expect(told.filter((what) => what === 'prune')).toHaveLength(1)
+  })
+
+  it('that are deleted are kept for a moment, and stay when they come back in it', async () => {
+    deleted('a b')
+    task.onChanges({ deltas: [{ kind: 'put', record: peer('a') }], isOwnGone: false })
+    await clock.advance(LINGER_MS)
+    expect([...there].toSorted()).toEqual(['a', 'c', 'd'])
+    expect(told).not.toContain('-a')
+  })
+
+  it.each([
+    [
+      'most of them in one change',
+      () => {
+        deleted('a b c')
+      },
+    ],
+    [
+      'half of them, and we with them',
+      () => {
+        deleted('a b', true)
+      },
+    ],
+    [
+      'most of them between two lists',
+      () => {
+        listed('d')
+      },
+    ],
+    [
+      'half of them between two lists, and we with them',
+      () => {
+        listed('c d', { isOwnMissing: true })
+      },
+    ],
+    [
+      'one of them, in another store',
+      () => {
+        listed('b c d', { wasReset: true })
+      },
+    ],
+  ])('that vanish at once, %s, are kept until their grace is over', async (_, vanish) => {
+    vanish()
+    await clock.advance(GRACE_MS - 1)
+    expect(there.size).toBe(4)
+    await clock.advance(1)
+    expect(there.size).toBeLessThan(4)
+    expect(log.lines.filter((line) => /^(error|warn)/.test(line))).toMatchObject([
+      expect.stringContaining('error etcd has lost leases of peers; their entries are kept for a while'),
+      expect.stringContaining('warn peers did not publish themselves again; giving them up'),
+    ])
+  })
+
+  it('that come back in their grace stay', async () => {
+    deleted('a b c d')
+    listed('a b c d')
+    await clock.advance(GRACE_MS)
+    expect(there.size).toBe(4)
+    expect(told.filter((what) => what.startsWith('-'))).toEqual([])
+  })
+
+  it('of which few are missing in a list go at once', () => {
+    listed('b c d')
+    expect([...there].toSorted()).toEqual(['b', 'c', 'd'])
+  })
+})
