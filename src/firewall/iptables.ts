@@ -30,7 +30,9 @@ const NOTHING = { postrouting: [], forward: [] } as const
 export class IptablesRules {
   readonly #run: RunTool
   readonly #tool: string
-  /** What would still have to be written right after writing: this version of iptables describes a rule in words of its own. */
+  /**
+   * What would still have to be written right after writing, and to what: this version of iptables describes a rule in words of its own.
+   */
   #futile = ''
 
   constructor(family: Family, run: RunTool) {
@@ -56,10 +58,11 @@ export class IptablesRules {
     const before = await this.#read(signal)
     const [nat = [], filter = []] = missing(before)
     const input = asInput([nat, filter])
-    if (input === '' || input === this.#futile) return { changed: [], problems: this.#held(wantedOn(before), before) }
+    if (input === '' || onTopOf(before, input) === this.#futile)
+      return { changed: [], problems: this.#held(wantedOn(before), before) }
     await this.#run(`${this.#tool}-restore`, ['--noflush', '--wait', `${LOCK_SECONDS}`], input, signal)
     const after = await this.#read(signal)
-    this.#futile = isWhole(rules, after) ? asInput(missing(after)) : ''
+    this.#futile = isWhole(rules, after) ? onTopOf(after, asInput(missing(after))) : ''
     return {
       changed: [
         ...(nat.length > 0 ? [`${this.#tool} ${POSTROUTING_CHAIN.name}`] : []),
@@ -118,6 +121,9 @@ const asInput = (tables: readonly (readonly string[])[]): string =>
     .flat()
     .map((line) => `${line}\n`)
     .join('')
+
+/** What is to be written, with the rules of ours that stand: somebody may have emptied our chain since. */
+const onTopOf = ({ nat, filter }: Standing, input: string): string => JSON.stringify([input, nat.rules, filter.rules])
 
 /** Whether as many rules stand as were written, each chain with its jump: what differs then is a matter of words. */
 function isWhole({ postrouting, forward }: FamilyRules, { nat, filter }: Standing): boolean {
