@@ -4,7 +4,7 @@ import { expectNoClone } from '../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../lease/store.ts'
 import { backoffMs } from '../time/backoff.ts'
 import type { Clock, Random } from '../time/clock.ts'
-import { judgeLease, type HostTitle, type Judged } from './own-leases.ts'
+import { isClaimed, judgeLease, type Claimed, type HostTitle } from './own-leases.ts'
 
 /** Where leases are given back. */
 export interface GiveBackPorts {
@@ -112,7 +112,7 @@ class Attempt {
   }
 
   /** What is ours, or may be. */
-  async #candidates(): Promise<readonly Judged[]> {
+  async #candidates(): Promise<readonly Claimed[]> {
     const { store, prefix } = this.#ports
     const { records } = await store.list(this.#signal)
     if (records.length === 0) await this.#expectNetwork()
@@ -121,7 +121,7 @@ class Attempt {
     const judged = records.map((record) => judgeLease(record, this.#host, prefix))
     for (const { record, verdict } of judged)
       if (verdict.kind === 'kept') this.#kept.set(record.key, `${nameOf(record)}: ${verdict.why}`)
-    return judged.filter(({ verdict }) => verdict.kind === 'ours' || verdict.kind === 'doubtful')
+    return judged.filter(isClaimed)
   }
 
   #settle(key: string): void {
@@ -142,11 +142,11 @@ class Attempt {
   }
 
   /** @throws {StoreError} */
-  async #isProven({ record, lease, verdict }: Judged): Promise<boolean> {
-    if (verdict.kind !== 'doubtful' || lease === undefined) return verdict.kind === 'ours'
+  async #isProven({ record, verdict }: Claimed): Promise<boolean> {
+    if (verdict.kind === 'ours') return true
     const { store, instance } = this.#ports
     try {
-      const silence = await expectNoClone(store, lease, { node: this.#host.node, instance }, this.#signal)
+      const silence = await expectNoClone(store, verdict.lease, { node: this.#host.node, instance }, this.#signal)
       if (silence === 'silent' || verdict.hasOurAddress) return true
       this.#failures.set(record.key, `${nameOf(record)}: ${FORBIDDEN}`)
     } catch (error) {

@@ -24,7 +24,7 @@ export interface HostTitle {
 export type LeaseVerdict =
   | { readonly kind: 'ours' }
   /** It has our node id, as a copy of this machine would have: ours unless another machine answers for it. */
-  | { readonly kind: 'doubtful'; readonly hasOurAddress: boolean }
+  | { readonly kind: 'doubtful'; readonly lease: Lease; readonly hasOurAddress: boolean }
   /** It has to do with this host, but is not to be given back. */
   | { readonly kind: 'kept'; readonly why: string }
   | { readonly kind: 'unrelated' }
@@ -32,18 +32,24 @@ export type LeaseVerdict =
 /** A record, and what is to become of it. */
 export interface Judged {
   readonly record: LeaseRecord
-  /** Undefined where it cannot be read. */
-  readonly lease: Lease | undefined
   readonly verdict: LeaseVerdict
 }
+
+/** A record that is to be given back, unless another machine answers for it. */
+export interface Claimed extends Judged {
+  readonly verdict: Extract<LeaseVerdict, { readonly kind: 'ours' | 'doubtful' }>
+}
+
+export const isClaimed = (judged: Judged): judged is Claimed =>
+  judged.verdict.kind === 'ours' || judged.verdict.kind === 'doubtful'
 
 /** What a lease must show to be given back for this host. Pure. `prefix`: of etcd, for advice. */
 export function judgeLease(record: LeaseRecord, host: HostTitle, prefix: string): Judged {
   const lease = decodeLease(record)
-  if (!('rejected' in lease)) return { record, lease, verdict: verdictOn(lease, record, host, prefix) }
+  if (!('rejected' in lease)) return { record, verdict: verdictOn(lease, record, host, prefix) }
   const isNamed = (parseLeaseKey(record.key) ?? []).some((subnet) => isSubnetOf(host, subnet))
   const why = `the subnet file names it, but it cannot be read: ${lease.rejected}`
-  return { record, lease: undefined, verdict: isNamed ? { kind: 'kept', why } : UNRELATED }
+  return { record, verdict: isNamed ? { kind: 'kept', why } : UNRELATED }
 }
 
 const OURS: LeaseVerdict = { kind: 'ours' }
@@ -68,7 +74,7 @@ function titleTo(lease: Lease, record: LeaseRecord, host: HostTitle): LeaseVerdi
   if (lease.node?.id === host.node.id)
     return isOursBeyondDoubt({ lease }, terms)
       ? OURS
-      : { kind: 'doubtful', hasOurAddress: hasOurAddresses(lease, terms) }
+      : { kind: 'doubtful', lease, hasOurAddress: hasOurAddresses(lease, terms) }
   if (lease.node !== undefined) {
     const isRelated = trace !== undefined || hasOurAddress(lease, terms)
     return isRelated ? { kind: 'kept', why: `it belongs to ${ownerOf(record)}` } : UNRELATED

@@ -19,6 +19,7 @@ import { decodeLease } from '../lease/codec.ts'
 import type { LeaseStore } from '../lease/store.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { endWithOutput, isStdoutClosed } from './output.ts'
+import { wordsFor } from './cleanup-report.ts'
 import { agentOnThisHost, claimThisHost } from './this-host.ts'
 
 type CleaningUp = Extract<CleanupInvocation, { kind: 'clean' }>
@@ -94,20 +95,14 @@ async function listPeers(store: Pick<LeaseStore, 'list'>, signal: AbortSignal): 
 }
 
 function print(
-  { removed, kept, failures, released = [] }: CleanupReport & Partial<DecommissionReport>,
+  report: CleanupReport & Partial<DecommissionReport>,
   dryRun: boolean,
   stopSignal: AbortSignal,
 ): Promise<number> {
-  const lines = [
-    ...removed.map((thing) => `${dryRun ? 'would remove' : 'removed'} ${thing}`),
-    ...released.map((lease) => `${dryRun ? 'would release' : 'released'} ${lease}`),
-    ...kept.map((thing) => `left alone ${thing}`),
-  ]
-  const text = lines.map((line) => `${line}\n`).join('')
+  const { text, complaints, code } = wordsFor(report, dryRun)
   const isLost = isStdoutClosed() // what was done on this host must not go unsaid
   if (isLost) process.stderr.write(text)
-  for (const failure of failures) complain(`failed: ${failure}`)
-  const code = failures.length === 0 ? EXIT.done : EXIT.failed
+  complaints.forEach(complain)
   return isLost ? Promise.resolve(code) : endWithOutput(text, code, stopSignal)
 }
 

@@ -48,7 +48,11 @@ describe('a lease with our node id', () => {
     ['it is at another address', ELSEWHERE, {}, false],
     ['it is at another address, though the device has its MAC', ELSEWHERE, ON_DEVICE, false],
   ])('has to be asked for where %s: a copy of this machine has the same id', (_, publicIp, host, hasOurAddress) => {
-    expect(verdictOn(value(publicIp, NODE), host)).toEqual({ kind: 'doubtful', hasOurAddress })
+    expect(verdictOn(value(publicIp, NODE), host)).toEqual({
+      kind: 'doubtful',
+      hasOurAddress,
+      lease: expect.objectContaining({ node: NODE }) as unknown,
+    })
   })
 
   it('has to be asked for where another host name wrote it', () => {

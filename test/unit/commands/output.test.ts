@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -85,6 +85,15 @@ describe('what a command prints', () => {
       shell(`${PROGRAM} cleanup --dry-run --subnet-file ${file} ${redirection}`).stderr
     expect(cleanup('>&-')).toContain(`left alone ${file}`)
     expect(cleanup('>/dev/null')).not.toContain(file)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('ends with a failure where the command could not look at all of its own', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'output-'))
+    const file = join(folder, 'circle')
+    symlinkSync(file, file)
+    const { stderr } = shell(`${PROGRAM} cleanup --dry-run --subnet-file ${file} >/dev/null; echo $? >&2`)
+    expect(stderr).toMatch(/^flanneld cleanup: failed: .*ELOOP.*\n(.*\n)*1$/m)
     rmSync(folder, { recursive: true })
   })
 
