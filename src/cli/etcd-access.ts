@@ -17,12 +17,9 @@ export const ETCD_ACCESS_FLAGS = [
 /** How to reach etcd, as the command line says. @throws {ConfigError} for what does not go together */
 export function readEtcdAccess(value: FlagReader): EtcdAccess {
   const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]
-  if ((certFile === undefined) !== (keyFile === undefined))
-    throw new ConfigError(
-      '--etcd-certfile and --etcd-keyfile',
-      'both or neither',
-      hideSecret(certFile ?? keyFile ?? ''),
-    )
+  const lone = certFile === undefined || keyFile === undefined ? (certFile ?? keyFile) : undefined
+  if (lone !== undefined)
+    throw new ConfigError('--etcd-certfile and --etcd-keyfile', 'both or neither', hideSecret(lone))
   if (value(FLAGS.password) !== undefined && value(FLAGS.username) === undefined)
     throw new ConfigError('--etcd-username', 'a name, since there is a password', undefined)
   return {

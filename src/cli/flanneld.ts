@@ -103,7 +103,7 @@ const FLAG_NAMES: ReadonlySet<string> = new Set(Object.values(FLAGS).map(({ name
 
 const isUnknown = (arg: string): boolean => {
   const [, name = ''] = /^--([^=]+)/.exec(arg) ?? []
-  return /^-./.test(arg) && arg !== '--' && !FLAG_NAMES.has(name)
+  return /^-./.test(arg) && !FLAG_NAMES.has(name)
 }
 
 const notYet = (source: string, found: string): ConfigError =>

@@ -13,6 +13,8 @@ describe('flanneld cleanup', () => {
     [['--subnet-file', '/x', '-dry-run'], { dryRun: true, subnetFile: '/x' }],
     [['-subnet-file=/x'], { subnetFile: '/x' }],
     [['-subnet-file='], {}],
+    [['-subnet-file=/x', '--subnet-file=/y'], { subnetFile: '/y' }],
+    [['-subnet-file=/x', '--subnet-file='], { subnetFile: '/x' }],
   ])('understands %j', (args, expected) => {
     expect(readCleanup(args, {})).toEqual({ ...DEFAULT, ...expected })
   })

@@ -265,6 +265,7 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     ['--bogus', '--bogus', 'a flag of flanneld', '"--bogus"'],
     ['-bogus=5', '--bogus', 'a flag of flanneld', '"-bogus"'],
     ['-ifacex eth1', '--ifacex', 'a flag of flanneld', '"-ifacex"'],
+    ['-iface=eth1 stray --bogus', '--bogus', 'a flag of flanneld', '"--bogus"'],
     ['eth1', 'arguments', 'flags only', '"eth1"'],
     ['-iface=a stray', 'arguments', 'flags only', '"stray"'],
     ['-- -iface=a', 'arguments', 'flags only', '"-iface=a"'],
@@ -375,8 +376,9 @@ describe('--version and --help', () => {
 
   it.each(['-h', '--h', '-help', '--help'])('%s explains every flag with its default, and the environment', (flag) => {
     const text = printed([flag])
-    for (const { name, help } of Object.values(FLAGS)) {
-      expect(text).toContain(`--${name}`)
+    for (const { name, placeholder, help } of Object.values(FLAGS)) {
+      expect(text).toContain(`--${name}${placeholder === undefined ? '' : ` <${placeholder}>`}`)
+      expect([name, placeholder, help]).not.toContain('')
       expect(text.replace(/\s+/g, ' ')).toContain(help)
     }
     expect(text).toContain('/run/flannel/subnet.env')

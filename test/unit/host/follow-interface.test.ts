@@ -123,6 +123,12 @@ describe('chooseAgain', () => {
     expect(await chooseAgain(kernel, choice, current, IPV4, signal)).toMatchObject({ link: { name: 'tun0' } })
   })
 
+  it('does without none of what --iface alone names, though the one in use has its address', async () => {
+    const { kernel, current } = await host()
+    const again = chooseAgain(kernel, { ...NO_CHOICE, ifaces: ['eth7'] }, current, IPV4, signal)
+    await expect(again).rejects.toThrow('--iface fits none: eth7 is not there')
+  })
+
   it('takes that of the default route when there was none before, or it is gone', async () => {
     const { kernel, eth0, current } = await host()
     addVpn(kernel)

@@ -172,6 +172,25 @@ describe('selectUnderlay with --iface-regex', () => {
     expect(found([/^eth1$/])).toBe('fd00::10')
     expect(found([/^eth1$/, /::20$/])).toBe('fd00::20')
   })
+
+  it('says what it was asked for, and nothing else', () => {
+    const search = /^no underlay with an IPv4 address: (.*)\. Candidates: /
+    const words = (choice: Partial<InterfaceChoice>): string | undefined => {
+      try {
+        return choose(choice)
+      } catch (error) {
+        return error instanceof NoInterfaceError ? search.exec(error.message)?.[1] : String(error)
+      }
+    }
+    const [ifaces, ifaceRegexes, ifaceCanReach] = [['eth7', 'spare'], [/^wlan/, /^ib/], ip('9.9.9.9')]
+    const names = '--iface fits none: eth7 is not there, spare has no usable IPv4 address'
+    const expressions = '--iface-regex ^wlan, ^ib matches none'
+    const reach = '--iface-can-reach 9.9.9.9 leads through none'
+    expect(words({ ifaces })).toBe(names)
+    expect(words({ ifaceRegexes })).toBe(expressions)
+    expect(words({ ifaceCanReach })).toBe(reach)
+    expect(words({ ifaces, ifaceRegexes, ifaceCanReach })).toBe(`${names}; ${expressions}; ${reach}`)
+  })
 })
 
 describe('selectUnderlay with --iface-can-reach', () => {
@@ -192,6 +211,30 @@ describe('selectUnderlay with --iface-can-reach', () => {
     ['its interface has no address', reach(5)],
   ])('says so when %s', (_, host) => {
     expect(() => choose({ ifaceCanReach }, host)).toThrow('--iface-can-reach 192.168.205.200 leads through none')
+  })
+})
+
+describe('the address of the other family', () => {
+  const wanted = { family: 6, leader: 4 } as const
+  const addresses = [
+    ...HOST.addresses,
+    address(2, 'fd00::2'),
+    address(3, 'fd00::11'),
+    address(4, 'fe80::4', [], 'link'),
+  ]
+  const beside = (ifaces: readonly string[]): string =>
+    selectUnderlay({ ...HOST, addresses }, { ...NO_CHOICE, ifaces }, wanted).address.text
+
+  it('is on the same interface: the one asked for, else the best', () => {
+    expect(beside(['eth1'])).toBe('fd00::10')
+    expect(beside(['eth1', 'fd00::11'])).toBe('fd00::11')
+    expect(beside(['eth1', 'fd00::2'])).toBe('fd00::10')
+  })
+
+  it('means something beyond the link', () => {
+    expect(() => beside(['docker0'])).toThrow(
+      /^docker0 has no IPv6 address that other hosts could reach\. Candidates: eth0/,
+    )
   })
 })
 

@@ -65,6 +65,15 @@ describe('the health endpoint', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
   })
 
+  test('hangs up on who never comes to the end of a request', async () => {
+    const { port } = new URL(await serve(0, 200))
+    const slow = connect(Number(port), '127.0.0.1').on('error', () => undefined)
+    slow.write('GET /healthz HTTP/1.1\r\n')
+    const dribble = setInterval(() => slow.write('a: b\r\n'), 20)
+    await once(slow.resume(), 'close')
+    clearInterval(dribble)
+  })
+
   test('answers while others hold all places and say nothing', async () => {
     const url = await serve()
     const { port } = new URL(url)
@@ -76,6 +85,21 @@ describe('the health endpoint', () => {
 })
 
 describe('an address that is not to be had', () => {
+  test('is tried no more once the server is closed', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = other.address()
+    void serve(typeof address === 'object' ? (address?.port ?? 0) : 0).catch(() => undefined)
+    await waitFor('the complaint', () => told.length > 0)
+    server.close()
+    other.close()
+    await once(other, 'close')
+    const { length } = told
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    expect(told).toHaveLength(length)
+    expect(server.port).toBeUndefined()
+  })
+
   test('is told with its cure, and taken as soon as it is free', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')

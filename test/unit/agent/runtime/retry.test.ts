@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
-import { untilItWorks } from '../../../../src/agent/runtime/retry.ts'
+import { isCurable, untilItWorks } from '../../../../src/agent/runtime/retry.ts'
 import { ConfigError } from '../../../../src/config/error.ts'
 import { NoInterfaceError } from '../../../../src/host/underlay.ts'
-import { OutOfSubnetsError } from '../../../../src/lease/errors.ts'
+import { LeaseContentionError, OutOfSubnetsError } from '../../../../src/lease/errors.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { loopOn } from '../../../fake/runtime.ts'
@@ -41,6 +41,11 @@ describe('what fails is tried again', () => {
     ['of the host: each second', () => new NoInterfaceError('none'), [0, 1_000, 2_000, 3_000, 4_000]],
     ['of etcd: ever less often', () => outOfReach('a'), [0, 1_000, 3_000, 6_000, 9_000]],
     ['of the configuration: ever less often', () => new ConfigError('a', 'b', 'c'), [0, 1_000, 3_000, 6_000, 9_000]],
+    [
+      'of others at the same subnet: ever less often',
+      () => new LeaseContentionError(1),
+      [0, 1_000, 3_000, 6_000, 9_000],
+    ],
     ['of a person to cure: every ten seconds', () => new OutOfSubnetsError('x'), [0, 10_000, 20_000, 30_000, 40_000]],
   ])('%s', async (_, failure, expected) => {
     const { attempts, result } = trying(failure)
@@ -64,7 +69,16 @@ describe('what fails is tried again', () => {
     }
   })
 
+  test('but not for whom has stopped', async () => {
+    stop.abort(new Error('stopped'))
+    const { attempts, result } = trying(() => undefined)
+    await expect(result).rejects.toThrow('stopped')
+    expect(attempts).toEqual([])
+    expect(conditions.all()).toEqual([])
+  })
+
   test('but not what no retry can cure', async () => {
+    expect([new TypeError('a mistake'), 'a text', outOfReach('a')].map(isCurable)).toEqual([false, false, true])
     await expect(trying(() => new TypeError('a mistake')).result).rejects.toThrow('a mistake')
     expect(log.lines).toEqual([])
   })

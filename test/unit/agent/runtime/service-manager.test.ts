@@ -111,11 +111,10 @@ test('tells again what did not get there, and not faster than every five seconds
   setUp()
   await start()
   await clock.advance(60_000)
+  expect(told.length).toBeGreaterThanOrEqual(11)
   expect(told.length).toBeLessThanOrEqual(13)
   isReached = true
-  await clock.advance(5_000)
-  expect(told.at(-1)).toEqual({ READY: '1', STATUS: '10.15.64.0/20, 1 peer, in step' })
-  const { length } = told
+  told.length = 0
   await clock.advance(60_000)
-  expect(told).toHaveLength(length)
+  expect(told).toEqual([{ READY: '1', STATUS: '10.15.64.0/20, 1 peer, in step' }])
 })
