@@ -78,7 +78,7 @@ async function startOf(host: LabHost, program: CommandLine, flags: readonly stri
 export async function reportExecutable(): Promise<void> {
   // A simulated host does not see what lies below the laboratory's /run.
   const folder = mkdtempSync(join(ROOT, '.cache/bench-'))
-  const lab = await Lab.create({ hosts: 1 })
+  const lab = await Lab.create({ hosts: 1, health: false })
   try {
     const empty = join(folder, 'empty')
     execFileSync(process.execPath, [join(ROOT, 'packaging/build.mjs'), '--empty', empty])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
+import { vxlanLease, forwards, waitFor, type LabHost } from '../lab/index.ts'
 import { leaseOf, peersAre, readLease, type ReadLease } from '../lab/expected-tables.ts'
 import { bringUp, useLab } from '../lab/use-lab.ts'
 
@@ -83,7 +83,7 @@ describe('malformed leases beside good ones', () => {
 
     await first.agent.kill()
     first.agent.start()
-    await waitFor('the next start', async () => (await first.agent.logOfRun()).includes('forwarding is set up'))
+    await forwards(first)
     await peersAre(first, [peer, GOOD])
     await expectManyRejected(first, bad)
   })

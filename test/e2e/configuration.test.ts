@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { EtcdCluster } from '../lab/etcd-process.ts'
-import { waitFor } from '../lab/index.ts'
+import { fails, waitFor } from '../lab/index.ts'
+import { says } from '../lab/log.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const WRONG: readonly (readonly [what: string, config: object | string, said: RegExp])[] = [
@@ -28,21 +29,21 @@ describe('an agent that is started before everything is ready', () => {
   const lab = useLab({ hosts: 1 })
 
   test('says what is missing or wrong, and goes on as soon as it is mended', async () => {
-    const { agent } = lab().host(0)
-    const says = (what: RegExp): Promise<boolean> =>
-      waitFor(`the log to say ${what}`, async () => what.test(await agent.logOfRun()))
+    const host = lab().host(0)
+    const { agent } = host
     await lab().etcd.member.stop()
     agent.start()
-    await says(/network configuration.*192\.168\.205\.2:2379.*retrying every few seconds/)
+    await says(host, /network configuration.*192\.168\.205\.2:2379.*retrying every few seconds/)
     await lab().etcd.restart()
-    await says(/\/coreos\.com\/network\/config: expected the network configuration.* found nothing/)
+    await says(host, /\/coreos\.com\/network\/config: expected the network configuration.* found nothing/)
     for (const [, config, said] of WRONG) {
       await lab().putConfig(config)
-      await says(said)
+      await says(host, said)
     }
+    await fails(host, 'network configuration', /Backend\.Type/)
     expect(await lab().leases()).toEqual([])
     await lab().putConfig(CONFIG)
-    expect((await lab().host(0).ready(5000)).subnet.text).toMatch(/^10\.\d+\.\d+\.0\/20$/)
+    expect((await host.ready(5000)).subnet.text).toMatch(/^10\.\d+\.\d+\.0\/20$/)
     await agent.stop()
   })
 })

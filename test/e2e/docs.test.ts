@@ -12,7 +12,7 @@ const NAMES = SCENES['lab'] ?? []
 
 /** Guides for hosts whose agents run, in the rootless laboratory. */
 describe('guides, followed as they are written', () => {
-  const lab = useLab({ hosts: NAMES.length }, (made) => made.putConfig(CONFIG))
+  const lab = useLab({ hosts: NAMES.length, health: false }, (made) => made.putConfig(CONFIG))
   const sessions = new Map<string, Session>()
 
   const hostOf = (name: string): LabHost => lab().host(NAMES.indexOf(name))

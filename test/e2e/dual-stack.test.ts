@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
+import { firstPass } from '../lab/log.ts'
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
 import { DEVICE, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 
@@ -95,15 +96,11 @@ describe('two nodes of both address families', () => {
   })
 
   test('write nothing when an agent is killed and started again', async () => {
-    const { agent } = lab().host(0)
+    const host = lab().host(0)
     const before = await lab().leases()
-    await agent.kill()
-    agent.start()
-    const account = await waitFor(
-      'its first pass',
-      async () => /forwarding is set up .*/.exec(await agent.logOfRun())?.[0],
-    )
-    expect(account).toContain('peers=1 rejected=0 written=0 erased=0 failed=0 kernelWrites=0')
+    await host.agent.kill()
+    host.agent.start()
+    expect(await firstPass(host)).toContain('peers=1 rejected=0 written=0 erased=0 failed=0 kernelWrites=0')
     expect(await lab().leases()).toEqual(before)
   })
 

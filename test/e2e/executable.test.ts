@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Agent } from '../lab/agent.ts'
 import { outcomeOf } from '../lab/command.ts'
-import { waitFor } from '../lab/index.ts'
+import { HEALTH_FLAGS } from '../lab/health.ts'
+import { isReady, waitFor } from '../lab/index.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
@@ -64,6 +65,7 @@ describe('the single executable', () => {
       `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`,
       '--iface=eth0',
       '--iptables-forward-rules=false',
+      ...HEALTH_FLAGS,
     ]
     const started = new Agent(host().place, command, flags, join(folder, 'agent.log'))
     started.start()
@@ -116,6 +118,6 @@ describe('the single executable', () => {
     await waitFor('the device to be back', () => host().link(DEVICE))
     await first.stop()
     start(installed)
-    await waitFor('the next run to be ready', async () => (await agent?.logOfRun())?.includes('subnet file written'))
+    await isReady(host())
   })
 })

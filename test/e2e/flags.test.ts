@@ -3,7 +3,8 @@ import { AGENT } from '../lab/program.ts'
 import { outputOf } from '../lab/command.ts'
 import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
 import { objectAt, parseObject, textAt } from '../lab/json.ts'
-import { PROBE } from './probe.ts'
+import { ask } from '../lab/health.ts'
+import { says } from '../lab/log.ts'
 import { DEVICE, DEVICE6, useLab } from '../lab/use-lab.ts'
 
 /** Of everything something else than the default, and room for two nodes only. */
@@ -119,16 +120,14 @@ describe('a node that is told everything by FLANNELD_ variables, beside one that
   })
 
   test('answers probes where it is told, and there alone', async () => {
-    const { place } = lab().host(0)
-    const probe = (ip: string): Promise<string> =>
-      place.attempt(process.execPath, ['-e', PROBE, `http://${ip}:8099/healthz`]).then(({ stdout }) => stdout)
-    expect(await probe('127.0.0.2')).toMatch(/^200 /)
-    expect(await probe('127.0.0.1')).toBe('')
+    const probe = (ip: string) => ask(lab().host(0), '/healthz', { ip, port: 8099 })
+    expect(await probe('127.0.0.2')).toMatchObject({ status: 200 })
+    expect(await probe('127.0.0.1')).toBeUndefined()
   })
 
   test('logs every change, where the other says what an operator must know', async () => {
     const [told, other] = [lab().host(0), lab().host(1)]
-    await waitFor('the change', async () => / debug peer changed /.test(await told.agent.log()))
+    await says(told, / debug peer changed /)
     expect(await other.agent.log()).not.toContain(' debug ')
   })
 })

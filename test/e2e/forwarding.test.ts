@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../lab/index.ts'
+import { forwards, isReady, waitFor, type LabHost } from '../lab/index.ts'
+import { ask } from '../lab/health.ts'
+import { says } from '../lab/log.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const IPV4 = 'net.ipv4.ip_forward'
 const IPV6 = 'net.ipv6.conf.all.forwarding'
-const PORT = 8081
-const FLAGS = ['--iptables-resync=1', `--healthz-port=${PORT}`]
+const FLAGS = ['--iptables-resync=1']
 const ALL_ARRIVE = { sent: 3, received: 3 }
-/** Prints `status body`; fails when there is no answer within two seconds. */
-const PROBE = `fetch(process.argv[1], { signal: AbortSignal.timeout(2000) })
-  .then(async (answer) => console.log(answer.status, await answer.text()))`
 /** Says on eth0, as a router does, that it leads everywhere for half an hour (RFC 4861 §4.2); the kernel fills the checksum in. */
 const ADVERTISE = `
 import socket, struct
@@ -24,12 +22,6 @@ const read = async ({ place }: LabHost, ...names: readonly string[]): Promise<re
 const set = async ({ place }: LabHost, ...settings: readonly string[]): Promise<void> => {
   await place.exec('sysctl', ['-qw', ...settings])
 }
-
-const says = (host: LabHost, what: RegExp): Promise<boolean> =>
-  waitFor(`the log to say ${what}`, async () => what.test(await host.agent.logOfRun()))
-
-const readyz = async ({ place }: LabHost): Promise<string> =>
-  (await place.attempt(process.execPath, ['-e', PROBE, `http://127.0.0.1:${PORT}/readyz`])).stdout
 
 describe('two hosts that forward nothing when their agents start', () => {
   const lab = useLab({ hosts: 2 }, async (made) => {
@@ -94,10 +86,12 @@ describe('two hosts that forward nothing when their agents start', () => {
     await host.place.exec('sh', ['-c', 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys'])
     host.agent.start(FLAGS)
     await says(host, /net\.ipv4\.ip_forward is not on, .*EROFS.* Cure: sysctl -w net\.ipv4\.ip_forward=1/)
-    await says(host, /forwarding is set up/)
-    expect(await readyz(host)).toMatch(/^503 .*"reasons":\["net\.ipv4\.ip_forward: is not on, /)
+    await forwards(host)
+    const answer = await ask(host, '/readyz')
+    expect(answer?.status).toBe(503)
+    expect(answer?.reasons[0]).toMatch(/^net\.ipv4\.ip_forward: is not on, /)
     await host.place.exec('umount', ['/proc/sys'])
-    await waitFor('the agent to be ready', async () => /^200 /.test(await readyz(host)))
+    await isReady(host)
     expect(await read(host, IPV4)).toEqual(['1'])
     await says(host, /net\.ipv4\.ip_forward is on now/)
   })

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { AGENT } from '../lab/program.ts'
 import { SUBNET_FILE, waitFor } from '../lab/index.ts'
 import { leaseOf } from '../lab/expected-tables.ts'
-import { ask, hears, PORT, saying } from './probe.ts'
+import { ask, HEALTH } from '../lab/health.ts'
+import { hears, saying } from './probe.ts'
 import { CONFIG, useLab } from '../lab/use-lab.ts'
 
 describe('the health endpoint of an agent', () => {
@@ -10,7 +11,7 @@ describe('the health endpoint of an agent', () => {
 
   test('is not ready before there is a lease, and ready when its subnet file is written', async () => {
     const host = lab().host(0)
-    host.agent.start([`--healthz-port=${PORT}`])
+    host.agent.start()
     await hears(host, '/readyz', { status: 503, reasons: saying(/^lease: there is none yet/) })
     await hears(host, '/readyz', { reasons: saying(/^network configuration: .*found nothing/) })
     expect(await ask(host, '/healthz')).toMatchObject({ status: 200 })
@@ -61,9 +62,13 @@ describe('the health endpoint of an agent', () => {
 
   test('does not keep the agent from ending, with an open connection to it', async () => {
     const host = lab().host(0)
-    const idler = host.startScript(`exec ${process.execPath} -e "require('net').connect(${PORT}, '127.0.0.1')"`)
+    const idler = host.startScript(
+      `exec ${process.execPath} -e "require('net').connect(${HEALTH.port}, '${HEALTH.ip}')"`,
+    )
     await waitFor('the connection', async () =>
-      (await host.place.exec('cat', ['/proc/net/tcp'])).includes(`:${PORT.toString(16).toUpperCase()} 0100007F:`),
+      (await host.place.exec('cat', ['/proc/net/tcp'])).includes(
+        `:${HEALTH.port.toString(16).toUpperCase()} 0100007F:`,
+      ),
     )
     expect(await host.agent.stop()).toEqual({ code: 0, signal: null })
     await idler.end()

@@ -117,7 +117,8 @@ describe('the laboratory', () => {
     agent.start(['--extra'])
     await waitFor('the first line', async () => (await agent.log()).includes('\n'))
     expect(await agent.logOfRun()).toBe(
-      'flags: --etcd-endpoints=http://192.168.205.2:2379 --etcd-prefix=/coreos.com/network --iface=eth0 --v=0 --extra\n',
+      'flags: --etcd-endpoints=http://192.168.205.2:2379 --etcd-prefix=/coreos.com/network --iface=eth0 --v=0 ' +
+        '--healthz-ip=127.0.0.1 --healthz-port=8081 --extra\n',
     )
     agent.freeze()
     await waitFor('the process to stand still', async () => (await stateOfProcess()).startsWith('T'))

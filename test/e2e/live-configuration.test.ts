@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest'
-import { SUBNET_FILE, waitFor } from '../lab/index.ts'
+import { fails, SUBNET_FILE, waitFor } from '../lab/index.ts'
+import { says } from '../lab/log.ts'
 import { AGENT } from '../lab/program.ts'
 import { bringUp, CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const lab = useLab({ hosts: 2, agentCommand: [...AGENT, '--ip-masq', '--iptables-resync=1'] }, bringUp)
 
 const withBackend = (fields: object): object => ({ ...CONFIG, Backend: { ...CONFIG.Backend, ...fields } })
-
-const says = (what: RegExp): Promise<boolean> =>
-  waitFor(`the log to say ${what}`, async () => what.test(await lab().host(0).agent.logOfRun()))
 
 /** What could change on a host, read with other people's tools. */
 async function stateOf(at: number): Promise<unknown> {
@@ -30,7 +28,8 @@ test('another MTU is followed by device and subnet file while packets flow, and 
   await pings?.progress()
   expect((await pings?.stop())?.lost).toEqual([])
   expect(await lab().revision()).toBe(before + 1)
-  await says(/Backend\.MTU changed in the configuration/)
+  const host = lab().host(0)
+  await says(host, /Backend\.MTU changed in the configuration/)
 })
 
 test('another tool for the firewall takes over, and the rules of the one before go', async () => {
@@ -48,15 +47,19 @@ test('another tool for the firewall takes over, and the rules of the one before 
 })
 
 test('what cannot be followed, what is invalid and what is gone is said once, and nothing changes until the next start', async () => {
+  const host = lab().host(0)
   const before = await stateOf(0)
   await lab().putConfig(withBackend({ MTU: 1400, VNI: 101 }))
-  await says(/Backend\.VNI changed in the configuration; applied at the next start inForce=100 then=101/)
+  await fails(host, 'network configuration', /Backend\.VNI changed; applied at the next start/)
+  await says(host, /Backend\.VNI changed in the configuration; applied at the next start inForce=100 then=101/)
   await lab().putConfig('{"Network":')
-  await says(/has become invalid, the one in force stays: .*JSON/)
+  await fails(host, 'network configuration', /JSON/)
+  await says(host, /has become invalid, the one in force stays: .*JSON/)
   await lab().etcdctl('del', '/coreos.com/network/config')
-  await says(/was deleted from etcd; the one in force stays/)
+  await fails(host, 'network configuration', /was deleted from etcd/)
+  await says(host, /was deleted from etcd; the one in force stays/)
   await lab().putConfig(withBackend({ VNI: 101 }))
-  await says(/Backend\.MTU changed in the configuration from=1400 to=unset/)
+  await says(host, /Backend\.MTU changed in the configuration from=1400 to=unset/)
   await lab().putConfig(withBackend({ MTU: 1400, VNI: 101 }))
   await waitFor('the device', async () => (await lab().host(0).link(DEVICE))?.mtu === 1350)
   await waitFor('the file', async () => JSON.stringify(await stateOf(0)) === JSON.stringify(before))

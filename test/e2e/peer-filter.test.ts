@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
+import { fails, forwards, vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
+import { says } from '../lab/log.ts'
 import { Namespace } from '../lab/namespace.ts'
 import { UNDERLAY } from '../lab/underlay.ts'
 import { leaseOf, peersAre, readLease } from '../lab/expected-tables.ts'
@@ -78,7 +79,7 @@ describe('a host on the underlay that is no node', () => {
   const restart = async (host: LabHost, flags: readonly string[]): Promise<void> => {
     await host.agent.stop()
     host.agent.start(flags)
-    await waitFor('the agent to forward', async () => /forwarding is set up/.test(await host.agent.logOfRun()))
+    await forwards(host)
   }
 
   test('gets packets to containers when the filter is off, as it is by default', async () => {
@@ -96,7 +97,7 @@ describe('a host on the underlay that is no node', () => {
     expect(dropped).toBeGreaterThanOrEqual(PACKETS) // its device has something to say of its own
     const said =
       /a host that is no peer sends to our overlay; its packets are dropped packets=\d+ total=\d+ vni=100 port=8472/
-    await waitFor('the log to say so', async () => said.test(await host.agent.logOfRun()))
+    await says(host, said)
   })
 
   test('costs peers no packet, while others come and go', async () => {
@@ -124,11 +125,11 @@ describe('a host on the underlay that is no node', () => {
     await lab().etcd.member.stop()
     await host.agent.stop()
     host.agent.start(FLAG)
-    await waitFor('the agent to wait', async () => /retrying every few seconds/.test(await host.agent.logOfRun()))
+    await fails(host, 'network configuration')
     expect((await filterOf(host))?.peers).toHaveLength(2)
     expect(await spoof()).toBe(0)
     await lab().etcd.restart()
-    await waitFor('the agent to forward', async () => /forwarding is set up/.test(await host.agent.logOfRun()))
+    await forwards(host)
     expect((await filterOf(host))?.peers).toHaveLength(2)
     expect(
       await lab()
@@ -153,7 +154,8 @@ describe('a host on the underlay that is no node', () => {
     await host.place.exec('mount', ['--bind', '/dev/null', nft])
     host.agent.start(FLAG)
     const said = /peer filter: .*; nothing is forwarded before it stands/
-    await waitFor('the log to say so', async () => said.test(await host.agent.logOfRun()))
+    expect(await fails(host, 'peer filter')).toMatchObject({ effect: 'unready' })
+    await says(host, said)
     expect(await host.link(DEVICE)).toBeUndefined()
     await host.place.exec('umount', [nft])
     await waitFor('the device', () => host.link(DEVICE), { deadlineMs: 30_000 })

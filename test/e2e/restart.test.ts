@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../lab/index.ts'
+import type { LabHost } from '../lab/index.ts'
+import { firstPass } from '../lab/log.ts'
 import { leaseOf, peersAre, readLease, wholeDevice, type ReadLease } from '../lab/expected-tables.ts'
 import { bringUp, DEVICE, useLab } from '../lab/use-lab.ts'
-
-const SET_UP = /forwarding is set up .*/
-
-/** The agent's own account of its first pass. */
-const firstPass = async ({ agent }: LabHost): Promise<string> =>
-  waitFor('the first complete pass', async () => SET_UP.exec(await agent.logOfRun())?.[0])
 
 describe('an agent that ends and comes back', () => {
   const lab = useLab({ hosts: 3 }, bringUp)

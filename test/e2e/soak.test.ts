@@ -5,7 +5,7 @@ import { useLab } from '../lab/use-lab.ts'
 const SEED = 20
 const DURATION_MS = 25_000
 
-const lab = useLab({ hosts: 3, verbosity: 1 })
+const lab = useLab({ hosts: 3, verbosity: 1, health: false })
 
 test('a fault every second leaves exact tables once they cease, and every ping arrives', async () => {
   const soak = await Soak.prepare(lab(), { seed: SEED, durationMs: DURATION_MS, say: () => undefined })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { SUBNET_FILE, waitFor, type Container, type LabHost, type PingStream } from '../lab/index.ts'
+import { forwards, SUBNET_FILE, waitFor, type Container, type LabHost, type PingStream } from '../lab/index.ts'
 import { AGENT } from '../lab/program.ts'
 import { UNDERLAY } from '../lab/underlay.ts'
 import { FreshFlows } from './fresh-flows.ts'
@@ -121,9 +121,8 @@ describe.each(SHAPES)('a host that upstream has left: $title', (shape) => {
     return { pings, flows }
   }
 
-  /** The agent has come to rest: it forwards, holds the lease, and nothing of upstream's making is left beside its own. */
+  /** Of an agent that forwards: it has come to rest, holds the lease, and nothing of upstream's making is left beside its own. */
   async function atRest(): Promise<readonly string[]> {
-    expect(await host().agent.logOfRun()).toContain('forwarding is set up')
     expect((await lab().leases()).filter(({ value }) => value.includes('"Node"'))).toHaveLength(1)
     const all = await everything(host())
     const routes = all.filter((line) => ROUTE_TO_PEER.test(line) && line.includes(' via '))
@@ -134,8 +133,10 @@ describe.each(SHAPES)('a host that upstream has left: $title', (shape) => {
     expect(all.join()).not.toContain('of upstream')
     return all
   }
-  const comesToRest = (): Promise<readonly string[]> =>
-    waitFor('the agent to come to rest', atRest, { deadlineMs: STARTS_WITHIN_MS, everyMs: 200 })
+  async function comesToRest(): Promise<readonly string[]> {
+    await forwards(host(), { deadlineMs: STARTS_WITHIN_MS })
+    return waitFor('the agent to come to rest', atRest, { deadlineMs: STARTS_WITHIN_MS, everyMs: 200 })
+  }
 
   test('is taken over without a ping lost, and the rules of the other kind go', async () => {
     const { pings, flows } = await traffic()
@@ -158,6 +159,7 @@ describe.each(SHAPES)('a host that upstream has left: $title', (shape) => {
       expect(difference(await atRest(), taken)).toEqual([])
       return true
     }
+    await forwards(host(), { deadlineMs: STARTS_WITHIN_MS })
     await waitFor('the same as after the takeover', same, { deadlineMs: STARTS_WITHIN_MS, everyMs: 200 })
     expect(await containerOn(0).ping(containerOn(1).address)).toEqual({ sent: 3, received: 3 })
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { exitOf } from '../lab/command.ts'
-import { waitFor, type LabHost } from '../lab/index.ts'
+import { forwards, waitFor, type LabHost } from '../lab/index.ts'
 import { AGENT, agentCall } from '../lab/program.ts'
 import { CONFIG, useLab } from '../lab/use-lab.ts'
 import { difference, everything } from './whole-host.ts'
@@ -22,11 +22,9 @@ describe('a second agent on one host', () => {
   ]
   const isTaken = (): string =>
     `another flanneld (pid ${host().agent.pid ?? 0}) runs in this network namespace: stop it first`
-  const forwards = (): Promise<boolean> =>
-    waitFor('the agent to forward', async () => (await host().agent.logOfRun()).includes('forwarding is set up'))
 
   test('ends with exit code 1 and the pid of the first, which notices nothing', async () => {
-    await forwards()
+    await forwards(host())
     const before = { all: await everything(host()), log: await host().agent.log(), revision: await lab().revision() }
     const { code, stderr } = await second(...flags())
     expect(code).toBe(1)
@@ -46,7 +44,7 @@ describe('a second agent on one host', () => {
   test('starts at once when the first was killed, and as soon as a first has ended that is being stopped', async () => {
     await host().agent.kill()
     host().agent.start()
-    await forwards()
+    await forwards(host())
     expect(await host().agent.logOfRun()).not.toContain('another flanneld')
 
     host().agent.freeze()
@@ -56,7 +54,7 @@ describe('a second agent on one host', () => {
     const said = (): Promise<string> => host().place.exec('cat', [log])
     await waitFor('the second to wait', async () => (await said()).includes('waiting for its end'))
     await host().agent.kill()
-    await waitFor('the second to forward', async () => (await said()).includes('forwarding is set up'))
+    await waitFor('the second to be ready', async () => (await host().place.attempt('cat', [OTHER_FILE])).code === 0)
     const ended = exitOf(child)
     child.kill('SIGTERM')
     expect(await ended).toEqual({ code: 0, signal: null })
@@ -64,7 +62,7 @@ describe('a second agent on one host', () => {
 
   test('keeps cleanup from removing anything, and cleanup names it', async () => {
     host().agent.start()
-    await forwards()
+    await forwards(host())
     const before = await everything(host())
     expect(await second('cleanup')).toMatchObject({
       code: 1,

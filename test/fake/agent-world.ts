@@ -14,8 +14,8 @@ import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
-import type { ConditionName } from './condition-names.ts'
 import type { Clock } from '../../src/time/clock.ts'
+import { FORWARDING, type ConditionName } from './condition-names.ts'
 import { FakeClock } from './fake-clock.ts'
 import { runtime } from './runtime.ts'
 import { FakeEtcd } from './fake-etcd.ts'
@@ -162,7 +162,7 @@ export class AgentWorld {
 
   /** Whether the overlay of every family has been complete since there is this lease. */
   forwards(): boolean {
-    return (['forwarding', 'forwarding of IPv4', 'forwarding of IPv6'] as const).every((what) => this.holds(what))
+    return FORWARDING.every((what) => this.holds(what))
   }
 
   /** That of the lease held: `10.1.16.0/20`. */

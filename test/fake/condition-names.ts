@@ -1,20 +1,31 @@
-type Families = 4 | 6
+type Family = 4 | 6
 
-/** What can fail or hold, by the names that docs/health.md lists: a test that waits for another would wait for ever. */
+/** What can fail or hold, by the names that docs/health.md lists: a test that waits for any other does not compile. */
 export type ConditionName =
   | 'underlay'
-  | `IPv${Families} underlay`
+  | `IPv${Family} underlay`
+  | `IPv${Family} underlay address`
   | 'etcd'
   | 'network configuration'
   | 'lease'
   | 'list of leases'
   | 'peer filter'
   | `device ${string}`
+  | `settings of ${string}`
   | 'forwarding'
-  | `forwarding of IPv${Families}`
-  | `tables of IPv${Families}`
-  | `peers of IPv${Families}`
+  | `forwarding of IPv${Family}`
+  | `reading tables of IPv${Family}`
+  | `tables of IPv${Family}`
+  | `peers of IPv${Family}`
   | 'net.ipv4.ip_forward'
   | 'net.ipv6.conf.all.forwarding'
   | 'firewall'
   | 'subnet file'
+  | 'blackhole route'
+  | 'unwanted peer filter'
+  | 'stale leases'
+  | 'answers to challenges'
+  | 'health endpoint'
+
+/** Those that fail until the overlay of a family has been complete for the first time since there is a lease. */
+export const FORWARDING: readonly ConditionName[] = ['forwarding', 'forwarding of IPv4', 'forwarding of IPv6']

@@ -2,6 +2,7 @@ import { systemClock } from '../../src/host/system-clock.ts'
 import { ChangesTask } from '../../src/agent/datapath/kernel-changes-task.ts'
 import { LinkTask } from '../../src/agent/datapath/link-task.ts'
 import { Conditions } from '../../src/agent/runtime/conditions.ts'
+import type { ConditionName } from '../fake/condition-names.ts'
 import { runtime } from '../fake/runtime.ts'
 import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
@@ -35,6 +36,7 @@ export interface BackendFields {
 
 /** The agent's device task on the running kernel, with an underlay of its own: one end of a veth pair. */
 export class DeviceWorld {
+  readonly conditions = new Conditions({ clock: systemClock, log: this.#logger() })
   readonly underlay: string
   readonly vni: number
   readonly port: number
@@ -83,7 +85,7 @@ export class DeviceWorld {
     if (overlay === undefined || vxlan.type !== 'vxlan') throw new Error('no overlay of vxlan')
     const subnet = subnetAt(overlay.network, 24, BigInt(WORKER * 200 + made))
     const log = this.#logger()
-    const conditions = new Conditions({ clock: systemClock, log })
+    const { conditions } = this
     const ports = { kernel: this.#kernel, clock: systemClock, random: Math.random, log, conditions, setSysctl }
     const reconciler = new Reconciler(this.#kernel, [4], systemClock, Math.random)
     const vtep = { family: 4, vni: this.vni, mac: this.mac, subnet, overlay } as const
@@ -143,6 +145,14 @@ export class DeviceWorld {
     return ipJson('link', 'show').find(({ ifname }) => ifname === this.name)
   }
 
+  /** Waits until our address is gone from the underlay, or is back. */
+  async underlayIs(how: 'lost' | 'there', deadlineMs = 5_000): Promise<void> {
+    const what: ConditionName = 'IPv4 underlay address'
+    const isLost = (): boolean => this.conditions.all().some((one) => one.what === what)
+    await waitFor(`the underlay to be ${how}`, () => isLost() === (how === 'lost'), { deadlineMs })
+  }
+
+  /** Lines of the log like this, once there is one: for what somebody who reads it sees. */
   async logged(pattern: RegExp, deadlineMs = 5_000): Promise<readonly string[]> {
     const found = (): readonly string[] => this.log.filter((line) => pattern.test(line))
     await waitFor(`${String(pattern)} in ${JSON.stringify(this.log)}`, () => found().length > 0, {

@@ -100,7 +100,7 @@ async function leaveRunning(lab: Lab, report: Report): Promise<void> {
 async function demo(options: DemoOptions): Promise<number> {
   const report = new Report(options.json ? process.stderr : process.stdout)
   report.section(`A switch, etcd and ${options.hosts} hosts`)
-  const lab = await Lab.create({ hosts: options.hosts })
+  const lab = await Lab.create({ hosts: options.hosts, health: false })
   try {
     const result = await show(lab, options, report)
     if (options.json) console.log(JSON.stringify(result))

@@ -1,5 +1,6 @@
 export { Lab, vxlanLease, type LabOptions, type StoredLease } from './lab.ts'
 export { LabHost, SUBNET_FILE } from './host.ts'
+export { answers, failing, fails, forwards, holds, isReady } from './health.ts'
 export { Container } from './container.ts'
 export { Place } from './namespace.ts'
 export { PingStream, type PingResult } from './ping.ts'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Capture } from './capture.ts'
 import { outputOf, type CommandLine } from './command.ts'
 import { EtcdCluster } from './etcd-process.ts'
+import { HEALTH_FLAGS } from './health.ts'
 import { LabHost } from './host.ts'
 import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from './json.ts'
 import { AGENT } from './program.ts'
@@ -25,6 +26,8 @@ export interface LabOptions {
   readonly verbosity?: number
   /** What runs as the agent; {@link AGENT} by default. */
   readonly agentCommand?: CommandLine
+  /** Whether the agents answer probes, for tests to ask them how they are; default: yes. Not where it is measured what an agent costs. */
+  readonly health?: boolean
   /** One id for all machines, as clones of one image have it; random ones by default. */
   readonly machineId?: string
 }
@@ -88,7 +91,13 @@ export class Lab {
   }
 
   /** @throws {Error} outside the laboratory's namespaces: it would change the machine's own network */
-  static async create({ hosts = 3, etcdMembers = 1, verbosity = 0, ...options }: LabOptions = {}): Promise<Lab> {
+  static async create({
+    hosts = 3,
+    etcdMembers = 1,
+    verbosity = 0,
+    health = true,
+    ...options
+  }: LabOptions = {}): Promise<Lab> {
     if (process.env['FLANNEL_LAB'] !== '1')
       throw new Error('run this by `npm test` or `npm run demo`: they enter namespaces of their own first')
     const folder = await mkdtemp(join(tmpdir(), 'lab-'))
@@ -99,7 +108,13 @@ export class Lab {
       underlay,
       machineId: options.machineId,
       agentCommand: options.agentCommand ?? AGENT,
-      agentFlags: [`--etcd-endpoints=${endpoints}`, `--etcd-prefix=${ETCD_PREFIX}`, '--iface=eth0', `--v=${verbosity}`],
+      agentFlags: [
+        `--etcd-endpoints=${endpoints}`,
+        `--etcd-prefix=${ETCD_PREFIX}`,
+        '--iface=eth0',
+        `--v=${verbosity}`,
+        ...(health ? HEALTH_FLAGS : []),
+      ],
     }
     const places = etcdAddresses.map((host) => ({ host, clientPort: CLIENT_PORT, peerPort: PEER_PORT }))
     const machines = Array.from({ length: hosts }, (_, index) =>

@@ -6,7 +6,7 @@ import { CONFIG, useLab } from '../lab/use-lab.ts'
 import { addressAt, prefixContains } from '../../src/net/prefix.ts'
 import { ip } from '../../src/net/ip.ts'
 import { outputOf } from '../lab/command.ts'
-import { waitFor, type Lab } from '../lab/index.ts'
+import { forwards, type Lab } from '../lab/index.ts'
 import { DockerDaemon } from './docker-daemon.ts'
 
 const AGENT_FLAGS = ['--ip-masq']
@@ -115,7 +115,7 @@ describe('Docker on two machines, started with what flanneld docker-opts wrote',
     await host.agent.kill()
     await expectPings()
     host.agent.start(AGENT_FLAGS)
-    await waitFor('the first complete pass', async () => (await host.agent.logOfRun()).includes('forwarding is set up'))
+    await forwards(host)
     await expectPings()
   })
 

@@ -33,7 +33,7 @@ async function soak(options: SoakOptions): Promise<number> {
 
 async function soakAgent(copy: string, options: SoakOptions, report: Report): Promise<number> {
   const agentCommand = agentAt(copy)
-  const lab = await Lab.create({ hosts: options.hosts, verbosity: 1, agentCommand })
+  const lab = await Lab.create({ hosts: options.hosts, verbosity: 1, health: false, agentCommand })
   try {
     const say = (line: string): void => {
       report.section(line)

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import type { EtcdMember } from '../../lab/etcd-process.ts'
-import { waitFor, type Lab } from '../../lab/index.ts'
+import { forwards, waitFor, type Lab } from '../../lab/index.ts'
 import { leaseOf } from '../../lab/expected-tables.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
 import {
@@ -13,7 +13,6 @@ import {
   madeUpPeer,
   partition,
   removeMadeUpPeers,
-  says,
 } from './etcd-overlay.ts'
 
 /** What can happen to the member that the first host is connected to. */
@@ -57,7 +56,7 @@ async function memberInUse(): Promise<EtcdMember> {
   const { agent } = lab().host(0)
   await agent.kill()
   agent.start()
-  await says(lab().host(0), /forwarding is set up/)
+  await forwards(lab().host(0), { deadlineMs: 20_000 })
   const look = async (): Promise<EtcdMember | undefined> => {
     const sockets = await lab().host(0).place.exec('ss', ['-tnH', 'state', 'established', 'dport = :2379'])
     const used = lab().etcd.members.filter(({ place }) => sockets.includes(`${place.host}:${place.clientPort}`))

@@ -1,6 +1,7 @@
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { EtcdProxy } from '../../lab/etcd-proxy.ts'
-import type { Lab } from '../../lab/index.ts'
+import { fails, holds, type Lab } from '../../lab/index.ts'
+import { lengthOfLog, says, timesSaid } from '../../lab/log.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
 import { CONFIG, useLab } from '../../lab/use-lab.ts'
 import {
@@ -11,9 +12,6 @@ import {
   losesNoPing,
   madeUpPeer,
   removeMadeUpPeers,
-  says,
-  spokenBy,
-  timesSaid,
   type LeaseChanges,
 } from './etcd-overlay.ts'
 
@@ -85,19 +83,22 @@ test('etcd: history compacted while agents are cut off: listed again once, chang
   const { hosts } = lab()
   await changeLeases(lab(), { put: [1, 2, 3, 4].map((number) => madeUpPeer(number)) })
   await allExact(lab())
-  const skip = await Promise.all(hosts.map(spokenBy))
+  for (const host of hosts) await holds(host, 'etcd', { deadlineMs: 15_000 })
+  const skip = await Promise.all(hosts.map(lengthOfLog))
   await losesNoPing(inCircle(hosts), async () => {
     await proxy?.close()
-    await Promise.all(hosts.map((host, at) => says(host, /etcd is out of reach/, 10_000, skip[at])))
+    await Promise.all(hosts.map((host) => fails(host, 'etcd', /is out of reach/)))
     await changeLeases(lab(), { put: [madeUpPeer(1, 1), madeUpPeer(5)], remove: [madeUpPeer(2).name] })
     await changeLeases(lab(), { put: [{ name: madeUpPeer(3).name, value: madeUpPeer(3, 2).value }] })
     await lab().etcdctl('compact', '--physical', String(await lab().revision()))
     const before = await reads(lab())
     await openFront(lab())
-    await Promise.all(hosts.map((host, at) => says(host, /compacted/, FOLLOWED_WITHIN_MS, skip[at])))
+    await Promise.all(
+      hosts.map((host, at) => says(host, /compacted/, { deadlineMs: FOLLOWED_WITHIN_MS, skip: skip[at] ?? 0 })),
+    )
     const during = (await reads(lab())) - before
     await allExact(lab(), FOLLOWED_WITHIN_MS)
     expect(during, 'reads').toBeLessThan(MOST_READS_EACH * hosts.length)
   })
-  for (const [at, host] of hosts.entries()) expect(await timesSaid(host, /compacted/, skip[at])).toBe(1)
+  for (const [at, host] of hosts.entries()) expect(await timesSaid(host, /compacted/, { skip: skip[at] ?? 0 })).toBe(1)
 })

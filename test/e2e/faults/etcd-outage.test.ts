@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { EtcdProxy, type Attempt } from '../../lab/etcd-proxy.ts'
-import type { Lab, LabHost } from '../../lab/index.ts'
+import { fails, holds, type Lab, type LabHost } from '../../lab/index.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
@@ -12,8 +12,6 @@ import {
   madeUpPeer,
   partition,
   removeMadeUpPeers,
-  says,
-  spokenBy,
 } from './etcd-overlay.ts'
 
 /** A way for etcd to be out of reach. */
@@ -81,10 +79,10 @@ afterEach(async () => {
 
 /** Begins an outage and waits it out; every agent must notice, and then do next to nothing. */
 async function sitOut(hosts: readonly LabHost[], seconds: number, begin: () => unknown): Promise<void> {
-  const skip = await Promise.all(hosts.map(spokenBy))
+  for (const host of hosts) await holds(host, 'etcd', { deadlineMs: 15_000 })
   await begin()
   const shares = Promise.all(hosts.map(({ agent }) => agent.cpuShare(seconds * 1_000)))
-  await Promise.all(hosts.map((host, at) => says(host, /etcd is out of reach/, 10_000, skip[at])))
+  await Promise.all(hosts.map((host) => fails(host, 'etcd', /is out of reach/, { everyMs: 500 })))
   for (const share of await shares) expect(share, 'share of a processor').toBeLessThan(MOST_CPU)
 }
 

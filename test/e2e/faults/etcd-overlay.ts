@@ -103,28 +103,6 @@ export const inCircle = (hosts: readonly LabHost[]): readonly (readonly [LabHost
     return next === undefined || next === host ? [] : [[host, next] as const]
   })
 
-/** Waits until the current run of an agent says it, counted from the `skip`th character of its log. */
-export async function says({ name, agent }: LabHost, what: RegExp, deadlineMs = 20_000, skip = 0): Promise<void> {
-  const said = async (): Promise<boolean> => what.test((await agent.logOfRun()).slice(skip))
-  await waitFor(`${name} to say ${what}`, said, { deadlineMs })
-}
-
-/**
- * How long the log of the current run is: what is said from here on can be told from what was said before. Waits for word that an
- * earlier outage of etcd is over, which comes at most every five seconds: until then another outage is not said.
- */
-export async function spokenBy({ name, agent }: LabHost): Promise<number> {
-  const isOver = async (): Promise<number | undefined> => {
-    const log = await agent.logOfRun()
-    return log.lastIndexOf('etcd is out of reach') > log.lastIndexOf('etcd answers again') ? undefined : log.length
-  }
-  return waitFor(`${name} to say that etcd answers again`, isOver, { deadlineMs: 15_000 })
-}
-
-/** How often the current run has said it, from there on. */
-export const timesSaid = async ({ agent }: LabHost, what: RegExp, skip = 0): Promise<number> =>
-  Array.from((await agent.logOfRun()).slice(skip).matchAll(new RegExp(what, 'g'))).length
-
 /** Drops everything between a host and these ports of etcd, as a fault of the network between them does; its VXLAN goes on. */
 export async function partition(
   { place }: LabHost,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../../lab/index.ts'
+import { fails, waitFor, type LabHost } from '../../lab/index.ts'
 import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
-import { fakePeer, holdPeers, putPeer, putPeers } from '../../lab/fake-peers.ts'
+import { fakePeer, holdPeers, leaseName, putPeer, putPeers } from '../../lab/fake-peers.ts'
 import { CONFLICT_MOMENTS, conflictTitle, OBSTACLES } from './kernel-conflicts.ts'
 import { anyIndex, overlayState, type OverlayState } from './state.ts'
 
@@ -77,7 +77,7 @@ describe('a peer that the kernel refuses', () => {
     await putPeer(lab(), REFUSED)
     const refusals = async (): Promise<readonly string[]> =>
       (await agent.logOfRun()).split('\n').filter((line) => line.includes('the kernel refuses'))
-    await waitFor('the refusal', async () => (await refusals()).length > 0)
+    await fails(host, 'peers of IPv4', new RegExp(leaseName(REFUSED)))
     await putPeers(lab(), 0, OTHERS)
     const isHeld = async (): Promise<boolean> => (await host.peerTables(DEVICE)).routes.length === OTHERS + 1
     await waitFor('the others', isHeld, { deadlineMs: 2_000 })

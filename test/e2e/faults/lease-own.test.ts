@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { vxlanLease, waitFor, type LabHost } from '../../lab/index.ts'
+import { fails, holds, vxlanLease, waitFor, type LabHost } from '../../lab/index.ts'
+import { lengthOfLog, says } from '../../lab/log.ts'
 import { leaseOf, wholeDevice } from '../../lab/expected-tables.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
-import { allExact, healPartition, inCircle, losesNoPing, partition, says, spokenBy } from './etcd-overlay.ts'
+import { allExact, healPartition, inCircle, losesNoPing, partition } from './etcd-overlay.ts'
 import { holdsOneLease, leaseNameOf, readLeaseKey, subnetOtherThan, type LeaseKey } from './lease-scene.ts'
 
 const lab = useLab({ hosts: 4 }, bringUp)
@@ -79,9 +80,9 @@ const ABSENCES = [
   {
     title: 'lease: own subnet taken while it was cut off from etcd: left to the other, a new one taken, device follows',
     begin: async (host: LabHost) => {
-      const skip = await spokenBy(host)
+      await holds(host, 'etcd', { deadlineMs: 15_000 })
       await partition(host)
-      await says(host, /etcd is out of reach/, 10_000, skip)
+      await fails(host, 'etcd', /is out of reach/)
     },
     end: healPartition,
   },
@@ -95,7 +96,8 @@ describe('a subnet that another node has taken', () => {
       const host = lab().host(3)
       const { subnet } = await leaseOf(lab(), host)
       const name = subnet.replace('/', '-')
-      const skip = await spokenBy(host)
+      await holds(host, 'etcd', { deadlineMs: 15_000 })
+      const skip = await lengthOfLog(host)
       await losesNoPing(inCircle(lab().hosts.slice(0, 3)), async () => {
         await begin(host)
         await lab().deleteLease(name)
@@ -103,7 +105,7 @@ describe('a subnet that another node has taken', () => {
         const taken = await readLeaseKey(lab(), name)
         await end(host)
         await subnetOtherThan(host, subnet)
-        await says(host, /error .*lease.*(lost|belongs to).*containers must move/, 5_000, skip)
+        await says(host, /error .*lease.*(lost|belongs to).*containers must move/, { deadlineMs: 5_000, skip })
         expect(await readLeaseKey(lab(), name), 'never overwritten').toEqual(taken)
         await holdsOneLease(lab(), host)
         await allExact(lab())

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
+import { failing, waitFor, type Lab, type LabHost } from '../../lab/index.ts'
 import { AGENT } from '../../lab/program.ts'
 import { CONFIG, useLab } from '../../lab/use-lab.ts'
 import { leaseNameOf } from './lease-scene.ts'
@@ -15,7 +15,8 @@ type Ending = 'leased' | 'out of subnets'
 
 async function endingOf(host: LabHost): Promise<Ending | undefined> {
   if (await host.subnetFile()) return 'leased'
-  return (await host.agent.logOfRun()).includes('out of subnets') ? 'out of subnets' : undefined
+  const lease = await failing(host, 'lease')
+  return lease?.reason.startsWith('out of subnets') === true ? 'out of subnets' : undefined
 }
 
 const subnetsOf = async (lab: Lab): Promise<readonly string[]> =>

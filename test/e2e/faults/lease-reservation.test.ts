@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { forwards } from '../../lab/index.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
-import { allExact, inCircle, losesNoPing, says } from './etcd-overlay.ts'
+import { allExact, inCircle, losesNoPing } from './etcd-overlay.ts'
 import { leaseNameOf, readLeaseKey } from './lease-scene.ts'
 
 const lab = useLab({ hosts: 3 }, bringUp)
@@ -32,7 +33,7 @@ test('lease: a lease that an operator makes a reservation while its node runs: l
     const reserved = await readLeaseKey(lab(), name)
     await host.agent.stop()
     host.agent.start()
-    await says(host, /forwarding is set up/)
+    await forwards(host, { deadlineMs: 20_000 })
     expect(await readLeaseKey(lab(), name)).toEqual(reserved)
     expect(reserved?.etcdLease).toBeUndefined()
   })

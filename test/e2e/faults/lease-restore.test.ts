@@ -1,18 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
+import { holds, waitFor, type Lab, type LabHost } from '../../lab/index.ts'
+import { lengthOfLog, says } from '../../lab/log.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
 import { leaseOf, tablesFor, type ReadLease } from '../../lab/expected-tables.ts'
 import { bringUp, CONFIG, DEVICE, useLab } from '../../lab/use-lab.ts'
-import {
-  allExact,
-  changeLeases,
-  inCircle,
-  losesNoPing,
-  madeUpPeer,
-  removeMadeUpPeers,
-  says,
-  spokenBy,
-} from './etcd-overlay.ts'
+import { allExact, changeLeases, inCircle, losesNoPing, madeUpPeer, removeMadeUpPeers } from './etcd-overlay.ts'
 import { holdsOneLease } from './lease-scene.ts'
 
 /** How soon agents must have noticed that etcd is not what it was. */
@@ -118,10 +110,13 @@ describe('an etcd that has lost what it knew', () => {
       await changeLeases(lab(), { put: VANISHING })
       await allExact(lab())
       const before = await Promise.all(hosts.map((host) => leaseOf(lab(), host)))
-      const skip = await Promise.all(hosts.map(spokenBy))
+      for (const host of hosts) await holds(host, 'etcd', { deadlineMs: 15_000 })
+      const skip = await Promise.all(hosts.map(lengthOfLog))
       await losesNoPing(inCircle(hosts), async () => {
         await setBack()
-        await Promise.all(hosts.map((host, at) => says(host, setback.noticed, NOTICED_WITHIN_MS, skip[at])))
+        await Promise.all(
+          hosts.map((host, at) => says(host, setback.noticed, { deadlineMs: NOTICED_WITHIN_MS, skip: skip[at] ?? 0 })),
+        )
         const areBack = async (): Promise<boolean> => {
           expect(await Promise.all(hosts.map((host) => leaseOf(lab(), host)))).toEqual(before)
           return true

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../../lab/index.ts'
+import { answers, fails, waitFor, type LabHost } from '../../lab/index.ts'
+import { says } from '../../lab/log.ts'
 import { readLease } from '../../lab/expected-tables.ts'
 import { CONFIG, useLab } from '../../lab/use-lab.ts'
-import { says } from './etcd-overlay.ts'
 import { nodeIdIn } from './lease-scene.ts'
 
 /** A rival is asked for 20 s whether it lives before it counts as dead; then the next attempt has to come round. */
@@ -25,10 +25,12 @@ async function leasesWith(publicIp: string): Promise<readonly OwnedLease[]> {
     .map(({ name, value }) => ({ name, nodeId: nodeIdIn(value) }))
 }
 
+const isInUse = (publicIp: string): RegExp => new RegExp(`^PublicIP ${publicIp.replaceAll('.', '\\.')} is in use`)
+
 /** Refused, with the other named and the addresses to choose from instead. */
 async function isRefused(host: LabHost, publicIp: string): Promise<void> {
-  await says(host, new RegExp(`${publicIp.replaceAll('.', '\\.')} is in use`), 30_000)
-  await says(host, new RegExp(`eth0[^\\n]*${host.address.replaceAll('.', '\\.')}`), 1_000)
+  await fails(host, 'lease', isInUse(publicIp), { deadlineMs: 30_000 })
+  await says(host, new RegExp(`eth0[^\\n]*${host.address.replaceAll('.', '\\.')}`), { deadlineMs: 1_000 })
   expect(await host.subnetFile(), 'a subnet file of the refused').toBeUndefined()
 }
 
@@ -60,7 +62,7 @@ describe.concurrent('two nodes that are told apart by nothing', () => {
       return other && { winner: second, loser: first }
     }
     const { winner, loser } = await waitFor('one of them to win', look, { deadlineMs: TAKEN_OVER_WITHIN_MS })
-    await says(loser, new RegExp(`${first.address.replaceAll('.', '\\.')} is in use`), 30_000)
+    await fails(loser, 'lease', isInUse(first.address), { deadlineMs: 30_000 })
     expect(await loser.subnetFile()).toBeUndefined()
     const leases = await leasesWith(first.address)
     expect(leases.map(({ name }) => name.replace('-', '/'))).toEqual([(await winner.ready()).subnet.text])
@@ -74,7 +76,7 @@ describe.concurrent('two nodes that are told apart by nothing', () => {
     const file = await first.ready()
     const held = await lab().leases()
     second.agent.start(['--node-id=clone'])
-    await says(second, /machine id|--node-id/, 30_000)
+    await fails(second, 'lease', /machine id.*--node-id/, { deadlineMs: 30_000 })
     expect(await second.subnetFile()).toBeUndefined()
     const now = await lab().leases()
     expect(now.find(({ name }) => name.replace('-', '/') === file.subnet.text)).toEqual(
@@ -90,7 +92,7 @@ describe.concurrent('two nodes that are told apart by nothing', () => {
     await host.agent.kill()
     await host.place.exec('rm', ['-r', '/run/flannel'])
     host.agent.start()
-    await says(host, /underlay chosen/)
+    await answers(host, { deadlineMs: 20_000, everyMs: 20 })
     expect((await host.ready(5_000)).subnet.text).toBe(subnet.text)
   })
 })

@@ -1,4 +1,5 @@
-import { waitFor, type Lab, type LabHost } from '../../lab/index.ts'
+import { fails, forwards, type Lab, type LabHost } from '../../lab/index.ts'
+import { says } from '../../lab/log.ts'
 import type { MomentName, Scene } from './table.ts'
 
 /** What remains to be seen once the end state stands. */
@@ -18,18 +19,14 @@ export interface Moment {
 /** A start takes a second, unless the machine has other things to do; what is measured begins after it. */
 const START_WITHIN_MS = 30_000
 
-/** The agent's first complete pass is over. */
-export const isForwarding = async ({ agent }: LabHost): Promise<boolean> =>
-  (await agent.logOfRun()).includes('forwarding is set up')
-
 export async function startAgain(host: LabHost): Promise<void> {
   host.agent.start()
-  await forwards(host)
+  await getsToForward(host)
 }
 
-async function forwards(host: LabHost): Promise<void> {
+async function getsToForward(host: LabHost): Promise<void> {
   try {
-    await waitFor(`${host.name} to forward`, () => isForwarding(host), { deadlineMs: START_WITHIN_MS })
+    await forwards(host, { deadlineMs: START_WITHIN_MS })
   } catch (error) {
     throw new Error(`${host.name} does not forward:\n${await host.agent.logOfRun()}`, { cause: error })
   }
@@ -56,8 +53,7 @@ async function strikeAmidPings({ lab, host }: Scene, fault: () => Promise<unknow
 
 async function loseEtcd({ etcd, hosts }: Lab): Promise<void> {
   await etcd.member.stop('SIGKILL')
-  for (const { name, agent } of hosts)
-    await waitFor(`${name} to notice`, async () => (await agent.logOfRun()).includes('out of reach'))
+  for (const host of hosts) await fails(host, 'etcd', /is out of reach/)
 }
 
 async function strikeInAbsence({ host }: Scene, fault: () => Promise<unknown>): Promise<Aftermath> {
@@ -82,10 +78,9 @@ async function strikeDuringStart({ host }: Scene, fault: () => Promise<unknown>)
   const { agent } = host
   await agent.kill()
   agent.start()
-  const hasBegun = async (): Promise<boolean> => (await agent.logOfRun()).includes('underlay chosen')
-  await waitFor('the agent to begin', hasBegun, { everyMs: 2 })
+  await says(host, /underlay chosen/, { everyMs: 2 }) // a moment that no state lasts for
   await fault()
-  await forwards(host)
+  await getsToForward(host)
   return NOTHING_MORE
 }
 

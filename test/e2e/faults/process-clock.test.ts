@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { setClock, underFakeClock } from '../../lab/fake-clock.ts'
-import { waitFor, type LabHost } from '../../lab/index.ts'
+import { holds, waitFor, type LabHost } from '../../lab/index.ts'
+import { lengthOfLog } from '../../lab/log.ts'
 import { AGENT } from '../../lab/program.ts'
 import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
-import {
-  allExact,
-  changeLeases,
-  inCircle,
-  losesNoPing,
-  madeUpPeer,
-  removeMadeUpPeers,
-  spokenBy,
-} from './etcd-overlay.ts'
+import { allExact, changeLeases, inCircle, losesNoPing, madeUpPeer, removeMadeUpPeers } from './etcd-overlay.ts'
 import { holdsOneLease, leaseNameOf, readLeaseKey } from './lease-scene.ts'
 
 const lab = useLab({ hosts: 2, agentCommand: underFakeClock([...AGENT]) }, async (it) => {
@@ -39,9 +32,10 @@ async function clockErrorOf({ agent }: LabHost): Promise<number> {
 
 /** Gives the agent something to repair and to talk about. */
 async function flushNeighbours(host: LabHost): Promise<void> {
-  const skip = await spokenBy(host)
+  await holds(host, 'etcd', { deadlineMs: 15_000 })
+  const skip = await lengthOfLog(host)
   await host.place.exec('ip', ['neighbour', 'flush', 'nud', 'all', 'dev', DEVICE])
-  await waitFor('the agent to say so', async () => (await spokenBy(host)) > skip)
+  await waitFor('the agent to say so', async () => (await lengthOfLog(host)) > skip)
 }
 
 const STEPS = [
@@ -58,7 +52,8 @@ describe('a clock that is set', () => {
       const key = await readLeaseKey(lab(), name)
       await losesNoPing(inCircle(hosts), async () => {
         await setClock(host.place, offset)
-        const [revision, skip] = [await lab().revision(), await spokenBy(host)]
+        await holds(host, 'etcd', { deadlineMs: 15_000 })
+        const [revision, skip] = [await lab().revision(), await lengthOfLog(host)]
         expect(await host.agent.cpuShare(WATCHED_MS), 'share of a processor').toBeLessThan(MOST_CPU)
         const said = (await host.agent.logOfRun()).slice(skip)
         expect(said.split('\n').length - 1, said).toBeLessThan(MOST_LINES)

@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { LabHost } from '../../lab/index.ts'
+import { fails, forwards, type LabHost } from '../../lab/index.ts'
+import { says, timesSaid } from '../../lab/log.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
-import { allExact, inCircle, losesNoPing, says, timesSaid } from './etcd-overlay.ts'
+import { allExact, inCircle, losesNoPing } from './etcd-overlay.ts'
 
 /** Share of one processor that trying again may take. */
 const MOST_CPU = 0.05
+const COMPLAINT = /cannot write \/run\/flannel\/subnet\.env: (ENOSPC|EROFS).*retrying/
+const PATIENTLY = { deadlineMs: 20_000 }
 
 const lab = useLab({ hosts: 3 }, bringUp)
 
@@ -48,16 +51,17 @@ describe('a /run that cannot be written to', () => {
       await obstacle.begin(one)
       await losesNoPing(inCircle(lab().hosts), async () => {
         one.agent.start()
-        await says(one, /forwarding is set up/)
-        await says(one, /cannot write \/run\/flannel\/subnet\.env: (ENOSPC|EROFS).*retrying/)
+        await forwards(one, PATIENTLY)
+        await fails(one, 'subnet file', /^cannot be written: (ENOSPC|EROFS)/, PATIENTLY)
         // meanwhile it tries once a second
         expect(await one.agent.cpuShare(4_000), 'share of a processor').toBeLessThan(MOST_CPU)
         expect(await timesSaid(one, /cannot write/)).toBe(1)
+        expect(await timesSaid(one, COMPLAINT)).toBe(1)
         expect(await one.subnetFile()).toBeUndefined()
         expect(await timesSaid(one, /subnet file written/)).toBe(0)
         await obstacle.end(one)
         await one.ready(5_000)
-        await says(one, /subnet file written/)
+        await says(one, /subnet file written/, PATIENTLY)
         await allExact(lab())
       })
     })

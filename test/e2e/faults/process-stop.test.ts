@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../../lab/index.ts'
+import { answers, fails, forwards, holds, type LabHost } from '../../lab/index.ts'
+import { says } from '../../lab/log.ts'
 import { wholeDevice } from '../../lab/expected-tables.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
-import { allExact, inCircle, losesNoPing, says, spokenBy } from './etcd-overlay.ts'
-import { isForwarding } from './moments.ts'
+import { allExact, inCircle, losesNoPing } from './etcd-overlay.ts'
 
 /** From SIGTERM to the end of the process. */
 const STOPPED_WITHIN_MS = 1_000
@@ -28,16 +28,19 @@ interface Situation {
 }
 
 const etcdIsNoticedMissing = async (host: LabHost, lose: () => unknown): Promise<void> => {
-  const skip = await spokenBy(host)
+  await holds(host, 'etcd', { deadlineMs: 15_000 })
   await lose()
-  await says(host, /out of reach/, 10_000, skip)
+  await fails(host, 'etcd', /is out of reach/)
 }
 
-async function startWithout(host: LabHost, what: RegExp): Promise<void> {
+/** Starts it anew, up to a moment of its start. */
+async function startUntil(host: LabHost, moment: (host: LabHost) => Promise<unknown>): Promise<void> {
   await host.agent.kill()
   host.agent.start()
-  await says(host, what)
+  await moment(host)
 }
+
+const PATIENTLY = { deadlineMs: 20_000 }
 
 const SITUATIONS: readonly Situation[] = [
   {
@@ -46,7 +49,7 @@ const SITUATIONS: readonly Situation[] = [
   },
   {
     title: 'process: SIGTERM during start-up: exit code 0 within 1 s, device and entries in place',
-    arrange: (host) => startWithout(host, /underlay chosen/),
+    arrange: (host) => startUntil(host, () => says(host, /underlay chosen/, PATIENTLY)),
   },
   {
     title: 'process: SIGTERM while etcd is frozen: exit code 0 within 1 s, device and entries in place',
@@ -63,14 +66,14 @@ const SITUATIONS: readonly Situation[] = [
     title: 'process: SIGTERM during a start-up without etcd: exit code 0 within 1 s, device and entries in place',
     arrange: async (host) => {
       await lab().etcd.member.stop('SIGKILL')
-      await startWithout(host, /network configuration: .*retrying/)
+      await startUntil(host, () => fails(host, 'network configuration', /^/, PATIENTLY))
     },
   },
   {
     title: 'process: SIGTERM during a start-up with etcd frozen: exit code 0 within 1 s, device and entries in place',
     arrange: async (host) => {
       lab().etcd.member.freeze()
-      await startWithout(host, /flanneld \S+ starts/)
+      await startUntil(host, () => answers(host, PATIENTLY))
     },
   },
 ]
@@ -79,7 +82,7 @@ describe('an agent that is asked to stop', () => {
   beforeEach(async () => {
     for (const host of lab().hosts) {
       if (!host.agent.isRunning) host.agent.start()
-      await waitFor(`${host.name} to forward`, () => isForwarding(host))
+      await forwards(host)
     }
     await allExact(lab())
   })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Certificates } from '../../lab/certificates.ts'
 import { EtcdCluster, type EtcdClusterOptions } from '../../lab/etcd-process.ts'
+import { HEALTH_FLAGS } from '../../lab/health.ts'
 import type { Lab, LabHost } from '../../lab/index.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
@@ -18,7 +19,7 @@ export async function startEtcd(port: number, options: EtcdClusterOptions): Prom
 
 /** Starts the agent on this etcd instead of the laboratory's. */
 export function startOn(host: LabHost, etcd: EtcdCluster, flags: readonly string[] = []): void {
-  host.agent.startWith([`--etcd-endpoints=${etcd.endpoints.join(',')}`, '--iface=eth0', ...flags])
+  host.agent.startWith([`--etcd-endpoints=${etcd.endpoints.join(',')}`, '--iface=eth0', ...HEALTH_FLAGS, ...flags])
 }
 
 /** Where {@link install} puts the files on a host, by what they are. */

@@ -2,10 +2,11 @@ import { copyFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeCertificates, type Certificates } from '../../lab/certificates.ts'
 import type { EtcdCluster } from '../../lab/etcd-process.ts'
-import { waitFor, type LabHost } from '../../lab/index.ts'
+import { fails, holds, waitFor, type LabHost } from '../../lab/index.ts'
+import { says, timesSaid } from '../../lab/log.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
 import { DEVICE, useLab } from '../../lab/use-lab.ts'
-import { FOLLOWED_WITHIN_MS, madeUpPeer, says, spokenBy, timesSaid } from './etcd-overlay.ts'
+import { FOLLOWED_WITHIN_MS, madeUpPeer } from './etcd-overlay.ts'
 import { install, INSTALLED, putInto, startEtcd, startOn, startOver } from './security-scene.ts'
 
 const lab = useLab({ hosts: 2 })
@@ -54,7 +55,7 @@ describe('etcd behind TLS', () => {
 
   /** The agent says what is the matter, once, and goes on trying. */
   async function isRefused(host: LabHost, what: RegExp): Promise<void> {
-    await says(host, what)
+    await says(host, what, { deadlineMs: 20_000 })
     // each attempt is a TLS handshake of its own, and the program has only just started
     expect(await host.agent.cpuShare(3_000), 'share of a processor').toBeLessThan(0.08)
     expect(await timesSaid(host, what), 'times said').toBe(1)
@@ -88,9 +89,9 @@ describe('etcd behind TLS', () => {
     await host.ready()
     const fresh = makeCertificates([UNDERLAY.gateway])
     try {
-      const skip = await spokenBy(host)
+      await holds(host, 'etcd', { deadlineMs: 15_000 })
       await mutual.member.stop()
-      await says(host, /etcd is out of reach/, 10_000, skip)
+      await fails(host, 'etcd', /is out of reach/)
       for (const name of ['caFile', 'certFile', 'keyFile'] as const) copyFileSync(fresh[name], files[name])
       await install(host, fresh)
       await mutual.restart()

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { EtcdCluster } from '../../lab/etcd-process.ts'
-import { waitFor, type LabHost } from '../../lab/index.ts'
+import { fails, holds, waitFor, type LabHost } from '../../lab/index.ts'
+import { lengthOfLog, says, timesSaid } from '../../lab/log.ts'
 import { ETCD_PREFIX } from '../../lab/lab.ts'
 import { wholeDevice } from '../../lab/expected-tables.ts'
 import { DEVICE, useLab } from '../../lab/use-lab.ts'
-import { FOLLOWED_WITHIN_MS, inCircle, losesNoPing, madeUpPeer, says, spokenBy, timesSaid } from './etcd-overlay.ts'
+import { FOLLOWED_WITHIN_MS, inCircle, losesNoPing, madeUpPeer } from './etcd-overlay.ts'
 import { deleteFrom, leaseNames, putInto, startEtcd, startOn, startOver } from './security-scene.ts'
 
 const lab = useLab({ hosts: 3 })
@@ -59,9 +60,9 @@ describe('an etcd with users', () => {
     await deleteFrom(etcd, name)
     const isBack = async (): Promise<boolean> => (await leaseNames(etcd)).includes(name)
     await waitFor('the lease to be published again', isBack)
-    const skip = await spokenBy(host)
+    await holds(host, 'etcd', { deadlineMs: 15_000 })
     await etcd.member.stop()
-    await says(host, /etcd is out of reach/, 10_000, skip)
+    await fails(host, 'etcd', /is out of reach/)
     await etcd.restart()
     await putInto(etcd, madeUpPeer(1).name, madeUpPeer(1).value)
     await knows(host, baseOf(madeUpPeer(1)))
@@ -72,8 +73,8 @@ describe('an etcd with users', () => {
     startOn(wrong, etcd, as('agent', 'not-it-either'))
     startOn(stranger, etcd, as('stranger'))
     await Promise.all([
-      says(wrong, /warn .*(authentication failed|password)/),
-      says(stranger, /warn .*permission denied/),
+      says(wrong, /warn .*(authentication failed|password)/, { deadlineMs: 20_000 }),
+      says(stranger, /warn .*permission denied/, { deadlineMs: 20_000 }),
     ])
     const shares = [wrong, stranger].map(({ agent }) => agent.cpuShare(4_000))
     for (const share of await Promise.all(shares)) expect(share, 'share of a processor').toBeLessThan(MOST_CPU)
@@ -123,11 +124,12 @@ describe('an etcd without room', () => {
     const device = await wholeDevice(host)
     await losesNoPing(inCircle([one, other]), async () => {
       await fillUp()
-      const skip = await spokenBy(host)
+      await holds(host, 'etcd', { deadlineMs: 15_000 })
+      const skip = await lengthOfLog(host)
       await deleteFrom(etcd, name)
-      await says(host, /warn .*database space exceeded.*disarm/, 10_000, skip)
+      await says(host, /warn .*database space exceeded.*disarm/, { skip })
       expect(await host.agent.cpuShare(4_000), 'share of a processor').toBeLessThan(MOST_CPU)
-      expect(await timesSaid(host, /database space exceeded/, skip), 'times said').toBe(1)
+      expect(await timesSaid(host, /database space exceeded/, { skip }), 'times said').toBe(1)
       await makeRoom()
       const isBack = async (): Promise<boolean> => (await leaseNames(etcd)).includes(name)
       await waitFor('the lease to be published again', isBack, { deadlineMs: 20_000 })

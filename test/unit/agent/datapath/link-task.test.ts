@@ -95,7 +95,9 @@ describe('the underlay chosen without --iface', () => {
       '{"Network":"192.168.205.0/24","SubnetLen":26,"SubnetMin":"192.168.205.0","Backend":{"VNI":100}}',
     )
     await world.start()
-    await world.until('refusal', () => world.logged(/no network over the underlay 192.168.205.0\/24/).length === 1)
+    const reason = /no network over the underlay 192.168.205.0\/24/
+    await world.until('refusal', () => world.fails('lease', reason))
+    expect(world.logged(reason)).toHaveLength(1)
     expect(world.store.writes).toHaveLength(0)
     world.etcd.putConfig(CONFIG)
     await world.advance(5_000)
