@@ -49,10 +49,13 @@ describe('a configuration that changes while the agent runs', () => {
     world.store.reconnect()
     await world.advance(1_000)
     expect(complaints()).toHaveLength(1)
+    expect(world.fails('network configuration', /^Backend\.VNI changed/)).toBe(true)
+    expect(world.status.state.ready).toBe(true)
     expect(complaints()[0]).toMatch(/Backend\.VNI changed .* applied at the next start inForce=100 then=101/)
     expect(world.kernel.stats().writes).toBe(writes)
     await change(CONFIG)
     expect(world.logged(/the one in force again/)).toHaveLength(1)
+    expect(world.holds('network configuration')).toBe(true)
   })
 
   test.each([

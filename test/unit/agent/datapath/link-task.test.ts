@@ -65,6 +65,7 @@ describe('the underlay chosen without --iface', () => {
     addVpn()
     world.kernel.outside(address('address.delete', indexOf('eth0'), '192.168.205.10'))
     await world.advance(5_000)
+    expect(world.fails('IPv4 underlay address', /192\.168\.205\.10 of eth0 is gone/)).toBe(true)
     world.kernel.outside({ op: 'link.set', linkIndex: indexOf('flannel.100'), mtu: 1280 })
     await world.advance(500)
     expect(device()).toMatchObject({ mtu: 1450, vxlan: { local: ip('192.168.205.10') } })
@@ -73,6 +74,7 @@ describe('the underlay chosen without --iface', () => {
     await world.advance(60_000)
     expect(world.logged(/is gone from the underlay/)).toHaveLength(1)
     expect(world.logged(/is back on the underlay/)).toHaveLength(1)
+    expect(world.holds('IPv4 underlay address')).toBe(true)
     expect(published()).toContain('192.168.205.10')
   })
 
@@ -102,6 +104,21 @@ describe('the underlay chosen without --iface', () => {
     world.etcd.putConfig(CONFIG)
     await world.advance(5_000)
     await world.until('forwarding', () => world.forwards())
+  })
+})
+
+describe('tables that the kernel does not tell', () => {
+  test('are a condition until they are read, and no reason to be unready', async () => {
+    await start()
+    await world.until('ready', () => world.status.state.ready)
+    world.kernel.faults.interruptSnapshots = 3
+    await world.advance(61_000)
+    expect(world.fails('reading tables of IPv4')).toBe(true)
+    expect(world.status.state.ready).toBe(true)
+    await world.advance(5_000)
+    expect(world.holds('reading tables of IPv4')).toBe(true)
+    expect(world.logged(/^warn cannot read the kernel's tables/)).toHaveLength(1)
+    expect(world.logged(/^info the kernel's tables can be read again/)).toHaveLength(1)
   })
 })
 

@@ -37,3 +37,26 @@ test.each([
   stop.abort()
   await running
 })
+
+test('a blackhole route that the kernel refuses is a condition, said once a minute, and set when it can be', async () => {
+  const [kernel, clock, stop] = [new FakeKernel(), new FakeClock(), new AbortController()]
+  const log = recordingLog()
+  const conditions = new Conditions({ clock, log })
+  kernel.faults.refuse = ({ op }) => (op === 'route.replace' ? 'EPERM' : undefined)
+  const task = new BlackholeTask({ kernel, log, conditions }, [{ subnet: prefix(SUBNET) }], true)
+  const running = runTask(task, runtime(clock, stop.signal))
+  await clock.advance(59_999)
+  expect(conditions.all()).toMatchObject([{ what: 'blackhole route', effect: 'none' }])
+  const refused = expect.stringMatching(/^warn blackhole route: .*; trying again$/) as unknown
+  expect(log.lines).toEqual([refused])
+  kernel.faults = {}
+  await clock.advance(1)
+  expect(conditions.all()).toEqual([])
+  expect(log.lines).toEqual([
+    refused,
+    `info blackhole route of our subnet set subnet=${SUBNET}`,
+    'info blackhole route: works now',
+  ])
+  stop.abort()
+  await running
+})

@@ -214,6 +214,21 @@ describe('whoever asks', () => {
   })
 })
 
+describe('the end of a session', () => {
+  test('ends what was reported in it, without a word, and leaves what is of the process', () => {
+    conditions.fails('thing', 'is broken', 'degraded')
+    conditions.fails('endpoint', 'is taken', 'none', { isOfSession: false })
+    let changes = 0
+    conditions.subscribe(() => changes++)
+    conditions.sessionEnded()
+    expect(conditions.all().map(({ what }) => what)).toEqual(['endpoint'])
+    conditions.holds('thing')
+    expect(changes).toBe(1)
+    conditions.holds('endpoint')
+    expect(log.lines).toEqual(['warn thing: is broken', 'warn endpoint: is taken', 'info endpoint: works now'])
+  })
+})
+
 describe('those who have subscribed', () => {
   test('all hear of each change, and of nothing else', () => {
     const heard = { first: 0, second: 0 }

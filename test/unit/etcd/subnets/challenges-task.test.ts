@@ -21,6 +21,7 @@ let etcd: FakeEtcd
 /** Our connection to etcd, and that of whoever asks. */
 let store: FakeLeaseStore
 let asking: FakeLeaseStore
+let conditions: Conditions
 let stop: AbortController
 let running: Promise<void>
 
@@ -30,13 +31,14 @@ beforeEach(() => {
   etcd = new FakeEtcd()
   store = new FakeLeaseStore(etcd, clock)
   asking = new FakeLeaseStore(etcd, clock)
+  conditions = new Conditions({ clock, log })
   stop = new AbortController()
   running = runTask(
     new ChallengesTask({
       store,
       clock,
       log,
-      conditions: new Conditions({ clock, log }),
+      conditions,
       key: KEY,
       ourselves: OURSELVES,
     }),
@@ -138,8 +140,11 @@ describe('whoever asks whether we live', () => {
     store.failNext('answer', { code: 'UNAVAILABLE' })
     store.failNext('answer', { code: 'UNAVAILABLE' })
     const answer = ask(OTHER)
+    await clock.advance(500)
+    expect(conditions.all()).toMatchObject([{ what: 'answers to challenges', effect: 'none' }])
     await clock.advance(5_000)
     expect(await answer).toEqual(OURSELVES)
+    expect(conditions.all()).toEqual([])
     expect(log.lines.filter((line) => line.startsWith('warn'))).toHaveLength(1)
     expect(log.lines.at(-1)).toBe(ANSWERED)
   })

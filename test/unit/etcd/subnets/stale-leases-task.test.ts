@@ -21,6 +21,7 @@ let clock: FakeClock
 let log: RecordingLog
 let etcd: FakeEtcd
 let store: FakeLeaseStore
+let conditions: Conditions
 let task: StaleLeasesTask
 let stop: AbortController
 let running: Promise<void>
@@ -43,7 +44,8 @@ beforeEach(() => {
     previousSubnets: [],
     ttlSeconds: 86_400,
   }
-  task = new StaleLeasesTask({ store, log, conditions: new Conditions({ clock, log }), terms, ownKey: OWN })
+  conditions = new Conditions({ clock, log })
+  task = new StaleLeasesTask({ store, log, conditions, terms, ownKey: OWN })
   running = runTask(task, runtime(clock, stop.signal))
 })
 
@@ -99,6 +101,20 @@ describe('a lease with our node id beside the one we hold', () => {
     store.reconnect()
     await clock.advance(10_000)
     expect(etcd.get(OLD)).toBeUndefined()
+  })
+
+  test('that cannot be removed is a condition until it is, said once a minute', async () => {
+    for (let times = 0; times < 3; times++) store.failNext('remove', { code: 'UNAVAILABLE' })
+    put(OLD, OURS)
+    await clock.advance(2 * ANSWER_MS)
+    expect(conditions.all()).toMatchObject([{ what: 'stale leases', effect: 'none' }])
+    await clock.advance(60_000)
+    expect(etcd.get(OLD)).toBeUndefined()
+    expect(conditions.all()).toEqual([])
+    expect(log.lines).toEqual([
+      expect.stringMatching(`^warn cannot remove lease ${OLD}: `),
+      expect.stringMatching(/^info removed a lease of an earlier life/),
+    ])
   })
 
   test('that has changed meanwhile is looked at anew', async () => {
