@@ -10,11 +10,9 @@ import {
   type RouteState,
 } from '../kernel/kernel.ts'
 import { LinkRoutes, type RouteOwnership } from './link-routes.ts'
+import { ABSENT, linkAfter, takesRows, type KnownLink, type LinkEvent, type Trust } from './known-link.ts'
 import { Table, type PlannedTable } from './table.ts'
 import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './row-rules.ts'
-
-/** What of the link has a say in whether its rows stand. */
-type SeenLink = Pick<LinkState, 'up' | 'mac' | 'mtu' | 'master'>
 
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
 const SNAPSHOT_SPACING_MS = 250
@@ -30,20 +28,10 @@ export class LinkTables {
   readonly #neighbours
   readonly #fdb
   readonly #routes
-  #link: number | undefined
-  #unknown = true
-  #lastReadMs = Number.NEGATIVE_INFINITY
-  /** The link whose tables have been read in full. */
-  #readOf: number | undefined
-  /** Changes that arrive while the tables are being read are applied after it. */
+  #link: KnownLink = ABSENT
+  /** Changes that arrive while the tables are being read are applied after it; undefined while they are not. */
   #inbox: KernelChange[] | undefined
-  /**
-   * The link itself has changed in a way that takes rows with it. Until the tables have been read again, nobody is blamed for
-   * what is missing: the link is reported, by whoever keeps it.
-   */
-  #excused = false
-  /** The link as last reported; undefined before the first report. */
-  #seen: SeenLink | undefined
+  #lastReadMs = Number.NEGATIVE_INFINITY
 
   constructor(ownership: RouteOwnership, clock: Clock, random: Random, drift: Drift) {
     this.#clock = clock
@@ -56,17 +44,17 @@ export class LinkTables {
 
   /** The link whose tables are kept; undefined while there is none. */
   get linkIndex(): number | undefined {
-    return this.#link
+    return this.#link.is === 'attached' ? this.#link.index : undefined
   }
 
   /** Only reading the tables again tells the truth. */
   get isUnknown(): boolean {
-    return this.#link !== undefined && this.#unknown
+    return this.#link.is === 'attached' && this.#link.trust !== 'trusted'
   }
 
   /** Whether the tables of the link that is kept now have been read in full. */
   get isRead(): boolean {
-    return this.#link !== undefined && this.#readOf === this.#link
+    return this.#link.is === 'attached' && this.#link.isRead
   }
 
   /** Where the fdb entries that are there lead to. */
@@ -76,7 +64,7 @@ export class LinkTables {
 
   /** The kernel takes no routes for a link that is down; what can be written waits until it is up again. */
   get isDown(): boolean {
-    return this.#seen?.up === false
+    return this.#link.is === 'attached' && this.#link.seen?.up === false
   }
 
   /** Rows that are not as they should be, those held back included. */
@@ -91,39 +79,34 @@ export class LinkTables {
 
   /** The link has this index now; its tables are read before the next write. */
   attach(linkIndex: number, ownership: RouteOwnership): void {
-    if (this.#link !== linkIndex) this.detach()
+    if (this.linkIndex !== linkIndex) this.detach()
     this.#routes.ownership = ownership
-    this.#link = linkIndex
-    this.#seen = undefined
-    this.#excuse()
+    this.#befalls({ event: 'attached', index: linkIndex })
   }
 
   /** The link is gone, and its rows with it. */
   detach(): void {
-    this.#link = undefined
-    this.#readOf = undefined
-    this.#seen = undefined
-    this.#excuse()
+    this.#befalls({ event: 'gone' })
     for (const table of this.tables) table.forgetActual()
-  }
-
-  /** Rows have gone with the link, or may have: no drift, and no row waits because of it. */
-  #excuse(): void {
-    this.#unknown = true
-    this.#excused = true
-    this.#drift.forget()
-    for (const table of this.tables) table.reset()
   }
 
   /** Only a new snapshot tells the truth, of the link as well. */
   invalidate(): void {
-    this.#unknown = true
-    this.#seen = undefined
+    this.#befalls({ event: 'all in doubt' })
   }
 
   /** An answer says more of the link than of the row it was for. */
   invalidateRows(): void {
-    this.#unknown = true
+    this.#befalls({ event: 'rows in doubt' })
+  }
+
+  /** Where rows have gone with the link there is no drift, and no row waits because of it. */
+  #befalls(what: LinkEvent): void {
+    const link = this.#link
+    this.#link = linkAfter(link, what)
+    if (!takesRows(link, what)) return
+    this.#drift.forget()
+    for (const table of this.tables) table.reset()
   }
 
   /** Replaces the rows that a peer wants here by others; either may be none. */
@@ -155,14 +138,11 @@ export class LinkTables {
     }
     switch (change.kind) {
       case 'link':
-        if (change.link.index !== this.#link) break
-        if (change.gone) this.detach()
-        else this.#observeLink(change.link)
+        if (change.link.index === this.linkIndex) this.#observeLink(change.link, change.gone)
         break
       case 'address':
-        if (change.address.linkIndex !== this.#link) break
-        if (change.gone) this.#excuse()
-        else this.#unknown = true
+        if (change.address.linkIndex === this.linkIndex)
+          this.#befalls({ event: change.gone ? 'address gone' : 'rows in doubt' })
         break
       case 'overrun':
       case 'other-routes':
@@ -176,23 +156,20 @@ export class LinkTables {
   concerns(change: KernelChange): boolean {
     if (change.kind === 'overrun' || change.kind === 'other-routes') return false
     if (this.#inbox !== undefined) return true
-    if (change.kind === 'link') return change.link.index === this.#link
-    if (change.kind === 'address') return change.address.linkIndex === this.#link
+    if (change.kind === 'link') return change.link.index === this.linkIndex
+    if (change.kind === 'address') return change.address.linkIndex === this.linkIndex
     if (change.kind === 'route') return this.#leadsHere(change.route) || this.#routes.mayBeReplacedBy(change.route)
-    return change.linkIndex === this.#link
+    return change.linkIndex === this.linkIndex
   }
 
-  /** A link that goes down or gets another MAC loses rows, some of them without a word; the kernel reports the link after them. */
-  #observeLink({ up, mac, mtu, master }: LinkState): void {
-    const before = this.#seen
-    this.#seen = { up, mac, mtu, master }
-    if (!up || before === undefined || before.mac !== mac) this.#excuse()
-    else if (!before.up || before.mtu !== mtu || before.master !== master) this.#unknown = true
+  #observeLink({ up, mac, mtu, master }: LinkState, gone: boolean): void {
+    if (gone) this.detach()
+    else this.#befalls({ event: 'reported', link: { up, mac, mtu, master } })
   }
 
   #observeRow(change: Extract<KernelChange, { kind: 'neighbour' | 'fdb' | 'route' }>): void {
     if (change.kind === 'route') this.#observeRoute(change)
-    else if (change.linkIndex !== this.#link || this.#routes.ownership.routesOnly) return
+    else if (change.linkIndex !== this.linkIndex || this.#routes.ownership.routesOnly) return
     else if (change.kind === 'fdb') this.#observeFdb(change.entry, change.gone)
     else {
       const { ip } = change.neighbour
@@ -201,15 +178,16 @@ export class LinkTables {
   }
 
   #observeRoute({ route, gone }: Extract<KernelChange, { kind: 'route' }>): void {
-    const rows = this.#link === undefined ? [] : this.#routes.ownRows(route, this.#link)
+    const { linkIndex } = this
+    const rows = linkIndex === undefined ? [] : this.#routes.ownRows(route, linkIndex)
     const isWanted = rows.some((row) => this.#routes.isWanted(row))
     if (!gone && route.gateway === undefined && this.#leadsHere(route)) this.#routes.table.retryRefused() // it reaches more
-    if (!gone && !isWanted && this.#routes.mayBeReplacedBy(route)) this.#unknown = true // added, or in its place?
+    if (!gone && !isWanted && this.#routes.mayBeReplacedBy(route)) this.invalidateRows() // added, or in its place?
     for (const row of rows) this.#note(this.#routes.table, routeRules.key(row), gone ? undefined : row)
   }
 
   #leadsHere(route: RouteState): boolean {
-    return this.#link !== undefined && leadsOver(route, this.#link)
+    return this.#link.is === 'attached' && leadsOver(route, this.#link.index)
   }
 
   #observeFdb(state: FdbState, gone: boolean): void {
@@ -218,7 +196,7 @@ export class LinkTables {
   }
 
   #note<V>(table: Table<V>, key: string, value: V | undefined): void {
-    const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#excused)
+    const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#trust === 'excused')
     this.#drift.count(`${table.name} ${key}`, finding)
   }
 
@@ -233,26 +211,28 @@ export class LinkTables {
    * @throws whatever `snapshot` does; then they count as unknown
    */
   async read(linkIndex: number, snapshot: (linkIndex: number) => Promise<KernelTables>): Promise<boolean> {
-    const excused = this.#excused
-    this.#unknown = false
-    this.#excused = false
+    const before = this.#trust
+    this.#befalls({ event: 'reading' })
     this.#lastReadMs = this.#clock.monotonicMs()
     const inbox: KernelChange[] = []
     this.#inbox = inbox
     try {
       const tables = await snapshot(linkIndex)
-      if (linkIndex !== this.#link) return false
-      this.#replaceActual(linkIndex, tables, excused)
-      this.#readOf = linkIndex
+      if (linkIndex !== this.linkIndex) return false
+      this.#replaceActual(linkIndex, tables, before === 'excused')
+      this.#befalls({ event: 'read' })
     } catch (error) {
-      this.#unknown = true
-      this.#excused ||= excused
+      this.#befalls({ event: 'not read', before })
       throw error
     } finally {
       this.#inbox = undefined
       for (const change of inbox) this.observe(change)
     }
     return linkIndex === this.linkIndex
+  }
+
+  get #trust(): Trust {
+    return this.#link.is === 'attached' ? this.#link.trust : 'doubted'
   }
 
   #replaceActual(linkIndex: number, tables: KernelTables, excused: boolean): void {
@@ -271,8 +251,8 @@ export class LinkTables {
 
   /** How long the next pass can wait if nothing is reported until then, in milliseconds; undefined: for ever. */
   nextPassInMs(nowMs: number, prune: boolean): number | undefined {
-    if (this.#link === undefined) return undefined
-    if (this.#unknown) return Math.max(0, this.#lastReadMs + SNAPSHOT_SPACING_MS - nowMs)
+    if (this.#link.is === 'absent') return undefined
+    if (this.isUnknown) return Math.max(0, this.#lastReadMs + SNAPSHOT_SPACING_MS - nowMs)
     if (this.isDown) return undefined
     const times = this.tables.flatMap((table) => table.nextAttemptMs(nowMs, prune) ?? [])
     return times.length === 0 ? undefined : Math.max(0, Math.min(...times) - nowMs)
