@@ -1,5 +1,5 @@
 import { hostPrefix } from '../net/prefix.ts'
-import { NO_ROWS, type LinkRows } from './entries.ts'
+import { NO_ROWS, type LinkRows, type RouteEntry } from './entries.ts'
 import type { KernelError } from '../kernel/kernel.ts'
 import type { LinkTables } from './link-tables.ts'
 
@@ -45,6 +45,12 @@ export class GatewayGuides {
     if (rows === undefined) return
     this.#guided.delete(peer)
     this.#device.change(peer, gatewayRows(rows), NO_ROWS)
+  }
+
+  /** What has to stand before the peer's routes can; undefined: nothing that is missing. */
+  awaitedBy(peer: string): RouteEntry | undefined {
+    const rows = this.#guided.get(peer)
+    return rows && gatewayRows(rows).routes.find((row) => !this.#device.isSettled({ ...NO_ROWS, routes: [row] }))
   }
 
   /** Gives up what leads to the gateways of routes that stand. */

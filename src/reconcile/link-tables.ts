@@ -11,8 +11,15 @@ import {
 } from '../kernel/kernel.ts'
 import { LinkRoutes, type RouteOwnership } from './link-routes.ts'
 import { ABSENT, linkAfter, takesRows, type KnownLink, type LinkEvent, type Trust } from './known-link.ts'
+import type { PendingRow } from './pending-row.ts'
 import { Table, type PlannedTable } from './table.ts'
 import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './row-rules.ts'
+
+/** The row cannot be sent before something else has happened. What has befallen it counts for more. */
+function waitingFor(what: string, row: PendingRow): PendingRow {
+  const isTroubled = row.why.is === 'refused' || row.why.is === 'flapping'
+  return { ...row, why: isTroubled ? row.why : { is: 'waiting', for: what }, untilMs: Infinity }
+}
 
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
 const SNAPSHOT_SPACING_MS = 250
@@ -70,6 +77,20 @@ export class LinkTables {
   /** Rows that are not as they should be, those held back included. */
   get pending(): number {
     return this.tables.reduce((sum, table) => sum + table.pendingSize, 0)
+  }
+
+  /**
+   * Rows that are not as they should be, and why. Costs in proportion to them.
+   * @param prune whether rows that no peer wants may go
+   */
+  *pendingRows(prune: boolean): Generator<PendingRow> {
+    const isUp = this.#link.is === 'attached' && !this.isDown
+    for (const table of this.tables)
+      for (const row of table.pendingRows()) {
+        if (!isUp) yield waitingFor('a link that is up', row)
+        else if (row.peer === undefined && !prune) yield waitingFor('the first list of peers', row)
+        else yield row
+      }
   }
 
   /** Rows that some peer wants. */

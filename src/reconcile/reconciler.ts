@@ -7,8 +7,9 @@ import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
 import type { RouteOwnership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { planRows } from './plan.ts'
+import type { PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
-import { isOwnDirectRoute, isOwnRoute, type Cut } from './row-rules.ts'
+import { isOwnDirectRoute, isOwnRoute, routeRules, type Cut } from './row-rules.ts'
 
 /** What one pass did. */
 export interface PassReport extends DriftReport {
@@ -92,9 +93,21 @@ export class Reconciler {
     return this.#links.reduce((sum, { wanted }) => sum + wanted, 0)
   }
 
-  /** Rows that peers want and the kernel refuses. Costs in proportion to the rows in trouble. */
-  get refused(): readonly RowFailure[] {
-    return this.#links.flatMap(({ tables }) => tables.flatMap((table) => table.refusals()))
+  /**
+   * Of each row that is not as it should be: what it is, for whom, why, and until when it is left alone. A pure look, whose cost is in
+   * proportion to these rows.
+   */
+  *pendingRows(): Generator<PendingRow> {
+    for (const link of this.#links)
+      for (const row of link.pendingRows(this.#mayPrune)) yield link === this.#device ? this.#unlessGuided(row) : row
+  }
+
+  #unlessGuided(row: PendingRow): PendingRow {
+    if (row.table !== 'route' || row.peer === undefined || row.why.is !== 'missing') return row
+    const guide = this.#guides.awaitedBy(row.peer)
+    return guide === undefined || routeRules.key(guide) === row.key
+      ? row
+      : { ...row, why: { is: 'waiting', for: routeRules.show(guide) } }
   }
 
   /** Whether our routes on the underlay's link have been read. */

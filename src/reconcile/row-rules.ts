@@ -13,7 +13,10 @@ export interface TableRules<V> {
   /** Creates the row, or overwrites the one of the same key. */
   write(linkIndex: number, desired: V): KernelOp
   erase(linkIndex: number, actual: V): KernelOp
+  /** For the log. */
   describe(value: V): string
+  /** As `ip` or `bridge` takes it after `replace`, without the link. */
+  show(value: V): string
 }
 
 export const neighbourRules: TableRules<NeighbourEntry> = {
@@ -23,6 +26,7 @@ export const neighbourRules: TableRules<NeighbourEntry> = {
   write: (linkIndex, { ip, mac }) => ({ op: 'neighbour.replace', linkIndex, ip, mac }),
   erase: (linkIndex, { ip }) => ({ op: 'neighbour.delete', linkIndex, ip }),
   describe: ({ ip, mac }) => `neighbour ${ip.text} lladdr ${mac}`,
+  show: ({ ip, mac }) => `neighbour ${ip.text} lladdr ${mac} nud permanent`,
 }
 
 /** The kernel keeps exactly one destination per unicast MAC: what is appended to it by hand it ignores (vxlan_fdb_update). */
@@ -33,6 +37,8 @@ export const fdbRules: TableRules<FdbEntry> = {
   write: (linkIndex, { mac, remote }) => ({ op: 'fdb.replace', linkIndex, mac, remote }),
   erase: (linkIndex, { mac }) => ({ op: 'fdb.delete', linkIndex, mac }),
   describe: ({ mac, remote }) => `fdb ${mac} dst ${remote.text}`,
+  show: ({ mac, remote, astray }) =>
+    `fdb ${mac} dst ${remote.text}${astray === undefined ? '' : ' (to another port, VNI or link)'} self permanent`,
 }
 
 const isAltered = ({ alterations }: RouteEntry): boolean => alterations !== undefined
@@ -67,6 +73,14 @@ export const routeRules: TableRules<RouteEntry> = {
   }),
   describe: ({ destination, gateway, metric }) =>
     `route ${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric}`,
+  show: ({ destination, gateway, metric, protocol, onlink, alterations = [] }) =>
+    [
+      `route ${destination.text}`,
+      ...(gateway === undefined ? [] : [`via ${gateway.text}`]),
+      `proto ${protocol} metric ${metric}`,
+      ...(onlink ? ['onlink'] : []),
+      ...(alterations.length === 0 ? [] : [`(with another ${alterations.join(', ')})`]),
+    ].join(' '),
 }
 
 /** Our route that another may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there. */

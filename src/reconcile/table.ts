@@ -1,7 +1,8 @@
 import type { Random } from '../time/clock.ts'
 import { DeltaTracker } from './delta-tracker.ts'
 import type { KernelError } from '../kernel/kernel.ts'
-import { Row, type PlannedRow, type RowFailure } from './row.ts'
+import type { PendingRow, Why } from './pending-row.ts'
+import { Row, type PlannedRow } from './row.ts'
 import { Damping } from '../time/damping.ts'
 import type { TableRules } from './row-rules.ts'
 
@@ -24,8 +25,8 @@ export interface PlannedTable {
   forgetActual(): void
   /** What held rows back is over (the device was mended): none of them waits any longer. */
   reset(): void
-  /** Rows wanted that the kernel has refused when they were last sent. Costs in proportion to the rows in trouble. */
-  refusals(): readonly RowFailure[]
+  /** Rows that are not as they should be. A pure look, whose cost is in proportion to them; the text of each is made when asked for. */
+  pendingRows(): Iterable<PendingRow>
 }
 
 /** One command may undo a row several times: `ip neighbour flush` goes on in rounds, up to ten, for as long as it finds anything. */
@@ -230,10 +231,30 @@ export class Table<V> implements PlannedTable {
     this.#damping.retryRefused()
   }
 
-  refusals(): readonly RowFailure[] {
-    return Array.from(this.#damping.refusals()).flatMap(({ row: key, error, times }) => {
-      const value = this.#rows.isPending(key) ? this.#rows.desired(key) : undefined
-      return value === undefined ? [] : { row: this.describe(value), peer: this.#rows.owner(key), error, times }
-    })
+  *pendingRows(): Generator<PendingRow> {
+    const rules = this.#rules
+    for (const { key, desired, owner, actual } of this.#rows.pending()) {
+      const value = desired ?? actual
+      if (value === undefined) continue
+      const notBeforeMs = this.#damping.notBeforeMs(key)
+      yield {
+        table: rules.name,
+        key,
+        get row() {
+          return rules.show(value)
+        },
+        peer: owner,
+        why: this.#why(key, desired, actual),
+        untilMs: notBeforeMs === 0 ? undefined : notBeforeMs,
+      }
+    }
+  }
+
+  #why(key: string, desired: V | undefined, actual: V | undefined): Why {
+    const trouble = this.#damping.troubleOf(key)
+    if (trouble !== undefined) return trouble
+    if (desired === undefined) return { is: 'surplus' }
+    if (this.#outranked.get(key) === false) return { is: 'waiting', for: 'another of the same key to be erased' }
+    return actual === undefined ? { is: 'missing' } : { is: 'differs', actual: this.#rules.show(actual) }
   }
 }

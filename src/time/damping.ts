@@ -18,6 +18,11 @@ interface Trouble<Refusal> {
   readonly countedMs: number
 }
 
+/** `times`: refused so often in a row, or undone so often without a quiet minute between. */
+export type RowTrouble<Refusal> =
+  | { readonly is: 'refused'; readonly error: Refusal; readonly times: number }
+  | { readonly is: 'flapping'; readonly times: number }
+
 /** The time a row spent waiting for us was no quiet time: that counts from when it could be written again. */
 const lastOf = ({ lastMs, notBeforeMs }: Trouble<unknown>): number => Math.max(lastMs, notBeforeMs)
 
@@ -53,9 +58,11 @@ export class Damping<Refusal extends Error = never> {
     return failures
   }
 
-  /** Rows that the kernel has refused, and not taken since. Costs in proportion to the rows in trouble. */
-  *refusals(): Generator<{ readonly row: string; readonly error: Refusal; readonly times: number }> {
-    for (const [row, { refusal: error, failures: times }] of this.#troubles) if (error) yield { row, error, times }
+  /** What is wrong with the row: it has been refused, and not taken since, or it flaps. Undefined: neither. */
+  troubleOf(row: string): RowTrouble<Refusal> | undefined {
+    const { refusal: error, failures, undone } = this.#troubles.get(row) ?? NO_TROUBLE
+    if (error !== undefined) return { is: 'refused', error, times: failures }
+    return undone > HEALS_AT_ONCE ? { is: 'flapping', times: undone } : undefined
   }
 
   /** What the kernel refuses may be right by now: refused rows wait no longer. How often they were refused still counts. */

@@ -164,6 +164,11 @@ export class OverlayWorld {
     return report === undefined ? 0 : report.written + report.erased + report.failures.length
   }
 
+  /** On the reconciler's clock. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
   advance(ms: number): void {
     this.#nowMs += ms
   }

@@ -4,6 +4,7 @@ import { mac } from '../../src/net/mac.ts'
 import type { RtnetlinkOptions } from '../../src/netlink/rtnetlink-kernel.ts'
 import type { KernelChange } from '../../src/kernel/kernel.ts'
 import type { LinkRows, PeerEntries } from '../../src/reconcile/entries.ts'
+import type { PendingRow } from '../../src/reconcile/pending-row.ts'
 import { Reconciler, type PassReport } from '../../src/reconcile/reconciler.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { makeVxlan, peer, peers } from './peers.ts'
@@ -276,5 +277,45 @@ describe('drift', () => {
       return [neighbours(), fdb(), routes()].every(({ length }) => length === 500)
     })
     expect(reported.map(({ kind }) => kind)).toContain('overrun')
+  })
+})
+
+describe('rows that are not as they should be are told with the reason', () => {
+  it('refused: a gateway that the kernel cannot reach, in its words', async () => {
+    await start()
+    const { subnet: destination, metric } = peer(1)
+    const gateway = ip('203.0.113.1')
+    const route = { destination, gateway, metric, protocol: '70', onlink: false } as const
+    reconciler.setPeer('far', { onDevice: { ...rowsOf(1), routes: [route] }, onUnderlay: [] })
+    await pass()
+    const [row, ...more] = [...reconciler.pendingRows()]
+    expect(row).toMatchObject({
+      row: `route ${destination.text} via 203.0.113.1 proto 70 metric ${metric}`,
+      peer: 'far',
+      why: { is: 'refused', error: { code: 'ENETUNREACH' }, times: 1 },
+    })
+    expect(row?.why.is === 'refused' ? row.why.error.message : '').toContain('gateway')
+    expect(more).toEqual([])
+  })
+
+  it('flapping: a neighbour that somebody deletes again and again', async () => {
+    await start()
+    reconciler.setPeer('peer', entries(1))
+    await settle()
+    const { subnet, mac: address } = peer(1)
+    const neighbour = (): PendingRow | undefined => [...reconciler.pendingRows()][0]
+    await waitFor('a row that flaps', async () => {
+      if (neighbour()?.why.is === 'flapping') return true
+      if (reconciler.pending > 0) await settle()
+      tool('ip', 'neigh', 'delete', subnet.base.text, 'dev', device())
+      await harness.kernel.catchUp()
+      return false
+    })
+    expect(neighbour()).toMatchObject({
+      row: `neighbour ${subnet.base.text} lladdr ${address} nud permanent`,
+      peer: 'peer',
+      why: { is: 'flapping' },
+    })
+    expect(neighbour()?.untilMs).toBeGreaterThan(performance.now())
   })
 })

@@ -81,8 +81,9 @@ export class ReconcileTask implements Task {
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
       const synced = this.#forwards()
-      const { peers, pending, refused } = reconciler
-      ports.status.tables(family, { peers, pending, synced, unreachable: unreachablePeers(refused, peers) })
+      const { peers, pending } = reconciler
+      const unreachable = unreachablePeers(reconciler.pendingRows(), peers)
+      ports.status.tables(family, { peers, pending, synced, unreachable })
       if (synced) readiness.forwards(family, report)
       return report
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { RowFailure } from '../../reconcile/row.ts'
+import type { PendingRow } from '../../reconcile/pending-row.ts'
 
 /**
  * What the kernel answers to a route whose gateway it cannot reach (net/ipv4/fib_semantics.c: fib_check_nh; net/ipv6/route.c:
@@ -15,15 +15,18 @@ export interface UnreachablePeers {
 const NOBODY: UnreachablePeers = { rows: 0, reasons: new Map() }
 
 /**
- * Of the rows that are refused, those that are wrong because of where their peer is: one such peer is no reason to take this node out
+ * Of the rows that are not as they should be, those that the kernel refuses because of where their peer is: one such peer is no reason to take this node out
  * of service. Where all of several peers are refused the fault is here, and none of them is named as unreachable.
  */
-export function unreachablePeers(refused: readonly RowFailure[], peers: number): UnreachablePeers {
-  const rows = refused.filter(({ peer, error }) => peer !== undefined && GATEWAY_CODES.has(error.code))
-  const reasons = new Map(
-    rows.flatMap(({ peer, error }) => (peer === undefined ? [] : [[peer, error.message] as const])),
-  )
-  return peers > 1 && reasons.size >= peers ? NOBODY : { rows: rows.length, reasons }
+export function unreachablePeers(pending: Iterable<PendingRow>, peers: number): UnreachablePeers {
+  let rows = 0
+  const reasons = new Map<string, string>()
+  for (const { peer, why } of pending) {
+    if (peer === undefined || why.is !== 'refused' || !GATEWAY_CODES.has(why.error.code)) continue
+    rows++
+    reasons.set(peer, why.error.message)
+  }
+  return peers > 1 && reasons.size >= peers ? NOBODY : { rows, reasons }
 }
 
 const MOST_NAMED = 3

@@ -141,13 +141,13 @@ describe('Table', () => {
   it('names what the kernel refuses, and for whom, until it is there or wanted no more', () => {
     const table = tableWith(1, 2)
     for (const row of [...table.plan(LINK, 0, true)]) row.refuse(REFUSAL, 0)
-    expect(table.refusals()).toMatchObject([
-      { peer: 'peer-1', error: REFUSAL, times: 1 },
-      { peer: 'peer-2', error: REFUSAL, times: 1 },
+    expect([...table.pendingRows()]).toMatchObject([
+      { peer: 'peer-1', why: { is: 'refused', error: REFUSAL, times: 1 } },
+      { peer: 'peer-2', why: { is: 'refused', error: REFUSAL, times: 1 } },
     ])
     table.observe(key(1), neighbour(1), 1) // somebody else has made it
     table.unwant('peer-2', neighbour(2))
-    expect(table.refusals()).toEqual([])
+    expect([...table.pendingRows()]).toEqual([])
   })
 
   it('writes a new value at once, however long the kernel refused the former one', () => {

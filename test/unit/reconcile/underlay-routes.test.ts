@@ -169,7 +169,10 @@ describe('routes on the underlay', () => {
     }
     isRefused = false
     await reconciler.pass(signal)
-    expect([routesTo(1), reconciler.refused]).toMatchObject([[], [{ peer: 'a', error: { code: 'ENETUNREACH' } }]])
+    expect([routesTo(1), [...reconciler.pendingRows()]]).toMatchObject([
+      [],
+      [{ peer: 'a', why: { is: 'refused', error: { code: 'ENETUNREACH' } } }],
+    ])
     const onLink = {
       destination: prefix('203.0.113.0/24'),
       metric: 0,
@@ -179,7 +182,7 @@ describe('routes on the underlay', () => {
     kernel.outside({ op: 'route.replace', type: 'unicast', ...onLink })
     await clock.settle()
     await reconciler.pass(signal)
-    expect([routesTo(1).length, reconciler.refused]).toEqual([1, []])
+    expect([routesTo(1).length, [...reconciler.pendingRows()]]).toEqual([1, []])
   })
 
   it('that stand behind another of the same key have that erased first, and are refused when that does not help', async () => {

@@ -39,9 +39,9 @@ describe('RowPatience with rows the kernel refuses', () => {
   ])('says what was refused, until the row is %s', (_, end) => {
     const patience = new Damping<KernelError>(middle)
     patience.refused(ROW, REFUSAL, 10_000)
-    expect([...patience.refusals()]).toEqual([{ row: ROW, error: REFUSAL, times: 1 }])
+    expect(patience.troubleOf(ROW)).toEqual({ is: 'refused', error: REFUSAL, times: 1 })
     end(patience)
-    expect([...patience.refusals()]).toEqual([])
+    expect(patience.troubleOf(ROW)).toBeUndefined()
   })
 
   it('lets them wait no longer when told that it may be over, and goes on counting', () => {

@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { describeUnreachable, unreachablePeers } from '../../../../src/agent/runtime/unreachable-peers.ts'
 import { KernelError } from '../../../../src/kernel/kernel.ts'
-import type { RowFailure } from '../../../../src/reconcile/row.ts'
+import type { PendingRow } from '../../../../src/reconcile/pending-row.ts'
 
-const refused = (peer: string | undefined, code = 'ENETUNREACH'): RowFailure => ({
-  row: `route of ${peer ?? 'nobody'}`,
-  peer,
-  error: new KernelError({ op: 'route.replace', errno: 101, code, target: '', message: 'invalid gateway' }),
-  times: 1,
+const refused = (peer: string | undefined, code = 'ENETUNREACH'): PendingRow => ({
+  ...{ table: 'route', key: `to ${peer ?? 'nobody'}`, row: `route of ${peer ?? 'nobody'}`, peer, untilMs: 1_000 },
+  why: {
+    is: 'refused',
+    error: new KernelError({ op: 'route.replace', errno: 101, code, target: '', message: 'invalid gateway' }),
+    times: 1,
+  },
 })
-const named = (rows: readonly RowFailure[], peers: number): readonly string[] => [
+const named = (rows: readonly PendingRow[], peers: number): readonly string[] => [
   ...unreachablePeers(rows, peers).reasons.keys(),
 ]
 
@@ -18,6 +20,11 @@ describe('a peer is unreachable', () => {
     const rows = [refused('a'), refused('a', 'EINVAL'), refused('b', 'EHOSTUNREACH')]
     expect(unreachablePeers(rows, 3)).toMatchObject({ rows: 3 })
     expect(named(rows, 3)).toEqual(['a', 'b'])
+  })
+
+  test('not when its rows are only missing, or flap', () => {
+    const pending = { ...refused('a'), why: { is: 'missing' } } as const
+    expect(named([pending, { ...pending, why: { is: 'flapping', times: 4 } }], 3)).toEqual([])
   })
 
   test('not when this node lacks permission or memory, nor for rows of nobody', () => {
