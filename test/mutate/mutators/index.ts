@@ -19,20 +19,28 @@ const MUTATORS: readonly Mutator[] = [
   methods,
 ]
 
+const isText = (node: ts.Node): boolean => ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)
+
 const LOGGING = new Set(['error', 'warn', 'info', 'debug'])
 
 const nameOfCall = (node: ts.Node): string | undefined =>
   ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) ? node.expression.name.text : undefined
 
-/** Lines for whoever looks for a fault: nothing depends on them. */
+/** Lines for whoever looks for a fault, and what decides on nothing else: nothing depends on them. */
 const isDebugging = (node: ts.Node): boolean =>
-  ts.isExpressionStatement(node) && nameOfCall(node.expression) === 'debug'
+  (ts.isExpressionStatement(node) && nameOfCall(node.expression) === 'debug') ||
+  (ts.isIfStatement(node) && node.elseStatement === undefined && isDebugging(node.thenStatement))
 
 /** A call that writes a line to the log, or an error: its text is for people, and tests are asked not to depend on it. */
 const takesProse = (node: ts.Node): boolean =>
   LOGGING.has(nameOfCall(node) ?? '') || (ts.isNewExpression(node) && node.expression.getText().endsWith('Error'))
 
-const isText = (node: ts.Node): boolean => ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)
+/** Four plain words in a row. */
+const SENTENCE = /(?<![^\s('"`])(?:[a-z][a-z'’]*[,.:;]? ){3}[a-z]/i
+
+/** A text for people, wherever it goes in the end: into a reason, a message, a page of help. Whether it is said at all is another matter. */
+const isSentence = (node: ts.Node): boolean =>
+  isText(node) && SENTENCE.test(node.getText().replaceAll(/\$\{[^}]*\}/g, '$'))
 
 /** What a property is called, if that is a text. */
 const isName = (node: ts.Node): boolean =>
@@ -63,7 +71,8 @@ export function mutantsOf(source: ts.SourceFile, file: string, types: ts.TypeChe
     if (isDebugging(node) || isNoCode(node)) return
     if (!(inProse && isText(node)))
       for (const mutator of MUTATORS)
-        found.push(...mutator(node, types).map((proposal) => mutantOf(source, file, proposal)))
+        for (const proposal of mutator(node, types))
+          if (!isSentence(proposal.node)) found.push(mutantOf(source, file, proposal))
     node.forEachChild((child) => {
       visit(child, inProse || takesProse(node))
     })

@@ -51,13 +51,16 @@ export const binaryOperators: Mutator = (node) => {
   return replacements(operator).map((text) => ({ kind: kindOf(operator), node: node.operatorToken, text }))
 }
 
+/** `a[i] ?? 0` is what the compiler asks for where `i` is within bounds: the zero is never seen, and without it nothing else is. */
+const isIndexed = ({ left, right }: ts.BinaryExpression): boolean =>
+  ts.isElementAccessExpression(left) && left.questionDotToken === undefined && right.getText() === '0'
+
 /** `a ?? b` becomes either of both; the left side alone is taken for one that is always there. */
 export const defaults: Mutator = (node) => {
   if (!ts.isBinaryExpression(node) || node.operatorToken.kind !== SyntaxKind.QuestionQuestionToken) return []
-  return [
-    { kind: 'default', node, text: `(${node.right.getText()})`, probe: node.left.getStart() },
-    { kind: 'default', node, text: `(${node.left.getText()})!` },
-  ]
+  const toRight = { kind: 'default', node, text: `(${node.right.getText()})`, probe: node.left.getStart() }
+  const toLeft = { kind: 'default', node, text: `(${node.left.getText()})!` }
+  return isIndexed(node) ? [toRight] : [toRight, toLeft]
 }
 
 /** `!a` becomes `a`, `-a` becomes `+a`, `a++` becomes `a--`. */

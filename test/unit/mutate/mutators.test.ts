@@ -15,6 +15,7 @@ describe('a mutant', () => {
     ['const x = a === b', ['comparison: const x = a !== b']],
     ['const x = a && b', ['logic: const x = a || b']],
     ['const x = a ?? b', ['default: const x = (b)', 'default: const x = (a)!']],
+    ['const x = a[b] ?? 0', ['default: const x = (0)']],
     ['const x = a * 2', ['arithmetic: const x = a / 2']],
     ['const x = !a', ['unary: const x = a']],
     ['const x = -a', ['unary: const x = +a']],
@@ -54,6 +55,10 @@ describe('a mutant', () => {
   test('leaves texts for people, types and names of modules alone', () => {
     expect(mutants("log.warn('a text', { a: `b` })")).toEqual(['removed statement: ;'])
     expect(mutants("log.debug('a text', a < b)")).toEqual([])
+    expect(mutants("if (a < b) log.debug('a text')")).toEqual([])
+    expect(mutants("f('the lease is gone')")).toEqual(['removed statement: ;'])
+    expect(mutants('const f = (a: number) => `${a} leases are gone now`')).toEqual([])
+    expect(mutants("f('-A FORWARD -j X', 'ip link show')")).toHaveLength(3)
     expect(mutants("throw new SomeError('a text')")).toEqual(['removed throw: ;'])
     expect(mutants("import a from 'b'")).toEqual([])
     expect(mutants("export * from 'b'")).toEqual([])
