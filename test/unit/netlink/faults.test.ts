@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { writeAddressAdd } from '../../../src/netlink/codec/address.ts'
 import { RtnetlinkKernel } from '../../../src/netlink/rtnetlink-kernel.ts'
-import { NLM_F } from '../../../src/netlink/codec/uapi.ts'
+import { NLM_F, SO, SOL_SOCKET } from '../../../src/netlink/codec/uapi.ts'
 import type { KernelOp, OpResult } from '../../../src/kernel/kernel.ts'
 import { datagram, done, ScriptedAddon, verdict, type Arrival, type Request } from './scripted-addon.ts'
 
-const [EPERM, EEXIST, ENOMEM, ENOBUFS] = [1, 17, 12, 105]
+const [EPERM, ENOENT, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL] = [1, 2, 12, 13, 17, 19, 22]
+const [ENETUNREACH, ENOBUFS, EHOSTUNREACH] = [101, 105, 113]
 const signal = AbortSignal.timeout(20_000)
 
 const address = (n: number) => ({ linkIndex: 7, ip: ip(`10.0.0.${n}`), prefixLength: 32 })
@@ -171,6 +172,20 @@ describe('a table', () => {
     await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'LOST' })
   })
 
+  it('is not handed out when stopped while it was read, and the next question gets its own answer', async () => {
+    const stop = new AbortController()
+    const { addon, kernel } = kernelOver(([request = lastOf([])], turn) => {
+      if (turn > 0) return [addressEntry(request), done(request.sequence)]
+      setImmediate(() => {
+        stop.abort()
+        addon.deliver(addressEntry(request), done(request.sequence))
+      })
+      return [addressEntry(request)]
+    })
+    await expect(kernel.addresses(stop.signal)).rejects.toMatchObject({ code: 'ABORTED', op: 'addresses' })
+    expect(await kernel.addresses(signal)).toHaveLength(1)
+  })
+
   it('is left when stopped, at once', async () => {
     const stop = new AbortController()
     const { kernel } = kernelOver(() => [])
@@ -179,5 +194,81 @@ describe('a table', () => {
       stop.abort()
     })
     await expect(reading).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+})
+
+describe('a question about one thing', () => {
+  const refusedWith = (errno: number) => kernelOver((batch) => [verdict(lastOf(batch).sequence, errno)]).kernel
+
+  it('is answered with nothing where the kernel has no such thing', async () => {
+    expect(await refusedWith(ENODEV).link('eth7', signal)).toBeUndefined()
+    for (const errno of [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL])
+      expect(await refusedWith(errno).lookup(ip('10.0.0.1'), signal)).toBeUndefined()
+    expect(await refusedWith(ENOENT).routes(4, signal)).toEqual([])
+  })
+
+  it('is refused for any other reason, which is named', async () => {
+    await expect(refusedWith(EPERM).link('eth7', signal)).rejects.toMatchObject({
+      code: 'EPERM',
+      op: 'link',
+      target: 'eth7',
+    })
+    await expect(refusedWith(ENODEV).lookup(ip('10.0.0.1'), signal)).rejects.toMatchObject({
+      ...{ code: 'ENODEV', op: 'lookup', target: '10.0.0.1' },
+    })
+    await expect(refusedWith(ENODEV).routes(4, signal)).rejects.toMatchObject({ code: 'ENODEV', op: 'routes' })
+  })
+
+  it('that cannot be sent says why', async () => {
+    const { addon, kernel } = kernelOver(acknowledgeAll)
+    addon.sendStatus = -ENOBUFS
+    await expect(kernel.link('eth7', signal)).rejects.toMatchObject({ code: 'ENOBUFS', op: 'link' })
+    await expect(kernel.links(signal)).rejects.toMatchObject({ code: 'ENOBUFS', op: 'links' })
+  })
+
+  it('of which nothing comes is given up in time, and its late answer is nobody else’s', async () => {
+    let late = 0
+    const { kernel } = kernelOver((batch, turn) => {
+      if (turn === 0) late = lastOf(batch).sequence
+      return turn === 0 ? [] : [verdict(late, EPERM), verdict(lastOf(batch).sequence, ENODEV)]
+    })
+    await expect(kernel.link('eth7', signal)).rejects.toMatchObject({ code: 'LOST' })
+    expect(await kernel.link('eth7', signal)).toBeUndefined()
+  })
+
+  it('is not asked of a kernel that is closed', async () => {
+    const { addon, kernel } = kernelOver(acknowledgeAll)
+    kernel.close()
+    await expect(kernel.links(signal)).rejects.toMatchObject({ code: 'CLOSED', op: 'links' })
+    await expect(kernel.apply(ops(1), signal)).rejects.toMatchObject({ code: 'CLOSED' })
+    expect(addon.requests).toEqual([])
+  })
+})
+
+describe('what has been asked', () => {
+  it('is counted by name, and operations by themselves', async () => {
+    const { kernel } = kernelOver((batch) => [verdict(lastOf(batch).sequence), done(lastOf(batch).sequence)])
+    await kernel.apply(ops(3), signal)
+    await kernel.apply([{ op: 'address.delete', ...address(1) }], signal)
+    await kernel.addresses(signal)
+    expect(kernel.stats()).toEqual({ writes: 4, byOp: { 'address.add': 3, 'address.delete': 1, addresses: 1 } })
+  })
+})
+
+describe('the socket', () => {
+  const received = (refuseOption: (option: number) => number) => {
+    const addon = new ScriptedAddon(acknowledgeAll)
+    addon.refuseOption = refuseOption
+    new RtnetlinkKernel({ addon, timeoutMs: 50 }).close()
+    return addon.options.filter(([level]) => level === SOL_SOCKET).map(([, option]) => option)
+  }
+
+  it('has the buffer that it asks for, or without the right to that as much as the system’s limit allows', () => {
+    expect(received(() => 0)).toEqual([SO.RCVBUFFORCE])
+    expect(received((option) => (option === SO.RCVBUFFORCE ? -EPERM : 0))).toEqual([SO.RCVBUFFORCE, SO.RCVBUF])
+  })
+
+  it('is none where the kernel refuses an option', () => {
+    expect(() => received(() => -EPERM)).toThrow(expect.objectContaining({ code: 'EPERM', op: 'socket' }) as Error)
   })
 })

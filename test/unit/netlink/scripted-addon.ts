@@ -20,6 +20,10 @@ export type Arrival = Uint8Array | number
 /** Stands in for the C addon: a script decides what the kernel answers, also what the real one does only under load. */
 export class ScriptedAddon implements NetlinkAddon {
   readonly requests: Request[] = []
+  /** Level and name of each option that was set, in order. */
+  readonly options: (readonly [level: number, option: number])[] = []
+  /** Result of setting an option: 0, or a negated errno. */
+  refuseOption: (option: number) => number = () => 0
   /** Result of `send`, if not the number of bytes. */
   sendStatus: number | undefined
   readonly #answer: (batch: readonly Request[]) => readonly Arrival[]
@@ -32,7 +36,10 @@ export class ScriptedAddon implements NetlinkAddon {
 
   readonly open = (): SocketHandle => SOCKET
   readonly portId = (): number => 4711
-  readonly setOption = (): number => 0
+  readonly setOption = (_: SocketHandle, level: number, option: number): number => {
+    this.options.push([level, option])
+    return this.refuseOption(option)
+  }
   readonly attachFilter = (): number => 0
   readonly close = (): void => {
     this.#ready = undefined

@@ -36,7 +36,11 @@ describe('records that a watch knows', () => {
     ['one on another etcd lease', { count: 2, newest: { ...b, etcdLeaseId: '8' } }],
     ['one created at another time', { count: 2, newest: { ...b, createRevision: 4n } }],
   ])('contradict a store that holds %s', (_, past) => {
-    expect(contradicted(new KnownRecords([a, b]), past)).toBe(true)
+    for (const records of [
+      [a, b],
+      [b, a],
+    ])
+      expect(contradicted(new KnownRecords(records), past)).toBe(true)
   })
 
   test('say nothing where they are not known', () => {

@@ -56,3 +56,45 @@ describe('values', () => {
     expect(decodeLease(kept)).toEqual({ rejected: 'the value has more than 16384 characters' })
   })
 })
+
+describe('the range of a directory', () => {
+  const network = Buffer.from('/coreos.com/network')
+  const isIn = (directory: Keyspace, key: string): boolean => {
+    const bytes = Buffer.concat([network, Buffer.from(key)])
+    return bytes.compare(directory.range.key) >= 0 && bytes.compare(directory.range.range_end) < 0
+  }
+
+  test.each(['/subnets/', '/subnets/10.15.64.0-20', '/subnets/0', '/subnets/~', '/subnets/\uffff'])(
+    'holds %j',
+    (key) => {
+      expect(isIn(keyspace, key)).toBe(true)
+    },
+  )
+
+  test.each(['/config', '/subnets', '/subnets0', '/subnetsx/a', '/challenges/a', '/subnetr/a', '0subnets/a'])(
+    'does not hold %j',
+    (key) => {
+      expect(isIn(keyspace, key)).toBe(false)
+    },
+  )
+
+  test('of challenges is that to all leases, or to one', () => {
+    const [all, one] = [keyspace.challenges, keyspace.challengesTo('10.15.64.0-20')]
+    for (const directory of [all, one]) expect(isIn(directory, '/challenges/10.15.64.0-20/q')).toBe(true)
+    expect([all, one].map((directory) => isIn(directory, '/challenges/10.15.80.0-20/q'))).toEqual([true, false])
+    expect(isIn(all, '/subnets/10.15.64.0-20')).toBe(false)
+  })
+
+  test('of the configuration is its key alone, which needs no right to any other', () => {
+    const { range } = keyspace.configuration
+    expect([range.key.toString(), range.range_end.length]).toEqual(['/coreos.com/network/config', 0])
+  })
+
+  test.each(['/coreos.com/network/', '/coreos.com//network', '/coreos.com/./network'])(
+    'is the same for %s',
+    (prefix) => {
+      expect(Keyspace.leases(prefix).range).toEqual(keyspace.range)
+      expect(Keyspace.leases(prefix).config).toEqual(keyspace.config)
+    },
+  )
+})

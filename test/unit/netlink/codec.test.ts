@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { ip } from '../../../src/net/ip.ts'
+import { mac } from '../../../src/net/mac.ts'
+import { MessageBuffer } from '../../../src/netlink/codec/buffer.ts'
+import { readNeighbour } from '../../../src/netlink/codec/neighbour.ts'
+import { DecodeError, MessageCursor, type Attributes } from '../../../src/netlink/codec/reader.ts'
+import { AF, NDA, NTF_SELF, NUD, RTM } from '../../../src/netlink/codec/uapi.ts'
+import type { MessageWriter } from '../../../src/netlink/codec/writer.ts'
+import { datagram } from './scripted-addon.ts'
+
+/** A cursor on the one message that `write` writes. */
+function messageOf(write: (writer: MessageWriter) => void): MessageCursor {
+  const bytes = datagram(write)
+  const buffer = new MessageBuffer(bytes.length)
+  buffer.bytes.set(bytes)
+  const cursor = new MessageCursor(buffer)
+  cursor.start(bytes.length)
+  cursor.next()
+  return cursor
+}
+
+const attributesOf = (write: (writer: MessageWriter) => void): Attributes =>
+  messageOf((writer) => {
+    writer.begin(1, 0, 1)
+    write(writer)
+    writer.end()
+  }).attributes(0)
+
+describe('attributes', () => {
+  it('below 32 are told at a glance, and no others with them', () => {
+    const attributes = attributesOf((writer) => {
+      for (const type of [0, 3, 31, 32, 37]) writer.attributeU32(type, 1)
+    })
+    expect(attributes.types() >>> 0).toBe(0x8000_0009)
+    expect([3, 4, 5, 37].map((type) => attributes.has(type))).toEqual([true, false, false, true])
+  })
+
+  it('give their numbers, and none where there is none', () => {
+    const attributes = attributesOf((writer) => {
+      writer.attributeBytes(1, [0x12, 0x34, 0x56, 0x78, 9])
+    })
+    expect([attributes.u8(1), attributes.be16(1), attributes.lengthOf(1)]).toEqual([0x12, 0x1234, 5])
+    expect([attributes.u16(1), attributes.u32(1)]).toEqual([0x3412, 0x7856_3412])
+    expect([attributes.u8(2), attributes.u16(2), attributes.u32(2), attributes.be16(2)]).toEqual(
+      Array(4).fill(undefined),
+    )
+    expect([attributes.bytes(2), attributes.text(2), attributes.ip(2), attributes.lengthOf(2)]).toEqual([
+      ...[undefined, undefined, undefined, 0],
+    ])
+  })
+
+  it.each([
+    ['a number', (attributes: Attributes) => attributes.u32(1)],
+    ['an address', (attributes: Attributes) => attributes.ip(1)],
+    ['a port', (attributes: Attributes) => attributes.be16(7)],
+  ])('that are too short for %s are an error', (_, read) => {
+    const attributes = attributesOf((writer) => {
+      writer.attributeBytes(1, [1, 2])
+      writer.attributeBytes(7, [1])
+    })
+    expect(() => read(attributes)).toThrow(DecodeError)
+  })
+
+  it('of text end with their NUL, if they have one', () => {
+    const attributes = attributesOf((writer) => {
+      writer.attributeBytes(1, [...Buffer.from('eth0\0rest')])
+      writer.attributeBytes(2, [...Buffer.from('eth1')])
+    })
+    expect([attributes.text(1), attributes.text(2)]).toEqual(['eth0', 'eth1'])
+  })
+})
+
+describe('an fdb entry', () => {
+  const [MAC, REMOTE] = [mac('02:00:00:00:00:01'), ip('192.0.2.1')]
+  const entry = (state: number, ...more: readonly (readonly [type: number, value: number])[]) =>
+    readNeighbour(
+      messageOf((writer) => {
+        writer.begin(RTM.NEWNEIGH, 0, 1)
+        for (const octet of [AF.BRIDGE, 0]) writer.u8(octet)
+        writer.u16(0)
+        writer.u32(7)
+        writer.u16(state)
+        for (const octet of [NTF_SELF, 0]) writer.u8(octet)
+        writer.attributeMac(NDA.LLADDR, MAC)
+        writer.attributeBytes(NDA.DST, REMOTE.bytes)
+        for (const [type, value] of more) writer.attributeU32(type, value)
+        writer.end()
+      }),
+    )
+
+  it('is read with what it leads to', () => {
+    expect(entry(NUD.PERMANENT)).toEqual({
+      ...{ kind: 'fdb', linkIndex: 7, entry: { mac: MAC, remote: REMOTE, permanent: true, astray: undefined } },
+    })
+    expect(entry(0)).toMatchObject({ entry: { permanent: false } })
+  })
+
+  it.each([
+    ['port', NDA.PORT],
+    ['VNI', NDA.VNI],
+    ['link', NDA.IFINDEX],
+  ])('goes astray with a %s of its own', (_, type) => {
+    expect(entry(NUD.PERMANENT, [type, 9])).toMatchObject({ entry: { astray: true } })
+  })
+
+  it('of a bridge about the link is none of ours', () => {
+    expect(entry(NUD.PERMANENT, [NDA.MASTER, 3])).toBeUndefined()
+  })
+})
