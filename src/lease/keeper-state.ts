@@ -149,12 +149,15 @@ function afterWrite(before: Live, record: LeaseRecord, terms: KeeperTerms): Live
   return { ...state, record, is: record.value === state.wanted ? 'held' : 'to restore' }
 }
 
-/** A key that hangs on an etcd lease of somebody else's, made for something shorter, is to be brought home. */
+/**
+ * A key that hangs on an etcd lease of somebody else's, made for something shorter, is to be brought home; so is a reservation from any.
+ */
 function afterRenewal(
   state: Live,
   { etcdLeaseId, ttlSeconds }: Extract<KeeperEvent, { kind: 'renewed' }>,
   terms: KeeperTerms,
 ): Live {
+  if (state.home === NO_ETCD_LEASE) return state
   if (etcdLeaseId === state.home || !isShortLived(ttlSeconds, terms)) return { ...state, home: etcdLeaseId, ttlSeconds }
   return state.is === 'held' ? { ...state, is: 'to restore' } : state
 }

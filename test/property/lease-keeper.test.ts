@@ -218,6 +218,7 @@ describe('LeaseKeeper', () => {
           await world.becomeQuiet()
           expect(world.over).toBeUndefined()
           expect(world.key?.value).toBe(world.wanted)
+          if (reserved) expect(world.key?.etcdLeaseId).toBe(NO_ETCD_LEASE)
         } finally {
           await world.close()
         }

@@ -329,6 +329,19 @@ describe('LeaseKeeper whose key was put on another etcd lease, or on none', () =
     expect(own()).toMatchObject({ value: MINE, etcdLeaseId: NO_ETCD_LEASE })
   })
 
+  it('brings a reservation back as one though it has to renew that etcd lease before it can write', async () => {
+    const { keeper } = await hold({ ttlSeconds: 0 })
+    store.failNext('replace', { code: 'UNAVAILABLE' })
+    store.etcd.put(KEY, MINE, store.etcd.grant(86_400))
+    await clock.settle()
+    store.failNext('replace', { code: 'UNAVAILABLE' })
+    keeper.renewSoon()
+    await clock.settle()
+    expect(callsOf('keepAlive')).toBe(1)
+    await advance(MINUTE_MS)
+    expect(own()).toMatchObject({ value: MINE, etcdLeaseId: NO_ETCD_LEASE })
+  })
+
   it('keeps as a reservation what an operator made one of, also when it is rewritten or deleted later', async () => {
     await hold()
     store.etcd.put(KEY, MINE)
