@@ -69,6 +69,38 @@ describe('order', () => {
   })
 })
 
+describe('reading', () => {
+  const signal = new AbortController().signal
+
+  test('is what a first pass does, and no later one without need', async () => {
+    world = await OverlayWorld.create(true)
+    const newcomer = new Reconciler(world.kernel, [4], new FakeClock(), () => 0.5)
+    newcomer.attach(world.linkIndex)
+    expect(newcomer.remotes()).toBeUndefined()
+    expect(await newcomer.pass(signal)).toMatchObject({ tookSnapshot: true, linkIndex: world.linkIndex })
+    expect(newcomer.remotes()).toEqual(new Set())
+    expect(await newcomer.pass(signal)).toMatchObject({ tookSnapshot: false, linkIndex: world.linkIndex })
+  })
+
+  test('that fails is said, changes nothing, and is tried again at the next pass that may', async () => {
+    await worldWith(1)
+    const { kernel, reconciler } = world
+    kernel.faults.loseNotifications = true
+    kernel.outside({ op: 'neighbour.delete', linkIndex: world.linkIndex, ip: first(rowsOf(0, 0).neighbours).ip })
+    kernel.heal()
+    await new Promise(setImmediate)
+    kernel.faults.interruptSnapshots = 1
+    world.advance(1_000)
+    await expect(reconciler.pass(signal)).rejects.toThrow(expect.objectContaining({ name: 'KernelError' }) as Error)
+    expect([reconciler.remotes(), reconciler.nextPassInMs()]).toEqual([undefined, 250])
+    expect(await reconciler.pass(signal)).toMatchObject({ written: 0, tookSnapshot: false })
+    world.advance(250)
+    expect(reconciler.nextPassInMs()).toBe(0)
+    expect(await reconciler.pass(signal)).toMatchObject({ written: 1, tookSnapshot: true })
+    expect(world.actual()).toEqual(world.expected())
+  })
+})
+
 describe('restart', () => {
   test('over unchanged tables writes nothing', async () => {
     await worldWith(3)

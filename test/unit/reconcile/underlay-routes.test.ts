@@ -108,7 +108,7 @@ async function settle(): Promise<void> {
 describe('routes on the underlay', () => {
   it('are written without any device, and read alone', async () => {
     reconciler.setPeer('a', direct(1))
-    expect(await reconciler.pass(signal)).toMatchObject({ written: 1, failures: [] })
+    expect(await reconciler.pass(signal)).toMatchObject({ written: 1, failures: [], tookSnapshot: false })
     expect(routesTo(1)).toMatchObject([
       { linkIndex: underlay, gateway: ip('192.168.0.3'), protocol: '70', onlink: false },
     ])
@@ -179,6 +179,15 @@ describe('routes on the underlay', () => {
       protocol: 'kernel',
       linkIndex: underlay,
     } as const
+    const card = kernel.addCard('eth1').index
+    for (const change of [
+      { ...onLink, destination: prefix('203.0.112.0/24'), gateway: ip('192.168.0.77') },
+      { ...onLink, destination: prefix('203.0.111.0/24'), linkIndex: card },
+    ])
+      kernel.outside({ op: 'route.replace', type: 'unicast', ...change })
+    await clock.settle()
+    await reconciler.pass(signal)
+    expect(routesTo(1), 'behind a gateway, or on another link').toEqual([])
     kernel.outside({ op: 'route.replace', type: 'unicast', ...onLink })
     await clock.settle()
     await reconciler.pass(signal)
