@@ -14,6 +14,8 @@ export class FakePeerFilter implements PeerFilter {
   packets = 0
   /** Calls that changed something. */
   writes: string[] = []
+  /** Reads, full ones among them. */
+  reads = 0
   /** Full reads. */
   fullReads = 0
   /** What every call fails with. */
@@ -23,6 +25,7 @@ export class FakePeerFilter implements PeerFilter {
 
   read(overlay: GuardedOverlay, what: 'rules' | 'all'): Promise<FilterState | undefined> {
     return this.#answer('read', () => {
+      this.reads++
       if (what === 'all') this.fullReads++
       if (this.peers === undefined) return undefined
       const isWhole = this.overlay?.vni === overlay.vni && this.overlay.port === overlay.port

@@ -94,6 +94,17 @@ describe('starting', () => {
     )
   })
 
+  test('says by what it goes: underlay, configuration and lease', async () => {
+    await startWithPeers()
+    for (const fields of [
+      /^info .* iface=eth0 address=192\.168\.205\.10 publicIp=192\.168\.205\.10 mtu=1500$/,
+      /^info .* network=10\.0\.0\.0\/8 subnetLen=20 backend=vxlan vni=100 port=8472$/,
+      /^info lease .* subnet=10\.\d+\.\d+\.0-20 peers=4$/,
+      /^info .* peers=4 rejected=0 written=12 erased=0 failed=0 kernelWrites=\d+$/,
+    ])
+      expect(world.logged(fields)).toHaveLength(1)
+  })
+
   test('over an unchanged kernel and etcd writes to neither', async () => {
     await startWithPeers()
     await world.stop()

@@ -77,6 +77,20 @@ describe('the peer filter task', () => {
     expect(await stands()).toBe(true)
   })
 
+  it('looks at once when somebody may be kept out, and not before its time when nobody is', async () => {
+    await start()
+    await advance(RESYNC_MS)
+    const { reads } = filter
+    task.release()
+    await clock.settle()
+    expect(filter.reads).toBe(reads)
+    task.setPeer('b', undefined)
+    task.release()
+    await clock.settle()
+    expect(filter.reads).toBe(reads + 1)
+    expect(filter.writes.at(-1)).toBe('+ -192.0.2.2')
+  })
+
   it('keeps those of an earlier run until the tables are known and hold them no longer', async () => {
     await filter.install(OVERLAY, [A, C])
     filter.writes = []

@@ -66,7 +66,10 @@ describe('a node is ready', () => {
     status.tables(4, { ...IN_STEP, pending: 2 })
     await clock.advance(DRIFT_TOLERATED_MS - 1)
     status.tables(4, { ...IN_STEP, pending: 3 })
-    expect(status.state).toMatchObject({ ready: true, degraded: [/3 entries/] })
+    expect(status.state).toMatchObject({
+      ready: true,
+      degraded: [/^tables of IPv4: 3 entries are not as they should be/],
+    })
     await clock.advance(1)
     expect(status.state).toMatchObject({ ready: false, reasons: [/3 entries/], degraded: [] })
     status.tables(4, IN_STEP)
@@ -82,7 +85,11 @@ describe('a node is ready', () => {
     expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [named] })
     status.tables(4, { ...IN_STEP, pending: 2, unreachable })
     await clock.advance(DRIFT_TOLERATED_MS)
-    expect(status.state).toMatchObject({ ready: false, reasons: [/1 entry/], degraded: [/10\.80\.0\.0-20/] })
+    expect(status.state).toMatchObject({
+      ready: false,
+      reasons: [/^tables of IPv4: 1 entry is not as it should be/],
+      degraded: [/10\.80\.0\.0-20/],
+    })
     status.tables(4, IN_STEP)
     expect(status.state).toEqual({ ready: true, startable: true, reasons: [], degraded: [] })
   })
