@@ -1,3 +1,4 @@
+import { isObject } from '../../src/config/json.ts'
 import { FirewallError } from '../../src/kernel/firewall.ts'
 import { objectAt, listAt, textAt } from '../../src/firewall/json.ts'
 import type { RunTool } from '../../src/firewall/command.ts'
@@ -89,8 +90,9 @@ function change(chains: Chains, command: string, name: string, line: string): vo
 
 const refused = (message: string): FirewallError => new FirewallError('iptables', 'REFUSED', message)
 
-/** Of nft's JSON, what the agent uses: whole tables, listed as they were added, with handles. */
+/** Of nft's JSON, what the agent uses: whole tables, listed as they were added, with handles; sets with what is in them. */
 export class FakeNft {
+  /** By family and name: objects with one member each. */
   readonly #tables = new Map<string, object[]>()
 
   get names(): readonly string[] {
@@ -99,31 +101,79 @@ export class FakeNft {
 
   /** As somebody with nft would. */
   delete(table: string): void {
-    if (!this.#tables.delete(table)) throw new FirewallError('nft', 'REFUSED', `No such file or directory: ${table}`)
+    if (!this.#tables.delete(table)) throw noSuch(table)
   }
 
-  run(args: readonly string[]): string {
-    const [, verb = '', what = '', ...path] = args
-    if (verb !== 'list') return this.#apply(verb)
-    if (what === 'tables') return listing(this.names.map((name) => tableOf(name)))
+  /** What stands in a table; as somebody with nft might change it. */
+  objects(table: string): object[] {
+    const objects = this.#tables.get(table)
+    if (objects === undefined) throw noSuch(table)
+    return objects
+  }
+
+  /** `nft -j …`: a listing, or one transaction, as an argument or on standard input. */
+  run(args: readonly string[], input = ''): string {
+    const isTerse = args.includes('-t')
+    const [verb = '', what = '', ...path] = args.filter((arg) => arg !== '-j' && arg !== '-t')
+    if (verb !== 'list') return this.#apply(verb === '-f' ? input : verb)
+    const [family] = path
+    if (what === 'tables')
+      return listing(this.names.filter((name) => name.startsWith(family ?? '')).map((name) => tableOf(name)))
     const name = path.join(' ')
-    const objects = this.#tables.get(name)
-    if (objects === undefined) throw new FirewallError('nft', 'REFUSED', `No such file or directory: ${args.join(' ')}`)
-    return listing([tableOf(name), ...objects])
+    const objects = this.objects(name)
+    return listing([tableOf(name), ...(isTerse ? objects.map(withoutElements) : objects)])
   }
 
   #apply(input: string): string {
-    for (const command of listAt(JSON.parse(input), 'nftables')) {
-      const removed = objectAt(objectAt(command, 'delete'), 'table')
-      if (removed !== undefined) this.delete(nameOf(removed, 'name'))
-      const added = objectAt(command, 'add')
-      const table = objectAt(added, 'table')
-      const content = objectAt(added, 'chain') ?? objectAt(added, 'rule')
-      if (table !== undefined && !this.#tables.has(nameOf(table, 'name'))) this.#tables.set(nameOf(table, 'name'), [])
-      if (content !== undefined && added !== undefined) this.#tables.get(nameOf(content, 'table'))?.push(added)
+    const before = new Map(Array.from(this.#tables, ([name, objects]) => [name, structuredClone(objects)]))
+    try {
+      for (const command of listAt(JSON.parse(input), 'nftables')) this.#perform(command)
+    } catch (error) {
+      this.#tables.clear()
+      for (const [name, objects] of before) this.#tables.set(name, objects)
+      throw error
     }
     return ''
   }
+
+  #perform(command: unknown): void {
+    const [verb, object] = Object.entries(isObject(command) ? command : {})[0] ?? []
+    const [kind = ''] = Object.keys(isObject(object) ? object : {})
+    const content = objectAt(object, kind)
+    if (kind === 'element') this.#changeSet(content, verb === 'add')
+    else if (kind !== 'table' && isObject(object)) this.objects(nameOf(content, 'table')).push(numbered(object))
+    else if (verb === 'delete') this.delete(nameOf(content, 'name'))
+    else if (!this.#tables.has(nameOf(content, 'name'))) this.#tables.set(nameOf(content, 'name'), [])
+  }
+
+  #changeSet(content: unknown, isAdded: boolean): void {
+    const set = this.objects(nameOf(content, 'table'))
+      .map((object) => objectAt(object, 'set'))
+      .find((each) => textAt(each, 'name') === textAt(content, 'name'))
+    if (set === undefined) throw noSuch(textAt(content, 'name'))
+    const elements = listAt(set, 'elem')
+    const changed = listAt(content, 'elem')
+    if (!isAdded && !changed.every((element) => elements.includes(element))) throw noSuch(changed.join())
+    const others = elements.filter((element) => !changed.includes(element))
+    Object.assign(set, { elem: isAdded ? [...others, ...changed] : others })
+  }
+}
+
+const noSuch = (what: string): FirewallError =>
+  new FirewallError('nft', 'REFUSED', `No such file or directory: ${what}`)
+
+/** With what the kernel gives each object. */
+function numbered(object: object): object {
+  const [kind = ''] = Object.keys(object)
+  const counts = kind === 'counter' ? { packets: 0, bytes: 0 } : {}
+  return { [kind]: { ...objectAt(object, kind), ...counts, handle: 7 } }
+}
+
+function withoutElements(object: object): object {
+  const set = objectAt(object, 'set')
+  return set === undefined
+    ? object
+    : { set: Object.fromEntries(Object.entries(set).filter(([name]) => name !== 'elem')) }
 }
 
 const nameOf = (object: unknown, name: string): string => `${textAt(object, 'family')} ${textAt(object, name)}`
@@ -158,7 +208,7 @@ export class FakeFirewallTools {
     const error = this.broken.get(tool)
     if (error !== undefined) return Promise.reject(error)
     return Promise.resolve().then(() => {
-      if (tool === 'nft') return this.nft.run(args)
+      if (tool === 'nft') return this.nft.run(args, input)
       const tables = tool.startsWith('ip6') ? this.ip6tables : this.iptables
       if (tool.endsWith('-save')) return tables.save()
       tables.restore(input)

@@ -121,7 +121,7 @@ describe('rules in nftables', () => {
 
   test('that nft repeats in words of its own are written once', async () => {
     const run = tools.nft.run.bind(tools.nft)
-    tools.nft.run = (args) => run(args).replaceAll('"return":null', '"return":{"other":"words"}')
+    tools.nft.run = (args, input) => run(args, input).replaceAll('"return":null', '"return":{"other":"words"}')
     expect((await sync(IN_NFTABLES)).changed).toEqual(ALL_NFTABLES)
     expect(await sync(IN_NFTABLES)).toEqual(QUIET)
     expect(await sync({ ...IN_NFTABLES, randomFully: false })).toEqual({ ...QUIET, changed: ALL_NFTABLES })
