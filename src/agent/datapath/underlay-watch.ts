@@ -116,6 +116,7 @@ export class UnderlayWatch {
       saysHolds: `${what} is back on the underlay`,
       subject: 'gone', // whichever address it is
       repeats: false,
+      atOnce: 1,
     })
   }
 }

@@ -8,6 +8,8 @@ import { isStopped } from './task.ts'
 
 /** The same reason is said again after this long, in milliseconds. */
 const AGAIN_MS = 60_000
+/** What begins anew with the same reason is said at once so often within that time. */
+const AT_ONCE = 3
 /** Only a ring matters. */
 const IDLE_MS = 3_600_000
 
@@ -23,22 +25,25 @@ export interface Telling {
   readonly subject?: string
   /** Whether it is said again while it lasts; if not, once for each time that it begins. Default: yes. */
   readonly repeats?: boolean
-  /** The same is said again after this long at the earliest, also if it held meanwhile, in milliseconds. Default: a minute. */
+  /** The same is said again after this long, in milliseconds. Default: a minute. */
   readonly againMs?: number
+  /** How often within that time it is said at once when it held meanwhile. Default: three times. */
+  readonly atOnce?: number
 }
 
 /** A {@link Telling} in which nothing is left open. */
 export type Line = Required<Telling> & { readonly what: string }
 
 /**
- * Decides what the log says of conditions. That one fails is said at once, unless the same reason was said within the last minute: then
- * when that is over, if it still fails, or again if it fails on and is reported again. That it holds is said where the last word was that
- * it does not. So what comes and goes all the time is a pair of lines a minute, and no last word stays false for longer than that.
+ * Decides what the log says of conditions. That one fails is said at once, also when it had held for a moment, but only a few times a
+ * minute for the same reason: then when the minute is over, if it still fails. What fails on, and is reported again, is said once a
+ * minute. That it holds is said where the last word was that it does not. So what comes and goes all the time makes a few pairs of lines
+ * a minute, and no last word stays false for longer than that.
  */
 export class ConditionLog {
   readonly #clock: Clock
   readonly #log: Logger
-  /** What was said within the last minute, by {@link keyOf}. */
+  /** What was said within the last minute, by {@link keysOf}. */
   readonly #said: ExpiringKeys
   /** What the log's last word is of: it fails. */
   readonly #open = new Map<string, Line>()
@@ -58,11 +63,20 @@ export class ConditionLog {
     if (line.says === false) {
       if (line.saysHolds !== false) this.#open.set(what, line)
     } else if (open?.subject === subject && !repeats) return
-    else if (!this.#said.has(keyOf(line))) this.#say(line)
-    else if (open === undefined) {
-      this.#heldBack.set(what, line)
+    else if (open === undefined) this.#begins(line)
+    else if (!keysOf(line).some((key) => this.#said.has(key))) this.#say(line)
+  }
+
+  #begins(line: Line): void {
+    if (this.#freeKey(line) !== undefined) this.#say(line)
+    else {
+      this.#heldBack.set(line.what, line)
       this.#bell.ring()
     }
+  }
+
+  #freeKey(line: Line): string | undefined {
+    return keysOf(line).find((key) => !this.#said.has(key))
   }
 
   holds(what: string): void {
@@ -82,14 +96,15 @@ export class ConditionLog {
   /** Says what was held back, when its time has come and it still fails. */
   async run({ signal, rest }: Loop): Promise<void> {
     while (!isStopped(signal)) {
-      for (const line of [...this.#heldBack.values()]) if (!this.#said.has(keyOf(line))) this.#say(line)
+      for (const line of [...this.#heldBack.values()]) if (this.#freeKey(line) !== undefined) this.#say(line)
       await rest(this.#nextInMs(), this.#bell)
     }
   }
 
   #say(line: Line): void {
     const { what, says, level, fields, againMs } = line
-    this.#said.add(keyOf(line), againMs)
+    const key = this.#freeKey(line)
+    if (key !== undefined) this.#said.add(key, againMs)
     this.#open.set(what, line)
     this.#heldBack.delete(what)
     if (says !== false) this.#log[level](says, fields)
@@ -97,12 +112,14 @@ export class ConditionLog {
 
   #nextInMs(): number {
     const nowMs = this.#clock.monotonicMs()
-    const dues = Array.from(this.#heldBack.values(), (line) => this.#said.expiryMs(keyOf(line)) ?? nowMs)
-    return Math.min(IDLE_MS, ...dues.map((ms) => ms - nowMs))
+    const keys = [...this.#heldBack.values()].flatMap(keysOf)
+    return Math.min(IDLE_MS, ...keys.map((key) => (this.#said.expiryMs(key) ?? nowMs) - nowMs))
   }
 }
 
-const keyOf = ({ what, subject }: Line): string => `${what}\n${subject}`
+/** As many as times that it may be said within a while. */
+const keysOf = ({ what, subject, atOnce }: Line): readonly string[] =>
+  Array.from({ length: atOnce }, (_, at) => `${what}\n${subject}\n${at}`)
 
 export function lineOf(what: string, reason: string | Error, level: 'error' | 'warn', telling: Telling): Line {
   const text = typeof reason === 'string' ? reason : reason.message
@@ -115,6 +132,7 @@ export function lineOf(what: string, reason: string | Error, level: 'error' | 'w
     subject: telling.subject ?? (typeof reason === 'string' ? reason : subjectOf(reason)),
     repeats: telling.repeats ?? true,
     againMs: telling.againMs ?? AGAIN_MS,
+    atOnce: telling.atOnce ?? AT_ONCE,
   }
 }
 

@@ -78,6 +78,7 @@ export async function untilItWorks<T>(
       conditions.fails(what, error, effect ?? effectOf(error), {
         says: `${what}: ${error.message}${help}; retrying ${schedule.words}`,
         level: 'warn',
+        atOnce: error instanceof NoInterfaceError ? 1 : 3, // an interface that comes and goes is said rarely
       })
       await rest(backoffMs(schedule, attempts, random))
     }

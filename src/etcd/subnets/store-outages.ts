@@ -38,6 +38,7 @@ export class StoreOutages implements WatchStatus {
       subject: 'out of reach', // once for each outage, whatever is met while it lasts
       repeats: false,
       againMs: SAID_EVERY_MS,
+      atOnce: 1,
     })
   }
 }

@@ -6,6 +6,8 @@ import { loopOn } from '../../../fake/runtime.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const MINUTE_MS = 60_000
+/** At once only once a minute. */
+const RARELY = { atOnce: 1 }
 
 let clock: FakeClock
 let log: RecordingLog
@@ -73,21 +75,28 @@ describe('the log', () => {
       for (const what of ['thing', 'other']) conditions.holds(what)
       await clock.advance(500)
     }
-    expect(log.lines.filter((line) => line.includes('thing'))).toEqual([
-      'warn thing: is broken',
-      'info thing: works now',
-      'warn thing: is broken',
-      'info thing: works now',
-    ])
-    expect(log.lines).toHaveLength(8)
+    const lines = ['warn thing: is broken', 'info thing: works now']
+    const threeTimesAMinute = Array.from({ length: 2 * 3 }, () => lines).flat()
+    expect(log.lines.filter((line) => line.includes('thing'))).toEqual(threeTimesAMinute)
+    expect(log.lines).toHaveLength(2 * threeTimesAMinute.length)
+  })
+
+  test('says at once what begins anew, a few times a minute', async () => {
+    for (let times = 0; times < 4; times++) {
+      conditions.fails('thing', 'is broken', 'degraded')
+      await clock.advance(1_000)
+      conditions.holds('thing')
+      await clock.advance(1_000)
+    }
+    expect(log.lines).toHaveLength(2 * 3)
   })
 
   test('says after a minute at the latest that a condition fails again, though it is reported once only', async () => {
-    conditions.fails('thing', 'is broken', 'degraded')
+    conditions.fails('thing', 'is broken', 'degraded', RARELY)
     await clock.advance(1_000)
     conditions.holds('thing')
     await clock.advance(1_000)
-    conditions.fails('thing', 'is broken', 'degraded')
+    conditions.fails('thing', 'is broken', 'degraded', RARELY)
     await clock.advance(MINUTE_MS - 2_001)
     expect(log.lines.at(-1)).toBe('info thing: works now')
     await clock.advance(1)
@@ -98,7 +107,7 @@ describe('the log', () => {
 
   test('does not say that works now of which it had not said that it fails', async () => {
     for (let times = 0; times < 2; times++) {
-      conditions.fails('thing', 'is broken', 'degraded')
+      conditions.fails('thing', 'is broken', 'degraded', RARELY)
       conditions.holds('thing')
     }
     await clock.advance(10 * MINUTE_MS)
@@ -146,7 +155,7 @@ describe('the log', () => {
 
   test('has no word for what is dropped, before and after', async () => {
     for (let times = 0; times < 2; times++) {
-      conditions.fails('thing', 'is broken', 'degraded')
+      conditions.fails('thing', 'is broken', 'degraded', RARELY)
       conditions.drop('thing')
       conditions.holds('thing')
       expect(conditions.all()).toEqual([])
