@@ -11,7 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly [waits: number, why: string]>> =
   'e2e/configuration.test.ts': [3, 'each mistake in the configuration is named to whoever reads the log'],
   'e2e/dual-stack.test.ts': [1, 'the account of the first pass: nothing was written'],
   'e2e/faults/etcd-gaps.test.ts': [1, 'a compacted history is said once, and mended before anybody could ask'],
-  'e2e/faults/kernel-conflicts.test.ts': [1, 'pauses between refusals'],
+  'e2e/faults/kernel-conflicts.test.ts': [2, 'conflicts are named with their cure; pauses between refusals'],
   'e2e/faults/kernel-fights.test.ts': [1, 'the warning names what is fought over'],
   'e2e/faults/lease-own.test.ts': [1, 'that containers must move is said loudly'],
   'e2e/faults/lease-restore.test.ts': [1, 'that etcd is not what it was is said, and leaves nothing amiss'],
