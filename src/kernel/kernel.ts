@@ -3,6 +3,11 @@ import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { AddressFlag, RouteProtocol, RouteTable, RouteType, Scope } from './words.ts'
 
+/*
+ * The kernel's tables as the agent speaks of them, and the port through which they are read, changed and watched. The port is handed
+ * links and operations, and knows nothing of peers. netlink/ implements it; the reconciler, the backends and the tasks call it.
+ */
+
 /** Flags of a network link that we look at (linux/if.h). */
 export interface LinkState {
   readonly index: number
@@ -161,6 +166,17 @@ export type KernelOp =
       readonly protocol: RouteProtocol
     }
 
+/** Name of an errno, such as `EEXIST`; `E524` for one that has none. */
+export type ErrnoName = `E${string}`
+
+/**
+ * What can go wrong beside a refusal: the answer was lost to an overrun, could not be read, came too late; the table changed too often
+ * while it was read; the request does not fit a message; the caller's signal fired; the socket is closed.
+ */
+export type KernelFault = 'LOST' | 'DECODE' | 'TIMEOUT' | 'INTERRUPTED' | 'ENCODE' | 'ABORTED' | 'CLOSED'
+
+export type KernelErrorCode = ErrnoName | KernelFault
+
 /** A request the kernel refused, or a socket that failed. Errors are data: branch on `code`, never on the text. */
 export class KernelError extends Error {
   override readonly name = 'KernelError'
@@ -168,12 +184,13 @@ export class KernelError extends Error {
   readonly op: string
   /** Positive errno; 0 when the fault is not the kernel's (then `code` says what). */
   readonly errno: number
-  /** Name of the errno (`EEXIST`), or `DECODE` for an answer we could not read, `LOST` when the answer was lost to an overrun. */
-  readonly code: string
+  readonly code: KernelErrorCode
   /** The object concerned, for people: `10.15.64.0/20 dev flannel.100`. */
   readonly target: string
 
-  constructor(fields: { op: string; errno: number; code: string; target: string; message: string; cause?: unknown }) {
+  constructor(
+    fields: Pick<KernelError, 'op' | 'errno' | 'code' | 'target' | 'message'> & { readonly cause?: unknown },
+  ) {
     super(fields.message, { cause: fields.cause })
     this.op = fields.op
     this.errno = fields.errno

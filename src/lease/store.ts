@@ -48,16 +48,41 @@ export type KeepAliveResult =
   /** The etcd lease has expired or was revoked; the key is gone with it. */
   | { readonly alive: false }
 
+/**
+ * Status names of gRPC (grpc: doc/statuscodes.md), in which a store says what went wrong, and three of our own: the caller's signal
+ * fired; the store was closed; an answer that etcd never gives.
+ */
+export type StoreErrorCode =
+  | 'OK'
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
+  | 'UNAUTHENTICATED'
+  | 'ABORTED_BY_CALLER'
+  | 'CLOSED'
+  | 'PROTOCOL'
+
 /** A call to the store that failed. Errors are data: branch on the fields, never on the text. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly op: string
-  /** gRPC status name such as `UNAVAILABLE`, `DEADLINE_EXCEEDED`, `PERMISSION_DENIED`; `ABORTED_BY_CALLER` when the signal fired. */
-  readonly code: string
+  readonly code: StoreErrorCode
   /** Whether trying the same again later can succeed without anybody changing our configuration. */
   readonly retryable: boolean
 
-  constructor(fields: { op: string; code: string; retryable: boolean; message: string; cause?: unknown }) {
+  constructor(fields: { op: string; code: StoreErrorCode; retryable: boolean; message: string; cause?: unknown }) {
     super(fields.message, { cause: fields.cause })
     this.op = fields.op
     this.code = fields.code

@@ -15,6 +15,11 @@ import type { PendingRow } from './pending-row.ts'
 import { Table, type PlannedTable } from './table.ts'
 import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './row-rules.ts'
 
+/*
+ * The three tables of one link, and whether what is known of them can be trusted (known-link.ts). It is handed the link's index, the
+ * kernel's reports, and what to read the tables with. The reconciler keeps two: for our device, and for the underlay's link.
+ */
+
 /** The row cannot be sent before something else has happened. What has befallen it counts for more. */
 function waitingFor(what: string, row: PendingRow): PendingRow {
   const isTroubled = row.why.is === 'refused' || row.why.is === 'flapping'

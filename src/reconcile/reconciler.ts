@@ -2,7 +2,15 @@ import type { Clock, Random } from '../time/clock.ts'
 import type { Family } from '../net/ip.ts'
 import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
 import { NO_ENTRIES, NO_ROWS, type LinkRows, type PeerEntries } from './entries.ts'
-import type { Kernel, KernelError, KernelChange, KernelTables, OpResult, RouteState } from '../kernel/kernel.ts'
+import type {
+  Kernel,
+  KernelError,
+  KernelErrorCode,
+  KernelChange,
+  KernelTables,
+  OpResult,
+  RouteState,
+} from '../kernel/kernel.ts'
 import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
 import type { RouteOwnership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
@@ -10,6 +18,11 @@ import { planRows } from './plan.ts'
 import type { PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
 import { isOwnDirectRoute, isOwnRoute, routeRules, type Cut } from './row-rules.ts'
+
+/*
+ * Makes the kernel's tables what the peers demand. It is handed a Kernel, what each peer needs (`setPeer`) and what the kernel reports
+ * (`observe`). agent/datapath makes one for each address family; its ReconcileTask calls `pass`, whenever there may be something to do.
+ */
 
 /** What one pass did. */
 export interface PassReport extends DriftReport {
@@ -22,7 +35,7 @@ export interface PassReport extends DriftReport {
 }
 
 /** Errors that say more of the device than of the row: the tables are read again, and the row is named only if it happens again. */
-const SNAPSHOT_CODES: ReadonlySet<string> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
+const SNAPSHOT_CODES: ReadonlySet<KernelErrorCode> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
 
 /** On our own device every permanent entry is ours, and routes by {@link isOwnRoute}. */
 const OUR_DEVICE: RouteOwnership = { routesOnly: false, isOwnRoute }

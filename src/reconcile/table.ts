@@ -6,6 +6,11 @@ import { Row, type PlannedRow } from './row.ts'
 import { Damping } from '../time/damping.ts'
 import type { TableRules } from './row-rules.ts'
 
+/*
+ * One kernel table of one link: the rows that should be there, the rows that are, and how patient to be with each. It is handed the
+ * table's rules (row-rules.ts), what peers want and what the kernel says. LinkTables keeps one for each table; planRows asks it for rows.
+ */
+
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
 export type Finding = 'quiet' | 'undone' | 'flapping'
 

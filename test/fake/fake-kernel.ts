@@ -8,6 +8,7 @@ import {
   type AddressState,
   type Kernel,
   type KernelChange,
+  type KernelErrorCode,
   type KernelOp,
   type KernelTables,
   type LinkState,
@@ -23,7 +24,7 @@ const TURNS_PER_CHANGE = 8
 /** What goes wrong, for as long as it is set. */
 export interface Faults {
   /** Refuses operations: the name of the errno, or undefined to let the operation pass. Nothing is changed by a refused one. */
-  refuse?: (op: KernelOp) => string | undefined
+  refuse?: (op: KernelOp) => KernelErrorCode | undefined
   /** The operation is carried out but its answer is lost: its result is `LOST`. */
   loseAnswer?: (op: KernelOp) => boolean
   /** Notifications vanish; when switched off again with {@link FakeKernel.heal}, the listeners get `overrun`. */

@@ -1,9 +1,10 @@
-import { isTransient, type StoreCode } from '../../src/etcd/client/codes.ts'
+import { isTransient } from '../../src/etcd/client/codes.ts'
 import { systemClock } from '../../src/host/system-clock.ts'
 import type { Challenge, Challenger, Challenges } from '../../src/lease/challenges.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../src/lease/lease.ts'
 import {
   StoreError,
+  type StoreErrorCode,
   type CasResult,
   type ConfigRecord,
   type KeepAliveResult,
@@ -26,7 +27,7 @@ export type StoreOp =
 
 /** How a call is to go wrong. */
 export interface Fault {
-  readonly code: StoreCode
+  readonly code: StoreErrorCode
   /** The call takes effect and only its answer is lost. */
   readonly applied?: boolean
 }
@@ -39,7 +40,7 @@ export interface StoreCall {
 
 const WRITES: ReadonlySet<StoreOp> = new Set<StoreOp>(['create', 'replace', 'remove', 'release'])
 
-function failure(op: string, code: StoreCode): StoreError {
+function failure(op: string, code: StoreErrorCode): StoreError {
   return new StoreError({ op, code, retryable: isTransient(code), message: `${op}: injected ${code}` })
 }
 
@@ -95,7 +96,7 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
   }
 
   /** Out of reach: watches lose their connection, calls fail as `UNAVAILABLE`. */
-  disconnect(code: StoreCode = 'UNAVAILABLE'): void {
+  disconnect(code: StoreErrorCode = 'UNAVAILABLE'): void {
     if (!this.#connected) return
     this.#connected = false
     for (const watch of this.#watches) watch.disconnect(failure('watch', code))

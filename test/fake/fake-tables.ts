@@ -4,6 +4,7 @@ import type {
   AddressState,
   FdbState,
   KernelChange,
+  KernelErrorCode,
   KernelOp,
   LinkState,
   NeighbourState,
@@ -13,7 +14,7 @@ import type {
 
 /** Why the kernel refuses: the name of an errno and its extended-ACK text. */
 export interface Refusal {
-  readonly code: string
+  readonly code: KernelErrorCode
   readonly message: string
 }
 
@@ -28,7 +29,7 @@ const IPV6_DEFAULT_METRIC = 1024
 const IPV6_CONNECTED_METRIC = 256
 const NO_DEVICE: Refusal = { code: 'ENODEV', message: 'No such device' }
 
-const refusal = (code: string, message: string): Refusal => ({ code, message })
+const refusal = (code: KernelErrorCode, message: string): Refusal => ({ code, message })
 
 /**
  * The kernel's link, address, neighbour, fdb and route tables in memory, with the side effects that matter: what goes away with

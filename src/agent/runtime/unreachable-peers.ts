@@ -1,10 +1,11 @@
+import type { KernelErrorCode } from '../../kernel/kernel.ts'
 import type { PendingRow } from '../../reconcile/pending-row.ts'
 
 /**
  * What the kernel answers to a route whose gateway it cannot reach (net/ipv4/fib_semantics.c: fib_check_nh; net/ipv6/route.c:
  * ip6_route_check_nh, ip6_route_check_nh_onlink). Anything else says more of this node than of the peer.
  */
-const GATEWAY_CODES: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EINVAL'])
+const GATEWAY_CODES: ReadonlySet<KernelErrorCode> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EINVAL'])
 
 /** Peers that the kernel will not send to, each with its words. */
 export interface UnreachablePeers {

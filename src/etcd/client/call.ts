@@ -1,8 +1,7 @@
 import type { CallOptions } from '@grpc/grpc-js'
 import type { Etcd3 } from 'etcd3'
 
-import type { StoreError } from '../../lease/store.ts'
-import type { StoreCode } from './codes.ts'
+import type { StoreError, StoreErrorCode } from '../../lease/store.ts'
 import { withDeadline, type Bounds } from './deadline.ts'
 import type { Endpoint, EndpointRing } from './endpoints.ts'
 import { storeError, toStoreError } from './errors.ts'
@@ -13,7 +12,7 @@ import { authorizedBy, cancelledBy } from './interceptors.ts'
 export type EtcdCall<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
 
 /** Faults that another address may not have: dead, frozen, cut off, or no etcd at all. */
-const ANOTHER_MAY_ANSWER: ReadonlySet<string> = new Set<StoreCode>([
+const ANOTHER_MAY_ANSWER: ReadonlySet<StoreErrorCode> = new Set([
   'UNAVAILABLE',
   'DEADLINE_EXCEEDED',
   'CANCELLED',
@@ -26,7 +25,7 @@ const ANOTHER_MAY_ANSWER: ReadonlySet<string> = new Set<StoreCode>([
  * Faults of an expired or outdated token: etcd answers INVALID_ARGUMENT to a JWT that is older than the last change of users
  * or roles.
  */
-const TOKEN_IS_STALE: ReadonlySet<string> = new Set<StoreCode>(['UNAUTHENTICATED', 'INVALID_ARGUMENT'])
+const TOKEN_IS_STALE: ReadonlySet<StoreErrorCode> = new Set(['UNAUTHENTICATED', 'INVALID_ARGUMENT'])
 
 /** Share of a call's time that one of several addresses may use up. */
 const SHARE_OF_ONE_ADDRESS = 0.4

@@ -1,3 +1,5 @@
+import type { StoreErrorCode } from '../../lease/store.ts'
+
 /**
  * gRPC status names in the order of their numbers (grpc: doc/statuscodes.md); etcd uses no others.
  */
@@ -19,15 +21,10 @@ export const GRPC_CODES = [
   'UNAVAILABLE',
   'DATA_LOSS',
   'UNAUTHENTICATED',
-] as const
-
-/** Codes of our own beside gRPC's: the caller's signal fired; the store was closed; an answer that etcd never gives. */
-export const LOCAL_CODES = ['ABORTED_BY_CALLER', 'CLOSED', 'PROTOCOL'] as const
-
-export type StoreCode = (typeof GRPC_CODES)[number] | (typeof LOCAL_CODES)[number]
+] as const satisfies readonly StoreErrorCode[]
 
 /** Faults of the moment: network, election, overload, a full disk. The rest stands until somebody changes something. */
-const TRANSIENT: ReadonlySet<string> = new Set<StoreCode>([
+const TRANSIENT: ReadonlySet<StoreErrorCode> = new Set([
   'CANCELLED',
   'UNKNOWN',
   'DEADLINE_EXCEEDED',
@@ -37,4 +34,4 @@ const TRANSIENT: ReadonlySet<string> = new Set<StoreCode>([
   'UNAVAILABLE',
 ])
 
-export const isTransient = (code: string): boolean => TRANSIENT.has(code)
+export const isTransient = (code: StoreErrorCode): boolean => TRANSIENT.has(code)

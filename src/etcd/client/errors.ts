@@ -20,11 +20,11 @@ import {
   GRPCUnavailableError,
 } from 'etcd3'
 
-import { StoreError } from '../../lease/store.ts'
-import { GRPC_CODES, isTransient, type StoreCode } from './codes.ts'
+import { StoreError, type StoreErrorCode } from '../../lease/store.ts'
+import { GRPC_CODES, isTransient } from './codes.ts'
 
 /** etcd3 turns the status of a unary call into a class and drops the number; this is the way back. */
-const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreCode])[] = [
+const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreErrorCode])[] = [
   [EtcdInvalidAuthTokenError, 'UNAUTHENTICATED'],
   [EtcdAuthenticationFailedError, 'UNAUTHENTICATED'],
   [EtcdPermissionDeniedError, 'PERMISSION_DENIED'],
@@ -54,7 +54,7 @@ export interface CallSite {
 }
 
 /** A failure of our own making. */
-export function storeError({ op, url }: CallSite, code: StoreCode, message: string, cause?: unknown): StoreError {
+export function storeError({ op, url }: CallSite, code: StoreErrorCode, message: string, cause?: unknown): StoreError {
   const where = url === undefined ? op : `${op} at ${url}`
   return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause })
 }
@@ -70,13 +70,13 @@ export function toStoreError(site: CallSite, error: unknown): StoreError {
 const withoutNoise = (message: string): string =>
   message.replace(/\.?(?: *Last error: null\.)? *Resolution note:\s*$/, '')
 
-function codeOf(error: unknown): StoreCode {
+function codeOf(error: unknown): StoreErrorCode {
   const known = CODE_OF_CLASS.find(([type]) => error instanceof type)
   return known?.[1] ?? codeOfStatus(error) ?? 'UNKNOWN'
 }
 
 /** Streams reject with gRPC's own error, which carries the status number. */
-function codeOfStatus(error: unknown): StoreCode | undefined {
+function codeOfStatus(error: unknown): StoreErrorCode | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return undefined
   return GRPC_CODES[error.code]
 }

@@ -1,16 +1,18 @@
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
-import { KernelError } from '../../kernel/kernel.ts'
+import { KernelError, type ErrnoName, type KernelFault } from '../../kernel/kernel.ts'
 
 /** Both spellings of one number: the one that is documented for sockets wins. */
 const PREFERRED: ReadonlySet<string> = new Set(['EAGAIN', 'EOPNOTSUPP'])
 
-const NAMES = new Map<number, string>()
+const isErrnoName = (name: string): name is ErrnoName => name.startsWith('E')
+
+const NAMES = new Map<number, ErrnoName>()
 for (const [name, errno] of Object.entries(constants.errno))
-  if (!NAMES.has(errno) || PREFERRED.has(name)) NAMES.set(errno, name)
+  if (isErrnoName(name) && (!NAMES.has(errno) || PREFERRED.has(name))) NAMES.set(errno, name)
 
 /** `EEXIST` for 17; `E524` for one without a name in this Node. */
-export const errnoName = (errno: number): string => NAMES.get(errno) ?? `E${errno}`
+export const errnoName = (errno: number): ErrnoName => NAMES.get(errno) ?? `E${errno}`
 
 const errnoText = (errno: number): string => getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno)
 
@@ -20,7 +22,7 @@ export function refusal(op: string, target: string, errno: number, explanation?:
   return new KernelError({ op, errno, code: errnoName(errno), target, message })
 }
 
-const FAULTS = {
+const FAULTS: Readonly<Record<KernelFault, string>> = {
   LOST: 'the answer was lost; only the tables themselves tell what happened',
   DECODE: 'the answer could not be read',
   INTERRUPTED: 'the table changed too often while it was read',
@@ -28,10 +30,10 @@ const FAULTS = {
   ENCODE: 'the request does not fit a message',
   ABORTED: 'stopped by the caller',
   CLOSED: 'the netlink socket is closed',
-} as const
+}
 
 /** A fault on our side of the socket, or on the way; `errno` is 0. */
-export function fault(op: string, target: string, code: keyof typeof FAULTS, cause?: unknown): KernelError {
+export function fault(op: string, target: string, code: KernelFault, cause?: unknown): KernelError {
   return new KernelError({ op, errno: 0, code, target, message: `${named(op, target)}: ${FAULTS[code]}`, cause })
 }
 

@@ -3,7 +3,7 @@ import { acquireLease } from '../../../src/lease/acquire.ts'
 import type { Challenger } from '../../../src/lease/challenges.ts'
 import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../../src/lease/errors.ts'
 import { NO_ETCD_LEASE, leaseFamily, type Lease } from '../../../src/lease/lease.ts'
-import { StoreError, type LeaseRecord } from '../../../src/lease/store.ts'
+import { StoreError, type LeaseRecord, type StoreErrorCode } from '../../../src/lease/store.ts'
 import type { LeaseTerms } from '../../../src/lease/terms.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
@@ -391,7 +391,8 @@ class AnsweringStore extends RacedLeaseStore {
   }
 }
 
-const storeError = (code: string): StoreError => new StoreError({ op: 'ask', code, retryable: true, message: code })
+const storeError = (code: StoreErrorCode): StoreError =>
+  new StoreError({ op: 'ask', code, retryable: true, message: code })
 const FORBIDDEN = storeError('PERMISSION_DENIED')
 const CLONE = { ...NODE, instance: 'another' }
 const RIVALS = leaseValue({ publicIp: MY_IP, mac: '02:00:00:00:00:55', node: RIVAL })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LeaseKeeper, type LeaseState } from '../../../src/lease/keeper.ts'
 import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
-import { StoreError, type LeaseDelta, type LeaseRecord } from '../../../src/lease/store.ts'
+import { StoreError, type LeaseDelta, type LeaseRecord, type StoreErrorCode } from '../../../src/lease/store.ts'
 import type { AskClone } from '../../../src/lease/clone.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { loopOn } from '../../fake/runtime.ts'
@@ -661,7 +661,8 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
       return answer instanceof StoreError ? Promise.reject(answer) : Promise.resolve(answer)
     }
 
-  const failure = (code: string): StoreError => new StoreError({ op: 'ask', code, retryable: true, message: code })
+  const failure = (code: StoreErrorCode): StoreError =>
+    new StoreError({ op: 'ask', code, retryable: true, message: code })
 
   async function rewrite(value = TWINS, times = 4): Promise<void> {
     for (let time = 0; time < times; time++) {

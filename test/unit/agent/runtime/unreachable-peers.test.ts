@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { describeUnreachable, unreachablePeers } from '../../../../src/agent/runtime/unreachable-peers.ts'
-import { KernelError } from '../../../../src/kernel/kernel.ts'
+import { KernelError, type KernelErrorCode } from '../../../../src/kernel/kernel.ts'
 import type { PendingRow } from '../../../../src/reconcile/pending-row.ts'
 
-const refused = (peer: string | undefined, code = 'ENETUNREACH'): PendingRow => ({
+const refused = (peer: string | undefined, code: KernelErrorCode = 'ENETUNREACH'): PendingRow => ({
   ...{ table: 'route', key: `to ${peer ?? 'nobody'}`, row: `route of ${peer ?? 'nobody'}`, peer, untilMs: 1_000 },
   why: {
     is: 'refused',
