@@ -53,7 +53,7 @@ function lineOf(object: JsonObject, family: Family): readonly Line[] {
   const [kind = ''] = Object.keys(object)
   const content = objectAt(object, kind)
   const { name, family: protocol } = NFT_TABLES[family]
-  if (kind === 'table' || textAt(content, 'table') !== name || textAt(content, 'family') !== protocol) return []
+  if (textAt(content, 'table') !== name || textAt(content, 'family') !== protocol) return []
   if (kind === 'chain') {
     const chain = textAt(content, 'name')
     const [type, hook, policy] = [textAt(content, 'type'), textAt(content, 'hook'), textAt(content, 'policy')]

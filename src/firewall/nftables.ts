@@ -1,7 +1,6 @@
 import type { Family } from '../net/ip.ts'
 import { FirewallError } from '../kernel/firewall.ts'
 import type { RunTool } from './command.ts'
-import { isObject } from '../config/json.ts'
 import { listAt, objectAt, textAt } from './json.ts'
 import { NFT_TABLES } from './names.ts'
 import { readNftTables, type NftTables } from './nft-read.ts'
@@ -68,7 +67,7 @@ export class NftablesRules {
   async #standing(signal: AbortSignal): Promise<readonly Family[]> {
     const tables = parsed(await this.#tables(signal), (text) => listAt(JSON.parse(text), 'nftables'))
     return FAMILIES.filter((family) =>
-      tables.filter(isObject).some((object) => {
+      tables.some((object) => {
         const table = objectAt(object, 'table')
         const { family: protocol, name } = NFT_TABLES[family]
         return textAt(table, 'family') === protocol && textAt(table, 'name') === name

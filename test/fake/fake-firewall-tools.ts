@@ -113,6 +113,7 @@ export class FakeNft {
 
   /** `nft -j …`: a listing, or one transaction, as an argument or on standard input. */
   run(args: readonly string[], input = ''): string {
+    if (!args.includes('-j')) return 'table inet filter {'
     const isTerse = args.includes('-t')
     const [verb = '', what = '', ...path] = args.filter((arg) => arg !== '-j' && arg !== '-t')
     if (verb !== 'list') return this.#apply(verb === '-f' ? input : verb)

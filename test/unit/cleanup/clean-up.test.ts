@@ -177,6 +177,19 @@ describe('cleanUp', () => {
     expect(etcd.records).toEqual([])
   })
 
+  it('decommissioned, speaks of leases that only the subnet file names', async () => {
+    const [store, clock] = [new FakeLeaseStore(), new FakeClock()]
+    const leases = { store, clock, prefix: '/net', random: () => 0.5, instance: 'this' }
+    const { etcd } = store
+    etcd.put('10.15.64.0-20', leaseValue({ publicIp: '203.0.113.9', mac: '02:00:00:00:00:99' }), etcd.grant(86_400))
+    const find = host.files.find()
+    host.files.find = async () => ({ ...(await find), subnets: [prefix('10.15.64.0/20')] })
+    const { released, kept } = await decommission(host, leases, NODE, false, forever)
+    expect(released).toEqual([])
+    expect(kept).toEqual([expect.stringMatching(/^lease 10\.15\.64\.0-20: the subnet file names it/)])
+    expect(etcd.records).toHaveLength(1)
+  })
+
   it('stops when it is asked to', async () => {
     const stop = new AbortController()
     host.files.remove = () => {

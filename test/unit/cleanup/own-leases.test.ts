@@ -113,6 +113,8 @@ describe('a reservation', () => {
 describe('a key that cannot be read', () => {
   it('stays, and is spoken of only where the subnet file names it', () => {
     expect(verdictOn('no JSON', FILE)).toEqual(kept('it cannot be read'))
+    const both = leaseRecord(`${KEY}&fd00:10::-64`, 'no JSON')
+    expect(judgeLease(both, { ...BARE, ...FILE }, '/x').verdict).toEqual(kept('it cannot be read'))
     expect(verdictOn('no JSON')).toEqual({ kind: 'unrelated' })
   })
 })

@@ -144,6 +144,14 @@ describe('what a node does with its own traffic and its underlay', () => {
     expect([...publicIps].map(([family, { text }]) => `${family} ${text}`)).toEqual(['4 1.2.3.4', '6 2001:db8::7'])
   })
 
+  it.each(['1', 't', 'T', 'true', 'TRUE', 'True'])('is what Go takes for true: %s', (word) => {
+    expect(allOptions(`--ip-masq=${word}`).ipMasq).toBe(true)
+  })
+
+  it.each(['0', 'f', 'F', 'false', 'FALSE', 'False'])('is what Go takes for false: %s', (word) => {
+    expect(allOptions(`--iptables-forward-rules=${word}`).forwardRules).toBe(false)
+  })
+
   it('may come from the environment', () => {
     const environment = { FLANNELD_IPTABLES_FORWARD_RULES: 'false', FLANNELD_IP_MASQ: '1', FLANNELD_HEALTHZ_PORT: '99' }
     expect(allOptions('-v=0', environment)).toMatchObject({
@@ -310,6 +318,10 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     '-kube-subnet-mgr=perhaps',
     '--kube-subnet-mgr=false -kube-subnet-mgr=true',
     '-kube-api-url x',
+    '-kubeconfig-file=/etc/kube',
+    '-kube-annotation-prefix=example.com',
+    '-net-config-path=/etc/net-conf.json',
+    '-set-node-network-unavailable=perhaps',
   ])('flanneld %s asks for what is not there yet', (line) => {
     expect(complaint(line.split(' ')).expected).toContain('does not support it yet')
   })
@@ -333,7 +345,7 @@ describe('a wrong command line is refused, naming the flag, what was expected an
 describe('a flag that this version does not act upon', () => {
   it.each([
     ...['-kube-subnet-mgr=false', '--healthz-port=0', '-healthz-ip 0.0.0.0'],
-    ...['--set-node-network-unavailable', '-kube-api-url='],
+    ...['--set-node-network-unavailable', '--set-node-network-unavailable=false', '-kube-api-url='],
     '--kube-annotation-prefix=flannel.alpha.coreos.com --net-config-path=/etc/kube-flannel/net-conf.json',
   ])('is taken where it asks for nothing that is lacking: flanneld %s', (line) => {
     expect(options(line.split(' ')).etcd).toEqual(options([]).etcd)

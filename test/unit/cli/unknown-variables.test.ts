@@ -14,6 +14,8 @@ describe('variables that nothing reads', () => {
     ['FLANNELD_IFCAE', 'FLANNELD_IFACE'],
     ['FLANNELD_ETCD_ENDPOINT', 'FLANNELD_ETCD_ENDPOINTS'],
     ['FLANNELD_ETCD_PASWORD', 'FLANNELD_ETCD_PASSWORD'],
+    ['FLANNELD_ETCD_CAFIL', 'FLANNELD_ETCD_CAFILE'],
+    ['FLANNELD_ETCD_KEYFIL', 'FLANNELD_ETCD_KEYFILE'],
     ['FLANNELD_OPTIONS', 'FLANNELD_OPTS'],
   ])('%s: the name that is meant is said, and never the value', (name, meant) => {
     expect(unknownVariables({ [name]: 'hunter2' })).toEqual([

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
@@ -378,8 +378,26 @@ describe('STATUS', () => {
     expect(errorOf(await world.run('STATUS', conf))).toMatchObject({ code: 50 })
   })
 
+  it('is what the delegate says where that is not well', async () => {
+    const world = await PluginWorld.create()
+    await world.install('bridge', `echo '{"cniVersion":"1.1.0","code":51,"msg":"limited"}'; exit 1`)
+    const answer = await world.run('STATUS', conf)
+    expect([errorOf(answer).code, answer.exitCode]).toEqual([51, 1])
+  })
+
+  it('is "not available" where a folder has the name of the delegate, and well where a later one has it', async () => {
+    const world = await PluginWorld.create()
+    const first = join(world.folder, 'first')
+    await mkdir(join(first, 'bridge'), { recursive: true })
+    const inFirst = await world.run('STATUS', conf, { CNI_PATH: first })
+    expect(errorOf(inFirst)).toMatchObject({ code: 50, msg: 'flannel: there is no plugin bridge on CNI_PATH' })
+    const path = `${first}:${join(world.folder, 'bin')}`
+    expect(await world.run('STATUS', conf, { CNI_PATH: path })).toEqual({ stdout: '', exitCode: 0 })
+  })
+
   it('does not exist before version 1.1.0', async () => {
     const world = await PluginWorld.create()
+    expect(errorOf(await world.run('GC')), 'nor does GC').toMatchObject({ code: 1 })
     expect(errorOf(await world.run('STATUS'))).toMatchObject({ code: 1 })
   })
 })

@@ -53,6 +53,14 @@ describe('what a command prints', () => {
     },
   )
 
+  it('is a failure where only a part of it could be written to a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'output-'))
+    // What is beyond the limit is not written (setrlimit(2)), as on a full disk.
+    const script = `trap '' XFSZ; ulimit -f 4; ${PROGRAM} --help >${join(folder, 'help')}; echo $? >&2`
+    expect(shell(script).stderr).toMatch(/^flanneld: cannot write to standard output: .*EFBIG.*\n1$/)
+    rmSync(folder, { recursive: true })
+  })
+
   it('is a failure when the result of ADD reaches nobody', async () => {
     const { input, env } = await talkativeDelegate()
     const { stderr } = shell(`{ ${PROGRAM} cni; echo $? >&2; } | true`, { input, env })
@@ -93,6 +101,7 @@ describe('what a command prints', () => {
     const file = join(folder, 'circle')
     symlinkSync(file, file)
     const { stderr } = shell(`${PROGRAM} cleanup --dry-run --subnet-file ${file} >/dev/null; echo $? >&2`)
+    expect(shell(`${PROGRAM} cleanup --dry-run --subnet-file /etc/passwd/file`).stderr).not.toContain('ENOTDIR')
     expect(stderr).toMatch(/^flanneld cleanup: failed: .*ELOOP.*\n(.*\n)*1$/m)
     rmSync(folder, { recursive: true })
   })

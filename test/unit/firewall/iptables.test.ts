@@ -40,6 +40,12 @@ describe('rules in iptables', () => {
     expect(render(filterWith(JUMP))).toEqual([])
   })
 
+  test('stand in the table whose name has a line of its own', () => {
+    const spaced = NAT.replace('*nat', '*nat ')
+    expect(readChain(spaced, POSTROUTING_CHAIN)).toEqual(readChain(NAT, POSTROUTING_CHAIN))
+    expect(readChain(NAT, FORWARD_CHAIN)).toEqual({ rules: undefined, builtin: [], policy: undefined, holders: [] })
+  })
+
   test('come to an empty host as a chain and a jump', () => {
     expect(render('')).toEqual([
       '*filter',
@@ -57,6 +63,7 @@ describe('rules in iptables', () => {
     ['a rule altered', (text: string) => text.replace('! -d 224.0.0.0/4', '-d 224.0.0.0/4')],
     ['ports not random', (text: string) => text.replace(' --random-fully', '')],
     ['rules out of order', (text: string) => text.replace(/(-A FLANNEL-POSTRTG -m mark.*\n)(.*\n)/, '$2$1')],
+    ['a rule with a match that has no options', (text: string) => text.replace(' -j RETURN', ' -m socket -j RETURN')],
     ['a rule with a condition we do not know', (text: string) => text.replace(' -j RETURN', ' -p tcp -j RETURN')],
   ])('are written whole where there is %s', (_, spoil) => {
     const lines = renderChain(POSTROUTING_CHAIN, postrouting, readChain(spoil(NAT), POSTROUTING_CHAIN))

@@ -85,6 +85,16 @@ describe('rules in iptables', () => {
     expect((await sync(IN_IPTABLES)).changed).toEqual(['iptables FLANNEL-POSTRTG'])
   })
 
+  test('are tried again where the jump to them does not stand, whatever others jump to', async () => {
+    tools.iptables.write('nat', '-A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE')
+    const restore = tools.iptables.restore.bind(tools.iptables)
+    tools.iptables.restore = (input) => {
+      restore(input.replaceAll(/^-A POSTROUTING .*$/gm, ''))
+    }
+    await sync(IN_IPTABLES)
+    for (let time = 0; time < 2; time++) expect((await sync(IN_IPTABLES)).changed).toEqual(['iptables FLANNEL-POSTRTG'])
+  })
+
   test('are tried again where what was written does not stand', async () => {
     tools.iptables.restore = () => undefined
     for (let time = 0; time < 2; time++)
@@ -125,6 +135,18 @@ describe('rules in nftables', () => {
     expect((await sync(IN_NFTABLES)).changed).toEqual(ALL_NFTABLES)
     expect(await sync(IN_NFTABLES)).toEqual(QUIET)
     expect(await sync({ ...IN_NFTABLES, randomFully: false })).toEqual({ ...QUIET, changed: ALL_NFTABLES })
+  })
+
+  test('that nft repeats in words of its own are put right when somebody alters them, and not because of their handles', async () => {
+    let [words, handle] = ['other', 1]
+    const run = tools.nft.run.bind(tools.nft)
+    tools.nft.run = (args, input) =>
+      run(args, input).replaceAll('"accept":null', `"jump":"${words}"`).replaceAll('"handle":7', `"handle":${handle}`)
+    await sync(IN_NFTABLES)
+    handle = 2
+    expect(await sync(IN_NFTABLES)).toEqual(QUIET)
+    words = 'altered'
+    expect(await sync(IN_NFTABLES)).toEqual({ ...QUIET, changed: ALL_NFTABLES })
   })
 
   test.each([
@@ -192,6 +214,13 @@ describe('a program that is not there', () => {
     })
   })
 
+  test('is a problem for one family as for both', async () => {
+    const [four] = SPEC.families
+    tools.uninstall('nft')
+    const report = await sync({ ...IN_NFTABLES, families: four === undefined ? [] : [four] })
+    expect(report).toMatchObject({ stands: false, problems: [{ code: 'MISSING' }] })
+  })
+
   test('is asked again by the next look', async () => {
     tools.uninstall('nft')
     expect(await sync(IN_NFTABLES)).toMatchObject({ stands: false, problems: [{ code: 'MISSING' }] })
@@ -236,6 +265,8 @@ describe('removing all', () => {
   test('looks again at what was known to hold nothing', async () => {
     await sync({ ...IN_NFTABLES, ...NONE })
     tools.iptables.write('filter', ':FLANNEL-FWD - [0:0]')
+    const standing = ['iptables chain filter FLANNEL-FWD (rules: 0)']
+    expect(await firewall.planRemoval(signal)).toEqual({ standing, problems: [] })
     expect(await firewall.removeAll(signal)).toEqual({ ...QUIET, changed: ['iptables FLANNEL-FWD'] })
   })
 

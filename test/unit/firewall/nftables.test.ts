@@ -36,6 +36,36 @@ describe('rules in nftables', () => {
     expect(readNftTables(text).get(4)).not.toBe(nftText(rules))
   })
 
+  test.each([
+    [
+      'a second source',
+      { match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '10.9.9.9' } },
+    ],
+    [
+      'a source and another operator',
+      { match: { op: '<', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: '10.9.9.9' } },
+    ],
+    [
+      'an address of the other family',
+      { match: { op: '==', left: { payload: { protocol: 'ip6', field: 'daddr' } }, right: 'fd00::1' } },
+    ],
+    ['a protocol', { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 'tcp' } }],
+    ['a second mark', { match: { op: '==', left: { '&': [{ meta: { key: 'mark' } }, 1] }, right: 1 } }],
+    ['a mark that is not to be', { match: { op: '!=', left: { '&': [{ meta: { key: 'mark' } }, 1] }, right: 1 } }],
+    ['a verdict before its own', { accept: null }],
+    ['a counter', { counter: { packets: 0, bytes: 0 } }],
+  ])('are none of ours with %s more in each', (_, expression) => {
+    const [rules] = rulesFor(SPEC)
+    if (rules === undefined) throw new Error('no rules')
+    const more = JSON.stringify(expression)
+    const text = listing(nftReplace(rules)).replaceAll('"expr":[', `"expr":[${more},`)
+    const known = nftText(rules)
+      .split('\n')
+      .filter((line) => !/: (nat|filter) /.test(line))
+    const read = readNftTables(text).get(4)?.split('\n') ?? []
+    expect([read.length, read.filter((line) => known.includes(line))]).toEqual([10, []])
+  })
+
   test('are told from those in tables of others', () => {
     const others = {
       nftables: [{ table: { family: 'inet', name: 'flannel-ipv4' } }, { table: { family: 'ip', name: 'nat' } }],

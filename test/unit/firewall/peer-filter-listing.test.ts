@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { parseObjects, readListing, render } from '../../../src/firewall/peer-filter-listing.ts'
 import { elements, installation, tableObjects, transaction } from '../../../src/firewall/peer-filter-rules.ts'
 import { ip } from '../../../src/net/ip.ts'
@@ -60,4 +60,32 @@ describe('a listing', () => {
   it.each(['', '{}', '[]', 'null', '{"nftables":1}'])('is refused when it is %j', (text) => {
     expect(() => parseObjects(text)).toThrow(SyntaxError)
   })
+})
+
+/** As `nft -j list table inet flannel-peers` of nft 1.0.6 prints it, but for handles and counts (libnftables-json(5)). */
+test('the table takes VXLAN of our VNI from peers alone, and leaves all else to others', () => {
+  const table = { family: 'inet', table: 'flannel-peers' }
+  const saddr = (protocol: string) => ({ payload: { protocol, field: 'saddr' } })
+  const vni = { payload: { base: 'th', offset: 96, len: 24 } }
+  const rule = (chain: string, comment: string, op: string, left: object, right: unknown, ...verdict: object[]) => ({
+    rule: { ...table, chain, comment, expr: [{ match: { op, left, right } }, ...verdict] },
+  })
+  const drop = [{ counter: 'strangers' }, { drop: null }]
+  const leave = { return: null }
+  expect(tableObjects(OVERLAY)).toEqual([
+    { table: { family: 'inet', name: 'flannel-peers' } },
+    { counter: { ...table, name: 'strangers' } },
+    { set: { ...table, name: 'peers4', type: 'ipv4_addr' } },
+    { set: { ...table, name: 'peers6', type: 'ipv6_addr' } },
+    { chain: { ...table, name: 'input', type: 'filter', hook: 'input', prio: -300, policy: 'accept' } },
+    { chain: { ...table, name: 'overlay' } },
+    rule('input', 'VXLAN', '==', { payload: { protocol: 'udp', field: 'dport' } }, 8472, {
+      jump: { target: 'overlay' },
+    }),
+    rule('overlay', 'peers', '==', saddr('ip'), '@peers4', leave),
+    rule('overlay', 'peers', '==', saddr('ip6'), '@peers6', leave),
+    rule('overlay', 'not from a peer', '==', vni, 100, ...drop),
+    rule('overlay', 'other networks', '!=', vni, 100, leave),
+    rule('overlay', 'VNI hidden in a later fragment', '==', { exthdr: { name: 'frag' } }, true, ...drop),
+  ])
 })

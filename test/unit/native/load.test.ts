@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AddonError, findAddon, loadAddon } from '../../../src/native/load.ts'
 
 const LOADER = fileURLToPath(new URL('../../../src/native/load.ts', import.meta.url))
@@ -29,6 +29,9 @@ describe('the loader, run from sources', () => {
     expect(() => loadAddon(path)).toThrow(AddonError)
     copyFileSync(findAddon('').path, path)
     expect(findAddon(path).path).toBe(path)
+    vi.stubEnv('FLANNELD_NETLINK_ADDON', path)
+    expect(findAddon().path).toBe(path)
+    vi.unstubAllEnvs()
   })
 
   it('says what is wrong with a file that does not load', () => {

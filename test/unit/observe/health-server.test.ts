@@ -18,7 +18,7 @@ afterEach(() => {
   server.close()
 })
 
-async function serve(port = 0, deadlineMs = 5_000): Promise<string> {
+async function serve(port = 0, deadlineMs = 5_000, address = '127.0.0.1'): Promise<string> {
   const answer = () => ({ ok: isWell, body: { well: isWell } })
   const health = { liveness: answer, readiness: answer }
   const onListening = (): void => {
@@ -27,7 +27,7 @@ async function serve(port = 0, deadlineMs = 5_000): Promise<string> {
   const onFailure = (reason: string): void => {
     told.push(reason)
   }
-  server = new HealthServer({ ip: '127.0.0.1', port, health, onListening, onFailure, retryMs: 20, deadlineMs })
+  server = new HealthServer({ ip: address, port, health, onListening, onFailure, retryMs: 20, deadlineMs })
   return `http://127.0.0.1:${await waitFor('the server to listen', () => server.port)}`
 }
 
@@ -85,6 +85,15 @@ describe('the health endpoint', () => {
 })
 
 describe('an address that is not to be had', () => {
+  test.each([
+    ['192.0.2.1', /^cannot listen on 192\.0\.2\.1 port 0: no interface has this address/],
+    ['fe80::1', /^cannot listen on fe80::1 port 0: .*EINVAL/],
+  ])('is told with the reason: %s', async (address, reason) => {
+    void serve(0, 5_000, address).catch(() => undefined)
+    await waitFor('the complaint', () => told.length > 0)
+    expect(told[0]).toMatch(reason)
+  })
+
   test('is tried no more once the server is closed', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
