@@ -382,7 +382,7 @@ describe('STATUS', () => {
     const world = await PluginWorld.create()
     await world.install('bridge', `echo '{"cniVersion":"1.1.0","code":51,"msg":"limited"}'; exit 1`)
     const answer = await world.run('STATUS', conf)
-    expect([errorOf(answer).code, answer.exitCode]).toEqual([51, 1])
+    expect([errorOf(answer)['code'], answer.exitCode]).toEqual([51, 1])
   })
 
   it('is "not available" where a folder has the name of the delegate, and well where a later one has it', async () => {
