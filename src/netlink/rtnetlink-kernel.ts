@@ -29,7 +29,7 @@ import { dump, lookUp, type Query } from './query.ts'
 import type { MessageCursor } from './codec/reader.ts'
 import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
 import { NetlinkSocket } from './socket.ts'
-import { Mutex } from './mutex.ts'
+import { Mutex } from '../time/mutex.ts'
 
 export interface RtnetlinkOptions {
   /** Where the addon comes from; default {@link loadAddon}. */
@@ -260,10 +260,11 @@ export class RtnetlinkKernel implements Kernel {
 
   /** One conversation at a time on the request socket. */
   #inTurn<T>(name: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    return this.#mutex.take(name, signal, () => {
+    const begin = (): Promise<T> => {
       if (this.#socket.isClosed()) throw fault(name, '', 'CLOSED')
       return task()
-    })
+    }
+    return this.#mutex.take(begin, { signal, error: () => fault(name, '', 'ABORTED') })
   }
 
   #count(name: string): void {

@@ -2,6 +2,7 @@ import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Ip } from '../../net/ip.ts'
 import type { Loop } from '../../time/loop.ts'
+import { Mutex } from '../../time/mutex.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { PeerAddresses } from './peer-addresses.ts'
@@ -10,6 +11,22 @@ import { Damping } from '../../time/damping.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
 import { PeerFilterReporter } from './peer-filter-log.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
+import {
+  doubted,
+  failed,
+  failures,
+  flapping,
+  hasStood,
+  looked,
+  needsFullLook,
+  NO_HOLD,
+  NOT_YET,
+  recovered,
+  stood,
+  whyHeld,
+  type Filter,
+  type Hold,
+} from './filter-state.ts'
 
 export interface PeerFilterTaskInput {
   readonly filter: PeerFilter
@@ -49,14 +66,9 @@ export class PeerFilterTask implements Task {
   /** Aborted when the filter stands for the first time. */
   readonly #installed = new AbortController()
   /** One call to the filter at a time. */
-  #turn: Promise<unknown> = Promise.resolve()
-  /** Whether what stands may be other than we think. */
-  #isInDoubt = true
-  #fullLookAtMs = Number.NEGATIVE_INFINITY
-  #failures = 0
-  #retryAtMs = 0
-  /** What is known to be wrong and has to wait. */
-  #waiting: string | undefined
+  readonly #mutex = new Mutex()
+  #filter: Filter = NOT_YET
+  #hold: Hold = NO_HOLD
 
   constructor(input: PeerFilterTaskInput) {
     this.#input = input
@@ -69,10 +81,6 @@ export class PeerFilterTask implements Task {
     this.#addresses.setPeer(peer, addresses)
   }
 
-  get #isInstalled(): boolean {
-    return this.#installed.signal.aborted
-  }
-
   /** Resolves when the filter stands for the first time, or `signal` aborts: nothing is let in before. */
   async stands(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#installed.signal])
@@ -81,7 +89,7 @@ export class PeerFilterTask implements Task {
 
   /** Lets new peers in. What cannot be done now is done later; never throws because of the filter. */
   async admit(signal: AbortSignal): Promise<void> {
-    if (!this.#isInstalled || this.#isInDoubt || this.#addresses.missing().length === 0) return
+    if (this.#filter.is !== 'standing' || this.#addresses.missing().length === 0) return
     await this.#attempt(() => this.#letIn(signal), signal)
   }
 
@@ -107,15 +115,15 @@ export class PeerFilterTask implements Task {
   /** A fault is waited out; a bell does not cut that short. */
   #restMs(): number {
     const { clock, resyncMs } = this.#input
-    return this.#failures === 0 ? resyncMs : Math.max(0, this.#retryAtMs - clock.monotonicMs())
+    return this.#hold.is === 'failing' ? Math.max(0, this.#hold.untilMs - clock.monotonicMs()) : resyncMs
   }
 
   async #attempt(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock } = this.#input
-    if (this.#failures > 0 && clock.monotonicMs() < this.#retryAtMs) return
+    if (this.#hold.is === 'failing' && clock.monotonicMs() < this.#hold.untilMs) return
     try {
-      await this.#inTurn(work)
-      if (this.#failures > 0) this.#recovered()
+      await this.#mutex.take(work)
+      if (failures(this.#hold) > 0) this.#recovered()
     } catch (error) {
       if (isStopped(signal)) return
       if (!(error instanceof PeerFilterError)) throw error
@@ -123,25 +131,19 @@ export class PeerFilterTask implements Task {
     }
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work)
-    this.#turn = turn.catch(() => undefined)
-    return turn
-  }
-
   #recovered(): void {
-    this.#failures = 0
+    this.#hold = recovered(this.#hold)
     this.#input.conditions.holds(PEER_FILTER)
     this.#reportWaiting()
   }
 
   #failed(error: PeerFilterError): void {
     const { clock, random, conditions } = this.#input
-    this.#isInDoubt = true
-    this.#failures++
+    this.#filter = doubted(this.#filter)
     this.#bell.ring() // or a failure to admit would have to wait for the next look
-    this.#retryAtMs = clock.monotonicMs() + backoffMs(RETRY, this.#failures, random)
-    const meanwhile = this.#isInstalled
+    const delayMs = backoffMs(RETRY, failures(this.#hold) + 1, random)
+    this.#hold = failed(this.#hold, clock.monotonicMs() + delayMs)
+    const meanwhile = hasStood(this.#filter)
       ? 'forwarding goes on, and the filter is as it was or missing'
       : 'nothing is forwarded before it stands'
     const says = `peer filter: ${error.message}; ${meanwhile}; trying again`
@@ -153,7 +155,7 @@ export class PeerFilterTask implements Task {
     const { filter, overlay, clock } = this.#input
     const nowMs = clock.monotonicMs()
     if (nowMs < this.#damping.notBeforeMs(FILTER)) return
-    const isFull = this.#isInDoubt || nowMs - this.#fullLookAtMs >= FULL_LOOK_EVERY_MS
+    const isFull = needsFullLook(this.#filter, nowMs, FULL_LOOK_EVERY_MS)
     const state = await filter.read(overlay, isFull ? 'all' : 'rules', signal)
     if (state?.isWhole !== true) return this.#restore(signal, state === undefined ? 'is gone' : 'was changed')
     this.#reporter.drops(state.drops)
@@ -166,15 +168,16 @@ export class PeerFilterTask implements Task {
   /** @returns whether what differs has to wait */
   #compare(peers: readonly Ip[], nowMs: number): boolean {
     const lost = this.#addresses.found(peers)
-    this.#isInDoubt = false
-    this.#fullLookAtMs = nowMs
-    return this.#isInstalled && lost > 0 && this.#undone(`has lost ${lost} ${lost === 1 ? 'address' : 'addresses'}`)
+    this.#filter = looked(this.#filter, nowMs)
+    return (
+      hasStood(this.#filter) && lost > 0 && this.#undone(`has lost ${lost} ${lost === 1 ? 'address' : 'addresses'}`)
+    )
   }
 
   /** Makes it anew, with all peers at once, and with those that have gone but not yet from the kernel's tables. */
   async #restore(signal: AbortSignal, what: string): Promise<void> {
     const { filter, overlay } = this.#input
-    if (this.#isInstalled && this.#undone(what)) return
+    if (hasStood(this.#filter) && this.#undone(what)) return
     const peers = [
       ...this.#addresses.wanted(),
       ...this.#parting()
@@ -183,8 +186,7 @@ export class PeerFilterTask implements Task {
     ]
     await filter.install(overlay, peers, signal)
     this.#addresses.found(peers)
-    this.#isInDoubt = false
-    this.#fullLookAtMs = this.#input.clock.monotonicMs()
+    this.#filter = looked(this.#filter, this.#input.clock.monotonicMs())
     this.#reporter.madeAnew()
     this.#stood('made')
   }
@@ -200,22 +202,24 @@ export class PeerFilterTask implements Task {
   }
 
   #waits(why: string | undefined): void {
-    if (why === this.#waiting) return
-    this.#waiting = why
+    if (why === whyHeld(this.#hold)) return
+    this.#hold = flapping(this.#hold, why)
     if (why === undefined) this.#input.conditions.holds(PEER_FILTER)
     else this.#reportWaiting()
   }
 
   /** What it waits for was said when it was found. */
   #reportWaiting(): void {
-    if (this.#waiting === undefined) return
-    this.#input.conditions.fails(PEER_FILTER, this.#waiting, 'unready', { says: false })
+    const why = whyHeld(this.#hold)
+    if (why !== undefined) this.#input.conditions.fails(PEER_FILTER, why, 'unready', { says: false })
   }
 
   #stood(how: string): void {
     this.#damping.written(FILTER)
     this.#waits(undefined)
-    if (this.#isInstalled) return
+    const isFirst = !hasStood(this.#filter)
+    this.#filter = stood(this.#filter)
+    if (!isFirst) return
     this.#installed.abort()
     this.#input.log.info(`peer filter ${how}`, { ...this.#input.overlay, peers: this.#addresses.size })
   }

@@ -53,7 +53,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'kernel'],
     because: 'bytes are made and read without a socket, so that tests need none',
   },
-  netlink: { sees: ['native', 'net', 'kernel', 'netlink/codec'], because: PORT },
+  netlink: { sees: ['native', 'net', 'time', 'kernel', 'netlink/codec'], because: PORT },
   firewall: { sees: ['net', 'config', 'kernel'], because: PORT },
   host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
   cli: { sees: ['net', 'config'], because: 'a command line is read before there is anything to run' },
