@@ -23,7 +23,7 @@ export interface PlainConfig {
 export type BackendConfig = VxlanConfig | PlainConfig
 
 /** The kernel's own default, older than IANA's 4789 (drivers/net/vxlan: vxlan_port). */
-export const LINUX_VXLAN_PORT = 8472
+const LINUX_VXLAN_PORT = 8472
 export const MAX_VNI = 0xff_ffff
 const DEFAULT_VNI = 1
 /** Smallest MTU IPv4 allows (RFC 791) plus the overhead of a tunnel, rounded up. */

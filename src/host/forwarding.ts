@@ -62,7 +62,7 @@ async function keepRouters(ports: ForwardingPorts, signal: AbortSignal): Promise
 }
 
 /** Names of the links with a default route that a router has advertised. Pure. */
-export function advertisedThrough(routes: readonly RouteState[], links: readonly LinkState[]): readonly string[] {
+function advertisedThrough(routes: readonly RouteState[], links: readonly LinkState[]): readonly string[] {
   const indexes = new Set(
     routes
       .filter(({ protocol, destination }) => protocol === 'ra' && destination.length === 0)

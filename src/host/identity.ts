@@ -4,7 +4,7 @@ import type { Family } from '../net/ip.ts'
 import { locallyAdministeredMac, type Mac } from '../net/mac.ts'
 
 /** Where systemd and D-Bus keep the machine id (machine-id(5)). */
-export const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'] as const
+const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'] as const
 
 /** Our application id, so that the machine id itself never leaves the host (machine-id(5) asks for this). A random constant. */
 const APPLICATION_ID = '5b1f9e0c7a4d4c0e9f0d2a6be1c83f57'

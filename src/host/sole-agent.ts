@@ -5,7 +5,7 @@ import type { Clock } from '../time/clock.ts'
  * An abstract Unix socket (unix(7)), written with `@` for the zero byte in front, as systemd does. It belongs to the network namespace,
  * as all that an agent changes does, and goes with its process, however that ends.
  */
-export const HOST_SOCKET = '@flanneld'
+const HOST_SOCKET = '@flanneld'
 
 /** sun_path, in octets. Node 20 fills a shorter abstract name up with zeros, later ones do not: all of it means the same to both. */
 const NAME_LENGTH = 108

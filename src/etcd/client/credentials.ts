@@ -8,7 +8,7 @@ type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>
  * How long a peer that accepted a connection may take for TLS and HTTP/2 to stand. gRPC itself would wait for ever for one that
  * was frozen or lost its power in between.
  */
-export const HANDSHAKE_TIMEOUT_MS = 3_000
+const HANDSHAKE_TIMEOUT_MS = 3_000
 
 /**
  * Credentials that keep hold of the sockets they are used on: gRPC lets go of one whose handshake never ends without closing it,
