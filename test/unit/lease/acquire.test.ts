@@ -436,6 +436,7 @@ describe('acquireLease beside a lease of another node with our PublicIP', () => 
     expect(store.etcd.get('10.1.0.0-20')).toBeUndefined()
     expect(warnings).toEqual(['lease 10.1.0.0-20 was removed: it does not fit the network configuration'])
     expect(store.asked.map(({ key }) => key)).toEqual(['10.1.0.0-20', '10.30.0.0-20'])
+    expect(store.calls.filter(({ op }) => op === 'replace')).toHaveLength(1)
   })
 
   it('asks several at once, and is refused by one', async () => {

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
+import { prefix } from '../../../src/net/prefix.ts'
 import { MessageBuffer } from '../../../src/netlink/codec/buffer.ts'
 import { readNeighbour } from '../../../src/netlink/codec/neighbour.ts'
+import { writeRouteDelete, writeRouteReplace } from '../../../src/netlink/codec/route.ts'
+import { readChange } from '../../../src/netlink/listener.ts'
 import { DecodeError, MessageCursor, type Attributes } from '../../../src/netlink/codec/reader.ts'
-import { AF, NDA, NTF_SELF, NUD, RTM } from '../../../src/netlink/codec/uapi.ts'
+import { AF, NDA, NLM_F, NTF_SELF, NUD, RTM } from '../../../src/netlink/codec/uapi.ts'
 import type { MessageWriter } from '../../../src/netlink/codec/writer.ts'
 import { datagram } from './scripted-addon.ts'
 
@@ -105,5 +108,36 @@ describe('an fdb entry', () => {
 
   it('of a bridge about the link is none of ours', () => {
     expect(entry(NUD.PERMANENT, [NDA.MASTER, 3])).toBeUndefined()
+  })
+})
+
+describe('a report of a route', () => {
+  const route = { type: 'unicast', destination: prefix('10.20.0.0/20'), metric: 5, protocol: '70' } as const
+  const [OURS, OTHER] = [7, 8]
+  /** As the kernel reports it: with the flags that a request of ours has, or without. */
+  const told = (linkIndex: number, what: 'new' | 'in place' | 'gone', otherRoutes = false) =>
+    readChange(
+      messageOf((writer) => {
+        if (what === 'gone') writeRouteDelete(writer, { ...route, linkIndex }, 1)
+        else writeRouteReplace(writer, { ...route, linkIndex, onlink: false }, 1)
+        if (what === 'new') new DataView(writer.bytes.buffer, writer.bytes.byteOffset).setUint16(6, NLM_F.CREATE, true)
+      }),
+      [OURS],
+      () => otherRoutes,
+    )
+
+  it('on a link that is watched is told whole', () => {
+    const { destination } = route
+    expect(told(OURS, 'new')).toMatchObject({ kind: 'route', gone: false, route: { destination, linkIndex: OURS } })
+    expect(told(OURS, 'gone')).toMatchObject({ kind: 'route', gone: true, route: { destination, linkIndex: OURS } })
+  })
+
+  it('on another link is told whole where it may have taken the place of one of ours', () => {
+    expect(told(OTHER, 'in place')).toMatchObject({ kind: 'route', gone: false, route: { linkIndex: OTHER } })
+  })
+
+  it.each(['new', 'gone'] as const)('on another link is told as one of others to whom it matters: %s', (what) => {
+    expect(told(OTHER, what)).toBeUndefined()
+    expect(told(OTHER, what, true)).toEqual({ kind: 'other-routes' })
   })
 })

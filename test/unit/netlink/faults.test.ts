@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
+import { mac } from '../../../src/net/mac.ts'
+import { prefix } from '../../../src/net/prefix.ts'
 import { writeAddressAdd } from '../../../src/netlink/codec/address.ts'
 import { RtnetlinkKernel } from '../../../src/netlink/rtnetlink-kernel.ts'
-import { NLM_F, SO, SOL_SOCKET } from '../../../src/netlink/codec/uapi.ts'
+import { NLM_F, NLMSG, NLMSGERR_ATTR, SO, SOL_SOCKET } from '../../../src/netlink/codec/uapi.ts'
 import type { KernelOp, OpResult } from '../../../src/kernel/kernel.ts'
 import { datagram, done, ScriptedAddon, verdict, type Arrival, type Request } from './scripted-addon.ts'
 
 const [EPERM, ENOENT, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL] = [1, 2, 12, 13, 17, 19, 22]
-const [ENETUNREACH, ENOBUFS, EHOSTUNREACH] = [101, 105, 113]
+const [ESRCH, EADDRNOTAVAIL, ENETUNREACH, ENOBUFS, EHOSTUNREACH] = [3, 99, 101, 105, 113]
 const signal = AbortSignal.timeout(20_000)
 
 const address = (n: number) => ({ linkIndex: 7, ip: ip(`10.0.0.${n}`), prefixLength: 32 })
@@ -81,6 +83,41 @@ describe('a batch', () => {
     expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
   })
 
+  it('is as large as it may be, and no larger', async () => {
+    const sent: number[] = []
+    const addon = new ScriptedAddon((batch) => {
+      sent.push(batch.length)
+      return acknowledgeAll(batch)
+    })
+    const kernel = new RtnetlinkKernel({ addon, timeoutMs: 50, batchSize: 2 })
+    expect(codes(await kernel.apply(ops(5), signal))).toEqual(Array(5).fill('ok'))
+    expect(sent).toEqual([2, 2, 1])
+  })
+
+  it.each<[KernelOp, readonly number[]]>([
+    [{ op: 'link.delete', linkIndex: 7 }, [ENODEV]],
+    [{ op: 'address.delete', ...address(1) }, [EADDRNOTAVAIL, ENODEV]],
+    [{ op: 'neighbour.delete', linkIndex: 7, ip: ip('10.0.0.1') }, [ENOENT, ENODEV]],
+    [{ op: 'fdb.delete', linkIndex: 7, mac: mac('02:00:00:00:00:01') }, [ENOENT, ENODEV]],
+    [
+      {
+        op: 'route.delete',
+        type: 'unicast',
+        destination: prefix('10.1.0.0/20'),
+        linkIndex: 7,
+        metric: 0,
+        protocol: '70',
+      },
+      [ESRCH, ENODEV],
+    ],
+  ])('has done what was so already: $op', async (op, errnos) => {
+    for (const errno of [ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL, EPERM]) {
+      const { kernel } = kernelOver((batch) => [verdict(sequenceOf(batch, 0), errno)])
+      const [result] = await kernel.apply([op], signal)
+      expect([errno, result?.ok]).toEqual([errno, errnos.includes(errno)])
+    }
+  })
+
   it('that could not be sent has failed as a whole', async () => {
     const { addon, kernel } = kernelOver(acknowledgeAll)
     addon.sendStatus = -EPERM
@@ -144,6 +181,20 @@ describe('a table', () => {
   it('whose reading fails at the end is no table', async () => {
     const { kernel } = kernelOver(([request = lastOf([])]) => [addressEntry(request), done(request.sequence, ENOMEM)])
     await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'ENOMEM', errno: ENOMEM })
+  })
+
+  it('is no table in the words of the kernel, where it has any', async () => {
+    const { kernel } = kernelOver(([request = lastOf([])]) => [
+      datagram((writer) => {
+        writer.begin(NLMSG.DONE, NLM_F.ACK_TLVS, request.sequence)
+        writer.u32(-EINVAL >>> 0)
+        writer.attributeText(NLMSGERR_ATTR.MSG, 'Invalid header for dump')
+        writer.end()
+      }),
+    ])
+    await expect(kernel.addresses(signal)).rejects.toMatchObject({
+      ...{ code: 'EINVAL', message: expect.stringContaining('Invalid header for dump') as unknown },
+    })
   })
 
   it('with an unreadable entry is read to its end, so that the next question gets its own answer', async () => {

@@ -181,6 +181,7 @@ describe('whoever asks', () => {
   })
 
   test('hears of what is tolerated for a while that it only degrades, until that is over', async () => {
+    await clock.advance(3_600_000)
     const fail = (): void => {
       conditions.fails('thing', 'is broken', 'unready', { toleratedMs: 30_000 })
     }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ChallengesTask } from '../../../../src/etcd/subnets/challenges-task.ts'
 import { encodeChallenge } from '../../../../src/etcd/challenge-codec.ts'
+import { StoreError } from '../../../../src/lease/store.ts'
 import type { Challenger } from '../../../../src/lease/challenges.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
@@ -59,6 +60,22 @@ describe('whoever asks whether we live', () => {
   test('is answered, and named in the log', async () => {
     expect(await ask(OTHER)).toEqual(OURSELVES)
     expect(log.lines).toEqual([ANSWERED])
+  })
+
+  test('is told nothing of an answer that our stop cut short', async () => {
+    store.answer = (_, __, signal) =>
+      new Promise((___, reject) => {
+        signal.addEventListener('abort', () => {
+          const message = 'aborted'
+          reject(new StoreError({ op: 'answer', code: 'ABORTED_BY_CALLER', retryable: false, message }))
+        })
+      })
+    void ask(OTHER).catch(() => undefined)
+    await clock.settle()
+    stop.abort()
+    await running
+    expect([conditions.all(), log.lines]).toEqual([[], []])
+    await clock.advance(20_000)
   })
 
   test('is answered also with our machine id, if it is another machine', async () => {
