@@ -105,6 +105,16 @@ describe('starting', () => {
       expect(world.logged(fields)).toHaveLength(1)
   })
 
+  test('with a peer filter lets in who is a peer, for as long as that lasts', async () => {
+    await startWithPeers({ peerFilter: true })
+    const addresses = [20, 21, 22, 23].map((host) => `192.168.205.${host}`)
+    expect([...(world.peerFilter.peers ?? [])].sort()).toEqual(addresses)
+    world.etcd.delete(PEERS[0] ?? '')
+    await world.advance(10_000)
+    expect([...(world.peerFilter.peers ?? [])].sort()).toEqual(addresses.slice(1))
+    expect(world.forwards()).toBe(true)
+  })
+
   test('over an unchanged kernel and etcd writes to neither', async () => {
     await startWithPeers()
     await world.stop()

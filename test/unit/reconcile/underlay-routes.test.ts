@@ -126,6 +126,14 @@ describe('routes on the underlay', () => {
     expect(names()).toEqual([])
   })
 
+  it('are not read again when the link is said to be the one that it is', async () => {
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    expect([reconciler.isUnderlayRead, reconciler.nextPassInMs()]).toEqual([true, undefined])
+    reconciler.attachUnderlay(underlay, CUT)
+    expect([reconciler.isUnderlayRead, reconciler.nextPassInMs()]).toEqual([true, undefined])
+  })
+
   it('come back when somebody deletes or replaces them', async () => {
     reconciler.setPeer('a', direct(1))
     await settle()

@@ -46,6 +46,9 @@ describe('a node is ready', () => {
   test('also while etcd is out of reach, which it says', async () => {
     setUp()
     conditions.fails('etcd', 'is out of reach', 'degraded')
+    conditions.fails('firewall', 'iptables is not installed', 'incomplete')
+    expect(status.line).toBe('10.15.64.0/20, 41 peers, etcd: is out of reach; firewall: iptables is not installed')
+    conditions.holds('firewall')
     await clock.advance(90_000)
     expect(status.readiness()).toEqual({
       ok: true,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { allocBackend } from '../../../../src/backend/alloc/backend.ts'
+import { allocBackend, configuredAlloc } from '../../../../src/backend/alloc/backend.ts'
 import { backendJudge, type OwnNode } from '../../../../src/backend/judge.ts'
-import { hostGwBackend } from '../../../../src/backend/hostgw/backend.ts'
+import { configuredHostGw, hostGwBackend } from '../../../../src/backend/hostgw/backend.ts'
 import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
@@ -61,6 +61,10 @@ describe('host-gw', () => {
     expect(peers.rejected.get('10.16.0.0-16')).toContain('overlaps')
     expect(judge(leaseRecord('10.30.0.0-20', value('192.168.205.10')))).toHaveProperty('rejected')
   })
+})
+
+it('leases of alloc and host-gw are of the types that upstream knows', () => {
+  expect([configuredAlloc.leaseType, configuredHostGw.leaseType]).toEqual(['alloc', 'host-gw'])
 })
 
 it('alloc reaches nobody, whatever they lease, and rejects nobody', () => {

@@ -72,6 +72,9 @@ describe('the addresses of etcd', () => {
     await clock.advance(30_000)
     expect(texts(addresses)).toEqual(['10.0.0.3'])
     expect(changes).toBe(2)
+    names.set('etcd.example', ['10.0.0.4'])
+    await clock.advance(300_000)
+    expect([texts(addresses), changes]).toEqual([['10.0.0.4'], 3])
     stop.abort()
     await running
     expect(clock.sleeping).toBe(0)

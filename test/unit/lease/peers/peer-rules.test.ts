@@ -50,6 +50,15 @@ describe('peerObjection', () => {
     expect(objection('10.15.64.0/20', publicIp)).toContain('network or broadcast address of the underlay')
   })
 
+  it.each(['192.168.1.12', '192.168.1.15'])(
+    'objects to the PublicIP %s, also where the underlay has two hosts',
+    (publicIp) => {
+      const around = { ...AROUND, protectedPrefixes: [prefix('192.168.1.12/30')] }
+      expect(objection('10.15.64.0/20', publicIp, around)).toContain('network or broadcast address of the underlay')
+      expect(objection('10.15.64.0/20', '192.168.1.13', around)).toBeUndefined()
+    },
+  )
+
   it('has none to the first and last addresses of a point-to-point underlay, nor to those of a host in it', () => {
     const around = { ...AROUND, protectedPrefixes: [prefix('192.168.1.8/31'), prefix('192.168.1.20/32')] }
     for (const publicIp of ['192.168.1.8', '192.168.1.9', '192.168.1.20', '10.70.3.1', '10.70.3.254'])
