@@ -1,6 +1,6 @@
 import { MTU, parseMtu } from '../config/mtu.ts'
 import { readRegularFile } from '../host/regular-file.ts'
-import { readAssignments, SUBNET_VARIABLES } from '../host/subnet-env.ts'
+import { readAssignments, SUBNET_VARIABLES, type Assignment } from '../host/subnet-env.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
 import type { Family } from '../net/ip.ts'
 import { CNI_CODES, CniError, errnoOf, ioError } from './errors.ts'
@@ -43,7 +43,7 @@ export function parseOverlay(path: string, text: string): Overlay {
   const read = (variable: keyof (typeof SUBNET_VARIABLES)[Family]): readonly Prefix[] =>
     ([4, 6] as const).flatMap((family) => readNetworks(path, values, SUBNET_VARIABLES[family][variable], family))
   const [subnets, networks] = [read('subnet'), read('network')]
-  const [mtuText, ipMasq] = [values.get('FLANNEL_MTU') ?? '', values.get('FLANNEL_IPMASQ') ?? '']
+  const [mtuText, ipMasq] = [values.get('FLANNEL_MTU')?.value ?? '', values.get('FLANNEL_IPMASQ')?.value ?? '']
   const missing = [
     ...(subnets.length === 0 ? ['FLANNEL_SUBNET or FLANNEL_IPV6_SUBNET'] : []),
     ...(networks.length === 0 ? ['FLANNEL_NETWORK or FLANNEL_IPV6_NETWORK'] : []),
@@ -63,11 +63,11 @@ export function parseOverlay(path: string, text: string): Overlay {
 /** Later upstream versions write several networks, with commas between. */
 function readNetworks(
   path: string,
-  values: ReadonlyMap<string, string>,
+  values: ReadonlyMap<string, Assignment>,
   name: string,
   family: Family,
 ): readonly Prefix[] {
-  const texts = (values.get(name) ?? '').split(',').filter((text) => text !== '')
+  const texts = (values.get(name)?.value ?? '').split(',').filter((text) => text !== '')
   return texts.map((text) => {
     const network = parsePrefix(text.trim())
     if (network?.family === family) return network

@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/error.ts'
 import { MTU, parseMtu } from '../config/mtu.ts'
+import { readAssignments } from '../host/subnet-env.ts'
 import { parseIp, sameIp } from '../net/ip.ts'
 import { parsePrefix } from '../net/prefix.ts'
 
@@ -28,10 +29,13 @@ interface Variable {
  * @throws {ConfigError} naming the line, or the variable that is not there
  */
 export function dockerOptionsFrom(path: string, text: string, choices: DockerChoices): DockerOptions {
-  const variables = readVariables(path, text)
+  const refuse = (line: number, found: string): never => {
+    throw new ConfigError(`${path}:${line}`, 'NAME=value, a comment or nothing', found)
+  }
+  const variables = readAssignments(text, { takes: 'shell', refuse })
   const read = <T>(name: string, reader: (variable: Variable) => T): T | undefined => {
-    const variable = variables.get(name)
-    return variable === undefined || variable.value === '' ? undefined : reader(variable)
+    const { value = '', line = 0 } = variables.get(name) ?? {}
+    return value === '' ? undefined : reader({ value, place: `${path}:${line} ${name}` })
   }
   const bip = read('FLANNEL_SUBNET', bridgeAddress)
   if (bip === undefined)
@@ -47,19 +51,6 @@ export function dockerOptionsFrom(path: string, text: string, choices: DockerCho
     ['DOCKER_OPT_MTU', mtu === undefined ? undefined : `--mtu=${mtu}`],
   ]
   return candidates.flatMap(([variable, option]) => (option === undefined ? [] : [[variable, option] as const]))
-}
-
-/** Variables by name, the last of each; blank lines and comments are none. @throws {ConfigError} for any other line */
-function readVariables(path: string, text: string): ReadonlyMap<string, Variable> {
-  const variables = new Map<string, Variable>()
-  for (const [at, line] of text.split('\n').entries()) {
-    const trimmed = line.trim()
-    if (trimmed === '' || trimmed.startsWith('#')) continue
-    const [, name, value = ''] = /^(?:export\s+)?([A-Za-z_]\w*)=([^]*)$/.exec(trimmed) ?? []
-    if (name === undefined) throw new ConfigError(`${path}:${at + 1}`, 'NAME=value, a comment or nothing', trimmed)
-    variables.set(name, { value: value.replace(/^(["'])(.*)\1$/, '$2'), place: `${path}:${at + 1} ${name}` })
-  }
-  return variables
 }
 
 /** The bridge's address with the length of its subnet, as `10.1.2.1/24`. Docker needs room for a container beside it. */

@@ -35,7 +35,7 @@ export function renderSubnetEnv(env: SubnetEnv): string {
 export function parseSubnets(text: string): readonly Prefix[] {
   const values = readAssignments(text)
   return ([4, 6] as const).flatMap((family) => {
-    const subnet = parsePrefix(values.get(SUBNET_VARIABLES[family].subnet) ?? '')
+    const subnet = parsePrefix(values.get(SUBNET_VARIABLES[family].subnet)?.value ?? '')
     return subnet?.family === family ? [subnet] : []
   })
 }
@@ -44,7 +44,7 @@ export function parseSubnets(text: string): readonly Prefix[] {
 export function parseNetworks(text: string): readonly { readonly network: Prefix; readonly subnetLength: number }[] {
   const values = readAssignments(text)
   return parseSubnets(text).flatMap(({ family, length }) => {
-    const network = parsePrefix(values.get(SUBNET_VARIABLES[family].network) ?? '')
+    const network = parsePrefix(values.get(SUBNET_VARIABLES[family].network)?.value ?? '')
     return network?.family === family ? [{ network, subnetLength: length }] : []
   })
 }
@@ -52,14 +52,53 @@ export function parseNetworks(text: string): readonly { readonly network: Prefix
 /** Whether the text can be a subnet file, of upstream's or ours: such a file says nothing but FLANNEL_ variables. */
 export const isSubnetEnv = (text: string): boolean => /^(?:FLANNEL_[A-Z0-9_]+=[^\n]*(?:\n|$))+$/.test(text)
 
-/** Variables of a file of assignments, with quotes taken off; of one that is set twice the last. */
-export const readAssignments = (text: string): ReadonlyMap<string, string> =>
-  new Map(text.split('\n').map((line) => splitAssignment(line.trim())))
-
-function splitAssignment(line: string): readonly [string, string] {
-  const [name = '', ...value] = line.split('=')
-  return [name, value.join('=').replace(/^(["'])(.*)\1$/, '$2')]
+/** One variable of a file of assignments, such as the subnet file. */
+export interface Assignment {
+  /** With quotes taken off. */
+  readonly value: string
+  /** Of the file, counted from 1. */
+  readonly line: number
 }
+
+/**
+ * How much a reader takes for an assignment. `plain`: what flanneld and upstream write, `NAME=value`; whatever else stands there is
+ * ignored. `shell`: what a shell would read as well, `export NAME=value`, comments and blank lines; `refuse` is handed any other line,
+ * and throws. The CNI plugin and the agent read plainly: they look for variables that upstream's plugin would find. docker-opts reads as
+ * the shell script does that it stands in for, and says what the shell could not have read.
+ */
+export type Dialect =
+  { readonly takes: 'plain' } | { readonly takes: 'shell'; readonly refuse: (line: number, text: string) => never }
+
+/** Variables by name; of one that is set twice the last. @throws whatever `refuse` does */
+export function readAssignments(text: string, dialect: Dialect = { takes: 'plain' }): ReadonlyMap<string, Assignment> {
+  const variables = new Map<string, Assignment>()
+  for (const [at, untrimmed] of text.split('\n').entries()) {
+    const [line, trimmed] = [at + 1, untrimmed.trim()]
+    const assignment = dialect.takes === 'plain' ? splitPlain(trimmed) : splitShell(trimmed)
+    if (assignment === undefined && dialect.takes === 'shell' && !isSilent(trimmed)) dialect.refuse(line, trimmed)
+    if (assignment !== undefined) variables.set(assignment.name, { value: unquoted(assignment.value), line })
+  }
+  return variables
+}
+
+interface Split {
+  readonly name: string
+  readonly value: string
+}
+
+function splitPlain(line: string): Split {
+  const [name = '', ...value] = line.split('=')
+  return { name, value: value.join('=') }
+}
+
+function splitShell(line: string): Split | undefined {
+  const [, name, value = ''] = /^(?:export\s+)?([A-Za-z_]\w*)=([^]*)$/.exec(line) ?? []
+  return name === undefined ? undefined : { name, value }
+}
+
+const isSilent = (line: string): boolean => line === '' || line.startsWith('#')
+
+const unquoted = (value: string): string => value.replace(/^(["'])(.*)\1$/, '$2')
 
 /** The previous run's subnets; none when there is no file or it cannot be read. */
 export const readPreviousSubnets = (path: string): Promise<readonly Prefix[]> =>

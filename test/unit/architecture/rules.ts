@@ -62,7 +62,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
   docker: {
-    sees: ['net', 'config', 'cli'],
+    sees: ['net', 'config', 'host', 'cli'],
     because: 'it lives for one start of Docker, and knows the agent by the subnet file alone',
   },
   cleanup: {
