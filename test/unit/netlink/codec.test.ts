@@ -118,8 +118,8 @@ describe('a report of a route', () => {
   const told = (linkIndex: number, what: 'new' | 'in place' | 'gone', otherRoutes = false) =>
     readChange(
       messageOf((writer) => {
-        if (what === 'gone') writeRouteDelete(writer, { ...route, linkIndex }, 1)
-        else writeRouteReplace(writer, { ...route, linkIndex, onlink: false }, 1)
+        if (what === 'gone') writeRouteDelete(writer, { op: 'route.delete', ...route, linkIndex }, 1)
+        else writeRouteReplace(writer, { op: 'route.replace', ...route, linkIndex, onlink: false }, 1)
         if (what === 'new') new DataView(writer.bytes.buffer, writer.bytes.byteOffset).setUint16(6, NLM_F.CREATE, true)
       }),
       [OURS],
