@@ -2,7 +2,7 @@ import type { Random } from '../time/clock.ts'
 import type { RouteEntry } from './entries.ts'
 import type { RouteState } from '../kernel/kernel.ts'
 import { Table } from './table.ts'
-import { routeReplacedBy, routeRules, routesOn } from './row-rules.ts'
+import { routeRules, routesOn, routesReplacedBy } from './row-rules.ts'
 
 /** What of a link's tables is ours. */
 export interface RouteOwnership {
@@ -47,7 +47,8 @@ export class LinkRoutes {
   /** Whether a route, wherever it leads, may have been put in the place of one of ours. */
   mayBeReplacedBy(route: RouteState): boolean {
     if (this.ownership.routesOnly) return this.#wantedTo.get(route.destination.text)?.metric === route.metric
-    const ours = routeReplacedBy(route)
-    return this.isWanted(ours) || this.table.actual(routeRules.key(ours)) !== undefined
+    return routesReplacedBy(route).some(
+      (ours) => this.isWanted(ours) || this.table.actual(routeRules.key(ours)) !== undefined,
+    )
   }
 }

@@ -83,14 +83,20 @@ export const routeRules: TableRules<RouteEntry> = {
     ].join(' '),
 }
 
-/** Our route that another may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there. */
-export const routeReplacedBy = ({ destination, metric }: Pick<RouteState, 'destination' | 'metric'>): RouteEntry => ({
+/**
+ * Our routes that another may stand in place of: a replacement goes by destination and metric, and the kernel is silent on what was there.
+ * On our device, ours lead through the base of their destination, or, where the device alone knows the way, through nothing.
+ */
+export function routesReplacedBy({
   destination,
-  gateway: destination.base,
   metric,
-  protocol: ROUTE_PROTOCOL,
-  onlink: true,
-})
+}: Pick<RouteState, 'destination' | 'metric'>): readonly RouteEntry[] {
+  const ours = { destination, metric, protocol: ROUTE_PROTOCOL } as const
+  return [
+    { ...ours, gateway: destination.base, onlink: true },
+    { ...ours, gateway: undefined, onlink: false },
+  ]
+}
 
 /** A neighbour on our device is ours when it is permanent: nobody else has business there. Others are the kernel's own. */
 export const ownNeighbour = ({ ip, mac, permanent }: NeighbourState): NeighbourEntry | undefined =>

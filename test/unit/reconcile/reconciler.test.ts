@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
+import { prefix } from '../../../src/net/prefix.ts'
 import type { KernelOp } from '../../../src/kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../../src/kernel/ours.ts'
+import { NO_ROWS } from '../../../src/reconcile/entries.ts'
 import { Reconciler } from '../../../src/reconcile/reconciler.ts'
 import { FakeClock } from '../../fake/fake-clock.ts'
 import { first, onDevice, OverlayWorld, rowsOf } from '../../fake/overlay-world.ts'
@@ -182,6 +184,24 @@ describe('drift', () => {
       world.advance(1_000)
       await world.pass()
       expect(world.actual()).toEqual(world.expected())
+    },
+  )
+
+  test.each(['the device', 'another link'])(
+    'restores a route without gateway whose place one of %s has taken',
+    async (where) => {
+      world = await OverlayWorld.create(true)
+      const place = { destination: prefix('10.0.0.0/8'), metric: 1 } as const
+      const row = { ...place, gateway: undefined, protocol: ROUTE_PROTOCOL, onlink: false } as const
+      world.reconciler.setPeer('all', onDevice({ ...NO_ROWS, routes: [row] }))
+      await world.pass()
+      const linkIndex = where === 'the device' ? world.linkIndex : (world.kernel.indexOf('eth0') ?? 0)
+      world.outside({ op: 'route.replace', type: 'unicast', ...place, linkIndex, protocol: 'boot' })
+      await new Promise(setImmediate)
+      world.advance(1_000)
+      expect(await world.pass()).toBeGreaterThan(0)
+      const { routes } = world.kernel.tables
+      expect([...routes.values()]).toMatchObject([{ ...place, linkIndex: world.linkIndex, protocol: ROUTE_PROTOCOL }])
     },
   )
 
