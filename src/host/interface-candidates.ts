@@ -1,7 +1,7 @@
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { AddressState, LinkState, RouteState } from '../kernel/kernel.ts'
-import { familyOfDevice } from '../kernel/ours.ts'
+import { DEVICE_ALIAS, familyOfDevice } from '../kernel/ours.ts'
 import { bestAddress } from './best-address.ts'
 import type { HostAddresses } from './underlay.ts'
 
@@ -74,8 +74,9 @@ export const gatewaysOf = (host: HostAddresses, link: LinkState, family: Family)
     linkIndex === link.index && gateway !== undefined ? [gateway] : [],
   )
 
-/** Tunnels do not run on themselves: not on our own device of this run or an earlier one. */
-const canCarryTunnels = ({ loopback, name }: LinkState): boolean => !loopback && familyOfDevice(name) === undefined
+/** Tunnels do not run on themselves: not on a device of ours, of whatever kind and name, or of upstream's. */
+const canCarryTunnels = ({ loopback, name, alias }: LinkState): boolean =>
+  !loopback && alias !== DEVICE_ALIAS && familyOfDevice(name) === undefined
 
 /** Every interface that could be asked for, with its addresses of the family; those that cannot be used are marked. */
 export function listCandidates(host: HostAddresses, family: Family): string {

@@ -164,6 +164,14 @@ describe('selectUnderlay with --iface-regex', () => {
     )
   })
 
+  it('never takes a device of ours that has another name', () => {
+    const links = [...HOST.links, { ...link(6, 'tunnel0'), alias: 'flannel-agent' }]
+    const addresses = [...HOST.addresses, address(6, '10.5.0.0')]
+    expect(() => choose({ ifaceRegexes: [/^tunnel/] }, { links, addresses })).toThrow(
+      '--iface-regex ^tunnel matches none. Candidates: eth0 (10.0.2.15)',
+    )
+  })
+
   it('takes the IPv6 address that it matches on the interface of IPv4', () => {
     const addresses = [...HOST.addresses, address(3, 'fd00::20')]
     const wanted = { family: 6, leader: 4 } as const
