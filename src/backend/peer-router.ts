@@ -14,6 +14,8 @@ export interface PeerRouterInput {
 export interface PeerRouter {
   /** Whether any change of a route may be one that it decides by. */
   readonly wantsOtherRoutes: boolean
+  /** How many peers it has been told of and not to give up. */
+  readonly peers: number
   /** Sets, changes or (undefined) gives up a peer. */
   setPeer(key: string, peer: ReachablePeer | undefined): void
   /** The underlay, and the routes of the main table in its family, are these now. */

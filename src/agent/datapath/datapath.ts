@@ -56,7 +56,8 @@ export class Datapath implements PeerSink {
     })
     this.#link = this.#makeLinkTask(input)
     const on = backend.routesOn
-    const reconcile = new ReconcileTask({ ports, reconciler, readiness, family, on, somethingToDo, gate })
+    const sink = this.#sink
+    const reconcile = new ReconcileTask({ ports, reconciler, sink, readiness, family, on, somethingToDo, gate })
     this.tasks = [this.#link, reconcile]
   }
 
@@ -79,6 +80,11 @@ export class Datapath implements PeerSink {
       },
       somethingToDo: this.#somethingToDo,
     })
+  }
+
+  /** Who is told of peers. */
+  get #sink(): PeerRouter | Reconciler {
+    return this.#router ?? this.#reconciler
   }
 
   /** Underlay addresses that the device sends to; undefined while its tables are not known. */
@@ -120,8 +126,7 @@ export class Datapath implements PeerSink {
   }
 
   setPeer(key: string, entries: EntriesByFamily | undefined): void {
-    const sink = this.#router ?? this.#reconciler
-    sink.setPeer(key, entries?.get(this.family))
+    this.#sink.setPeer(key, entries?.get(this.family))
   }
 
   allowPruning(): void {

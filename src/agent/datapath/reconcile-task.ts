@@ -11,6 +11,8 @@ import { unreachablePeers } from '../runtime/unreachable-peers.ts'
 export interface ReconcileTaskInput {
   readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'conditions' | 'status'>
   readonly reconciler: Reconciler
+  /** Who is told of peers: what the reconciler holds need not be one key for each. */
+  readonly sink: { readonly peers: number }
   readonly readiness: Pick<SetUpReport, 'forwards'>
   readonly family: Family
   /** Where the rows stand that forwarding takes. */
@@ -81,7 +83,8 @@ export class ReconcileTask implements Task {
       this.#say(report)
       if (report.tookSnapshot) this.#snapshotOf = report.linkIndex
       const synced = this.#forwards()
-      const { peers, pending } = reconciler
+      const { pending } = reconciler
+      const { peers } = this.#input.sink
       const unreachable = unreachablePeers(reconciler.pendingRows(), peers)
       ports.status.tables(family, { peers, pending, synced, unreachable })
       if (synced) readiness.forwards(family, report)

@@ -33,6 +33,10 @@ export class DirectPeers implements PeerRouter {
     return this.#isOn
   }
 
+  get peers(): number {
+    return this.#tunnelled.size
+  }
+
   /**
    * Off, every peer has its tunnel again. On, all keep what they have until the next look at the underlay: what was seen of it before
    * is outdated, since nobody has listened to changes of its routes.

@@ -67,6 +67,10 @@ class Tunnel implements DeviceKeeper, PeerRouter {
     return Promise.resolve()
   }
 
+  get peers(): number {
+    return this.#keys.size
+  }
+
   begin({ setEntries }: PeerRouterInput): this {
     this.#setEntries = setEntries
     return this
@@ -195,6 +199,20 @@ describe('a backend with a device of another kind', () => {
     })
     datapath.setPeer('10.30.0.0-20', undefined)
     expect([...tunnel.table.keys()]).toEqual(['10.31.0.0/20'])
+  })
+
+  it('counts them as peers, and not what it has in the kernel', async () => {
+    const counted = async (): Promise<unknown> => {
+      datapath.wake()
+      await world.advance(1_000)
+      return world.status.readiness().body['peers']
+    }
+    expect(await counted()).toBe(0)
+    setPeer('10.30.0.0-20', '192.168.205.30')
+    setPeer('10.31.0.0-20', '192.168.205.31')
+    expect(await counted()).toBe(2)
+    datapath.setPeer('10.30.0.0-20', undefined)
+    expect(await counted()).toBe(1)
   })
 
   it('is judged like any other: peers of its types alone, each with its own subnet and PublicIP', () => {
