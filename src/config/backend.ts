@@ -1,4 +1,5 @@
 import { ConfigError } from './error.ts'
+import { compareFields, type Field, type FieldComparison, type Fields } from './field.ts'
 import type { JsonFields } from './json.ts'
 
 /** VXLAN backend settings (`Backend` of the network configuration). */
@@ -30,11 +31,63 @@ const DEFAULT_VNI = 1
 const SMALLEST_UNDERLAY_MTU = 576
 const LARGEST_MTU = 65_535
 
-const BACKENDS: Readonly<Record<string, (fields: JsonFields) => BackendConfig>> = {
-  vxlan: parseVxlan,
-  'host-gw': () => ({ type: 'host-gw' }),
-  alloc: () => ({ type: 'alloc' }),
+const VXLAN: Fields<VxlanConfig> = {
+  type: { path: 'Backend.Type', valueOf: ({ type }) => type },
+  vni: { path: 'Backend.VNI', valueOf: ({ vni }) => vni },
+  port: { path: 'Backend.Port', valueOf: ({ port }) => port },
+  gbp: { path: 'Backend.GBP', valueOf: ({ gbp }) => gbp },
+  learning: { path: 'Backend.Learning', valueOf: ({ learning }) => learning },
+  directRouting: {
+    path: 'Backend.DirectRouting',
+    valueOf: ({ directRouting }) => directRouting,
+    follow: (current, { directRouting }) => ({ ...current, directRouting }),
+  },
+  underlayMtu: {
+    path: 'Backend.MTU',
+    valueOf: ({ underlayMtu }) => underlayMtu,
+    follow: (current, { underlayMtu }) => ({ ...current, underlayMtu }),
+  },
 }
+
+const PLAIN: Fields<PlainConfig> = { type: { path: 'Backend.Type', valueOf: ({ type }) => type } }
+
+/** A backend's settings: how they are read, and which of them a running agent follows. */
+interface Settings {
+  readonly read: (fields: JsonFields) => BackendConfig
+  readonly compare: (current: BackendConfig, next: BackendConfig) => FieldComparison<BackendConfig>
+}
+
+const BACKENDS: Readonly<Record<BackendConfig['type'], Settings>> = {
+  vxlan: settings('vxlan', parseVxlan, Object.values(VXLAN)),
+  'host-gw': settings<PlainConfig>('host-gw', () => ({ type: 'host-gw' }), Object.values(PLAIN)),
+  alloc: settings<PlainConfig>('alloc', () => ({ type: 'alloc' }), Object.values(PLAIN)),
+}
+
+function settings<C extends BackendConfig>(
+  type: C['type'],
+  read: (fields: JsonFields) => C,
+  fields: readonly Field<C>[],
+): Settings {
+  const isOurs = (config: BackendConfig): config is C => config.type === type
+  return {
+    read,
+    compare: (current, next) =>
+      isOurs(current) && isOurs(next) ? compareFields(fields, current, next) : anotherType(current, next),
+  }
+}
+
+/** No other backend can be followed. */
+const anotherType = (current: BackendConfig, { type }: BackendConfig): FieldComparison<BackendConfig> => ({
+  value: current,
+  followed: [],
+  refused: [{ path: 'Backend.Type', from: current.type, to: type }],
+})
+
+/** Takes from other settings what a running agent can follow. Pure. */
+export const compareBackend = (current: BackendConfig, next: BackendConfig): FieldComparison<BackendConfig> =>
+  BACKENDS[current.type].compare(current, next)
+
+const isType = (text: string): text is BackendConfig['type'] => Object.hasOwn(BACKENDS, text)
 
 /** Upstream's code falls back to `udp`, its documentation says `vxlan`; we do as documented. */
 const DEFAULT_TYPE = 'vxlan'
@@ -42,9 +95,9 @@ const DEFAULT_TYPE = 'vxlan'
 /** @throws {ConfigError} */
 export function parseBackend(fields: JsonFields | undefined): BackendConfig {
   const type = fields?.string('Type') ?? DEFAULT_TYPE
-  const parse = Object.hasOwn(BACKENDS, type.toLowerCase()) ? BACKENDS[type.toLowerCase()] : undefined
-  if (parse === undefined) throw new ConfigError('Backend.Type', expectedType(type.toLowerCase()), type)
-  return fields === undefined ? VXLAN_DEFAULTS : parse(fields)
+  const known = type.toLowerCase()
+  if (!isType(known)) throw new ConfigError('Backend.Type', expectedType(known), type)
+  return fields === undefined ? VXLAN_DEFAULTS : BACKENDS[known].read(fields)
 }
 
 /** Upstream's other backends, of this day and of v0.6. */

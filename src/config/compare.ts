@@ -1,13 +1,6 @@
-import type { BackendConfig, VxlanConfig } from './backend.ts'
+import { compareBackend } from './backend.ts'
+import { compareFields, type FieldChange, type FieldComparison, type Fields } from './field.ts'
 import { FAMILIES, type FamilyFields, type NetworkConfig, type OverlayNetwork } from './network.ts'
-
-/** A field that says something else than what is in force. */
-export interface FieldChange {
-  /** JSON path, such as `Backend.VNI`. */
-  readonly path: string
-  readonly from: string
-  readonly to: string
-}
 
 /** What becomes of a new configuration while the agent runs. */
 export interface ConfigComparison {
@@ -16,34 +9,6 @@ export interface ConfigComparison {
   readonly followed: readonly FieldChange[]
   /** What waits for the next start. */
   readonly refused: readonly FieldChange[]
-}
-
-/** One field: its name for people, its value, and, where a running agent can follow it, how. */
-interface Field<T> {
-  readonly path: string
-  readonly valueOf: (config: T) => string | number | boolean | undefined
-  readonly follow?: (current: T, next: T) => T
-}
-
-/** Every field has to be named: one that is added later does not compile until somebody has decided. */
-type Fields<T, K extends keyof T = keyof T> = Readonly<Record<K, Field<T>>>
-
-const VXLAN: Fields<VxlanConfig> = {
-  type: { path: 'Backend.Type', valueOf: ({ type }) => type },
-  vni: { path: 'Backend.VNI', valueOf: ({ vni }) => vni },
-  port: { path: 'Backend.Port', valueOf: ({ port }) => port },
-  gbp: { path: 'Backend.GBP', valueOf: ({ gbp }) => gbp },
-  learning: { path: 'Backend.Learning', valueOf: ({ learning }) => learning },
-  directRouting: {
-    path: 'Backend.DirectRouting',
-    valueOf: ({ directRouting }) => directRouting,
-    follow: (current, { directRouting }) => ({ ...current, directRouting }),
-  },
-  underlayMtu: {
-    path: 'Backend.MTU',
-    valueOf: ({ underlayMtu }) => underlayMtu,
-    follow: (current, { underlayMtu }) => ({ ...current, underlayMtu }),
-  },
 }
 
 const FIREWALL: Fields<NetworkConfig, 'enableNftables'> = {
@@ -75,13 +40,6 @@ const boundsOf = (
     follow: (current, { subnetMax }) => ({ ...current, subnetMax }),
   },
 })
-
-/** What comparing a part came to. */
-interface FieldComparison<T> {
-  readonly value: T
-  readonly followed: readonly FieldChange[]
-  readonly refused: readonly FieldChange[]
-}
 
 /**
  * Takes from a new configuration what a running agent can follow, and names what it cannot. Pure.
@@ -118,25 +76,3 @@ function compareOverlay(
   // bounds mean something only in the network, and at the size, that they were written for
   return cut.refused.length > 0 ? cut : compareFields(Object.values(boundsOf(names)), before, after)
 }
-
-/** The other backends have no settings. */
-function compareBackend(current: BackendConfig, next: BackendConfig): FieldComparison<BackendConfig> {
-  if (current.type === 'vxlan' && next.type === 'vxlan') return compareFields(Object.values(VXLAN), current, next)
-  const refused = current.type === next.type ? [] : [{ path: 'Backend.Type', from: current.type, to: next.type }]
-  return { value: current, followed: [], refused }
-}
-
-function compareFields<T>(fields: readonly Field<T>[], current: T, next: T): FieldComparison<T> {
-  let value = current
-  const [followed, refused]: [FieldChange[], FieldChange[]] = [[], []]
-  for (const { path, valueOf, follow } of fields) {
-    const [from, to] = [valueOf(current), valueOf(next)]
-    if (from === to) continue
-    const list = follow === undefined ? refused : followed
-    list.push({ path, from: shown(from), to: shown(to) })
-    if (follow !== undefined) value = follow(value, next)
-  }
-  return { value, followed, refused }
-}
-
-const shown = (value: string | number | boolean | undefined): string => (value === undefined ? 'unset' : String(value))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { compareConfig, type FieldChange } from '../../../src/config/compare.ts'
+import { compareConfig } from '../../../src/config/compare.ts'
+import type { FieldChange } from '../../../src/config/field.ts'
 import { parseNetworkConfig } from '../../../src/config/network.ts'
 
 const BACKEND = { Type: 'vxlan', VNI: 100 }
