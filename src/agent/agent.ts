@@ -14,13 +14,13 @@ import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
-import { LossBackoff } from './own-lease/loss-backoff.ts'
+import { LossBackoff } from './loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
 import type { AcquiredSubnet } from './runtime/subnet-manager.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
-import { findPublishers, leaseTerms } from './own-lease/lease-terms.ts'
+import { findPublishers, ownTerms } from './own-terms.ts'
 
 /** The interface and its address, by family of the overlay. */
 type Underlays = ReadonlyMap<Family, Underlay>
@@ -158,7 +158,7 @@ export class Agent implements Task {
       const host = { ...found, endpoints: subnets.endpoints.all }
       const backend = chooseBackend(found.config.backend)
       const publishers = await findPublishers(backend, found.underlays, this.#ports, signal)
-      const terms = leaseTerms(this.#ports, host, backend, { publishers, previousSubnets })
+      const terms = ownTerms(this.#ports, host, backend, { publishers, previousSubnets })
       return { ...found, acquired: await subnets.acquire(terms, signal) }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)

@@ -25,7 +25,7 @@ import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
 import { runTogether, type Runtime, type Task } from './runtime/task.ts'
-import { leaseTerms, protectedPrefixes, type HostNetwork } from './own-lease/lease-terms.ts'
+import { ownTerms, protectedPrefixes, type HostNetwork } from './own-terms.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
@@ -180,7 +180,7 @@ export class OverlaySession {
 
   /** The terms on which we hold what we have: these subnets, these devices. */
   #ownTerms(): LeaseTerms {
-    return leaseTerms(this.#input.ports, this.#hostNetwork(), this.#configured, {
+    return ownTerms(this.#input.ports, this.#hostNetwork(), this.#configured, {
       publishers: new Map(this.#backends.map((backend) => [backend.own.overlay.family, backend])),
       previousSubnets: this.#subnets,
     })

@@ -1,8 +1,8 @@
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
-import { DEVICE_ALIAS, deviceName, familyOfDevice, ROUTE_PROTOCOL } from '../kernel/ours.ts'
-import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/row-rules.ts'
+import { DEVICE_ALIAS, deviceName, familyOfDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
+import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/ownership.ts'
 
 /** What stands on the host, as far as it can be flanneld's. */
 export interface HostRemains {

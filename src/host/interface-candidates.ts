@@ -1,7 +1,7 @@
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { AddressState, LinkState, RouteState } from '../kernel/kernel.ts'
-import { DEVICE_ALIAS, familyOfDevice } from '../kernel/ours.ts'
+import { DEVICE_ALIAS, familyOfDevice } from '../kernel/marks.ts'
 import { bestAddress } from './best-address.ts'
 import type { HostAddresses } from './underlay.ts'
 

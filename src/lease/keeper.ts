@@ -2,7 +2,7 @@ import type { Clock, Random } from '../time/clock.ts'
 import type { Loop } from '../time/loop.ts'
 import { Wakeup } from '../time/wakeup.ts'
 import { Damping } from '../time/damping.ts'
-import { Retries } from '../time/retries.ts'
+import { FailingCall } from '../time/failing-call.ts'
 import { CloneCheck, type AskClone } from './clone.ts'
 import { heldKey, transition, type ForeignChange, type KeeperEvent, type KeeperState } from './keeper-state.ts'
 import { NO_ETCD_LEASE } from './lease.ts'
@@ -67,8 +67,8 @@ export class LeaseKeeper {
   /** Two machines that both believe the key theirs must not race each other at full speed. */
   readonly #damping: Damping
   readonly #cloneCheck: CloneCheck
-  readonly #repairs: Retries
-  readonly #renewals: Retries
+  readonly #repairs: FailingCall
+  readonly #renewals: FailingCall
   readonly #wakeup = new Wakeup()
 
   constructor(record: LeaseRecord, options: KeeperOptions) {
@@ -77,8 +77,8 @@ export class LeaseKeeper {
     this.#options = options
     this.#damping = new Damping(options.random)
     this.#cloneCheck = new CloneCheck(options.terms, options.challenge)
-    this.#repairs = new Retries(options.random)
-    this.#renewals = new Retries(options.random)
+    this.#repairs = new FailingCall(options.random)
+    this.#renewals = new FailingCall(options.random)
     this.#renewAtMs = this.#nextRenewalMs(options.terms.ttlSeconds)
   }
 
@@ -164,7 +164,7 @@ export class LeaseKeeper {
   }
 
   /** @throws what is no error of the store */
-  async #try(retries: Retries, problem: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #try(retries: FailingCall, problem: string, act: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, onState } = this.#options
     const wasFailing = this.#isInTrouble()
     try {

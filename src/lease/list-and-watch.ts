@@ -15,7 +15,7 @@ export type FollowEvent =
 
 /**
  * Follows keys for as long as it takes: a list, every change after it, and a new list when the history is gone or belongs to another
- * store. Ends when `signal` aborts, or when there is nothing to list.
+ * store (in etcd, `etcd/keys/watch.ts` ends a watch whose history was compacted). Ends when `signal` aborts, or when there is nothing to list.
  * @param known a list that was made and taken in before: begins with the changes after it
  * @throws what listing and watching throw
  */

@@ -2,7 +2,8 @@ import type { Random } from '../time/clock.ts'
 import type { RouteEntry } from './entries.ts'
 import type { RouteState } from '../kernel/kernel.ts'
 import { Table } from './table.ts'
-import { routeRules, routesOn, routesReplacedBy } from './row-rules.ts'
+import { routesOn, routesReplacedBy } from './ownership.ts'
+import { routeRules } from './table-rules.ts'
 
 /** What of a link's tables is ours. */
 export interface RouteOwnership {

@@ -13,7 +13,8 @@ import { LinkRoutes, type RouteOwnership } from './link-routes.ts'
 import { ABSENT, linkAfter, takesRows, type KnownLink, type LinkEvent, type Trust } from './known-link.ts'
 import type { PendingRow } from './pending-row.ts'
 import { Table, type PlannedTable } from './table.ts'
-import { fdbRules, neighbourRules, ownFdb, ownNeighbour, routeRules } from './row-rules.ts'
+import { ownFdb, ownNeighbour } from './ownership.ts'
+import { fdbRules, neighbourRules, routeRules } from './table-rules.ts'
 
 /*
  * The three tables of one link, and whether what is known of them can be trusted (known-link.ts). It is handed the link's index, the

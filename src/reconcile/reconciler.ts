@@ -17,7 +17,8 @@ import { LinkTables } from './link-tables.ts'
 import { planRows } from './plan.ts'
 import type { PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
-import { isOwnDirectRoute, isOwnRoute, routeRules, type Cut } from './row-rules.ts'
+import { isOwnDirectRoute, isOwnRoute, type Cut } from './ownership.ts'
+import { routeRules } from './table-rules.ts'
 
 /*
  * Makes the kernel's tables what the peers demand. It is handed a Kernel, what each peer needs (`setPeer`) and what the kernel reports

@@ -4,7 +4,7 @@ import type { KernelError } from '../kernel/kernel.ts'
 import type { PendingRow, Why } from './pending-row.ts'
 import { Row, type PlannedRow } from './row.ts'
 import { Damping } from '../time/damping.ts'
-import type { TableRules } from './row-rules.ts'
+import type { TableRules } from './table-rules.ts'
 
 /*
  * One kernel table of one link: the rows that should be there, the rows that are, and how patient to be with each. It is handed the

@@ -1,4 +1,4 @@
-import { tendDevice, type DeviceSpec, type Mending, type TendedDevice } from '../../src/backend/vxlan/device.ts'
+import { tendDevice, type DeviceSpec, type Mending, type TendedDevice } from '../../src/backend/vxlan/tend-device.ts'
 import type { Kernel, LinkState } from '../../src/kernel/kernel.ts'
 
 const MEND_ALL: Mending = { due: (found) => found, mended: () => undefined }

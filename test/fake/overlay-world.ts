@@ -3,7 +3,7 @@ import { hostPrefix, prefix, subnetAt } from '../../src/net/prefix.ts'
 import { ip, type Family, type Ip } from '../../src/net/ip.ts'
 import { mac, type Mac } from '../../src/net/mac.ts'
 import type { LinkRows, PeerEntries } from '../../src/reconcile/entries.ts'
-import { ROUTE_PROTOCOL } from '../../src/kernel/ours.ts'
+import { ROUTE_PROTOCOL } from '../../src/kernel/marks.ts'
 import type { RouteProtocol } from '../../src/kernel/words.ts'
 import {
   type Kernel,
@@ -13,7 +13,7 @@ import {
   type RouteState,
 } from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import type { DeviceSpec } from '../../src/backend/vxlan/device.ts'
+import type { DeviceSpec } from '../../src/backend/vxlan/tend-device.ts'
 import { ensureDevice } from './ensure-device.ts'
 import { FakeKernel } from './fake-kernel.ts'
 

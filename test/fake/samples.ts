@@ -6,7 +6,7 @@ import type { LeaseRecord } from '../../src/lease/store.ts'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { prefix } from '../../src/net/prefix.ts'
-import type { DeviceSpec } from '../../src/backend/vxlan/device.ts'
+import type { DeviceSpec } from '../../src/backend/vxlan/tend-device.ts'
 import type { Vtep } from '../../src/backend/vxlan/vtep.ts'
 
 /** The network of the walkthroughs. */

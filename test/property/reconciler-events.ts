@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
-import { ROUTE_PROTOCOL } from '../../src/kernel/ours.ts'
+import { ROUTE_PROTOCOL } from '../../src/kernel/marks.ts'
 import type { KernelOp } from '../../src/kernel/kernel.ts'
 import { first, OverlayWorld, rowsOf, type Making } from '../fake/overlay-world.ts'
 

@@ -1,7 +1,7 @@
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRecord } from '../../lease/lease.ts'
 import type { PeerTable } from '../../lease/peers/peer-table.ts'
-import { isMassLoss, StalePeers } from '../../lease/peers/stale-peers.ts'
+import { isMassLoss, KeptPeers } from '../../lease/peers/kept-peers.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
@@ -36,9 +36,9 @@ export class PeersTask implements PeerListener, Task {
   readonly #input: PeersTaskInput
   readonly #rejectionLog: RejectionLog
   /** Kept after a fault of the store. */
-  readonly #stale = new StalePeers()
+  readonly #stale = new KeptPeers()
   /** Kept for a moment after their leases were deleted. */
-  readonly #lingering = new StalePeers()
+  readonly #lingering = new KeptPeers()
   readonly #keptChanged = new Wakeup()
 
   constructor(input: PeersTaskInput) {

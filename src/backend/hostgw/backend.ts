@@ -3,7 +3,7 @@ import { routeMetric } from '../route-metric.ts'
 import type { Rejected } from '../../lease/codec.ts'
 import { leaseFamily, type Lease } from '../../lease/lease.ts'
 import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
-import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
+import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 
 const TYPE = 'host-gw'
 

@@ -1,5 +1,5 @@
 import type { VxlanConfig } from '../../config/backend.ts'
-import { deviceName } from '../../kernel/ours.ts'
+import { deviceName } from '../../kernel/marks.ts'
 import { isUnicastMac, type Mac } from '../../net/mac.ts'
 import type { ConfiguredBackend, Publisher, PublisherInput } from '../backend.ts'
 import { backendDataField, decodeVtepData, encodeVtepData, publishedMac } from './backend-data.ts'

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../time/clock.ts'
 import { Damping } from '../../time/damping.ts'
 import { expectationsOf, type Deviation, type DeviceProperty, type DeviceSpec } from './deviation.ts'
-import type { Mending } from './device.ts'
+import type { Mending } from './tend-device.ts'
 
 export interface DeviceDampingInput {
   readonly clock: Clock

@@ -1,13 +1,13 @@
 import type { BackendConfig, VxlanConfig } from '../../config/backend.ts'
 import { KernelError } from '../../kernel/kernel.ts'
-import { deviceName } from '../../kernel/ours.ts'
+import { deviceName } from '../../kernel/marks.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import { sameIp } from '../../net/ip.ts'
 import { DeviceError, type DeviceKeeper, type DevicePorts, type DeviceReport } from '../device-keeper.ts'
 import { DeviceDamping } from './device-damping.ts'
 import { DeviceReporter } from './device-log.ts'
 import { deviceSpec, usedUnderlayMtu, vxlanSettings } from './device-spec.ts'
-import { tendDevice } from './device.ts'
+import { tendDevice } from './tend-device.ts'
 import { vtepAddress, type Vtep } from './vtep.ts'
 
 export interface VxlanDeviceKeeperInput {

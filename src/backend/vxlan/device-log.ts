@@ -1,7 +1,7 @@
 import type { Logger } from '../../observe/logger.ts'
 import type { LinkState } from '../../kernel/kernel.ts'
 import type { Deviation } from './deviation.ts'
-import type { DeviceSpec, TendedDevice } from './device.ts'
+import type { DeviceSpec, TendedDevice } from './tend-device.ts'
 
 /** Each once, however often it was found. */
 const listed = (deviations: readonly Deviation[]): string =>

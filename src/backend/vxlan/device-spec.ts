@@ -1,7 +1,7 @@
 import type { BackendConfig, VxlanConfig } from '../../config/backend.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { Family } from '../../net/ip.ts'
-import { DEVICE_ALIAS, deviceName } from '../../kernel/ours.ts'
+import { DEVICE_ALIAS, deviceName } from '../../kernel/marks.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { DeviceSpec } from './deviation.ts'
 import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'

@@ -2,7 +2,7 @@ import type { Ip } from '../../net/ip.ts'
 import { prefixOf } from '../../net/prefix.ts'
 import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
-import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
+import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 
 /**
  * Who is reached over the underlay's link without a gateway, by the routes of the main table (rules that choose other tables are not

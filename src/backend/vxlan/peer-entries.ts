@@ -3,7 +3,7 @@ import { ConfigError } from '../../config/error.ts'
 import { leaseFamily, type Lease } from '../../lease/lease.ts'
 import type { Rejected } from '../../lease/codec.ts'
 import type { PeerEntries } from '../../reconcile/entries.ts'
-import { ROUTE_PROTOCOL } from '../../kernel/ours.ts'
+import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 import { backendDataField, decodeVtepData, type VtepData } from './backend-data.ts'
 import type { Vtep } from './vtep.ts'
 

@@ -78,10 +78,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'observe', 'time', 'config', 'lease', 'agent/runtime'],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
-  'agent/own-lease': {
-    sees: ['net', 'time', 'config', 'kernel', 'lease', 'backend', 'agent/runtime'],
-    because: 'our lease is held whatever becomes of peers and devices',
-  },
   'agent/subnet-file': {
     sees: ['net', 'observe', 'time', 'backend', 'host', 'agent/runtime'],
     because: 'it writes what it is told of the overlay, and does not ask',
@@ -126,7 +122,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'backend/choice',
       'host',
       'agent/runtime',
-      'agent/own-lease',
       'agent/subnet-file',
       'agent/host',
       'agent/peers',

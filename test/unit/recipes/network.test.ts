@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { deviceName } from '../../../src/kernel/ours.ts'
+import { deviceName } from '../../../src/kernel/marks.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const textOf = (name: string): string => readFileSync(join(ROOT, 'packaging/network', name), 'utf8')

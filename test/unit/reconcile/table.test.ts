@@ -6,7 +6,7 @@ import type { FdbEntry, NeighbourEntry, RouteEntry } from '../../../src/reconcil
 import { KernelError } from '../../../src/kernel/kernel.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
 import { Table } from '../../../src/reconcile/table.ts'
-import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/row-rules.ts'
+import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/table-rules.ts'
 
 const LINK = 5
 const REFUSAL = new KernelError({ op: 'neighbour.replace', errno: 22, code: 'EINVAL', target: '', message: 'no' })

@@ -8,7 +8,7 @@ import { backendJudge, type EntriesByFamily } from '../../../../src/backend/judg
 import type { PeerRouter, PeerRouterInput } from '../../../../src/backend/peer-router.ts'
 import { ConfigError } from '../../../../src/config/error.ts'
 import { chooseUnderlay } from '../../../../src/host/underlay.ts'
-import { ROUTE_PROTOCOL } from '../../../../src/kernel/ours.ts'
+import { ROUTE_PROTOCOL } from '../../../../src/kernel/marks.ts'
 import type { Underlay } from '../../../../src/kernel/underlay.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'

@@ -4,7 +4,7 @@ import { parseNetworkConfig } from '../../../../src/config/network.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { deviceSpec, usedUnderlayMtu } from '../../../../src/backend/vxlan/device-spec.ts'
 import { overlayMtu } from '../../../../src/backend/vxlan/overhead.ts'
-import { deviceName } from '../../../../src/kernel/ours.ts'
+import { deviceName } from '../../../../src/kernel/marks.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { CONFIG, VTEP } from '../../../fake/samples.ts'
 

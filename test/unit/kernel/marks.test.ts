@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deviceName, familyOfDevice } from '../../../src/kernel/ours.ts'
+import { deviceName, familyOfDevice } from '../../../src/kernel/marks.ts'
 
 describe('the name of the device', () => {
   it.each([

@@ -2,7 +2,7 @@
  * Peers that a list no longer shows although nobody deleted them one by one: etcd was restored or wiped. They are kept for a grace
  * period, so that a fault of the store does not empty the datapath, while their nodes publish themselves again.
  */
-export class StalePeers {
+export class KeptPeers {
   /** Lease key → end of its grace, on the monotonic clock in milliseconds. */
   readonly #until = new Map<string, number>()
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
-import { LossBackoff } from '../../../../src/agent/own-lease/loss-backoff.ts'
-import { FakeClock } from '../../../fake/fake-clock.ts'
+import { LossBackoff } from '../../../src/agent/loss-backoff.ts'
+import { FakeClock } from '../../fake/fake-clock.ts'
 
 let clock: FakeClock
 

@@ -4,7 +4,7 @@ import type { Random } from './clock.ts'
 const RETRY: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.3 }
 
 /** One kind of call that may fail for a while: when it may be tried again. */
-export class Retries {
+export class FailingCall {
   readonly #random: Random
   #failures = 0
   #notBeforeMs = Number.NEGATIVE_INFINITY

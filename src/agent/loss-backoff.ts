@@ -1,5 +1,5 @@
-import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
-import type { Clock, Random } from '../../time/clock.ts'
+import { backoffMs, type BackoffSpec } from '../time/backoff.ts'
+import type { Clock, Random } from '../time/clock.ts'
 
 /** After the second loss in a row, the third, and so on. The first costs no pause: another node has the subnet, and containers wait. */
 const PAUSE: BackoffSpec = { firstMs: 1_000, mostMs: 60_000, jitter: 0.3 }

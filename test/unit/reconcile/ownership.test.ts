@@ -4,15 +4,8 @@ import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { RouteEntry } from '../../../src/reconcile/entries.ts'
 import type { RouteState } from '../../../src/kernel/kernel.ts'
-import {
-  fdbRules,
-  isOwnRoute,
-  neighbourRules,
-  ownFdb,
-  ownNeighbour,
-  routesOn,
-  routeRules,
-} from '../../../src/reconcile/row-rules.ts'
+import { isOwnRoute, ownFdb, ownNeighbour, routesOn } from '../../../src/reconcile/ownership.ts'
+import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/table-rules.ts'
 
 const MAC = mac('02:00:00:00:00:01')
 const [A, B] = [ip('192.168.0.1'), ip('192.168.0.2')] as const

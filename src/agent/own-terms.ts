@@ -1,11 +1,11 @@
-import type { ConfiguredBackend, Publisher } from '../../backend/backend.ts'
-import type { NetworkConfig } from '../../config/network.ts'
-import type { Underlay } from '../../kernel/underlay.ts'
-import type { Lease } from '../../lease/lease.ts'
-import type { LeaseTerms, Trace } from '../../lease/terms.ts'
-import type { Family, Ip } from '../../net/ip.ts'
-import { hostPrefix, type Prefix } from '../../net/prefix.ts'
-import type { AgentPorts } from '../runtime/ports.ts'
+import type { ConfiguredBackend, Publisher } from '../backend/backend.ts'
+import type { NetworkConfig } from '../config/network.ts'
+import type { Underlay } from '../kernel/underlay.ts'
+import type { Lease } from '../lease/lease.ts'
+import type { LeaseTerms, Trace } from '../lease/terms.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import { hostPrefix, type Prefix } from '../net/prefix.ts'
+import type { AgentPorts } from './runtime/ports.ts'
 
 /** Life of a lease, as upstream grants it: one day. */
 const LEASE_TTL_SECONDS = 86_400
@@ -50,7 +50,7 @@ export const protectedPrefixes = ({ underlays, endpoints }: HostNetwork): readon
 ]
 
 /** On what terms a backend wants its lease, on a host on which earlier runs have left what they have. */
-export function leaseTerms(
+export function ownTerms(
   ports: Pick<AgentPorts, 'node' | 'instance'>,
   host: HostNetwork,
   { leaseType }: Pick<ConfiguredBackend, 'leaseType'>,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { isMassLoss, StalePeers } from '../../../../src/lease/peers/stale-peers.ts'
+import { isMassLoss, KeptPeers } from '../../../../src/lease/peers/kept-peers.ts'
 
 describe('StalePeers', () => {
   it('hands each peer over once, when its grace is over', () => {
-    const stale = new StalePeers()
+    const stale = new KeptPeers()
     stale.hold(['a'], 100)
     stale.hold(['b'], 200)
     expect(stale.nextExpiryMs()).toBe(100)
@@ -15,14 +15,14 @@ describe('StalePeers', () => {
   })
 
   it('does not prolong the grace of a peer that is still missing', () => {
-    const stale = new StalePeers()
+    const stale = new KeptPeers()
     stale.hold(['a'], 100)
     stale.hold(['a'], 200)
     expect(stale.takeExpired(100)).toEqual(['a'])
   })
 
   it('forgets a peer that is back', () => {
-    const stale = new StalePeers()
+    const stale = new KeptPeers()
     stale.hold(['a', 'b'], 100)
     stale.settle('a')
     expect([...stale.keys()]).toEqual(['b'])
@@ -31,7 +31,7 @@ describe('StalePeers', () => {
   })
 
   it('knows when the next grace ends among very many', () => {
-    const stale = new StalePeers()
+    const stale = new KeptPeers()
     stale.hold(
       Array.from({ length: 300_000 }, (_, index) => `peer-${index}`),
       100,
