@@ -124,6 +124,13 @@ describe('decodeLease', () => {
     expect(lease).toHaveProperty('rejected', expect.stringContaining(reason))
   })
 
+  it('takes a value of 16384 characters, and none of one more', () => {
+    const start = '{"PublicIP":"192.168.1.1","x":"'
+    const value = (length: number): string => `${start}${'y'.repeat(length - start.length - 2)}"}`
+    expect(decode(value(16_384))).not.toHaveProperty('rejected')
+    expect(decode(value(16_385))).toHaveProperty('rejected')
+  })
+
   it('rejects an IPv6 subnet without PublicIPv6', () => {
     const value = leaseValue({ publicIp: '192.168.205.10', mac: '82:53:2e:6a:a9:43' })
     expect(decode(value, DUAL_KEY)).toHaveProperty('rejected', expect.stringContaining('PublicIPv6'))

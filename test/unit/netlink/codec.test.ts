@@ -7,7 +7,7 @@ import { readNeighbour } from '../../../src/netlink/codec/neighbour.ts'
 import { writeRouteDelete, writeRouteReplace } from '../../../src/netlink/codec/route.ts'
 import { readChange } from '../../../src/netlink/listener.ts'
 import { DecodeError, MessageCursor, type Attributes } from '../../../src/netlink/codec/reader.ts'
-import { AF, NDA, NLM_F, NTF_SELF, NUD, RTM } from '../../../src/netlink/codec/uapi.ts'
+import { AF, NDA, NLM_F, NTF_SELF, NUD, RTA, RTM } from '../../../src/netlink/codec/uapi.ts'
 import type { MessageWriter } from '../../../src/netlink/codec/writer.ts'
 import { datagram } from './scripted-addon.ts'
 
@@ -108,6 +108,31 @@ describe('an fdb entry', () => {
 
   it('of a bridge about the link is none of ours', () => {
     expect(entry(NUD.PERMANENT, [NDA.MASTER, 3])).toBeUndefined()
+  })
+})
+
+describe('a route with several next hops', () => {
+  const [IN_MAIN, UNICAST] = [254, 1]
+  const hop = (length: number, link: number): readonly number[] => [length, 0, 0, 0, link, 0, 0, 0]
+  const message = (...hops: readonly (readonly number[])[]): MessageCursor =>
+    messageOf((writer) => {
+      writer.begin(RTM.NEWROUTE, 0, 1)
+      for (const octet of [AF.INET, 20, 0, 0, IN_MAIN, 70, 0, UNICAST]) writer.u8(octet)
+      writer.u32(0)
+      writer.attributeBytes(RTA.DST, [10, 20, 0, 0])
+      writer.attributeBytes(RTA.MULTIPATH, hops.flat())
+      writer.end()
+    })
+  const told = (cursor: MessageCursor) => readChange(cursor, [7], () => true)
+
+  it('is told whole where one of them is on a link that is watched', () => {
+    const route = { linkIndex: 8, furtherHops: [{ linkIndex: 7 }] }
+    expect(told(message(hop(8, 8), hop(8, 7)))).toMatchObject({ kind: 'route', route })
+    expect(told(message(hop(8, 8), hop(8, 9)))).toEqual({ kind: 'other-routes' })
+  })
+
+  it.each([7, 9, 16, 20])('cannot be read where the second is said to have %i octets of 8', (length) => {
+    expect(() => told(message(hop(8, 8), hop(length, 9)))).toThrow(DecodeError)
   })
 })
 

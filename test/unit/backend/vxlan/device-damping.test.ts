@@ -86,6 +86,9 @@ describe('DeviceDamping', () => {
     expect(damping.nextDueInMs()).toBeDefined()
     look()
     expect(damping.nextDueInMs()).toBeUndefined()
+    for (let times = 0; times < 4; times++) look('mtu')
+    expect(look('mac')).toEqual(['mac'])
+    expect(damping.nextDueInMs()).toBeUndefined()
   })
 
   it('blames nobody for what it finds before the device was right for the first time', () => {
