@@ -186,13 +186,13 @@ function tableOf(text: string): object {
 
 /** Chains before rules, as nft prints them. */
 const listing = (objects: readonly object[]): string =>
-  JSON.stringify({
+  `${JSON.stringify({
     nftables: [
       { metainfo: { json_schema_version: 1 } },
       ...objects.filter((object) => !('rule' in object)),
       ...objects.filter((object) => 'rule' in object),
     ],
-  })
+  })}\n`
 
 /** A host's firewall programs. */
 export class FakeFirewallTools {

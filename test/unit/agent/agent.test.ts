@@ -80,6 +80,17 @@ describe('starting', () => {
     expect(refresh).toHaveBeenCalledOnce()
   })
 
+  test('asks etcd over a new connection when the underlay has another address under a lease', async () => {
+    await startWithPeers()
+    const refresh = vi.spyOn(world.store, 'refreshConnections')
+    const address = { linkIndex: world.kernel.indexOf('eth0') ?? 0, prefixLength: 24 } as const
+    world.kernel.outside({ op: 'address.add', ...address, ip: ip('192.168.205.77') })
+    world.kernel.outside({ op: 'address.delete', ...address, ip: ip('192.168.205.10') })
+    await world.advance(60_000)
+    await world.until('lease', () => world.etcd.records.some(({ value }) => value.includes('192.168.205.77')))
+    expect(refresh).toHaveBeenCalledOnce()
+  })
+
   test('writes the subnet file only when every peer is programmed', async () => {
     let filesBefore: Promise<string | undefined> | undefined
     world.kernel.faults.refuse = (op) => {

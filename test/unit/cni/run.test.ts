@@ -184,6 +184,7 @@ describe('DEL', () => {
     const world = await PluginWorld.create()
     if (saved !== undefined) await world.save('c1', saved)
     expect(await world.run('DEL')).toEqual({ stdout: '', exitCode: 0 })
+    expect(world.remarks.join()).not.toContain('the delegate says')
     expect(await world.calls()).toEqual(['bridge DEL c1 eth0'])
     expect(await world.conf()).toEqual(UPSTREAM_CONF)
     expect(await world.saved()).toEqual([])

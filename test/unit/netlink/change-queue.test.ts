@@ -62,6 +62,8 @@ describe('a queue of changes', () => {
     })
     expect(await reading).toEqual({ done: true, value: undefined })
     queue.push(change(1))
+    queue.overrun('lost')
+    expect(queue.unread).toBe(0)
     expect(await queue.read(() => stopped++).next()).toEqual({ done: true, value: undefined })
     expect(stopped).toBe(2)
   })

@@ -3,11 +3,12 @@ import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import { MessageBuffer } from '../../../src/netlink/codec/buffer.ts'
+import { readLink } from '../../../src/netlink/codec/link.ts'
 import { readNeighbour } from '../../../src/netlink/codec/neighbour.ts'
 import { writeRouteDelete, writeRouteReplace } from '../../../src/netlink/codec/route.ts'
 import { readChange } from '../../../src/netlink/listener.ts'
 import { DecodeError, MessageCursor, type Attributes } from '../../../src/netlink/codec/reader.ts'
-import { AF, NDA, NLM_F, NTF_SELF, NUD, RTA, RTM } from '../../../src/netlink/codec/uapi.ts'
+import { AF, IFF, IFLA, NDA, NLM_F, NTF_SELF, NUD, RTA, RTM } from '../../../src/netlink/codec/uapi.ts'
 import type { MessageWriter } from '../../../src/netlink/codec/writer.ts'
 import { datagram } from './scripted-addon.ts'
 
@@ -70,6 +71,29 @@ describe('attributes', () => {
       writer.attributeBytes(2, [...Buffer.from('eth1')])
     })
     expect([attributes.text(1), attributes.text(2)]).toEqual(['eth0', 'eth1'])
+  })
+})
+
+describe('a link', () => {
+  const linkWith = (flags: number) =>
+    readLink(
+      messageOf((writer) => {
+        writer.begin(RTM.NEWLINK, 0, 1)
+        for (const word of [0, 7, flags, 0]) writer.u32(word)
+        writer.attributeText(IFLA.IFNAME, 'eth0')
+        writer.attributeU32(IFLA.MTU, 1500)
+        writer.end()
+      }),
+    )
+
+  it.each([
+    ['down', 0, {}],
+    ['up, without carrier', IFF.UP, { up: true }],
+    ['up, with carrier', IFF.UP | IFF.LOWER_UP, { up: true, carrier: true }],
+    ['a loopback', IFF.UP | IFF.LOOPBACK, { up: true, loopback: true }],
+  ])('is %s by its flags', (_, flags, expected) => {
+    const plain = { index: 7, name: 'eth0', mtu: 1500, up: false, carrier: false, loopback: false }
+    expect(linkWith(flags)).toMatchObject({ ...plain, ...expected, vxlan: undefined, master: undefined })
   })
 })
 

@@ -12,6 +12,11 @@ const [A, B] = [ip('192.168.0.1'), ip('192.168.0.2')] as const
 const SUBNET = prefix('10.15.64.0/20')
 const ROUTE = { destination: SUBNET, gateway: SUBNET.base, metric: 245, protocol: '70', onlink: true } as const
 
+it('a row is named for people by what it leads to, also a route without a gateway', () => {
+  expect(routeRules.describe(ROUTE)).toBe('route 10.15.64.0/20 via 10.15.64.0 metric 245')
+  expect(routeRules.describe({ ...ROUTE, gateway: undefined })).toBe('route 10.15.64.0/20 via nothing metric 245')
+})
+
 describe('a neighbour', () => {
   it('is keyed by its address and compared by its MAC', () => {
     expect(neighbourRules.key({ ip: A, mac: MAC })).toBe('192.168.0.1')
