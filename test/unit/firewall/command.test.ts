@@ -110,7 +110,7 @@ describe('a program that fails', () => {
   test('and does not end, is killed with all that it was started with when we are asked to stop', async () => {
     const stop = new AbortController()
     const pidFile = join(folder, 'pid')
-    await install('nft', `echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 1000`)
+    await install('nft', `trap '' TERM; echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 1000`)
     const run = runTool('nft', ['-f', '-'], '{}', stop.signal)
     await waitFor('the program to run', () => existsSync(pidFile))
     const pid = (await readFile(pidFile, 'utf8')).trim()

@@ -42,9 +42,11 @@ describe('attributes', () => {
   it('give their numbers, and none where there is none', () => {
     const attributes = attributesOf((writer) => {
       writer.attributeBytes(1, [0x12, 0x34, 0x56, 0x78, 9])
+      writer.attributeBytes(3, [1, 2, 3, 4, 5, 6, 7, 8])
     })
     expect([attributes.u8(1), attributes.be16(1), attributes.lengthOf(1)]).toEqual([0x12, 0x1234, 5])
-    expect([attributes.u16(1), attributes.u32(1)]).toEqual([0x3412, 0x7856_3412])
+    expect([attributes.u16(1), attributes.u16(1, 2), attributes.u32(1)]).toEqual([0x3412, 0x7856, 0x7856_3412])
+    expect([attributes.u32(3), attributes.u32(3, 4)]).toEqual([0x0403_0201, 0x0807_0605])
     expect([attributes.u8(2), attributes.u16(2), attributes.u32(2), attributes.be16(2)]).toEqual(
       Array(4).fill(undefined),
     )

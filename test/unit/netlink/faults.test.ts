@@ -83,6 +83,25 @@ describe('a batch', () => {
     expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
   })
 
+  it('names what was refused as ip(8) would', async () => {
+    const { kernel } = kernelOver((batch) => [verdict(sequenceOf(batch, 0), EPERM)])
+    const route = { destination: prefix('10.1.0.0/20'), metric: 5, protocol: '70' } as const
+    const targets = []
+    for (const op of [
+      { op: 'route.replace', type: 'unicast', ...route, linkIndex: 7, gateway: ip('10.1.0.0') },
+      { op: 'route.replace', type: 'unicast', ...route, linkIndex: 7 },
+      { op: 'route.replace', type: 'blackhole', ...route },
+      { op: 'fdb.delete', linkIndex: 7, mac: mac('02:00:00:00:00:01') },
+    ] satisfies KernelOp[])
+      targets.push(...(await kernel.apply([op], signal)).map((result) => (result.ok ? '' : result.error.target)))
+    expect(targets).toEqual([
+      '10.1.0.0/20 via 10.1.0.0 dev link 7 metric 5',
+      '10.1.0.0/20 dev link 7 metric 5',
+      '10.1.0.0/20 blackhole metric 5',
+      '02:00:00:00:00:01 dev link 7',
+    ])
+  })
+
   it('is as large as it may be, and no larger', async () => {
     const sent: number[] = []
     const addon = new ScriptedAddon((batch) => {

@@ -61,6 +61,14 @@ describe('WatchPosition', () => {
     expect(position.startRevision).toBe(40n)
   })
 
+  test('moves on with a progress notification after events, whole or in fragments', () => {
+    const position = new WatchPosition(keyspace, 5n)
+    position.advance(answer([event('a', 6)], { fragment: true }))
+    position.advance(answer([event('b', 6)]))
+    position.advance(answer([], { revision: 40 }))
+    expect(position.startRevision).toBe(40n)
+  })
+
   test('does not take the revision in the header of events for progress: more may be behind them', () => {
     const position = new WatchPosition(keyspace, 5n)
     position.advance(answer([event('a', 6)], { revision: 100 }))
