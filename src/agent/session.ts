@@ -12,7 +12,7 @@ import type { Prefix } from '../net/prefix.ts'
 import { backendsOf } from './datapath/backends.ts'
 import { ChangesTask } from './datapath/kernel-changes-task.ts'
 import { ConfigTask } from './config-task.ts'
-import { ForeignBackends } from './peers/foreign-backends.ts'
+import { ForeignBackendLog } from './peers/foreign-backend-log.ts'
 import { HostTasks } from './host/host-tasks.ts'
 import { Datapath } from './datapath/datapath.ts'
 import type { PeerGate } from './datapath/reconcile-task.ts'
@@ -124,7 +124,7 @@ export class OverlaySession {
   }
 
   #makeJudge(): Judge<EntriesByFamily> {
-    const foreign = new ForeignBackends(this.#input.ports.log)
+    const foreign = new ForeignBackendLog(this.#input.ports.log)
     return backendJudge({
       backends: this.#backends,
       ownKey: this.#input.acquired.lease.key,

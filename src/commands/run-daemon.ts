@@ -23,7 +23,7 @@ import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { serveHealth } from './health-endpoint.ts'
-import { supervision } from './service-manager.ts'
+import { notifyServiceManager } from './notify-service-manager.ts'
 import { claimThisHost } from './this-host.ts'
 
 /**
@@ -100,7 +100,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
   const server = healthz && (await serveHealth(healthz, status, conditions))
   try {
     const agent = new Agent(options, ports)
-    const watchers = supervision(environment, status, log, stopSignal)
+    const watchers = notifyServiceManager(environment, status, log, stopSignal)
     const tasks = [agent, status.watchdog, ...watchers]
     await runTogether(tasks, { signal: stopSignal, clock: systemClock, watchdog: status.watchdog })
     log.info('stopped; device and entries stay in place, so that forwarding goes on')

@@ -2,7 +2,7 @@ import type { Family } from '../net/ip.ts'
 import { FirewallError, type FirewallListing } from '../kernel/firewall.ts'
 import type { RunTool } from './command.ts'
 import { readChain, type ChainState } from './iptables-read.ts'
-import { isRestricted, renderChain } from './iptables-render.ts'
+import { isRestricted, renderChain } from './iptables-plan.ts'
 import { FORWARD_CHAIN, POSTROUTING_CHAIN, type OwnChain } from './names.ts'
 import type { FamilyRules, Rule } from './rules.ts'
 

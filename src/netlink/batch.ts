@@ -1,6 +1,12 @@
 import type { KernelError, OpResult } from '../kernel/kernel.ts'
 import { fault, refusal } from './codec/errors.ts'
-import { isError, readAcknowledgement, type Acknowledgement, type Exchange, type ExchangeOutcome } from './exchange.ts'
+import {
+  isError,
+  readAcknowledgement,
+  type Acknowledgement,
+  type Conversation,
+  type ConversationOutcome,
+} from './conversation.ts'
 import { isAlreadySo, operationTarget, writeOperation, type LinkNamer, type Operation } from './codec/operation.ts'
 import { NLM_F } from './codec/uapi.ts'
 import { MessageTooLong, type MessageWriter } from './codec/writer.ts'
@@ -17,17 +23,21 @@ const failure = (error: KernelError): OpResult => ({ ok: false, error })
  * @param nameOf for what errors say
  * @returns one result for each operation taken from the front of `ops`; at least one was, unless there is none
  */
-export async function sendBatch(exchange: Exchange, ops: readonly Operation[], nameOf: LinkNamer): Promise<OpResult[]> {
-  const first = exchange.takeSequence(ops.length)
-  const taken = writeBatch(exchange.writer, ops, first)
+export async function sendBatch(
+  conversation: Conversation,
+  ops: readonly Operation[],
+  nameOf: LinkNamer,
+): Promise<OpResult[]> {
+  const first = conversation.takeSequence(ops.length)
+  const taken = writeBatch(conversation.writer, ops, first)
   if (taken === 0) return ops.slice(0, 1).map((op) => failure(fault(op.op, operationTarget(op, nameOf), 'ENCODE')))
-  if (exchange.isClosed())
+  if (conversation.isClosed())
     return ops.slice(0, taken).map((op) => failure(fault(op.op, operationTarget(op, nameOf), 'CLOSED')))
-  const sent = exchange.send()
+  const sent = conversation.send()
   if (sent < 0) return ops.slice(0, taken).map((op) => failure(refusal(op.op, operationTarget(op, nameOf), -sent)))
 
   const answers = new Map<number, Acknowledgement>()
-  const outcome = await exchange.receiveUntil((message) => {
+  const outcome = await conversation.receiveUntil((message) => {
     const index = (message.sequence - first) >>> 0
     if (!isError(message) || index >= taken) return false
     const answer = readAcknowledgement(message)
@@ -71,7 +81,7 @@ function fits(writer: MessageWriter, op: Operation, sequence: number): boolean {
 function resultOf(
   op: Operation,
   answer: Acknowledgement | undefined,
-  outcome: ExchangeOutcome,
+  outcome: ConversationOutcome,
   nameOf: LinkNamer,
 ): OpResult {
   if (answer !== undefined) {
@@ -83,7 +93,7 @@ function resultOf(
 }
 
 /** Why there is no answer, or none that can be relied on. */
-export function unanswered(op: string, target: string, outcome: ExchangeOutcome): KernelError {
+export function unanswered(op: string, target: string, outcome: ConversationOutcome): KernelError {
   switch (outcome.is) {
     case 'failed':
       return refusal(op, target, outcome.errno)

@@ -1,7 +1,14 @@
 import type { KernelError } from '../kernel/kernel.ts'
 import { unanswered } from './batch.ts'
 import { fault, refusal } from './codec/errors.ts'
-import { isDone, isError, readAcknowledgement, readDone, type Acknowledgement, type Exchange } from './exchange.ts'
+import {
+  isDone,
+  isError,
+  readAcknowledgement,
+  readDone,
+  type Acknowledgement,
+  type Conversation,
+} from './conversation.ts'
 import { DecodeError, type MessageCursor } from './codec/reader.ts'
 import { NLM_F } from './codec/uapi.ts'
 import type { MessageWriter } from './codec/writer.ts'
@@ -23,10 +30,10 @@ export interface Query<T> {
  * @param aborted when it turns true the rest of the table is fetched, so that the socket is free for the next, but not decoded
  * @throws {KernelError}
  */
-export async function dump<T>(exchange: Exchange, query: Query<T>, aborted: () => boolean): Promise<T[]> {
+export async function dump<T>(conversation: Conversation, query: Query<T>, aborted: () => boolean): Promise<T[]> {
   for (let attempt = 0; attempt <= MAX_INTERRUPTIONS; attempt++) {
     const once = new Dump(query, aborted)
-    if (await once.run(exchange)) return once.found
+    if (await once.run(conversation)) return once.found
   }
   throw fault(query.name, '', 'INTERRUPTED')
 }
@@ -45,10 +52,10 @@ class Dump<T> {
   }
 
   /** @returns whether what was found is consistent */
-  async run(exchange: Exchange): Promise<boolean> {
+  async run(conversation: Conversation): Promise<boolean> {
     const { name } = this.#query
-    const sequence = ask(exchange, this.#query)
-    const outcome = await exchange.receiveUntil((message) => message.sequence === sequence && this.#take(message))
+    const sequence = ask(conversation, this.#query)
+    const outcome = await conversation.receiveUntil((message) => message.sequence === sequence && this.#take(message))
     if (outcome.is !== 'complete') throw unanswered(name, '', outcome)
     if (this.#aborted()) throw fault(name, '', 'ABORTED')
     if (this.#error !== undefined) throw this.#error
@@ -80,11 +87,11 @@ class Dump<T> {
 }
 
 /** Asks for one object; the answer is one message, or a refusal. @throws {KernelError} */
-export async function lookUp<T>(exchange: Exchange, query: Query<T>, target: string): Promise<T | undefined> {
-  const sequence = ask(exchange, query)
+export async function lookUp<T>(conversation: Conversation, query: Query<T>, target: string): Promise<T | undefined> {
+  const sequence = ask(conversation, query)
   let refused: KernelError | undefined
   let found: T | undefined
-  const outcome = await exchange.receiveUntil((message) => {
+  const outcome = await conversation.receiveUntil((message) => {
     if (message.sequence !== sequence) return false
     if (isError(message)) {
       const { errno, explanation } = readAcknowledgement(message)
@@ -98,11 +105,11 @@ export async function lookUp<T>(exchange: Exchange, query: Query<T>, target: str
 }
 
 /** @returns the sequence number that answers will carry */
-function ask<T>(exchange: Exchange, query: Query<T>): number {
-  const sequence = exchange.takeSequence()
-  exchange.writer.reset()
-  query.write(exchange.writer, sequence)
-  const sent = exchange.send()
+function ask<T>(conversation: Conversation, query: Query<T>): number {
+  const sequence = conversation.takeSequence()
+  conversation.writer.reset()
+  query.write(conversation.writer, sequence)
+  const sent = conversation.send()
   if (sent < 0) throw refusal(query.name, '', -sent)
   return sequence
 }

@@ -18,7 +18,7 @@ import {
 import { readAddress, writeAddressQuery } from './codec/address.ts'
 import { sendBatch } from './batch.ts'
 import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT, fault } from './codec/errors.ts'
-import { Exchange } from './exchange.ts'
+import { Conversation } from './conversation.ts'
 import { readLink, writeLinkQuery } from './codec/link.ts'
 import { LinkNames } from './link-names.ts'
 import { ChangeListener } from './listener.ts'
@@ -66,7 +66,7 @@ export class RtnetlinkKernel implements Kernel {
   readonly #addon: NetlinkAddon
   readonly #options: RtnetlinkOptions
   readonly #socket: NetlinkSocket
-  readonly #exchange: Exchange
+  readonly #conversation: Conversation
   readonly #listeners = new Set<ChangeListener>()
   readonly #counts = new Map<string, number>()
   readonly #mutex = new Mutex()
@@ -80,7 +80,7 @@ export class RtnetlinkKernel implements Kernel {
     this.#options = options
     this.#addon = options.addon ?? loadAddon()
     this.#socket = new NetlinkSocket(this.#addon, options.requestBufferBytes ?? REQUEST_BUFFER_BYTES)
-    this.#exchange = new Exchange(this.#socket, options.timeoutMs ?? TIMEOUT_MS)
+    this.#conversation = new Conversation(this.#socket, options.timeoutMs ?? TIMEOUT_MS)
   }
 
   /** Requests sent so far, repeated dumps counted once. */
@@ -191,7 +191,7 @@ export class RtnetlinkKernel implements Kernel {
   /** Carries out some from the front of `ops`, at least one. A link's creation ends its batch: the alias is set right after it. */
   async #applyBatch(ops: readonly KernelOp[]): Promise<OpResult[]> {
     const creation = ops.findIndex(({ op }) => op === 'link.create')
-    const results = await sendBatch(this.#exchange, creation < 0 ? ops : ops.slice(0, creation + 1), this.#nameOf)
+    const results = await sendBatch(this.#conversation, creation < 0 ? ops : ops.slice(0, creation + 1), this.#nameOf)
     this.#writes += results.length
     for (let index = 0; index < results.length; index++) this.#count(ops[index]?.op ?? '')
     const last = ops[results.length - 1]
@@ -199,7 +199,7 @@ export class RtnetlinkKernel implements Kernel {
     const { name, alias } = last.spec
     return [
       ...results.slice(0, -1),
-      ...(await sendBatch(this.#exchange, [{ op: 'link.alias', name, alias }], this.#nameOf)),
+      ...(await sendBatch(this.#conversation, [{ op: 'link.alias', name, alias }], this.#nameOf)),
     ]
   }
 
@@ -248,13 +248,13 @@ export class RtnetlinkKernel implements Kernel {
 
   #dump<T>(query: Query<T>, signal: AbortSignal): Promise<T[]> {
     this.#count(query.name)
-    return this.#inTurn(query.name, signal, () => dump(this.#exchange, query, () => signal.aborted))
+    return this.#inTurn(query.name, signal, () => dump(this.#conversation, query, () => signal.aborted))
   }
 
   /** Undefined for a refusal with one of the errnos that mean there is no such thing. */
   #lookUp<T>(query: Query<T>, target: string, none: readonly number[], signal: AbortSignal): Promise<T | undefined> {
     this.#count(query.name)
-    const answer = this.#inTurn(query.name, signal, () => lookUp(this.#exchange, query, target))
+    const answer = this.#inTurn(query.name, signal, () => lookUp(this.#conversation, query, target))
     return answer.catch(unlessErrno(none, undefined))
   }
 

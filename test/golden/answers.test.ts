@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readAddress } from '../../src/netlink/codec/address.ts'
-import { readAcknowledgement } from '../../src/netlink/exchange.ts'
+import { readAcknowledgement } from '../../src/netlink/conversation.ts'
 import { readLink } from '../../src/netlink/codec/link.ts'
 import { readNeighbour } from '../../src/netlink/codec/neighbour.ts'
 import { Attributes } from '../../src/netlink/codec/reader.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readChain } from '../../src/firewall/iptables-read.ts'
-import { renderChain } from '../../src/firewall/iptables-render.ts'
+import { renderChain } from '../../src/firewall/iptables-plan.ts'
 import { FORWARD_CHAIN, POSTROUTING_CHAIN } from '../../src/firewall/names.ts'
 import { objectAt } from '../../src/firewall/json.ts'
 import { readNftTables } from '../../src/firewall/nft-read.ts'

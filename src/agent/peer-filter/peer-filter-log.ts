@@ -7,7 +7,7 @@ import { RateLimit } from '../../time/rate-limit.ts'
 const DROP_LINES = { burst: 2, everyMs: 60_000 } as const
 
 /** Says what others do to the peer filter, and what it drops. */
-export class PeerFilterReporter {
+export class PeerFilterLog {
   readonly #log: Logger
   readonly #overlay: GuardedOverlay
   readonly #dropLines: RateLimit

@@ -9,7 +9,7 @@ import { PeerAddresses } from './peer-addresses.ts'
 import { PeerFilterError, type Drops, type GuardedOverlay, type PeerFilter } from '../../kernel/peer-filter.ts'
 import { Damping } from '../../time/damping.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
-import { PeerFilterReporter } from './peer-filter-log.ts'
+import { PeerFilterLog } from './peer-filter-log.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 import {
   doubted,
@@ -61,7 +61,7 @@ export class PeerFilterTask implements Task {
   readonly #input: PeerFilterTaskInput
   readonly #addresses = new PeerAddresses()
   readonly #damping: Damping
-  readonly #reporter: PeerFilterReporter
+  readonly #reporter: PeerFilterLog
   readonly #bell = new Wakeup()
   /** Aborted when the filter stands for the first time. */
   readonly #installed = new AbortController()
@@ -73,7 +73,7 @@ export class PeerFilterTask implements Task {
   constructor(input: PeerFilterTaskInput) {
     this.#input = input
     this.#damping = new Damping(input.random)
-    this.#reporter = new PeerFilterReporter(input)
+    this.#reporter = new PeerFilterLog(input)
   }
 
   /** Sets, changes or (undefined) gives up the addresses that one peer sends from. */

@@ -5,7 +5,7 @@ import type { AgentStatus } from './status.ts'
 import { isStopped, type Task } from './task.ts'
 
 /** Port: the service manager that started us. */
-export interface Supervisor {
+export interface ServiceManager {
   /** It restarts us when it hears nothing for this long, in milliseconds; undefined: it does not care. */
   readonly watchdogMs: number | undefined
   /** Tells it these assignments (sd_notify(3)). Never throws and never waits. @returns whether it got there */
@@ -20,10 +20,10 @@ const AGAIN_MS = 5_000
 const IDLE_MS = 3_600_000
 
 /** Tells the service manager once that we are ready, how we are whenever that changes, and that we live for as long as we do. */
-export class Supervision implements Task {
+export class ServiceManagerTask implements Task {
   readonly name = 'service manager'
   readonly #status: AgentStatus
-  readonly #supervisor: Supervisor
+  readonly #serviceManager: ServiceManager
   readonly #clock: Clock
   readonly #changed = new Wakeup()
   /** Half of what it waits for, as sd_watchdog_enabled(3) advises. */
@@ -32,11 +32,11 @@ export class Supervision implements Task {
   #isReady = false
   #aliveAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(status: AgentStatus, supervisor: Supervisor, clock: Clock) {
+  constructor(status: AgentStatus, serviceManager: ServiceManager, clock: Clock) {
     this.#status = status
-    this.#supervisor = supervisor
+    this.#serviceManager = serviceManager
     this.#clock = clock
-    this.#everyMs = supervisor.watchdogMs === undefined ? undefined : supervisor.watchdogMs / 2
+    this.#everyMs = serviceManager.watchdogMs === undefined ? undefined : serviceManager.watchdogMs / 2
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
@@ -61,7 +61,7 @@ export class Supervision implements Task {
       ...(line !== this.#line && { STATUS: line }),
       ...this.#signOfLife(),
     }
-    if (Object.keys(news).length > 0 && !this.#supervisor.tell(news)) return false
+    if (Object.keys(news).length > 0 && !this.#serviceManager.tell(news)) return false
     this.#isReady = isReady
     this.#line = line
     return true

@@ -5,7 +5,7 @@ import type { Underlay } from '../../kernel/underlay.ts'
 import { sameIp } from '../../net/ip.ts'
 import { DeviceError, type DeviceKeeper, type DevicePorts, type DeviceReport } from '../device-keeper.ts'
 import { DeviceDamping } from './device-damping.ts'
-import { DeviceReporter } from './device-log.ts'
+import { DeviceLog } from './device-log.ts'
 import { deviceSpec, usedUnderlayMtu, vxlanSettings } from './device-spec.ts'
 import { tendDevice } from './tend-device.ts'
 import { vtepAddress, type Vtep } from './vtep.ts'
@@ -23,7 +23,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
   readonly #vtep: Vtep
   readonly #ports: DevicePorts
   readonly #damping: DeviceDamping
-  readonly #reporter: DeviceReporter
+  readonly #reporter: DeviceLog
   #config: VxlanConfig
 
   constructor({ vtep, config, ports }: VxlanDeviceKeeperInput) {
@@ -31,7 +31,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
     this.#vtep = vtep
     this.#ports = ports
     this.#config = config
-    this.#reporter = new DeviceReporter({ name: this.name, log: ports.log })
+    this.#reporter = new DeviceLog({ name: this.name, log: ports.log })
     this.#damping = new DeviceDamping({
       ...ports,
       onFight: (over) => {

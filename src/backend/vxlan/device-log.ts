@@ -8,7 +8,7 @@ const listed = (deviations: readonly Deviation[]): string =>
   [...new Set(deviations.map(({ found }) => found))].join('; ')
 
 /** Says what was found and done about the device, for the log. */
-export class DeviceReporter {
+export class DeviceLog {
   readonly #name: string
   readonly #log: Logger
   /** What the device depends on of the underlay, as it was at the last look. */

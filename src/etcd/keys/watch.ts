@@ -7,12 +7,12 @@ import type { Clock, Random } from '../../time/clock.ts'
 import type { Caller } from '../client/call.ts'
 import { storeError, toStoreError } from '../client/errors.ts'
 import { EventQueue } from './event-queue.ts'
-import { contradicts, KnownRecords, readPastState } from './history.ts'
+import { contradicts, KnownRecords, readPastState } from './same-history.ts'
 import { readClusterState, StoreMemory } from './identity.ts'
 import type { KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { WatchPosition } from './watch-position.ts'
-import { isCompacted, openWatch } from './watch-stream.ts'
+import { isCompacted, openWatch } from './open-watch.ts'
 
 /** What a watch works with. */
 export interface WatchTools {

@@ -1,6 +1,6 @@
 /**
- * Peers that a list no longer shows although nobody deleted them one by one: etcd was restored or wiped. They are kept for a grace
- * period, so that a fault of the store does not empty the datapath, while their nodes publish themselves again.
+ * Peers whose leases are gone, and that are kept until some time all the same: for a grace period after a fault of the store (mass-loss.ts),
+ * so that it does not empty the datapath while their nodes publish themselves again, or for a moment after a deletion.
  */
 export class KeptPeers {
   /** Lease key → end of its grace, on the monotonic clock in milliseconds. */
@@ -41,16 +41,3 @@ export class KeptPeers {
     return next
   }
 }
-
-/** A list that lacks this many of the known peers at once tells of the store, not of the peers. */
-const SUSPICIOUS_SHARE = 0.5
-const SUSPICIOUS_COUNT = 3
-
-/**
- * Whether `missing` of `known` peers (we are none of them) vanishing between two lists, or in one revision, is the store's doing.
- * @param ownToo whether our own lease vanished with them. We know that we live, so in a small overlay, too, half of the peers tell.
- */
-export const isMassLoss = (missing: number, known: number, ownToo: boolean): boolean =>
-  ownToo
-    ? missing >= 1 && missing >= known * SUSPICIOUS_SHARE
-    : missing >= SUSPICIOUS_COUNT && missing > known * SUSPICIOUS_SHARE

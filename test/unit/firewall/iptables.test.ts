@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readChain, splitWords } from '../../../src/firewall/iptables-read.ts'
-import { isRestricted, renderChain } from '../../../src/firewall/iptables-render.ts'
+import { isRestricted, renderChain } from '../../../src/firewall/iptables-plan.ts'
 import { FORWARD_CHAIN, POSTROUTING_CHAIN } from '../../../src/firewall/names.ts'
 import { rulesFor } from '../../../src/firewall/rules.ts'
 import { SPEC } from './samples.ts'

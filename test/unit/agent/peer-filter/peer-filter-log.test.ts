@@ -1,16 +1,16 @@
 import { beforeEach, expect, test } from 'vitest'
-import { PeerFilterReporter } from '../../../../src/agent/peer-filter/peer-filter-log.ts'
+import { PeerFilterLog } from '../../../../src/agent/peer-filter/peer-filter-log.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 let clock: FakeClock
 let log: RecordingLog
-let reporter: PeerFilterReporter
+let reporter: PeerFilterLog
 
 beforeEach(() => {
   clock = new FakeClock()
   log = recordingLog()
-  reporter = new PeerFilterReporter({ log, clock, overlay: { vni: 100, port: 8472 } })
+  reporter = new PeerFilterLog({ log, clock, overlay: { vni: 100, port: 8472 } })
 })
 
 /** Packets that were said to be dropped, of those since the last time and of all. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
-import { Supervision } from '../../../../src/agent/runtime/service-manager.ts'
+import { ServiceManagerTask } from '../../../../src/agent/runtime/service-manager.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -31,10 +31,13 @@ afterEach(async () => {
 })
 
 async function start(watchdogMs?: number): Promise<void> {
-  const supervisor = { watchdogMs, tell: (news: Readonly<Record<string, string>>) => told.push(news) > 0 && isReached }
-  const supervision = new Supervision(status, supervisor, clock)
+  const serviceManager = {
+    watchdogMs,
+    tell: (news: Readonly<Record<string, string>>) => told.push(news) > 0 && isReached,
+  }
+  const task = new ServiceManagerTask(status, serviceManager, clock)
   const own = runtime(clock, stop.signal)
-  running = Promise.all([runTask(supervision, own), runTask(status.watchdog, own)])
+  running = Promise.all([runTask(task, own), runTask(status.watchdog, own)])
   await clock.settle()
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isMassLoss, KeptPeers } from '../../../../src/lease/peers/kept-peers.ts'
+import { KeptPeers } from '../../../../src/lease/peers/kept-peers.ts'
+import { isMassLoss } from '../../../../src/lease/peers/mass-loss.ts'
 
 describe('StalePeers', () => {
   it('hands each peer over once, when its grace is over', () => {

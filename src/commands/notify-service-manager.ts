@@ -1,13 +1,13 @@
 import { systemClock } from '../host/system-clock.ts'
 import type { AgentStatus } from '../agent/runtime/status.ts'
-import { Supervision } from '../agent/runtime/service-manager.ts'
+import { ServiceManagerTask } from '../agent/runtime/service-manager.ts'
 import type { Task } from '../agent/runtime/task.ts'
 import { findServiceManager, notifier } from '../host/sd-notify.ts'
 import { sendDatagram } from '../native/unix-datagram.ts'
 import type { Logger } from '../observe/logger.ts'
 
 /** What keeps the service manager that started us informed, if there is one. */
-export function supervision(
+export function notifyServiceManager(
   environment: Readonly<Record<string, string | undefined>>,
   status: AgentStatus,
   log: Logger,
@@ -20,5 +20,5 @@ export function supervision(
     log.warn(text)
   })
   stopSignal.addEventListener('abort', () => tell({ STOPPING: '1', STATUS: 'stopping; forwarding goes on' }))
-  return [new Supervision(status, { ...found, tell }, systemClock)]
+  return [new ServiceManagerTask(status, { ...found, tell }, systemClock)]
 }

@@ -14,7 +14,7 @@ const SEND_BYTES = 131_072
 const DATAGRAMS_PER_TURN = 16
 
 /** How waiting for answers ended. */
-export type ExchangeOutcome =
+export type ConversationOutcome =
   | { readonly is: 'complete'; readonly overrun: boolean }
   /** Answers were dropped because the receive buffer was full. */
   | { readonly is: 'lost' }
@@ -27,7 +27,7 @@ export type ExchangeOutcome =
  * Sends requests and reads answers on one socket, one conversation at a time (who uses it sees to that). Requests are carried out
  * while they are sent, so answers are read at once and without a turn through the event loop; poll only waits for what is missing.
  */
-export class Exchange {
+export class Conversation {
   readonly writer = new MessageWriter(SEND_BYTES)
   readonly #socket: NetlinkSocket
   readonly #cursor = new MessageCursor(new MessageBuffer(RECEIVE_BYTES))
@@ -57,7 +57,7 @@ export class Exchange {
   }
 
   /** Hands every message that arrives to `take` until it says that it was the last one wanted. */
-  async receiveUntil(take: (message: MessageCursor) => boolean): Promise<ExchangeOutcome> {
+  async receiveUntil(take: (message: MessageCursor) => boolean): Promise<ConversationOutcome> {
     try {
       return await this.#receiveUntil(take)
     } catch (error) {
@@ -66,7 +66,7 @@ export class Exchange {
     }
   }
 
-  async #receiveUntil(take: (message: MessageCursor) => boolean): Promise<ExchangeOutcome> {
+  async #receiveUntil(take: (message: MessageCursor) => boolean): Promise<ConversationOutcome> {
     let overrun = false
     for (let datagrams = 1; !this.#socket.isClosed(); datagrams++) {
       let status = this.#socket.receive(this.#cursor.buffer)

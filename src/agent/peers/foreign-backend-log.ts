@@ -4,7 +4,7 @@ import type { Logger } from '../../observe/logger.ts'
 const MOST_NAMED = 10
 
 /** Says of peers with another backend that they are not ours: once per type, since there may be thousands of them. */
-export class ForeignBackends {
+export class ForeignBackendLog {
   readonly #log: Logger
   readonly #said = new Set<string>()
 

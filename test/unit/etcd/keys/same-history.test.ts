@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { contradicts, KnownRecords, type PastState } from '../../../../src/etcd/keys/history.ts'
+import { contradicts, KnownRecords, type PastState } from '../../../../src/etcd/keys/same-history.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 
 function record(key: string, revision: number, fields: Partial<LeaseRecord> = {}): LeaseRecord {
