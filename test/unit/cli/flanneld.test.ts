@@ -395,6 +395,9 @@ describe('--version and --help', () => {
     }
     expect(text).toContain('/run/flannel/subnet.env')
     expect(text).toContain('FLANNELD_ETCD_ENDPOINTS')
+    const widths = text.split('\n').map(({ length }) => length)
+    expect(widths.filter((width) => width > 120)).toEqual([])
+    expect(widths.filter((width) => width > 90).length).toBeGreaterThan(5)
   })
 
   it('help works also where the environment asks for what is not there yet', () => {
