@@ -56,7 +56,8 @@ function judgeLease(lease: Lease, { backends, limits: around, onForeign }: OwnNo
     if (objection !== undefined) return { rejected: objection }
     const entries = reach(lease)
     if ('rejected' in entries) return entries
-    entriesByFamily.set(family, { ...entries, subnet: part.subnet, publicIp: part.publicIp })
+    const { onDevice, onUnderlay } = entries
+    entriesByFamily.set(family, { onDevice, onUnderlay, subnet: part.subnet, publicIp: part.publicIp })
     names.push(...claimedNames(entries))
   }
   return entriesByFamily.size === 0

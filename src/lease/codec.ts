@@ -2,8 +2,9 @@ import { ConfigError } from '../config/error.ts'
 import { parseJsonObject, type JsonFields } from '../config/json.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { parsePrefixParts, type Prefix } from '../net/prefix.ts'
-import type { LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
+import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
+import type { LeaseRecord } from './store.ts'
 
 /** A key or value under `PREFIX/subnets/` that cannot be honoured: why, in words for the log. The rest goes on without it. */
 export interface Rejected {
@@ -46,18 +47,23 @@ export const formatLeaseKey = (subnets: readonly Prefix[]): string => subnets.ma
  * Decodes one record. Never throws: what cannot be read comes back as {@link Rejected}. Unknown fields are ignored.
  * @returns the claim, with whatever else the record says
  */
-export function decodeLease<Record extends PeerRecord>(record: Record): Decoded<Record> | Rejected {
+export function decodeLease(record: LeaseRecord): Decoded<LeaseRecord> | Rejected
+export function decodeLease(record: PeerRecord): Decoded<PeerRecord> | Rejected
+export function decodeLease(
+  record: PeerRecord & Partial<LeaseRecord>,
+): (Decoded<PeerRecord> & { readonly etcdLeaseId: EtcdLeaseId | undefined }) | Rejected {
   const subnets = parseLeaseKey(record.key)
   if (subnets === undefined)
     return { rejected: 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)' }
   if (record.value.length > LONGEST_VALUE) return { rejected: `the value has more than ${LONGEST_VALUE} characters` }
   try {
-    const { value, ...published } = record
+    const { key, value, etcdLeaseId, createRevision, modRevision } = record
     const fields = parseJsonObject('lease value', value)
     const backendType = fields.string('BackendType') ?? ''
     const families = subnets.map((subnet) => decodeFamily(subnet, fields))
     const node = decodeNode(fields.object('Node'))
-    return { ...published, backendType, families, node }
+    // field by field: tens of thousands are decoded, and a rest of the record costs more than all the parsing
+    return { key, backendType, families, node, etcdLeaseId, createRevision, modRevision }
   } catch (error) {
     if (error instanceof ConfigError) return { rejected: error.message }
     throw error
