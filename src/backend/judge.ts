@@ -40,7 +40,7 @@ export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
   }
 }
 
-function judgeLease(lease: Lease, { backends, limits: around, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
+function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
   if (backendType !== '' && !backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
     onForeign?.(backendType)
@@ -52,7 +52,7 @@ function judgeLease(lease: Lease, { backends, limits: around, onForeign }: OwnNo
     const { family } = own.overlay
     const part = leaseFamily(lease, family)
     if (part === undefined || reach === undefined) continue
-    const objection = peerObjection(part, around())
+    const objection = peerObjection(part, limits())
     if (objection !== undefined) return { rejected: objection }
     const entries = reach(lease)
     if ('rejected' in entries) return entries

@@ -94,10 +94,10 @@ export class LinkTask implements Task {
   async #tend(device: DeviceKeeper, signal: AbortSignal): Promise<boolean> {
     const { reconciler, onMtu, ports } = this.#input
     const { linkIndex, hasChanged, mtu, problem } = await device.tend(this.underlay, signal)
+    if (linkIndex === undefined) return false // of a device that is not there, nothing holds and nothing fails
     const settings = `settings of ${device.name}`
     if (problem === undefined) ports.conditions.holds(settings)
     else ports.conditions.fails(settings, problem, 'none', { says: problem.message })
-    if (linkIndex === undefined) return false
     if (reconciler.linkIndex !== linkIndex || hasChanged) reconciler.attach(linkIndex)
     onMtu(mtu)
     return true

@@ -9,6 +9,7 @@ export class Rounds {
   readonly #mostMs: number
   readonly #watchdog: Pick<Watchdog, 'begin' | 'end'>
   #expected: Work | undefined
+  #isRunning = false
 
   /** @param mostMs of one round, from its waking to its next rest; Infinity: nothing is expected */
   constructor(name: string, mostMs: number, watchdog: Pick<Watchdog, 'begin' | 'end'>) {
@@ -18,10 +19,17 @@ export class Rounds {
   }
 
   begin(): void {
+    this.#isRunning = true
     this.#expect(this.#mostMs)
   }
 
+  /** Nothing is expected any more, also when a rest that nobody waited for ends later. */
   end(): void {
+    this.#isRunning = false
+    this.#forget()
+  }
+
+  #forget(): void {
     if (this.#expected !== undefined) this.#watchdog.end(this.#expected)
     this.#expected = undefined
   }
@@ -37,7 +45,7 @@ export class Rounds {
   }
 
   #expect(withinMs: number): void {
-    this.end()
-    if (withinMs !== Infinity) this.#expected = this.#watchdog.begin(this.#what, withinMs)
+    this.#forget()
+    if (this.#isRunning && withinMs !== Infinity) this.#expected = this.#watchdog.begin(this.#what, withinMs)
   }
 }

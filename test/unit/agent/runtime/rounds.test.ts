@@ -152,6 +152,18 @@ describe('a loop', () => {
     await clock.settle()
   })
 
+  test('that left a rest behind is not waited for when that is over', async () => {
+    let rested: Promise<void> = Promise.resolve()
+    await watched(({ rest }) => {
+      rested = rest(REST_MS)
+      return Promise.resolve()
+    })
+    await clock.advance(REST_MS)
+    await rested
+    await clock.advance(10 * MOST_MS)
+    expect(stuck()).toEqual([])
+  })
+
   test('of which nobody expects rounds is never stuck', async () => {
     const work = new Work()
     work.isHanging = true
