@@ -1,7 +1,8 @@
 import { ConfigError } from '../config/error.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import { ETCD_ACCESS_FLAGS, readEtcdAccess } from './etcd-access.ts'
-import { boolean, flagReader, hideSecret, type Flag } from './flag.ts'
+import { hideSecret } from '../config/secrets.ts'
+import { boolean, flagReader, type Flag } from './flag.ts'
 import { FLAGS } from './flags.ts'
 import { normaliseGoFlags } from './go-flags.ts'
 

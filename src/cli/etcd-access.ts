@@ -1,6 +1,8 @@
+import { checkEtcdAccess, readEndpoints } from '../config/endpoints.ts'
 import { ConfigError } from '../config/error.ts'
 import type { EtcdAccess } from '../config/options.ts'
-import { hideSecret, type FlagReader } from './flag.ts'
+import { hideSecret } from '../config/secrets.ts'
+import type { FlagReader } from './flag.ts'
 import { FLAGS } from './flags.ts'
 
 /** The flags that {@link readEtcdAccess} reads. */
@@ -16,19 +18,19 @@ export const ETCD_ACCESS_FLAGS = [
 
 /** How to reach etcd, as the command line says. @throws {ConfigError} for what does not go together */
 export function readEtcdAccess(value: FlagReader): EtcdAccess {
-  const [certFile, keyFile] = [value(FLAGS.certFile), value(FLAGS.keyFile)]
+  const [caFile, certFile, keyFile] = [value(FLAGS.caFile), value(FLAGS.certFile), value(FLAGS.keyFile)]
   const lone = certFile === undefined || keyFile === undefined ? (certFile ?? keyFile) : undefined
   if (lone !== undefined)
     throw new ConfigError('--etcd-certfile and --etcd-keyfile', 'both or neither', hideSecret(lone))
-  if (value(FLAGS.password) !== undefined && value(FLAGS.username) === undefined)
-    throw new ConfigError('--etcd-username', 'a name, since there is a password', undefined)
-  return {
-    endpoints: value(FLAGS.endpoints),
+  const access = {
+    ...readEndpoints(value(FLAGS.endpoints), (caFile ?? certFile) !== undefined),
     prefix: value(FLAGS.prefix),
     certFile,
     keyFile,
-    caFile: value(FLAGS.caFile),
+    caFile,
     username: value(FLAGS.username),
     password: value(FLAGS.password),
   }
+  checkEtcdAccess(access)
+  return access
 }

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/error.ts'
+import { hideSecret } from '../config/secrets.ts'
 
 /** A flag of `flanneld`: its name, what it is for, and how its text becomes a value. */
 export interface Flag<T> {
@@ -19,9 +20,6 @@ export const environmentName = (flag: string): string => `FLANNELD_${flag.toUppe
 
 /** Reads a value, or calls `fail` with what would have been right. */
 export type Read<T> = (text: string, fail: (expected: string) => never) => T
-
-/** What the password's flag says, where it has come to be the value of a flag before it that lacks its own. */
-export const hideSecret = (text: string): string => text.replace(/^(-+etcd-password=)[^]*$/, '$1…')
 
 const failure =
   (source: string, text: string) =>

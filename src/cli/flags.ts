@@ -1,3 +1,4 @@
+import { NO_ENDPOINT, parseEndpoint, splitEndpoints } from '../config/endpoints.ts'
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { isReachableUnicast } from '../net/prefix.ts'
@@ -10,14 +11,12 @@ const MINUTES_PER_DAY = 1_440
 const SECONDS_PER_DAY = 86_400
 const MAX_PORT = 65_535
 
-function readEndpoints(value: string, fail: (expected: string) => never): readonly string[] {
-  const urls = value.split(',').map((url) => url.trim())
-  return urls.every(isEndpoint) ? urls : fail('URLs such as http://192.168.33.10:2379, separated by commas')
-}
-
-function isEndpoint(candidate: string): boolean {
-  const url = URL.canParse(candidate) ? new URL(candidate) : undefined
-  return (url?.protocol === 'http:' || url?.protocol === 'https:') && url.hostname !== ''
+/** As they were written, each known to be one: how they are to be reached depends on other flags. */
+function checkEndpoints(value: string, fail: (expected: string) => never): readonly string[] {
+  const endpoints = splitEndpoints(value)
+  if (endpoints.length === 0) fail(NO_ENDPOINT)
+  for (const endpoint of endpoints.map(parseEndpoint)) if ('expected' in endpoint) fail(endpoint.expected)
+  return endpoints
 }
 
 function readPrefix(value: string, fail: (expected: string) => never): string {
@@ -47,7 +46,7 @@ const ETCD = {
     'urls',
     ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'],
     'comma-separated URLs of etcd, tried in turn',
-    readEndpoints,
+    checkEndpoints,
   ),
   prefix: flag(
     'etcd-prefix',

@@ -8,6 +8,7 @@ import type { PeerPath, SubnetFiles } from '../cleanup/plan.ts'
 import { readCleanup, type CleanupInvocation, type LeaseRelease } from '../cli/cleanup.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
+import { describeIgnored } from '../config/endpoints.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
@@ -62,6 +63,7 @@ async function cleanUpHere(invocation: CleaningUp, stopSignal: AbortSignal): Pro
   const { dryRun, subnetFile, etcd, release } = invocation
   const node = release && { id: release.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
+  for (const ignored of etcd?.ignoredPaths ?? []) complain(describeIgnored(ignored))
   const store = etcd && new EtcdLeaseStore(etcd, { clock: systemClock, random: Math.random })
   const files: CleanupPorts['files'] = { find: () => findSubnetFiles(subnetFile), remove: removeFile }
   const ports: CleanupPorts = {

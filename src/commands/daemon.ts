@@ -3,6 +3,7 @@ import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine } from '../cli/flanneld.ts'
 import { unknownVariables } from '../cli/unknown-variables.ts'
+import { describeIgnored } from '../config/endpoints.ts'
 import { exitAtOnce } from '../native/exit.ts'
 import { createLogger } from '../observe/logger.ts'
 import { endWithOutput } from './output.ts'
@@ -29,6 +30,7 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
   const log = createLogger(invocation.options.verbosity)
   log.info(`flanneld ${version} starts`, { pid: process.pid })
   for (const variable of unknownVariables(environment)) log.warn(variable)
+  for (const ignored of invocation.options.etcd.ignoredPaths ?? []) log.warn(describeIgnored(ignored))
   const { runDaemon } = await import('./run-daemon.ts')
   const code = await runDaemon(invocation.options, log, { environment, version, stopSignal })
   return stopSignal.aborted ? exitAtOnce(code) : code

@@ -3,10 +3,18 @@ import type { Family, Ip } from '../net/ip.ts'
 /** A regular expression as it was written, and whether it fits somewhere in a text; a `RegExp` is one. */
 export type TextPattern = Pick<RegExp, 'source' | 'test'>
 
+/** What stands behind an endpoint and means nothing to us, such as `/v2`, and the whole as it was written. */
+export interface IgnoredPath {
+  readonly path: string
+  readonly endpoint: string
+}
+
 /** How to reach etcd, as the `etcd-*` flags of the daemon say it. */
 export interface EtcdAccess {
   /** URLs such as `http://127.0.0.1:2379`, tried in turn; without a scheme, http. */
   readonly endpoints: readonly string[]
+  /** What was written behind one of them and is not used; undefined: nothing. */
+  readonly ignoredPaths?: readonly IgnoredPath[] | undefined
   /** Such as `/coreos.com/network`, without a trailing slash. */
   readonly prefix: string
   readonly certFile?: string | undefined

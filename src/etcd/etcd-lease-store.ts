@@ -1,3 +1,4 @@
+import { checkEtcdAccess } from '../config/endpoints.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import type { EtcdLeaseId } from '../lease/lease.ts'
@@ -22,7 +23,7 @@ import { EndpointRing } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
-import { checkCredentials, parseEndpoints } from './client/options.ts'
+import { parseEndpoints } from './client/options.ts'
 import { KeyWatch, type WatchTools } from './keys/watch.ts'
 import { KeyWriter } from './keys/write.ts'
 
@@ -54,7 +55,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
    */
   constructor(options: EtcdAccess, tools: EtcdTools) {
     const addresses = parseEndpoints(options.endpoints)
-    checkCredentials(options, addresses)
+    checkEtcdAccess(options)
     const ring = new EndpointRing(addresses, (address) => new Connection(address, options), tools.random)
     ring.current()
     const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools

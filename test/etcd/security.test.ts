@@ -108,6 +108,7 @@ test.each([
   ['--etcd-username', { password: 'hush' }],
   ['--etcd-cafile', { caFile: '/etc/ca.pem' }],
   ['--etcd-certfile', { certFile: '/etc/cert.pem' }],
+  ['--etcd-endpoints', { endpoints: ['http://127.0.0.1:1', 'https://127.0.0.1:1'] }],
 ])('%s that cannot be meant like that is named at once', (path, wrong) => {
   const open = (): unknown => openStore({ endpoints: ['http://127.0.0.1:1'], ...wrong })
   expect(open).toThrow(expect.objectContaining({ name: 'ConfigError', path }))

@@ -133,10 +133,11 @@ describe('the command line', () => {
     fc.assert(
       fc.property(flag, fc.string({ minLength: 1 }), (name, value) => {
         fc.pre(value.replace(/\/+$/, '') !== '')
-        const expected = readCommandLine([`--${name}=${value}`], {})
+        const withPassword = { FLANNELD_ETCD_USERNAME: 'u', FLANNELD_ETCD_PASSWORD: 'p' } // a name goes with one
+        const expected = readCommandLine([`--${name}=${value}`], withPassword)
         for (const args of [[`-${name}=${value}`], [`-${name}`, value], [`--${name}`, value]])
-          expect(readCommandLine(args, {})).toEqual(expected)
-        expect(readCommandLine([], { [environmentName(name)]: value })).toEqual(expected)
+          expect(readCommandLine(args, withPassword)).toEqual(expected)
+        expect(readCommandLine([], { ...withPassword, [environmentName(name)]: value })).toEqual(expected)
       }),
     )
   })

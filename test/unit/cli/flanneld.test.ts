@@ -61,7 +61,17 @@ describe('the command lines of the walkthroughs', () => {
     ['-etcd-prefix=/docker/network', { prefix: '/docker/network' }],
     ['-etcd-prefix /docker/network/', { prefix: '/docker/network' }],
     ['--etcd-prefix=docker', { prefix: '/docker' }],
-    ['-etcd-cafile=ca -etcd-certfile=c -etcd-keyfile=k', { caFile: 'ca', certFile: 'c', keyFile: 'k' }],
+    [
+      '-etcd-endpoints=https://a:2379 -etcd-cafile=ca -etcd-certfile=c -etcd-keyfile=k',
+      { caFile: 'ca', certFile: 'c', keyFile: 'k' },
+    ],
+    ['-etcd-endpoints=192.168.33.10:2379,', { endpoints: ['http://192.168.33.10:2379'], ignoredPaths: undefined }],
+    ['-etcd-endpoints=192.168.33.10 -etcd-cafile=ca', { endpoints: ['https://192.168.33.10:2379'] }],
+    ['-etcd-endpoints="http://a:2379,HTTP://b"', { endpoints: ['http://a:2379', 'http://b:2379'] }],
+    [
+      '-etcd-endpoints=http://a:4001/v2',
+      { endpoints: ['http://a:4001'], ignoredPaths: [{ path: '/v2', endpoint: 'http://a:4001/v2' }] },
+    ],
     ['--etcd-username=u --etcd-password=p=q', { username: 'u', password: 'p=q' }],
   ])('flanneld %s', (line, expected) => {
     expect(options(line.split(' ')).etcd).toMatchObject(expected)
@@ -215,7 +225,7 @@ describe('the environment', () => {
 
 /** For every flag that is acted upon, something else than its default, and than what {@link WITH} says. */
 const SAMPLES: Readonly<Record<string, string>> = {
-  'etcd-endpoints': 'http://10.9.9.9:2379',
+  'etcd-endpoints': 'https://10.9.9.9:2379',
   'etcd-prefix': '/sample',
   'etcd-certfile': 'sample.crt',
   'etcd-keyfile': 'sample.key',
@@ -243,6 +253,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
 }
 /** What some flags are refused, or say nothing, without. */
 const WITH: Environment = {
+  FLANNELD_ETCD_ENDPOINTS: 'https://10.9.9.8:2379',
   FLANNELD_ETCD_CERTFILE: 'c',
   FLANNELD_ETCD_KEYFILE: 'k',
   FLANNELD_ETCD_USERNAME: 'u',
@@ -285,8 +296,13 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     ['-v=1e1', '--v', 'a whole number from 0 to 1000', '"1e1"'],
     ['--subnet-lease-renew-margin=0', '--subnet-lease-renew-margin', 'from 1 to 1439', '"0"'],
     ['--subnet-lease-renew-margin=1440', '--subnet-lease-renew-margin', 'from 1 to 1439', '"1440"'],
-    ['--etcd-endpoints=192.168.33.10:2379', '--etcd-endpoints', 'URLs such as', '"192.168.33.10:2379"'],
-    ['--etcd-endpoints=http://a:2379,', '--etcd-endpoints', 'URLs such as', '"http://a:2379,"'],
+    ['--etcd-endpoints=,', '--etcd-endpoints', 'URLs such as', '","'],
+    ['--etcd-endpoints=fd00::1', '--etcd-endpoints', 'an IPv6 address in brackets', '"fd00::1"'],
+    ['--etcd-endpoints=http://me:hush@a:2379', '--etcd-endpoints', 'no user or password', '"http://…@a:2379"'],
+    ['--etcd-endpoints=https://a,http://b', '--etcd-endpoints', 'https:// in all', '["http://b:2379"]'],
+    ['--etcd-endpoints=http://a -etcd-cafile=ca', '--etcd-cafile', 'an https:// endpoint', '"ca"'],
+    ['--etcd-username=u', '--etcd-password', 'the password of the user', 'nothing'],
+    ['--etcd-password=hush', '--etcd-username', 'the user whom', 'nothing'],
     ['--etcd-endpoints=ftp://a:2379', '--etcd-endpoints', 'URLs such as', '"ftp://a:2379"'],
     ['--stale-peer-grace=-1', '--stale-peer-grace', 'a whole number from 0', '"-1"'],
     ['--etcd-prefix=/', '--etcd-prefix', 'a key such as', '"/"'],
@@ -334,7 +350,7 @@ describe('a wrong command line is refused, naming the flag, what was expected an
 
   it('a password for nobody, without repeating it', () => {
     for (const error of [complaint(['--etcd-password=hunter2']), complaint([], { FLANNELD_ETCD_PASSWORD: 'hunter2' })])
-      expect(error.message).toBe('--etcd-username: expected a name, since there is a password, found nothing')
+      expect(error.message).toBe('--etcd-username: expected the user whom --etcd-password belongs to, found nothing')
   })
 
   it('never repeats the value of a misspelt flag: it may be a secret', () => {

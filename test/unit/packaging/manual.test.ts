@@ -58,8 +58,9 @@ describe('/etc/default/flanneld', () => {
   it('is right as it stands when a line loses its #', () => {
     for (const line of settings) {
       const [name, value] = [line.replace(/=.*/, ''), line.replace(/^[^=]*=/, '')]
-      // A password goes with a name, a certificate with a key.
-      const together = { FLANNELD_ETCD_USERNAME: 'name', FLANNELD_ETCD_CERTFILE: '', FLANNELD_ETCD_KEYFILE: '' }
+      // A name goes with a password, a certificate with a key.
+      const user = { FLANNELD_ETCD_USERNAME: value, FLANNELD_ETCD_PASSWORD: value }
+      const together = { ...user, FLANNELD_ETCD_CERTFILE: '', FLANNELD_ETCD_KEYFILE: '' }
       expect(() => readCommandLine([], { ...together, [name]: value })).not.toThrow()
     }
   })
