@@ -67,6 +67,9 @@ export const FAMILIES: readonly FamilyFields[] = [
   },
 ]
 
+/** Of the text, in UTF-16 units: nobody needs a hundredth of it, and a key in etcd can hold more than is good to parse. */
+export const LONGEST_CONFIGURATION = 262_144
+
 /** A network must hold at least four subnets: two more bits. */
 const FEWEST_SUBNET_BITS = 2
 
@@ -76,6 +79,8 @@ const FEWEST_SUBNET_BITS = 2
  * @throws {ConfigError} naming the field, the rule and the value
  */
 export function parseNetworkConfig(text: string, where = 'network configuration'): NetworkConfig {
+  if (text.length > LONGEST_CONFIGURATION)
+    throw new ConfigError(where, `at most ${LONGEST_CONFIGURATION} characters`, 'more')
   const fields = parseJsonObject(where, text)
   const overlays = FAMILIES.flatMap((rules) => parseOverlay(fields, rules) ?? [])
   if (overlays.length === 0) throw new ConfigError('EnableIPv4', 'true, or EnableIPv6 true', false)

@@ -1,4 +1,5 @@
 import { checkEtcdAccess } from '../config/endpoints.ts'
+import { LONGEST_CONFIGURATION } from '../config/network.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import type { EtcdLeaseId } from '../lease/lease.ts'
@@ -23,6 +24,7 @@ import { EndpointRing } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
+import { readRange } from './keys/range.ts'
 import { parseEndpoints } from './client/options.ts'
 import { KeyWatch, type WatchTools } from './keys/watch.ts'
 import { KeyWriter } from './keys/write.ts'
@@ -43,6 +45,7 @@ const PAGE_SIZE = 1_000
 /** The ports over a real etcd, API v3. */
 export class EtcdLeaseStore implements LeaseStore, Challenges {
   readonly #keyspace: Keyspace
+  readonly #configuration: Keyspace
   readonly #caller: Caller
   readonly #writer: KeyWriter
   readonly #challenges: EtcdChallenges
@@ -60,6 +63,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     ring.current()
     const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
     this.#keyspace = Keyspace.leases(options.prefix)
+    this.#configuration = this.#keyspace.configuration(LONGEST_CONFIGURATION)
     this.#caller = new Caller(ring, callTimeoutMs)
     this.#writer = new KeyWriter(this.#caller, this.#keyspace)
     this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }
@@ -68,14 +72,14 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   }
 
   async readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
-    const key = this.#keyspace.config
-    const { kvs } = await this.#caller.call('readConfig', signal, ({ kv }, options) => kv.range({ key }, options))
+    const { range } = this.#configuration
+    const { kvs } = await readRange(this.#caller, 'readConfig', range, signal)
     const [found] = kvs
-    return found && { value: found.value.toString(), modRevision: BigInt(found.mod_revision) }
+    return found && this.#configuration.record(found)
   }
 
   watchConfig(signal: AbortSignal): AsyncIterable<ConfigRecord | undefined> {
-    return listenToConfig({ ...this.#tools, keyspace: this.#keyspace.configuration }, signal)
+    return listenToConfig({ ...this.#tools, keyspace: this.#configuration }, signal)
   }
 
   list(signal: AbortSignal): Promise<LeaseList> {

@@ -20,7 +20,7 @@ const ERRORS = [
     'RivalError',
   ],
   ...['CloneError', 'LeaseContentionError', 'FirewallError', 'PeerFilterError', 'NoIdentityError', 'HostTakenError'],
-  ...['NoRegularFileError', 'AddonError'],
+  ...['NoRegularFileError', 'AddonError', 'BrokenAnswer'],
 ]
 
 /** Other commands than the agent: what they say is said to whoever has called them. */

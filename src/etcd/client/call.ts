@@ -19,6 +19,7 @@ const ANOTHER_MAY_ANSWER: ReadonlySet<StoreErrorCode> = new Set([
   'INTERNAL',
   'UNKNOWN',
   'UNIMPLEMENTED',
+  'PROTOCOL',
 ])
 
 /**

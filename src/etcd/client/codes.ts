@@ -23,7 +23,7 @@ export const GRPC_CODES = [
   'UNAUTHENTICATED',
 ] as const satisfies readonly StoreErrorCode[]
 
-/** Faults of the moment: network, election, overload, a full disk. The rest stands until somebody changes something. */
+/** Faults of the moment: network, election, overload, a full disk, something in between that is no etcd. The rest stands until somebody changes something. */
 const TRANSIENT: ReadonlySet<StoreErrorCode> = new Set([
   'CANCELLED',
   'UNKNOWN',
@@ -32,6 +32,7 @@ const TRANSIENT: ReadonlySet<StoreErrorCode> = new Set([
   'ABORTED',
   'INTERNAL',
   'UNAVAILABLE',
+  'PROTOCOL',
 ])
 
 export const isTransient = (code: StoreErrorCode): boolean => TRANSIENT.has(code)

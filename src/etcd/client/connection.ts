@@ -9,8 +9,14 @@ import { readTlsCredentials } from './tls.ts'
 import { TokenSource } from './token.ts'
 
 /**
+ * What we take in one message, in bytes. The largest that an honest etcd has to send is one key, of what it takes in one request: by
+ * default 1.5 MiB, and no more than 10 MiB by its own advice (etcd: dev-guide/limit.md).
+ */
+const LARGEST_MESSAGE = 16 << 20
+
+/**
  * Channel settings (grpc: doc/keepalive.md). A peer that stands still with its socket open is found within 7 s; more often than
- * every 5 s etcd counts as abuse (`--grpc-keepalive-min-time`). Lists of leases have no upper size. A proxy from the
+ * every 5 s etcd counts as abuse (`--grpc-keepalive-min-time`). A proxy from the
  * environment is for the web, not for etcd. Channels share no connections, or a new one would inherit what the old one died of.
  */
 const CHANNEL = {
@@ -18,7 +24,7 @@ const CHANNEL = {
   'grpc.keepalive_timeout_ms': 2_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.max_receive_message_length': -1,
+  'grpc.max_receive_message_length': LARGEST_MESSAGE,
   'grpc.enable_http_proxy': 0,
   'grpc.enable_retries': 0,
   'grpc.enable_channelz': 0,

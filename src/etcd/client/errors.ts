@@ -23,6 +23,15 @@ import {
 import { StoreError, type StoreErrorCode } from '../../lease/store.ts'
 import { GRPC_CODES, isTransient } from './codes.ts'
 
+/** An answer that etcd never gives: whoever sent it is no etcd, or is not well. */
+export class BrokenAnswer extends Error {
+  override readonly name = 'BrokenAnswer'
+
+  constructor(what: string) {
+    super(`etcd never answers so: ${what}`)
+  }
+}
+
 /** etcd3 turns the status of a unary call into a class and drops the number; this is the way back. */
 const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreErrorCode])[] = [
   [EtcdInvalidAuthTokenError, 'UNAUTHENTICATED'],
@@ -44,6 +53,7 @@ const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreEr
   [GRPCUnauthenticatedError, 'UNAUTHENTICATED'],
   [GRPCDataLossError, 'DATA_LOSS'],
   [ClientClosedError, 'CLOSED'],
+  [BrokenAnswer, 'PROTOCOL'],
 ]
 
 /** Where a call went wrong: the operation as the port names it and, once chosen, the address. */

@@ -3,13 +3,12 @@ import type { IResponseHeader } from 'etcd3'
 import type { Revision } from '../../lease/lease.ts'
 import type { StoreIdentity } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
+import type { Header } from './answer.ts'
 import type { Keyspace } from './keyspace.ts'
+import { readRange } from './range.ts'
 
-/** Where the cluster as a whole stands. */
-export interface ClusterState extends Pick<StoreIdentity, 'clusterId' | 'revision'> {
-  /** Election count. It never goes back in the life of one cluster, whichever member answers after a quorum was asked. */
-  readonly raftTerm: bigint
-}
+/** Where the cluster as a whole stands. The election count never goes back in its life, whichever member answers after a quorum was asked. */
+export type ClusterState = Header
 
 /**
  * A linearizable read of one key for the sake of its header: a quorum stands behind it, so a member that lags cannot pass for a
@@ -17,17 +16,9 @@ export interface ClusterState extends Pick<StoreIdentity, 'clusterId' | 'revisio
  * @throws {StoreError}
  */
 export async function readClusterState(caller: Caller, keyspace: Keyspace, signal: AbortSignal): Promise<ClusterState> {
-  const { header } = await caller.call('watch', signal, ({ kv }, options) =>
-    kv.range({ key: keyspace.config, keys_only: true }, options),
-  )
-  return clusterState(header)
+  const { header } = await readRange(caller, 'watch', { key: keyspace.config, keys_only: true }, signal)
+  return header
 }
-
-const clusterState = ({ cluster_id, revision, raft_term }: IResponseHeader): ClusterState => ({
-  clusterId: cluster_id,
-  revision: BigInt(revision),
-  raftTerm: BigInt(raft_term),
-})
 
 /** What we know of the store so far, to recognise another in its place. */
 export class StoreMemory {

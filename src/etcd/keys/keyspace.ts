@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 
 import type { IKeyValue } from 'etcd3'
@@ -6,17 +7,23 @@ import type { IKeyValue } from 'etcd3'
 import { LONGEST_VALUE } from '../../lease/codec.ts'
 import type { KeyRecord } from './key.ts'
 
-/**
- * Of a longer value, nothing more is kept than shows that it is too long: a character of UTF-16 takes three bytes of UTF-8 at most.
- * etcd takes values of 1.5 MB, and anybody who may write one may write a thousand.
- */
-const MOST_VALUE_BYTES = 3 * (LONGEST_VALUE + 1)
+/** The most bytes that a text of so many UTF-16 units takes: three for each (RFC 3629 §3). */
+const bytesOf = (units: number): number => 3 * units
 
-/** A half-open range of keys, as etcd asks for it. */
+/** Names longer than this in bytes are no lease's, and are known by their digest: a name can have as many bytes as a value. */
+const LONGEST_NAME = 1_024
+/** How much of a longer one is shown, in bytes. */
+const SHOWN_OF_LONG_NAME = 64
+
+/** A range of keys, as etcd asks for it: half open, or a single key. */
 export interface KeyRange {
   readonly key: Buffer
-  readonly range_end: Buffer
+  /** The first key behind the range. A single key has none: an empty one means "all there is from here on" to etcd. */
+  readonly range_end?: Buffer
 }
+
+export const isWithin = ({ key, range_end }: KeyRange, asked: Buffer): boolean =>
+  range_end === undefined ? asked.equals(key) : asked.compare(key) >= 0 && asked.compare(range_end) < 0
 
 /** The configuration's key below the prefix. */
 const CONFIG = 'config'
@@ -28,15 +35,18 @@ export class Keyspace {
   readonly range: KeyRange
   readonly #base: string
   readonly #directory: Buffer
-  readonly #mostValueBytes: number
+  readonly #longestValue: number
+  /** Stands in the place of every value that is too long, and is itself: a thousand of them take the memory of one. */
+  readonly #tooLong: string
 
-  private constructor(base: string, directory: string, range?: KeyRange) {
+  private constructor(base: string, directory: string, longestValue = LONGEST_VALUE, range?: KeyRange) {
     this.config = Buffer.from(`${base}/${CONFIG}`)
     this.#base = base
     this.#directory = Buffer.from(`${base}/${directory}`)
     // '0' is the character after '/': the end of everything below the directory
     this.range = range ?? { key: this.#directory, range_end: Buffer.from(`${base}/${directory.slice(0, -1)}0`) }
-    this.#mostValueBytes = range === undefined ? MOST_VALUE_BYTES : Infinity
+    this.#longestValue = longestValue
+    this.#tooLong = ' '.repeat(longestValue + 1)
   }
 
   /**
@@ -57,10 +67,12 @@ export class Keyspace {
     return new Keyspace(this.#base, 'challenges/')
   }
 
-  /** The configuration alone, as if it were the only key of a directory. */
-  get configuration(): Keyspace {
-    // without an end: a single key, so that the right to read just that is enough
-    return new Keyspace(this.#base, '', { key: this.config, range_end: Buffer.alloc(0) })
+  /**
+   * The configuration alone, as if it were the only key of a directory: the right to read just that is enough.
+   * @param longest of its values that is taken, in UTF-16 units
+   */
+  configuration(longest: number): Keyspace {
+    return new Keyspace(this.#base, '', longest, { key: this.config })
   }
 
   /** The full key of a name in the directory. */
@@ -70,31 +82,48 @@ export class Keyspace {
 
   /**
    * The name below the directory, another one for every key: {@link keyOf} is the way back. Keys are bytes; those that are no UTF-8
-   * have those bytes written as `\xHH`, as every key has its backslashes.
+   * have those bytes written as `\xHH`, as every key has its backslashes. A name of more than 1 KiB is cut, with its digest behind it,
+   * and there is no way back.
    */
   nameOf(key: Buffer): string {
     const name = key.subarray(this.#directory.length)
-    return isUtf8(name)
-      ? name.toString().replaceAll('\\', '\\x5c')
-      : Array.from(name, (byte) =>
-          byte < 0x80 && byte !== BACKSLASH ? String.fromCharCode(byte) : escaped(byte),
-        ).join('')
+    return name.length > LONGEST_NAME ? digested(name) : written(name)
   }
 
-  record(kv: IKeyValue): KeyRecord {
+  /** @param isTooLong that its value did not come, for its length */
+  record(kv: IKeyValue, isTooLong = false): KeyRecord {
     return {
       key: this.nameOf(kv.key),
-      value: kv.value.subarray(0, this.#mostValueBytes).toString(),
+      value: isTooLong ? this.#tooLong : this.#valueOf(kv.value),
       etcdLeaseId: kv.lease,
       createRevision: BigInt(kv.create_revision),
       modRevision: BigInt(kv.mod_revision),
     }
+  }
+
+  /** etcd takes values of 1.5 MB, and anybody who may write one may write a thousand: of those that are too long, nothing is kept. */
+  #valueOf(value: Buffer): string {
+    if (value.length > bytesOf(this.#longestValue)) return this.#tooLong
+    const text = value.toString()
+    return text.length > this.#longestValue ? this.#tooLong : text
   }
 }
 
 const BACKSLASH = 0x5c
 
 const escaped = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`
+
+function written(name: Buffer): string {
+  if (isUtf8(name)) return name.toString().replaceAll('\\', '\\x5c')
+  const characters = Array.from(name, (byte) =>
+    byte < 0x80 && byte !== BACKSLASH ? String.fromCharCode(byte) : escaped(byte),
+  )
+  return characters.join('')
+}
+
+/** No written name has `\…` in it. */
+const digested = (name: Buffer): string =>
+  `${written(name.subarray(0, SHOWN_OF_LONG_NAME))}\\…${createHash('sha256').update(name).digest('hex')}`
 
 /** Every second piece is the two digits behind a `\x`. */
 const unescaped = (name: string): Buffer =>

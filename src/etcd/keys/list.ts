@@ -1,19 +1,20 @@
-import type { IKeyValue, IRangeResponse } from 'etcd3'
+import type { IKeyValue } from 'etcd3'
 
-import { toStoreError } from '../client/errors.ts'
+import { BrokenAnswer, toStoreError } from '../client/errors.ts'
 import type { Caller } from '../client/call.ts'
 import type { KeyList, KeyRecord } from './key.ts'
-import type { KeyRange, Keyspace } from './keyspace.ts'
+import type { Keyspace } from './keyspace.ts'
+import { nextSize, readPage, type Page } from './page.ts'
 
 /** A compaction between two pages takes the revision away from under us; more often than this it is no accident. */
 const ATTEMPTS = 5
 
-/** The first page tells how large the keys are; of large ones, later pages hold about so many bytes. */
-const FIRST_PAGE_SIZE = 50
-const PAGE_BYTES = 4_000_000
+/** No overlay has so many leases, and no agent the memory for them. */
+const MOST_KEYS = 1_000_000n
 
 /**
  * All keys of a directory as they stood at one revision, read in pages so that no answer holds etcd or us for long.
+ * @param pageSize keys in a page at most
  * @throws {StoreError}
  */
 export async function listKeys(
@@ -38,25 +39,37 @@ async function listAtOneRevision(
   pageSize: number,
   signal: AbortSignal,
 ): Promise<KeyList> {
-  const page = (range: KeyRange, limit: number, revision?: string): Promise<IRangeResponse> =>
-    caller.call('list', signal, ({ kv }, options) =>
-      kv.range({ ...range, limit, ...(revision === undefined ? {} : { revision }) }, options),
-    )
-  let answer = await page(keyspace.range, Math.min(FIRST_PAGE_SIZE, pageSize))
-  const { cluster_id: clusterId, revision } = answer.header
+  const first = await readPage(caller, { ...keyspace.range, limit: nextSize(undefined, pageSize) }, signal)
+  const { clusterId, revision } = first.header
+  const count = BigInt(first.count)
+  if (count > MOST_KEYS) throw new BrokenAnswer(`${count} keys in one directory`)
   const records: KeyRecord[] = []
-  for (;;) {
-    const { kvs, more } = answer
-    for (const kv of kvs) records.push(keyspace.record(kv))
-    if (!more) return { clusterId, revision: BigInt(revision), records }
-    answer = await page({ ...keyspace.range, key: keyAfter(kvs) }, Math.min(pageSize, fitting(kvs)), revision)
+  for (let page = first; ;) {
+    takeIn(page, keyspace, records)
+    expectRest(page, count - BigInt(records.length))
+    if (!page.more) return { clusterId, revision, records }
+    const rest = { ...keyspace.range, key: keyAfter(page.kvs), limit: nextSize(page, pageSize) }
+    page = await readPage(caller, { ...rest, revision: String(revision) }, signal)
   }
 }
 
-/** How many keys like these make a page. */
-function fitting(kvs: readonly IKeyValue[]): number {
-  const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + value.length, 1)
-  return Math.max(1, Math.floor((PAGE_BYTES * kvs.length) / bytes))
+/** @throws {BrokenAnswer} when the keys of the page are out of order, or come twice */
+function takeIn({ kvs, withoutValues }: Page, keyspace: Keyspace, records: KeyRecord[]): void {
+  let before: Buffer | undefined
+  for (const kv of kvs) {
+    if (before !== undefined && before.compare(kv.key) >= 0) throw new BrokenAnswer('keys out of order')
+    before = kv.key
+    records.push(keyspace.record(kv, withoutValues))
+  }
+}
+
+/**
+ * A list that ends before all keys have come would make peers vanish, and one that goes on behind them would never end.
+ * @throws {BrokenAnswer}
+ */
+function expectRest({ kvs, more }: Page, left: bigint): void {
+  if (more ? left <= 0n || kvs.length === 0 : left !== 0n)
+    throw new BrokenAnswer(`${more ? 'more' : 'no more'} keys to come, where ${left} of those counted are left`)
 }
 
 /** The smallest key above the last one read. */

@@ -3,6 +3,7 @@ import type { Caller } from '../client/call.ts'
 import { toStoreError } from '../client/errors.ts'
 import type { KeyDelta, KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
+import { readRange } from './range.ts'
 
 /** A directory as the store says it was at some revision. */
 export interface PastState {
@@ -23,11 +24,9 @@ export async function readPastState(
   revision: Revision,
   signal: AbortSignal,
 ): Promise<PastState | undefined> {
-  const request = { ...keyspace.range, revision: String(revision), limit: 1 }
+  const newestAt = { revision: String(revision), limit: 1, sort_target: 'Mod', sort_order: 'Descend' } as const
   try {
-    const { count, kvs } = await caller.call('watch', signal, ({ kv }, options) =>
-      kv.range({ ...request, sort_target: 'Mod', sort_order: 'Descend' }, options),
-    )
+    const { count, kvs } = await readRange(caller, 'watch', { ...keyspace.range, ...newestAt }, signal)
     const [newest] = kvs
     return { count: Number(count), newest: newest && keyspace.record(newest) }
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Revision } from '../../lease/lease.ts'
 import type { Caller } from '../client/call.ts'
 import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
+import { readRange } from './range.ts'
 
 export type TransactionOutcome =
   | { readonly done: true; readonly revision: Revision }
@@ -57,8 +58,7 @@ export async function readRecord(
   change: Pick<Change, 'op' | 'key'>,
   signal: AbortSignal,
 ): Promise<KeyRecord | undefined> {
-  const key = keyspace.keyOf(change.key)
-  const { kvs } = await caller.call(change.op, signal, ({ kv }, options) => kv.range({ key }, options))
+  const { kvs } = await readRange(caller, change.op, { key: keyspace.keyOf(change.key) }, signal)
   return onlyRecord(keyspace, kvs)
 }
 

@@ -96,6 +96,7 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
   it.each([
     ['', 'network configuration', 'valid JSON', '""'],
     ['{"Network":', 'network configuration', 'valid JSON', '"{\\"Network\\":"'],
+    [' '.repeat(262_145), 'network configuration', 'at most 262144 characters', '"more"'],
     ['[]', 'network configuration', 'a JSON object', '[]'],
     ['null', 'network configuration', 'a JSON object', 'null'],
     ['{}', 'Network', 'EnableIPv4 is true', 'nothing'],

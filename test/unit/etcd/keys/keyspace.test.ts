@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { Keyspace } from '../../../../src/etcd/keys/keyspace.ts'
+import { isWithin, Keyspace } from '../../../../src/etcd/keys/keyspace.ts'
 import { decodeLease } from '../../../../src/lease/codec.ts'
 
 const keyspace = Keyspace.leases('/coreos.com/network')
@@ -34,9 +34,24 @@ describe('names of keys', () => {
   })
 })
 
+describe('names of more than 1 KiB', () => {
+  const long = (last: string): Buffer => below(...text('k'.repeat(2_000)), ...text(last))
+
+  test('are cut, and still another one for every key', () => {
+    const names = [keyspace.nameOf(long('a')), keyspace.nameOf(long('b'))]
+    for (const name of names) expect(name).toMatch(/^k{64}\\…[0-9a-f]{64}$/)
+    expect(new Set(names).size).toBe(2)
+  })
+
+  test('begin with those of 1 KiB and a byte, whatever the bytes', () => {
+    expect(keyspace.nameOf(below(...Array<number>(1_024).fill(0xff)))).toHaveLength(4 * 1_024)
+    expect(keyspace.nameOf(below(...Array<number>(1_025).fill(0xff)))).toHaveLength(4 * 64 + 2 + 64)
+  })
+})
+
 describe('values', () => {
-  const record = (value: Buffer) =>
-    keyspace.record({
+  const record = (value: Buffer, of: Keyspace = keyspace) =>
+    of.record({
       key: below(...text('10.15.64.0-20')),
       value,
       version: '1',
@@ -55,13 +70,31 @@ describe('values', () => {
     expect(Buffer.byteLength(kept.value)).toBeLessThan(50_000)
     expect(decodeLease(kept)).toEqual({ rejected: 'the value has more than 16384 characters' })
   })
+
+  test('that are too long take the memory of one, and those as long as can be are whole', () => {
+    const [one, other] = ['x', 'y'].map((character) => record(Buffer.from(character.repeat(16_385))).value)
+    expect(one).toBe(other)
+    const longest = 'x'.repeat(16_384)
+    expect(record(Buffer.from(longest)).value).toBe(longest)
+  })
+
+  test.each([
+    ['of the configuration', keyspace.configuration(100_000), 100_000],
+    ['of challenges', keyspace.challenges, 16_384],
+    ['of challenges to one lease', keyspace.challengesTo('10.15.64.0-20'), 16_384],
+  ])('%s have a largest length, too', (_, directory, longest) => {
+    const whole = 'x'.repeat(longest)
+    expect(record(Buffer.from(whole), directory).value).toBe(whole)
+    expect(record(Buffer.from(`${whole}x`), directory).value).toBe(' '.repeat(longest + 1))
+    expect(record(Buffer.from(whole), directory).value).toBe(whole)
+  })
 })
 
 describe('the range of a directory', () => {
   const network = Buffer.from('/coreos.com/network')
   const isIn = (directory: Keyspace, key: string): boolean => {
     const bytes = Buffer.concat([network, Buffer.from(key)])
-    return bytes.compare(directory.range.key) >= 0 && bytes.compare(directory.range.range_end) < 0
+    return isWithin(directory.range, bytes)
   }
 
   test.each(['/subnets/', '/subnets/10.15.64.0-20', '/subnets/0', '/subnets/~', '/subnets/\uffff'])(
@@ -86,8 +119,11 @@ describe('the range of a directory', () => {
   })
 
   test('of the configuration is its key alone, which needs no right to any other', () => {
-    const { range } = keyspace.configuration
-    expect([range.key.toString(), range.range_end.length]).toEqual(['/coreos.com/network/config', 0])
+    const configuration = keyspace.configuration(100)
+    expect(configuration.range).toEqual({ key: Buffer.from('/coreos.com/network/config') })
+    expect(isIn(configuration, '/config')).toBe(true)
+    for (const key of ['/confif', '/confih', '/config\0', '/config/', '/configs', '/subnets/a'])
+      expect(isIn(configuration, key)).toBe(false)
   })
 
   test.each(['/coreos.com/network/', '/coreos.com//network', '/coreos.com/./network'])(
