@@ -20,7 +20,7 @@ import { untilItWorks } from './runtime/retry.ts'
 import type { AcquiredSubnet } from './runtime/subnet-manager.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
-import { findPublishers, ownTerms } from './own-terms.ts'
+import { termsToAcquire } from './own-terms.ts'
 
 /** The interface and its address, by family of the overlay. */
 type Underlays = ReadonlyMap<Family, Underlay>
@@ -157,8 +157,7 @@ export class Agent implements Task {
       for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
       const host = { ...found, endpoints: subnets.endpoints.all }
       const backend = chooseBackend(found.config.backend)
-      const publishers = await findPublishers(backend, found.underlays, this.#ports, signal)
-      const terms = ownTerms(this.#ports, host, backend, { publishers, previousSubnets })
+      const terms = await termsToAcquire(this.#ports, host, backend, previousSubnets, signal)
       return { ...found, acquired: await subnets.acquire(terms, signal) }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)

@@ -4,6 +4,7 @@ import type { Underlay } from '../kernel/underlay.ts'
 import type { Lease } from '../lease/lease.ts'
 import type { LeaseTerms, Trace } from '../lease/terms.ts'
 import type { Family, Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
 import { hostPrefix, type Prefix } from '../net/prefix.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 
@@ -27,16 +28,47 @@ export interface HostNetwork {
   readonly endpoints: readonly Ip[]
 }
 
-/** What of this node is to be published, by family. @throws {KernelError} */
-export async function findPublishers(
+/** What terms are made with. */
+type TermsPorts = Pick<AgentPorts, 'kernel' | 'instance' | 'node' | 'deriveMac' | 'deriveCopyId'>
+
+/**
+ * On what terms a lease is asked for: as this node, and, for when another machine has its node id, as a copy of it. A copy publishes no
+ * MAC that the other may have as well.
+ * @throws {KernelError}
+ */
+export async function termsToAcquire(
+  ports: TermsPorts,
+  host: HostNetwork,
+  backend: ConfiguredBackend,
+  previousSubnets: readonly Prefix[],
+  signal: AbortSignal,
+): Promise<LeaseTerms> {
+  const { node, instance } = ports
+  const publishers = await findPublishers(backend, host.underlays, { ...ports, node, isCopy: false }, signal)
+  const terms = ownTerms({ node, instance }, host, backend, { publishers, previousSubnets })
+  const [hardware] = [...host.underlays.values()].flatMap(({ link }) => link.mac ?? [])
+  if (hardware === undefined) return terms
+  const copy = { ...node, id: ports.deriveCopyId(node.id, hardware) }
+  const itsPublishers = await findPublishers(backend, host.underlays, { ...ports, node: copy, isCopy: true }, signal)
+  const itsTraces = { publishers: itsPublishers, previousSubnets }
+  return { ...terms, copy: { ...ownTerms({ node: copy, instance }, host, backend, itsTraces), sharedId: node.id } }
+}
+
+/** What of a node is to be published, by family. @throws {KernelError} */
+async function findPublishers(
   backend: ConfiguredBackend,
   underlays: ReadonlyMap<Family, Underlay>,
-  { kernel, deriveMac }: Pick<AgentPorts, 'kernel' | 'deriveMac'>,
+  { kernel, deriveMac, node, isCopy }: Pick<AgentPorts, 'kernel' | 'deriveMac' | 'node'> & { readonly isCopy: boolean },
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Family, Publisher>> {
   const publishers = new Map<Family, Publisher>()
-  for (const [family, underlay] of underlays)
-    publishers.set(family, await backend.findPublisher({ kernel, deriveMac, family, underlay }, signal))
+  for (const [family, underlay] of underlays) {
+    const ofNode = (vni: number): Mac => deriveMac(node.id, vni, family)
+    const found = await backend.findPublisher({ kernel, deriveMac: ofNode, family, underlay, isCopy }, signal)
+    const publish = (current: Lease | undefined): unknown =>
+      found.publish(isCopy && current?.node?.id !== node.id ? undefined : current)
+    publishers.set(family, { ...found, publish })
+  }
   return publishers
 }
 

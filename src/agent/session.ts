@@ -180,7 +180,8 @@ export class OverlaySession {
 
   /** The terms on which we hold what we have: these subnets, these devices. */
   #ownTerms(): LeaseTerms {
-    return ownTerms(this.#input.ports, this.#hostNetwork(), this.#configured, {
+    const { ports, acquired } = this.#input
+    return ownTerms({ ...ports, node: acquired.node }, this.#hostNetwork(), this.#configured, {
       publishers: new Map(this.#backends.map((backend) => [backend.own.overlay.family, backend])),
       previousSubnets: this.#subnets,
     })

@@ -29,10 +29,12 @@ export interface Publisher {
 export interface PublisherInput {
   readonly kernel: Pick<Kernel, 'link'>
   /** The same for a node at every start. */
-  readonly deriveMac: (vni: number, family: Family) => Mac
+  readonly deriveMac: (vni: number) => Mac
   /** Of the overlay. */
   readonly family: Family
   readonly underlay: Underlay
+  /** This is a copy of another machine: a device that is there may have that one's MAC. */
+  readonly isCopy: boolean
 }
 
 /** A backend with its settings: what of it is known before there is a lease. */

@@ -1,9 +1,8 @@
-import { isOursBeyondDoubt } from '../lease/candidates.ts'
 import { decodeLease, parseLeaseKey } from '../lease/codec.ts'
 import { NO_ETCD_LEASE, type Lease, type NodeIdentity } from '../lease/lease.ts'
 import { ownerOf } from '../lease/owner.ts'
 import type { LeaseRecord } from '../lease/store.ts'
-import { hasOurAddress, hasOurAddresses, type Trace } from '../lease/terms.ts'
+import { hasOurAddress, hasOurAddresses, isOursBeyondDoubt, type Trace } from '../lease/terms.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { AddressState, LinkState } from '../kernel/kernel.ts'
@@ -72,7 +71,7 @@ function titleTo(lease: Lease, record: LeaseRecord, host: HostTitle): LeaseVerdi
   const terms = { node: host.node, publicIps: addressesFor(lease, host), traceOf: (one: Lease) => traceOf(one, host) }
   const trace = terms.traceOf(lease)
   if (lease.node?.id === host.node.id)
-    return isOursBeyondDoubt({ lease }, terms)
+    return isOursBeyondDoubt(lease, terms)
       ? OURS
       : { kind: 'doubtful', lease, hasOurAddress: hasOurAddresses(lease, terms) }
   if (lease.node !== undefined) {

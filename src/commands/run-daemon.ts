@@ -15,7 +15,7 @@ import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
-import { deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
+import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { obstacleAt } from '../host/regular-file.ts'
 import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
@@ -94,7 +94,8 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     instance: randomUUID(),
     setSysctl,
     readSysctl,
-    deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
+    deriveCopyId,
+    deriveMac: deriveVtepMac,
   }
   const { healthz } = options
   const server = healthz && (await serveHealth(healthz, status, conditions))

@@ -1,4 +1,5 @@
 import type { Challenger } from '../lease/challenges.ts'
+import type { Revision } from '../lease/lease.ts'
 
 /** What stands under the key of a challenge. */
 export interface ChallengeValue {
@@ -11,7 +12,7 @@ export interface ChallengeValue {
 /** Longest name, id or instance taken from others, in UTF-16 units: such texts end up in the log. */
 const LONGEST_TEXT = 128
 
-/** JSON: `{"From":{"ID","Hostname","Instance"}}` as asked, with `"By"` beside it as answered. */
+/** JSON: `{"From":{"ID","Hostname","Instance","Since"}}` as asked, with `"By"` beside it as answered. */
 export function encodeChallenge({ from, by }: ChallengeValue): string {
   return JSON.stringify({ From: from && written(from), By: by && written(by) })
 }
@@ -22,14 +23,24 @@ export function decodeChallenge(text: string): ChallengeValue {
   return { from: challenger(value('From')), by: challenger(value('By')) }
 }
 
-const written = ({ id, hostname, instance }: Challenger): object => ({ ID: id, Hostname: hostname, Instance: instance })
+const written = ({ id, hostname, instance, since }: Challenger): object => ({
+  ID: id,
+  Hostname: hostname,
+  Instance: instance,
+  Since: since === undefined ? undefined : String(since),
+})
 
 function challenger(value: unknown): Challenger | undefined {
   const part = field(value)
   const [id, hostname, instance] = [part('ID'), part('Hostname'), part('Instance')]
   if (typeof id !== 'string' || typeof hostname !== 'string' || typeof instance !== 'string') return undefined
-  return id === '' || instance === '' ? undefined : { id: cut(id), hostname: cut(hostname), instance: cut(instance) }
+  if (id === '' || instance === '') return undefined
+  return { id: cut(id), hostname: cut(hostname), instance: cut(instance), since: revision(part('Since')) }
 }
+
+/** etcd counts in 64 bits: 19 digits. */
+const revision = (text: unknown): Revision | undefined =>
+  typeof text === 'string' && /^\d{1,19}$/.test(text) ? BigInt(text) : undefined
 
 const cut = (text: string): string => text.slice(0, LONGEST_TEXT)
 

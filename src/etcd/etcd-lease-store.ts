@@ -12,6 +12,7 @@ import type {
   LeaseRecord,
   LeaseStore,
   LeaseWatchEvent,
+  Newcomers,
   StoreIdentity,
   WatchStatus,
 } from '../lease/store.ts'
@@ -90,8 +91,14 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     return new KeyWatch(this.#tools, from, status).run(signal)
   }
 
-  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
-    return this.#writer.put({ op: 'create', key, value, seen: undefined }, lifetime, signal)
+  create(
+    key: string,
+    value: string,
+    lifetime: KeyLifetime,
+    signal: AbortSignal,
+    unless?: Newcomers,
+  ): Promise<CasResult> {
+    return this.#writer.put({ op: 'create', key, value, seen: undefined, unless }, lifetime, signal)
   }
 
   replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {

@@ -34,6 +34,13 @@ export async function readNodeId(files: readonly string[] = MACHINE_ID_FILES): P
 export const deriveNodeId = (machineId: string): string =>
   createHmac('sha256', machineId).update(APPLICATION_ID).digest('hex').slice(0, 32)
 
+/**
+ * Identity of a copy of a machine, beside the one that has its node id: 32 hexadecimal digits, the same at every start. A hypervisor gives
+ * each of its machines another hardware address, even where all come from one image.
+ */
+export const deriveCopyId = (nodeId: string, hardware: Mac): string =>
+  createHmac('sha256', nodeId).update(`copy ${hardware}`).digest('hex').slice(0, 32)
+
 /** VTEP MAC of a node that has none yet: the same after every reboot, so that peers need not be told. */
 export const deriveVtepMac = (nodeId: string, vni: number, family: Family): Mac =>
   locallyAdministeredMac(createHash('sha256').update(`${nodeId} vxlan ${vni} IPv${family}`).digest())

@@ -1,9 +1,11 @@
-import type { NodeIdentity } from './lease.ts'
+import type { NodeIdentity, Revision } from './lease.ts'
 
 /** Who takes part in a challenge: a node, and which of its processes. */
 export interface Challenger extends NodeIdentity {
   /** Random, new at every start: tells two machines with one machine id apart. */
   readonly instance: string
+  /** Revision of the store when it began to hold the lease in question; undefined: it holds none yet, or does not say. */
+  readonly since?: Revision | undefined
 }
 
 /** Somebody asks the holder of a lease whether it lives. */

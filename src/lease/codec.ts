@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/error.ts'
 import { parseJsonObject, type JsonFields } from '../config/json.ts'
 import type { Family, Ip } from '../net/ip.ts'
-import { parsePrefixParts, type Prefix } from '../net/prefix.ts'
+import { parsePrefix, parsePrefixParts, type Prefix } from '../net/prefix.ts'
 import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
 import type { LeaseRecord } from './store.ts'
@@ -13,6 +13,9 @@ export interface Rejected {
 
 /** No honest lease comes near this; longer values are not even parsed, and stores may cut them behind it. In UTF-16 units. */
 export const LONGEST_VALUE = 16_384
+
+/** Subnets of earlier leases that a lease tells of. */
+const MOST_EARLIER = 8
 
 /** A lease out of a record: what it claims in the place of what it says. */
 type Decoded<Record extends PeerRecord> = LeaseClaim & Omit<Record, 'value'>
@@ -61,9 +64,10 @@ export function decodeLease(
     const fields = parseJsonObject('lease value', value)
     const backendType = fields.string('BackendType') ?? ''
     const families = subnets.map((subnet) => decodeFamily(subnet, fields))
-    const node = decodeNode(fields.object('Node'))
+    const who = fields.object('Node')
+    const [node, earlier] = [decodeNode(who), decodeEarlier(who)]
     // field by field: tens of thousands are decoded, and a rest of the record costs more than all the parsing
-    return { key, backendType, families, node, etcdLeaseId, createRevision, modRevision }
+    return { key, backendType, families, node, earlier, etcdLeaseId, createRevision, modRevision }
   } catch (error) {
     if (error instanceof ConfigError) return { rejected: error.message }
     throw error
@@ -83,6 +87,15 @@ function decodeNode(fields: JsonFields | undefined): NodeIdentity | undefined {
   return id === undefined ? undefined : { id, hostname: fields?.string('Hostname') ?? '' }
 }
 
+/** What cannot be read is no reason to reject a lease: it is only a wish. */
+function decodeEarlier(fields: JsonFields | undefined): readonly Prefix[] | undefined {
+  const text = fields?.string('Earlier')
+  return text
+    ?.split(' ')
+    .slice(0, MOST_EARLIER)
+    .flatMap((subnet) => parsePrefix(subnet) ?? [])
+}
+
 /** The value to store: upstream's fields in upstream's order, then our `Node`, which upstream ignores. */
 export function encodeLease(claim: LeaseClaim): string {
   const publicIp = (family: Family): Ip | undefined => leaseFamily(claim, family)?.publicIp
@@ -93,6 +106,18 @@ export function encodeLease(claim: LeaseClaim): string {
     BackendType: claim.backendType === '' ? undefined : claim.backendType,
     BackendData: backendData(4),
     BackendV6Data: backendData(6),
-    Node: claim.node === undefined ? undefined : { ID: claim.node.id, Hostname: claim.node.hostname },
+    Node: claim.node === undefined ? undefined : encodeNode(claim.node, claim.earlier),
   })
 }
+
+const encodeNode = ({ id, hostname }: NodeIdentity, earlier: readonly Prefix[] = []): object => ({
+  ID: id,
+  Hostname: hostname,
+  Earlier:
+    earlier.length > 0
+      ? earlier
+          .slice(0, MOST_EARLIER)
+          .map(({ text }) => text)
+          .join(' ')
+      : undefined,
+})

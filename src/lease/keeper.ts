@@ -3,9 +3,14 @@ import type { Loop } from '../time/loop.ts'
 import { Wakeup } from '../time/wakeup.ts'
 import { Damping } from '../time/damping.ts'
 import { FailingCall } from '../time/failing-call.ts'
+import type { Prefix } from '../net/prefix.ts'
+import type { Challenger } from './challenges.ts'
 import { CloneCheck, type AskClone } from './clone.ts'
+import { parseLeaseKey } from './codec.ts'
 import { heldKey, transition, type ForeignChange, type KeeperEvent, type KeeperState } from './keeper-state.ts'
-import { NO_ETCD_LEASE } from './lease.ts'
+import { NO_ETCD_LEASE, type Revision } from './lease.ts'
+import { isComplete, newcomersAmong, overlaps } from './overlap.ts'
+import { isOursToRestore, ownerOf } from './owner.ts'
 import {
   StoreError,
   type CasResult,
@@ -28,7 +33,9 @@ export type LeaseState =
 
 export interface KeeperOptions {
   readonly store: LeaseStore
-  readonly terms: Pick<LeaseTerms, 'node' | 'instance' | 'ttlSeconds'>
+  readonly terms: Pick<LeaseTerms, 'node' | 'ttlSeconds'>
+  /** As we ask, and as we answer who asks. */
+  readonly ourselves: Challenger
   readonly clock: Clock
   readonly random: Random
   /** Renewed at the latest this long before expiry, in milliseconds. */
@@ -60,8 +67,12 @@ type Live = Exclude<KeeperState, { is: 'lost' }>
  */
 export class LeaseKeeper {
   readonly key: string
+  readonly #subnets: readonly Prefix[]
   readonly #options: KeeperOptions
   #state: KeeperState
+  /** As it was known last. */
+  #record: LeaseRecord
+  #hasMetClone = false
   /** On the monotonic clock. */
   #renewAtMs: number
   /** Two machines that both believe the key theirs must not race each other at full speed. */
@@ -73,13 +84,20 @@ export class LeaseKeeper {
 
   constructor(record: LeaseRecord, options: KeeperOptions) {
     this.key = record.key
+    this.#subnets = parseLeaseKey(record.key) ?? []
+    this.#record = record
     this.#state = heldKey(record, options.terms)
     this.#options = options
     this.#damping = new Damping(options.random)
-    this.#cloneCheck = new CloneCheck(options.terms, options.challenge)
+    this.#cloneCheck = new CloneCheck(options.ourselves, options.challenge)
     this.#repairs = new FailingCall(options.random)
     this.#renewals = new FailingCall(options.random)
     this.#renewAtMs = this.#nextRenewalMs(options.terms.ttlSeconds)
+  }
+
+  /** Orders leases by age. */
+  get createRevision(): Revision {
+    return this.#record.createRevision
   }
 
   /** Tells the keeper what the watch saw of its own key. */
@@ -90,6 +108,27 @@ export class LeaseKeeper {
   /** Tells the keeper what a complete list shows of its own key. */
   observeList(record: LeaseRecord | undefined): void {
     this.#hear({ kind: 'listed', record })
+  }
+
+  /**
+   * Tells the keeper of leases of others. An older one that has any of our addresses has them by right: all nodes honour that one. The
+   * key of ours that stands is left to the next acquisition, which has no use for it either.
+   */
+  observeOthers(records: readonly LeaseRecord[]): void {
+    const { is } = this.#state
+    if (is === 'lost' || is === 'to recreate') return
+    const { createRevision } = this.#state.record
+    this.#yieldToHolderAmong(records.filter((record) => record.createRevision < createRevision))
+  }
+
+  /** Gives the lease up to another machine that has our node id. */
+  makeWay(reason: string): void {
+    this.#hasMetClone = true
+    this.#hear({ kind: 'yielded', reason })
+  }
+
+  get hasMetClone(): boolean {
+    return this.#hasMetClone
   }
 
   /** From now on the key should say this instead. Written at once, whatever failed before. */
@@ -110,6 +149,7 @@ export class LeaseKeeper {
   #hear(event: KeeperEvent): void {
     const { state, foreign, isToRenewNow = false } = transition(this.#state, event, this.#options.terms)
     this.#state = state
+    if (state.is !== 'lost') this.#record = state.record
     if (isToRenewNow) this.#renewAtMs = this.#options.clock.monotonicMs()
     if (foreign !== undefined && state.is !== 'lost') this.#countForeignChange(foreign, state.record)
     this.#wakeup.ring()
@@ -200,20 +240,44 @@ export class LeaseKeeper {
 
   async #repair(signal: AbortSignal): Promise<void> {
     const reason = await this.#cloneCheck.reasonToYield(signal)
-    if (reason !== undefined) this.#hear({ kind: 'yielded', reason })
+    if (reason !== undefined) this.makeWay(reason)
     const live = this.#live(signal)
     if (live?.is === 'to recreate') await this.#recreate(live, signal)
     else if (live?.is === 'to restore') await this.#restore(live, signal)
   }
 
-  /** The key is gone: puts it back while it is free. A reservation comes back as a reservation. */
+  /**
+   * The key is gone: puts it back while all of its addresses are free, whatever the names of the leases that could have them by now. A
+   * reservation comes back as a reservation.
+   */
   async #recreate(before: Live, signal: AbortSignal): Promise<void> {
+    const { store } = this.#options
+    const list = await store.list(signal)
+    const found = list.records.find(({ key }) => key === this.key)
+    if (found !== undefined) this.#hear({ kind: 'refused', found })
+    if (found !== undefined || this.#yieldToHolderAmong(list.records)) return
     const lifetime = await this.#lifetime(before, signal)
     const live = this.#beginWrite(signal)
     if (live === undefined) return
-    const result = await this.#options.store.create(this.key, live.wanted, lifetime, signal)
-    if (result.ok || result.found !== undefined)
-      this.#endWrite(result, 'had vanished from etcd and was published again')
+    const unless = newcomersAmong(this.#subnets, list)
+    const result = await store.create(this.key, live.wanted, lifetime, signal, unless)
+    if (!result.ok && result.found === undefined) throw overtaken()
+    this.#endWrite(result, 'had vanished from etcd and was published again')
+    if (result.ok && !isComplete(unless, this.#subnets)) this.observeOthers((await store.list(signal)).records)
+  }
+
+  /** @returns whether one of these leases has any of our addresses, and so we have lost them */
+  #yieldToHolderAmong(records: readonly LeaseRecord[]): boolean {
+    if (this.#state.is === 'lost') return true
+    const { wanted } = this.#state
+    const { terms } = this.#options
+    const isOther = (record: LeaseRecord): boolean =>
+      record.key !== this.key && overlaps(this.#subnets, record.key) && !isOursToRestore(record, wanted, terms)
+    const holder = records.find(isOther)
+    if (holder === undefined) return false
+    const reason = `lease ${holder.key} of ${ownerOf(holder)} has addresses of lease ${this.key}`
+    this.#hear({ kind: 'yielded', reason })
+    return true
   }
 
   /** The key is still ours, but does not say what it should, or hangs on another's etcd lease. */
@@ -253,3 +317,7 @@ export class LeaseKeeper {
 
 /** A reservation needs no renewing, and of a key that is gone there is nothing to renew. */
 const isToRenew = ({ is, record }: Live): boolean => is !== 'to recreate' && record.etcdLeaseId !== NO_ETCD_LEASE
+
+/** Of many that put their keys back at once, all but one are refused, and try again when they are not in step any more. */
+const overtaken = (): StoreError =>
+  new StoreError({ op: 'create', code: 'ABORTED', retryable: true, message: 'other leases were created meanwhile' })

@@ -36,6 +36,8 @@ export interface LeaseClaim {
   /** One or two, IPv4 before IPv6. */
   readonly families: readonly LeaseFamily[]
   readonly node?: NodeIdentity | undefined
+  /** Subnets that this node has given up, the newest first: it takes one again where it fits and is free. Ours alone, as the node is. */
+  readonly earlier?: readonly Prefix[] | undefined
 }
 
 /** Where a claim is published, and since when. */

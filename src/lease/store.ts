@@ -42,6 +42,18 @@ export type KeyLifetime =
   | { readonly kind: 'attach'; readonly etcdLeaseId: EtcdLeaseId }
   | { readonly kind: 'reservation' }
 
+/** Names below `PREFIX/subnets/` from one up to another, which is not among them, in the order of their bytes. */
+export interface NameRange {
+  readonly from: string
+  readonly to: string
+}
+
+/** What stands in the way of a new key, although the key itself is free: any of these names, if it was created after that revision. */
+export interface Newcomers {
+  readonly after: Revision
+  readonly within: readonly NameRange[] | 'everywhere'
+}
+
 export type KeepAliveResult =
   /** Renewed: the store counts `ttlSeconds` from now. */
   | { readonly alive: true; readonly ttlSeconds: number }
@@ -121,8 +133,12 @@ export interface LeaseStore {
    */
   watch(from: StoreIdentity, signal: AbortSignal, status?: WatchStatus): AsyncIterable<LeaseWatchEvent>
 
-  /** Creates the key if it does not exist (transaction on `version(key) == 0`). A new etcd lease that found the key taken is revoked. */
-  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult>
+  /**
+   * Creates the key if it does not exist (`version(key) == 0`) and nobody in `unless` was faster, in one transaction. A new etcd lease that
+   * was not needed is revoked.
+   * @returns when refused, what stands at the key; nothing does when it was one of the newcomers that stood in the way
+   */
+  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal, unless?: Newcomers): Promise<CasResult>
 
   /** Writes a new value if the key's mod_revision is still `seen.modRevision`; keeps the etcd lease it hangs on (or none), unless `lifetime` is given. */
   replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult>

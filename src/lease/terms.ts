@@ -32,10 +32,22 @@ export interface LeaseTerms {
   readonly avoid: readonly Prefix[]
   /** Life of a new etcd lease, in seconds. */
   readonly ttlSeconds: number
+  /**
+   * The same under an identity that no copy of this machine shares, as far as its hardware tells: for when another machine with our node
+   * id lives. Undefined: there is none, or this is it.
+   */
+  readonly copy?: LeaseTerms | undefined
+  /** The node id that this machine has in common with others; undefined: {@link LeaseTerms.node} is that. */
+  readonly sharedId?: string | undefined
 }
 
-/** The claim to publish for these subnets. */
-export function claimFor(terms: LeaseTerms, subnets: readonly Prefix[], current: Lease | undefined): LeaseClaim {
+/** The claim to publish for these subnets. `earlier`: what was given up for them, the newest first. */
+export function claimFor(
+  terms: LeaseTerms,
+  subnets: readonly Prefix[],
+  current: Lease | undefined,
+  earlier: readonly Prefix[] = current?.earlier ?? [],
+): LeaseClaim {
   return {
     backendType: terms.backendType,
     families: subnets.map((subnet) => ({
@@ -45,6 +57,7 @@ export function claimFor(terms: LeaseTerms, subnets: readonly Prefix[], current:
       backendData: terms.backendData(subnet.family, current),
     })),
     node: terms.node,
+    ...(earlier.length > 0 ? { earlier } : {}),
   }
 }
 
@@ -64,17 +77,28 @@ export const leaseFits = (lease: Lease, overlays: readonly OverlayNetwork[]): bo
 
 /** How a lease in etcd relates to us. */
 export type LeaseOwnership =
-  /** Ours: it carries our node id, or it carries none and has our PublicIP (upstream's rule). */
+  /** Ours: it carries our node id, or that which copies of us share and our PublicIP, or no id and our PublicIP (upstream's rule). */
   | 'ours'
   /** It has our PublicIP but another node's id. */
   | 'rival'
   | 'other'
 
-export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps'>): LeaseOwnership {
+export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'sharedId'>): LeaseOwnership {
   if (lease.node?.id === terms.node.id) return 'ours'
   if (!hasOurAddress(lease, terms)) return 'other'
-  return lease.node === undefined ? 'ours' : 'rival'
+  return lease.node === undefined || lease.node.id === terms.sharedId ? 'ours' : 'rival'
 }
+
+/**
+ * Whether a lease of ours needs no proof: upstream's, for which its PublicIP is all there is, and one that says just who we are and of
+ * which this host shows traces, as after an ordinary restart.
+ */
+export const isOursBeyondDoubt = (lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'traceOf'>): boolean =>
+  lease.node === undefined ||
+  (lease.node.id === terms.node.id &&
+    hasOurAddresses(lease, terms) &&
+    lease.node.hostname === terms.node.hostname &&
+    terms.traceOf(lease) !== undefined)
 
 /** Whether the lease publishes just the addresses we have, family by family. */
 export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>

@@ -254,6 +254,43 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         expect((await store.list(signal)).records[1]).toEqual(second)
       })
 
+      describe('unless others were faster', () => {
+        const NAMES = [{ from: '10.1.', to: '10.1/' }]
+
+        test.each([
+          ['in a range of names', '10.1.16.0-24', NAMES],
+          ['in the second of two ranges', '10.1.16.0-24', [{ from: '10.9.', to: '10.9/' }, ...NAMES]],
+          ['anywhere', '10.7.0.0-24&fd00:1::-64', 'everywhere' as const],
+        ])('is refused when one was: %s', async (_, newcomer, within) => {
+          await harness.put('10.1.8.0-24', 'older')
+          const { revision: after } = await store.list(signal)
+          const create = () =>
+            store.create('10.1.0.0-24', 'ours', { kind: 'grant', ttlSeconds: 600 }, signal, { after, within })
+          await harness.put(newcomer, 'theirs')
+          expect(await create()).toEqual({ ok: false, found: undefined })
+          expect(await harness.etcdLeaseIds()).toEqual([])
+          await harness.delete(newcomer)
+          expect(await create()).toMatchObject({ ok: true, record: { key: '10.1.0.0-24', value: 'ours' } })
+        })
+
+        test('goes through beside what is older, was only changed, or stands elsewhere', async () => {
+          await harness.put('10.1.8.0-24', 'older')
+          const { revision: after } = await store.list(signal)
+          await harness.put('10.1.8.0-24', 'changed')
+          for (const name of ['10.1-', '10.1/', '10.11.0.0-24', '10.2.0.0-24']) await harness.put(name, 'elsewhere')
+          const unless = { after, within: NAMES }
+          const result = await store.create('10.1.0.0-24', 'ours', { kind: 'reservation' }, signal, unless)
+          expect(result.ok).toBe(true)
+        })
+
+        test('goes through in an empty store', async () => {
+          const { revision: after } = await store.list(signal)
+          const unless = { after, within: 'everywhere' as const }
+          const result = await store.create('10.1.0.0-24', 'ours', { kind: 'reservation' }, signal, unless)
+          expect(result.ok).toBe(true)
+        })
+      })
+
       test('fails for good on an etcd lease that does not exist', async () => {
         const attempt = store.create('10.1.0.0-24', 'one', { kind: 'attach', etcdLeaseId: '4711' }, signal)
         await expect(attempt).rejects.toMatchObject({ op: 'create', code: 'NOT_FOUND', retryable: false })

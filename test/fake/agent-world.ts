@@ -9,7 +9,7 @@ import { AgentStatus } from '../../src/agent/runtime/status.ts'
 import { runTask } from '../../src/agent/runtime/task.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
 import { EtcdSubnetManager } from '../../src/etcd/subnets/etcd-subnet-manager.ts'
-import { deriveVtepMac } from '../../src/host/identity.ts'
+import { deriveCopyId, deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
@@ -254,7 +254,8 @@ export class AgentWorld {
         return Promise.resolve()
       },
       readSysctl: (name) => Promise.resolve(this.sysctls.get(name.join('/'))),
-      deriveMac: (vni, family) => deriveVtepMac(node.id, vni, family),
+      deriveCopyId,
+      deriveMac: deriveVtepMac,
     }
   }
 }

@@ -13,6 +13,7 @@ import {
   type LeaseRecord,
   type LeaseStore,
   type LeaseWatchEvent,
+  type Newcomers,
   type StoreIdentity,
   type WatchStatus,
 } from '../../src/lease/store.ts'
@@ -144,11 +145,26 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
     }))
   }
 
-  create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
+  create(
+    key: string,
+    value: string,
+    lifetime: KeyLifetime,
+    signal: AbortSignal,
+    unless?: Newcomers,
+  ): Promise<CasResult> {
     return this.#call('create', key, signal, () => {
       const found = this.etcd.get(key)
-      return found === undefined ? this.#put('create', key, value, lifetime) : { ok: false, found }
+      const isFree = found === undefined && !this.#isAnyBefore(unless)
+      return isFree ? this.#put('create', key, value, lifetime) : { ok: false, found }
     })
+  }
+
+  #isAnyBefore(unless: Newcomers | undefined): boolean {
+    if (unless === undefined) return false
+    const { after, within } = unless
+    const isWithin = (key: string): boolean =>
+      within === 'everywhere' || within.some(({ from, to }) => key >= from && key < to)
+    return this.etcd.records.some(({ key, createRevision }) => createRevision > after && isWithin(key))
   }
 
   replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {

@@ -1,5 +1,5 @@
 import type { EtcdLeaseId } from '../../src/lease/lease.ts'
-import type { CasResult, KeepAliveResult, KeyLifetime, LeaseRecord } from '../../src/lease/store.ts'
+import type { CasResult, KeepAliveResult, KeyLifetime, LeaseRecord, Newcomers } from '../../src/lease/store.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
 
 type RacedOp = 'create' | 'replace' | 'remove' | 'release' | 'keepAlive'
@@ -13,9 +13,15 @@ export class RacedLeaseStore extends FakeLeaseStore {
     this.#races.set(op, { act, times })
   }
 
-  override create(key: string, value: string, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
+  override create(
+    key: string,
+    value: string,
+    lifetime: KeyLifetime,
+    signal: AbortSignal,
+    unless?: Newcomers,
+  ): Promise<CasResult> {
     this.#race('create')
-    return super.create(key, value, lifetime, signal)
+    return super.create(key, value, lifetime, signal, unless)
   }
 
   override replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { subnetFits, type OverlayNetwork } from '../../src/config/network.ts'
-import { chooseSubnet } from '../../src/lease/allocate.ts'
+import { chooseSubnet } from '../../src/lease/acquire/allocate.ts'
 import { prefixCovers, prefixesOverlap, prefixOf, subnetAt, subnetCount, type Prefix } from '../../src/net/prefix.ts'
 import { ipOf } from './arbitraries.ts'
 
@@ -55,7 +55,12 @@ describe('chooseSubnet', () => {
       fc.property(case_, ({ overlay: of, taken, avoid, preferred, random }) => {
         const clear = avoid.filter((avoided) => !prefixCovers(avoided, of.network))
         const free = freeSubnets(of, [...taken, ...clear])
-        const chosen = chooseSubnet(of, { taken, avoid }, preferred, () => random)?.text
+        const chosen = chooseSubnet(
+          of,
+          { taken, avoid },
+          { preferred: preferred === undefined ? [] : [preferred] },
+          () => random,
+        )?.text
         if (preferred !== undefined && free.includes(preferred.text)) expect(chosen).toBe(preferred.text)
         else if (free.length === 0) expect(chosen).toBeUndefined()
         else expect(free.slice(0, 100)).toContain(chosen)

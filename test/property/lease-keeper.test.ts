@@ -71,7 +71,15 @@ class KeeperWorld {
     const { store, clock } = this
     const onState = (state: LeaseState): void => void this.states.push(state)
     this.keeper = new LeaseKeeper(record, {
-      ...{ store, terms: TERMS, clock, random: () => 0, renewMarginMs: 3_600_000, onState },
+      ...{
+        store,
+        terms: TERMS,
+        ourselves: { ...TERMS.node, instance: 'this' },
+        clock,
+        random: () => 0,
+        renewMarginMs: 3_600_000,
+        onState,
+      },
     })
     etcd.listen(({ deltas }) => {
       for (const delta of deltas) {

@@ -54,12 +54,14 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.said('say').filter(({ at }) => at.startsWith('src/host/')),
     ...sources.said('complain'),
     ...sources.said('onFailure'),
-    ...sources.said('add').filter(({ at }) => at.startsWith('src/lease/acquire.ts')),
+    ...sources.said('add').filter(({ at }) => at.startsWith('src/lease/acquire/acquisition.ts')),
+    ...sources.said('warn').filter(({ at }) => at.startsWith('src/lease/acquire/proofs.ts')),
     ...sources
       .said('onState', 1)
       .map(({ text, at }) => ({ text: `lease ${text}`, at }))
       .filter(isNoGoodNews),
     ...sources.said('#try', 1).map(({ text, at }) => ({ text: `lease ${text}: …; forwarding goes on`, at })),
+    ...sources.said('makeWay'),
     ...sources.assigned('#lost'),
     ...sources.fields('rejected'),
     ...sources.fields('reason'),

@@ -24,6 +24,8 @@ export interface AgentPorts extends DevicePorts {
   readonly instance: string
   /** The value of a kernel setting; undefined when there is no such setting. Rejects with Node's own error. */
   readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
-  /** MAC of our end point in an overlay, for a node that has none yet: the same at every start. */
-  readonly deriveMac: (vni: number, family: Family) => Mac
+  /** Who a node is whose id another machine has too, told from it by the hardware address of its underlay: the same at every start. */
+  readonly deriveCopyId: (nodeId: string, hardware: Mac) => string
+  /** MAC of a node's end point in an overlay, for a node that has none yet: the same at every start. */
+  readonly deriveMac: (nodeId: string, vni: number, family: Family) => Mac
 }

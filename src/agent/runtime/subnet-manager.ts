@@ -1,5 +1,5 @@
 import type { NetworkConfig } from '../../config/network.ts'
-import type { Lease, PeerRecord } from '../../lease/lease.ts'
+import type { Lease, NodeIdentity, PeerRecord } from '../../lease/lease.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import type { Ip } from '../../net/ip.ts'
 import type { Task } from './task.ts'
@@ -73,6 +73,8 @@ export interface Endpoints {
 export interface AcquiredSubnet {
   /** What we now hold, as it stands there. Kubernetes: its key is written for the `podCIDRs`, since that is what the log names a lease by. */
   readonly lease: Lease
+  /** Who holds it: we as the terms have it, or as {@link LeaseTerms.copy} has it. Kubernetes: the Node is who we are, whatever machine has its name. */
+  readonly node: NodeIdentity
   /** How we came by it. Kubernetes: `kept`, or `updated` where annotations had to be patched. */
   readonly how: 'kept' | 'updated' | 'taken over' | 'created'
   /** What the operator should read, in words. */

@@ -29,10 +29,10 @@ export const configuredVxlan = (config: VxlanConfig): ConfiguredBackend => {
  * while nobody looked.
  */
 async function findPublisher(config: VxlanConfig, input: PublisherInput, signal: AbortSignal): Promise<Publisher> {
-  const { family, deriveMac } = input
+  const { family, deriveMac, isCopy } = input
   const ofDevice = await deviceMac(config, input, signal)
   const macFor = (current: Parameters<Publisher['publish']>[0]): Mac =>
-    publishedMac(family, current) ?? ofDevice ?? deriveMac(config.vni, family)
+    publishedMac(family, current) ?? (isCopy ? undefined : ofDevice) ?? deriveMac(config.vni)
   return {
     publish: (current) => encodeVtepData(config.vni, macFor(current)),
     carries: (lease) => ofDevice !== undefined && publishedMac(family, lease) === ofDevice,

@@ -75,6 +75,11 @@ export class Keyspace {
     return new Keyspace(this.#base, '', longest, { key: this.config })
   }
 
+  /** Names from one up to another, as a range of keys. */
+  rangeOf(from: string, to: string): KeyRange {
+    return { key: this.keyOf(from), range_end: this.keyOf(to) }
+  }
+
   /** The full key of a name in the directory. */
   keyOf(name: string): Buffer {
     return Buffer.concat([this.#directory, unescaped(name)])

@@ -1,6 +1,7 @@
 import type { ICompare, IKeyValue, IRequestOp } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
+import type { Newcomers } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -20,6 +21,8 @@ export interface Change {
   readonly request: IRequestOp
   /** Also only if it says what was seen: an etcd that was restored meanwhile gives the same revision to another value. */
   readonly isValueCompared?: boolean
+  /** Also only if none of these keys was created after that revision. */
+  readonly unless?: Newcomers | undefined
 }
 
 /**
@@ -32,19 +35,13 @@ export async function transact(
   change: Change,
   signal: AbortSignal,
 ): Promise<TransactionOutcome> {
-  const { op, seen, request, isValueCompared = false } = change
+  const { op, request } = change
   const key = keyspace.keyOf(change.key)
+  const compare = conditionsOf(change, keyspace)
   let sent = 0
   const response = await caller.call(op, signal, ({ kv }, options) => {
     sent += 1
-    return kv.txn(
-      {
-        compare: [unchanged(key, seen), ...(isValueCompared && seen !== undefined ? [says(key, seen.value)] : [])],
-        success: [request],
-        failure: [{ request_range: { key } }],
-      },
-      options,
-    )
+    return kv.txn({ compare, success: [request], failure: [{ request_range: { key } }] }, options)
   })
   if (response.succeeded) return { done: true, revision: BigInt(response.header.revision) }
   const found = onlyRecord(keyspace, response.responses[0]?.response_range.kvs)
@@ -60,6 +57,22 @@ export async function readRecord(
 ): Promise<KeyRecord | undefined> {
   const { kvs } = await readRange(caller, change.op, { key: keyspace.keyOf(change.key) }, signal)
   return onlyRecord(keyspace, kvs)
+}
+
+function conditionsOf({ key: name, seen, unless, isValueCompared = false }: Change, keyspace: Keyspace): ICompare[] {
+  const key = keyspace.keyOf(name)
+  return [
+    unchanged(key, seen),
+    ...(isValueCompared && seen !== undefined ? [says(key, seen.value)] : []),
+    ...(unless === undefined ? [] : noneCreatedSince(unless, keyspace)),
+  ]
+}
+
+/** A compare with a range holds if it holds for every key in that range, and so for none (etcd: `Compare.range_end`, since 3.3). */
+function noneCreatedSince({ after, within }: Newcomers, keyspace: Keyspace): ICompare[] {
+  const ranges = within === 'everywhere' ? [keyspace.range] : within.map(({ from, to }) => keyspace.rangeOf(from, to))
+  const create_revision = String(after + 1n)
+  return ranges.map((range) => ({ ...range, result: 'Less', target: 'Create', create_revision }))
 }
 
 function unchanged(key: Buffer, seen: KeyRecord | undefined): ICompare {

@@ -1,5 +1,5 @@
 import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../lease/lease.ts'
-import type { CasResult, KeyLifetime, StoreError } from '../../lease/store.ts'
+import type { CasResult, KeyLifetime, Newcomers, StoreError } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import { isTransient } from '../client/codes.ts'
 import { toStoreError } from '../client/errors.ts'
@@ -14,6 +14,8 @@ interface Put {
   readonly value: string
   /** State it applies to; undefined: the key does not exist. */
   readonly seen: KeyRecord | undefined
+  /** Who must not have been faster. */
+  readonly unless?: Newcomers | undefined
 }
 
 /**

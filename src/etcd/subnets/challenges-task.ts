@@ -17,6 +17,8 @@ export interface ChallengesTaskInput {
   /** The lease we hold. */
   readonly key: string
   readonly ourselves: Challenger
+  /** Told of everybody who asks. */
+  readonly onAsked: (asker: Challenger) => void
 }
 
 /** Whoever asks waits for some seconds; an answer that fails is tried this often, this far apart, in milliseconds. */
@@ -51,11 +53,12 @@ export class ChallengesTask implements Task {
   }
 
   async #listen({ signal, rest }: Loop): Promise<void> {
-    const { store, key, ourselves } = this.#input
+    const { store, key, ourselves, onAsked } = this.#input
     while (!isStopped(signal)) {
       for await (const challenge of store.challenges(key, signal)) {
         if (isStopped(signal)) break
         if (challenge.from?.instance === ourselves.instance) continue
+        if (challenge.from !== undefined) onAsked(challenge.from)
         this.#queue.add(challenge)
         for (const bell of this.#bells) bell.ring()
       }

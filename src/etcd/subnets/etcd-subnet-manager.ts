@@ -8,7 +8,7 @@ import type { Task } from '../../agent/runtime/task.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
-import { acquireLease } from '../../lease/acquire.ts'
+import { acquireLease } from '../../lease/acquire/acquire.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
@@ -26,6 +26,8 @@ export class EtcdSubnetManager implements SubnetManager {
   readonly tasks: readonly Task[]
   readonly #ports: EtcdSubnetPorts
   readonly #renewMarginMs: number
+  /** The newest. */
+  #held: HeldLease | undefined
 
   constructor({ etcd, renewMarginMs }: Pick<DaemonOptions, 'etcd' | 'renewMarginMs'>, ports: EtcdSubnetPorts) {
     this.#ports = ports
@@ -41,14 +43,19 @@ export class EtcdSubnetManager implements SubnetManager {
 
   async acquire(terms: LeaseTerms, signal: AbortSignal): Promise<AcquiredSubnet> {
     const ports = this.#ports
-    const acquired = await acquireLease(ports.store, terms, ports.random, signal)
+    const isCloneKnown = this.#held?.hasMetClone ?? false
+    const acquired = await acquireLease({ ...ports, terms, isCloneKnown }, signal)
     const { lease, how, warnings, list } = acquired
     return {
       lease,
+      node: acquired.terms.node,
       how,
       warnings,
       peers: list.records.filter(({ key }) => key !== lease.key),
-      hold: (holding) => new HeldLease({ ports, renewMarginMs: this.#renewMarginMs, acquired, holding }),
+      hold: (holding) => {
+        this.#held = new HeldLease({ ports, renewMarginMs: this.#renewMarginMs, acquired, holding })
+        return this.#held
+      },
     }
   }
 

@@ -1,16 +1,17 @@
 import type { AgentPorts } from '../../agent/runtime/ports.ts'
 import type { HeldSubnet, Holding } from '../../agent/runtime/subnet-manager.ts'
 import { ROUND_MS, type Task } from '../../agent/runtime/task.ts'
-import type { Acquired } from '../../lease/acquire.ts'
+import type { Acquired } from '../../lease/acquire/acquisition.ts'
 import type { Challenger, Challenges } from '../../lease/challenges.ts'
 import { encodeLease } from '../../lease/codec.ts'
+import type { Lease } from '../../lease/lease.ts'
 import { LeaseKeeper, type LeaseState } from '../../lease/keeper.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import { claimFor, type LeaseTerms } from '../../lease/terms.ts'
-import type { Prefix } from '../../net/prefix.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ChallengesTask } from './challenges-task.ts'
+import { CloneTask } from './clone-task.ts'
 import { LeaseFollower } from './lease-follower.ts'
 import { reportLease } from './report-lease.ts'
 import { StaleLeasesTask } from './stale-leases-task.ts'
@@ -32,28 +33,47 @@ export interface HeldLeaseInput {
 /** A lease in etcd for as long as it is ours: its keeper, who follows the leases of all, and who answers for it. */
 export class HeldLease implements HeldSubnet {
   readonly tasks: readonly Task[]
-  readonly #subnets: readonly Prefix[]
+  readonly #lease: Lease
   readonly #keeper: LeaseKeeper
   #lost: string | undefined
 
   constructor(input: HeldLeaseInput) {
     const { ports, acquired, holding } = input
     const { terms, peers, isForwarding } = holding
-    const { list, record, lease } = acquired
-    this.#subnets = lease.families.map(({ subnet }) => subnet)
-    const keeper = makeKeeper(input)
+    const { list, record, lease, how } = acquired
+    const ourselves = { ...terms.node, instance: terms.instance, since: list.revision }
+    this.#lease = lease
+    const keeper = makeKeeper(input, ourselves)
     this.#keeper = keeper
     const onBack = (): void => {
       keeper.renewSoon()
     }
     const outages = new StoreOutages({ conditions: ports.conditions, onBack, isForwarding })
-    const staleLeases = new StaleLeasesTask({ ...ports, terms, ownKey: record.key })
+    const makeWay = (reason: string): void => {
+      keeper.makeWay(reason)
+    }
+    const staleLeases = new StaleLeasesTask({ ...ports, ourselves, own: keeper, makeWay })
+    const isDoubtful = how === 'kept' || how === 'updated'
+    const clones = new CloneTask({ ...ports, key: record.key, isDoubtful, ourselves, makeWay })
     this.tasks = [
       new LeaseFollower({ ports, keeper, staleLeases, peers, outages, list, ownRevision: record.modRevision }),
       { name: 'lease', roundMs: ROUND_MS.etcd, run: (loop) => this.#hold(loop) },
       staleLeases,
-      new ChallengesTask({ ...ports, key: record.key, ourselves: ourselves(terms) }),
+      new ChallengesTask({
+        ...ports,
+        key: record.key,
+        ourselves,
+        onAsked: (asker) => {
+          clones.observe(asker)
+        },
+      }),
+      clones,
     ]
+  }
+
+  /** Another machine that has our node id made us give the lease up. */
+  get hasMetClone(): boolean {
+    return this.#keeper.hasMetClone
   }
 
   get lost(): string | undefined {
@@ -61,7 +81,8 @@ export class HeldLease implements HeldSubnet {
   }
 
   publish(terms: LeaseTerms): void {
-    this.#keeper.publish(encodeLease(claimFor(terms, this.#subnets, undefined)))
+    const subnets = this.#lease.families.map(({ subnet }) => subnet)
+    this.#keeper.publish(encodeLease(claimFor(terms, subnets, undefined, this.#lease.earlier)))
   }
 
   async #hold(loop: Loop): Promise<void> {
@@ -69,14 +90,15 @@ export class HeldLease implements HeldSubnet {
   }
 }
 
-const ourselves = ({ node, instance }: LeaseTerms): Challenger => ({ ...node, instance })
-
-function makeKeeper({ ports, acquired: { record }, holding: { terms }, renewMarginMs }: HeldLeaseInput): LeaseKeeper {
+function makeKeeper(
+  { ports, acquired: { record }, holding: { terms }, renewMarginMs }: HeldLeaseInput,
+  ourselves: Challenger,
+): LeaseKeeper {
   const { store, clock, random } = ports
   const onState = (state: LeaseState, what: string): void => {
     reportLease(ports, record.key, state, what)
   }
   const ask = (signal: AbortSignal): Promise<Challenger | undefined> =>
-    store.ask(record.key, ourselves(terms), CLONE_ANSWERS_WITHIN_MS, signal)
-  return new LeaseKeeper(record, { store, terms, clock, random, renewMarginMs, challenge: ask, onState })
+    store.ask(record.key, ourselves, CLONE_ANSWERS_WITHIN_MS, signal)
+  return new LeaseKeeper(record, { store, terms, ourselves, clock, random, renewMarginMs, challenge: ask, onState })
 }

@@ -1,4 +1,4 @@
-import type { PeerDelta, PeerListener } from '../../agent/runtime/subnet-manager.ts'
+import type { PeerListener } from '../../agent/runtime/subnet-manager.ts'
 import { untilItWorks, type RetryPorts } from '../../agent/runtime/retry.ts'
 import type { Task, TaskContext } from '../../agent/runtime/task.ts'
 import type { LeaseKeeper } from '../../lease/keeper.ts'
@@ -10,7 +10,7 @@ import type { StaleLeasesTask } from './stale-leases-task.ts'
 
 export interface LeaseFollowerInput {
   readonly ports: RetryPorts & { readonly log: Logger; readonly store: Pick<LeaseStore, 'list' | 'watch'> }
-  readonly keeper: Pick<LeaseKeeper, 'key' | 'observe' | 'observeList'>
+  readonly keeper: Pick<LeaseKeeper, 'key' | 'observe' | 'observeList' | 'observeOthers'>
   readonly staleLeases: Pick<StaleLeasesTask, 'observe'>
   readonly peers: PeerListener
   readonly outages: WatchStatus
@@ -66,13 +66,14 @@ export class LeaseFollower implements Task {
     const { keeper, peers } = this.#input
     const others = records.filter(({ key }) => key !== keeper.key)
     this.#observeOwn(records)
+    keeper.observeOthers(others)
     peers.onList({ records: others, isOwnMissing: others.length === records.length, wasReset })
     this.#observeStale(records)
   }
 
   #takeDeltas(deltas: readonly LeaseDelta[]): void {
     const { keeper, peers } = this.#input
-    const others: PeerDelta[] = []
+    const others: LeaseDelta[] = []
     let isOwnGone = false
     for (const delta of deltas) {
       if (delta.kind === 'put') this.#observeStale([delta.record])
@@ -82,6 +83,7 @@ export class LeaseFollower implements Task {
         isOwnGone ||= delta.kind === 'deleted'
       }
     }
+    keeper.observeOthers(others.flatMap((delta) => (delta.kind === 'put' ? [delta.record] : [])))
     peers.onChanges({ deltas: others, isOwnGone })
   }
 

@@ -1,10 +1,10 @@
-import type { Challenges } from '../../lease/challenges.ts'
+import type { Challenger, Challenges } from '../../lease/challenges.ts'
 import { decodeLease } from '../../lease/codec.ts'
 import { CloneError } from '../../lease/errors.ts'
+import type { LeaseKeeper } from '../../lease/keeper.ts'
 import type { Lease, Revision } from '../../lease/lease.ts'
 import { expectNoClone } from '../../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../../lease/store.ts'
-import type { LeaseTerms } from '../../lease/terms.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Logger } from '../../observe/logger.ts'
@@ -15,9 +15,11 @@ export interface StaleLeasesTaskInput {
   readonly store: LeaseStore & Challenges
   readonly log: Logger
   readonly conditions: ConditionReports
-  readonly terms: LeaseTerms
+  readonly ourselves: Challenger
   /** The lease we hold. */
-  readonly ownKey: string
+  readonly own: Pick<LeaseKeeper, 'key' | 'createRevision'>
+  /** Gives our own lease up. */
+  readonly makeWay: (reason: string) => void
 }
 
 interface StaleLease {
@@ -32,7 +34,7 @@ const IDLE_MS = 3_600_000
 /**
  * Takes away leases that carry our node id beside the one we hold: of an earlier life of this node, or brought back by a restored
  * store. On every peer they hold our VtepMAC against the lease that is in use, so that nobody reaches our containers, for a day. One
- * that another machine answers for, which then has a copy of our machine id, is left alone.
+ * that another machine answers for, which then has a copy of our machine id, is left alone; when it is older than ours, we make way.
  */
 export class StaleLeasesTask implements Task {
   readonly name = 'stale leases'
@@ -58,10 +60,10 @@ export class StaleLeasesTask implements Task {
   }
 
   #asStale(record: LeaseRecord): StaleLease | undefined {
-    const { terms, ownKey } = this.#input
-    if (record.key === ownKey || !record.value.includes(terms.node.id)) return undefined
+    const { ourselves, own } = this.#input
+    if (record.key === own.key || !record.value.includes(ourselves.id)) return undefined
     const lease = decodeLease(record)
-    return 'rejected' in lease || lease.node?.id !== terms.node.id ? undefined : { lease, record }
+    return 'rejected' in lease || lease.node?.id !== ourselves.id ? undefined : { lease, record }
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
@@ -79,8 +81,8 @@ export class StaleLeasesTask implements Task {
     } catch (error) {
       if (isStopped(signal)) return
       if (!(error instanceof StoreError) && !(error instanceof CloneError)) throw error
-      const { log, conditions } = this.#input
-      if (error instanceof CloneError) log.error(error.message)
+      const { conditions } = this.#input
+      if (error instanceof CloneError) this.#metClone(error)
       else
         conditions.fails('stale leases', error, 'none', {
           says: `cannot remove lease ${stale.lease.key}: ${error.message}`,
@@ -91,9 +93,16 @@ export class StaleLeasesTask implements Task {
     this.#decide(stale)
   }
 
+  /** Peers honour the older of two leases with one VtepMAC: its holder stays, and sees to it that somebody hears of the other. */
+  #metClone(error: CloneError): void {
+    const { own, makeWay, log } = this.#input
+    if (error.lease.createRevision < own.createRevision) makeWay(error.message)
+    else log.error(error.message)
+  }
+
   async #remove({ lease, record }: StaleLease, signal: AbortSignal): Promise<void> {
-    const { store, terms, log } = this.#input
-    const silence = await expectNoClone(store, lease, terms, signal)
+    const { store, ourselves, log } = this.#input
+    const silence = await expectNoClone(store, lease, { node: ourselves, instance: ourselves.instance }, signal)
     if (silence === 'forbidden')
       log.warn(
         `lease ${lease.key} carries our node id, but whether another machine holds it we may not ask; left alone`,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { answers, fails, waitFor, type LabHost } from '../../lab/index.ts'
+import { answers, fails, waitFor, type LabHost, type StoredLease } from '../../lab/index.ts'
 import { says } from '../../lab/log.ts'
-import { readLease } from '../../lab/expected-tables.ts'
+import { leaseOf, readLease } from '../../lab/expected-tables.ts'
+import { ping } from '../../lab/ping.ts'
 import { CONFIG, useLab } from '../../lab/use-lab.ts'
 import { nodeIdIn } from './lease-scene.ts'
 
@@ -9,7 +10,7 @@ import { nodeIdIn } from './lease-scene.ts'
 const TAKEN_OVER_WITHIN_MS = 60_000
 
 /** A pair of hosts for each test: they run at the same time, since most of it is waiting. */
-const lab = useLab({ hosts: 8 }, (it) => it.putConfig(CONFIG))
+const lab = useLab({ hosts: 14 }, (it) => it.putConfig(CONFIG))
 
 const pair = (number: number): readonly [LabHost, LabHost] => [lab().host(2 * number), lab().host(2 * number + 1)]
 
@@ -68,21 +69,51 @@ describe.concurrent('two nodes that are told apart by nothing', () => {
     expect(leases.map(({ name }) => name.replace('-', '/'))).toEqual([(await winner.ready()).subnet.text])
   })
 
-  test('lease: a second node with the same machine id: refused while the first lives, the lease of the first untouched', async ({
+  test('lease: a second node with the same machine id: goes on under an identity of its own, the lease of the first untouched', async ({
     expect,
   }) => {
     const [first, second] = pair(2)
     first.agent.start(['--node-id=clone'])
-    const file = await first.ready()
-    const held = await lab().leases()
+    const { subnet } = await first.ready()
+    const find = async (name: string): Promise<StoredLease | undefined> =>
+      (await lab().leases()).find((lease) => lease.name.replace('-', '/') === name)
+    const held = await find(subnet.text)
     second.agent.start(['--node-id=clone'])
+    const file = await second.ready()
+    expect(await second.agent.log()).toMatch(/warn .*the same machine id.*--node-id; until then/)
+    expect(await find(subnet.text)).toEqual(held)
+    const identity = nodeIdIn((await find(file.subnet.text))?.value ?? '')
+    expect(identity).toMatch(/^[0-9a-f]{32}$/)
+    await second.agent.stop()
+    second.agent.start(['--node-id=clone'])
+    expect((await second.ready()).subnet.text).toBe(file.subnet.text)
+    expect(nodeIdIn((await find(file.subnet.text))?.value ?? '')).toBe(identity)
+  })
+
+  test('lease: a second node with the same machine id and the same PublicIP: waits while the first lives', async ({
+    expect,
+  }) => {
+    const [first, second] = pair(4)
+    first.agent.start(['--node-id=twin'])
+    await first.ready()
+    second.agent.start(['--node-id=twin', `--public-ip=${first.address}`])
     await fails(second, 'lease', /machine id.*--node-id/, { deadlineMs: 30_000 })
     expect(await second.subnetFile()).toBeUndefined()
-    const now = await lab().leases()
-    expect(now.find(({ name }) => name.replace('-', '/') === file.subnet.text)).toEqual(
-      held.find(({ name }) => name.replace('-', '/') === file.subnet.text),
-    )
-    expect(now.filter(({ value }) => nodeIdIn(value) === 'clone')).toHaveLength(1)
+    expect((await lab().leases()).filter(({ value }) => nodeIdIn(value) === 'twin')).toHaveLength(1)
+  })
+
+  test('lease: four copies of one machine started at once: all run, each with a MAC of its own', async ({ expect }) => {
+    const copies = [...pair(5), ...pair(6)]
+    for (const copy of copies) copy.agent.start(['--node-id=fleet'])
+    for (const copy of copies) await copy.ready()
+    const all = await lab().leases()
+    expect(all.filter(({ value }) => nodeIdIn(value) === 'fleet')).toHaveLength(1)
+    const leases = await Promise.all(copies.map((copy) => leaseOf(lab(), copy)))
+    expect(new Set(leases.map(({ mac }) => mac)).size).toBe(4)
+    for (const [at, copy] of copies.entries()) {
+      expect((await copy.link('flannel.100'))?.mac).toBe(leases[at]?.mac)
+      for (const { base } of leases) expect(await ping(copy.place, base)).toEqual({ sent: 3, received: 3 })
+    }
   })
 
   test('lease: a node that is killed and started again: no rival to itself, ready within 5 s', async () => {

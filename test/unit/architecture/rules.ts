@@ -24,6 +24,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'config', 'lease'],
     because: 'who may be a peer does not depend on how it is reached',
   },
+  'lease/acquire': {
+    sees: ['net', 'time', 'config', 'lease'],
+    because: 'coming by a lease and keeping it are two things, which have the words for leases in common',
+  },
   reconcile: { sees: ['net', 'time', 'kernel'], because: 'it makes tables equal, whoever wants the rows and why' },
   backend: {
     sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'lease/peers', 'reconcile'],
@@ -75,7 +79,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
   'etcd/subnets': {
-    sees: ['net', 'observe', 'time', 'config', 'lease', 'agent/runtime'],
+    sees: ['net', 'observe', 'time', 'config', 'lease', 'lease/acquire', 'agent/runtime'],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
   'agent/subnet-file': {

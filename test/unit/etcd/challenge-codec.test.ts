@@ -12,6 +12,16 @@ describe('challenges', () => {
     })
   })
 
+  test('say since when the lease in question is held, where that is known', () => {
+    const from = { ...challenger, since: 12_345_678_901_234n }
+    expect(decodeChallenge(encodeChallenge({ from, by: challenger }))).toEqual({ from, by: challenger })
+  })
+
+  test.each(['-1', '1e3', '12345678901234567890', 7, null])('with %j for a revision do not say', (Since) => {
+    const text = JSON.stringify({ From: { ID: 'a', Hostname: 'b', Instance: 'c', Since } })
+    expect(decodeChallenge(text).from).toEqual({ id: 'a', hostname: 'b', instance: 'c', since: undefined })
+  })
+
   test('of a challenger with endless texts are cut to what a log can bear', () => {
     const long = 'x'.repeat(1_000_000)
     const { from } = decodeChallenge(

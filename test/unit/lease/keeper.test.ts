@@ -58,9 +58,9 @@ async function hold(
     store,
     terms: {
       node: NODE,
-      instance: 'm',
       ttlSeconds: ttlSeconds === 0 ? 86_400 : ttlSeconds,
     },
+    ourselves: { ...NODE, instance: 'm' },
     clock,
     random: () => 0,
     renewMarginMs,
@@ -747,7 +747,8 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
     if (seen === undefined) throw new Error('gone')
     const other = new LeaseKeeper(seen, {
       store,
-      terms: { node: { ...NODE, hostname: 'copy' }, instance, ttlSeconds: 86_400 },
+      terms: { node: { ...NODE, hostname: 'copy' }, ttlSeconds: 86_400 },
+      ourselves: { ...NODE, hostname: 'copy', instance },
       clock,
       random: () => 0,
       renewMarginMs: HOUR_MS,

@@ -35,7 +35,10 @@ function leaveDevice(change: Partial<VxlanState> = {}, deviceMac = OF_DEVICE): v
 }
 
 const publisher = (): Promise<Publisher> =>
-  configured.findPublisher({ kernel, deriveMac: () => DERIVED, family: 4, underlay }, new AbortController().signal)
+  configured.findPublisher(
+    { kernel, deriveMac: () => DERIVED, family: 4, underlay, isCopy: false },
+    new AbortController().signal,
+  )
 
 function leaseWith(vtepMac: string): Lease {
   const lease = decodeLease(leaseRecord('10.20.0.0-20', leaseValue({ publicIp: '192.168.205.10', mac: vtepMac })))

@@ -25,6 +25,8 @@ let asking: FakeLeaseStore
 let conditions: Conditions
 let stop: AbortController
 let running: Promise<void>
+/** Instances that asked. */
+let asked: string[]
 
 beforeEach(() => {
   clock = new FakeClock()
@@ -34,6 +36,7 @@ beforeEach(() => {
   asking = new FakeLeaseStore(etcd, clock)
   conditions = new Conditions({ clock, log })
   stop = new AbortController()
+  asked = []
   running = runTask(
     new ChallengesTask({
       store,
@@ -42,6 +45,7 @@ beforeEach(() => {
       conditions,
       key: KEY,
       ourselves: OURSELVES,
+      onAsked: ({ instance }) => asked.push(instance),
     }),
     runtime(clock, stop.signal),
   )

@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StaleLeasesTask } from '../../../../src/etcd/subnets/stale-leases-task.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
-import { ip } from '../../../../src/net/ip.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { FakeEtcd } from '../../../fake/fake-etcd.ts'
 import { FakeLeaseStore } from '../../../fake/fake-lease-store.ts'
-import { leaseValue, NODE, OVERLAY } from '../../../fake/samples.ts'
+import { leaseValue, NODE } from '../../../fake/samples.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 
 const OWN = '10.20.0.0-20'
@@ -23,6 +22,8 @@ let etcd: FakeEtcd
 let store: FakeLeaseStore
 let conditions: Conditions
 let task: StaleLeasesTask
+/** Why we made way, each time. */
+let ways: string[]
 let stop: AbortController
 let running: Promise<void>
 
@@ -32,20 +33,16 @@ beforeEach(() => {
   etcd = new FakeEtcd()
   store = new FakeLeaseStore(etcd, clock)
   stop = new AbortController()
-  const terms = {
-    node: NODE,
-    instance: 'this',
-    traceOf: () => undefined,
-    avoid: [],
-    overlays: [OVERLAY],
-    publicIps: new Map([[4, ip('192.168.205.10')]] as const),
-    backendType: 'vxlan',
-    backendData: () => ({}),
-    previousSubnets: [],
-    ttlSeconds: 86_400,
-  }
   conditions = new Conditions({ clock, log })
-  task = new StaleLeasesTask({ store, log, conditions, terms, ownKey: OWN })
+  const makeWay = (reason: string): void => void ways.push(reason)
+  ways = []
+  const own = {
+    key: OWN,
+    get createRevision() {
+      return etcd.get(OWN)?.createRevision ?? 0n
+    },
+  }
+  task = new StaleLeasesTask({ store, log, conditions, ourselves: { ...NODE, instance: 'this' }, own, makeWay })
   running = runTask(task, runtime(clock, stop.signal))
 })
 
@@ -82,12 +79,25 @@ describe('a lease with our node id beside the one we hold', () => {
 
   test('stays when another machine answers for it, which is said once', async () => {
     const answering = answerFor(OLD)
+    put(OWN, OURS)
     const record = put(OLD, OURS)
     await clock.advance(ANSWER_MS)
     task.observe(record)
     await clock.advance(ANSWER_MS)
     expect(etcd.get(OLD)).toEqual(record)
     expect(log.lines).toEqual([expect.stringMatching(/error .*same machine id.*--node-id/)])
+    expect(ways).toEqual([])
+    stop.abort()
+    await answering
+  })
+
+  test('is one to make way before when another machine answers for it, and it is older than ours', async () => {
+    const answering = answerFor(OLD)
+    const record = put(OLD, OURS)
+    put(OWN, OURS)
+    await clock.advance(ANSWER_MS)
+    expect(etcd.get(OLD)).toEqual(record)
+    expect(ways).toEqual([expect.stringMatching(/same machine id.*--node-id/)])
     stop.abort()
     await answering
   })

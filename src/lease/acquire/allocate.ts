@@ -1,10 +1,10 @@
-import type { OverlayNetwork } from '../config/network.ts'
-import { subnetFits } from '../config/network.ts'
-import type { Random } from '../time/clock.ts'
-import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../net/prefix.ts'
+import type { OverlayNetwork } from '../../config/network.ts'
+import { subnetFits } from '../../config/network.ts'
+import type { Random } from '../../time/clock.ts'
+import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../../net/prefix.ts'
 
 /** Upstream picks at random among this many free subnets, so that racing nodes seldom want the same. */
-const CANDIDATES = 100
+export const CANDIDATES = 100
 
 /** Who and what is in the way of a new subnet. */
 export interface Obstacles {
@@ -14,21 +14,30 @@ export interface Obstacles {
   readonly avoid: readonly Prefix[]
 }
 
+/** What is wanted of a free subnet. */
+export interface Wish {
+  /** Those that this node had before, the dearest first. */
+  readonly preferred: readonly Prefix[]
+  /** How many free ones chance has to choose from. */
+  readonly candidates?: number
+}
+
 /**
- * Chooses a subnet that nobody holds and that overlaps nothing of the underlay: `preferred` (the previous run's) while it is free and
- * fits, otherwise a random one among the first 100 free ones between SubnetMin and SubnetMax. Cost: one step per obstacle.
+ * Chooses a subnet that nobody holds and that overlaps nothing of the underlay: the first that is preferred, fits and is free, otherwise a
+ * random one among the first free ones between SubnetMin and SubnetMax. Cost: one step per obstacle.
  * @returns undefined when the network is full ("out of subnets")
  */
 export function chooseSubnet(
   overlay: OverlayNetwork,
   { taken, avoid }: Obstacles,
-  preferred: Prefix | undefined,
+  { preferred, candidates = CANDIDATES }: Wish,
   random: Random,
 ): Prefix | undefined {
   const partial = avoid.filter((avoided) => !prefixCovers(avoided, overlay.network))
   const obstacle = obstacleFinder(overlay, [...taken, ...partial])
-  if (preferred !== undefined && subnetFits(overlay, preferred) && obstacle(preferred) === undefined) return preferred
-  const free = firstFree(overlay, obstacle)
+  const again = preferred.find((subnet) => subnetFits(overlay, subnet) && obstacle(subnet) === undefined)
+  if (again !== undefined) return again
+  const free = firstFree(overlay, obstacle, candidates)
   return free[Math.floor(random() * free.length)]
 }
 
@@ -45,13 +54,13 @@ function obstacleFinder(overlay: OverlayNetwork, obstacles: readonly Prefix[]): 
   return (subnet) => (spoilt.has(subnet.text) ? subnet : large.find((other) => prefixCovers(other, subnet)))
 }
 
-function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder): readonly Prefix[] {
+function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder, candidates: number): readonly Prefix[] {
   const { network, subnetLength } = overlay
   const indexOf = (address: OverlayNetwork['subnetMin']): bigint =>
     subnetIndex(network, prefixOf(address, subnetLength))
   const free: Prefix[] = []
   const last = indexOf(overlay.subnetMax)
-  for (let index = indexOf(overlay.subnetMin); index <= last && free.length < CANDIDATES;) {
+  for (let index = indexOf(overlay.subnetMin); index <= last && free.length < candidates;) {
     const subnet = subnetAt(network, subnetLength, index)
     const taken = obstacle(subnet)
     if (taken === undefined) free.push(subnet)

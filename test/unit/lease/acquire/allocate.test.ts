@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { chooseSubnet } from '../../../src/lease/allocate.ts'
-import { prefix, type Prefix } from '../../../src/net/prefix.ts'
-import { overlayOf } from '../../fake/samples.ts'
+import { chooseSubnet } from '../../../../src/lease/acquire/allocate.ts'
+import { prefix, type Prefix } from '../../../../src/net/prefix.ts'
+import { overlayOf } from '../../../fake/samples.ts'
 
 const WALKTHROUGH = overlayOf('{"Network":"10.0.0.0/8","SubnetLen":20,"SubnetMin":"10.10.0.0","SubnetMax":"10.99.0.0"}')
 /** Three subnets to give: .64, .128, .192. */
@@ -16,7 +16,7 @@ const choose = (
   chooseSubnet(
     options.overlay ?? SMALL,
     { taken: taken.map(prefix), avoid: (options.avoid ?? []).map(prefix) },
-    options.preferred,
+    { preferred: options.preferred === undefined ? [] : [options.preferred] },
     options.random ?? lowest,
   )?.text
 
@@ -78,7 +78,7 @@ describe('chooseSubnet', () => {
     const taken = Array.from({ length: 65_534 }, (_, index) =>
       prefix(`10.${(index + 1) >> 8}.${(index + 1) & 255}.0/24`),
     )
-    expect(chooseSubnet(overlay, { taken, avoid: [] }, undefined, lowest)?.text).toBe('10.255.255.0/24')
+    expect(chooseSubnet(overlay, { taken, avoid: [] }, { preferred: [] }, lowest)?.text).toBe('10.255.255.0/24')
   })
 
   it('does not count its way through a huge network of which somebody claims the whole', () => {

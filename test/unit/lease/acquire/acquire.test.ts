@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { acquireLease } from '../../../src/lease/acquire.ts'
-import type { Challenger } from '../../../src/lease/challenges.ts'
-import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../../src/lease/errors.ts'
-import { NO_ETCD_LEASE, leaseFamily, type Lease } from '../../../src/lease/lease.ts'
-import { StoreError, type LeaseRecord, type StoreErrorCode } from '../../../src/lease/store.ts'
-import type { LeaseTerms } from '../../../src/lease/terms.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { prefix } from '../../../src/net/prefix.ts'
-import type { FakeEtcd } from '../../fake/fake-etcd.ts'
-import { RacedLeaseStore } from '../../fake/raced-lease-store.ts'
-import { leaseValue, NODE, OVERLAY, overlayOf } from '../../fake/samples.ts'
+import { acquireLease } from '../../../../src/lease/acquire/acquire.ts'
+import { systemClock } from '../../../../src/host/system-clock.ts'
+import type { Challenger } from '../../../../src/lease/challenges.ts'
+import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../../../src/lease/errors.ts'
+import { decodeLease, parseLeaseKey } from '../../../../src/lease/codec.ts'
+import { overlaps } from '../../../../src/lease/overlap.ts'
+import { NO_ETCD_LEASE, leaseFamily, type Lease } from '../../../../src/lease/lease.ts'
+import { StoreError, type LeaseRecord, type StoreErrorCode } from '../../../../src/lease/store.ts'
+import type { LeaseTerms } from '../../../../src/lease/terms.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import type { FakeEtcd } from '../../../fake/fake-etcd.ts'
+import { RacedLeaseStore } from '../../../fake/raced-lease-store.ts'
+import { leaseValue, NODE, OVERLAY, overlayOf } from '../../../fake/samples.ts'
 
 const MY_IP = '192.168.205.10'
 const MY_MAC = '02:00:00:00:00:01'
@@ -47,7 +50,7 @@ function leased(etcd: FakeEtcd, key: string, value: string): LeaseRecord {
 }
 
 const acquire = (store: RacedLeaseStore, change: Partial<LeaseTerms> = {}) =>
-  acquireLease(store, terms(change), lowest, forever)
+  acquireLease({ store, terms: terms(change), random: lowest, clock: systemClock, isCloneKnown: false }, forever)
 
 describe('acquireLease on an empty store', () => {
   it('creates a lease for a day at the first subnet chance names, saying who we are', async () => {
@@ -223,7 +226,8 @@ describe('acquireLease racing others', () => {
     const store = new RacedLeaseStore()
     const stop = new AbortController()
     store.hang('create')
-    const attempt = acquireLease(store, terms(), lowest, stop.signal)
+    const input = { store, terms: terms(), random: lowest, clock: systemClock, isCloneKnown: false }
+    const attempt = acquireLease(input, stop.signal)
     const outcome = expect(attempt).rejects.toMatchObject({ code: 'ABORTED_BY_CALLER' })
     stop.abort()
     await outcome
@@ -434,7 +438,10 @@ describe('acquireLease beside a lease of another node with our PublicIP', () => 
     const { record, warnings } = await acquire(store)
     expect(record.key).toBe('10.30.0.0-20')
     expect(store.etcd.get('10.1.0.0-20')).toBeUndefined()
-    expect(warnings).toEqual(['lease 10.1.0.0-20 was removed: it does not fit the network configuration'])
+    expect(warnings).toEqual([
+      'lease 10.1.0.0-20 was given up for 10.30.0.0-20: it does not fit the network configuration ' +
+        '(10.0.0.0/8 in subnets of /20 from 10.10.0.0 to 10.99.0.0)',
+    ])
     expect(store.asked.map(({ key }) => key)).toEqual(['10.1.0.0-20', '10.30.0.0-20'])
     expect(store.calls.filter(({ op }) => op === 'replace')).toHaveLength(1)
   })
@@ -636,6 +643,214 @@ describe('acquireLease with a lease of our node id', () => {
   })
 })
 
+describe('acquireLease beside a copy of this machine that lives', () => {
+  const COPY = { id: 'node-1 as a copy', hostname: NODE.hostname }
+  const COPYS_MAC = '02:00:00:00:00:c0'
+  const copy = terms({ node: COPY, sharedId: NODE.id, backendData: () => ({ VNI: 100, VtepMAC: COPYS_MAC }) })
+  const AS_COPY = leaseValue({ publicIp: MY_IP, mac: COPYS_MAC, node: COPY })
+  const TWINS = leaseValue({ publicIp: '192.168.205.99', mac: MY_MAC, node: NODE })
+  const NONE = (): undefined => undefined
+  const fresh = { copy, traceOf: NONE }
+  const living = (key: string): AnsweringStore => {
+    const store = new AnsweringStore()
+    leased(store.etcd, key, TWINS)
+    store.answers.set(key, CLONE)
+    return store
+  }
+
+  it('goes on under an identity of its own, saying so once', async () => {
+    const store = living('10.20.0.0-20')
+    const { how, record, terms: inForce, warnings } = await acquire(store, fresh)
+    expect({ how, value: record.value, node: inForce.node }).toEqual({ how: 'created', value: AS_COPY, node: COPY })
+    expect(store.etcd.get('10.20.0.0-20')?.value).toBe(TWINS)
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /same machine id.*192\.168\.205\.99.*--node-id; until then this one goes on as node node-1 as/,
+      ),
+    ])
+  })
+
+  it('is who it was before when it starts again, and asks nobody', async () => {
+    const store = living('10.20.0.0-20')
+    await acquire(store, fresh)
+    store.asked.length = 0
+    const inUse = (): 'subnet' => 'subnet'
+    const again = { copy: { ...copy, traceOf: inUse }, traceOf: NONE }
+    expect(await acquire(store, again)).toMatchObject({ how: 'kept', record: { value: AS_COPY }, warnings: [] })
+    expect(store.asked).toEqual([])
+  })
+
+  it('keeps the subnet it leased while nobody knew of the other, under that identity', async () => {
+    const store = living('10.20.0.0-20')
+    leased(store.etcd, '10.30.0.0-20', MINE)
+    const input = { store, terms: terms(fresh), random: lowest, clock: systemClock, isCloneKnown: true }
+    const { how, record } = await acquireLease(input, forever)
+    expect({ how, key: record.key, value: record.value }).toEqual({
+      how: 'updated',
+      key: '10.30.0.0-20',
+      value: AS_COPY,
+    })
+    expect(store.etcd.records).toHaveLength(2)
+  })
+
+  it.each([
+    ['both have one address', { ...fresh, publicIps: new Map([[4 as const, ip('192.168.205.99')]]) }],
+    ['it has no other identity', { traceOf: NONE }],
+  ])('waits where %s', async (_, change) => {
+    await expect(acquire(living('10.20.0.0-20'), change)).rejects.toThrow(CloneError)
+  })
+
+  it.each([
+    ['another address', TWINS, 'created', AS_COPY],
+    ['our address', MINE, undefined, undefined],
+  ])('makes way for one that was faster, with %s', async (_, value, how, written) => {
+    const store = new AnsweringStore()
+    store.before('create', () => {
+      leased(store.etcd, '10.40.0.0-20', value)
+      store.answers.set('10.40.0.0-20', CLONE)
+    })
+    const outcome = await acquire(store, fresh).catch((error: unknown) => error)
+    if (how === undefined) expect(outcome).toBeInstanceOf(CloneError)
+    else expect(outcome).toMatchObject({ how, record: { value: written } })
+    expect(store.etcd.get('10.40.0.0-20')?.value).toBe(value)
+    expect(store.etcd.records).toHaveLength(how === undefined ? 1 : 2)
+  })
+
+  it('asks even about what it shows every trace of, where one was met before', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    store.answers.set('10.20.0.0-20', CLONE)
+    expect((await acquire(store)).how).toBe('kept')
+    const input = { store, terms: terms(), random: lowest, clock: systemClock, isCloneKnown: true }
+    await expect(acquireLease(input, forever)).rejects.toThrow(CloneError)
+  })
+})
+
+describe('acquireLease whose addresses another lease has', () => {
+  const dual: Partial<LeaseTerms> = {
+    overlays: [OVERLAY, overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48"}')],
+    publicIps: new Map([
+      [4, ip(MY_IP)],
+      [6, ip('fd01::10')],
+    ]),
+  }
+
+  it.each([
+    ['in another form', '10.10.0.0-20&fd00:10:0:9::-64', {}],
+    ['of another length', '10.10.8.0-24', {}],
+    ['that is wider', '10.8.0.0-13', {}],
+    ['with the IPv6 subnet alone', '10.50.0.0-20&fd00:10:0:1::-64', dual],
+  ])('takes others when that one is created at the last moment, %s', async (_, theirs, change) => {
+    const store = new RacedLeaseStore()
+    store.before('create', () => leased(store.etcd, theirs, other(11, RIVAL)))
+    const seen: string[] = []
+    store.etcd.listen(({ deltas }) => {
+      for (const delta of deltas) if (delta.kind === 'put' && delta.record.key !== theirs) seen.push(delta.record.key)
+    })
+    const { record } = await acquire(store, change)
+    expect(seen).toEqual([record.key])
+    expect(overlaps(parseLeaseKey(record.key) ?? [], theirs)).toBe(false)
+  })
+
+  it('makes way for an older one of an IPv6 subnet that it could not see, in a large network', async () => {
+    const store = new RacedLeaseStore()
+    for (let index = 0; index < 1_001; index++) store.etcd.put(`junk ${index}`, '')
+    const value = JSON.stringify({ PublicIP: '192.168.205.11', PublicIPv6: 'fd01::11', Node: { ID: 'x', Hostname: 'rival' } })
+    store.before('create', () => leased(store.etcd, '10.50.0.0-20&fd00:10:0:1::-64', value))
+    const { record } = await acquire(store, dual)
+    expect(record.key).toBe('10.10.0.0-20&fd00:10:0:2::-64')
+    expect(store.etcd.get('10.10.0.0-20&fd00:10:0:1::-64')).toBeUndefined()
+  })
+
+  it('gives its own up at the next start when an older one has them, and not when a younger has', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    leased(store.etcd, '10.20.8.0-24', other(11))
+    expect((await acquire(store)).how).toBe('kept')
+    const later = new RacedLeaseStore()
+    leased(later.etcd, '10.20.8.0-24', other(11, RIVAL))
+    leased(later.etcd, '10.20.0.0-20', MINE)
+    const { how, record, warnings } = await acquire(later)
+    expect({ how, key: record.key }).toEqual({ how: 'created', key: '10.10.0.0-20' })
+    expect(warnings).toEqual([
+      'lease 10.20.0.0-20 was given up for 10.10.0.0-20: ' +
+        'lease 10.20.8.0-24 of rival (x), which is older, has the same addresses',
+    ])
+  })
+
+  it('does not mind an older one of its own, or one that nobody can read', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.8.0-24', other(99, NODE))
+    store.etcd.put('10.20.9.0-24', 'junk')
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    expect(await acquire(store)).toMatchObject({ how: 'kept', record: { key: '10.20.0.0-20' } })
+  })
+})
+
+describe('acquireLease after a mistake in the configuration', () => {
+  const WRONG = [overlayOf('{"Network":"10.200.0.0/16","SubnetLen":24}')]
+  const overlays = [OVERLAY]
+
+  it('holds another lease before it gives its own up, and takes that subnet again when the mistake is mended', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.15.64.0-20', MINE)
+    store.before('create', () => {
+      expect(store.etcd.get('10.15.64.0-20')).toBeDefined()
+    })
+    expect((await acquire(store, { overlays: WRONG })).record.key).toBe('10.200.1.0-24')
+    expect(store.etcd.records.map(({ key }) => key)).toEqual(['10.200.1.0-24'])
+    const { record, warnings } = await acquire(store, { overlays, previousSubnets: [prefix('10.200.1.0/24')] })
+    expect(record.key).toBe('10.15.64.0-20')
+    expect(warnings).toEqual([
+      expect.stringMatching(/^lease 10\.200\.1\.0-24 was given up for 10\.15\.64\.0-20: it does not fit/),
+      expect.stringContaining('containers that are still there must move'),
+    ])
+  })
+
+  it('keeps its own lease when there is no other to be had', async () => {
+    const store = new RacedLeaseStore()
+    const own = leased(store.etcd, '10.15.64.0-20', MINE)
+    for (const base of [64, 128, 192]) leased(store.etcd, `10.1.1.${base}-26`, other(base))
+    const full = acquire(store, { overlays: [overlayOf('{"Network":"10.1.1.0/24"}')] })
+    await expect(full).rejects.toThrow(OutOfSubnetsError)
+    expect(store.etcd.get(own.key)).toEqual(own)
+  })
+
+  it('prefers a lease of its own that fits to one that does not, whatever it shows of them', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.200.1.0-24', MINE)
+    leased(store.etcd, '10.15.64.0-20', MINE)
+    const traceOf = ({ key }: Lease): 'subnet' | 'device' => (key === '10.200.1.0-24' ? 'subnet' : 'device')
+    expect(await acquire(store, { traceOf })).toMatchObject({ how: 'kept', record: { key: '10.15.64.0-20' } })
+  })
+
+  it('takes its place within its own former subnet where every other is leased', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.1.2.0-24', MINE)
+    for (const third of [1, 3]) leased(store.etcd, `10.1.${third}.0-24`, other(third))
+    const halves = [
+      overlayOf('{"Network":"10.1.0.0/22","SubnetLen":25,"SubnetMin":"10.1.1.0","SubnetMax":"10.1.3.128"}'),
+    ]
+    const { record } = await acquire(store, { overlays: halves })
+    expect(record.key).toBe('10.1.2.0-25')
+    expect(store.etcd.get('10.1.2.0-24')).toBeUndefined()
+  })
+
+  it('remembers no more than a few subnets, the newest first', async () => {
+    const store = new RacedLeaseStore()
+    for (let third = 1; third <= 12; third++) {
+      const overlay = overlayOf(`{"Network":"10.${third}.0.0/16","SubnetLen":24}`)
+      await acquire(store, { overlays: [overlay] })
+    }
+    const [record] = store.etcd.records
+    const decoded = record && decodeLease(record)
+    if (decoded === undefined || 'rejected' in decoded) throw new Error('no lease')
+    expect(decoded.earlier?.map(({ text }) => text)).toEqual(
+      [11, 10, 9, 8, 7, 6, 5, 4].map((second) => `10.${second}.1.0/24`),
+    )
+  })
+})
+
 describe('acquireLease where a subnet would cover what the underlay needs', () => {
   it.each([
     ['etcd', { avoid: [prefix('10.10.0.9/32')] }],
@@ -658,7 +873,9 @@ describe('acquireLease where a subnet would cover what the underlay needs', () =
     leased(store.etcd, '10.20.0.0-20', MINE)
     const { how, record, warnings } = await acquire(store, { avoid: [prefix('10.20.0.9/32')] })
     expect({ how, key: record.key }).toEqual({ how: 'created', key: '10.10.0.0-20' })
-    expect(warnings).toEqual(['lease 10.20.0.0-20 was removed: it covers 10.20.0.9/32, which the underlay needs'])
+    expect(warnings).toEqual([
+      'lease 10.20.0.0-20 was given up for 10.10.0.0-20: it covers 10.20.0.9/32, which the underlay needs',
+    ])
     expect(store.etcd.get('10.20.0.0-20')).toBeUndefined()
   })
 

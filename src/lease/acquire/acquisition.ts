@@ -1,0 +1,238 @@
+import type { Random } from '../../time/clock.ts'
+import type { Prefix } from '../../net/prefix.ts'
+import type { Challenges } from '../challenges.ts'
+import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey } from '../codec.ts'
+import { OutOfSubnetsError, type CloneError } from '../errors.ts'
+import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
+import { newcomersAmong } from '../overlap.ts'
+import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from '../store.ts'
+import { claimFor, hasOurAddress, isShortLived, ownershipOf, type LeaseTerms } from '../terms.ts'
+import { CANDIDATES, chooseSubnet } from './allocate.ts'
+import {
+  decodeAll,
+  holderBefore,
+  isOlder,
+  ownAmong,
+  rivalsAmong,
+  stands,
+  subnetsOf,
+  underlayOf,
+  whyUnusable,
+  type Listed,
+} from './candidates.ts'
+import { Proofs } from './proofs.ts'
+
+export interface Acquired {
+  readonly lease: Lease
+  readonly record: LeaseRecord
+  /** The complete list that the choice was made on, or that confirmed what was written then: `record` stands in it. Peers start from it. */
+  readonly list: LeaseList
+  readonly how: 'kept' | 'updated' | 'taken over' | 'created'
+  /** What it is held on: the terms that were asked for, or those of a copy. */
+  readonly terms: LeaseTerms
+  /** What the operator should read, in words: a subnet that had to be given up, a proof that could not be had. */
+  readonly warnings: readonly string[]
+}
+
+type Attempt = Omit<Acquired, 'warnings' | 'terms'> | undefined
+
+/** What stands in the store, as one attempt sees it. */
+interface Situation {
+  readonly list: LeaseList
+  readonly leases: readonly Listed[]
+  /** Leases of our own that can be used no more, and those of the dead with our address: they go as soon as we hold something else. */
+  readonly givenUp: readonly Listed[]
+}
+
+export interface AcquisitionInput {
+  readonly store: LeaseStore & Challenges
+  readonly random: Random
+  readonly terms: LeaseTerms
+  /** Another machine with our node id was met: whatever this host shows of a lease, that one may hold it. */
+  readonly isCloneKnown: boolean
+}
+
+/** The way to one lease, and what is remembered from one attempt to the next. */
+export class Acquisition {
+  readonly #input: AcquisitionInput
+  readonly #store: LeaseStore & Challenges
+  readonly #signal: AbortSignal
+  #terms: LeaseTerms
+  readonly #proofs: Proofs
+  readonly #warnings = new Set<string>()
+
+  constructor(input: AcquisitionInput, signal: AbortSignal) {
+    this.#input = input
+    this.#store = input.store
+    this.#terms = input.terms
+    this.#signal = signal
+    const warn = (warning: string): void => void this.#warnings.add(warning)
+    this.#proofs = new Proofs({ ...input, warn })
+  }
+
+  /**
+   * The machine that has our node id lives.
+   * @returns whether we can go on under an identity of our own; not beside one with our own address, whose packets we would get
+   */
+  goOnAsCopy(error: CloneError): boolean {
+    const { copy } = this.#terms
+    if (copy === undefined || hasOurAddress(error.lease, this.#terms)) return false
+    this.#warnings.add(`${error.message}; until then this one goes on as node ${copy.node.id}`)
+    this.#terms = copy
+    return true
+  }
+
+  /** @param attempt from 1: chance chooses among ever more subnets @returns undefined when a key was no longer as listed */
+  async attempt(attempt: number): Promise<Acquired | undefined> {
+    const list = await this.#store.list(this.#signal)
+    const leases = decodeAll(list.records)
+    this.#recogniseCopy(leases)
+    const all = ownAmong(leases, this.#terms)
+    const own = all.find((listed) => this.#isUsable(listed, leases))
+    const rivals = this.#proofs.worthAsking(rivalsAmong(leases, own, this.#terms))
+    await this.#proofs.demand(this.#proofs.doubtful(own, all, this.#terms), rivals, this.#terms, this.#signal)
+    const heritage = own === undefined ? rivals : []
+    const usable = heritage.filter((listed) => this.#isUsable(listed, leases))
+    const givenUp = own === undefined ? [...all, ...heritage].filter((listed) => !usable.includes(listed)) : []
+    const situation = { list, leases, givenUp }
+    const outcome = own === undefined ? await this.#moveIn(usable, situation, attempt) : await this.#reuse(own, list)
+    if (outcome === undefined) return undefined
+    await this.#giveUp(situation, outcome.lease)
+    this.#warnOfMove(outcome.lease)
+    return { ...outcome, terms: this.#terms, warnings: [...this.#warnings] }
+  }
+
+  /** A lease under the identity of a copy is of this machine alone: that is who we were before. */
+  #recogniseCopy(leases: readonly Listed[]): void {
+    const { copy } = this.#terms
+    if (copy !== undefined && leases.some(({ lease }) => lease.node?.id === copy.node.id)) this.#terms = copy
+  }
+
+  #isUsable(listed: Listed, leases: readonly Listed[]): boolean {
+    return whyUnusable(listed, leases, this.#terms) === undefined
+  }
+
+  #warnOfMove({ families }: Lease): void {
+    for (const previous of this.#terms.previousSubnets) {
+      const subnet = families.find(({ family }) => family === previous.family)?.subnet
+      if (subnet !== undefined && subnet.text !== previous.text)
+        this.#warnings.add(
+          `our subnet is ${subnet.text} now, and was ${previous.text} before: containers that are still there must move`,
+        )
+    }
+  }
+
+  async #reuse(own: Listed, list: LeaseList): Promise<Attempt> {
+    const value = encodeLease(claimFor(this.#terms, subnetsOf(own.lease), own.lease))
+    const life = await this.#lifeOf(own.record)
+    if (life === 'gone') return undefined
+    if (value === own.record.value && life === 'long') return { ...own, list, how: 'kept' }
+    const lifetime = life === 'short' ? this.#grant : undefined
+    return this.#confirm(await this.#store.replace(own.record, value, this.#signal, lifetime), 'updated')
+  }
+
+  /** Renews the etcd lease of a key before relying on it. A reservation has none. When it has expired, so has the key. */
+  async #lifeOf({ etcdLeaseId }: LeaseRecord): Promise<'long' | 'short' | 'gone'> {
+    if (etcdLeaseId === NO_ETCD_LEASE) return 'long'
+    const renewed = await this.#store.keepAlive(etcdLeaseId, this.#signal)
+    if (!renewed.alive) return 'gone'
+    return isShortLived(renewed.ttlSeconds, this.#terms) ? 'short' : 'long'
+  }
+
+  /** Takes over the lease of a dead node with our address, where there is one to use, else a free subnet. */
+  #moveIn(dead: readonly Listed[], situation: Situation, attempt: number): Promise<Attempt> {
+    const heritage = dead.find(({ lease }) => this.#terms.traceOf(lease) !== undefined) ?? dead[0]
+    return heritage === undefined ? this.#create(situation, attempt) : this.#inherit(heritage)
+  }
+
+  async #inherit({ lease, record }: Listed): Promise<Attempt> {
+    // Its subnet, but not its MAC: should the dead one come back, the peers must be able to tell the two apart.
+    const value = encodeLease(claimFor(this.#terms, subnetsOf(lease), undefined))
+    const lifetime = record.etcdLeaseId === NO_ETCD_LEASE ? undefined : this.#grant
+    return this.#confirm(await this.#store.replace(record, value, this.#signal, lifetime), 'taken over')
+  }
+
+  async #create(situation: Situation, attempt: number): Promise<Attempt> {
+    const { list, givenUp } = situation
+    const own = givenUp.filter(({ lease }) => ownershipOf(lease, this.#terms) === 'ours')
+    const earlier = own.flatMap(({ lease }) => [...subnetsOf(lease), ...(lease.earlier ?? [])])
+    const subnets = this.#chooseSubnets(situation, earlier, attempt)
+    const isLeft = ({ text }: Prefix): boolean => subnets.every((subnet) => subnet.text !== text)
+    const value = encodeLease(claimFor(this.#terms, subnets, undefined, earlier.filter(isLeft)))
+    const unless = newcomersAmong(subnets, list)
+    const written = await this.#store.create(formatLeaseKey(subnets), value, this.#grant, this.#signal, unless)
+    return this.#confirm(written, 'created', givenUp)
+  }
+
+  /**
+   * Lists again what was written, since nobody watches yet: it must stand there just as we wrote it, and nobody older may have what only
+   * one can have. Of two that start at once, neither seeing the other's lease before, the younger one makes way.
+   */
+  async #confirm(
+    written: CasResult,
+    how: 'updated' | 'taken over' | 'created',
+    givenUp: readonly Listed[] = [],
+  ): Promise<Attempt> {
+    if (!written.ok) return undefined
+    const { record } = written
+    const list = await this.#store.list(this.#signal)
+    if (!stands(record, list)) return undefined
+    const own = { record, lease: decodeOwn(record) }
+    if (how === 'created' && this.#isBehind(own, decodeAll(list.records), new Set(givenUp.map(keyOf)))) {
+      await this.#store.remove(record, this.#signal)
+      return undefined
+    }
+    return { ...own, list, how }
+  }
+
+  /** Whether a copy of us, a node with our address, or one with our subnet was faster. */
+  #isBehind(own: Listed, leases: readonly Listed[], givenUp: ReadonlySet<string>): boolean {
+    const isKnown = (other: Listed): boolean => givenUp.has(keyOf(other)) || this.#proofs.isSettled(other)
+    const isFaster = (other: Listed): boolean => {
+      const ownership = ownershipOf(other.lease, this.#terms)
+      return ownership === 'rival' || (ownership === 'ours' && other.lease.node !== undefined)
+    }
+    return (
+      holderBefore(own, leases, this.#terms) !== undefined ||
+      leases.some((other) => isOlder(other, own) && isFaster(other) && !isKnown(other))
+    )
+  }
+
+  /** Even a lease that we cannot read occupies the subnets of its key. */
+  #chooseSubnets({ list, leases, givenUp }: Situation, earlier: readonly Prefix[], attempt: number): readonly Prefix[] {
+    const { overlays, previousSubnets } = this.#terms
+    const free = new Set(givenUp.map(keyOf))
+    const taken = list.records.flatMap(({ key }) => (free.has(key) ? [] : (parseLeaseKey(key) ?? [])))
+    const avoid = underlayOf(leases, this.#terms)
+    const preferred = [...previousSubnets, ...earlier]
+    const candidates = CANDIDATES * 2 ** (attempt - 1)
+    return overlays.map((overlay) => {
+      const chosen = chooseSubnet(overlay, { taken, avoid }, { preferred, candidates }, this.#input.random)
+      if (chosen === undefined) throw new OutOfSubnetsError(`${overlay.subnetMin.text} to ${overlay.subnetMax.text}`)
+      return chosen
+    })
+  }
+
+  /** Only now that there is another: whoever fails in between still has the old one. One that was changed meanwhile is left. */
+  async #giveUp({ leases, givenUp }: Situation, instead: Lease): Promise<void> {
+    for (const listed of givenUp) {
+      const { record } = listed
+      if (record.key === instead.key) continue
+      const why = whyUnusable(listed, leases, this.#terms) ?? 'it is not needed'
+      if (await this.#store.remove(record, this.#signal))
+        this.#warnings.add(`lease ${record.key} was given up for ${instead.key}: ${why}`)
+    }
+  }
+
+  get #grant(): KeyLifetime {
+    return { kind: 'grant', ttlSeconds: this.#terms.ttlSeconds }
+  }
+}
+
+const keyOf = ({ record }: Listed): string => record.key
+
+function decodeOwn(record: LeaseRecord): Lease {
+  const lease = decodeLease(record)
+  if ('rejected' in lease) throw new TypeError(`our own lease does not decode: ${lease.rejected}`)
+  return lease
+}

@@ -1,0 +1,112 @@
+import type { OverlayNetwork } from '../../config/network.ts'
+import { hostPrefix, prefixCovers, type Prefix } from '../../net/prefix.ts'
+import { decodeLease } from '../codec.ts'
+import type { Lease } from '../lease.ts'
+import { ownerOf } from '../owner.ts'
+import { overlaps } from '../overlap.ts'
+import type { LeaseList, LeaseRecord } from '../store.ts'
+import { hasOurAddress, hasOurAddresses, isOursBeyondDoubt, leaseFits, ownershipOf, type LeaseTerms } from '../terms.ts'
+
+/** A record of the list, and what it says. */
+export interface Listed {
+  readonly lease: Lease
+  readonly record: LeaseRecord
+}
+
+/** Records that cannot be read are left out. */
+export function decodeAll(records: readonly LeaseRecord[]): readonly Listed[] {
+  return records.flatMap((record) => {
+    const lease = decodeLease(record)
+    return 'rejected' in lease ? [] : [{ lease, record }]
+  })
+}
+
+/**
+ * All leases of ours, the best first: before all others those that fit the configuration; then that which the subnet file names, since
+ * our containers live in its subnet; then that with our node id and our device's MAC, whatever address it has; then that with our
+ * address: the others may be those of copies of us, or of whoever had our address before. Among equals the oldest, as among peers:
+ * they honour it and reject the others.
+ */
+export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): readonly Listed[] {
+  const score = ({ lease }: Listed): number => {
+    const trace = terms.traceOf(lease)
+    const isOnDevice = lease.node !== undefined && trace === 'device'
+    const isFit = leaseFits(lease, terms.overlays)
+    return (isFit ? 8 : 0) + (trace === 'subnet' ? 4 : 0) + (isOnDevice ? 2 : 0) + (hasOurAddress(lease, terms) ? 1 : 0)
+  }
+  const own = oldestFirst(leases.filter(({ lease }) => ownershipOf(lease, terms) === 'ours'))
+  return own.toSorted((a, b) => score(b) - score(a))
+}
+
+/**
+ * Leases of other nodes with our PublicIP that must be proven dead before we publish that address: all, while our own lease does not
+ * publish it; those older than a lease of ours that may never have been in use; otherwise none. The oldest come first.
+ */
+export function rivalsAmong(leases: readonly Listed[], own: Listed | undefined, terms: LeaseTerms): readonly Listed[] {
+  const rivals = oldestFirst(leases.filter(({ lease }) => ownershipOf(lease, terms) === 'rival'))
+  if (own === undefined || !hasOurAddresses(own.lease, terms)) return rivals
+  return isOursBeyondDoubt(own.lease, terms) ? [] : rivals.filter((rival) => isOlder(rival, own))
+}
+
+/**
+ * An older lease of another node that has any address of ours. All nodes honour that one and not ours. It came about between two that
+ * asked nobody, such as upstream's agents, or out of a store that was restored.
+ */
+export const holderBefore = (own: Listed, leases: readonly Listed[], terms: LeaseTerms): Listed | undefined =>
+  leases.find(
+    (other) =>
+      isOlder(other, own) &&
+      overlaps(subnetsOf(own.lease), other.record.key) &&
+      ownershipOf(other.lease, terms) !== 'ours',
+  )
+
+export const subnetsOf = ({ families }: Lease): readonly Prefix[] => families.map(({ subnet }) => subnet)
+
+const oldestFirst = (leases: readonly Listed[]): readonly Listed[] =>
+  leases.toSorted((a, b) => Number(a.record.createRevision - b.record.createRevision))
+
+/** Whether the record still stands in a later list, just as it was written. */
+export const stands = ({ key, value, createRevision, modRevision }: LeaseRecord, { records }: LeaseList): boolean =>
+  records.some(
+    (found) =>
+      found.key === key &&
+      found.createRevision === createRevision &&
+      found.modRevision === modRevision &&
+      found.value === value,
+  )
+
+export const isOlder = (a: Pick<Listed, 'record'>, b: Pick<Listed, 'record'>): boolean =>
+  a.record.createRevision < b.record.createRevision
+
+/** What a new subnet must keep clear of, besides other subnets: the underlay, our own addresses and those of all peers. */
+export const underlayOf = (leases: readonly Listed[], terms: LeaseTerms): readonly Prefix[] => [
+  ...terms.avoid,
+  ...[...terms.publicIps.values()].map(hostPrefix),
+  ...leases.flatMap(({ lease }) => lease.families.map(({ publicIp }) => hostPrefix(publicIp))),
+]
+
+/**
+ * What of the underlay a lease's subnets cover, so that it must not be used; undefined: nothing. A younger lease cannot drive out an
+ * older one by publishing an address inside it.
+ */
+function trespass(one: Listed, leases: readonly Listed[], terms: LeaseTerms): Prefix | undefined {
+  const underlay = underlayOf(
+    leases.filter((other) => isOlder(other, one)),
+    terms,
+  )
+  return underlay.find((avoided) => one.lease.families.some(({ subnet }) => prefixCovers(subnet, avoided)))
+}
+
+/** Why a lease cannot be used by us, in words; undefined: it can. */
+export function whyUnusable(one: Listed, leases: readonly Listed[], terms: LeaseTerms): string | undefined {
+  const { overlays } = terms
+  if (!leaseFits(one.lease, overlays))
+    return `it does not fit the network configuration (${overlays.map(described).join('; ')})`
+  const covered = trespass(one, leases, terms)
+  if (covered !== undefined) return `it covers ${covered.text}, which the underlay needs`
+  const holder = holderBefore(one, leases, terms)
+  return holder && `lease ${holder.record.key} of ${ownerOf(holder.record)}, which is older, has the same addresses`
+}
+
+const described = ({ network, subnetLength, subnetMin, subnetMax }: OverlayNetwork): string =>
+  `${network.text} in subnets of /${subnetLength} from ${subnetMin.text} to ${subnetMax.text}`
