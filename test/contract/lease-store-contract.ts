@@ -426,6 +426,14 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         expect(await store.list(signal)).toEqual(before)
       })
 
+      test('renews as often as it is asked to, also at once after the last time', async () => {
+        const { etcdLeaseId } = await granted('10.1.0.0-24', 'one')
+        for (let time = 0; time < 3; time++) {
+          const result = await store.keepAlive(etcdLeaseId, signal)
+          expect(result.alive && result.ttlSeconds).toBeGreaterThan(590)
+        }
+      })
+
       test('tells that the etcd lease is gone', async () => {
         const { etcdLeaseId } = await granted('10.1.0.0-24', 'one')
         await harness.revoke(etcdLeaseId)

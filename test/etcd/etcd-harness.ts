@@ -4,7 +4,8 @@ import { systemClock } from '../../src/host/system-clock.ts'
 import { EtcdLeaseStore, type EtcdTools } from '../../src/etcd/etcd-lease-store.ts'
 import type { EtcdAccess } from '../../src/config/options.ts'
 import type { LeaseStoreHarness } from '../contract/lease-store-contract.ts'
-import { EtcdCluster } from '../lab/etcd-process.ts'
+import { EtcdFront, type FrontKind } from '../lab/etcd-front.ts'
+import { EtcdCluster, freePorts } from '../lab/etcd-process.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 export const PREFIX = '/coreos.com/network'
@@ -24,16 +25,28 @@ export const leaseHex = (id: string): string => BigInt(id).toString(16)
 export class EtcdHarness implements LeaseStoreHarness {
   readonly cluster: EtcdCluster
   readonly proxy: TcpProxy
+  private readonly front: EtcdFront | undefined
   private stores: EtcdLeaseStore[] = []
 
-  private constructor(cluster: EtcdCluster, proxy: TcpProxy) {
+  private constructor(cluster: EtcdCluster, proxy: TcpProxy, front?: EtcdFront) {
     this.cluster = cluster
     this.proxy = proxy
+    this.front = front
   }
 
   static async start(args: readonly string[] = []): Promise<EtcdHarness> {
     const cluster = await EtcdCluster.start({ args })
     return new EtcdHarness(cluster, await TcpProxy.start(cluster.member.place.clientPort))
+  }
+
+  /** What is opened gets to etcd through this, too. */
+  static async startBehind(kind: FrontKind): Promise<EtcdHarness> {
+    const cluster = await EtcdCluster.start()
+    const [port = 0] = await freePorts(1)
+    const { host, clientPort } = cluster.member.place
+    const behind = [{ host, port: clientPort }]
+    const front = await EtcdFront.start(kind, { host, port }, { behind })
+    return new EtcdHarness(cluster, await TcpProxy.start(port), front)
   }
 
   open(tools: Partial<EtcdTools> = {}): EtcdLeaseStore {
@@ -109,6 +122,7 @@ export class EtcdHarness implements LeaseStoreHarness {
 
   async close(): Promise<void> {
     this.proxy.close()
+    await this.front?.close()
     await this.cluster.close()
   }
 
