@@ -60,11 +60,12 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   constructor(options: EtcdAccess, tools: EtcdTools) {
     const addresses = parseEndpoints(options.endpoints)
     checkEtcdAccess(options)
-    const ring = new EndpointRing(addresses, (address) => new Connection(address, options), tools.random)
-    ring.current()
     const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
     this.#keyspace = Keyspace.leases(options.prefix)
     this.#configuration = this.#keyspace.configuration(LONGEST_CONFIGURATION)
+    const connectionTools = { clock, random, probeKey: this.#keyspace.config }
+    const ring = new EndpointRing(addresses, (address) => new Connection(address, options, connectionTools), random)
+    ring.current()
     this.#caller = new Caller(ring, callTimeoutMs)
     this.#writer = new KeyWriter(this.#caller, this.#keyspace)
     this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }

@@ -45,7 +45,9 @@ export class EtcdHarness implements LeaseStoreHarness {
     const [port = 0] = await freePorts(1)
     const { host, clientPort } = cluster.member.place
     const behind = [{ host, port: clientPort }]
-    const front = await EtcdFront.start(kind, { host, port }, { behind })
+    // a gateway leaves a member that refused a connection alone for a minute
+    const args = kind === 'gateway' ? ['--retry-delay', '100ms'] : []
+    const front = await EtcdFront.start(kind, { host, port }, { behind, args })
     return new EtcdHarness(cluster, await TcpProxy.start(port), front)
   }
 

@@ -23,16 +23,21 @@ export class TcpProxy {
   private mode: Mode = 'pass'
   /** Pieces from etcd so far that can be progress notifications: events are larger, HTTP/2's own pings and window updates smaller. */
   bareHeaders = 0
+  /** Connections made so far. */
+  connections = 0
+  private readonly idleMs: number
 
-  private constructor(targetPort: number) {
+  private constructor(targetPort: number, idleMs: number) {
     this.targetPort = targetPort
+    this.idleMs = idleMs
     this.server = createServer((client) => {
       this.relay(client)
     })
   }
 
-  static async start(targetPort: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort)
+  /** @param idleMs cuts a connection over which nothing has come for so long, as balancers do after a minute; default: never */
+  static async start(targetPort: number, idleMs = 0): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, idleMs)
     proxy.server.listen(0, '127.0.0.1')
     await once(proxy.server, 'listening')
     return proxy
@@ -55,6 +60,11 @@ export class TcpProxy {
   /** Resets all connections; new ones are welcome. */
   cut(): void {
     for (const socket of this.sockets) socket.resetAndDestroy()
+  }
+
+  /** Ends all connections in an orderly way, as a balancer does that is told to stop; new ones are welcome. */
+  end(): void {
+    for (const socket of this.sockets) socket.end()
   }
 
   refuse(): void {
@@ -90,7 +100,9 @@ export class TcpProxy {
       this.hold(client)
       return
     }
+    this.connections += 1
     const server = connect(this.targetPort, '127.0.0.1')
+    client.setTimeout(this.idleMs, () => client.destroy())
     this.join(client, server)
     this.join(server, client)
     client.on('data', (bytes) => {

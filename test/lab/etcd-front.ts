@@ -58,6 +58,15 @@ export class EtcdFront {
     return `http://${this.address.host}:${this.address.port}`
   }
 
+  /** Stands still with its sockets open. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   log(): string {
     return readFileSync(this.#logFile, 'utf8')
   }

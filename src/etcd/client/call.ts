@@ -1,15 +1,8 @@
-import type { CallOptions } from '@grpc/grpc-js'
-import type { Etcd3 } from 'etcd3'
-
 import type { StoreError, StoreErrorCode } from '../../lease/store.ts'
-import { withDeadline, type Bounds } from './deadline.ts'
 import type { Endpoint, EndpointRing } from './endpoints.ts'
 import { storeError, toStoreError } from './errors.ts'
 import { explain } from './explain.ts'
-import { authorizedBy, cancelledBy } from './interceptors.ts'
-
-/** A request through etcd3; it has to pass `options` on. */
-export type EtcdCall<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
+import { authenticated, type EtcdCall } from './request.ts'
 
 /** Faults that another address may not have: dead, frozen, cut off, or no etcd at all. */
 const ANOTHER_MAY_ANSWER: ReadonlySet<StoreErrorCode> = new Set([
@@ -21,12 +14,6 @@ const ANOTHER_MAY_ANSWER: ReadonlySet<StoreErrorCode> = new Set([
   'UNIMPLEMENTED',
   'PROTOCOL',
 ])
-
-/**
- * Faults of an expired or outdated token: etcd answers INVALID_ARGUMENT to a JWT that is older than the last change of users
- * or roles.
- */
-const TOKEN_IS_STALE: ReadonlySet<StoreErrorCode> = new Set(['UNAUTHENTICATED', 'INVALID_ARGUMENT'])
 
 /** Share of a call's time that one of several addresses may use up. */
 const SHARE_OF_ONE_ADDRESS = 0.4
@@ -53,7 +40,10 @@ export class Caller {
       const endpoint = this.endpoint(op)
       const timeoutMs = Math.min(shareMs, deadlineMs - performance.now())
       try {
-        return await this.#authenticated(endpoint, { op, url: endpoint.address.url, timeoutMs, signal }, request)
+        const bounds = { op, url: endpoint.address.url, timeoutMs, signal }
+        const answer = await authenticated(endpoint.connection, bounds, request)
+        endpoint.connection.liveness.heard()
+        return answer
       } catch (error) {
         const failure = explain(toStoreError({ op }, error), endpoint.address.url, endpoint.connection.fault)
         this.failed(endpoint, failure)
@@ -74,12 +64,13 @@ export class Caller {
 
   /**
    * Something at this address failed: the next call goes to another if that can help, and never over a connection that does not
-   * stand. One that stands has other calls and streams on it, and is left to gRPC's keep-alive.
+   * stand. One that stands has other calls and streams on it; when this call had no answer in its time, it has to show that it lives.
    */
   failed(endpoint: Endpoint, error: StoreError): void {
     if (!ANOTHER_MAY_ANSWER.has(error.code)) return
     this.#ring.advance(endpoint)
     if (!endpoint.connection.connected) this.#ring.drop(endpoint)
+    else if (error.code === 'DEADLINE_EXCEEDED') endpoint.connection.liveness.doubt()
   }
 
   /** Calls under way and streams fail; what comes after them has a connection of its own. */
@@ -91,24 +82,4 @@ export class Caller {
     this.#closed = true
     this.#ring.disconnect()
   }
-
-  /** Once more with a new token when the old one may be to blame. */
-  #authenticated<T>({ connection }: Endpoint, bounds: Bounds, request: EtcdCall<T>): Promise<T> {
-    return withDeadline(bounds, async (scope) => {
-      const attempt = (token: string | undefined): Promise<T> =>
-        request(connection.client, callOptions(scope, bounds.timeoutMs, token), scope)
-      const token = await connection.token()
-      try {
-        return await attempt(token)
-      } catch (error) {
-        if (token === undefined || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
-        connection.forgetToken(token)
-        return await attempt(await connection.token())
-      }
-    })
-  }
-}
-
-function callOptions(signal: AbortSignal, timeoutMs: number, token: string | undefined): CallOptions {
-  return { deadline: Date.now() + timeoutMs, interceptors: [cancelledBy(signal), authorizedBy(token)] }
 }

@@ -1,10 +1,13 @@
 import type { EtcdAccess } from '../../config/options.ts'
-import { Channel, connectivityState, credentials, type ChannelCredentials } from '@grpc/grpc-js'
+import { Channel, Client, connectivityState, credentials, type ChannelCredentials } from '@grpc/grpc-js'
 import { noop } from 'cockatiel'
 import { Etcd3 } from 'etcd3'
 
+import type { Clock, Random } from '../../time/clock.ts'
 import { SocketKeeper } from './credentials.ts'
+import { Liveness } from './liveness.ts'
 import type { EtcdAddress } from './options.ts'
+import { storeProbe } from './probe.ts'
 import { readTlsCredentials } from './tls.ts'
 import { TokenSource } from './token.ts'
 
@@ -15,13 +18,11 @@ import { TokenSource } from './token.ts'
 const LARGEST_MESSAGE = 16 << 20
 
 /**
- * Channel settings (grpc: doc/keepalive.md). A peer that stands still with its socket open is found within 7 s; more often than
- * every 5 s etcd counts as abuse (`--grpc-keepalive-min-time`). A proxy from the
+ * Channel settings (grpc: doc/keepalive.md). No pings: etcd and its proxies each have a limit of their own to how many they take
+ * (`--grpc-keepalive-min-time`), and close the connection of whoever passes it; see {@link Liveness}. A proxy from the
  * environment is for the web, not for etcd. Channels share no connections, or a new one would inherit what the old one died of.
  */
 const CHANNEL = {
-  'grpc.keepalive_time_ms': 5_000,
-  'grpc.keepalive_timeout_ms': 2_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.max_receive_message_length': LARGEST_MESSAGE,
@@ -43,6 +44,14 @@ class SharedChannel extends Channel {
   }
 }
 
+/** What a connection takes from outside. */
+export interface ConnectionTools {
+  readonly clock: Clock
+  readonly random: Random
+  /** What is read to see whether etcd answers: a key that we are permitted to read. */
+  readonly probeKey: Buffer
+}
+
 /** One TCP connection to one address of etcd, made when it is needed and again when it broke. */
 export class Connection {
   /**
@@ -50,12 +59,14 @@ export class Connection {
    * `call.ts`, per call.
    */
   readonly client: Etcd3
+  readonly liveness: Liveness
   readonly #channel: SharedChannel
   readonly #sockets: SocketKeeper
   readonly #token: TokenSource
+  #isClosed = false
 
   /** @throws {ConfigError} for unreadable TLS files */
-  constructor(address: EtcdAddress, options: EtcdAccess) {
+  constructor(address: EtcdAddress, options: EtcdAccess, { clock, random, probeKey }: ConnectionTools) {
     this.#sockets = new SocketKeeper(channelCredentials(address, options), () => this.connected)
     const target = address.url.replace(/^https?:\/\//, '')
     this.#channel = new SharedChannel(target, this.#sockets, CHANNEL)
@@ -65,11 +76,26 @@ export class Connection {
       faultHandling: { host: () => noop, global: noop },
     })
     this.#token = new TokenSource(this.client.auth, address.url, options)
+    this.liveness = new Liveness({
+      url: address.url,
+      probe: storeProbe(this, new Client(target, this.#sockets, { channelOverride: this.#channel }), probeKey),
+      clock,
+      random,
+      received: () => this.#sockets.bytesReceived,
+      onDead: () => {
+        this.close()
+      },
+    })
   }
 
   /** TCP, TLS and HTTP/2 stand. */
   get connected(): boolean {
     return this.#channel.getConnectivityState(false) === connectivityState.READY
+  }
+
+  /** Nothing can be done on it any more. */
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   /** What the newest attempt to connect failed with, if we know. */
@@ -89,6 +115,8 @@ export class Connection {
 
   /** Ends everything under way on it. */
   close(): void {
+    this.#isClosed = true
+    this.liveness.close()
     this.#channel.shutDown()
     this.#sockets.close()
   }

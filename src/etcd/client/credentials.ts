@@ -49,6 +49,11 @@ export class SocketKeeper extends ChannelCredentials {
     }
   }
 
+  /** Of all connections that are not closed yet: another number after each byte, and after each connection. */
+  get bytesReceived(): number {
+    return Array.from(this.#sockets).reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+  }
+
   /** Cuts every connection, finished or not. */
   close(): void {
     this.#closed = true

@@ -67,7 +67,8 @@ export class EndpointRing {
   }
 
   #endpoint(address: EtcdAddress): Endpoint {
-    const connection = this.#connections.get(address) ?? this.#connect(address)
+    const known = this.#connections.get(address)
+    const connection = known === undefined || known.isClosed ? this.#connect(address) : known
     this.#connections.set(address, connection)
     return { address, connection }
   }

@@ -37,6 +37,13 @@ export class StoreMemory {
     if (seen > this.#highestRevision) this.#highestRevision = seen
   }
 
+  /** What is known now: what the answer to a question asked now is held against, since we may know more by the time it comes. */
+  snapshot(): StoreMemory {
+    const then = new StoreMemory({ clusterId: this.#clusterId, revision: this.#highestRevision })
+    then.#highestTerm = this.#highestTerm
+    return then
+  }
+
   /** @returns why this cannot be the store we know, undefined when it can; then its state is remembered */
   whyAnother({ clusterId, revision, raftTerm }: ClusterState): string | undefined {
     if (clusterId !== this.#clusterId) return `cluster ${clusterId} answers instead of ${this.#clusterId}`

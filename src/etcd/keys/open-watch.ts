@@ -39,6 +39,7 @@ export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<A
         reject(error)
       }
       stream.on('data', (answer) => {
+        endpoint.connection.liveness.heard()
         if (answer.canceled && !isCompacted(answer)) fail(storeError(site, 'CANCELLED', answer.cancel_reason))
         else if (answer.created) resolve(answers)
         else answers.push(answer)

@@ -11,6 +11,7 @@ import { contradicts, KnownRecords, readPastState } from './same-history.ts'
 import { readClusterState, StoreMemory } from './identity.ts'
 import type { KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
+import { streamAttendant } from './stream-attendant.ts'
 import { WatchPosition } from './watch-position.ts'
 import { isCompacted, openWatch } from './open-watch.ts'
 
@@ -48,8 +49,8 @@ export class KeyWatch {
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
   /** Streams in a row that failed before they stood. */
   #failures = 0
-  /** Found out about the store while a stream was open. */
-  #swapped: WatchEnding | undefined
+  /** Found out about the store while a stream was open, which it ended. */
+  #finding: WatchEnding | StoreError | undefined
   #endSession: () => void = () => undefined
 
   constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
@@ -84,6 +85,7 @@ export class KeyWatch {
   async #pump(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#tools
     for (;;) {
+      this.#finding = undefined
       const result = await this.#session(signal)
       if (signal.aborted) return
       if (!(result instanceof Error)) {
@@ -108,7 +110,7 @@ export class KeyWatch {
     try {
       return await this.#follow(session.signal)
     } catch (error) {
-      return this.#swapped ?? toStoreError({ op: 'watch' }, error)
+      return this.#finding ?? toStoreError({ op: 'watch' }, error)
     } finally {
       stop()
     }
@@ -122,6 +124,9 @@ export class KeyWatch {
     const endpoint = caller.endpoint('watch')
     this.#position.restart()
     const { startRevision } = this.#position
+    const attendant = streamAttendant(this.#memory, (what) => {
+      if (!signal.aborted) this.#found(what)
+    })
     const request = { endpoint, range: keyspace.range, startRevision, openTimeoutMs }
     try {
       const answers = await openWatch(request, signal)
@@ -129,13 +134,14 @@ export class KeyWatch {
       if (swapped !== undefined) return swapped
       if (this.#connection !== 'unknown') void this.#examineHistory(startRevision, signal)
       this.#connected()
+      endpoint.connection.liveness.attend(attendant, signal)
       for await (const answer of answers) {
         const ending = this.#take(answer)
         if (ending !== undefined) return ending
       }
       throw storeError({ op: 'watch' }, 'ABORTED_BY_CALLER', 'aborted')
     } catch (error) {
-      caller.failed(endpoint, toStoreError({ op: 'watch' }, error))
+      caller.failed(endpoint, this.#finding instanceof Error ? this.#finding : toStoreError({ op: 'watch' }, error))
       throw error
     }
   }
@@ -162,14 +168,15 @@ export class KeyWatch {
       const past = await readPastState(caller, keyspace, revision, signal).catch(() => 'unread' as const)
       if (past === 'unread') delayMs = RECONNECT.mostMs
       else {
-        if (past !== undefined && contradicts(past, known)) this.#foundAnother(revision)
+        if (past !== undefined && contradicts(past, known))
+          this.#found({ kind: 'reset', reason: `at revision ${revision} it holds what it never held before` })
         return
       }
     }
   }
 
-  #foundAnother(revision: Revision): void {
-    this.#swapped = { kind: 'reset', reason: `at revision ${revision} it holds what it never held before` }
+  #found(what: WatchEnding | StoreError): void {
+    this.#finding = what
     this.#endSession()
   }
 

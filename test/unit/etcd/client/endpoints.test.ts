@@ -3,6 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Connection } from '../../../../src/etcd/client/connection.ts'
 import { EndpointRing } from '../../../../src/etcd/client/endpoints.ts'
 import type { EtcdAddress } from '../../../../src/etcd/client/options.ts'
+import { systemClock } from '../../../../src/host/system-clock.ts'
+
+const TOOLS = { clock: systemClock, random: Math.random, probeKey: Buffer.from('/config') }
 
 const addresses = ['a', 'b', 'c'].map((name) => ({ url: `http://${name}:2379`, secure: false }))
 
@@ -10,7 +13,7 @@ function ringFrom(random: number): { ring: EndpointRing; connected: string[] } {
   const connected: string[] = []
   const connect = (address: EtcdAddress): Connection => {
     connected.push(address.url)
-    return new Connection(address, { endpoints: [], prefix: '/' })
+    return new Connection(address, { endpoints: [], prefix: '/' }, TOOLS)
   }
   return { ring: new EndpointRing(addresses, connect, () => random), connected }
 }
@@ -80,7 +83,7 @@ describe('connections to former addresses', () => {
   test('are none where there is but one address', () => {
     const ring = new EndpointRing(
       addresses.slice(0, 1),
-      (address) => new Connection(address, { endpoints: [], prefix: '/' }),
+      (address) => new Connection(address, { endpoints: [], prefix: '/' }, TOOLS),
       () => 0,
     )
     const { connection } = ring.current()
