@@ -22,8 +22,6 @@ const MOST_TXN_OPS = 128
 export interface LabOptions {
   readonly hosts?: number
   readonly etcdMembers?: 1 | 3
-  /** Further flags of etcd. */
-  readonly etcdArgs?: readonly string[]
   /** Verbosity of the agents. */
   readonly verbosity?: number
   /** What runs as the agent; {@link AGENT} by default. */
@@ -96,7 +94,6 @@ export class Lab {
   static async create({
     hosts = 3,
     etcdMembers = 1,
-    etcdArgs = [],
     verbosity = 0,
     health = true,
     ...options
@@ -124,7 +121,7 @@ export class Lab {
       LabHost.create({ ...hostOptions, index, folder: join(folder, `host${index}`) }),
     )
     try {
-      const [etcd, ...made] = await allOrNone([EtcdCluster.start({ places, args: etcdArgs }), ...machines])
+      const [etcd, ...made] = await allOrNone([EtcdCluster.start({ places }), ...machines])
       return new Lab({ hosts: made, etcd, underlay, folder })
     } catch (error) {
       await underlay.close()

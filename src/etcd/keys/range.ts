@@ -18,7 +18,7 @@ export interface RangeAnswer extends Pick<IRangeResponse, 'kvs' | 'count' | 'mor
 }
 
 /**
- * Reads keys, and takes no answer but to what was asked. Every read goes through here. Another address is tried where one lies.
+ * Reads keys, and takes no answer but to what was asked. Every read whose keys are of use goes through here. Another address is tried where one lies.
  * @throws {StoreError}
  */
 export function readRange(

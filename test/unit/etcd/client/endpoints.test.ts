@@ -53,6 +53,15 @@ describe('a ring of endpoints', () => {
     expect(fresh.connection).not.toBe(failed.connection)
     expect(connected).toHaveLength(2)
   })
+
+  test('makes a new connection where the old one was given up', () => {
+    const { ring } = ringFrom(0)
+    const { address, connection } = ring.current()
+    connection.close()
+    expect(ring.current().address).toBe(address)
+    expect(ring.current().connection.isClosed).toBe(false)
+    ring.disconnect()
+  })
 })
 
 describe('connections to former addresses', () => {

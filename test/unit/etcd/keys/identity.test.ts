@@ -25,4 +25,15 @@ describe('what a watch knows of its store', () => {
     memory.saw({ cluster_id: 'c1', member_id: '2', revision: '20', raft_term: '2' })
     expect(memory.whyAnother(state(29n, 2n))).toBeDefined()
   })
+
+  test('an answer is held against what was known when it was asked for, and teaches nothing', () => {
+    const memory = new StoreMemory({ clusterId: 'c1', revision: 10n })
+    memory.whyAnother(state(20n, 5n))
+    const then = memory.snapshot()
+    memory.saw({ cluster_id: 'c1', member_id: '1', revision: '30', raft_term: '5' })
+    expect(then.whyAnother(state(25n, 5n))).toBeUndefined()
+    expect(then.whyAnother(state(19n, 5n))).toMatch('19')
+    expect(memory.snapshot().whyAnother(state(40n, 4n))).toMatch('raft term')
+    expect(memory.whyAnother(state(30n, 5n))).toBeUndefined()
+  })
 })
