@@ -1,9 +1,18 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { EtcdFront, type FrontKind } from '../lab/etcd-front.ts'
-import { leaseOf, peersAre, readLease, type ReadLease } from '../lab/expected-tables.ts'
-import { fails, holds, isReady, vxlanLease, waitFor, type Lab, type LabHost, type StoredLease } from '../lab/index.ts'
-import { etcdAddress } from '../lab/underlay.ts'
-import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
+import { EtcdFront, type FrontKind } from '../../lab/etcd-front.ts'
+import { leaseOf, peersAre, readLease, type ReadLease } from '../../lab/expected-tables.ts'
+import {
+  fails,
+  holds,
+  isReady,
+  vxlanLease,
+  waitFor,
+  type Lab,
+  type LabHost,
+  type StoredLease,
+} from '../../lab/index.ts'
+import { etcdAddress } from '../../lab/underlay.ts'
+import { CONFIG, DEVICE, useLab } from '../../lab/use-lab.ts'
 
 /** What both take by default. */
 const PORT = 23_790
@@ -16,7 +25,9 @@ const MADE_UP: ReadLease = {
   mac: '82:00:00:00:00:77',
 }
 
-describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd through etcd %s', (kind: FrontKind) => {
+const FOUND_WITHIN_MS = 12_000
+
+describe.each(['grpc-proxy', 'gateway'] as const)('behind etcd %s', (kind: FrontKind) => {
   let front: EtcdFront | undefined
   const lab = useLab({ hosts: 3 }, async (it) => {
     const [host, port] = [etcdAddress(0), it.etcd.member.place.clientPort]
@@ -34,6 +45,10 @@ describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd throu
   const nodes = ({ hosts }: Lab): readonly LabHost[] => hosts.slice(0, 2)
   const first = (): LabHost => lab().host(0)
 
+  const put = ({ subnet, publicIp, mac }: ReadLease): Promise<void> =>
+    lab().putLease(subnet.replace('/', '-'), vxlanLease(publicIp, mac))
+  const remove = ({ subnet }: ReadLease): Promise<void> => lab().deleteLease(subnet.replace('/', '-'))
+
   async function storedLeaseOf(host: LabHost): Promise<StoredLease> {
     const { publicIp } = await leaseOf(lab(), host)
     const lease = (await lab().leases()).find((one) => readLease(one).publicIp === publicIp)
@@ -48,7 +63,7 @@ describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd throu
     return Number(/remaining\((\d+)s\)/.exec(await lab().etcdctl('lease', 'timetolive', id))?.[1])
   }
 
-  test('start, and know each other', async () => {
+  test('etcd behind a proxy: agents start, and know each other', async () => {
     const [one, other] = await Promise.all(nodes(lab()).map((host) => leaseOf(lab(), host)))
     if (one === undefined || other === undefined) throw new Error('there are two')
     await peersAre(lab().host(0), [other])
@@ -56,7 +71,7 @@ describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd throu
     await isReady(first())
   })
 
-  test('start again with the lease they had, and renew it', async () => {
+  test('etcd behind a proxy: an agent starts again with the lease it had, and renews it', async () => {
     const before = await storedLeaseOf(first())
     await waitFor('a second of the lease to be over', async () => (await secondsLeft(before)) < 86_399)
     await first().agent.stop()
@@ -66,7 +81,7 @@ describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd throu
     expect(await storedLeaseOf(first())).toEqual(before)
   })
 
-  test('put a key of theirs back that was deleted, and are followed', async () => {
+  test('etcd behind a proxy: a deleted own key is back, and followed', async () => {
     const before = await storedLeaseOf(first())
     await lab().deleteLease(before.name)
     const again = await waitFor('the key to be back', async () =>
@@ -77,19 +92,17 @@ describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd throu
     await peersAre(lab().host(1), [readLease(again)])
   })
 
-  test('follow peers that come, change and go', async () => {
+  test('etcd behind a proxy: peers that come, change and go are followed', async () => {
     const other = await leaseOf(lab(), lab().host(1))
-    const put = (peer: ReadLease): Promise<void> =>
-      lab().putLease(peer.subnet.replace('/', '-'), vxlanLease(peer.publicIp, peer.mac))
     await put(MADE_UP)
     await peersAre(first(), [other, MADE_UP])
     await put({ ...MADE_UP, publicIp: '192.168.205.78' })
     await peersAre(first(), [other, { ...MADE_UP, publicIp: '192.168.205.78' }])
-    await lab().deleteLease(MADE_UP.subnet.replace('/', '-'))
+    await remove(MADE_UP)
     await peersAre(first(), [other])
   })
 
-  test('answer another node that asks whether they live', async () => {
+  test('etcd behind a proxy: another node that asks whether its rival lives is answered', async () => {
     const [held, rival] = [await storedLeaseOf(first()), lab().host(2)]
     start(rival, `--public-ip=${first().address}`)
     await fails(rival, 'lease', /is in use/, { deadlineMs: 30_000 })
@@ -97,19 +110,27 @@ describe.each(['grpc-proxy', 'gateway'] as const)('agents that get to etcd throu
     await rival.agent.stop()
   })
 
-  test('follow a configuration that changes', async () => {
+  test('etcd behind a proxy: a configuration that changes is followed', async () => {
     await lab().putConfig({ ...CONFIG, Backend: { ...CONFIG.Backend, MTU: 1400 } })
     for (const host of nodes(lab()))
       await waitFor('the MTU to be followed', async () => (await host.link(DEVICE))?.mtu === 1350)
   })
 
-  test('are whole again when etcd was away', async () => {
-    await lab().etcd.member.stop('SIGKILL')
-    await fails(first(), 'etcd', /out of reach/, { deadlineMs: 30_000 })
+  test.each([
+    ['etcd behind a proxy: killed: found within 12 s, changes are followed when it is back', 'kill'],
+    ['etcd behind a proxy: frozen: found within 12 s, changes are followed when it is back', 'freeze'],
+  ] as const)('%s', async (_, how) => {
+    const { member } = lab().etcd
+    const other = await leaseOf(lab(), lab().host(1))
+    if (how === 'kill') await member.stop('SIGKILL')
+    else member.freeze()
+    for (const host of nodes(lab())) await fails(host, 'etcd', /out of reach/, { deadlineMs: FOUND_WITHIN_MS })
+    member.thaw()
     await lab().etcd.restart()
     for (const host of nodes(lab())) await holds(host, 'etcd', { deadlineMs: 30_000 })
-    const other = await leaseOf(lab(), lab().host(1))
-    await lab().putLease(MADE_UP.subnet.replace('/', '-'), vxlanLease(MADE_UP.publicIp, MADE_UP.mac))
+    await put(MADE_UP)
     await peersAre(first(), [other, MADE_UP])
+    await remove(MADE_UP)
+    await peersAre(first(), [other])
   })
 })
