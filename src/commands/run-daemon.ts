@@ -88,7 +88,10 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     firewall: new LinuxFirewall(),
     peerFilter: new NftPeerFilter(),
     kernelWrites: () => kernel.stats().writes,
-    subnets: new EtcdSubnetManager(options, { ...own, store, resolveHost }),
+    subnets: new EtcdSubnetManager(options, {
+      ...{ ...own, store, resolveHost, wallMs: Date.now },
+      certificates: store.certificates,
+    }),
     ...own,
     node,
     instance: randomUUID(),

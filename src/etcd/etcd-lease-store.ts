@@ -21,12 +21,12 @@ import { Caller } from './client/call.ts'
 import { EtcdChallenges } from './challenges.ts'
 import { listenToConfig } from './config-listener.ts'
 import { Connection } from './client/connection.ts'
-import { EndpointRing } from './client/endpoints.ts'
+import { EndpointRing, parseEndpoints } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
 import { readRange } from './keys/range.ts'
-import { parseEndpoints } from './client/options.ts'
+import { TlsFiles } from './client/tls.ts'
 import { KeyWatch, type WatchTools } from './keys/watch.ts'
 import { KeyWriter } from './keys/write.ts'
 
@@ -45,6 +45,8 @@ const PAGE_SIZE = 1_000
 
 /** The ports over a real etcd, API v3. */
 export class EtcdLeaseStore implements LeaseStore, Challenges {
+  /** Those that etcd is met with; undefined without TLS. */
+  readonly certificates: TlsFiles | undefined
   readonly #keyspace: Keyspace
   readonly #configuration: Keyspace
   readonly #caller: Caller
@@ -63,9 +65,9 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
     this.#keyspace = Keyspace.leases(options.prefix)
     this.#configuration = this.#keyspace.configuration(LONGEST_CONFIGURATION)
-    const connectionTools = { clock, random, probeKey: this.#keyspace.config }
+    this.certificates = addresses.some(({ secure }) => secure) ? new TlsFiles(options) : undefined
+    const connectionTools = { clock, random, probeKey: this.#keyspace.config, tls: this.certificates }
     const ring = new EndpointRing(addresses, (address) => new Connection(address, options, connectionTools), random)
-    ring.current()
     this.#caller = new Caller(ring, callTimeoutMs)
     this.#writer = new KeyWriter(this.#caller, this.#keyspace)
     this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }

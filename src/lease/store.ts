@@ -86,6 +86,15 @@ export type StoreErrorCode =
   | 'CLOSED'
   | 'PROTOCOL'
 
+interface StoreErrorFields {
+  readonly op: string
+  readonly code: StoreErrorCode
+  readonly retryable: boolean
+  readonly message: string
+  readonly cause?: unknown
+  readonly root?: string | undefined
+}
+
 /** A call to the store that failed. Errors are data: branch on the fields, never on the text. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
@@ -93,12 +102,15 @@ export class StoreError extends Error {
   readonly code: StoreErrorCode
   /** Whether trying the same again later can succeed without anybody changing our configuration. */
   readonly retryable: boolean
+  /** What it comes from, in a word that is the same whichever endpoint was asked, and when: `ECONNREFUSED`; undefined: no more than `code` says. */
+  readonly root: string | undefined
 
-  constructor(fields: { op: string; code: StoreErrorCode; retryable: boolean; message: string; cause?: unknown }) {
+  constructor(fields: StoreErrorFields) {
     super(fields.message, { cause: fields.cause })
     this.op = fields.op
     this.code = fields.code
     this.retryable = fields.retryable
+    this.root = fields.root
   }
 }
 
@@ -165,4 +177,6 @@ export interface WatchStatus {
   onConnected?(): void
   /** Called once per loss, with what the connection died of. */
   onDisconnected?(error: StoreError): void
+  /** Called for each attempt after that which failed as well, with what it failed with. */
+  onStillAway?(error: StoreError): void
 }

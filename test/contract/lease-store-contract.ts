@@ -47,6 +47,8 @@ export class WatchLog {
   readonly connection: ('up' | 'down')[] = []
   /** What it went down of, each time. */
   readonly losses: StoreError[] = []
+  /** What attempts to get it up again failed with. */
+  readonly stillAway: StoreError[] = []
   ended = false
   private readonly stop = new AbortController()
 
@@ -77,6 +79,7 @@ export class WatchLog {
         this.connection.push('down')
         this.losses.push(error)
       },
+      onStillAway: (error: StoreError) => this.stillAway.push(error),
     }
     for await (const event of store.watch(from, this.stop.signal, status)) this.events.push(event)
     this.ended = true

@@ -95,12 +95,11 @@ describe('TLS', () => {
     renewed.remove()
   })
 
-  test.each([
-    ['--etcd-cafile', { caFile: '/nowhere/ca.pem' }],
-    ['--etcd-certfile', { certFile: '/nowhere/cert.pem' }],
-    ['--etcd-keyfile', { keyFile: '' }],
-  ])('%s that cannot be used is named before anything is connected', (path, wrong) => {
-    expect(() => openStore({ ...mutual(), ...wrong })).toThrow(expect.objectContaining({ name: 'ConfigError', path }))
+  test('a key that is missing among the flags is named before anything is connected', () => {
+    const path = '--etcd-keyfile'
+    expect(() => openStore({ ...mutual(), keyFile: '' })).toThrow(
+      expect.objectContaining({ name: 'ConfigError', path }),
+    )
   })
 })
 
@@ -184,7 +183,7 @@ describe('users and roles', () => {
       message: matching(/invalid user ID or password.*"nobody"/),
     })
     const none = opened({ endpoints: cluster.endpoints })
-    await expect(none.list(signal)).rejects.toThrow(/user name is empty/)
+    await expect(none.list(signal)).rejects.toThrow(/user name is empty \(etcd wants a user: --etcd-username/)
   })
 
   test('tokens that expire again and again leave no connection behind', async () => {
@@ -203,7 +202,9 @@ describe('users and roles', () => {
     await expect(store.list(signal)).rejects.toMatchObject({
       code: 'PERMISSION_DENIED',
       retryable: false,
-      message: containing('permission denied'),
+      message: matching(
+        /permission denied \(user "stranger" lacks a role with read permission below \/coreos.com\/network\/\)$/,
+      ),
     })
     const log = new WatchLog(store, await agent().list(signal))
     await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
@@ -211,6 +212,32 @@ describe('users and roles', () => {
     await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.1.0.0-24', 'one'])
     await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
     log.abort()
+  })
+})
+
+describe('authentication that comes and goes', () => {
+  test('is followed by a store that has a user, over the connection it has, and asked of one that has none', async () => {
+    const cluster = await EtcdCluster.start({ args: ['--bcrypt-cost', '4'] })
+    onTestFinished(() => cluster.close())
+    const commands = ['user add root:rootpw', 'user grant-role root root', 'role add all', 'user add agent:pw']
+    for (const command of [
+      ...commands,
+      'role grant-permission all --prefix=true readwrite /',
+      'user grant-role agent all',
+    ])
+      await cluster.etcdctl(command.split(' '))
+    const store = opened({ endpoints: cluster.endpoints, username: 'agent', password: 'pw' })
+    const nobody = opened({ endpoints: cluster.endpoints })
+    for (const one of [store, nobody]) await one.list(signal)
+    await cluster.etcdctl(['auth', 'enable'])
+    cluster.user = 'root:rootpw'
+    await store.list(signal)
+    await expect(nobody.list(signal)).rejects.toThrow(/etcd wants a user/)
+    await cluster.etcdctl(['auth', 'disable'])
+    cluster.user = undefined
+    for (const one of [store, nobody]) await one.list(signal)
+    await cluster.etcdctl(['auth', 'enable'])
+    await store.list(signal)
   })
 })
 

@@ -245,7 +245,7 @@ export class AgentWorld {
       firewall: this.firewall,
       peerFilter: this.peerFilter,
       kernelWrites: () => this.kernel.stats().writes,
-      subnets: new EtcdSubnetManager(options, { ...own, store, resolveHost: () => Promise.resolve([]) }),
+      subnets: new EtcdSubnetManager(options, { ...own, store, resolveHost: () => Promise.resolve([]), wallMs: Date.now }),
       ...own,
       node,
       instance: `${node.hostname}, start ${++starts}`,

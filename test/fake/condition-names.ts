@@ -5,6 +5,8 @@ export type ConditionName =
   | 'underlay'
   | `IPv${Family} underlay`
   | `IPv${Family} underlay address`
+  | 'certificates of etcd'
+  | 'expiry of certificates'
   | 'etcd'
   | 'network configuration'
   | 'lease'

@@ -32,6 +32,7 @@ const COMPOSED: Readonly<Record<string, string>> = {
   '…: …; retrying …': 'what is waited for, and the error that keeps us from it',
   'lease …: …; forwarding goes on': 'the same, and an error of etcd',
   'lease …': 'what the keeper of the lease has to say',
+  '… at …: … (…)': 'what was asked of etcd, where, and what an attempt to connect came to',
   '… (…)': 'an error of etcd, and what its connection died of',
   '… at …: …': 'what was asked of etcd, where, and its words',
   '…: …': 'what was asked of etcd, and its words',
@@ -65,12 +66,15 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.assigned('#lost'),
     ...sources.fields('rejected'),
     ...sources.fields('reason'),
+    ...sources.fields('saying').map(asFault),
+    ...sources.said('wrong', 1).map(({ text, at }) => ({ text: `…: expected ${text} in the file, found …`, at })),
   ].filter(({ at }) => !ELSEWHERE.test(at))
 }
 
 /** Tasks that look again and again, and say their name when they cannot. */
 const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/link-task\.ts/.test(at)
 const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
+const asFault = ({ text, at }: Message): Message => ({ text: `… at …: ${text} (…)`, at })
 const isNoGoodNews = ({ text }: Message): boolean => text !== 'lease renewed again'
 
 /** The names of all conditions that there can be. */

@@ -138,7 +138,7 @@ export function lineOf(what: string, reason: string | Error, level: 'error' | 'w
 
 /** What stays the same of a failure that happens again: the words of one to a store name now this endpoint, now that. */
 export function subjectOf(error: Error): string {
-  if (error instanceof StoreError) return `${error.name} ${error.op} ${error.code}`
+  if (error instanceof StoreError) return `${error.name} ${error.op} ${error.code} ${error.root ?? ''}`
   const code = 'code' in error ? error.code : undefined
   return 'syscall' in error ? `${error.name} ${String(code)}` : error.message
 }

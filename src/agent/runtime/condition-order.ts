@@ -6,6 +6,7 @@
 const CAUSES_FIRST: readonly RegExp[] = [
   /^underlay$/,
   /^IPv[46] underlay( address)?$/,
+  /^certificates of etcd$/,
   /^etcd$/,
   /^network configuration$/,
   /^lease$/,

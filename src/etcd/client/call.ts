@@ -1,7 +1,6 @@
 import type { StoreError, StoreErrorCode } from '../../lease/store.ts'
 import type { Endpoint, EndpointRing } from './endpoints.ts'
-import { storeError, toStoreError } from './errors.ts'
-import { explain } from './explain.ts'
+import { storeError, together, toStoreError } from './errors.ts'
 import { authenticated, type EtcdCall } from './request.ts'
 
 /** Faults that another address may not have: dead, frozen, cut off, or no etcd at all. */
@@ -22,6 +21,8 @@ const SHARE_OF_ONE_ADDRESS = 0.4
 export class Caller {
   readonly #ring: EndpointRing
   readonly #timeoutMs: number
+  /** What each address has failed with since one of them answered, by URL. */
+  readonly #faults = new Map<string, StoreError>()
   #closed = false
 
   constructor(ring: EndpointRing, timeoutMs: number) {
@@ -43,11 +44,12 @@ export class Caller {
         const bounds = { op, url: endpoint.address.url, timeoutMs, signal }
         const answer = await authenticated(endpoint.connection, bounds, request)
         endpoint.connection.liveness.heard()
+        this.#faults.clear()
         return answer
       } catch (error) {
-        const failure = explain(toStoreError({ op }, error), endpoint.address.url, endpoint.connection.fault)
-        this.failed(endpoint, failure)
-        if (left === 1 || !ANOTHER_MAY_ANSWER.has(failure.code) || performance.now() >= deadlineMs) throw failure
+        const failure = await this.failed(endpoint, op, error)
+        if (!ANOTHER_MAY_ANSWER.has(failure.code)) throw failure
+        if (left === 1 || performance.now() >= deadlineMs) throw together(failure, this.#faults)
       }
     }
   }
@@ -65,12 +67,17 @@ export class Caller {
   /**
    * Something at this address failed: the next call goes to another if that can help, and never over a connection that does not
    * stand. One that stands has other calls and streams on it; when this call had no answer in its time, it has to show that it lives.
+   * @returns the failure, with what it comes from
    */
-  failed(endpoint: Endpoint, error: StoreError): void {
-    if (!ANOTHER_MAY_ANSWER.has(error.code)) return
+  async failed(endpoint: Endpoint, op: string, error: unknown): Promise<StoreError> {
+    const failure = toStoreError({ op }, error)
+    const explained = failure.code === 'ABORTED_BY_CALLER' ? failure : await endpoint.connection.explain(failure)
+    if (!ANOTHER_MAY_ANSWER.has(failure.code)) return explained
+    this.#faults.set(endpoint.address.url, explained)
     this.#ring.advance(endpoint)
-    if (!endpoint.connection.connected) this.#ring.drop(endpoint)
-    else if (error.code === 'DEADLINE_EXCEEDED') endpoint.connection.liveness.doubt()
+    if (endpoint.connection.isBroken) this.#ring.drop(endpoint)
+    else if (failure.code === 'DEADLINE_EXCEEDED') endpoint.connection.liveness.doubt()
+    return explained
   }
 
   /** Calls under way and streams fail; what comes after them has a connection of its own. */

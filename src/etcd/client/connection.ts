@@ -4,12 +4,18 @@ import { noop } from 'cockatiel'
 import { Etcd3 } from 'etcd3'
 
 import type { Clock, Random } from '../../time/clock.ts'
+import type { StoreError } from '../../lease/store.ts'
+import type { Validity } from './certificates.ts'
 import { SocketKeeper } from './credentials.ts'
+import type { EtcdAddress } from './endpoints.ts'
+import { explain, isRiddle, type Circumstances } from './explain.ts'
 import { Liveness } from './liveness.ts'
-import type { EtcdAddress } from './options.ts'
 import { storeProbe } from './probe.ts'
-import { readTlsCredentials } from './tls.ts'
+import type { TlsCredentials, TlsFiles } from './tls.ts'
 import { TokenSource } from './token.ts'
+import { whoAnswers } from './who-answers.ts'
+
+const SCHEME = /^https?:\/\//
 
 /**
  * What we take in one message, in bytes. The largest that an honest etcd has to send is one key, of what it takes in one request: by
@@ -50,6 +56,8 @@ export interface ConnectionTools {
   readonly random: Random
   /** What is read to see whether etcd answers: a key that we are permitted to read. */
   readonly probeKey: Buffer
+  /** Where an address is secure: the files for it. */
+  readonly tls?: TlsFiles | undefined
 }
 
 /** One TCP connection to one address of etcd, made when it is needed and again when it broke. */
@@ -63,12 +71,21 @@ export class Connection {
   readonly #channel: SharedChannel
   readonly #sockets: SocketKeeper
   readonly #token: TokenSource
+  readonly #address: EtcdAddress
+  readonly #options: EtcdAccess
+  readonly #tls: TlsCredentials | undefined
   #isClosed = false
 
-  /** @throws {ConfigError} for unreadable TLS files */
-  constructor(address: EtcdAddress, options: EtcdAccess, { clock, random, probeKey }: ConnectionTools) {
-    this.#sockets = new SocketKeeper(channelCredentials(address, options), () => this.connected)
-    const target = address.url.replace(/^https?:\/\//, '')
+  /** @throws {StoreError} while the files for TLS are waited for */
+  constructor(address: EtcdAddress, options: EtcdAccess, { clock, random, probeKey, tls }: ConnectionTools) {
+    this.#address = address
+    this.#options = options
+    this.#tls = address.secure ? tls?.get() : undefined
+    this.#sockets = new SocketKeeper(channelCredentials(this.#tls), {
+      isReady: () => this.connected,
+      onCertificate: (certificate) => tls?.sawServer(address.url, certificate),
+    })
+    const target = address.url.replace(SCHEME, '')
     this.#channel = new SharedChannel(target, this.#sockets, CHANNEL)
     this.client = new Etcd3({
       hosts: target,
@@ -98,9 +115,34 @@ export class Connection {
     return this.#isClosed
   }
 
-  /** What the newest attempt to connect failed with, if we know. */
-  get fault(): Error | undefined {
-    return this.#sockets.fault
+  /** Neither stands nor can come to stand again: with other certificates, another might. */
+  get isBroken(): boolean {
+    return !this.connected || this.#sockets.fault !== undefined
+  }
+
+  /** A failure over it, with what it comes from. Takes a second or two at most, and never fails. */
+  async explain(failure: StoreError): Promise<StoreError> {
+    const circumstances = this.#circumstances()
+    const isRiddling = !this.connected && !this.#isClosed && isRiddle(failure, circumstances)
+    const answering = isRiddling ? await whoAnswers(this.#address.url.replace(SCHEME, '')) : undefined
+    return explain(failure, { ...circumstances, answering })
+  }
+
+  #circumstances(): Circumstances {
+    const { username = '', prefix } = this.#options
+    const validityIn = (flag: string): Validity | undefined =>
+      this.#tls?.validities.find(({ what }) => what.endsWith(flag))
+    return {
+      url: this.#address.url,
+      fault: this.#sockets.fault,
+      wasReached: this.#sockets.wasReached,
+      answering: undefined,
+      certificate: validityIn('--etcd-certfile'),
+      authority: validityIn('--etcd-cafile'),
+      user: username === '' ? 'the user that our certificate names' : `user ${JSON.stringify(username)}`,
+      prefix,
+      nowMs: Date.now(),
+    }
   }
 
   /** Proof of who we are, undefined where etcd asks for none. @throws {StoreError} */
@@ -108,9 +150,9 @@ export class Connection {
     return this.#token.get()
   }
 
-  /** The next call gets a new token, unless somebody has seen to that already. */
-  forgetToken(token: string): void {
-    this.#token.forget(token)
+  /** The next call gets a new token, unless somebody has seen to that already. @returns whether there is any to be had */
+  forgetToken(token: string | undefined): boolean {
+    return this.#token.forget(token)
   }
 
   /** Ends everything under way on it. */
@@ -122,8 +164,7 @@ export class Connection {
   }
 }
 
-function channelCredentials({ secure }: EtcdAddress, options: EtcdAccess): ChannelCredentials {
-  if (!secure) return credentials.createInsecure()
-  const { rootCertificate, privateKey, certChain } = readTlsCredentials(options)
-  return credentials.createSsl(rootCertificate, privateKey, certChain)
+function channelCredentials(tls: TlsCredentials | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure()
+  return credentials.createSsl(tls.rootCertificate, tls.privateKey, tls.certChain)
 }

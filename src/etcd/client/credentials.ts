@@ -1,4 +1,6 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 import { ChannelCredentials } from '@grpc/grpc-js'
 
@@ -10,23 +12,31 @@ type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>
  */
 const HANDSHAKE_TIMEOUT_MS = 3_000
 
+export interface SocketEvents {
+  /** Whether the newest connection has finished its handshakes. */
+  readonly isReady: () => boolean
+  /** The server has proved to be whom this certificate names. */
+  readonly onCertificate: (certificate: X509Certificate) => void
+}
+
 /**
  * Credentials that keep hold of the sockets they are used on: gRPC lets go of one whose handshake never ends without closing it,
  * and of what a handshake failed with it keeps no more than a text.
  */
 export class SocketKeeper extends ChannelCredentials {
   readonly #inner: ChannelCredentials
-  readonly #isReady: () => boolean
+  readonly #events: SocketEvents
   readonly #sockets = new Set<Socket>()
   #closed = false
   /** What the newest connection died of; undefined while it lives. */
   fault: Error | undefined
+  /** Whether anybody has ever accepted one. */
+  wasReached = false
 
-  /** @param isReady whether the newest connection has finished its handshakes */
-  constructor(inner: ChannelCredentials, isReady: () => boolean) {
+  constructor(inner: ChannelCredentials, events: SocketEvents) {
     super()
     this.#inner = inner
-    this.#isReady = isReady
+    this.#events = events
   }
 
   override _isSecure(): boolean {
@@ -66,6 +76,8 @@ export class SocketKeeper extends ChannelCredentials {
       this.#failed(error)
       throw error
     })
+    const certificate = result.socket instanceof TLSSocket ? result.socket.getPeerX509Certificate() : undefined
+    if (certificate !== undefined) this.#events.onCertificate(certificate)
     if (result.socket !== socket)
       result.socket.on('error', (error) => {
         this.#failed(error)
@@ -75,9 +87,10 @@ export class SocketKeeper extends ChannelCredentials {
 
   #keep(socket: Socket): void {
     this.fault = undefined
+    this.wasReached = true
     this.#sockets.add(socket)
     const timer = setTimeout(() => {
-      if (!this.#isReady()) socket.destroy(new Error(`no handshake within ${HANDSHAKE_TIMEOUT_MS} ms`))
+      if (!this.#events.isReady()) socket.destroy(new Error(`no handshake within ${HANDSHAKE_TIMEOUT_MS} ms`))
     }, HANDSHAKE_TIMEOUT_MS)
     socket.on('error', (error) => {
       this.#failed(error)

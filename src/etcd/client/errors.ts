@@ -76,9 +76,25 @@ export function toStoreError(site: CallSite, error: unknown): StoreError {
   return storeError(site, codeOf(error), withoutNoise(message), error)
 }
 
-/** gRPC ends what it says of a connection with a note on name resolution, mostly an empty one. */
+/** One failure of all addresses: the newest where they fail for one reason, else with the reason of each. */
+export function together(newest: StoreError, byUrl: ReadonlyMap<string, StoreError>): StoreError {
+  const faults = [...byUrl].sort(([a], [b]) => a.localeCompare(b))
+  const roots = [...new Set(faults.map(([, { root, code }]) => root ?? code))].sort()
+  if (roots.length < 2) return newest
+  const { op, code, retryable, cause } = newest
+  const each = faults.map(([url, { message }]) => `${url}: ${message.split(`at ${url}: `)[1] ?? message}`)
+  return new StoreError({ op, code, retryable, cause, message: `${op}: ${each.join('; ')}`, root: roots.join(' ') })
+}
+
+/**
+ * gRPC begins with the number and name of the status, and ends what it says of a connection with a note on name resolution, mostly an
+ * empty one, and the time of its last error.
+ */
 const withoutNoise = (message: string): string =>
-  message.replace(/\.?(?: *Last error: null\.)? *Resolution note:\s*$/, '')
+  message
+    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/\.?(?: *Last error: null\.)? *Resolution note:\s*$/, '')
+    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '')
 
 function codeOf(error: unknown): StoreErrorCode {
   const known = CODE_OF_CLASS.find(([type]) => error instanceof type)

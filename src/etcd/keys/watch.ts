@@ -141,8 +141,7 @@ export class KeyWatch {
       }
       throw storeError({ op: 'watch' }, 'ABORTED_BY_CALLER', 'aborted')
     } catch (error) {
-      caller.failed(endpoint, this.#finding instanceof Error ? this.#finding : toStoreError({ op: 'watch' }, error))
-      throw error
+      throw await caller.failed(endpoint, 'watch', this.#finding instanceof Error ? this.#finding : error)
     }
   }
 
@@ -197,8 +196,8 @@ export class KeyWatch {
   }
 
   #disconnected(error: StoreError): void {
-    if (this.#connection === 'down') return
+    if (this.#connection === 'down') this.#status.onStillAway?.(error)
+    else this.#status.onDisconnected?.(error)
     this.#connection = 'down'
-    this.#status.onDisconnected?.(error)
   }
 }

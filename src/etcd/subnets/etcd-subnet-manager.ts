@@ -11,12 +11,17 @@ import type { DaemonOptions } from '../../config/options.ts'
 import { acquireLease } from '../../lease/acquire/acquire.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
+import { CertificatesTask, type CertificateFiles } from './certificates-task.ts'
 import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
 import { HeldLease, type LeasePorts } from './held-lease.ts'
 
 export interface EtcdSubnetPorts extends LeasePorts {
   /** Addresses of a host name, for those in the URLs of etcd. */
   readonly resolveHost: ResolveHost
+  /** Those of TLS; undefined: etcd is not met with any. */
+  readonly certificates?: CertificateFiles | undefined
+  /** Wall-clock time, in milliseconds: certificates end by it. */
+  readonly wallMs: () => number
 }
 
 /** Leases in etcd, as upstream has them. */
@@ -34,7 +39,8 @@ export class EtcdSubnetManager implements SubnetManager {
     this.#renewMarginMs = renewMarginMs
     this.configuration = configurationIn(ports.store, `${etcd.prefix}/config`)
     this.endpoints = new EtcdAddresses(etcd.endpoints, ports.resolveHost, ports.clock)
-    this.tasks = [this.endpoints]
+    const { certificates: files, conditions, wallMs } = ports
+    this.tasks = [this.endpoints, ...(files === undefined ? [] : [new CertificatesTask({ files, conditions, wallMs })])]
   }
 
   prepare(signal: AbortSignal): Promise<void> {

@@ -1,8 +1,12 @@
-import type { WatchStatus } from '../../lease/store.ts'
+import type { StoreError, WatchStatus } from '../../lease/store.ts'
 import type { ConditionReports } from '../../agent/runtime/conditions.ts'
 
+/** Said once for each, whatever it comes from at first. */
+const OUTAGE = 'out of reach'
 /** However often the connection comes and goes, that is said this often at most, in milliseconds. */
 const SAID_EVERY_MS = 7_000
+/** The same reason, as long as an outage lasts, in milliseconds. */
+const ANOTHER_REASON_EVERY_MS = 600_000
 const FORWARDING = '; forwarding goes on as it is'
 
 export interface StoreOutagesInput {
@@ -17,6 +21,9 @@ export interface StoreOutagesInput {
 export class StoreOutages implements WatchStatus {
   readonly #input: StoreOutagesInput
   #isAway = false
+  /** What the outage comes from, as was heard last. */
+  #root = ''
+  #subject = OUTAGE
 
   constructor(input: StoreOutagesInput) {
     this.#input = input
@@ -29,16 +36,32 @@ export class StoreOutages implements WatchStatus {
     this.#input.onBack()
   }
 
-  onDisconnected({ message }: Error): void {
-    const { conditions, isForwarding } = this.#input
+  onDisconnected(error: StoreError): void {
     this.#isAway = true
+    this.#root = rootOf(error)
+    this.#subject = OUTAGE
+    this.#report(error, SAID_EVERY_MS)
+  }
+
+  /** Another reason than the one before is said as well: the first may be no more than that the connection broke. */
+  onStillAway(error: StoreError): void {
+    const root = rootOf(error)
+    if (root !== this.#root) this.#subject = root
+    this.#root = root
+    this.#report(error, ANOTHER_REASON_EVERY_MS)
+  }
+
+  #report({ message }: StoreError, againMs: number): void {
+    const { conditions, isForwarding } = this.#input
     conditions.fails('etcd', `is out of reach: ${message}`, 'degraded', {
       says: `etcd is out of reach: ${message}${isForwarding() ? FORWARDING : ''}`,
       saysHolds: 'etcd answers again',
-      subject: 'out of reach', // once for each outage, whatever is met while it lasts
+      subject: this.#subject,
       repeats: false,
-      againMs: SAID_EVERY_MS,
+      againMs,
       atOnce: 1,
     })
   }
 }
+
+const rootOf = ({ root, code }: StoreError): string => root ?? code

@@ -34,7 +34,12 @@ export const INSTALLED = {
 export async function install({ place }: LabHost, files: Certificates): Promise<void> {
   await place.exec('mkdir', ['-p', '/run/tls'])
   for (const kind of ['caFile', 'certFile', 'keyFile', 'otherCaFile'] as const)
-    await place.exec('sh', ['-ec', `cat > ${INSTALLED[kind]}`], { input: readFileSync(files[kind], 'utf8') })
+    await putOn({ place }, files[kind], INSTALLED[kind])
+}
+
+/** Puts a copy of a file on a host. */
+export async function putOn({ place }: Pick<LabHost, 'place'>, file: string, path: string): Promise<void> {
+  await place.exec('sh', ['-ec', `cat > ${path}`], { input: readFileSync(file, 'utf8') })
 }
 
 /** Ends every agent and takes away what they made, so that the next test begins from nothing. */

@@ -7,7 +7,7 @@ import { says, timesSaid } from '../../lab/log.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
 import { DEVICE, useLab } from '../../lab/use-lab.ts'
 import { FOLLOWED_WITHIN_MS, madeUpPeer } from './etcd-overlay.ts'
-import { install, INSTALLED, putInto, startEtcd, startOn, startOver } from './security-scene.ts'
+import { install, INSTALLED, putInto, putOn, startEtcd, startOn, startOver } from './security-scene.ts'
 
 const lab = useLab({ hosts: 2 })
 
@@ -81,6 +81,66 @@ describe('etcd behind TLS', () => {
     startOn(stranger, server, [`--etcd-cafile=${INSTALLED.otherCaFile}`])
     startOn(anonymous, mutual, [CA])
     await Promise.all([isRefused(stranger, /warn .*--etcd-cafile/), isRefused(anonymous, /warn .*--etcd-certfile/)])
+  })
+
+  test('security: a key of another certificate, an encrypted key: exit code 2, naming flag and file', async () => {
+    const other = makeCertificates([UNDERLAY.gateway])
+    const host = lab().host(0)
+    try {
+      for (const [file, words] of [
+        [other.keyFile, 'not that of another'],
+        [files.lockedKeyFile, 'without a passphrase'],
+      ] as const) {
+        await putOn(host, file, INSTALLED.keyFile)
+        startOn(host, mutual, [CA, ...OWN])
+        expect(await host.agent.exit()).toMatchObject({ code: 2 })
+        const said = `flanneld: --etcd-keyfile: expected [^\\n]*${words}[^\\n]*"${INSTALLED.keyFile}"\\n$`
+        expect(await host.agent.logOfRun()).toMatch(new RegExp(said))
+      }
+    } finally {
+      other.remove()
+      await install(host, files)
+    }
+  })
+
+  test('security: certificate files that appear later are waited for, and named meanwhile', async () => {
+    const host = lab().host(0)
+    await host.place.exec('rm', [INSTALLED.caFile])
+    startOn(host, server, [CA])
+    await fails(host, 'certificates of etcd', /^waiting for .*ca\.pem \(--etcd-cafile\), which is not there yet$/)
+    await install(host, files)
+    await host.ready()
+    await holds(host, 'certificates of etcd')
+  })
+
+  test('security: a key that does not fit while the agent runs is named, those from before stay in use', async () => {
+    const host = lab().host(0)
+    startOn(host, mutual, [CA, ...OWN])
+    await host.ready()
+    await putOn(host, files.lockedKeyFile, INSTALLED.keyFile)
+    const said = /^--etcd-keyfile: expected a private key without a passphrase.*; those from before stay in use$/
+    await fails(host, 'certificates of etcd', said, { deadlineMs: 90_000, everyMs: 1_000 })
+    await mutual.member.stop()
+    await fails(host, 'etcd', /is out of reach/)
+    await mutual.restart()
+    await holds(host, 'etcd', { deadlineMs: 15_000 })
+    await install(host, files)
+    await holds(host, 'certificates of etcd', { deadlineMs: 15_000 })
+  })
+
+  test('security: a certificate that expires while the agent runs is named as such, and a new one is taken up', async () => {
+    const host = lab().host(0)
+    const end = new Date(Date.now() + 12_000)
+    await putOn(host, files.endingAt(end), INSTALLED.certFile)
+    startOn(host, mutual, [CA, ...OWN])
+    await host.ready()
+    await fails(host, 'expiry of certificates', /^the certificate in --etcd-certfile ends on .*, in 0 days$/)
+    await waitFor('the end of it', () => Date.now() > end.getTime(), { deadlineMs: 15_000 })
+    await mutual.member.stop()
+    await mutual.restart()
+    await fails(host, 'etcd', /the certificate in --etcd-certfile has expired/, { deadlineMs: 15_000 })
+    await install(host, files)
+    await holds(host, 'etcd', { deadlineMs: 15_000 })
   })
 
   test('security: certificates rotated, all files replaced: picked up without a restart of the agent', async () => {

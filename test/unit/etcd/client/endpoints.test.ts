@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { Connection } from '../../../../src/etcd/client/connection.ts'
 import { EndpointRing } from '../../../../src/etcd/client/endpoints.ts'
-import type { EtcdAddress } from '../../../../src/etcd/client/options.ts'
+import type { EtcdAddress } from '../../../../src/etcd/client/endpoints.ts'
 import { systemClock } from '../../../../src/host/system-clock.ts'
 
 const TOOLS = { clock: systemClock, random: Math.random, probeKey: Buffer.from('/config') }

@@ -2,7 +2,8 @@ import { castGrpcErrorMessage, GRPCUnavailableError } from 'etcd3'
 import { describe, expect, test } from 'vitest'
 
 import { GRPC_CODES, isTransient } from '../../../../src/etcd/client/codes.ts'
-import { storeError, toStoreError } from '../../../../src/etcd/client/errors.ts'
+import { storeError, together, toStoreError } from '../../../../src/etcd/client/errors.ts'
+import { StoreError } from '../../../../src/lease/store.ts'
 
 describe('errors of etcd3 as data', () => {
   test.each(GRPC_CODES.map((code, number) => [code, number] as const))('gRPC status %s', (code, number) => {
@@ -41,4 +42,31 @@ describe('errors of etcd3 as data', () => {
     const failure = storeError({ op: 'list' }, 'CLOSED', 'closed')
     expect(toStoreError({ op: 'other' }, failure)).toBe(failure)
   })
+})
+
+describe('failures of several addresses', () => {
+  const at = (url: string, words: string, root: string): StoreError =>
+    new StoreError({ op: 'list', code: 'UNAVAILABLE', retryable: true, message: `list at ${url}: ${words}`, root })
+  const [a, b] = [at('http://a', 'refused', 'R'), at('http://b', 'expired', 'E')]
+  const byUrl = (...of: readonly StoreError[]) =>
+    new Map(of.map((one) => [/at (\S+):/.exec(one.message)?.[1] ?? '', one] as const))
+
+  test('for different reasons are told together, the same way whichever was last', () => {
+    const told = together(b, byUrl(b, a))
+    expect(told.message).toBe('list: http://a: refused; http://b: expired')
+    expect([told.op, told.code, told.root]).toEqual(['list', 'UNAVAILABLE', 'E R'])
+    expect(together(a, byUrl(a, b)).message).toBe(told.message)
+  })
+
+  test('for one reason are told as the newest', () => {
+    const also = at('http://b', 'refused', 'R')
+    expect(together(also, byUrl(a, also))).toBe(also)
+  })
+})
+
+test("what gRPC adds to a connection's error is left out: number and name of the status, and the time", () => {
+  const said = '14 UNAVAILABLE: No connection established. Last error: Failed to connect (2026-11-29T17:47:41.114Z)'
+  expect(toStoreError({ op: 'list' }, new Error(said)).message).toBe(
+    'list: No connection established. Last error: Failed to connect',
+  )
 })

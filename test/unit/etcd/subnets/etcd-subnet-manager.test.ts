@@ -54,6 +54,7 @@ beforeEach(() => {
       log,
       conditions: new Conditions({ clock, log }),
       resolveHost: () => Promise.resolve([]),
+      wallMs: Date.now,
     },
   )
   store.etcd.put(

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StoreOutages } from '../../../../src/etcd/subnets/store-outages.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
+import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
@@ -14,6 +15,7 @@ let log: RecordingLog
 let stop: AbortController
 let running: Promise<void>
 let outages: StoreOutages
+let conditions: Conditions
 let timesBack: number
 let isForwarding: boolean
 
@@ -23,7 +25,7 @@ beforeEach(() => {
   stop = new AbortController()
   timesBack = 0
   isForwarding = true
-  const conditions = new Conditions({ clock, log })
+  conditions = new Conditions({ clock, log })
   outages = new StoreOutages({ conditions, onBack: () => timesBack++, isForwarding: () => isForwarding })
   running = runTask(conditions, runtime(clock, stop.signal))
 })
@@ -34,8 +36,11 @@ afterEach(async () => {
   expect(clock.sleeping).toBe(0)
 })
 
+const failure = (message: string, root?: string): StoreError =>
+  new StoreError({ op: 'watch', code: 'UNAVAILABLE', retryable: true, message, root })
+
 const cut = (): void => {
-  outages.onDisconnected(new Error('cut'))
+  outages.onDisconnected(failure('cut'))
 }
 
 test('an outage is said at once, and once; so is its end', async () => {
@@ -81,4 +86,39 @@ test('an outage before anything forwards does not claim that it goes on', async 
   cut()
   await clock.settle()
   expect(log.lines).toEqual(['warn etcd is out of reach: cut'])
+})
+
+const reasons = (): readonly string[] => conditions.all().map(({ reason }) => reason)
+
+test('what keeps etcd away is shown as it was found last, and said once for each reason', async () => {
+  isForwarding = false
+  cut()
+  for (let attempt = 0; attempt < 5; attempt++) {
+    outages.onStillAway(failure(`refused, attempt ${attempt}`, 'ECONNREFUSED'))
+    await clock.advance(1_000)
+  }
+  expect(reasons()).toEqual(['is out of reach: refused, attempt 4'])
+  outages.onStillAway(failure('expired', 'CERT_HAS_EXPIRED'))
+  await clock.settle()
+  expect(reasons()).toEqual(['is out of reach: expired'])
+  expect(log.lines).toEqual([
+    'warn etcd is out of reach: cut',
+    'warn etcd is out of reach: refused, attempt 0',
+    'warn etcd is out of reach: expired',
+  ])
+  outages.onConnected()
+  await clock.settle()
+  expect(reasons()).toEqual([])
+  expect(log.lines.at(-1)).toBe(BACK)
+})
+
+test('reasons that take turns are few lines, and are shown all the same', async () => {
+  cut()
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const root = attempt % 2 === 0 ? 'A' : 'B'
+    outages.onStillAway(failure(`for ${root}`, root))
+    expect(reasons()).toEqual([`is out of reach: for ${root}`])
+    await clock.advance(3_000)
+  }
+  expect(log.lines).toHaveLength(3)
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { parseEndpoints } from '../../../../src/etcd/client/options.ts'
+import { parseEndpoints } from '../../../../src/etcd/client/endpoints.ts'
 
 describe('addresses of etcd', () => {
   test.each([
