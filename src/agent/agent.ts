@@ -4,7 +4,7 @@
  * commands/run-daemon.ts makes it and runs it; nobody else calls it.
  */
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
-import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
+import { parseNetworkConfig, remarkOn, type NetworkConfig } from '../config/network.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { refuseSwallowing } from '../host/underlay-conflict.ts'
@@ -49,6 +49,8 @@ export class Agent implements Task {
   readonly #ports: AgentPorts
   readonly #lossBackoff: LossBackoff
   #underlays: Underlays = new Map()
+  /** What was said last of the way in which the configuration is written: once, however often it is read. */
+  #remarked: string | undefined
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
@@ -130,6 +132,9 @@ export class Agent implements Task {
     const { configuration } = this.#ports.subnets
     const config = parseNetworkConfig(text, configuration.name)
     configuration.check(config)
+    const remark = remarkOn(text, configuration.name)
+    if (remark !== undefined && remark !== this.#remarked) this.#ports.log.warn(remark)
+    this.#remarked = remark
     return config
   }
 

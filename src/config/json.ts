@@ -1,6 +1,7 @@
 import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
 import { ConfigError } from './error.ts'
+import { whatItIs } from './lenient.ts'
 
 /** A JSON object of which nothing is known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -14,7 +15,8 @@ export function parseJsonObject(path: string, text: string): JsonFields {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new ConfigError(path, `valid JSON (${error instanceof Error ? error.message : 'unreadable'})`, text)
+    const what = whatItIs(text) ?? (error instanceof Error ? error.message : 'unreadable')
+    throw new ConfigError(path, `valid JSON (${what})`, text)
   }
   return new JsonFields(path, value)
 }

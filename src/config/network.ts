@@ -4,6 +4,7 @@ import { reservedNetwork } from './reserved-networks.ts'
 import { parseBackend, type BackendConfig } from './backend.ts'
 import { ConfigError } from './error.ts'
 import { parseJsonObject, type JsonFields } from './json.ts'
+import { readLeniently } from './lenient.ts'
 
 /** The overlay of one address family: which network, cut into subnets of which size, handed out between which bounds. */
 export interface OverlayNetwork {
@@ -74,14 +75,15 @@ export const LONGEST_CONFIGURATION = 262_144
 const FEWEST_SUBNET_BITS = 2
 
 /**
- * Reads and checks the network configuration (compatibility: every rule and default of upstream, keys in any case).
+ * Reads and checks the network configuration (compatibility: every rule and default of upstream, keys in any case). What is not quite
+ * JSON and has one meaning only is taken, too: see {@link remarkOn}.
  * @param where the text stands, for an error about all of it
  * @throws {ConfigError} naming the field, the rule and the value
  */
 export function parseNetworkConfig(text: string, where = 'network configuration'): NetworkConfig {
   if (text.length > LONGEST_CONFIGURATION)
     throw new ConfigError(where, `at most ${LONGEST_CONFIGURATION} characters`, 'more')
-  const fields = parseJsonObject(where, text)
+  const fields = parseJsonObject(where, readLeniently(text).json)
   const overlays = FAMILIES.flatMap((rules) => parseOverlay(fields, rules) ?? [])
   if (overlays.length === 0) throw new ConfigError('EnableIPv4', 'true, or EnableIPv6 true', false)
   return {
@@ -160,3 +162,10 @@ export function subnetFits(overlay: OverlayNetwork, subnet: Prefix): boolean {
 
 /** The address the node itself takes in its subnet (the container bridge): the first usable one. */
 export const gatewayOf = (subnet: Prefix): Ip => addressAt(subnet, 1n)
+
+/** What is to be said of a configuration that we take and others do not; undefined for one that is JSON. */
+export function remarkOn(text: string, where: string): string | undefined {
+  const { oddities } = readLeniently(text)
+  if (oddities.length === 0) return undefined
+  return `${where} is taken as it is meant, but other programs, upstream's flanneld among them, refuse it for ${oddities.join(', ')}`
+}

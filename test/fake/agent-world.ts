@@ -245,7 +245,12 @@ export class AgentWorld {
       firewall: this.firewall,
       peerFilter: this.peerFilter,
       kernelWrites: () => this.kernel.stats().writes,
-      subnets: new EtcdSubnetManager(options, { ...own, store, resolveHost: () => Promise.resolve([]), wallMs: Date.now }),
+      subnets: new EtcdSubnetManager(options, {
+        ...own,
+        store,
+        resolveHost: () => Promise.resolve([]),
+        wallMs: Date.now,
+      }),
       ...own,
       node,
       instance: `${node.hostname}, start ${++starts}`,

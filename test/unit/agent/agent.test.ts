@@ -53,6 +53,21 @@ describe('starting', () => {
     await world.until('forwarding', () => world.forwards())
   })
 
+  test('takes a configuration that is not quite JSON, also while it runs, and says once for each that others refuse it', async () => {
+    const text = CONFIG.trim()
+    world.etcd.putConfig(`\uFEFF${text}`)
+    await startToEnd()
+    const forMark =
+      /warn .* is taken as it is meant, .*upstream's flanneld among them, refuse it for a byte order mark$/
+    expect(world.logged(forMark)).toHaveLength(1)
+    world.etcd.putConfig(text.replace(/\}$/, ',"EnableNFTables":true,}'))
+    await world.advance(5_000)
+    expect(world.logged(/info EnableNFTables changed/)).toHaveLength(1)
+    expect(world.logged(/warn .* refuse it for a comma too many$/)).toHaveLength(1)
+    expect(world.fails('network configuration')).toBe(false)
+    expect(world.logged(/refuse it for/)).toHaveLength(2)
+  })
+
   test('waits for etcd', async () => {
     world.etcd.putConfig(CONFIG)
     world.store.disconnect()
