@@ -10,7 +10,7 @@ import { parseLeaseKey } from './codec.ts'
 import { heldKey, transition, type ForeignChange, type KeeperEvent, type KeeperState } from './keeper-state.ts'
 import { NO_ETCD_LEASE, type Revision } from './lease.ts'
 import { isComplete, newcomersAmong, overlaps } from './overlap.ts'
-import { isOursToRestore, ownerOf } from './owner.ts'
+import { isElsewhere, isOursToRestore, ownerOf } from './owner.ts'
 import {
   StoreError,
   type CasResult,
@@ -56,6 +56,8 @@ const JITTER = 0.1
 const OWN_KEY = 'own key'
 const AT_ONCE = Number.NEGATIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
+/** Of many that put their keys back at once, all but one are refused: so often in a row they try again before they let others go first. */
+const OVERTAKEN_AT_MOST = 3
 
 /** What the key still needs of us. */
 type Live = Exclude<KeeperState, { is: 'lost' }>
@@ -73,6 +75,7 @@ export class LeaseKeeper {
   /** As it was known last. */
   #record: LeaseRecord
   #hasMetClone = false
+  #timesOvertaken = 0
   /** On the monotonic clock. */
   #renewAtMs: number
   /** Two machines that both believe the key theirs must not race each other at full speed. */
@@ -151,13 +154,14 @@ export class LeaseKeeper {
     this.#state = state
     if (state.is !== 'lost') this.#record = state.record
     if (isToRenewNow) this.#renewAtMs = this.#options.clock.monotonicMs()
-    if (foreign !== undefined && state.is !== 'lost') this.#countForeignChange(foreign, state.record)
+    if (foreign !== undefined && state.is !== 'lost') this.#countForeignChange(foreign, state)
     this.#wakeup.ring()
   }
 
-  #countForeignChange(done: ForeignChange, record: LeaseRecord): void {
+  #countForeignChange(done: ForeignChange, { record, wanted }: Live): void {
     const { clock, onState } = this.#options
     const nowMs = clock.monotonicMs()
+    if (done === 'rewritten' && isElsewhere(record, wanted)) this.#cloneCheck.suspect(record)
     if (nowMs < this.#damping.notBeforeMs(OWN_KEY)) return // it will be answered together with the one before
     if (!this.#damping.undone(OWN_KEY, nowMs)) return
     onState({ is: 'contested', record, done }, `keeps being ${done} by somebody else`)
@@ -231,8 +235,10 @@ export class LeaseKeeper {
     if (live === undefined || !isToRenew(live)) return
     const { etcdLeaseId } = live.record
     const result = await this.#options.store.keepAlive(etcdLeaseId, signal)
-    if (!result.alive) this.#hear({ kind: 'expired', etcdLeaseId })
-    else {
+    if (!result.alive) {
+      this.#damping.undone(OWN_KEY, this.#options.clock.monotonicMs()) // a store that says so of what stands is not to keep us busy
+      this.#hear({ kind: 'expired', etcdLeaseId })
+    } else {
       this.#hear({ kind: 'renewed', etcdLeaseId, ttlSeconds: result.ttlSeconds })
       if (this.#state.is !== 'lost') this.#renewAtMs = this.#nextRenewalMs(this.#state.ttlSeconds)
     }
@@ -261,9 +267,23 @@ export class LeaseKeeper {
     if (live === undefined) return
     const unless = newcomersAmong(this.#subnets, list)
     const result = await store.create(this.key, live.wanted, lifetime, signal, unless)
-    if (!result.ok && result.found === undefined) throw overtaken()
+    if (!result.ok && result.found === undefined) { this.#wasOvertaken(); return; }
+    this.#timesOvertaken = 0
     this.#endWrite(result, 'had vanished from etcd and was published again')
     if (result.ok && !isComplete(unless, this.#subnets)) this.observeOthers((await store.list(signal)).records)
+  }
+
+  /** Whoever was faster may have our addresses: that is looked at at once, though not for ever. @throws {StoreError} */
+  #wasOvertaken(): void {
+    this.#timesOvertaken += 1
+    if (this.#timesOvertaken <= OVERTAKEN_AT_MOST) return
+    this.#timesOvertaken = 0
+    throw new StoreError({
+      op: 'create',
+      code: 'ABORTED',
+      retryable: true,
+      message: 'other leases were created meanwhile',
+    })
   }
 
   /** @returns whether one of these leases has any of our addresses, and so we have lost them */
@@ -317,7 +337,3 @@ export class LeaseKeeper {
 
 /** A reservation needs no renewing, and of a key that is gone there is nothing to renew. */
 const isToRenew = ({ is, record }: Live): boolean => is !== 'to recreate' && record.etcdLeaseId !== NO_ETCD_LEASE
-
-/** Of many that put their keys back at once, all but one are refused, and try again when they are not in step any more. */
-const overtaken = (): StoreError =>
-  new StoreError({ op: 'create', code: 'ABORTED', retryable: true, message: 'other leases were created meanwhile' })

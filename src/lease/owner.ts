@@ -1,5 +1,5 @@
 import { decodeLease } from './codec.ts'
-import type { Lease } from './lease.ts'
+import { leaseFamily, type Lease } from './lease.ts'
 import type { LeaseRecord } from './store.ts'
 import { ownershipOf, type LeaseTerms } from './terms.ts'
 
@@ -12,6 +12,13 @@ export function ownerOf(record: LeaseRecord): string {
 
 const ownerName = ({ node, families: [part] }: Lease): string =>
   node === undefined ? `the node at ${part?.publicIp.text ?? 'an unknown address'}` : `${node.hostname} (${node.id})`
+
+/** Whether a record names another address than `value` does, as a copy of this machine would write. */
+export function isElsewhere(record: LeaseRecord, value: string): boolean {
+  const [found, wanted] = [decodeLease(record), decodeLease({ ...record, value })]
+  if ('rejected' in found || 'rejected' in wanted) return false
+  return found.families.some(({ family, publicIp }) => leaseFamily(wanted, family)?.publicIp.text !== publicIp.text)
+}
 
 /** Whether a record of our key still is ours to restore: garbage, our node id, or upstream's form with the address that `value` publishes. */
 export function isOursToRestore(record: LeaseRecord, value: string, { node }: Pick<LeaseTerms, 'node'>): boolean {

@@ -2,13 +2,14 @@ import type { Challenger, Challenges } from '../../lease/challenges.ts'
 import { cloneReason, makesWay, permitted } from '../../lease/clone.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
 import { StoreError } from '../../lease/store.ts'
-import type { Random } from '../../time/clock.ts'
+import type { Clock, Random } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
 
 export interface CloneTaskInput {
   readonly store: Pick<Challenges, 'ask'>
+  readonly clock: Clock
   readonly random: Random
   /** The lease we hold. */
   readonly key: string
@@ -19,8 +20,13 @@ export interface CloneTaskInput {
   readonly makeWay: (reason: string) => void
 }
 
-/** Not while everybody starts who was started with us, in milliseconds: from once to twice as much. */
-const FIRST_MS = 10_000
+/**
+ * After the start, in milliseconds, from once to twice as much: not while everybody starts who was started with us, and again for a machine
+ * that stood still meanwhile. No more than that: every question is three revisions of a store that may never be compacted.
+ */
+const AFTER_START_MS = [10_000, 80_000, 640_000]
+/** After the connection to etcd was lost: somebody may have asked us in vain. Many lose it at once. */
+const AFTER_OUTAGE_MS = 30_000
 /** After the store failed, and for whoever makes us suspicious again and again. */
 const AGAIN_MS = 30_000
 /** Nothing but a ring matters. */
@@ -28,48 +34,73 @@ const IDLE_MS = 3_600_000
 
 /**
  * Asks, some time after the start, whether another machine holds the very lease that we have kept: a copy of this one, with our subnet
- * file and our PublicIP too, takes our lease for its own beyond doubt, and writes just what we would write. Asks again when somebody with our node id
- * says that he holds it. The one that has held it for less long makes way.
+ * file and our PublicIP too, takes our lease for its own beyond doubt, and writes just what we would write. Asks again when somebody with
+ * our node id says that he holds it. The one that has held it for less long makes way.
  */
 export class CloneTask implements Task {
   readonly name = 'copies of this machine'
   readonly roundMs = ROUND_MS.etcd
   readonly #input: CloneTaskInput
-  readonly #suspicion = new Wakeup()
-  #isSuspicious: boolean
+  readonly #bell = new Wakeup()
+  /** Delays of the questions still to come, the next one first. */
+  #delaysMs: readonly number[]
+  /** On the monotonic clock; undefined: nothing to ask. */
+  #askAtMs: number | undefined
+  #askedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(input: CloneTaskInput) {
     this.#input = input
-    this.#isSuspicious = input.isDoubtful
+    this.#delaysMs = input.isDoubtful ? AFTER_START_MS : []
   }
 
-  /** Somebody asks about our lease. One that has our node id and says since when it holds that lease is worth a question, and no more: it may be our own past. */
+  /**
+   * Somebody asks about our lease. One that has our node id and says since when it holds that lease is worth a question, and no more: it
+   * may be what we were before we were killed.
+   */
   observe(asker: Challenger): void {
-    const { ourselves } = this.#input
-    if (asker.since === undefined || !makesWay(ourselves, asker)) return
-    this.#isSuspicious = true
-    this.#suspicion.ring()
+    if (asker.since === undefined || !makesWay(this.#input.ourselves, asker)) return
+    this.#askIn(Math.max(this.#askedAtMs + AGAIN_MS - this.#input.clock.monotonicMs(), 0))
+  }
+
+  /** The connection to etcd was lost, and is back. */
+  afterOutage(): void {
+    this.#askIn(AFTER_OUTAGE_MS * (1 + this.#input.random()))
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
-    const { random } = this.#input
-    await rest(FIRST_MS * (1 + random()))
+    this.#scheduleNext()
     while (!isStopped(signal)) {
-      if (this.#isSuspicious) await this.#ask(signal)
-      if (this.#isSuspicious) await rest(AGAIN_MS)
-      else await rest(IDLE_MS, this.#suspicion)
+      const waitMs = (this.#askAtMs ?? Infinity) - this.#input.clock.monotonicMs()
+      if (waitMs > 0) await rest(Math.min(waitMs, IDLE_MS), this.#bell)
+      else if (await this.#ask(signal)) this.#scheduleNext()
+      else this.#askAtMs = this.#askedAtMs + AGAIN_MS
     }
   }
 
-  /** Until there is an answer, or silence, the suspicion stays. */
-  async #ask(signal: AbortSignal): Promise<void> {
-    const { store, key, ourselves, makeWay } = this.#input
+  #scheduleNext(): void {
+    const [delayMs, ...later] = this.#delaysMs
+    this.#delaysMs = later
+    this.#askAtMs = undefined
+    if (delayMs !== undefined) this.#askIn(delayMs * (1 + this.#input.random()))
+  }
+
+  #askIn(delayMs: number): void {
+    this.#askAtMs = Math.min(this.#askAtMs ?? Infinity, this.#input.clock.monotonicMs() + delayMs)
+    this.#bell.ring()
+  }
+
+  /** @returns whether there was an answer, or silence */
+  async #ask(signal: AbortSignal): Promise<boolean> {
+    const { store, clock, key, ourselves, makeWay } = this.#input
+    this.#askedAtMs = clock.monotonicMs()
+    this.#askAtMs = undefined
     try {
       const other = await permitted(store.ask(key, ourselves, CLONE_ANSWERS_WITHIN_MS, signal))
-      this.#isSuspicious = false
       if (other !== undefined && makesWay(ourselves, other)) makeWay(cloneReason(other))
+      return true
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
+      return false
     }
   }
 }

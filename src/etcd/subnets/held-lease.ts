@@ -47,6 +47,7 @@ export class HeldLease implements HeldSubnet {
     this.#keeper = keeper
     const onBack = (): void => {
       keeper.renewSoon()
+      clones.afterOutage()
     }
     const outages = new StoreOutages({ conditions: ports.conditions, onBack, isForwarding })
     const makeWay = (reason: string): void => {

@@ -76,12 +76,12 @@ export class LeaseFollower implements Task {
     const others: LeaseDelta[] = []
     let isOwnGone = false
     for (const delta of deltas) {
-      if (delta.kind === 'put') this.#observeStale([delta.record])
       if (keyOf(delta) !== keeper.key) others.push(delta)
       else {
         keeper.observe(delta)
         isOwnGone ||= delta.kind === 'deleted'
       }
+      if (delta.kind === 'put') this.#observeStale([delta.record])
     }
     keeper.observeOthers(others.flatMap((delta) => (delta.kind === 'put' ? [delta.record] : [])))
     peers.onChanges({ deltas: others, isOwnGone })

@@ -43,6 +43,8 @@ export class StaleLeasesTask implements Task {
   readonly #open = new Map<string, StaleLease>()
   /** Key → revision at which its fate was decided: nobody is asked twice about the same. */
   readonly #decided = new Map<string, Revision>()
+  /** Those of machines that live, and were to make way for us: if our lease should have to be created anew, it is the younger one. */
+  readonly #living = new Map<string, StaleLease>()
   readonly #somethingToDo = new Wakeup()
 
   constructor(input: StaleLeasesTaskInput) {
@@ -51,12 +53,19 @@ export class StaleLeasesTask implements Task {
 
   /** Takes note of a lease as it now stands in the store. */
   observe(record: LeaseRecord): void {
+    if (record.key === this.#input.own.key) this.#weighAgain()
+    this.#living.delete(record.key)
     const stale = this.#asStale(record)
     if (stale === undefined) this.#open.delete(record.key)
     else if (this.#decided.get(record.key) !== record.modRevision) {
       this.#open.set(record.key, stale)
       this.#somethingToDo.ring()
     }
+  }
+
+  #weighAgain(): void {
+    for (const [key, stale] of this.#living) this.#open.set(key, stale)
+    this.#somethingToDo.ring()
   }
 
   #asStale(record: LeaseRecord): StaleLease | undefined {
@@ -82,7 +91,7 @@ export class StaleLeasesTask implements Task {
       if (isStopped(signal)) return
       if (!(error instanceof StoreError) && !(error instanceof CloneError)) throw error
       const { conditions } = this.#input
-      if (error instanceof CloneError) this.#metClone(error)
+      if (error instanceof CloneError) this.#metClone(stale, error)
       else
         conditions.fails('stale leases', error, 'none', {
           says: `cannot remove lease ${stale.lease.key}: ${error.message}`,
@@ -94,10 +103,12 @@ export class StaleLeasesTask implements Task {
   }
 
   /** Peers honour the older of two leases with one VtepMAC: its holder stays, and sees to it that somebody hears of the other. */
-  #metClone(error: CloneError): void {
+  #metClone(stale: StaleLease, error: CloneError): void {
     const { own, makeWay, log } = this.#input
-    if (error.lease.createRevision < own.createRevision) makeWay(error.message)
-    else log.error(error.message)
+    const isKnown = this.#living.has(stale.lease.key)
+    if (stale.lease.createRevision < own.createRevision) makeWay(error.message)
+    else if (!isKnown) log.error(error.message)
+    this.#living.set(stale.lease.key, stale)
   }
 
   async #remove({ lease, record }: StaleLease, signal: AbortSignal): Promise<void> {

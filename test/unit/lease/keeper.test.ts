@@ -199,6 +199,64 @@ describe('LeaseKeeper whose key vanished', () => {
     expect(store.calls.at(-1)).toEqual({ op: 'keepAlive', target: created?.etcdLeaseId })
   })
 
+  it.each([
+    [
+      'in another form',
+      '10.15.64.0-20&fd00::-64',
+      (v: string) => v.replace('"PublicIPv6":null', '"PublicIPv6":"fd01::1"'),
+    ],
+    ['of a part of its addresses', '10.15.65.0-24', (v: string) => v],
+    ['around them', '10.15.0.0-16', (v: string) => v],
+  ])('gives it up when another node has leased its addresses meanwhile, %s', async (_, theirs, inForm) => {
+    const { over } = await hold({ watched: false })
+    const { etcd } = store
+    etcd.revoke(own()?.etcdLeaseId ?? '')
+    etcd.put(theirs, inForm(THEIRS), etcd.grant(86_400))
+    await advance(HOUR_MS)
+    expect(over()?.reason).toBe(`lease ${theirs} of thief (x) has addresses of lease ${KEY}`)
+    expect(own()).toBeUndefined()
+  })
+
+  it.each([
+    ['one of its own of another length', '10.15.64.0-24', MINE],
+    ['what nobody can read', '10.15.64.0-24', 'junk'],
+    ['a neighbour', '10.15.80.0-20', THEIRS],
+  ])('puts it back beside %s', async (_, key, value) => {
+    const { over } = await hold()
+    store.etcd.put(key, value)
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect([own()?.value, over()]).toEqual([MINE, undefined])
+  })
+
+  it('looks again when another node is faster between its look and its write, and gives the key up', async () => {
+    const { over } = await hold()
+    store.before('create', () => store.etcd.put('10.15.65.0-24', THEIRS))
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect([over()?.reason, own()]).toEqual([expect.stringContaining('10.15.65.0-24'), undefined])
+  })
+
+  it('lets others go first when it is overtaken again and again, and puts the key back then', async () => {
+    await hold()
+    let others = 0
+    store.before('create', () => store.etcd.put(`10.15.${others++}.x`, 'junk'), 4)
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect([own(), states]).toEqual([undefined, ['unrenewed']])
+    await advance(5_000)
+    expect([own()?.value, states.at(-1)]).toEqual([MINE, 'held'])
+  })
+
+  it('is not kept busy by a store that says its etcd lease is gone, and shows its key', async () => {
+    const { keeper, over } = await hold({ watched: false })
+    store.keepAlive = () => Promise.resolve({ alive: false })
+    keeper.renewSoon()
+    await advance(HOUR_MS)
+    expect([own()?.value, over()]).toEqual([MINE, undefined])
+    expect(store.calls.filter(({ op }) => op === 'list').length).toBeLessThan(100)
+  })
+
   it('gives up a key that another node took meanwhile, and does not touch it', async () => {
     const { over } = await hold({ watched: false })
     store.before('create', () => store.etcd.put(KEY, THEIRS, store.etcd.grant(60)))
@@ -207,6 +265,35 @@ describe('LeaseKeeper whose key vanished', () => {
     expect(over()?.reason).toBe(`lease ${KEY} now belongs to thief (x)`)
     expect(own()?.value).toBe(THEIRS)
     expect(states).toEqual(['lost'])
+  })
+})
+
+describe('LeaseKeeper told of the leases of others', () => {
+  const older = (key: string, value = THEIRS): LeaseRecord => ({
+    ...{ key, value, etcdLeaseId: '0' },
+    createRevision: 1n,
+    modRevision: 99n,
+  })
+
+  it('gives its lease up to an older one of the same addresses, and leaves its key for the next start', async () => {
+    const { keeper, over } = await hold()
+    keeper.observeOthers([older('10.15.65.0-24')])
+    await clock.settle()
+    expect(over()?.reason).toContain('has addresses of lease')
+    expect(own()?.value).toBe(MINE)
+  })
+
+  it.each([
+    ['is younger', { ...older('10.15.65.0-24'), createRevision: 1_000n }],
+    ['has other addresses', older('10.15.80.0-20')],
+    ['is its own', older('10.15.65.0-24', MINE)],
+    ['says nothing', older('10.15.65.0-24', 'junk')],
+  ])('does not mind one that %s', async (_, record) => {
+    store.etcd.put('x', '')
+    const { keeper, over } = await hold()
+    keeper.observeOthers([record])
+    await clock.settle()
+    expect(over()).toBeUndefined()
   })
 })
 
@@ -647,7 +734,9 @@ describe('LeaseKeeper whose key another machine with the same identity keeps rew
 
 describe('LeaseKeeper at whose key another machine with its node id may be', () => {
   const twin = (instance: string) => ({ ...NODE, hostname: 'copy', instance })
-  const TWINS = leaseValue({ publicIp: '192.168.205.66', mac: MAC, node: { ...NODE, hostname: 'copy' } })
+  const COPY = { ...NODE, hostname: 'copy' }
+  const TWINS = leaseValue({ publicIp: '192.168.205.10', mac: '02:00:00:00:00:66', node: COPY })
+  const ELSEWHERE = leaseValue({ publicIp: '192.168.205.66', mac: MAC, node: COPY })
   let asked: number
 
   beforeEach(() => {
@@ -679,6 +768,17 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
     expect(over()?.reason).toMatch(/another machine has the same machine id \(node-1; .* copy\): give .* --node-id/)
     expect(own()?.value).toBe(TWINS)
     expect(states.at(-1)).toBe('lost')
+  })
+
+  it.each([
+    ['makes way at once to one with another address that has held it for longer', 'a', ELSEWHERE],
+    ['takes it back at once from one with another address that has held it for less long', 'z', MINE],
+  ])('%s', async (_, instance, value) => {
+    const { over } = await hold({ challenge: answering(twin(instance)) })
+    await rewrite(ELSEWHERE, 1)
+    await clock.settle()
+    expect([asked, own()?.value, over() !== undefined]).toEqual([1, value, value === ELSEWHERE])
+    expect(contests).toEqual([])
   })
 
   it('goes on where the other one is to make way, and asks again when that does not', async () => {
