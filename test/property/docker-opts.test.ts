@@ -48,7 +48,74 @@ const environment = fc.dictionary(
 /** A variable whose value no shell looks into. */
 const ASSIGNMENT = /^[A-Za-z_]\w*="[^"\\$`\p{Cc}]*"$/u
 
+/** A subnet file as flanneld writes it. */
+const goodFile = fc
+  .tuple(prefixIn(4, 8, 30), fc.integer({ min: 68, max: 65_535 }), fc.boolean(), prefixIn(6, 16, 126), fc.boolean())
+  .map(([subnet, mtu, ipMasq, ipv6, isDual]) => {
+    const text = renderSubnetEnv({ subnets: [{ overlay: OVERLAY, subnet }], mtu, ipMasq })
+    return isDual ? `${text}FLANNEL_IPV6_SUBNET=${ipv6.text}\n` : text
+  })
+
+/** Small things that people and tools do to it; some do no harm. */
+const DEFECTS: readonly ((text: string, at: number) => string)[] = [
+  (text) => text,
+  (text) => text.replaceAll('\n', '\r\n'),
+  (text) => `# written by hand\n\n${text}`,
+  (text) => text.trimEnd().split('\n').reverse().join('\n'),
+  (text) => text.replaceAll(/=(.*)/g, '="$1"'),
+  (text) => text.replaceAll(/=(.*)/g, "='$1'"),
+  (text) => text + text,
+  (text, at) =>
+    text
+      .split('\n')
+      .filter((_, line) => line !== at % 4)
+      .join('\n'),
+  (text) => text.replace(/MTU=.*/, 'MTU='),
+  (text) => text.replace(/MTU=.*/, 'MTU=65536'),
+  (text) => text.replace(/(SUBNET=[^/]*)\/.*/, '$1/31'),
+  (text) => text.replace('IPMASQ=', 'IPMASQ=not '),
+  (text) => text.replaceAll('=', ' = '),
+  (text, at) => text.slice(0, at % (text.length + 1)),
+  (text) => `${text}$(reboot)\n`,
+]
+const almostGoodFile = fc
+  .tuple(goodFile, fc.constantFrom(...DEFECTS), fc.nat())
+  .map(([text, spoil, at]) => spoil(text, at))
+
+const valueIn = (text: string, name: string): string | undefined =>
+  Array.from(text.matchAll(new RegExp(`^FLANNEL_${name}=["']?([^"'\\r\\n]*)`, 'gm')), ([, value]) => value).at(-1)
+
 describe('flanneld docker-opts', () => {
+  it('makes of a file with a small defect what the file says, or refuses it', async () => {
+    const seen = { taken: 0, refused: 0 }
+    const flags = fc.subarray(['-i', '-c', '-m', '-6'])
+    await fc.assert(
+      fc.asyncProperty(flags, almostGoodFile, async (given, text) => {
+        const { code, stderr, written } = await run(given, {}, text)
+        if (code !== 0) {
+          expect(stderr).toMatch(/^flanneld docker-opts: ./)
+          expect(written).toEqual([])
+          seen.refused += 1
+          return
+        }
+        seen.taken += 1
+        const options: readonly string[] = (written[0] ?? '').match(/--[^\s"]+/g) ?? []
+        expect(options).toContain(`--bip=${valueIn(text, 'SUBNET') ?? ''}`)
+        const mtu = valueIn(text, 'MTU') ?? ''
+        expect(options.some((option) => option.startsWith('--mtu='))).toBe(mtu !== '')
+        if (mtu !== '') expect(options).toContain(`--mtu=${mtu}`)
+        const isV6 = given.includes('-6') && (valueIn(text, 'IPV6_SUBNET') ?? '') !== ''
+        expect(options.includes('--ipv6=true')).toBe(isV6)
+        expect(options.some((option) => option.startsWith('--ip-masq='))).toBe(
+          !given.includes('-m') && (valueIn(text, 'IPMASQ') ?? '') !== '',
+        )
+      }),
+      { numRuns: 500 },
+    )
+    expect(seen.taken).toBeGreaterThan(200)
+    expect(seen.refused).toBeGreaterThan(50)
+  })
+
   it('ends with a file of plain assignments or with a message, whatever it reads', async () => {
     await fc.assert(
       fc.asyncProperty(args, environment, subnetFile, async (flags, variables, text) => {
