@@ -4,12 +4,13 @@ import { blocksOf, pagesWithCommands, type DocBlock, type DocCommand } from './b
 import { Learned } from './learned.ts'
 import type { Session } from './session.ts'
 
-/** Every scene with its hosts. Where they are made: test/e2e/docs.test.ts and test/root/docs.test.ts. */
+/** Every scene with its hosts. Where they are made: test/e2e/docs.test.ts, test/e2e/docs-etcd.test.ts and test/root/docs.test.ts. */
 export const SCENES: Readonly<Record<string, readonly string[]>> = {
   lab: ['host-one', 'host-two'],
   'quick-start': ['host-one', 'host-two'],
   install: ['host-one', 'host-two', 'host-three'],
   vagrant: ['host-one', 'host-two'],
+  etcd: ['host-one', 'host-two'],
 }
 
 export const allBlocks = (): readonly DocBlock[] => pagesWithCommands().flatMap(blocksOf)
