@@ -6,7 +6,7 @@ import { FailingCall } from '../time/failing-call.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { Challenger } from './challenges.ts'
 import { CloneCheck, type AskClone } from './clone.ts'
-import { parseLeaseKey } from './codec.ts'
+import { decodeLease, parseLeaseKey } from './codec.ts'
 import { heldKey, transition, type ForeignChange, type KeeperEvent, type KeeperState } from './keeper-state.ts'
 import { NO_ETCD_LEASE, type Revision } from './lease.ts'
 import { isComplete, newcomersAmong, overlaps } from './overlap.ts'
@@ -121,7 +121,8 @@ export class LeaseKeeper {
     const { is } = this.#state
     if (is === 'lost' || is === 'to recreate') return
     const { createRevision } = this.#state.record
-    this.#yieldToHolderAmong(records.filter((record) => record.createRevision < createRevision))
+    const older = records.filter((record) => record.createRevision < createRevision)
+    this.#yieldToHolderAmong(older, (record, wanted) => !isOursToRestore(record, wanted, this.#options.terms))
   }
 
   /** Gives the lease up to another machine that has our node id. */
@@ -253,21 +254,24 @@ export class LeaseKeeper {
   }
 
   /**
-   * The key is gone: puts it back while all of its addresses are free, whatever the names of the leases that could have them by now. A
-   * reservation comes back as a reservation.
+   * The key is gone: puts it back while all of its addresses are free, whatever the names of the leases that could have them by now, and
+   * whosever they are: one with our node id may be that of a copy of this machine. A reservation comes back as a reservation.
    */
   async #recreate(before: Live, signal: AbortSignal): Promise<void> {
     const { store } = this.#options
     const list = await store.list(signal)
     const found = list.records.find(({ key }) => key === this.key)
     if (found !== undefined) this.#hear({ kind: 'refused', found })
-    if (found !== undefined || this.#yieldToHolderAmong(list.records)) return
+    if (found !== undefined || this.#yieldToHolderAmong(list.records, isReadable)) return
     const lifetime = await this.#lifetime(before, signal)
     const live = this.#beginWrite(signal)
     if (live === undefined) return
     const unless = newcomersAmong(this.#subnets, list)
     const result = await store.create(this.key, live.wanted, lifetime, signal, unless)
-    if (!result.ok && result.found === undefined) { this.#wasOvertaken(); return; }
+    if (!result.ok && result.found === undefined) {
+      this.#wasOvertaken()
+      return
+    }
     this.#timesOvertaken = 0
     this.#endWrite(result, 'had vanished from etcd and was published again')
     if (result.ok && !isComplete(unless, this.#subnets)) this.observeOthers((await store.list(signal)).records)
@@ -286,14 +290,16 @@ export class LeaseKeeper {
     })
   }
 
-  /** @returns whether one of these leases has any of our addresses, and so we have lost them */
-  #yieldToHolderAmong(records: readonly LeaseRecord[]): boolean {
+  /** @returns whether one of these leases has any of our addresses, and counts, and so we have lost them */
+  #yieldToHolderAmong(
+    records: readonly LeaseRecord[],
+    counts: (record: LeaseRecord, wanted: string) => boolean,
+  ): boolean {
     if (this.#state.is === 'lost') return true
     const { wanted } = this.#state
-    const { terms } = this.#options
-    const isOther = (record: LeaseRecord): boolean =>
-      record.key !== this.key && overlaps(this.#subnets, record.key) && !isOursToRestore(record, wanted, terms)
-    const holder = records.find(isOther)
+    const holder = records.find(
+      (record) => record.key !== this.key && overlaps(this.#subnets, record.key) && counts(record, wanted),
+    )
     if (holder === undefined) return false
     const reason = `lease ${holder.key} of ${ownerOf(holder)} has addresses of lease ${this.key}`
     this.#hear({ kind: 'yielded', reason })
@@ -337,3 +343,6 @@ export class LeaseKeeper {
 
 /** A reservation needs no renewing, and of a key that is gone there is nothing to renew. */
 const isToRenew = ({ is, record }: Live): boolean => is !== 'to recreate' && record.etcdLeaseId !== NO_ETCD_LEASE
+
+/** Of what nobody can read, nobody makes use. */
+const isReadable = (record: LeaseRecord): boolean => !('rejected' in decodeLease(record))

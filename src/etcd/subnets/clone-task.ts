@@ -3,6 +3,7 @@ import { cloneReason, makesWay, permitted } from '../../lease/clone.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { Clock, Random } from '../../time/clock.ts'
+import { ExpiringKeys } from '../../time/expiring-keys.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
@@ -29,6 +30,8 @@ const AFTER_START_MS = [10_000, 80_000, 640_000]
 const AFTER_OUTAGE_MS = 30_000
 /** After the store failed, and for whoever makes us suspicious again and again. */
 const AGAIN_MS = 30_000
+/** A copy that waits asks every minute: we ask because of it this seldom. */
+const MET_MS = 3_600_000
 /** Nothing but a ring matters. */
 const IDLE_MS = 3_600_000
 
@@ -47,19 +50,26 @@ export class CloneTask implements Task {
   /** On the monotonic clock; undefined: nothing to ask. */
   #askAtMs: number | undefined
   #askedAtMs = Number.NEGATIVE_INFINITY
+  /** Instances with our node id that have asked. */
+  readonly #met: ExpiringKeys
 
   constructor(input: CloneTaskInput) {
     this.#input = input
+    this.#met = new ExpiringKeys(input.clock)
     this.#delaysMs = input.isDoubtful ? AFTER_START_MS : []
   }
 
   /**
-   * Somebody asks about our lease. One that has our node id and says since when it holds that lease is worth a question, and no more: it
-   * may be what we were before we were killed.
+   * Somebody asks about our lease. One with our node id is worth a question, and no more: it may be what we were before we were killed. At
+   * once when it says that it holds that lease, and has for longer; else some time later, when it may have taken silence of ours for our death.
    */
   observe(asker: Challenger): void {
-    if (asker.since === undefined || !makesWay(this.#input.ourselves, asker)) return
-    this.#askIn(Math.max(this.#askedAtMs + AGAIN_MS - this.#input.clock.monotonicMs(), 0))
+    const { ourselves, clock } = this.#input
+    if (asker.id !== ourselves.id || asker.instance === ourselves.instance) return
+    const isElder = asker.since !== undefined && makesWay(ourselves, asker)
+    if (isElder) this.#askIn(Math.max(this.#askedAtMs + AGAIN_MS - clock.monotonicMs(), 0))
+    else if (!this.#met.has(asker.instance)) this.#askIn(AGAIN_MS)
+    this.#met.add(asker.instance, MET_MS)
   }
 
   /** The connection to etcd was lost, and is back. */
@@ -97,6 +107,7 @@ export class CloneTask implements Task {
     try {
       const other = await permitted(store.ask(key, ourselves, CLONE_ANSWERS_WITHIN_MS, signal))
       if (other !== undefined && makesWay(ourselves, other)) makeWay(cloneReason(other))
+      else if (other?.id === ourselves.id && other.instance !== ourselves.instance) this.#askIn(AGAIN_MS) // until it has made way
       return true
     } catch (error) {
       if (!(error instanceof StoreError)) throw error

@@ -178,7 +178,9 @@ export class Acquisition {
     const list = await this.#store.list(this.#signal)
     if (!stands(record, list)) return undefined
     const own = { record, lease: decodeOwn(record) }
-    if (how === 'created' && this.#isBehind(own, decodeAll(list.records), new Set(givenUp.map(keyOf)))) {
+    const goes = new Set(givenUp.map(keyOf))
+    const others = decodeAll(list.records).filter((other) => !goes.has(keyOf(other)))
+    if (how === 'created' && this.#isBehind(own, others)) {
       await this.#store.remove(record, this.#signal)
       return undefined
     }
@@ -186,15 +188,14 @@ export class Acquisition {
   }
 
   /** Whether a copy of us, a node with our address, or one with our subnet was faster. */
-  #isBehind(own: Listed, leases: readonly Listed[], givenUp: ReadonlySet<string>): boolean {
-    const isKnown = (other: Listed): boolean => givenUp.has(keyOf(other)) || this.#proofs.isSettled(other)
+  #isBehind(own: Listed, leases: readonly Listed[]): boolean {
     const isFaster = (other: Listed): boolean => {
       const ownership = ownershipOf(other.lease, this.#terms)
       return ownership === 'rival' || (ownership === 'ours' && other.lease.node !== undefined)
     }
     return (
       holderBefore(own, leases, this.#terms) !== undefined ||
-      leases.some((other) => isOlder(other, own) && isFaster(other) && !isKnown(other))
+      leases.some((other) => isOlder(other, own) && isFaster(other) && !this.#proofs.isSettled(other))
     )
   }
 

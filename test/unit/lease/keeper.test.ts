@@ -14,6 +14,7 @@ const MINE = leaseValue({ publicIp: '192.168.205.10', mac: MAC, node: NODE })
 const MOVED = leaseValue({ publicIp: '192.168.205.20', mac: MAC, node: NODE })
 const MANGLED = leaseValue({ publicIp: '192.168.205.10', mac: '02:00:00:00:00:77', node: NODE })
 const THEIRS = leaseValue({ publicIp: '192.168.205.11', mac: MAC, node: { id: 'x', hostname: 'thief' } })
+const ELSEWHERES = leaseValue({ publicIp: '192.168.205.66', mac: MAC, node: { ...NODE, hostname: 'copy' } })
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -207,18 +208,18 @@ describe('LeaseKeeper whose key vanished', () => {
     ],
     ['of a part of its addresses', '10.15.65.0-24', (v: string) => v],
     ['around them', '10.15.0.0-16', (v: string) => v],
+    ['and has its node id', '10.15.65.0-24', () => ELSEWHERES],
   ])('gives it up when another node has leased its addresses meanwhile, %s', async (_, theirs, inForm) => {
     const { over } = await hold({ watched: false })
     const { etcd } = store
     etcd.revoke(own()?.etcdLeaseId ?? '')
     etcd.put(theirs, inForm(THEIRS), etcd.grant(86_400))
     await advance(HOUR_MS)
-    expect(over()?.reason).toBe(`lease ${theirs} of thief (x) has addresses of lease ${KEY}`)
+    expect(over()?.reason).toMatch(new RegExp(`^lease ${theirs} of .* has addresses of lease ${KEY}$`))
     expect(own()).toBeUndefined()
   })
 
   it.each([
-    ['one of its own of another length', '10.15.64.0-24', MINE],
     ['what nobody can read', '10.15.64.0-24', 'junk'],
     ['a neighbour', '10.15.80.0-20', THEIRS],
   ])('puts it back beside %s', async (_, key, value) => {
@@ -736,7 +737,6 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
   const twin = (instance: string) => ({ ...NODE, hostname: 'copy', instance })
   const COPY = { ...NODE, hostname: 'copy' }
   const TWINS = leaseValue({ publicIp: '192.168.205.10', mac: '02:00:00:00:00:66', node: COPY })
-  const ELSEWHERE = leaseValue({ publicIp: '192.168.205.66', mac: MAC, node: COPY })
   let asked: number
 
   beforeEach(() => {
@@ -771,13 +771,13 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
   })
 
   it.each([
-    ['makes way at once to one with another address that has held it for longer', 'a', ELSEWHERE],
+    ['makes way at once to one with another address that has held it for longer', 'a', ELSEWHERES],
     ['takes it back at once from one with another address that has held it for less long', 'z', MINE],
   ])('%s', async (_, instance, value) => {
     const { over } = await hold({ challenge: answering(twin(instance)) })
-    await rewrite(ELSEWHERE, 1)
+    await rewrite(ELSEWHERES, 1)
     await clock.settle()
-    expect([asked, own()?.value, over() !== undefined]).toEqual([1, value, value === ELSEWHERE])
+    expect([asked, own()?.value, over() !== undefined]).toEqual([1, value, value === ELSEWHERES])
     expect(contests).toEqual([])
   })
 

@@ -115,13 +115,30 @@ describe('whether a copy of this machine holds our lease too', () => {
   })
 
   test.each([
-    ['holds none', { ...ELDER, since: undefined }],
-    ['came later', { ...ELDER, since: 60n }],
-    ['is another node', { ...ELDER, id: 'x' }],
-  ])('is not asked because of one who asks and %s', async (_, asker) => {
-    begin(false).observe(asker)
-    await clock.advance(MINUTE_MS)
-    expect(asked).toEqual([])
+    ['holds none', { ...ELDER, since: undefined }, 1],
+    ['came later', { ...ELDER, since: 60n }, 1],
+    ['is another node', { ...ELDER, id: 'x' }, 0],
+    ['is ourselves', { ...OURSELVES, since: 0n }, 0],
+  ])('is asked once, and not at once, because of one who asks again and again and %s', async (_, asker, times) => {
+    const task = begin(false)
+    await clock.settle()
+    for (let minute = 0; minute < 30; minute++) {
+      task.observe(asker)
+      await clock.advance(29_000)
+      if (minute === 0) expect(asked).toEqual([])
+      await clock.advance(31_000)
+    }
+    expect(asked).toHaveLength(times)
+  })
+
+  test('is asked until the one that is to make way has done so', async () => {
+    answer = { ...ELDER, since: 60n }
+    begin(true)
+    await clock.advance(10_000 + 30_000)
+    expect([asked.length, ways]).toEqual([2, []])
+    answer = undefined
+    await clock.advance(30_000 + MINUTE_MS)
+    expect(asked).toHaveLength(3)
   })
 
   test('is asked after an outage, in which somebody may have asked us in vain', async () => {

@@ -755,7 +755,11 @@ describe('acquireLease whose addresses another lease has', () => {
   it('makes way for an older one of an IPv6 subnet that it could not see, in a large network', async () => {
     const store = new RacedLeaseStore()
     for (let index = 0; index < 1_001; index++) store.etcd.put(`junk ${index}`, '')
-    const value = JSON.stringify({ PublicIP: '192.168.205.11', PublicIPv6: 'fd01::11', Node: { ID: 'x', Hostname: 'rival' } })
+    const value = JSON.stringify({
+      PublicIP: '192.168.205.11',
+      PublicIPv6: 'fd01::11',
+      Node: { ID: 'x', Hostname: 'rival' },
+    })
     store.before('create', () => leased(store.etcd, '10.50.0.0-20&fd00:10:0:1::-64', value))
     const { record } = await acquire(store, dual)
     expect(record.key).toBe('10.10.0.0-20&fd00:10:0:2::-64')
@@ -834,6 +838,17 @@ describe('acquireLease after a mistake in the configuration', () => {
     const { record } = await acquire(store, { overlays: halves })
     expect(record.key).toBe('10.1.2.0-25')
     expect(store.etcd.get('10.1.2.0-24')).toBeUndefined()
+  })
+
+  it('takes addresses of a dead node with its PublicIP, in another form, where there are no others', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.1.1.0-24', leaseValue({ publicIp: MY_IP, mac: '02:00:00:00:00:55', node: RIVAL }))
+    leased(store.etcd, '10.1.2.0-24', other(12))
+    const two = [overlayOf('{"Network":"10.1.0.0/22","SubnetLen":25,"SubnetMin":"10.1.1.0","SubnetMax":"10.1.2.128"}')]
+    const { record } = await acquire(store, { overlays: two })
+    expect(record.key).toBe('10.1.1.0-25')
+    expect(store.etcd.records.map(({ key }) => key)).toEqual(['10.1.1.0-25', '10.1.2.0-24'])
+    expect(store.calls.filter(({ op }) => op === 'create')).toHaveLength(1)
   })
 
   it('remembers no more than a few subnets, the newest first', async () => {
