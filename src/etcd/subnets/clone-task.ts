@@ -90,7 +90,6 @@ export class CloneTask implements Task {
   #scheduleNext(): void {
     const [delayMs, ...later] = this.#delaysMs
     this.#delaysMs = later
-    this.#askAtMs = undefined
     if (delayMs !== undefined) this.#askIn(delayMs * (1 + this.#input.random()))
   }
 
