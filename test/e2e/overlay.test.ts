@@ -6,10 +6,9 @@ import { bringUp, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const ECHO_REQUEST = 8
 
-/** How long an agent is watched doing nothing; longer than the interval of its connection's keep-alive. */
+/** How long an agent is watched doing nothing; longer than the time after which it asks etcd for a sign of life. */
 const WATCHED_SECONDS = 7
-/** Begin of an HTTP/2 PING frame as strace prints it: length 8, type 6 (RFC 9113 §6.7). */
-const HTTP2_PING = '"\\0\\0\\10\\6'
+const READ = 'etcdserverpb.KV/Range'
 
 /** Looking at the firewall starts programs, whose sockets would be counted as the agent's. */
 const QUIET_AGENT = [...AGENT, '--iptables-forward-rules=false'] as const
@@ -81,14 +80,29 @@ describe('three nodes that share an etcd', () => {
     expect((await from?.place.attempt('ping', args))?.code).toBe(0)
   })
 
-  test('send nothing while nothing changes, except pings on their connection to etcd', async () => {
+  /** Calls that etcd has been asked for so far, by method. */
+  async function callsToEtcd(): Promise<ReadonlyMap<string, number>> {
+    const metrics = await (await fetch(`${lab().etcd.member.endpoint}/metrics`)).text()
+    const lines = metrics.matchAll(
+      /^grpc_server_started_total\{grpc_method="(\w+)",grpc_service="([\w.]+)".*\} (\d+)$/gm,
+    )
+    return new Map(Array.from(lines, ([, method = '', service = '', count]) => [`${service}/${method}`, Number(count)]))
+  }
+
+  test('send nothing while nothing changes, except a small read on their connection to etcd every five seconds', async () => {
     const { agent, place } = lab().host(0)
+    const before = await callsToEtcd()
     const calls = ['-e', 'trace=write,writev,sendto,sendmsg,sendmmsg', '-e', 'signal=none']
     const strace = ['strace', '-f', '-y', '-qq', ...calls, '-p', `${agent.pid}`]
     const { stderr } = await place.attempt('timeout', ['-s', 'INT', `${WATCHED_SECONDS}`, ...strace])
     const sent = stderr.split('\n').filter((line) => /(write|send)\w*\(\d+<socket:/.test(line))
-    expect(sent.length).toBeGreaterThan(0)
-    expect(sent.filter((line) => !line.includes(HTTP2_PING))).toEqual([])
+    const after = await callsToEtcd()
+    const sockets = new Set(sent.map((line) => /<socket:\[\d+\]>/.exec(line)?.[0]))
+    expect(sockets.size, 'sockets that something is sent on').toBe(1)
+    const more = [...after].filter(([method, count]) => count !== before.get(method))
+    expect(more.map(([method]) => method)).toEqual([READ])
+    const reads = (after.get(READ) ?? 0) - (before.get(READ) ?? 0)
+    expect(reads / lab().hosts.length, 'reads of each').toBeLessThanOrEqual(3)
   })
 
   test('stay below 100 MB of memory each', async () => {

@@ -25,10 +25,10 @@ export class FrontScene {
   }
 
   /** Before all members. A gateway leaves a member that refused a connection alone for a minute, if not told otherwise. */
-  async front(kind: FrontKind, { members }: EtcdCluster): Promise<EtcdFront> {
+  async front(kind: FrontKind, { members }: EtcdCluster, more: readonly string[] = []): Promise<EtcdFront> {
     const [port = 0] = await freePorts(1)
     const behind = members.map(({ place }) => ({ host: place.host, port: place.clientPort }))
-    const args = kind === 'gateway' ? ['--retry-delay', '100ms'] : []
+    const args = [...(kind === 'gateway' ? ['--retry-delay', '100ms'] : []), ...more]
     const front = await EtcdFront.start(kind, { host: '127.0.0.1', port }, { behind, args })
     this.#test.onTestFinished(() => front.close())
     return front

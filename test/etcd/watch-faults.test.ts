@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
+import { FOUND_DEAD_WITHIN_MS } from '../lab/etcd-process.ts'
 import { EtcdHarness, openStore, PREFIX } from './etcd-harness.ts'
 
 const { signal } = new AbortController()
@@ -111,7 +112,7 @@ describe('a watch on a real etcd', () => {
     const frozenAtMs = performance.now()
     harness.cluster.member.freeze()
     await expect.poll(() => log.losses, DEADLINE).toHaveLength(1)
-    expect(performance.now() - frozenAtMs).toBeLessThan(12_000)
+    expect(performance.now() - frozenAtMs).toBeLessThan(FOUND_DEAD_WITHIN_MS)
     harness.cluster.member.thaw()
     await createMany(1, 10)
     await expect.poll(() => log.changes.length, DEADLINE).toBe(10)

@@ -34,6 +34,9 @@ export interface EtcdClusterOptions {
   readonly startTimeoutMs?: number
 }
 
+/** An agent finds out within so long that its etcd is dead, however little is said between them: a promise of the documents. */
+export const FOUND_DEAD_WITHIN_MS = 12_000
+
 const run = promisify(execFile)
 
 /** Ports nobody listens on at this moment. */

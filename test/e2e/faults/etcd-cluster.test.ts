@@ -1,12 +1,11 @@
 import { afterEach, expect, test } from 'vitest'
-import type { EtcdMember } from '../../lab/etcd-process.ts'
+import { FOUND_DEAD_WITHIN_MS, type EtcdMember } from '../../lab/etcd-process.ts'
 import { forwards, waitFor, type Lab } from '../../lab/index.ts'
 import { leaseOf } from '../../lab/expected-tables.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
 import {
   allExact,
   changeLeases,
-  FOLLOWED_WITHIN_MS,
   healPartition,
   inCircle,
   losesNoPing,
@@ -44,8 +43,6 @@ const MEMBER_FAULTS: readonly MemberFault[] = [
   },
 ]
 
-/** A dead connection is found within 7 s, and another member is asked then. */
-const FOUND_DEAD_WITHIN_MS = 7_000
 const MOST_CPU = 0.05
 const OUTAGE_MS = 12_000
 
@@ -89,7 +86,7 @@ for (const fault of MEMBER_FAULTS)
         return true
       }
       await waitFor('the members to elect a leader', write, { deadlineMs: 15_000 })
-      await allExact(lab(), FOUND_DEAD_WITHIN_MS + FOLLOWED_WITHIN_MS)
+      await allExact(lab(), FOUND_DEAD_WITHIN_MS)
       await lab().deleteLease(name)
       const isBack = async (): Promise<boolean> => (await lab().leases()).some((lease) => lease.name === name)
       await waitFor('the first host to write its lease again', isBack, { deadlineMs: FOUND_DEAD_WITHIN_MS })

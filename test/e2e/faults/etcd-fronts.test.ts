@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { EtcdFront, type FrontKind } from '../../lab/etcd-front.ts'
+import { FOUND_DEAD_WITHIN_MS } from '../../lab/etcd-process.ts'
 import { leaseOf, peersAre, readLease, type ReadLease } from '../../lab/expected-tables.ts'
 import {
   fails,
@@ -24,8 +25,6 @@ const MADE_UP: ReadLease = {
   publicIp: '192.168.205.77',
   mac: '82:00:00:00:00:77',
 }
-
-const FOUND_WITHIN_MS = 12_000
 
 describe.each(['grpc-proxy', 'gateway'] as const)('behind etcd %s', (kind: FrontKind) => {
   let front: EtcdFront | undefined
@@ -124,7 +123,7 @@ describe.each(['grpc-proxy', 'gateway'] as const)('behind etcd %s', (kind: Front
     const other = await leaseOf(lab(), lab().host(1))
     if (how === 'kill') await member.stop('SIGKILL')
     else member.freeze()
-    for (const host of nodes(lab())) await fails(host, 'etcd', /out of reach/, { deadlineMs: FOUND_WITHIN_MS })
+    for (const host of nodes(lab())) await fails(host, 'etcd', /out of reach/, { deadlineMs: FOUND_DEAD_WITHIN_MS })
     member.thaw()
     await lab().etcd.restart()
     for (const host of nodes(lab())) await holds(host, 'etcd', { deadlineMs: 30_000 })

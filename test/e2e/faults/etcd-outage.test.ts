@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { FOUND_DEAD_WITHIN_MS } from '../../lab/etcd-process.ts'
 import { EtcdProxy, type Attempt } from '../../lab/etcd-proxy.ts'
 import { fails, holds, type Lab, type LabHost } from '../../lab/index.ts'
 import { bringUp, useLab } from '../../lab/use-lab.ts'
@@ -82,7 +83,9 @@ async function sitOut(hosts: readonly LabHost[], seconds: number, begin: () => u
   for (const host of hosts) await holds(host, 'etcd', { deadlineMs: 15_000 })
   await begin()
   const shares = Promise.all(hosts.map(({ agent }) => agent.cpuShare(seconds * 1_000)))
-  await Promise.all(hosts.map((host) => fails(host, 'etcd', /is out of reach/, { everyMs: 500 })))
+  await Promise.all(
+    hosts.map((host) => fails(host, 'etcd', /is out of reach/, { everyMs: 500, deadlineMs: FOUND_DEAD_WITHIN_MS })),
+  )
   for (const share of await shares) expect(share, 'share of a processor').toBeLessThan(MOST_CPU)
 }
 

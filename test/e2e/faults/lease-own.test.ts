@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { FOUND_DEAD_WITHIN_MS } from '../../lab/etcd-process.ts'
 import { fails, holds, vxlanLease, waitFor, type LabHost } from '../../lab/index.ts'
 import { lengthOfLog, says } from '../../lab/log.ts'
 import { leaseOf, wholeDevice } from '../../lab/expected-tables.ts'
@@ -82,7 +83,7 @@ const ABSENCES = [
     begin: async (host: LabHost) => {
       await holds(host, 'etcd', { deadlineMs: 15_000 })
       await partition(host)
-      await fails(host, 'etcd', /is out of reach/)
+      await fails(host, 'etcd', /is out of reach/, { deadlineMs: FOUND_DEAD_WITHIN_MS })
     },
     end: healPartition,
   },

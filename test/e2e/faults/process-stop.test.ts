@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FOUND_DEAD_WITHIN_MS } from '../../lab/etcd-process.ts'
 import { answers, fails, forwards, holds, type LabHost } from '../../lab/index.ts'
 import { says } from '../../lab/log.ts'
 import { wholeDevice } from '../../lab/expected-tables.ts'
@@ -30,7 +31,7 @@ interface Situation {
 const etcdIsNoticedMissing = async (host: LabHost, lose: () => unknown): Promise<void> => {
   await holds(host, 'etcd', { deadlineMs: 15_000 })
   await lose()
-  await fails(host, 'etcd', /is out of reach/)
+  await fails(host, 'etcd', /is out of reach/, { deadlineMs: FOUND_DEAD_WITHIN_MS })
 }
 
 /** Starts it anew, up to a moment of its start. */
