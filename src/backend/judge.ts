@@ -53,7 +53,7 @@ function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): Pee
     const part = leaseFamily(lease, family)
     if (part === undefined || reach === undefined) continue
     const objection = peerObjection(part, limits())
-    if (objection !== undefined) return { rejected: objection }
+    if (objection !== undefined) return { rejected: objection, claims: claimsInVain(lease, backends) }
     const entries = reach(lease)
     if ('rejected' in entries) return entries
     const { onDevice, onUnderlay } = entries
@@ -62,18 +62,35 @@ function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): Pee
   }
   return entriesByFamily.size === 0
     ? { ignored: true }
-    : { accepted: entriesByFamily, claims: exclusiveClaims(entriesByFamily, names) }
+    : {
+        accepted: entriesByFamily,
+        claims: exclusiveClaims([...entriesByFamily.values()], names),
+        isSigned: lease.node !== undefined,
+      }
+}
+
+/** What a lease claims that breaks a rule: should it ever keep them, its claims are as old as they are. */
+function claimsInVain(lease: Lease, backends: readonly Backend[]): Claims | undefined {
+  const names: string[] = []
+  const parts = backends.flatMap(({ own, reach, claimedNames }) => {
+    const part = leaseFamily(lease, own.overlay.family)
+    const entries = part && reach?.(lease)
+    if (part === undefined || entries === undefined || 'rejected' in entries) return []
+    names.push(...claimedNames(entries))
+    return [part]
+  })
+  return parts.length === 0 ? undefined : exclusiveClaims(parts, names)
 }
 
 /**
  * Of overlapping subnets the narrower would take part of the other's traffic; and a subnet around another's PublicIP would draw that
  * peer's own packets into the overlay. Gateways on a device need no claim: they are the bases of the subnets.
  */
-const exclusiveClaims = (entriesByFamily: EntriesByFamily, names: readonly string[]): Claims => {
-  const each = [...entriesByFamily.values()]
-  return {
-    names,
-    subnets: each.map(({ subnet }) => subnet),
-    addresses: each.map(({ publicIp }) => publicIp),
-  }
-}
+const exclusiveClaims = (
+  parts: readonly Pick<ReachablePeer, 'subnet' | 'publicIp'>[],
+  names: readonly string[],
+): Claims => ({
+  names,
+  subnets: parts.map(({ subnet }) => subnet),
+  addresses: parts.map(({ publicIp }) => publicIp),
+})

@@ -2,7 +2,7 @@ import { checkEtcdAccess } from '../config/endpoints.ts'
 import { LONGEST_CONFIGURATION } from '../config/network.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
-import type { EtcdLeaseId } from '../lease/lease.ts'
+import type { EtcdLeaseId, Revision } from '../lease/lease.ts'
 import type {
   CasResult,
   ConfigRecord,
@@ -26,6 +26,7 @@ import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
 import { readRange } from './keys/range.ts'
+import { readPastRecord } from './keys/same-history.ts'
 import { TlsFiles } from './client/tls.ts'
 import { KeyWatch, type WatchTools } from './keys/watch.ts'
 import { KeyWriter } from './keys/write.ts'
@@ -115,6 +116,10 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
 
   release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean> {
     return this.#writer.release(seen, signal)
+  }
+
+  saidAt(key: string, revision: Revision, signal: AbortSignal): Promise<LeaseRecord | undefined | 'compacted'> {
+    return readPastRecord(this.#caller, this.#keyspace, { key, revision }, signal)
   }
 
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {

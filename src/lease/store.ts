@@ -164,6 +164,12 @@ export interface LeaseStore {
    */
   release(seen: LeaseRecord, signal: AbortSignal): Promise<boolean>
 
+  /**
+   * The key as it stood at a revision that is past, or was the last one seen.
+   * @returns undefined: there was none; `compacted`: the store does not know any more
+   */
+  saidAt(key: string, revision: Revision, signal: AbortSignal): Promise<LeaseRecord | undefined | 'compacted'>
+
   /** Renews the etcd lease once. Does not touch the key and wakes no watcher. */
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult>
 

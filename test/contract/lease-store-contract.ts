@@ -657,6 +657,32 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
       })
     })
 
+    describe('the past', () => {
+      const KEY = '10.1.0.0-24'
+
+      test('is told of one key, as it stood then', async () => {
+        const first = await granted(KEY, 'one')
+        await harness.put('10.2.0.0-24', 'other')
+        const second = created(await store.replace(first, 'two', signal))
+        expect(await store.saidAt(KEY, first.modRevision - 1n, signal)).toBeUndefined()
+        expect(await store.saidAt(KEY, first.modRevision, signal)).toEqual(first)
+        expect(await store.saidAt(KEY, second.modRevision - 1n, signal)).toEqual(first)
+        expect(await store.saidAt(KEY, second.modRevision, signal)).toEqual(second)
+        await harness.delete(KEY)
+        const { revision } = await store.list(signal)
+        expect(await store.saidAt(KEY, revision, signal)).toBeUndefined()
+        expect(await store.saidAt(KEY, first.modRevision, signal)).toEqual(first)
+      })
+
+      test('is gone when it was compacted', async () => {
+        const first = await granted(KEY, 'one')
+        const second = created(await store.replace(first, 'two', signal))
+        await harness.compact()
+        expect(await store.saidAt(KEY, first.modRevision, signal)).toBe('compacted')
+        expect(await store.saidAt(KEY, second.modRevision, signal)).toEqual(second)
+      })
+    })
+
     describe('failures', () => {
       const calls: readonly (readonly [string, (abort: AbortSignal) => Promise<unknown>])[] = [
         ['readConfig', (abort) => store.readConfig(abort)],
@@ -665,6 +691,7 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         ['replace', (abort) => store.replace(absent, 'nine', abort)],
         ['remove', (abort) => store.remove(absent, abort)],
         ['release', (abort) => store.release(absent, abort)],
+        ['saidAt', (abort) => store.saidAt('10.9.0.0-24', 1n, abort)],
         ['keepAlive', (abort) => store.keepAlive('4711', abort)],
       ]
       const absent = {

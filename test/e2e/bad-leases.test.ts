@@ -99,4 +99,33 @@ describe('malformed leases beside good ones', () => {
   })
 })
 
+describe('an old key that somebody rewrites', () => {
+  const lab = useLab({ hosts: 1 }, bringUp)
+  const victim: ReadLease = { ...GOOD, base: '10.71.0.0', subnet: '10.71.0.0/20', mac: '82:00:00:00:00:71' }
+  const [OLD_KEY, VICTIM] = ['10.70.0.0-20', '10.71.0.0-20']
+
+  test.each([
+    ['the VtepMAC', IP, victim.mac],
+    ['an address in the subnet', '10.71.0.9', MAC],
+  ])(
+    'to %s of a younger peer does not take that peer’s entries, also when the agent starts later',
+    async (_, to, mac) => {
+      const host = lab().host(0)
+      for (const key of [OLD_KEY, VICTIM]) await lab().deleteLease(key)
+      await peersAre(host, [])
+      await lab().putLease(OLD_KEY, vxlanLease(IP, MAC))
+      await lab().putLease(VICTIM, vxlanLease(victim.publicIp, victim.mac))
+      await waitFor('both peers', async () => (await host.peerTables('flannel.100')).routes.length === 2)
+      await lab().putLease(OLD_KEY, vxlanLease(to, mac))
+      await peersAre(host, [victim])
+      await lab().putLease(VICTIM, vxlanLease(victim.publicIp, victim.mac)) // as upstream does every day
+      await lab().putLease(OLD_KEY, vxlanLease(to, mac))
+      await host.agent.kill()
+      host.agent.start()
+      await forwards(host)
+      await peersAre(host, [victim])
+    },
+  )
+})
+
 const EMPTY = { name: '', value: '{}', modRevision: 0, createRevision: 0, version: 0 }

@@ -16,6 +16,8 @@ interface State {
   readonly challenges: Map<string, LeaseRecord>
   readonly etcdLeases: Map<EtcdLeaseId, EtcdLease>
   history: Change[]
+  /** Every version of every key, whatever was compacted. */
+  versions: Change[]
 }
 
 /** All lease changes of one revision. */
@@ -38,6 +40,7 @@ const emptyState = (clusterId: string): State => ({
   challenges: new Map(),
   etcdLeases: new Map(),
   history: [],
+  versions: [],
 })
 
 const copyOf = (state: State): State => ({
@@ -46,6 +49,7 @@ const copyOf = (state: State): State => ({
   challenges: new Map(state.challenges),
   etcdLeases: new Map(state.etcdLeases),
   history: [...state.history],
+  versions: [...state.versions],
 })
 
 /**
@@ -184,6 +188,16 @@ export class FakeEtcd {
     return this.#state.history.filter((change) => change.revision >= revision)
   }
 
+  /** The key as it stood at a revision; undefined: there was none. */
+  saidAt(key: string, revision: Revision): LeaseRecord | undefined | 'compacted' {
+    if (revision < this.compactRevision) return 'compacted'
+    const deltas = this.#state.versions
+      .filter((change) => change.revision <= revision)
+      .flatMap((change) => change.deltas)
+    const last = deltas.findLast((delta) => (delta.kind === 'put' ? delta.record.key : delta.key) === key)
+    return last?.kind === 'put' ? last.record : undefined
+  }
+
   /** An empty data directory: a new cluster that starts counting again. With `sameClusterId` as when it was given the same names and token. */
   wipe(options: { readonly sameClusterId?: boolean } = {}): void {
     this.#clusters += 1
@@ -262,6 +276,7 @@ export class FakeEtcd {
     const change = { revision, deltas }
     this.#state.revision = revision
     this.#state.history.push(change)
+    this.#state.versions.push(change)
     for (const listener of this.#listeners) listener(change)
   }
 }

@@ -1,7 +1,7 @@
 import { isTransient } from '../../src/etcd/client/codes.ts'
 import { systemClock } from '../../src/host/system-clock.ts'
 import type { Challenge, Challenger, Challenges } from '../../src/lease/challenges.ts'
-import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../src/lease/lease.ts'
+import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from '../../src/lease/lease.ts'
 import {
   StoreError,
   type StoreErrorCode,
@@ -24,7 +24,17 @@ import { FakeEtcd } from './fake-etcd.ts'
 import { FakeWatch } from './fake-watch.ts'
 
 export type StoreOp =
-  'readConfig' | 'list' | 'create' | 'replace' | 'remove' | 'release' | 'keepAlive' | 'ask' | 'answer' | 'takeBack'
+  | 'readConfig'
+  | 'list'
+  | 'create'
+  | 'replace'
+  | 'remove'
+  | 'release'
+  | 'saidAt'
+  | 'keepAlive'
+  | 'ask'
+  | 'answer'
+  | 'takeBack'
 
 /** How a call is to go wrong. */
 export interface Fault {
@@ -193,6 +203,10 @@ export class FakeLeaseStore implements LeaseStore, Challenges {
       this.etcd.revokeBare(seen.etcdLeaseId)
       return true
     })
+  }
+
+  saidAt(key: string, revision: Revision, signal: AbortSignal): Promise<LeaseRecord | undefined | 'compacted'> {
+    return this.#call('saidAt', key, signal, () => this.etcd.saidAt(key, revision))
   }
 
   keepAlive(etcdLeaseId: EtcdLeaseId, signal: AbortSignal): Promise<KeepAliveResult> {

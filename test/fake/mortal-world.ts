@@ -151,6 +151,8 @@ export class MortalWorld extends AgentWorld {
   putRival(key: string, lives: boolean): void {
     const publicIp = this.cardAddresses[0]?.text ?? '192.168.205.10'
     if (key === this.ownKey) return
+    // what it claims is as old as its key, as the model has it
+    if (this.etcd.get(key)?.value.includes(RIVAL.id) === false) this.etcd.delete(key)
     this.etcd.put(key, leaseOf({ publicIp, mac: '02:00:00:00:99:99', node: RIVAL }))
     if (lives) void this.#answer(key)
   }

@@ -65,6 +65,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.said('makeWay'),
     ...sources.assigned('#lost'),
     ...sources.fields('rejected'),
+    ...sources.fields('words').filter(isDispute).flatMap(asLost),
     ...sources.fields('reason'),
     ...sources.fields('saying').map(asFault),
     ...sources.said('wrong', 1).map(({ text, at }) => ({ text: `…: expected ${text} in the file, found …`, at })),
@@ -75,6 +76,10 @@ function messagesOf(sources: Sources): readonly Message[] {
 const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/link-task\.ts/.test(at)
 const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
 const asFault = ({ text, at }: Message): Message => ({ text: `… at …: ${text} (…)`, at })
+/** What one lease claims in vain because of another: up to the name of that. */
+const isDispute = ({ at }: Message): boolean => at.startsWith('src/lease/peers/claims.ts')
+const asLost = ({ text, at }: Message): readonly Message[] =>
+  ['which claimed it before', 'whose lease still stands'].map((why) => ({ text: `${text} …, ${why}`, at }))
 const isNoGoodNews = ({ text }: Message): boolean => text !== 'lease renewed again'
 
 /** The names of all conditions that there can be. */

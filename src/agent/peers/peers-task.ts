@@ -6,13 +6,14 @@ import { isMassLoss } from '../../lease/peers/mass-loss.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
-import type { PeerChanges, PeerDelta, PeerList, PeerListener } from '../runtime/subnet-manager.ts'
-import { isStopped, type Task } from '../runtime/task.ts'
+import type { PeerChanges, PeerDelta, PeerList, PeerListener, SubnetManager } from '../runtime/subnet-manager.ts'
+import { isStopped, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
+import { ClaimAgesTask } from './claim-ages-task.ts'
 import type { PeerSink } from './peer-sink.ts'
 import { RejectionLog } from './rejection-log.ts'
 
 export interface PeersTaskInput {
-  readonly ports: Pick<AgentPorts, 'clock' | 'log'>
+  readonly ports: Pick<AgentPorts, 'clock' | 'log'> & { readonly subnets: Pick<SubnetManager, 'saidAt'> }
   readonly peers: PeerTable<EntriesByFamily>
   /** One for each device. */
   readonly sinks: readonly PeerSink[]
@@ -36,6 +37,7 @@ export class PeersTask implements PeerListener, Task {
   readonly name = 'peers'
   readonly #input: PeersTaskInput
   readonly #rejectionLog: RejectionLog
+  readonly #claimAges: ClaimAgesTask
   /** Kept after a fault of the store. */
   readonly #stale = new KeptPeers()
   /** Kept for a moment after their leases were deleted. */
@@ -45,6 +47,10 @@ export class PeersTask implements PeerListener, Task {
   constructor(input: PeersTaskInput) {
     this.#input = input
     this.#rejectionLog = new RejectionLog(input.ports)
+    const onAnswer = (): void => {
+      this.#passOn()
+    }
+    this.#claimAges = new ClaimAgesTask({ ...input.ports, peers: input.peers, onAnswer })
   }
 
   /** Takes in the first list, which is complete. */
@@ -59,7 +65,7 @@ export class PeersTask implements PeerListener, Task {
     const listed = new Set(records.map(({ key }) => key))
     for (const key of listed) this.#settle(key)
     this.#holdMissing(listed, wasReset, isOwnMissing)
-    this.#input.peers.replaceAll(records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]))
+    this.#input.peers.replaceAll(records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]), wasReset)
     this.#passOn()
   }
 
@@ -98,9 +104,12 @@ export class PeersTask implements PeerListener, Task {
     const { peers, stalePeerGraceMs } = this.#input
     const inForce = gone.filter((key) => peers.isInForce(key))
     const isMass = stalePeerGraceMs > 0 && isMassLoss(inForce.length, peers.size, isOwnGone)
-    for (const key of gone) peers.retire(key)
     if (isMass) this.#hold(inForce)
-    this.#linger(isMass ? gone.filter((key) => !this.#stale.has(key)) : gone)
+    else this.#linger(inForce)
+    for (const key of gone) {
+      if (peers.isInForce(key)) peers.retire(key)
+      else peers.delete(key)
+    }
   }
 
   #linger(keys: readonly string[]): void {
@@ -130,8 +139,13 @@ export class PeersTask implements PeerListener, Task {
     this.#keptChanged.ring()
   }
 
+  async run(context: TaskContext): Promise<void> {
+    const kept: Task = { name: 'peers that are kept', run: (loop) => this.#release(loop) }
+    await runTogether([kept, this.#claimAges], context)
+  }
+
   /** Gives up those whose time is over. */
-  async run({ signal, rest }: Loop): Promise<void> {
+  async #release({ signal, rest }: Loop): Promise<void> {
     const { ports, peers } = this.#input
     while (!isStopped(signal)) {
       const nowMs = ports.clock.monotonicMs()
@@ -155,7 +169,8 @@ export class PeersTask implements PeerListener, Task {
       for (const sink of sinks) sink.setPeer(key, entries)
       ports.log.debug(entries === undefined ? 'peer gone' : 'peer changed', { lease: key })
     }
-    this.#rejectionLog.say(peers.rejected)
+    this.#rejectionLog.say(peers.takeRejections())
+    this.#claimAges.look()
     for (const sink of sinks) sink.wake()
   }
 }

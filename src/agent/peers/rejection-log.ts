@@ -1,3 +1,4 @@
+import type { RejectionChange } from '../../lease/peers/peer-table.ts'
 import type { Clock } from '../../time/clock.ts'
 import { ExpiringKeys } from '../../time/expiring-keys.ts'
 import type { Logger } from '../../observe/logger.ts'
@@ -11,19 +12,29 @@ const NAMED = { burst: 100, everyMs: 3_000 }
 const COUNTED = { burst: 1, everyMs: 60_000 }
 /** A lease whose reason changes in words only is named again after this long, in milliseconds. */
 const AGAIN_MS = 60_000
+/** What was said is remembered of so many leases, the latest. */
+const MOST_REMEMBERED = 1_000
+
+interface Said {
+  readonly reason: string
+  /** The lease was accepted since. */
+  readonly isOver: boolean
+}
 
 /**
  * Says which leases are rejected: each once, and again when its reason has become another, but not for every lease in turn that is in
- * its way. Remembers only what it has said, so that nobody can fill our memory.
+ * its way. Is told what changes, and remembers some of what it has said, so that neither time nor memory depends on how many are rejected.
  */
 export class RejectionLog {
   readonly #log: Logger
   readonly #named: RateLimit
   readonly #counted: RateLimit
-  /** Lease → the reason that was said. */
-  readonly #said = new Map<string, string>()
+  /** Lease → what was said of it. */
+  readonly #said = new Map<string, Said>()
   /** Leases that were named of late. */
   readonly #recent: ExpiringKeys
+  /** Neither named nor counted so far. */
+  #unsaid = 0
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
     this.#log = log
@@ -32,32 +43,43 @@ export class RejectionLog {
     this.#recent = new ExpiringKeys(clock)
   }
 
-  /** @param rejected lease key → reason, of all that are rejected now */
-  say(rejected: ReadonlyMap<string, string>): void {
-    this.#forget(rejected)
+  /** @param changes since the last time, each lease once */
+  say(changes: readonly RejectionChange[]): void {
     let [named, unnamed] = [0, 0]
-    for (const [key, reason] of rejected) {
-      if (!this.#isNews(key, reason)) continue
-      if (named < NAMED_AT_ONCE && this.#named.take()) {
+    for (const { key, reason } of changes) {
+      if (reason === undefined) this.#forget(key)
+      else if (!this.#isNews(key, reason)) continue
+      else if (named < NAMED_AT_ONCE && this.#named.take()) {
         named++
-        this.#said.set(key, reason)
-        this.#recent.add(key, AGAIN_MS)
-        this.#log.warn('lease rejected', { lease: key, reason })
+        this.#name(key, reason)
       } else unnamed++
     }
-    if (unnamed > 0 && this.#counted.take()) this.#log.warn('further leases rejected', { leases: unnamed })
+    this.#unsaid += unnamed
+    if (unnamed === 0 || !this.#counted.take()) return
+    this.#log.warn('further leases rejected', { leases: this.#unsaid })
+    this.#unsaid = 0
+  }
+
+  #name(key: string, reason: string): void {
+    this.#log.warn('lease rejected', { lease: key, reason })
+    this.#recent.add(key, AGAIN_MS)
+    this.#said.delete(key) // the latest is the last
+    this.#said.set(key, { reason, isOver: false })
+    const [oldest] = this.#said.size > MOST_REMEMBERED ? this.#said.keys() : []
+    if (oldest !== undefined) this.#said.delete(oldest)
   }
 
   #isNews(key: string, reason: string): boolean {
     const said = this.#said.get(key)
     if (said === undefined) return true
-    if (said === reason) return false
-    return !this.#recent.has(key) || kindOf(said) !== kindOf(reason)
+    if (!this.#recent.has(key)) return said.isOver || said.reason !== reason
+    return said.reason !== reason && kindOf(said.reason) !== kindOf(reason)
   }
 
-  /** A lease that is not rejected any more may be so again at once: it is remembered for a while. */
-  #forget(rejected: ReadonlyMap<string, string>): void {
-    for (const key of this.#said.keys()) if (!rejected.has(key) && !this.#recent.has(key)) this.#said.delete(key)
+  /** A lease that is not rejected any more may be so again at once: what was said of late is remembered. */
+  #forget(key: string): void {
+    const said = this.#said.get(key)
+    if (said !== undefined) this.#said.set(key, { ...said, isOver: true })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { NetworkConfig } from '../../config/network.ts'
-import type { Lease, NodeIdentity, PeerRecord } from '../../lease/lease.ts'
+import type { Lease, NodeIdentity, PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import type { Ip } from '../../net/ip.ts'
 import type { Task } from './task.ts'
@@ -32,6 +32,14 @@ export interface SubnetManager {
    * @throws {ConfigError | StoreError | OutOfSubnetsError | RivalError | CloneError | LeaseContentionError}
    */
   acquire(terms: LeaseTerms, signal: AbortSignal): Promise<AcquiredSubnet>
+
+  /**
+   * What a peer said at an earlier revision, as one of those in {@link PeerRecord}: it tells whose claim is older where two want the same.
+   * Asked seldom. Kubernetes: always `forgotten`; earlier versions of an object cannot be read for long.
+   * @returns undefined: there was no such peer; `forgotten`: nobody knows any more
+   * @throws {StoreError}
+   */
+  saidAt(key: string, revision: Revision, signal: AbortSignal): Promise<PeerRecord | undefined | 'forgotten'>
 
   /** Our own address has changed: connections made with the old one are dead, though nothing says so. New ones are made. */
   refreshConnections(): void

@@ -36,6 +36,28 @@ export async function readPastState(
 }
 
 /**
+ * One key as it stood at a revision: a range of that key alone, at that revision (etcd: api/etcdserverpb, RangeRequest).
+ * @returns undefined: there was none; `compacted`: that history is gone
+ * @throws {StoreError}
+ */
+export async function readPastRecord(
+  caller: Caller,
+  keyspace: Keyspace,
+  { key, revision }: { readonly key: string; readonly revision: Revision },
+  signal: AbortSignal,
+): Promise<KeyRecord | undefined | 'compacted'> {
+  const request = { key: keyspace.keyOf(key), revision: String(revision) }
+  try {
+    const { kvs } = await caller.call('saidAt', signal, ({ kv }, options) => kv.range(request, options))
+    const [found] = kvs
+    return found && keyspace.record(found)
+  } catch (error) {
+    if (toStoreError({ op: 'saidAt' }, error).code === 'OUT_OF_RANGE') return 'compacted'
+    throw error
+  }
+}
+
+/**
  * All records as a watch has made them out so far. A store that was restored from a snapshot has the same cluster id, and soon a
  * higher revision than ours; but what it holds at *our* revision is what we know only if its history up to there is ours.
  */

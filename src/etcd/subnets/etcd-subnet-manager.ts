@@ -9,6 +9,7 @@ import { ConfigError } from '../../config/error.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import { acquireLease } from '../../lease/acquire/acquire.ts'
+import type { PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import { CertificatesTask, type CertificateFiles } from './certificates-task.ts'
@@ -63,6 +64,11 @@ export class EtcdSubnetManager implements SubnetManager {
         return this.#held
       },
     }
+  }
+
+  async saidAt(key: string, revision: Revision, signal: AbortSignal): Promise<PeerRecord | undefined | 'forgotten'> {
+    const said = await this.#ports.store.saidAt(key, revision, signal)
+    return said === 'compacted' ? 'forgotten' : said
   }
 
   refreshConnections(): void {

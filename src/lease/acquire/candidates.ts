@@ -86,12 +86,23 @@ export const underlayOf = (leases: readonly Listed[], terms: LeaseTerms): readon
 ]
 
 /**
- * What of the underlay a lease's subnets cover, so that it must not be used; undefined: nothing. A younger lease cannot drive out an
- * older one by publishing an address inside it.
+ * Whether the other has certainly published its addresses before there were these subnets. Of a lease that was written again since, as of
+ * upstream's every day, it is assumed only between two that do not name their nodes: whoever names its node gives way to nobody who may
+ * have said something else before.
+ */
+const publishedBefore = (other: Listed, one: Listed): boolean => {
+  const isUnsigned = other.lease.node === undefined && one.lease.node === undefined
+  const { createRevision, modRevision } = other.record
+  return (isUnsigned ? createRevision : modRevision) < one.record.createRevision
+}
+
+/**
+ * What of the underlay a lease's subnets cover, so that it must not be used; undefined: nothing. Nobody can drive out another by publishing
+ * an address inside its subnet, not even in an older lease.
  */
 function trespass(one: Listed, leases: readonly Listed[], terms: LeaseTerms): Prefix | undefined {
   const underlay = underlayOf(
-    leases.filter((other) => isOlder(other, one)),
+    leases.filter((other) => publishedBefore(other, one)),
     terms,
   )
   return underlay.find((avoided) => one.lease.families.some(({ subnet }) => prefixCovers(subnet, avoided)))

@@ -8,6 +8,16 @@ export interface Claims extends Footprint {
   readonly names: readonly string[]
 }
 
+/** A thing that is claimed: a name, an address by its text, or {@link SUBNETS}. */
+export type Thing = string
+
+/** All subnets of a lease are one thing: the key names them, and so they are as old as the key. */
+export const SUBNETS: Thing = 'subnets'
+
+/** Whether they claim it. */
+export const areClaiming = ({ names, addresses }: Claims, thing: Thing): boolean =>
+  names.includes(thing) || addresses.some(({ text }) => text === thing)
+
 /** Who claims what somebody else claims too: the same name, overlapping subnets, an address within the other's subnet. */
 export class ClaimIndex<T extends Claims> {
   readonly #byName = new Multimap<T>()
@@ -30,16 +40,33 @@ export class ClaimIndex<T extends Claims> {
   }
 }
 
-/** What `a` claims in vain because of `b`, up to the name of `b`. */
-export function conflictBetween(a: Claims, b: Claims): string {
-  const name = a.names.find((one) => b.names.includes(one))
-  if (name !== undefined) return `${name} is held by`
+/** What one claims in vain if the other has its own. */
+export interface Dispute {
+  readonly mine: Thing
+  readonly theirs: Thing
+  /** Up to the name of the other. */
+  readonly words: string
+}
+
+/** All that two are in conflict about. */
+export function disputesBetween(a: Claims, b: Claims): readonly Dispute[] {
+  const found: Dispute[] = []
+  for (const name of a.names)
+    if (b.names.includes(name)) found.push({ mine: name, theirs: name, words: `${name} is held by` })
   for (const subnet of a.subnets) {
-    const other = b.subnets.find((one) => prefixesOverlap(one, subnet))
-    if (other !== undefined) return `subnet ${subnet.text} overlaps ${other.text} of`
-    const covered = b.addresses.find((address) => prefixContains(subnet, address))
-    if (covered !== undefined) return `subnet ${subnet.text} covers PublicIP ${covered.text} of`
+    for (const other of b.subnets)
+      if (prefixesOverlap(other, subnet))
+        found.push({ mine: SUBNETS, theirs: SUBNETS, words: `subnet ${subnet.text} overlaps ${other.text} of` })
+    for (const address of b.addresses)
+      if (prefixContains(subnet, address))
+        found.push({
+          mine: SUBNETS,
+          theirs: address.text,
+          words: `subnet ${subnet.text} covers PublicIP ${address.text} of`,
+        })
   }
-  const inside = a.addresses.find((address) => b.subnets.some((subnet) => prefixContains(subnet, address)))
-  return `PublicIP ${inside?.text ?? ''} is within the subnet of`
+  for (const address of a.addresses)
+    if (b.subnets.some((subnet) => prefixContains(subnet, address)))
+      found.push({ mine: address.text, theirs: SUBNETS, words: `PublicIP ${address.text} is within the subnet of` })
+  return found
 }

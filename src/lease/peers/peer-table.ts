@@ -1,13 +1,16 @@
-import { ClaimIndex, conflictBetween, type Claims } from './claims.ts'
-import { isSame, remember, type KnownRecord } from '../known-record.ts'
+import type { Question } from './claim-ages.ts'
+import type { Claims } from './claims.ts'
+import type { Contender } from './contender.ts'
+import { Contest } from './contest.ts'
+import { KnownPeers, type KnownPeer } from './known-peers.ts'
+import { OpenQuestions } from './open-questions.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
 
-/**
- * What the rules say of one record. Where two leases claim what only one may have, the one created first has it and the other waits.
- */
+/** What the rules say of one record. Where two leases claim what only one may have, whoever claimed it first has it. */
 export type PeerVerdict<E> =
-  | { readonly accepted: E; readonly claims: Claims }
-  | { readonly rejected: string }
+  | { readonly accepted: E; readonly claims: Claims; readonly isSigned: boolean }
+  /** `claims`: what it says all the same, as far as that can be made out. */
+  | { readonly rejected: string; readonly claims?: Claims | undefined }
   /** Our own lease, or one that is not a peer for another innocent reason. */
   | { readonly ignored: true }
 
@@ -19,32 +22,32 @@ export interface PeerChange<E> {
   readonly entries: E | undefined
 }
 
-interface Claimant<E> extends Claims {
+/** A lease that is rejected or waits, and why; undefined: it is no more. */
+export interface RejectionChange {
   readonly key: string
-  readonly createRevision: Revision
+  readonly reason: string | undefined
+}
+
+interface Claimant<E> extends Contender {
   readonly entries: E
-  /** Its lease is gone; it is only kept for a while. */
-  readonly isRetired: boolean
 }
 
 /**
- * The peers in force, out of all lease records: judged one by one, so that a bad one is rejected for itself alone. Of those accepted,
- * a peer is in force unless it is in conflict with an older one that is. That depends on the set of records only, not on the order
- * in which they came. A change costs in proportion to the leases in conflict with it, never to all.
+ * The peers in force, out of all lease records: judged one by one, so that a bad one is rejected for itself alone. Those accepted contend
+ * for what only one may have. Who is in force depends on what is known of the records only, not on the order in which they came. A change
+ * costs in proportion to the leases in conflict with it, never to all.
  */
 export class PeerTable<E> {
   readonly #judge: Judge<E>
   readonly #rejected = new Map<string, string>()
-  readonly #known = new Map<string, KnownRecord>()
+  /** Keys that were rejected, or were so no more, since somebody asked. */
+  readonly #rejectionsChanged = new Set<string>()
+  readonly #known = new KnownPeers()
   /** Keys whose lease is gone, but which are kept for a while. */
   readonly #retired = new Set<string>()
   /** All that are accepted, in force or waiting. */
-  readonly #claimants = new Map<string, Claimant<E>>()
-  readonly #claims = new ClaimIndex<Claimant<E>>()
-  readonly #inForce = new Set<Claimant<E>>()
-  readonly #claimsInForce = new ClaimIndex<Claimant<E>>()
-  /** Whether these are in force has to be decided (again). */
-  #undecided = new Set<Claimant<E>>()
+  readonly #contest = new Contest<Claimant<E>>()
+  readonly #questions = new OpenQuestions()
   readonly #touched = new Set<string>()
   /** What `drain` said last. */
   readonly #reported = new Map<string, Claimant<E>>()
@@ -70,12 +73,15 @@ export class PeerTable<E> {
 
   /** Known keys, rejected and ignored ones included. */
   get knownKeys(): Iterable<string> {
-    return this.#known.keys()
+    return this.#known.keys
   }
 
+  /** A change, after which nothing of this key is unknown. */
   put(record: PeerRecord): void {
-    this.#retired.delete(record.key)
-    this.#admit(record)
+    const before = this.#known.before(record)
+    const isSame = before?.record?.value === record.value && !this.#retired.has(record.key)
+    if (isSame) this.#known.refresh(before, record)
+    else this.#admit(record, before, before && record.modRevision)
   }
 
   delete(key: string): void {
@@ -85,27 +91,32 @@ export class PeerTable<E> {
   }
 
   /**
-   * Replaces everything by a complete list, but for the keys in `keep`: those that are not listed are retired. Records that are
-   * already known are not judged again.
+   * Replaces everything by a complete list. Records that are already known are not judged again.
+   * @param keep those of these keys that are not listed are retired
+   * @param wasReset whether the list is of another history than what is known; what stands there unchanged is common to both
    */
-  replaceAll(records: readonly PeerRecord[], keep: ReadonlySet<string> = new Set()): void {
+  replaceAll(records: readonly PeerRecord[], keep: ReadonlySet<string> = new Set(), wasReset = false): void {
     const listed = new Set(records.map(({ key }) => key))
-    for (const key of [...this.#known.keys()])
+    for (const key of [...this.#known.keys])
       if (!listed.has(key)) {
         if (keep.has(key)) this.retire(key)
         else this.delete(key)
       }
+    const changedSince = this.#known.seenUpTo + 1n
+    if (wasReset) this.#forgetHistory()
     for (const record of records) {
-      const known = this.#known.get(record.key)
-      if (known === undefined || this.#retired.has(record.key) || !isSame(known, record)) this.put(record)
+      const isKnown = this.#known.isKnown(record)
+      if (isKnown && !this.#retired.has(record.key)) continue
+      const before = isKnown || !wasReset ? this.#known.before(record) : undefined
+      this.#admit(record, before, before && changedSince)
     }
   }
 
   /** Its lease is gone, but it is kept until it is deleted or put again; it gives way to any that has a lease, however young. */
   retire(key: string): void {
-    if (!this.#known.has(key) || this.#retired.has(key)) return
+    if (this.#known.get(key) === undefined || this.#retired.has(key)) return
     this.#retired.add(key)
-    const claimant = this.#claimants.get(key)
+    const claimant = this.#contest.get(key)
     if (claimant === undefined) return
     this.#withdraw(key)
     this.#enter({ ...claimant, isRetired: true })
@@ -113,7 +124,8 @@ export class PeerTable<E> {
 
   /** Judges every known record again, since what the judge goes by has changed. Costs in proportion to all. */
   rejudge(): void {
-    for (const { record } of [...this.#known.values()]) if (record !== undefined) this.#admit(record)
+    for (const record of this.#known.records)
+      this.#admit(record, this.#known.get(record.key), undefined, this.#retired.has(record.key))
   }
 
   /**
@@ -121,13 +133,11 @@ export class PeerTable<E> {
    * one takes it.
    */
   drain(): readonly PeerChange<E>[] {
-    this.#decideAll()
+    this.#decide()
     const gone: PeerChange<E>[] = []
     const set: PeerChange<E>[] = []
     for (const key of this.#touched) {
-      const before = this.#reported.get(key)
-      const claimant = this.#claimants.get(key)
-      const after = claimant !== undefined && this.#inForce.has(claimant) ? claimant : undefined
+      const [before, after] = [this.#reported.get(key), this.#contest.inForce(key)]
       if (before === after) continue
       if (after === undefined) {
         this.#reported.delete(key)
@@ -141,81 +151,82 @@ export class PeerTable<E> {
     return [...gone, ...set]
   }
 
-  #admit(record: PeerRecord): void {
+  /** What has changed of {@link PeerTable.rejected} since the last call, as of the last `drain`. */
+  takeRejections(): readonly RejectionChange[] {
+    const changes = [...this.#rejectionsChanged].map((key) => ({ key, reason: this.#rejected.get(key) }))
+    this.#rejectionsChanged.clear()
+    return changes
+  }
+
+  /** What a key said at some revision, where that would help to tell whose claim is older; none is asked twice. As of the last `drain`. */
+  nextQuestion(): Question | undefined {
+    return this.#questions.next((key) => this.#contest.questionAbout(key))
+  }
+
+  /** @param said what the key held then; undefined: there was no such key */
+  testify({ key, revision }: Question, said: PeerRecord | undefined): void {
+    const [known, claimant] = [this.#known.get(key), this.#contest.get(key)]
+    if (known === undefined || claimant === undefined || !this.#questions.isAsked({ key, revision })) return
+    const verdict = said?.createRevision === known.createRevision ? this.#judge(said) : undefined
+    const claims = verdict === undefined || 'ignored' in verdict ? undefined : verdict.claims
+    const ages = this.#known.testify(key, { revision, claims, writtenAt: said?.modRevision ?? revision })
+    this.#withdraw(key)
+    this.#enter({ ...claimant, ages })
+  }
+
+  /** Nobody knows any more what keys said at that revision, or before. */
+  isForgotten({ revision }: Question): void {
+    this.#questions.closeUpTo(revision)
+  }
+
+  #forgetHistory(): void {
+    this.#known.forgetHistory()
+    this.#questions.forget()
+  }
+
+  /** @param changedSince what it has not said before, it says since this revision at the earliest; undefined: since there is the key */
+  #admit(record: PeerRecord, before: KnownPeer | undefined, changedSince?: Revision, isRetired = false): void {
     const { key, createRevision } = record
-    const isRetired = this.#retired.has(key)
+    if (!isRetired) this.#retired.delete(key)
     this.#withdraw(key)
     const verdict = this.#judge(record)
-    this.#known.set(key, remember(record, 'rejected' in verdict))
-    if ('rejected' in verdict) this.#rejected.set(key, verdict.rejected)
-    if ('accepted' in verdict)
-      this.#enter({ key, createRevision, entries: verdict.accepted, isRetired, ...verdict.claims })
+    const claims = 'ignored' in verdict ? undefined : verdict.claims
+    const ages = this.#known.note(record, { isRejected: 'rejected' in verdict, claims }, before, changedSince)
+    if ('rejected' in verdict) this.#setRejected(key, verdict.rejected)
+    if ('accepted' in verdict) {
+      const { accepted: entries, isSigned } = verdict
+      this.#enter({ ...verdict.claims, key, createRevision, ages, isSigned, isRetired, entries })
+    }
   }
 
   #enter(claimant: Claimant<E>): void {
-    this.#claimants.set(claimant.key, claimant)
-    this.#claims.add(claimant)
-    this.#undecided.add(claimant)
+    this.#touched.add(claimant.key)
+    this.#contest.enter(claimant)
   }
 
   #withdraw(key: string): void {
-    this.#rejected.delete(key)
-    const claimant = this.#claimants.get(key)
-    if (claimant === undefined) return
-    this.#claimants.delete(key)
-    this.#claims.delete(claimant)
-    this.#undecided.delete(claimant)
-    this.#setInForce(claimant, false)
+    this.#setRejected(key, undefined)
+    this.#questions.drop(key)
+    this.#touched.add(key)
+    this.#contest.withdraw(key)
   }
 
-  /** Oldest first, so that each is decided once; what a decision overturns is younger, and comes in the next round. */
-  #decideAll(): void {
-    while (this.#undecided.size > 0) {
-      const round = [...this.#undecided].sort((a, b) => (comesFirst(a, b) ? -1 : 1))
-      this.#undecided = new Set()
-      for (const claimant of round) this.#decide(claimant)
+  #decide(): void {
+    for (const {
+      contender: { key },
+      refused,
+    } of this.#contest.decide()) {
+      this.#touched.add(key)
+      this.#setRejected(key, refused)
+      if (this.#contest.questionAbout(key) === undefined) this.#questions.drop(key)
+      else this.#questions.open(key)
     }
   }
 
-  #decide(claimant: Claimant<E>): void {
-    const elder = this.#elderOf(claimant)
-    if (elder === undefined) this.#rejected.delete(claimant.key)
-    else
-      this.#rejected.set(
-        claimant.key,
-        `${conflictBetween(claimant, elder)} ${elder.key}, ${precedence(claimant, elder)}`,
-      )
-    this.#setInForce(claimant, elder === undefined)
-  }
-
-  /** The oldest of those in force that keep it from being so. */
-  #elderOf(claimant: Claimant<E>): Claimant<E> | undefined {
-    let elder: Claimant<E> | undefined
-    for (const other of this.#claimsInForce.conflicting(claimant))
-      if (comesFirst(other, claimant) && (elder === undefined || comesFirst(other, elder))) elder = other
-    return elder
-  }
-
-  /** Younger ones in conflict with it have to be decided again. */
-  #setInForce(claimant: Claimant<E>, isInForce: boolean): void {
-    if (this.#inForce.has(claimant) === isInForce) return
-    if (isInForce) {
-      this.#inForce.add(claimant)
-      this.#claimsInForce.add(claimant)
-    } else {
-      this.#inForce.delete(claimant)
-      this.#claimsInForce.delete(claimant)
-    }
-    this.#touched.add(claimant.key)
-    for (const other of this.#claims.conflicting(claimant)) if (comesFirst(claimant, other)) this.#undecided.add(other)
+  #setRejected(key: string, reason: string | undefined): void {
+    if (this.#rejected.get(key) === reason) return
+    if (reason === undefined) this.#rejected.delete(key)
+    else this.#rejected.set(key, reason)
+    this.#rejectionsChanged.add(key)
   }
 }
-
-/** Who comes first: a living lease before a retired one, then the older. */
-function comesFirst(a: Claimant<unknown>, b: Claimant<unknown>): boolean {
-  if (a.isRetired !== b.isRetired) return b.isRetired
-  return a.createRevision === b.createRevision ? a.key < b.key : a.createRevision < b.createRevision
-}
-
-const precedence = (claimant: Claimant<unknown>, elder: Claimant<unknown>): string =>
-  claimant.isRetired && !elder.isRetired ? 'whose lease still stands' : 'which is older'

@@ -39,8 +39,14 @@ beforeEach(async () => {
   const peers = new PeerTable<EntriesByFamily>(({ key }) => ({
     accepted: NO_ENTRIES,
     claims: { names: [key], subnets: [], addresses: [] },
+    isSigned: false,
   }))
-  task = new PeersTask({ ports: { clock, log }, peers, sinks: [sink], stalePeerGraceMs: GRACE_MS })
+  task = new PeersTask({
+    ports: { clock, log, subnets: { saidAt: () => Promise.resolve('forgotten') } },
+    peers,
+    sinks: [sink],
+    stalePeerGraceMs: GRACE_MS,
+  })
   task.begin(['a', 'b', 'c', 'd'].map(peer))
   running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()

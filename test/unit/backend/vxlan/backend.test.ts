@@ -63,7 +63,7 @@ describe('backendJudge', () => {
     table.put(peer(2, key))
     table.put(peer(1, '10.15.64.0-20'))
     expect(table.drain().map((change) => change.key)).toEqual(['10.15.64.0-20'])
-    expect(table.rejected.get(key)).toMatch(/overlaps 10\.15\.64\.0\/20 of 10\.15\.64\.0-20, which is older/)
+    expect(table.rejected.get(key)).toMatch(/overlaps 10\.15\.64\.0\/20 of 10\.15\.64\.0-20, which claimed it before/)
   })
 
   it.each([

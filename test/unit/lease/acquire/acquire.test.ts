@@ -906,6 +906,18 @@ describe('acquireLease where a subnet would cover what the underlay needs', () =
     expect((await acquire(later)).record.key).toBe('10.10.0.0-20')
   })
 
+  it.each([
+    ['with a node', { id: 'attacker', hostname: 'attacker' }],
+    ['without a node', undefined],
+  ])('keeps its own lease when an older one, %s, is rewritten to an address inside it', async (_, node) => {
+    const store = new AnsweringStore()
+    const said = (publicIp: string): string => leaseValue({ publicIp, mac: '02:00:00:00:00:66', ...(node && { node }) })
+    leased(store.etcd, '10.30.0.0-20', said('192.168.205.66'))
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    leased(store.etcd, '10.30.0.0-20', said('10.20.0.9'))
+    expect((await acquire(store)).how).toBe('kept')
+  })
+
   it('does not mind that the whole overlay lies within the underlay', async () => {
     const store = new AnsweringStore()
     leased(store.etcd, '10.20.0.0-20', MINE)
