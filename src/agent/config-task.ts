@@ -2,11 +2,16 @@ import { compareConfig } from '../config/compare.ts'
 import { ConfigError } from '../config/error.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { Loop } from '../time/loop.ts'
+import { RateLimit } from '../time/rate-limit.ts'
+import type { ConditionReports } from './runtime/conditions.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { isStopped, type Task } from './runtime/task.ts'
 
+/** Where it says what it does. */
+type Reports = Pick<AgentPorts, 'log'> & { readonly conditions: ConditionReports }
+
 export interface ConfigTaskInput {
-  readonly ports: Pick<AgentPorts, 'subnets' | 'log' | 'conditions'>
+  readonly ports: Pick<AgentPorts, 'subnets' | 'clock'> & Reports
   /** What the session has begun with. */
   readonly config: NetworkConfig
   /** Reads and checks what is written there. @throws {ConfigError} */
@@ -17,6 +22,10 @@ export interface ConfigTaskInput {
 
 /** A watch ends only with the subnet manager; before it is tried again, in milliseconds. */
 const RETRY_MS = 1_000
+/** However often it is written, no more changes than these make lines in the log. */
+const SAID = { burst: 20, everyMs: 15_000 }
+/** That there are more. */
+const UNSAID = { burst: 1, everyMs: 60_000 }
 const CONFIGURATION = 'network configuration'
 const IN_FORCE = 'the network configuration is the one in force again'
 
@@ -27,6 +36,8 @@ const IN_FORCE = 'the network configuration is the one in force again'
 export class ConfigTask implements Task {
   readonly name = 'configuration'
   readonly #input: ConfigTaskInput
+  readonly #said: RateLimit
+  readonly #unsaid: RateLimit
   #inForce: NetworkConfig
   /** What was written there last. */
   #seen: { readonly value: string | undefined } | undefined
@@ -34,6 +45,8 @@ export class ConfigTask implements Task {
   constructor(input: ConfigTaskInput) {
     this.#input = input
     this.#inForce = input.config
+    this.#said = new RateLimit(input.ports.clock, SAID)
+    this.#unsaid = new RateLimit(input.ports.clock, UNSAID)
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
@@ -50,33 +63,55 @@ export class ConfigTask implements Task {
   #consider(value: string | undefined): void {
     if (this.#seen !== undefined && this.#seen.value === value) return
     this.#seen = { value }
-    if (this.#follow(value)) this.#input.ports.conditions.holds(CONFIGURATION)
+    if (this.#follow(value, this.#reports())) this.#input.ports.conditions.holds(CONFIGURATION)
+  }
+
+  /** Whoever writes without end must not fill the log. */
+  #reports(): Reports {
+    const { ports } = this.#input
+    if (this.#said.take()) return ports
+    if (this.#unsaid.take())
+      ports.log.warn('the network configuration changes again and again; it is followed, but not every change is said')
+    return unsaid(ports)
   }
 
   /** @returns whether what is in force is now what is written there */
-  #follow(value: string | undefined): boolean {
-    const { ports, parseConfig, apply } = this.#input
+  #follow(value: string | undefined, { log, conditions }: Reports): boolean {
+    const { parseConfig, apply } = this.#input
     if (value === undefined) {
       const says = 'the network configuration was deleted from etcd; the one in force stays'
-      ports.conditions.fails(CONFIGURATION, 'was deleted from etcd', 'none', { says, saysHolds: IN_FORCE })
+      conditions.fails(CONFIGURATION, 'was deleted from etcd', 'none', { says, saysHolds: IN_FORCE })
       return false
     }
     try {
       const { applied, followed, refused } = compareConfig(this.#inForce, parseConfig(value))
       if (followed.length > 0) apply(applied)
       this.#inForce = applied
-      for (const { path, from, to } of followed) ports.log.info(`${path} changed in the configuration`, { from, to })
+      for (const { path, from, to } of followed) log.info(`${path} changed in the configuration`, { from, to })
       for (const { path, from, to } of refused)
-        ports.log.warn(`${path} changed in the configuration; applied at the next start`, { inForce: from, then: to })
+        log.warn(`${path} changed in the configuration; applied at the next start`, { inForce: from, then: to })
       if (refused.length === 0) return true
       const reason = `${refused.map(({ path }) => path).join(', ')} changed; applied at the next start`
-      ports.conditions.fails(CONFIGURATION, reason, 'none', { says: false, saysHolds: IN_FORCE })
+      conditions.fails(CONFIGURATION, reason, 'none', { says: false, saysHolds: IN_FORCE })
       return false
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       const says = `the network configuration has become invalid, the one in force stays: ${error.message}`
-      ports.conditions.fails(CONFIGURATION, error, 'none', { says, saysHolds: IN_FORCE })
+      conditions.fails(CONFIGURATION, error, 'none', { says, saysHolds: IN_FORCE })
       return false
     }
   }
 }
+
+/** Says nothing; what fails and holds is known all the same. */
+const unsaid = ({ conditions }: Reports): Reports => ({
+  log: { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined },
+  conditions: {
+    fails: (what, reason, effect, options) => {
+      conditions.fails(what, reason, effect, { ...options, says: false, saysHolds: false })
+    },
+    holds: (what) => {
+      conditions.holds(what)
+    },
+  },
+})

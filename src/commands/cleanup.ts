@@ -17,6 +17,7 @@ import { NoRegularFileError, readRegularFile } from '../host/regular-file.ts'
 import { HostTakenError } from '../host/sole-agent.ts'
 import { findTemporaryFiles, isSubnetEnv, parseNetworks, parseSubnets, removeFile } from '../host/subnet-env.ts'
 import { decodeLease } from '../lease/codec.ts'
+import { printable, visible } from '../text/printable.ts'
 import type { LeaseStore } from '../lease/store.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import { endWithOutput, isStdoutClosed } from './output.ts'
@@ -46,7 +47,7 @@ export async function run({ args, environment, stopSignal }: CommandCall): Promi
 }
 
 const complain = (text: string): void => {
-  process.stderr.write(`flanneld cleanup: ${text}\n`)
+  process.stderr.write(`flanneld cleanup: ${printable(text)}\n`)
 }
 
 /** An agent would put everything back; one that is started meanwhile waits. @throws {HostTakenError} */
@@ -101,7 +102,8 @@ function print(
   dryRun: boolean,
   stopSignal: AbortSignal,
 ): Promise<number> {
-  const { text, complaints, code } = wordsFor(report, dryRun)
+  const { text: words, complaints, code } = wordsFor(report, dryRun)
+  const text = words.split('\n').map(visible).join('\n') // of leases, and of whoever holds them
   const isLost = isStdoutClosed() // what was done on this host must not go unsaid
   if (isLost) process.stderr.write(text)
   complaints.forEach(complain)

@@ -1,4 +1,5 @@
 import winston from 'winston'
+import { LONGEST_TEXT, printable, visible } from '../text/printable.ts'
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -10,10 +11,14 @@ export interface Logger {
   debug(message: string, fields?: LogFields): void
 }
 
-/** Values that would not survive a space-separated line are quoted. */
+/** Longest message without its fields, in UTF-16 units: ours have some hundred, and what programs say on their standard error some more. */
+const LONGEST_MESSAGE = 4_096
+
+/** Values that would not survive a space-separated line are quoted, long ones cut. */
 const quote = (value: string | number | boolean): string => {
   const text = String(value)
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
+  const shown = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text
+  return visible(/^[^\s"=]+$/.test(shown) ? shown : JSON.stringify(shown))
 }
 
 export const renderFields = (fields: LogFields): string =>
@@ -38,15 +43,7 @@ export function createLogger(verbosity: number): Logger {
   const say =
     (level: 'error' | 'warn' | 'info' | 'debug') =>
     (message: string, fields: LogFields = {}): void => {
-      log.log(level, oneLine(`${message}${renderFields(fields)}`))
+      log.log(level, `${printable(message, LONGEST_MESSAGE)}${renderFields(fields)}`)
     }
   return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
 }
-
-/**
- * What peers write into etcd ends up in messages and fields: it must neither forge a line of its own nor talk to the terminal. Control
- * characters (C0, C1), line and paragraph separators.
- */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
-
-const oneLine = (text: string): string => text.replace(UNPRINTABLE, ' ')

@@ -1,4 +1,5 @@
 import type { Logger } from '../../observe/logger.ts'
+import { printable } from '../../text/printable.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ConditionLog, lineOf, type Telling } from './condition-log.ts'
@@ -59,7 +60,7 @@ export class Conditions implements Task {
    */
   fails(what: string, reason: string | Error, effect: Effect, options: FailsOptions = {}): void {
     const before = this.#failing.get(what)
-    const text = typeof reason === 'string' ? reason : reason.message
+    const text = printable(typeof reason === 'string' ? reason : reason.message)
     const sinceMs = before?.sinceMs ?? this.#clock.monotonicMs()
     const { toleratedMs = 0, isOfSession = true } = options
     this.#failing.set(what, { what, reason: text, effect, sinceMs, toleratedMs, isOfSession })

@@ -1,6 +1,7 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Health, HealthAnswer } from '../../observe/health-server.ts'
+import { printable } from '../../text/printable.ts'
 import type { Condition, Conditions, Effect } from './conditions.ts'
 import { Subscribers } from './subscribers.ts'
 import { Watchdog } from './watchdog.ts'
@@ -144,7 +145,7 @@ export class AgentStatus implements Health {
     if (this.#subnet === undefined) return failing.map(describe)[0] ?? 'starting'
     const { peers } = this.#sums()
     const all = failing.map(describe).join('; ')
-    return [this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, all || 'in step'].join(', ')
+    return printable([this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, all || 'in step'].join(', '))
   }
 
   #sums(): { readonly peers: number; readonly pending: number } {

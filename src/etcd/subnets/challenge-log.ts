@@ -2,6 +2,7 @@ import type { Challenge } from '../../lease/challenges.ts'
 import type { Clock } from '../../time/clock.ts'
 import { ExpiringKeys } from '../../time/expiring-keys.ts'
 import type { Logger } from '../../observe/logger.ts'
+import { printable } from '../../text/printable.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
 
 /** However many ask. */
@@ -25,14 +26,10 @@ export class ChallengeLog {
   }
 
   answered({ key, from }: Challenge): void {
-    const [node, hostname] = [printable(from?.id), printable(from?.hostname)]
+    const [node, hostname] = [from && printable(from.id, LONGEST_NAME), from && printable(from.hostname, LONGEST_NAME)]
     const asker = JSON.stringify([node, hostname])
     if (this.#named.has(asker) || !this.#rateLimit.take()) return
     this.#named.add(asker, AGAIN_MS)
     this.#log.info('another node asked whether the holder of our lease lives; answered', { lease: key, node, hostname })
   }
 }
-
-/** Printable ASCII (0x20 to 0x7e), as ids and host names are. */
-const printable = (text: string | undefined): string | undefined =>
-  text?.slice(0, LONGEST_NAME).replace(/[^\x20-\x7e]/g, '?')

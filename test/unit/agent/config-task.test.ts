@@ -71,6 +71,17 @@ describe('a configuration that changes while the agent runs', () => {
     expect(world.kernel.stats().writes).toBe(writes)
   })
 
+  test('is followed but not said each time when it is written without end', async () => {
+    for (let pass = 0; pass < 200; pass++)
+      await change(pass % 2 === 0 ? withBackend(`"MTU":${1_300 + pass}`) : `{"Network":"${pass}`)
+    await change(withBackend('"MTU":1300'))
+    expect(mtu()).toBe(1250)
+    const lines = world.logged(/configuration/)
+    expect(lines.length).toBeLessThan(100)
+    expect(world.logged(/changes again and again/).length).toBeGreaterThan(0)
+    expect(world.logged(/changes again and again/).length).toBeLessThanOrEqual(4)
+  })
+
   test('keeps a lease outside the new bounds', async () => {
     const [before] = world.etcd.records
     await change(CONFIG.replace('"Backend"', '"SubnetMin":"10.200.0.0","SubnetMax":"10.201.0.0","Backend"'))

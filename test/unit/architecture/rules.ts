@@ -15,7 +15,8 @@ const PORT = 'it implements a port: it knows the core it serves, and can be exch
 export const ROOMS: Readonly<Record<string, Room>> = {
   native: { sees: [], because: 'it is C and what loads it, and knows nothing of what it is used for' },
   net: { sees: [], because: 'value types stand at the bottom, for everybody to use' },
-  observe: { sees: [], because: 'everybody reports to it, so it may need nobody who reports' },
+  text: { sees: [], because: 'how text of others can be shown is the same wherever it is shown' },
+  observe: { sees: ['text'], because: 'everybody reports to it, so it may need nobody who reports' },
   time: { sees: [], because: 'waiting is the same whatever is waited for' },
   config: { sees: ['net'], because: 'what is configured does not depend on what is made of it' },
   kernel: { sees: ['net'], because: 'the words for what a kernel holds are the same whoever reads and writes it' },
@@ -75,11 +76,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'it looks for what the agent leaves, on the host and in the store, through the same ports, and runs without it',
   },
   'agent/runtime': {
-    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'host'],
+    sees: ['net', 'text', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'host'],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
   'etcd/subnets': {
-    sees: ['net', 'observe', 'time', 'config', 'lease', 'lease/acquire', 'agent/runtime'],
+    sees: ['net', 'text', 'observe', 'time', 'config', 'lease', 'lease/acquire', 'agent/runtime'],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
   'agent/subnet-file': {
@@ -137,6 +138,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   commands: {
     sees: [
       'native',
+      'text',
       'observe',
       'config',
       'lease',

@@ -41,7 +41,16 @@ describe('createLogger', () => {
       String.raw`log.warn('a\r\nb\u001b[31mc\u0085d\u2028e\u009b1mf', { key: 'x\u001b]0;title\u0007y', lease: 'p\nq\u009br' })`,
     )
     expect(lines).toHaveLength(1)
-    expect(lines[0]).toMatch(/warn a b \[31mc d e 1mf key=x \]0;title y lease="p\\nq r"$/)
+    expect(lines[0]).toContain(
+      String.raw`warn a b\u{1b}[31mc d e\u{9b}1mf key=x\u{1b}]0;title\u{7}y lease="p\nq\u{9b}r"`,
+    )
+  })
+
+  it('caps every message and every field', () => {
+    const { lines } = outputOf(0, "log.warn('m'.repeat(100_000), { a: 'a'.repeat(100_000), b: ' '.repeat(100_000) })")
+    expect(lines).toHaveLength(1)
+    expect(lines[0]?.length).toBeLessThan(6_500)
+    expect(lines[0]).toMatch(/m… \(100000 characters\) a="a+… \(100000 characters\)" b=" +… \(100000 characters\)"$/)
   })
 })
 

@@ -108,7 +108,7 @@ describe('whoever asks whether we live', () => {
   test('is named by 64 printable characters at most', async () => {
     await ask({ id: 'x'.repeat(100_000), hostname: `\u202eevil\n${'y'.repeat(100_000)}`, instance: 'theirs' })
     expect(log.lines).toEqual([
-      `info another node asked whether the holder of our lease lives; answered lease=${KEY} node=${'x'.repeat(64)} hostname=?evil?${'y'.repeat(58)}`,
+      `info another node asked whether the holder of our lease lives; answered lease=${KEY} node=${'x'.repeat(64)}… (128 characters) hostname=\\u{202e}evil ${'y'.repeat(58)}… (128 characters)`,
     ])
   })
 
