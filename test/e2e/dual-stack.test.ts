@@ -26,7 +26,9 @@ describe('two nodes of both address families', () => {
   }
 
   test('hold one lease each, named for both subnets, with a VtepMAC per family', async () => {
-    for (const { name, value } of await lab().leases()) {
+    const leases = await lab().leases()
+    expect(leases).toHaveLength(2)
+    for (const { name, value } of leases) {
       expect(name).toMatch(/^10\.\d+\.\d+\.0-20&fd00:10:0:[0-9a-f]+::-64$/)
       const json = parseObject(value)
       const [mac, mac6] = ['BackendData', 'BackendV6Data'].map((field) => textAt(objectAt(json, field), 'VtepMAC'))

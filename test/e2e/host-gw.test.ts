@@ -121,7 +121,9 @@ describe('host-gw of both families', () => {
     const host = lab().host(0)
     expect((await host.place.exec('ip', ['link', 'show', 'type', 'vxlan'])).trim()).toBe('')
     expect((await host.ready()).mtu).toBe((await host.link('eth0'))?.mtu)
-    for (const { name, value } of await lab().leases()) {
+    const leases = await lab().leases()
+    expect(leases).toHaveLength(lab().hosts.length)
+    for (const { name, value } of leases) {
       expect(name).toMatch(/^10\.\d+\.\d+\.0-20&fd00:10:0:[0-9a-f]+::-64$/)
       expect(value).not.toMatch(/Backend(V6)?Data/)
     }

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { gatewayOf } from '../../src/config/network.ts'
 import type { LeaseClaim, LeaseFamily } from '../../src/lease/lease.ts'
 import { ipFromInteger, type Family, type Ip } from '../../src/net/ip.ts'
 import { locallyAdministeredMac, type Mac } from '../../src/net/mac.ts'
@@ -43,6 +44,10 @@ export const brokenJson = (valid: fc.Arbitrary<string>): fc.Arbitrary<string> =>
     const [a, b] = [from % (text.length + 1), to % (text.length + 1)]
     return text.slice(0, a) + piece + text.slice(b)
   })
+
+/** Mostly valid text; sometimes with a small defect. */
+export const withDefects = (valid: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc.oneof({ weight: 2, arbitrary: valid }, { weight: 1, arbitrary: brokenJson(valid) })
 
 /** What a file or a pipe may hold: any octets, read as UTF-8 as the program does it. */
 export const rawText: fc.Arbitrary<string> = fc
@@ -93,3 +98,22 @@ export const subnetFileText: fc.Arbitrary<string> = fc.oneof(
   },
   { weight: 1, arbitrary: rawText },
 )
+
+/** What the agent writes: one family or both, whatever the numbers. */
+const writtenSubnetFile: fc.Arbitrary<string> = fc
+  .record({
+    v4: prefixIn(4, 2, 30),
+    v6: fc.option(prefixIn(6, 2, 126)),
+    mtu: fc.integer({ min: 576, max: 65_535 }),
+    ipMasq: fc.boolean(),
+  })
+  .map(({ v4, v6, mtu, ipMasq }) => {
+    const network = (subnet: Prefix): string => prefixOf(subnet.base, subnet.length - 2).text
+    const first = (subnet: Prefix): string => `${gatewayOf(subnet).text}/${subnet.length}`
+    const lines = [`FLANNEL_NETWORK=${network(v4)}`, `FLANNEL_SUBNET=${first(v4)}`]
+    if (v6 !== null) lines.push(`FLANNEL_IPV6_NETWORK=${network(v6)}`, `FLANNEL_IPV6_SUBNET=${first(v6)}`)
+    return [...lines, `FLANNEL_MTU=${mtu}`, `FLANNEL_IPMASQ=${ipMasq}`, ''].join('\n')
+  })
+
+/** A file that the agent has written, often with a small defect. */
+export const nearSubnetFile = withDefects(writtenSubnetFile)

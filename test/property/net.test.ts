@@ -11,7 +11,7 @@ import {
   subnetAt,
   subnetIndex,
 } from '../../src/net/prefix.ts'
-import { anyIp, anyMac, anyPrefix, family, ipOf } from './arbitraries.ts'
+import { anyIp, anyMac, anyPrefix, family, ipOf, withDefects } from './arbitraries.ts'
 
 describe('addresses', () => {
   it('survive text, octets and integers', () => {
@@ -25,19 +25,34 @@ describe('addresses', () => {
   })
 
   it('are read from any text without a throw, and then are canonical', () => {
-    const nearly = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'0123456789abcdef.:/-%'.split(/(?:)/)) }))
+    const nearly = fc.oneof(
+      fc.string(),
+      fc.string({ unit: fc.constantFrom(...'0123456789abcdef.:/-%'.split(/(?:)/)) }),
+      ...[anyIp, anyPrefix].map((each) => withDefects(each.map(({ text }) => text))),
+      withDefects(anyMac.map((mac) => mac.replaceAll(':', '-').toUpperCase())),
+      withDefects(anyMac),
+    )
+    const read = { addresses: 0, networks: 0, macs: 0 }
+    const runs = 3_000
     fc.assert(
       fc.property(nearly, (text) => {
         const address = parseIp(text)
         if (address !== undefined) expect(parseIp(address.text)).toEqual(address)
+        if (address !== undefined) read.addresses++
         if (address?.family === 4) expect(address.text).toBe(text)
         const network = parsePrefix(text)
         if (network !== undefined) expect(parsePrefix(network.text)).toEqual(network)
+        if (network !== undefined) read.networks++
         const mac = parseMac(text)
         if (mac !== undefined) expect(parseMac(mac)).toBe(mac)
+        if (mac !== undefined) read.macs++
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs },
     )
+    for (const count of Object.values(read)) {
+      expect(count).toBeGreaterThan(runs / 15)
+      expect(count).toBeLessThan(runs / 2)
+    }
   })
 })
 
@@ -63,25 +78,51 @@ describe('networks', () => {
   })
 
   it('contain exactly the addresses that share their bits', () => {
-    const network = family.chain((of) => fc.tuple(ipOf(of), ipOf(of), fc.integer({ min: 0, max: of === 4 ? 32 : 128 })))
+    // they share the first bits, and perhaps some more
+    const network = family.chain((of) => {
+      const bits = fc.integer({ min: 0, max: of === 4 ? 32 : 128 })
+      return fc.record({ one: ipOf(of), random: ipOf(of), shared: bits, length: bits })
+    })
+    let contained = 0
+    const runs = 1_000
     fc.assert(
-      fc.property(network, ([one, other, length]) => {
-        expect(prefixContains(prefixOf(one, length), other)).toBe(
-          prefixOf(one, length).text === prefixOf(other, length).text,
-        )
+      fc.property(network, ({ one, random, shared, length }) => {
+        const rest = ipToInteger(random) - ipToInteger(prefixOf(random, shared).base)
+        const other = ipFromInteger(one.family, ipToInteger(prefixOf(one, shared).base) + rest)
+        const isContained = prefixContains(prefixOf(one, length), other)
+        expect(isContained).toBe(prefixOf(one, length).text === prefixOf(other, length).text)
+        if (length <= shared) expect(isContained).toBe(true)
+        if (isContained) contained++
       }),
+      { numRuns: runs },
     )
+    expect(contained).toBeGreaterThan(runs / 4)
+    expect(contained).toBeLessThan((runs * 3) / 4)
   })
 
   it('overlap when one covers the other, and only then', () => {
+    // a network, and another within it, around it, equal to it or anywhere
+    const pair = anyPrefix.chain((network) => {
+      const near = fc
+        .integer({ min: 0, max: network.family === 4 ? 32 : 128 })
+        .map((length) => prefixOf(network.base, length))
+      return fc.tuple(fc.constant(network), fc.oneof(near, fc.constant(network), anyPrefix))
+    })
+    const seen = { within: 0, around: 0, equal: 0, apart: 0 }
+    const runs = 1_000
     fc.assert(
-      fc.property(anyPrefix, anyPrefix, (a, b) => {
+      fc.property(pair, ([a, b]) => {
         const apart = a.family !== b.family || !(prefixContains(a, b.base) || prefixContains(b, a.base))
         expect(prefixesOverlap(a, b)).toBe(!apart)
         expect(prefixesOverlap(b, a)).toBe(!apart)
-        if (prefixCovers(a, b) && prefixCovers(b, a)) expect(a).toEqual(b)
+        const [covers, isCovered] = [prefixCovers(a, b), prefixCovers(b, a)]
+        if (covers && isCovered) expect(a).toEqual(b)
+        expect(covers || isCovered).toBe(!apart)
+        seen[apart ? 'apart' : covers && isCovered ? 'equal' : covers ? 'within' : 'around']++
       }),
+      { numRuns: runs },
     )
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(runs / 20)
   })
 
   it('number their subnets one after the other', () => {

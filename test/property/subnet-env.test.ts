@@ -6,7 +6,7 @@ import { parseOverlay } from '../../src/cni/overlay.ts'
 import { ConfigError } from '../../src/config/error.ts'
 import { isSubnetEnv, parseSubnets, renderSubnetEnv } from '../../src/host/subnet-env.ts'
 import { OVERLAY, overlayOf } from '../fake/samples.ts'
-import { prefixIn, subnetFileText } from './arbitraries.ts'
+import { nearSubnetFile, prefixIn, subnetFileText } from './arbitraries.ts'
 
 const OVERLAY_V6 = overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48"}')
 
@@ -30,20 +30,33 @@ describe('the subnet file', () => {
   })
 
   it('is read without a throw, whatever it says: as far as it is one, for containers, and for Docker', () => {
+    const taken = { files: 0, overlays: 0, options: 0 }
+    const runs = 3_000
     fc.assert(
-      fc.property(subnetFileText, (text) => {
+      fc.property(fc.oneof(subnetFileText, nearSubnetFile), (text) => {
         expect(parseSubnets(text).length).toBeLessThanOrEqual(2)
-        expect(typeof isSubnetEnv(text)).toBe('boolean')
+        if (isSubnetEnv(text)) taken.files++
         const overlay = orError(CniError, () => parseOverlay('/run/x', text))
         if (overlay instanceof CniError)
           expect([overlay.code, overlay.details]).toEqual([6, expect.stringMatching(/./)])
-        else expect(overlay.subnets.length * overlay.networks.length).toBeGreaterThan(0)
+        else {
+          taken.overlays++
+          expect(overlay.subnets.length * overlay.networks.length).toBeGreaterThan(0)
+          expect(overlay.subnets.map(({ family }) => family)).toEqual(parseSubnets(text).map(({ family }) => family))
+        }
         const options = orError(ConfigError, () => dockerOptionsFrom('/run/x', text, { ipMasq: true, ipv6: true }))
         if (options instanceof ConfigError) expect(options.message.length).toBeLessThan(600)
-        else for (const [, option] of options) expect(option).toMatch(/^--[a-z0-9-]+=[a-z0-9.:/]+$/)
+        else {
+          taken.options++
+          for (const [, option] of options) expect(option).toMatch(/^--[a-z0-9-]+=[a-z0-9.:/]+$/)
+        }
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs },
     )
+    for (const count of Object.values(taken)) {
+      expect(count).toBeGreaterThan(runs / 5)
+      expect(count).toBeLessThan((runs * 4) / 5)
+    }
   })
 
   it('is told from other files in no time, however it repeats itself', () => {
