@@ -106,6 +106,36 @@ describe('acquireLease beside others', () => {
   })
 })
 
+describe('somebody who answers every challenge, to any lease', () => {
+  const answering = (): { readonly store: RacedLeaseStore; readonly asked: string[] } => {
+    const [store, asked] = [new RacedLeaseStore(), [] as string[]]
+    store.ask = (key) => {
+      asked.push(key)
+      return Promise.resolve(RIVAL)
+    }
+    for (let at = 0; at < 40; at++)
+      leased(store.etcd, `10.30.${at}.0-24`, leaseValue({ publicIp: MY_IP, mac: MY_MAC, node: RIVAL }))
+    return { store, asked }
+  }
+
+  it('cannot keep a node from the lease that its host shows: it asks nobody', async () => {
+    const { store, asked } = answering()
+    leased(store.etcd, '10.15.64.0-20', MINE)
+    expect((await acquire(store)).how).toBe('kept')
+    expect(asked).toEqual([])
+  })
+
+  it('keeps a new one out, which asks eight at most, writes nothing, and says which lease, who answered, and what to do', async () => {
+    const { store, asked } = answering()
+    await expect(acquire(store)).rejects.toThrow(
+      /192\.168\.205\.10 is in use: lease 10\.30\.\d\.0-24 belongs to node rival \(x\), which lives\. .*--iface or --public-ip/,
+    )
+    expect(asked.length).toBeLessThanOrEqual(8)
+    expect(store.writes).toEqual([])
+    expect((await acquire(store, { publicIps: new Map([[4, ip('192.168.205.11')]]) })).how).toBe('created')
+  })
+})
+
 describe('acquireLease with a lease of ours in the store', () => {
   it('keeps it and writes nothing when it says what it should, but renews it', async () => {
     const store = new RacedLeaseStore()
