@@ -28,6 +28,7 @@ import { listKeys } from './keys/list.ts'
 import { readRange } from './keys/range.ts'
 import { readPastRecord } from './keys/same-history.ts'
 import { TlsFiles } from './client/tls.ts'
+import { WhoAnswers } from './client/who-answers.ts'
 import { KeyWatch, type WatchTools } from './keys/watch.ts'
 import { KeyWriter } from './keys/write.ts'
 
@@ -67,7 +68,8 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     this.#keyspace = Keyspace.leases(options.prefix)
     this.#configuration = this.#keyspace.configuration(LONGEST_CONFIGURATION)
     this.certificates = addresses.some(({ secure }) => secure) ? new TlsFiles(options) : undefined
-    const connectionTools = { clock, random, probeKey: this.#keyspace.config, tls: this.certificates }
+    const whoAnswers = new WhoAnswers(clock)
+    const connectionTools = { clock, random, whoAnswers, probeKey: this.#keyspace.config, tls: this.certificates }
     const ring = new EndpointRing(addresses, (address) => new Connection(address, options, connectionTools), random)
     this.#caller = new Caller(ring, callTimeoutMs)
     this.#writer = new KeyWriter(this.#caller, this.#keyspace)

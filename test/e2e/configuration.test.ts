@@ -85,7 +85,7 @@ describe('the command lines of the walkthroughs', () => {
   test.each([
     [['--bogus'], /--bogus/],
     [['--v=loud'], /--v: expected .* found "loud"/],
-    [['--etcd-endpoints=nowhere'], /--etcd-endpoints: expected URLs.* found "nowhere"/],
+    [['--etcd-endpoints=ftp://nowhere'], /--etcd-endpoints: expected URLs.* found "ftp:\/\/nowhere"/],
     [['--subnet-lease-renew-margin=0'], /--subnet-lease-renew-margin: expected .* found "0"/],
     [['--public-ip=127.0.0.1'], /--public-ip: expected .* found "127\.0\.0\.1"/],
   ])('%s is refused with exit code 2, the flag, what was expected and what was found', async (flags, said) => {

@@ -13,7 +13,7 @@ import { Liveness } from './liveness.ts'
 import { storeProbe } from './probe.ts'
 import type { TlsCredentials, TlsFiles } from './tls.ts'
 import { TokenSource } from './token.ts'
-import { whoAnswers } from './who-answers.ts'
+import type { WhoAnswers } from './who-answers.ts'
 
 const SCHEME = /^https?:\/\//
 
@@ -56,6 +56,7 @@ export interface ConnectionTools {
   readonly random: Random
   /** What is read to see whether etcd answers: a key that we are permitted to read. */
   readonly probeKey: Buffer
+  readonly whoAnswers: WhoAnswers
   /** Where an address is secure: the files for it. */
   readonly tls?: TlsFiles | undefined
 }
@@ -74,10 +75,13 @@ export class Connection {
   readonly #address: EtcdAddress
   readonly #options: EtcdAccess
   readonly #tls: TlsCredentials | undefined
+  readonly #whoAnswers: WhoAnswers
   #isClosed = false
 
   /** @throws {StoreError} while the files for TLS are waited for */
-  constructor(address: EtcdAddress, options: EtcdAccess, { clock, random, probeKey, tls }: ConnectionTools) {
+  constructor(address: EtcdAddress, options: EtcdAccess, tools: ConnectionTools) {
+    const { clock, random, probeKey, tls } = tools
+    this.#whoAnswers = tools.whoAnswers
     this.#address = address
     this.#options = options
     this.#tls = address.secure ? tls?.get() : undefined
@@ -124,7 +128,7 @@ export class Connection {
   async explain(failure: StoreError): Promise<StoreError> {
     const circumstances = this.#circumstances()
     const isRiddling = !this.connected && !this.#isClosed && isRiddle(failure, circumstances)
-    const answering = isRiddling ? await whoAnswers(this.#address.url.replace(SCHEME, '')) : undefined
+    const answering = isRiddling ? await this.#whoAnswers.at(this.#address.url.replace(SCHEME, '')) : undefined
     return explain(failure, { ...circumstances, answering })
   }
 

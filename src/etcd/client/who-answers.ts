@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
+import type { Clock } from '../../time/clock.ts'
+
 /** What answers at an address that etcd's API was not found at. */
 export type Answering =
   | { readonly is: 'etcd' }
@@ -19,6 +21,31 @@ const ENOUGH = 2_048
 
 /** etcd of every version says who it is there, in HTTP/1 (etcd: dev-guide/api_grpc_gateway.md). */
 const QUESTION = 'GET /version HTTP/1.0\r\nConnection: close\r\n\r\n'
+
+/** Each address is asked so often at most, in milliseconds: everything that fails there would ask. */
+const REMEMBERED_MS = 10_000
+
+/** Asks who answers, and remembers it for a while. */
+export class WhoAnswers {
+  readonly #clock: Clock
+  readonly #ask: typeof whoAnswers
+  readonly #answers = new Map<string, { readonly atMs: number; readonly answer: Promise<Answering> }>()
+
+  constructor(clock: Clock, ask = whoAnswers) {
+    this.#clock = clock
+    this.#ask = ask
+  }
+
+  /** As {@link whoAnswers}. */
+  at(authority: string): Promise<Answering> {
+    const nowMs = this.#clock.monotonicMs()
+    const known = this.#answers.get(authority)
+    if (known !== undefined && nowMs - known.atMs < REMEMBERED_MS) return known.answer
+    const answer = this.#ask(authority)
+    this.#answers.set(authority, { atMs: nowMs, answer })
+    return answer
+  }
+}
 
 /**
  * Asks, without any secret, who answers at an address: the errors of HTTP/2 do not tell one from the other. Never fails.

@@ -3,9 +3,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Connection } from '../../../../src/etcd/client/connection.ts'
 import { EndpointRing } from '../../../../src/etcd/client/endpoints.ts'
 import type { EtcdAddress } from '../../../../src/etcd/client/endpoints.ts'
+import { WhoAnswers } from '../../../../src/etcd/client/who-answers.ts'
 import { systemClock } from '../../../../src/host/system-clock.ts'
 
-const TOOLS = { clock: systemClock, random: Math.random, probeKey: Buffer.from('/config') }
+const TOOLS = {
+  clock: systemClock,
+  random: Math.random,
+  whoAnswers: new WhoAnswers(systemClock),
+  probeKey: Buffer.from('/config'),
+}
 
 const addresses = ['a', 'b', 'c'].map((name) => ({ url: `http://${name}:2379`, secure: false }))
 
