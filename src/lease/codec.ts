@@ -64,10 +64,9 @@ export function decodeLease(
     const fields = parseJsonObject('lease value', value)
     const backendType = fields.string('BackendType') ?? ''
     const families = subnets.map((subnet) => decodeFamily(subnet, fields))
-    const who = fields.object('Node')
-    const [node, earlier] = [decodeNode(who), decodeEarlier(who)]
+    const node = decodeNode(fields.object('Node'))
     // field by field: tens of thousands are decoded, and a rest of the record costs more than all the parsing
-    return { key, backendType, families, node, earlier, etcdLeaseId, createRevision, modRevision }
+    return { key, backendType, families, node, etcdLeaseId, createRevision, modRevision }
   } catch (error) {
     if (error instanceof ConfigError) return { rejected: error.message }
     throw error
@@ -87,13 +86,22 @@ function decodeNode(fields: JsonFields | undefined): NodeIdentity | undefined {
   return id === undefined ? undefined : { id, hostname: fields?.string('Hostname') ?? '' }
 }
 
-/** What cannot be read is no reason to reject a lease: it is only a wish. */
-function decodeEarlier(fields: JsonFields | undefined): readonly Prefix[] | undefined {
-  const text = fields?.string('Earlier')
-  return text
-    ?.split(' ')
-    .slice(0, MOST_EARLIER)
-    .flatMap((subnet) => parsePrefix(subnet) ?? [])
+/**
+ * Subnets that the node of a lease has given up, the newest first. Only a node itself has a use for them, so that nobody else need decode
+ * them. What cannot be read is left out: it is only a wish.
+ */
+export function earlierSubnets({ value }: Pick<PeerRecord, 'value'>): readonly Prefix[] {
+  if (value.length > LONGEST_VALUE || !value.includes('Earlier')) return []
+  try {
+    const text = parseJsonObject('lease value', value).object('Node')?.string('Earlier') ?? ''
+    return text
+      .split(' ')
+      .slice(0, MOST_EARLIER)
+      .flatMap((subnet) => parsePrefix(subnet) ?? [])
+  } catch (error) {
+    if (error instanceof ConfigError) return []
+    throw error
+  }
 }
 
 /** The value to store: upstream's fields in upstream's order, then our `Node`, which upstream ignores. */

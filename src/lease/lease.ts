@@ -36,7 +36,7 @@ export interface LeaseClaim {
   /** One or two, IPv4 before IPv6. */
   readonly families: readonly LeaseFamily[]
   readonly node?: NodeIdentity | undefined
-  /** Subnets that this node has given up, the newest first: it takes one again where it fits and is free. Ours alone, as the node is. */
+  /** Subnets that this node has given up, the newest first, to be written with the claim: it takes one again where it fits and is free. */
   readonly earlier?: readonly Prefix[] | undefined
 }
 

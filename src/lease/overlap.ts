@@ -2,9 +2,13 @@ import { prefixesOverlap, prefixOf, type Prefix } from '../net/prefix.ts'
 import { parseLeaseKey } from './codec.ts'
 import type { LeaseList, NameRange, Newcomers } from './store.ts'
 
-/** Whether a lease of this name has any address of these subnets, in either family, whatever its length and form. */
+/** Whether any address is in both, in either family. */
+export const haveCommon = (some: readonly Prefix[], others: readonly Prefix[]): boolean =>
+  some.some((one) => others.some((other) => prefixesOverlap(one, other)))
+
+/** Whether a lease of this name has any address of these subnets, whatever its length and form. */
 export const overlaps = (subnets: readonly Prefix[], key: string): boolean =>
-  (parseLeaseKey(key) ?? []).some((theirs) => subnets.some((ours) => prefixesOverlap(ours, theirs)))
+  haveCommon(subnets, parseLeaseKey(key) ?? [])
 
 /**
  * Comparing all leases costs etcd some microseconds for each, in every transaction, and fails whenever anybody at all was faster. With

@@ -46,7 +46,7 @@ export function claimFor(
   terms: LeaseTerms,
   subnets: readonly Prefix[],
   current: Lease | undefined,
-  earlier: readonly Prefix[] = current?.earlier ?? [],
+  earlier: readonly Prefix[] = [],
 ): LeaseClaim {
   return {
     backendType: terms.backendType,

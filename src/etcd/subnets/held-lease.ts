@@ -3,12 +3,13 @@ import type { HeldSubnet, Holding } from '../../agent/runtime/subnet-manager.ts'
 import { ROUND_MS, type Task } from '../../agent/runtime/task.ts'
 import type { Acquired } from '../../lease/acquire/acquisition.ts'
 import type { Challenger, Challenges } from '../../lease/challenges.ts'
-import { encodeLease } from '../../lease/codec.ts'
+import { earlierSubnets, encodeLease } from '../../lease/codec.ts'
 import type { Lease } from '../../lease/lease.ts'
 import { LeaseKeeper, type LeaseState } from '../../lease/keeper.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import { claimFor, type LeaseTerms } from '../../lease/terms.ts'
+import type { Prefix } from '../../net/prefix.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ChallengesTask } from './challenges-task.ts'
 import { CloneTask } from './clone-task.ts'
@@ -34,6 +35,8 @@ export interface HeldLeaseInput {
 export class HeldLease implements HeldSubnet {
   readonly tasks: readonly Task[]
   readonly #lease: Lease
+  /** Subnets of former leases, which ours tells of. */
+  readonly #earlier: readonly Prefix[]
   readonly #keeper: LeaseKeeper
   #lost: string | undefined
 
@@ -43,6 +46,7 @@ export class HeldLease implements HeldSubnet {
     const { list, record, lease, how } = acquired
     const ourselves = { ...terms.node, instance: terms.instance, since: list.revision }
     this.#lease = lease
+    this.#earlier = earlierSubnets(record)
     const keeper = makeKeeper(input, ourselves)
     this.#keeper = keeper
     const onBack = (): void => {
@@ -83,7 +87,7 @@ export class HeldLease implements HeldSubnet {
 
   publish(terms: LeaseTerms): void {
     const subnets = this.#lease.families.map(({ subnet }) => subnet)
-    this.#keeper.publish(encodeLease(claimFor(terms, subnets, undefined, this.#lease.earlier)))
+    this.#keeper.publish(encodeLease(claimFor(terms, subnets, undefined, this.#earlier)))
   }
 
   async #hold(loop: Loop): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Random } from '../../time/clock.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Challenges } from '../challenges.ts'
-import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey } from '../codec.ts'
+import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey, parseLeaseKey } from '../codec.ts'
 import { OutOfSubnetsError, type CloneError } from '../errors.ts'
 import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
 import { newcomersAmong } from '../overlap.ts'
@@ -123,7 +123,7 @@ export class Acquisition {
   }
 
   async #reuse(own: Listed, list: LeaseList): Promise<Attempt> {
-    const value = encodeLease(claimFor(this.#terms, subnetsOf(own.lease), own.lease))
+    const value = encodeLease(claimFor(this.#terms, subnetsOf(own.lease), own.lease, earlierSubnets(own.record)))
     const life = await this.#lifeOf(own.record)
     if (life === 'gone') return undefined
     if (value === own.record.value && life === 'long') return { ...own, list, how: 'kept' }
@@ -155,7 +155,7 @@ export class Acquisition {
   async #create(situation: Situation, attempt: number): Promise<Attempt> {
     const { list, givenUp } = situation
     const own = givenUp.filter(({ lease }) => ownershipOf(lease, this.#terms) === 'ours')
-    const earlier = own.flatMap(({ lease }) => [...subnetsOf(lease), ...(lease.earlier ?? [])])
+    const earlier = own.flatMap(({ lease, record }) => [...subnetsOf(lease), ...earlierSubnets(record)])
     const subnets = this.#chooseSubnets(situation, earlier, attempt)
     const isLeft = ({ text }: Prefix): boolean => subnets.every((subnet) => subnet.text !== text)
     const value = encodeLease(claimFor(this.#terms, subnets, undefined, earlier.filter(isLeft)))

@@ -3,7 +3,7 @@ import { hostPrefix, prefixCovers, type Prefix } from '../../net/prefix.ts'
 import { decodeLease } from '../codec.ts'
 import type { Lease } from '../lease.ts'
 import { ownerOf } from '../owner.ts'
-import { overlaps } from '../overlap.ts'
+import { haveCommon } from '../overlap.ts'
 import type { LeaseList, LeaseRecord } from '../store.ts'
 import { hasOurAddress, hasOurAddresses, isOursBeyondDoubt, leaseFits, ownershipOf, type LeaseTerms } from '../terms.ts'
 
@@ -56,7 +56,7 @@ export const holderBefore = (own: Listed, leases: readonly Listed[], terms: Leas
   leases.find(
     (other) =>
       isOlder(other, own) &&
-      overlaps(subnetsOf(own.lease), other.record.key) &&
+      haveCommon(subnetsOf(own.lease), subnetsOf(other.lease)) &&
       ownershipOf(other.lease, terms) !== 'ours',
   )
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decodeLease, encodeLease, formatLeaseKey, parseLeaseKey } from '../../../src/lease/codec.ts'
+import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey, parseLeaseKey } from '../../../src/lease/codec.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import { leaseRecord, leaseValue, NODE } from '../../fake/samples.ts'
@@ -171,5 +171,34 @@ describe('encodeLease', () => {
     } as const
     const value = encodeLease({ backendType: '', families: [part] })
     expect(value).toBe('{"PublicIP":"192.168.205.10","PublicIPv6":null}')
+  })
+})
+
+describe('earlierSubnets', () => {
+  const value = (earlier: unknown): string =>
+    JSON.stringify({ PublicIP: '192.168.205.10', Node: { ID: 'a', Hostname: 'b', Earlier: earlier } })
+  const read = (text: string): readonly string[] => earlierSubnets({ value: text }).map((subnet) => subnet.text)
+
+  it('come back as they were written, as many as a lease bears, and are no reason to reject one', () => {
+    const subnets = Array.from({ length: 12 }, (_, second) => prefix(`10.${second}.0.0/20`))
+    const [family] = [
+      { family: 4, subnet: prefix('10.99.0.0/20'), publicIp: ip('192.168.205.10'), backendData: {} },
+    ] as const
+    const text = encodeLease({ backendType: 'vxlan', families: [family], node: NODE, earlier: subnets })
+    expect(read(text)).toEqual(subnets.slice(0, 8).map((subnet) => subnet.text))
+    expect(decode(text)).toMatchObject({ node: NODE })
+  })
+
+  it.each([
+    ['10.1.0.0/20 nonsense fd00::/64', ['10.1.0.0/20', 'fd00::/64']],
+    ['', []],
+    [7, []],
+    [null, []],
+  ])('are what can be read of %j', (earlier, expected) => {
+    expect(read(value(earlier))).toEqual(expected)
+  })
+
+  it.each(['Earlier', '{"Node":"Earlier"}', `"Earlier${'x'.repeat(20_000)}"`])('are none in %.20s', (text) => {
+    expect(read(text)).toEqual([])
   })
 })
