@@ -118,11 +118,23 @@ export class LeaseKeeper {
    * key of ours that stands is left to the next acquisition, which has no use for it either.
    */
   observeOthers(records: readonly LeaseRecord[]): void {
-    const { is } = this.#state
-    if (is === 'lost' || is === 'to recreate') return
+    if (this.#state.is === 'lost') return
+    if (this.#state.is === 'to recreate') {
+      this.#observeOthersInstead(records, this.#state.unanswered.size > 0)
+      return
+    }
     const { createRevision } = this.#state.record
     const older = records.filter((record) => record.createRevision < createRevision)
     this.#yieldToHolderAmong(older, (record, wanted) => !isOursToRestore(record, wanted, this.#options.terms))
+  }
+
+  /** Our key is gone. Whoever has our addresses now was first, unless a write of ours, of which we have no answer, was: that is looked at at once. */
+  #observeOthersInstead(records: readonly LeaseRecord[], mayBeBack: boolean): void {
+    if (!mayBeBack) this.#yieldToHolderAmong(records, isReadable)
+    else if (records.some(({ key }) => overlaps(this.#subnets, key))) {
+      this.#repairs.hurry()
+      this.#wakeup.ring()
+    }
   }
 
   /** Gives the lease up to another machine that has our node id. */

@@ -284,6 +284,33 @@ describe('LeaseKeeper told of the leases of others', () => {
     expect(own()?.value).toBe(MINE)
   })
 
+  it('gives its lease up at once when it hears, its key being gone, that somebody has its addresses', async () => {
+    const { keeper, over } = await hold()
+    store.hang('list')
+    store.etcd.delete(KEY)
+    await clock.settle()
+    keeper.observeOthers([older('10.15.80.0-20')])
+    await clock.settle()
+    expect(over()).toBeUndefined()
+    keeper.observeOthers([{ ...older('10.15.65.0-24'), createRevision: 1_000n }])
+    stop.abort() // what it waits for has no answer
+    await clock.settle()
+    expect(states).toContain('lost')
+  })
+
+  it('looks at once when it hears so while it waits to put its key back, since it may be back already', async () => {
+    const { keeper, over } = await hold()
+    store.before('create', () => store.etcd.put('10.15.80.0-20', ''))
+    store.failNext('create', { code: 'UNAVAILABLE' })
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(states).toEqual(['unrenewed'])
+    store.etcd.put('10.15.65.0-24', THEIRS)
+    keeper.observeOthers([{ ...older('10.15.65.0-24'), createRevision: 1_000n }])
+    await clock.settle()
+    expect(over()?.reason).toContain('10.15.65.0-24')
+  })
+
   it.each([
     ['is younger', { ...older('10.15.65.0-24'), createRevision: 1_000n }],
     ['has other addresses', older('10.15.80.0-20')],
