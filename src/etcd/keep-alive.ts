@@ -1,7 +1,10 @@
 import type { EtcdLeaseId } from '../lease/lease.ts'
 import type { KeepAliveResult } from '../lease/store.ts'
 import type { Caller } from './client/call.ts'
-import { storeError } from './client/errors.ts'
+import { BrokenAnswer, storeError } from './client/errors.ts'
+
+/** etcd grants no more, in seconds (etcd: lease/lessor.go, MaxLeaseTTL). */
+const LONGEST_TTL_S = 9_000_000_000
 
 /**
  * How long etcd may say nothing to a renewal before it is asked how long the lease has left. A grpc-proxy answers after half a second,
@@ -20,21 +23,19 @@ export function keepAliveOnce(caller: Caller, etcdLeaseId: EtcdLeaseId, signal: 
   return caller.call('keepAlive', signal, async ({ leaseClient }, options, scope) => {
     const stream = await leaseClient.leaseKeepAlive(options)
     return new Promise<KeepAliveResult>((resolve, reject) => {
+      const settle = (answer: Standing): void => {
+        const result = standing(answer, etcdLeaseId)
+        if (result instanceof Error) reject(result)
+        else resolve(result)
+      }
       const ask = (): void => {
-        leaseClient.leaseTimeToLive({ ID: etcdLeaseId }, options).then(
-          ({ TTL }) => {
-            resolve(standing(TTL))
-          },
-          () => undefined, // the renewal may still be answered
-        )
+        leaseClient.leaseTimeToLive({ ID: etcdLeaseId }, options).then(settle, () => undefined) // the renewal may still be answered
       }
       const timer = setTimeout(ask, UNANSWERED_MS)
       scope.addEventListener('abort', () => {
         clearTimeout(timer)
       })
-      stream.on('data', ({ TTL }) => {
-        resolve(standing(TTL))
-      })
+      stream.on('data', settle)
       stream.on('error', reject)
       stream.on('end', () => {
         reject(storeError({ op: 'keepAlive' }, 'UNAVAILABLE', 'etcd ended the stream without an answer'))
@@ -44,8 +45,15 @@ export function keepAliveOnce(caller: Caller, etcdLeaseId: EtcdLeaseId, signal: 
   })
 }
 
-/** @param ttl in seconds; of a lease that does not exist, 0 when renewed and -1 when asked for */
-function standing(ttl: string): KeepAliveResult {
-  const ttlSeconds = Number(ttl)
+interface Standing {
+  readonly ID: EtcdLeaseId
+  /** In seconds; of a lease that does not exist, 0 when renewed and -1 when asked for. */
+  readonly TTL: string
+}
+
+function standing({ ID, TTL }: Standing, asked: EtcdLeaseId): KeepAliveResult | BrokenAnswer {
+  const ttlSeconds = Number(TTL)
+  if (ID !== asked) return new BrokenAnswer(`etcd lease ${ID}, where ${asked} was asked for`)
+  if (ttlSeconds > LONGEST_TTL_S) return new BrokenAnswer(`${TTL} s to live`)
   return ttlSeconds > 0 ? { alive: true, ttlSeconds } : { alive: false }
 }

@@ -1,7 +1,13 @@
+import type { Clock } from '../time/clock.ts'
+import { RateLimit, type Rate } from '../time/rate-limit.ts'
 import type { LeaseList, LeaseWatchEvent, StoreIdentity } from './store.ts'
+
+/** However often a store says that its history is gone: lists are what costs it most. */
+const LISTS: Rate = { burst: 3, everyMs: 5_000 }
 
 /** What differs between those who follow keys. */
 export interface Followed {
+  readonly clock: Clock
   /** A complete list. @returns undefined when there is no point in going on */
   list(signal: AbortSignal): Promise<LeaseList | undefined>
   /** Every change after a list, until its history is gone. */
@@ -24,9 +30,11 @@ export async function* listAndWatch(
   signal: AbortSignal,
   known?: LeaseList,
 ): AsyncGenerator<FollowEvent, void, undefined> {
+  const pace = new RateLimit(followed.clock, LISTS)
   let wasReset = false
   for (let list = known; !signal.aborted; list = undefined) {
     if (list === undefined) {
+      await pace.wait(signal)
       list = await followed.list(signal)
       if (list === undefined) return
       yield { kind: 'list', list, wasReset }

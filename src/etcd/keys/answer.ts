@@ -1,6 +1,7 @@
 import type { IKeyValue, IRangeResponse, IResponseHeader } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
+import type { Caller } from '../client/call.ts'
 import { BrokenAnswer } from '../client/errors.ts'
 import { isWithin, type KeyRange } from './keyspace.ts'
 
@@ -29,6 +30,9 @@ export function headerOf({ header }: HasHeader): Header {
   return { clusterId: header.cluster_id, revision, raftTerm: BigInt(header.raft_term) }
 }
 
+/** Keys in an answer. */
+export type Keys = Pick<IRangeResponse, 'kvs' | 'count'>
+
 /** What was asked for. */
 export interface Asked extends KeyRange {
   /** Keys at most. */
@@ -39,7 +43,7 @@ export interface Asked extends KeyRange {
  * Expects keys that were asked for, as they can stand at a revision.
  * @throws {BrokenAnswer}
  */
-export function expectAsked({ kvs, count }: IRangeResponse, asked: Asked, revision: Revision): void {
+export function expectAsked({ kvs, count }: Keys, asked: Asked, revision: Revision): void {
   for (const kv of kvs) expectKey(kv, asked, revision)
   if (asked.limit !== undefined && kvs.length > asked.limit)
     throw new BrokenAnswer(`${kvs.length} keys where ${asked.limit} were asked for`)
@@ -49,19 +53,56 @@ export function expectAsked({ kvs, count }: IRangeResponse, asked: Asked, revisi
 /** Expects one key of a range, as it can stand at a revision. @throws {BrokenAnswer} */
 export function expectKey(kv: IKeyValue, range: KeyRange, revision: Revision): void {
   const { key, create_revision, mod_revision } = kv
-  if (!isWithin(range, key)) throw new BrokenAnswer(`with ${shown(key)}, which nobody asked for`)
+  expectWithin(key, range)
   const [created, modified] = [BigInt(create_revision), BigInt(mod_revision)]
   if (created < 1n || modified < created || modified > revision)
     throw new BrokenAnswer(`${shown(key)} of revisions ${created} and ${modified}, at revision ${revision}`)
 }
 
+/** @throws {BrokenAnswer} */
+export function expectWithin(key: Buffer, range: KeyRange): void {
+  if (!isWithin(range, key)) throw new BrokenAnswer(`with ${shown(key)}, which nobody asked for`)
+}
+
 const LONGEST_SHOWN = 200
 
 /** A key in printable ASCII, and not too much of it: whoever made it up wants it in a log. */
-export const shown = (key: Buffer): string =>
+const shown = (key: Buffer): string =>
   JSON.stringify(
     key
       .subarray(0, LONGEST_SHOWN)
       .toString('latin1')
       .replace(/[^\x20-\x7e]/g, '?'),
   )
+
+/** A range of keys, as etcd is asked for it. */
+export interface RangeRequest extends Asked {
+  /** As they stood then; now, where not given. */
+  readonly revision?: string
+  readonly keys_only?: boolean
+  readonly sort_target?: 'Mod'
+  readonly sort_order?: 'Descend'
+}
+
+/** The part of an answer that is used, with its header read. */
+export interface RangeAnswer extends Pick<IRangeResponse, 'kvs' | 'count' | 'more'> {
+  readonly header: Header
+}
+
+/**
+ * Reads keys, and takes no answer but to what was asked. Every read whose keys are of use goes through here. Another address is tried where one lies.
+ * @throws {StoreError}
+ */
+export function readRange(
+  caller: Caller,
+  op: string,
+  request: RangeRequest,
+  signal: AbortSignal,
+): Promise<RangeAnswer> {
+  return caller.call(op, signal, async ({ kv }, options) => {
+    const answer = await kv.range(request, options)
+    const header = headerOf(answer)
+    expectAsked(answer, request, request.revision === undefined ? header.revision : BigInt(request.revision))
+    return { ...answer, header }
+  })
+}

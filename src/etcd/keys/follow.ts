@@ -30,6 +30,7 @@ export async function* followKeys(
   signal: AbortSignal,
 ): AsyncGenerator<KeysSeen, void, undefined> {
   const followed = {
+    clock: tools.clock,
     list: (stop: AbortSignal) => listUntilItWorks(tools, op, pageSize, stop),
     watch: (from: KeyList, stop: AbortSignal) => new KeyWatch(tools, from, {}).run(stop),
   }

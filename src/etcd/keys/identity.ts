@@ -1,11 +1,8 @@
-import type { IResponseHeader } from 'etcd3'
-
 import type { Revision } from '../../lease/lease.ts'
 import type { StoreIdentity } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
-import type { Header } from './answer.ts'
+import { readRange, type Header } from './answer.ts'
 import type { Keyspace } from './keyspace.ts'
-import { readRange } from './range.ts'
 
 /** Where the cluster as a whole stands. The election count never goes back in its life, whichever member answers after a quorum was asked. */
 export type ClusterState = Header
@@ -32,9 +29,8 @@ export class StoreMemory {
   }
 
   /** An answer of one member, which may lag: it only tells how far the store has come at least. */
-  saw({ revision }: IResponseHeader): void {
-    const seen = BigInt(revision)
-    if (seen > this.#highestRevision) this.#highestRevision = seen
+  saw({ revision }: Header): void {
+    if (revision > this.#highestRevision) this.#highestRevision = revision
   }
 
   /** What is known now: what the answer to a question asked now is held against, since we may know more by the time it comes. */

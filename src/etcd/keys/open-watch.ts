@@ -3,14 +3,19 @@ import type { IWatchResponse } from 'etcd3'
 import type { Revision } from '../../lease/lease.ts'
 import { withDeadline } from '../client/deadline.ts'
 import type { Endpoint } from '../client/endpoints.ts'
-import { storeError, toStoreError } from '../client/errors.ts'
+import { BrokenAnswer, storeError, toStoreError, type CallSite } from '../client/errors.ts'
 import { EventQueue } from './event-queue.ts'
 import { authorizedBy, cancelledBy, requireLeader } from '../client/interceptors.ts'
-import type { KeyRange } from './keyspace.ts'
+import type { Keyspace } from './keyspace.ts'
+import { isCompacted, readWatchAnswer, type WatchAnswer } from './watch-answer.ts'
+
+/** Of a reason that etcd gives, in UTF-16 units: it goes into the log. */
+const LONGEST_REASON = 500
 
 /** Where and what to watch. */
 export interface WatchRequest {
-  readonly range: KeyRange
+  /** What is watched is its range. */
+  readonly keyspace: Keyspace
   readonly startRevision: Revision
   readonly endpoint: Endpoint
   /** Time for the connection and etcd's first answer. */
@@ -22,41 +27,60 @@ export interface WatchRequest {
  * @returns etcd's answers after it has confirmed the watcher; they throw the `StoreError` that the stream dies of
  * @throws {StoreError} when it cannot be opened in time; the caller then aborts `signal`
  */
-export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<AsyncIterable<IWatchResponse>> {
-  const { endpoint, range, startRevision, openTimeoutMs: timeoutMs } = request
+export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<AsyncIterable<WatchAnswer>> {
+  const { endpoint, keyspace, startRevision, openTimeoutMs: timeoutMs } = request
   const site = { op: 'watch', url: endpoint.address.url }
   return withDeadline({ ...site, timeoutMs, signal }, async () => {
-    const answers = new EventQueue<IWatchResponse>()
+    const answers = new EventQueue<WatchAnswer>()
     signal.addEventListener('abort', () => {
       answers.abandon()
     })
     const { client } = endpoint.connection
     const interceptors = [cancelledBy(signal), authorizedBy(await endpoint.connection.token()), requireLeader]
     const stream = await client.watchClient.watch({ interceptors })
-    const opened = new Promise<AsyncIterable<IWatchResponse>>((resolve, reject) => {
-      const fail = (error: Error): void => {
-        answers.fail(error)
-        reject(error)
+    let watchId: string | undefined
+    const opened = new Promise<AsyncIterable<WatchAnswer>>((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        const failure = toStoreError(site, error)
+        answers.fail(failure)
+        reject(failure)
       }
       stream.on('data', (answer) => {
         endpoint.connection.liveness.heard()
-        if (answer.canceled && !isCompacted(answer)) fail(storeError(site, 'CANCELLED', answer.cancel_reason))
-        else if (answer.created) resolve(answers)
-        else answers.push(answer)
+        try {
+          expectNotRefused(answer, site)
+          watchId ??= answer.watch_id
+          if (answer.created) resolve(answers)
+          else if (isOf(watchId, answer)) answers.push(readWatchAnswer(answer, keyspace))
+        } catch (error) {
+          fail(error)
+        }
       })
-      stream.on('error', (error) => {
-        fail(toStoreError(site, error))
-      })
+      stream.on('error', fail)
       stream.on('end', () => {
         fail(storeError(site, 'UNAVAILABLE', 'etcd ended the stream'))
       })
     })
-    const create = { ...range, start_revision: String(startRevision), fragment: true, progress_notify: true }
+    const create = { ...keyspace.range, start_revision: String(startRevision), fragment: true, progress_notify: true }
     stream.write({ create_request: create })
     return opened
   })
 }
 
-/** The watcher was refused because the history it asked for is gone. */
-export const isCompacted = ({ canceled, compact_revision }: IWatchResponse): boolean =>
-  canceled && BigInt(compact_revision) > 0n
+/** @throws {StoreError} when the watcher was refused, or given up, for another reason than a history that is gone */
+function expectNotRefused(answer: IWatchResponse, site: CallSite): void {
+  if (!answer.canceled || isCompacted(answer)) return
+  const reason = answer.cancel_reason.slice(0, LONGEST_REASON)
+  throw storeError(site, 'CANCELLED', reason === '' ? 'etcd gave the watch up without a reason' : reason)
+}
+
+/**
+ * Whether an answer is about the watcher. Others without changes are about the stream, and say nothing of what the watcher has been
+ * told (etcd before 3.4.25: progress that somebody asked for overtakes changes).
+ * @throws {BrokenAnswer}
+ */
+function isOf(watchId: string, { watch_id, canceled, events }: IWatchResponse): boolean {
+  if (watch_id === watchId || canceled) return true
+  if (events.length > 0) throw new BrokenAnswer(`changes for watch ${watch_id}, where ours is ${watchId}`)
+  return false
+}

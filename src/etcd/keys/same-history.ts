@@ -3,7 +3,7 @@ import type { Caller } from '../client/call.ts'
 import { toStoreError } from '../client/errors.ts'
 import type { KeyDelta, KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
-import { readRange } from './range.ts'
+import { readRange } from './answer.ts'
 
 /** A directory as the store says it was at some revision. */
 export interface PastState {
@@ -48,7 +48,7 @@ export async function readPastRecord(
 ): Promise<KeyRecord | undefined | 'compacted'> {
   const request = { key: keyspace.keyOf(key), revision: String(revision) }
   try {
-    const { kvs } = await caller.call('saidAt', signal, ({ kv }, options) => kv.range(request, options))
+    const { kvs } = await readRange(caller, 'saidAt', request, signal)
     const [found] = kvs
     return found && keyspace.record(found)
   } catch (error) {

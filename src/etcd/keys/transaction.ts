@@ -1,11 +1,12 @@
-import type { ICompare, IKeyValue, IRequestOp } from 'etcd3'
+import type { ICompare, IKeyValue, IRequestOp, ITxnResponse } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
 import type { Newcomers } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
+import { BrokenAnswer } from '../client/errors.ts'
+import { expectAsked, headerOf, readRange, type Keys } from './answer.ts'
 import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
-import { readRange } from './range.ts'
 
 export type TransactionOutcome =
   | { readonly done: true; readonly revision: Revision }
@@ -39,13 +40,25 @@ export async function transact(
   const key = keyspace.keyOf(change.key)
   const compare = conditionsOf(change, keyspace)
   let sent = 0
-  const response = await caller.call(op, signal, ({ kv }, options) => {
+  const outcome = await caller.call(op, signal, async ({ kv }, options) => {
     sent += 1
-    return kv.txn({ compare, success: [request], failure: [{ request_range: { key } }] }, options)
+    const transaction = { compare, success: [request], failure: [{ request_range: { key } }] }
+    return readOutcome(await kv.txn(transaction, options), key)
   })
-  if (response.succeeded) return { done: true, revision: BigInt(response.header.revision) }
-  const found = onlyRecord(keyspace, response.responses[0]?.response_range.kvs)
+  if ('revision' in outcome) return { done: true, revision: outcome.revision }
+  const found = onlyRecord(keyspace, outcome.kvs)
   return { done: false, found, certain: sent === 1 }
+}
+
+/** @throws {BrokenAnswer} */
+function readOutcome(answer: ITxnResponse, key: Buffer): { readonly revision: Revision } | Keys {
+  const { revision } = headerOf(answer)
+  if (answer.succeeded) return { revision }
+  const [first]: readonly { readonly response_range: Keys | null }[] = answer.responses
+  const keys = first?.response_range ?? undefined
+  if (keys === undefined) throw new BrokenAnswer('a transaction that was refused, without what stands there')
+  expectAsked(keys, { key }, revision)
+  return keys
 }
 
 /** The key as it stands. @throws {StoreError} */

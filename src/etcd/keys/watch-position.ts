@@ -1,25 +1,29 @@
-import type { IEvent, IWatchResponse } from 'etcd3'
-
 import type { Revision } from '../../lease/lease.ts'
+import { BrokenAnswer } from '../client/errors.ts'
 import type { KeyDelta, KeyWatchEvent } from './key.ts'
-import type { Keyspace } from './keyspace.ts'
+import type { WatchProgress } from './watch-answer.ts'
 
 type Deltas = Extract<KeyWatchEvent, { kind: 'deltas' }>
+type Reset = Extract<KeyWatchEvent, { kind: 'reset' }>
+
+/** Changes of one answer, in however many pieces: no transaction and no expired lease has a tenth of them. */
+const MOST_PENDING = 1_000_000
 
 /**
  * How far a watch has come, over any number of streams: turns etcd's answers into whole revisions, each exactly once. A position
  * moves only when every event up to it has been handed out.
  */
 export class WatchPosition {
-  readonly #keyspace: Keyspace
   #handedOut: Revision
-  /** Events of an answer that came in fragments and is not complete yet. */
-  #fragments: IEvent[] = []
+  /** Where the stream was opened: what stands at that revision comes again. */
+  #startedAt: Revision
+  /** Changes of an answer that came in fragments and is not complete yet. */
+  #pending: KeyDelta[] = []
 
   /** @param after revision whose effects are known already */
-  constructor(keyspace: Keyspace, after: Revision) {
-    this.#keyspace = keyspace
+  constructor(after: Revision) {
     this.#handedOut = after
+    this.#startedAt = after
   }
 
   /**
@@ -32,46 +36,47 @@ export class WatchPosition {
 
   /** A new stream: what was half received comes again. */
   restart(): void {
-    this.#fragments = []
+    this.#pending = []
+    this.#startedAt = this.#handedOut
   }
 
-  /** Takes in one answer that carries events or progress. @returns the revisions it completes, in order */
-  advance({ events, fragment, header }: IWatchResponse): readonly Deltas[] {
-    if (events.length === 0 && this.#fragments.length === 0) {
-      this.#moveTo(BigInt(header.revision))
-      return []
-    }
-    this.#fragments.push(...events)
+  /**
+   * Takes in one answer that carries changes or progress.
+   * @returns the revisions it completes, in order; or that the stream has gone back behind what it, or we, knew already: what it says
+   * from then on would be passed over as old
+   * @throws {BrokenAnswer}
+   */
+  advance({ changes, fragment, header }: WatchProgress): readonly Deltas[] | Reset {
+    if (changes.length === 0 && this.#pending.length === 0) return this.#progress(header.revision)
+    for (const change of changes) this.#pending.push(change)
+    if (this.#pending.length > MOST_PENDING) throw new BrokenAnswer('an answer that does not end')
     if (fragment) return []
-    const complete = this.#group(this.#fragments)
-    this.#fragments = []
+    const whole = this.#pending
+    this.#pending = []
+    return this.#complete(whole)
+  }
+
+  #progress(revision: Revision): readonly Deltas[] | Reset {
+    if (revision < this.#handedOut) return this.#wentBack(revision)
+    this.#handedOut = revision
+    return []
+  }
+
+  #complete(changes: readonly KeyDelta[]): readonly Deltas[] | Reset {
+    const complete: { kind: 'deltas'; revision: Revision; deltas: KeyDelta[] }[] = []
+    for (const change of changes) {
+      const { revision } = change
+      const last = complete.at(-1)
+      if (last?.revision === revision) last.deltas.push(change)
+      else if (revision > this.#handedOut) {
+        complete.push({ kind: 'deltas', revision, deltas: [change] })
+        this.#handedOut = revision
+      } else if (revision !== this.#startedAt) return this.#wentBack(revision)
+    }
     return complete
   }
 
-  #group(events: readonly IEvent[]): readonly Deltas[] {
-    const revisions = new Map<Revision, KeyDelta[]>()
-    for (const event of events) {
-      const delta = this.#delta(event)
-      if (delta.revision <= this.#handedOut) continue
-      const together = revisions.get(delta.revision)
-      if (together === undefined) revisions.set(delta.revision, [delta])
-      else together.push(delta)
-    }
-    return Array.from(revisions, ([revision, deltas]) => {
-      this.#moveTo(revision)
-      return { kind: 'deltas', revision, deltas }
-    })
-  }
-
-  #moveTo(revision: Revision): void {
-    if (revision > this.#handedOut) this.#handedOut = revision
-  }
-
-  /** etcd3 declares `Delete` and delivers `DELETE`. */
-  #delta({ type, kv }: IEvent): KeyDelta {
-    const revision = BigInt(kv.mod_revision)
-    return type.toUpperCase() === 'DELETE'
-      ? { kind: 'deleted', key: this.#keyspace.nameOf(kv.key), revision }
-      : { kind: 'put', record: this.#keyspace.record(kv), revision }
+  #wentBack(revision: Revision): Reset {
+    return { kind: 'reset', reason: `the stream went back from revision ${this.#handedOut} to ${revision}` }
   }
 }

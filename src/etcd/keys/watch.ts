@@ -1,8 +1,5 @@
-import type { IWatchResponse } from 'etcd3'
-
 import type { Revision } from '../../lease/lease.ts'
 import type { StoreError, StoreIdentity, WatchStatus } from '../../lease/store.ts'
-import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Caller } from '../client/call.ts'
 import { storeError, toStoreError } from '../client/errors.ts'
@@ -12,8 +9,10 @@ import { readClusterState, StoreMemory } from './identity.ts'
 import type { KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { streamAttendant } from './stream-attendant.ts'
+import type { WatchAnswer } from './watch-answer.ts'
 import { WatchPosition } from './watch-position.ts'
-import { isCompacted, openWatch } from './open-watch.ts'
+import { openWatch } from './open-watch.ts'
+import { RECONNECT, Reconnection } from './reconnection.ts'
 
 /** What a watch works with. */
 export interface WatchTools {
@@ -24,9 +23,6 @@ export interface WatchTools {
   /** Time for opening a stream. */
   readonly openTimeoutMs: number
 }
-
-/** At most 4.2 s, so that an etcd that is back has been found, and followed, within 5 s. */
-const RECONNECT: BackoffSpec = { firstMs: 100, mostMs: 3_000, jitter: 0.4 }
 
 /**
  * After an outage every node comes back at once, and each one's examination costs etcd in proportion to the keys: so they spread
@@ -45,10 +41,11 @@ export class KeyWatch {
   readonly #position: WatchPosition
   readonly #memory: StoreMemory
   readonly #known: KnownRecords
+  readonly #reconnection: Reconnection
   readonly #events = new EventQueue<KeyWatchEvent>()
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
-  /** Streams in a row that failed before they stood. */
-  #failures = 0
+  /** Where a stream was opened that broke for a message that is too large. */
+  #tooLargeAfter: Revision | undefined
   /** Found out about the store while a stream was open, which it ended. */
   #finding: WatchEnding | StoreError | undefined
   #endSession: () => void = () => undefined
@@ -56,9 +53,10 @@ export class KeyWatch {
   constructor(tools: WatchTools, from: StoreIdentity, status: WatchStatus) {
     this.#tools = tools
     this.#status = status
-    this.#position = new WatchPosition(tools.keyspace, from.revision)
+    this.#position = new WatchPosition(from.revision)
     this.#memory = new StoreMemory(from)
     this.#known = new KnownRecords(from.records)
+    this.#reconnection = new Reconnection(tools)
   }
 
   async *run(signal: AbortSignal): AsyncGenerator<KeyWatchEvent, void, undefined> {
@@ -83,7 +81,6 @@ export class KeyWatch {
   }
 
   async #pump(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#tools
     for (;;) {
       this.#finding = undefined
       const result = await this.#session(signal)
@@ -92,10 +89,24 @@ export class KeyWatch {
         this.#events.push(result)
         return
       }
+      const tooLarge = this.#tooLargeTwice(result)
+      if (tooLarge !== undefined) {
+        this.#events.push(tooLarge)
+        return
+      }
       this.#disconnected(result)
-      this.#failures += 1
-      await clock.sleep(backoffMs(RECONNECT, this.#failures, random), signal)
+      await this.#reconnection.pause(signal)
     }
+  }
+
+  /** A change that we do not take in would break every stream that begins before it: a list is behind it. */
+  #tooLargeTwice({ code }: StoreError): WatchEnding | undefined {
+    if (code !== 'RESOURCE_EXHAUSTED') return undefined
+    const { startRevision } = this.#position
+    if (this.#tooLargeAfter === startRevision)
+      return { kind: 'reset', reason: `a change after revision ${startRevision} is larger than any message we take` }
+    this.#tooLargeAfter = startRevision
+    return undefined
   }
 
   /** One stream from opening to its end. Never throws what a network can do: that is the returned error. */
@@ -127,7 +138,7 @@ export class KeyWatch {
     const attendant = streamAttendant(this.#memory, (what) => {
       if (!signal.aborted) this.#found(what)
     })
-    const request = { endpoint, range: keyspace.range, startRevision, openTimeoutMs }
+    const request = { endpoint, keyspace, startRevision, openTimeoutMs }
     try {
       const answers = await openWatch(request, signal)
       const swapped = await this.#verify(signal)
@@ -179,10 +190,12 @@ export class KeyWatch {
     this.#endSession()
   }
 
-  #take(answer: IWatchResponse): WatchEnding | undefined {
-    if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
+  #take(answer: WatchAnswer): WatchEnding | undefined {
+    if (answer.kind === 'compacted') return answer
     this.#memory.saw(answer.header)
-    for (const event of this.#position.advance(answer)) {
+    const advance = this.#position.advance(answer)
+    if ('reason' in advance) return advance
+    for (const event of advance) {
       this.#known.apply(event.deltas)
       this.#events.push(event)
     }
@@ -190,7 +203,7 @@ export class KeyWatch {
   }
 
   #connected(): void {
-    this.#failures = 0
+    this.#reconnection.opened()
     this.#connection = 'up'
     this.#status.onConnected?.()
   }

@@ -2,7 +2,7 @@ import { NO_ETCD_LEASE, type EtcdLeaseId } from '../../lease/lease.ts'
 import type { CasResult, KeyLifetime, Newcomers, StoreError } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import { isTransient } from '../client/codes.ts'
-import { toStoreError } from '../client/errors.ts'
+import { BrokenAnswer, toStoreError } from '../client/errors.ts'
 import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { readRecord, transact, type TransactionOutcome } from './transaction.ts'
@@ -35,9 +35,7 @@ export class KeyWriter {
   async put(put: Put, lifetime: KeyLifetime, signal: AbortSignal): Promise<CasResult> {
     if (lifetime.kind === 'attach') return this.#putOn(lifetime.etcdLeaseId, put, signal)
     if (lifetime.kind === 'reservation') return this.#putOn(NO_ETCD_LEASE, put, signal)
-    const { ID } = await this.#caller.call(put.op, signal, ({ leaseClient }, options) =>
-      leaseClient.leaseGrant({ TTL: lifetime.ttlSeconds }, options),
-    )
+    const ID = await grant(this.#caller, put.op, lifetime.ttlSeconds, signal)
     try {
       const result = await this.#putOn(ID, put, signal)
       if (!result.ok) await this.revoke(ID, signal)
@@ -126,4 +124,18 @@ export class KeyWriter {
 function isResultOf({ value, seen }: Put, etcdLeaseId: EtcdLeaseId, found: KeyRecord): boolean {
   const changed = seen === undefined || found.modRevision > seen.modRevision
   return changed && found.value === value && found.etcdLeaseId === etcdLeaseId
+}
+
+/**
+ * A new etcd lease. etcd may give it a longer life than was asked for, never a shorter one.
+ * @throws {StoreError}
+ */
+function grant(caller: Caller, op: string, ttlSeconds: number, signal: AbortSignal): Promise<EtcdLeaseId> {
+  return caller.call(op, signal, async ({ leaseClient }, options) => {
+    const { ID, TTL } = await leaseClient.leaseGrant({ TTL: ttlSeconds }, options)
+    // a key on no etcd lease would be a reservation, for ever
+    if (BigInt(ID) <= 0n) throw new BrokenAnswer(`etcd lease ${ID}`)
+    if (Number(TTL) < ttlSeconds) throw new BrokenAnswer(`${TTL} s to live, where ${ttlSeconds} were asked for`)
+    return ID
+  })
 }

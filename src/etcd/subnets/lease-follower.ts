@@ -6,10 +6,15 @@ import { listAndWatch, type FollowEvent } from '../../lease/list-and-watch.ts'
 import type { Revision } from '../../lease/lease.ts'
 import type { LeaseDelta, LeaseList, LeaseRecord, LeaseStore, WatchStatus } from '../../lease/store.ts'
 import type { Logger } from '../../observe/logger.ts'
+import type { Clock } from '../../time/clock.ts'
 import type { StaleLeasesTask } from './stale-leases-task.ts'
 
 export interface LeaseFollowerInput {
-  readonly ports: RetryPorts & { readonly log: Logger; readonly store: Pick<LeaseStore, 'list' | 'watch'> }
+  readonly ports: RetryPorts & {
+    readonly clock: Clock
+    readonly log: Logger
+    readonly store: Pick<LeaseStore, 'list' | 'watch'>
+  }
   readonly keeper: Pick<LeaseKeeper, 'key' | 'observe' | 'observeList' | 'observeOthers'>
   readonly staleLeases: Pick<StaleLeasesTask, 'observe'>
   readonly peers: PeerListener
@@ -42,8 +47,9 @@ export class LeaseFollower implements Task {
 
   #followed(context: TaskContext): Parameters<typeof listAndWatch>[0] {
     const { ports, outages } = this.#input
-    const { store } = ports
+    const { store, clock } = ports
     return {
+      clock,
       list: (signal) => {
         const read = (): Promise<LeaseList> =>
           context.watchdog.during('list of leases', LIST_BOUND_MS, store.list(signal))

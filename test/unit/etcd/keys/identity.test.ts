@@ -21,8 +21,8 @@ describe('what a watch knows of its store', () => {
 
   test('a revision learnt from any answer counts', () => {
     const memory = new StoreMemory({ clusterId: 'c1', revision: 10n })
-    memory.saw({ cluster_id: 'c1', member_id: '1', revision: '30', raft_term: '2' })
-    memory.saw({ cluster_id: 'c1', member_id: '2', revision: '20', raft_term: '2' })
+    memory.saw(state(30n, 2n))
+    memory.saw(state(20n, 2n))
     expect(memory.whyAnother(state(29n, 2n))).toBeDefined()
   })
 
@@ -30,7 +30,7 @@ describe('what a watch knows of its store', () => {
     const memory = new StoreMemory({ clusterId: 'c1', revision: 10n })
     memory.whyAnother(state(20n, 5n))
     const then = memory.snapshot()
-    memory.saw({ cluster_id: 'c1', member_id: '1', revision: '30', raft_term: '5' })
+    memory.saw(state(30n, 5n))
     expect(then.whyAnother(state(25n, 5n))).toBeUndefined()
     expect(then.whyAnother(state(19n, 5n))).toMatch('19')
     expect(memory.snapshot().whyAnother(state(40n, 4n))).toMatch('raft term')

@@ -1,8 +1,9 @@
-import type { IEvent, IWatchResponse } from 'etcd3'
+import type { IEvent } from 'etcd3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { Keyspace } from '../../../../src/etcd/keys/keyspace.ts'
+import { readWatchAnswer, type WatchProgress } from '../../../../src/etcd/keys/watch-answer.ts'
 import { WatchPosition } from '../../../../src/etcd/keys/watch-position.ts'
 
 const keyspace = Keyspace.leases('/net')
@@ -19,71 +20,96 @@ function event(key: string, revision: number, type: IEvent['type'] = 'Put'): IEv
   return { type, kv, prev_kv: kv }
 }
 
-function answer(events: readonly IEvent[], fields: { revision?: number; fragment?: boolean } = {}): IWatchResponse {
-  const { revision = 0, fragment = false } = fields
-  return {
-    header: { cluster_id: '1', member_id: '1', revision: String(revision), raft_term: '2' },
-    watch_id: '0',
-    created: false,
-    canceled: false,
-    compact_revision: '0',
-    cancel_reason: '',
-    fragment,
-    events: [...events],
-  }
+function answer(events: readonly IEvent[], fields: { revision?: number; fragment?: boolean } = {}): WatchProgress {
+  const { revision = 100, fragment = false } = fields
+  const read = readWatchAnswer(
+    {
+      header: { cluster_id: '1', member_id: '1', revision: String(revision), raft_term: '2' },
+      watch_id: '0',
+      created: false,
+      canceled: false,
+      compact_revision: '0',
+      cancel_reason: '',
+      fragment,
+      events: [...events],
+    },
+    keyspace,
+  )
+  if (read.kind !== 'changes') throw new Error(read.kind)
+  return read
 }
 
 /** `revision:key,key` per revision handed out. */
-const shown = (position: WatchPosition, response: IWatchResponse): readonly string[] =>
-  position.advance(response).map(({ revision, deltas }) => {
+function shown(position: WatchPosition, response: WatchProgress): readonly string[] {
+  const advance = position.advance(response)
+  if ('reason' in advance) return [advance.reason]
+  return advance.map(({ revision, deltas }) => {
     const keys = deltas.map((delta) => (delta.kind === 'put' ? delta.record.key : `-${delta.key}`))
     return `${revision}:${keys.join(',')}`
   })
+}
 
 describe('WatchPosition', () => {
   test('groups an answer by revision', () => {
-    const position = new WatchPosition(keyspace, 5n)
+    const position = new WatchPosition(5n)
     const events = [event('a', 6), event('b', 6, 'Delete'), event('a', 8)]
     expect(shown(position, answer(events))).toEqual(['6:a,-b', '8:a'])
     expect(position.startRevision).toBe(8n)
   })
 
-  test('drops what it has handed out before', () => {
-    const position = new WatchPosition(keyspace, 6n)
-    expect(shown(position, answer([event('a', 5), event('b', 6), event('c', 7)]))).toEqual(['7:c'])
+  test('drops what it has handed out before the stream began', () => {
+    const position = new WatchPosition(6n)
+    expect(shown(position, answer([event('b', 6), event('c', 7)]))).toEqual(['7:c'])
   })
 
   test('moves on with a progress notification, and never back', () => {
-    const position = new WatchPosition(keyspace, 5n)
+    const position = new WatchPosition(5n)
     expect(position.advance(answer([], { revision: 40 }))).toEqual([])
-    expect(position.startRevision).toBe(40n)
-    position.advance(answer([], { revision: 30 }))
     expect(position.startRevision).toBe(40n)
   })
 
+  test.each<[string, readonly WatchProgress[], string]>([
+    ['before where it was opened', [answer([event('a', 4)])], 'from revision 5 to 4'],
+    ['behind its own progress', [answer([], { revision: 40 }), answer([event('a', 39)])], 'from revision 40 to 39'],
+    ['at its own progress', [answer([], { revision: 40 }), answer([event('a', 40)])], 'from revision 40 to 40'],
+    ['of a revision that was whole', [answer([event('a', 6)]), answer([event('b', 6)])], 'from revision 6 to 6'],
+    ['out of order', [answer([event('a', 8), event('b', 6)])], 'from revision 8 to 6'],
+    ['after progress beyond all numbers', [answer([], { revision: 2 ** 60 }), answer([event('a', 6)])], ' to 6'],
+    [
+      'with progress that goes back',
+      [answer([], { revision: 40 }), answer([], { revision: 30 })],
+      'from revision 40 to 30',
+    ],
+  ])('says that a stream went back that brings changes %s', (_, answers, says) => {
+    const position = new WatchPosition(5n)
+    const all = answers.flatMap((each) => shown(position, each))
+    expect(all.at(-1)).toMatch('the stream went back ')
+    expect(all.at(-1)).toMatch(says)
+  })
+
   test('moves on with a progress notification after events, whole or in fragments', () => {
-    const position = new WatchPosition(keyspace, 5n)
+    const position = new WatchPosition(5n)
     position.advance(answer([event('a', 6)], { fragment: true }))
     position.advance(answer([event('b', 6)]))
-    position.advance(answer([], { revision: 40 }))
+    expect(position.advance(answer([], { revision: 40 }))).toEqual([])
     expect(position.startRevision).toBe(40n)
   })
 
   test('does not take the revision in the header of events for progress: more may be behind them', () => {
-    const position = new WatchPosition(keyspace, 5n)
+    const position = new WatchPosition(5n)
     position.advance(answer([event('a', 6)], { revision: 100 }))
     expect(position.startRevision).toBe(6n)
   })
 
   test('hands out a revision in fragments only when it is whole', () => {
-    const position = new WatchPosition(keyspace, 5n)
+    const position = new WatchPosition(5n)
     expect(shown(position, answer([event('a', 6)], { fragment: true }))).toEqual([])
     expect(position.startRevision).toBe(5n)
     expect(shown(position, answer([event('b', 6)]))).toEqual(['6:a,b'])
   })
 
   test('forgets half a revision when the stream breaks, to receive it again', () => {
-    const position = new WatchPosition(keyspace, 5n)
+    const position = new WatchPosition(5n)
     position.advance(answer([event('a', 6)], { fragment: true }))
     position.restart()
     expect(shown(position, answer([event('a', 6), event('b', 6)]))).toEqual(['6:a,b'])
@@ -95,7 +121,7 @@ describe('WatchPosition', () => {
     fc.assert(
       fc.property(revisions, cuts, (sizes, streams) => {
         const history = sizes.map((size, at) => Array.from({ length: size }, (_, n) => event(`k${n}`, at + 10)))
-        const position = new WatchPosition(keyspace, 9n)
+        const position = new WatchPosition(9n)
         const received: string[] = []
         for (const { after, split } of [...streams, { after: Infinity, split: 0 }]) {
           position.restart()
