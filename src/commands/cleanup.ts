@@ -10,6 +10,7 @@ import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { describeIgnored } from '../config/endpoints.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
+import { hearGrpc } from '../etcd/grpc-log.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
 import { NoIdentityError, readNodeId } from '../host/identity.ts'
@@ -65,6 +66,15 @@ async function cleanUpHere(invocation: CleaningUp, stopSignal: AbortSignal): Pro
   const node = release && { id: release.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   for (const ignored of etcd?.ignoredPaths ?? []) complain(describeIgnored(ignored))
+  hearGrpc(
+    {
+      error: (text) => {
+        complain(`gRPC: ${text}`)
+      },
+      debug: () => undefined,
+    },
+    systemClock,
+  )
   const store = etcd && new EtcdLeaseStore(etcd, { clock: systemClock, random: Math.random })
   const files: CleanupPorts['files'] = { find: () => findSubnetFiles(subnetFile), remove: removeFile }
   const ports: CleanupPorts = {

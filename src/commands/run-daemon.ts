@@ -12,6 +12,7 @@ import { EXIT } from '../cli/exit-codes.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
+import { hearGrpc, type GrpcLog } from '../etcd/grpc-log.ts'
 import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter.ts'
@@ -76,11 +77,21 @@ async function runAlone(options: DaemonOptions, log: Logger, call: DaemonCall): 
   }
 }
 
+const grpcIn = (log: Logger): GrpcLog => ({
+  error: (text) => {
+    log.warn(`gRPC: ${text}`)
+  },
+  debug: (text) => {
+    log.debug(`gRPC: ${text}`)
+  },
+})
+
 async function runAgent(options: DaemonOptions, log: Logger, { environment, stopSignal }: DaemonCall): Promise<number> {
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const conditions = new Conditions({ clock: systemClock, log })
   const status = new AgentStatus({ clock: systemClock, conditions })
+  hearGrpc(grpcIn(log), systemClock)
   const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
   const own = { clock: systemClock, random: Math.random, log, conditions, status }
   log.info('this node', node)

@@ -227,6 +227,17 @@ describe('an etcd that lies', () => {
       expect(log.events.at(-1)).toMatchObject({ kind: 'reset', reason: matching(/^the stream went back/) })
     })
 
+    test('in a message of more than 16 MiB is not taken in, and leads to a new list when it comes again', async () => {
+      const value = Buffer.alloc(17 << 20, 'x')
+      etcd.onOpen = (tell) => {
+        tell(event({ type: 'Put', kv: lease(1, { value, create_revision: '11', mod_revision: '11' }) }))
+      }
+      const log = await watch()
+      await expect.poll(() => log.ended, DEADLINE).toBe(true)
+      expect(log.losses).toMatchObject([{ code: 'RESOURCE_EXHAUSTED' }])
+      expect(log.events).toMatchObject([{ kind: 'reset', reason: matching(/after revision 10 is larger/) }])
+    })
+
     test('takes progress of the stream as a whole for no progress of the watch', async () => {
       const log = await watch()
       await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])

@@ -44,8 +44,6 @@ export class KeyWatch {
   readonly #reconnection: Reconnection
   readonly #events = new EventQueue<KeyWatchEvent>()
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
-  /** Where a stream was opened that broke for a message that is too large. */
-  #tooLargeAfter: Revision | undefined
   /** Found out about the store while a stream was open, which it ended. */
   #finding: WatchEnding | StoreError | undefined
   #endSession: () => void = () => undefined
@@ -83,30 +81,15 @@ export class KeyWatch {
   async #pump(signal: AbortSignal): Promise<void> {
     for (;;) {
       this.#finding = undefined
-      const result = await this.#session(signal)
+      const result = this.#reconnection.judge(await this.#session(signal), this.#position.startRevision)
       if (signal.aborted) return
       if (!(result instanceof Error)) {
         this.#events.push(result)
         return
       }
-      const tooLarge = this.#tooLargeTwice(result)
-      if (tooLarge !== undefined) {
-        this.#events.push(tooLarge)
-        return
-      }
       this.#disconnected(result)
       await this.#reconnection.pause(signal)
     }
-  }
-
-  /** A change that we do not take in would break every stream that begins before it: a list is behind it. */
-  #tooLargeTwice({ code }: StoreError): WatchEnding | undefined {
-    if (code !== 'RESOURCE_EXHAUSTED') return undefined
-    const { startRevision } = this.#position
-    if (this.#tooLargeAfter === startRevision)
-      return { kind: 'reset', reason: `a change after revision ${startRevision} is larger than any message we take` }
-    this.#tooLargeAfter = startRevision
-    return undefined
   }
 
   /** One stream from opening to its end. Never throws what a network can do: that is the returned error. */
