@@ -5,7 +5,6 @@
  */
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { parseNetworkConfig, remarkOn, type NetworkConfig } from '../config/network.ts'
-import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { refuseSwallowing } from '../host/underlay-conflict.ts'
 import { describeCandidates, type Underlay } from '../host/underlay.ts'
@@ -123,7 +122,7 @@ export class Agent implements Task {
   async #read(signal: AbortSignal): Promise<NetworkConfig> {
     const { configuration } = this.#ports.subnets
     const text = await configuration.read(signal)
-    if (text === undefined) throw new ConfigError(configuration.name, 'the network configuration, as JSON', undefined)
+    if (text === undefined) throw configuration.missing()
     return this.#parseConfig(text)
   }
 

@@ -1,3 +1,4 @@
+import type { ConfigError } from '../../config/error.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { Lease, NodeIdentity, PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
@@ -59,6 +60,8 @@ export interface ConfigurationSource {
    * out, and the same may come twice. Ends when `signal` aborts, or with the manager. Nothing is ever written.
    */
   watch(signal: AbortSignal): AsyncIterable<string | undefined>
+  /** What is wrong where there is none: what this manager reads, and what others often take for it. */
+  missing(): ConfigError
   /**
    * What of a valid configuration this manager cannot serve. etcd: a lease is named for its IPv4 subnet. Kubernetes: a family in which
    * Nodes are given no `podCIDR` shows only when one is acquired.

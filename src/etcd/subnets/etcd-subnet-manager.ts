@@ -79,11 +79,20 @@ export class EtcdSubnetManager implements SubnetManager {
 function configurationIn(store: Pick<LeaseStore, 'readConfig' | 'watchConfig'>, name: string): ConfigurationSource {
   return {
     name,
+    missing: () => missingConfiguration(name),
     read: async (signal) => (await store.readConfig(signal))?.value,
     watch: (signal) => configurations(store, signal),
     check: refuseUnnamed,
   }
 }
+
+/** The keys of the two versions of the API are two stores in one etcd; flannel of 2015 read the older one. */
+const missingConfiguration = (name: string): ConfigError =>
+  new ConfigError(
+    name,
+    "the network configuration, as JSON, among the keys of etcd's API v3 (etcdctl put and get with ETCDCTL_API=3; set and ls are of v2, whose keys are others)",
+    undefined,
+  )
 
 async function* configurations(
   store: Pick<LeaseStore, 'watchConfig'>,

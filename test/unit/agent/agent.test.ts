@@ -38,7 +38,7 @@ describe('starting', () => {
     await world.until('failure', () => world.fails('network configuration'))
     await world.advance(5_000)
     expect(world.logged(/warn/)).toEqual([
-      'warn network configuration: /coreos.com/network/config: expected the network configuration, as JSON, found nothing; retrying every few seconds',
+      "warn network configuration: /coreos.com/network/config: expected the network configuration, as JSON, among the keys of etcd's API v3 (etcdctl put and get with ETCDCTL_API=3; set and ls are of v2, whose keys are others), found nothing; retrying every few seconds",
     ])
     world.etcd.putConfig('rubbish')
     await world.advance(4_000)
