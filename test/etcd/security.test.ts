@@ -8,6 +8,7 @@ import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { makeCertificates, type Certificates } from '../lab/certificates.ts'
 import { openStore } from './etcd-harness.ts'
+import { TcpProxy } from './tcp-proxy.ts'
 
 const { signal } = new AbortController()
 const DEADLINE = { timeout: 30_000, interval: 20 }
@@ -78,6 +79,25 @@ describe('TLS', () => {
   test('an http endpoint that is in fact https, and the other way round, fails as unavailable', async () => {
     const plain = opened({ endpoints: [cluster.member.endpoint.replace('https', 'http')] })
     await expect(plain.list(signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test.each([
+    ['before its first word', 'blackHole', (proxy: TcpProxy) => proxy.heldConnections],
+    ['in the middle', 'swallowAnswers', (proxy: TcpProxy) => proxy.openConnections],
+  ] as const)('a handshake that hangs %s is given up, said, and made anew until it works', async (_, hang, open) => {
+    const proxy = await TcpProxy.start(cluster.member.place.clientPort)
+    onTestFinished(() => {
+      proxy.close()
+    })
+    const store = opened({ ...mutual(), endpoints: [proxy.endpoint.replace('http:', 'https:')] })
+    proxy[hang]()
+    const attempts: unknown[] = []
+    void store.list(signal).catch((error: unknown) => attempts.push(error))
+    await expect.poll(() => open(proxy), DEADLINE).toBe(1)
+    await expect.poll(() => open(proxy), DEADLINE).toBe(0)
+    await expect.poll(() => attempts, DEADLINE).toMatchObject([{ message: containing('no handshake within 3000 ms') }])
+    proxy.pass()
+    await expect.poll(() => store.list(signal).then(() => 'works', String), DEADLINE).toBe('works')
   })
 
   test('certificates that are replaced on disk are taken up, the CA together with the server, without a new store', async () => {
