@@ -42,6 +42,8 @@ export interface KeeperOptions {
   readonly renewMarginMs: number
   /** Asks whether another machine holds our key too; absent: nobody is asked. */
   readonly challenge?: AskClone
+  /** Called when the key, saying what it should, stands on an etcd lease that we do not know: a copy of us may have put it there. Must not throw. */
+  readonly onDoubt?: () => void
   /** Called at every change of state; must not throw. */
   readonly onState: (state: LeaseState, what: string) => void
 }
@@ -166,7 +168,10 @@ export class LeaseKeeper {
     const { state, foreign, isToRenewNow = false } = transition(this.#state, event, this.#options.terms)
     this.#state = state
     if (state.is !== 'lost') this.#record = state.record
-    if (isToRenewNow) this.#renewAtMs = this.#options.clock.monotonicMs()
+    if (isToRenewNow) {
+      this.#renewAtMs = this.#options.clock.monotonicMs()
+      this.#options.onDoubt?.()
+    }
     if (foreign !== undefined && state.is !== 'lost') this.#countForeignChange(foreign, state)
     this.#wakeup.ring()
   }

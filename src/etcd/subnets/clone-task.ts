@@ -72,6 +72,11 @@ export class CloneTask implements Task {
     this.#met.add(asker.instance, MET_MS)
   }
 
+  /** Our key was written by somebody, just as we would write it. */
+  suspect(): void {
+    this.#askIn(AGAIN_MS)
+  }
+
   /** The connection to etcd was lost, and is back. */
   afterOutage(): void {
     this.#askIn(AFTER_OUTAGE_MS * (1 + this.#input.random()))

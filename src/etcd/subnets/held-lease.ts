@@ -47,19 +47,19 @@ export class HeldLease implements HeldSubnet {
     const ourselves = { ...terms.node, instance: terms.instance, since: list.revision }
     this.#lease = lease
     this.#earlier = earlierSubnets(record)
-    const keeper = makeKeeper(input, ourselves)
+    const makeWay = (reason: string): void => {
+      this.#keeper.makeWay(reason)
+    }
+    const isDoubtful = how === 'kept' || how === 'updated'
+    const clones = new CloneTask({ ...ports, key: record.key, isDoubtful, ourselves, makeWay })
+    const keeper = makeKeeper(input, ourselves, clones)
     this.#keeper = keeper
     const onBack = (): void => {
       keeper.renewSoon()
       clones.afterOutage()
     }
     const outages = new StoreOutages({ conditions: ports.conditions, onBack, isForwarding })
-    const makeWay = (reason: string): void => {
-      keeper.makeWay(reason)
-    }
     const staleLeases = new StaleLeasesTask({ ...ports, ourselves, own: keeper, makeWay })
-    const isDoubtful = how === 'kept' || how === 'updated'
-    const clones = new CloneTask({ ...ports, key: record.key, isDoubtful, ourselves, makeWay })
     this.tasks = [
       new LeaseFollower({ ports, keeper, staleLeases, peers, outages, list, ownRevision: record.modRevision }),
       { name: 'lease', roundMs: ROUND_MS.etcd, run: (loop) => this.#hold(loop) },
@@ -98,6 +98,7 @@ export class HeldLease implements HeldSubnet {
 function makeKeeper(
   { ports, acquired: { record }, holding: { terms }, renewMarginMs }: HeldLeaseInput,
   ourselves: Challenger,
+  clones: CloneTask,
 ): LeaseKeeper {
   const { store, clock, random } = ports
   const onState = (state: LeaseState, what: string): void => {
@@ -105,5 +106,9 @@ function makeKeeper(
   }
   const ask = (signal: AbortSignal): Promise<Challenger | undefined> =>
     store.ask(record.key, ourselves, CLONE_ANSWERS_WITHIN_MS, signal)
-  return new LeaseKeeper(record, { store, terms, ourselves, clock, random, renewMarginMs, challenge: ask, onState })
+  const onDoubt = (): void => {
+    clones.suspect()
+  }
+  const told = { challenge: ask, onState, onDoubt }
+  return new LeaseKeeper(record, { store, terms, ourselves, clock, random, renewMarginMs, ...told })
 }

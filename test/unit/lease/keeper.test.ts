@@ -23,6 +23,8 @@ let clock: FakeClock
 let stop: AbortController
 let states: LeaseState['is'][]
 let contests: string[]
+/** How often the key stood on an etcd lease that nobody here knows. */
+let doubts: number
 let unlisten: () => void
 
 beforeEach(() => {
@@ -31,6 +33,7 @@ beforeEach(() => {
   stop = new AbortController()
   states = []
   contests = []
+  doubts = 0
   unlisten = () => undefined
 })
 
@@ -66,6 +69,7 @@ async function hold(
     random: () => 0,
     renewMarginMs,
     ...(challenge === undefined ? {} : { challenge }),
+    onDoubt: () => void (doubts += 1),
     onState: (state) => {
       states.push(state.is)
       if (state.is === 'contested') contests.push(state.done)
@@ -256,6 +260,16 @@ describe('LeaseKeeper whose key vanished', () => {
     await advance(HOUR_MS)
     expect([own()?.value, over()]).toEqual([MINE, undefined])
     expect(store.calls.filter(({ op }) => op === 'list').length).toBeLessThan(100)
+  })
+
+  it('has its doubts when the key is back, just as it wants it, before it could put it there', async () => {
+    await hold()
+    store.hang('list')
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(doubts).toBe(0)
+    store.etcd.put(KEY, MINE, store.etcd.grant(86_400))
+    expect(doubts).toBe(1)
   })
 
   it('gives up a key that another node took meanwhile, and does not touch it', async () => {

@@ -131,6 +131,14 @@ describe('whether a copy of this machine holds our lease too', () => {
     expect(asked).toHaveLength(times)
   })
 
+  test('is asked when our key was written by somebody, just as we would write it', async () => {
+    const task = begin(false)
+    await clock.settle()
+    task.suspect()
+    await clock.advance(30_000)
+    expect(asked).toHaveLength(1)
+  })
+
   test('is asked until the one that is to make way has done so', async () => {
     answer = { ...ELDER, since: 60n }
     begin(true)
