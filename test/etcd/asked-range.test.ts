@@ -54,6 +54,13 @@ async function doEverything(store: EtcdLeaseStore, relay: WireRelay): Promise<vo
   const created = await store.create('10.1.0.0-24', 'one', { kind: 'grant', ttlSeconds: 600 }, signal)
   const taken = await store.create('10.1.0.0-24', 'two', { kind: 'reservation' }, signal)
   if (!created.ok || taken.ok) throw new Error('the wrong one was refused')
+  const { modRevision } = created.record
+  expect(await store.saidAt('10.1.0.0-24', modRevision, signal)).toMatchObject({ value: 'one' })
+  for (const within of ['everywhere', [{ from: '10.1.', to: '10.2.' }]] as const) {
+    const newcomers = { after: modRevision - 1n, within }
+    const late = await store.create('10.1.0.0-25', 'late', { kind: 'reservation' }, signal, newcomers)
+    expect(late.ok).toBe(false)
+  }
   await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
   relay.cut() // then the store is asked whether it is the same, and how it stood
   await expect.poll(() => log.connection, DEADLINE).toEqual(['up', 'down', 'up'])
