@@ -75,7 +75,7 @@ export class Caller {
     if (!ANOTHER_MAY_ANSWER.has(failure.code)) return explained
     this.#faults.set(endpoint.address.url, explained)
     this.#ring.advance(endpoint)
-    if (endpoint.connection.isBroken) this.#ring.drop(endpoint)
+    if (!endpoint.connection.connected) this.#ring.drop(endpoint)
     else if (failure.code === 'DEADLINE_EXCEEDED') endpoint.connection.liveness.doubt()
     return explained
   }

@@ -119,11 +119,6 @@ export class Connection {
     return this.#isClosed
   }
 
-  /** Neither stands nor can come to stand again: with other certificates, another might. */
-  get isBroken(): boolean {
-    return !this.connected || this.#sockets.fault !== undefined
-  }
-
   /** A failure over it, with what it comes from. Takes a second or two at most, and never fails. */
   async explain(failure: StoreError): Promise<StoreError> {
     const circumstances = this.#circumstances()
@@ -154,9 +149,9 @@ export class Connection {
     return this.#token.get()
   }
 
-  /** The next call gets a new token, unless somebody has seen to that already. @returns whether there is any to be had */
-  forgetToken(token: string | undefined): boolean {
-    return this.#token.forget(token)
+  /** The next call gets a new token, unless somebody has seen to that already. */
+  forgetToken(token: string): void {
+    this.#token.forget(token)
   }
 
   /** Ends everything under way on it. */

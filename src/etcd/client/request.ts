@@ -13,8 +13,7 @@ export type EtcdCall<T> = (client: Etcd3, options: CallOptions, signal: AbortSig
 export interface Line {
   readonly client: Etcd3
   token(): Promise<string | undefined>
-  /** The next one that is asked for is new. @returns whether there is any to be had */
-  forgetToken(token: string | undefined): boolean
+  forgetToken(token: string): void
 }
 
 /**
@@ -24,7 +23,7 @@ export interface Line {
 const TOKEN_IS_STALE: ReadonlySet<StoreErrorCode> = new Set(['UNAUTHENTICATED', 'INVALID_ARGUMENT'])
 
 /**
- * One request over one connection; once more with a new token when the old one, or that there was none, may be to blame.
+ * One request over one connection; once more with a new token when the old one may be to blame.
  * @throws {StoreError}
  */
 export function authenticated<T>(line: Line, bounds: Bounds, request: EtcdCall<T>): Promise<T> {
@@ -35,8 +34,8 @@ export function authenticated<T>(line: Line, bounds: Bounds, request: EtcdCall<T
     try {
       return await attempt(token)
     } catch (error) {
-      const isStale = TOKEN_IS_STALE.has(toStoreError(bounds, error).code)
-      if (!isStale || !line.forgetToken(token)) throw error
+      if (token === undefined || !TOKEN_IS_STALE.has(toStoreError(bounds, error).code)) throw error
+      line.forgetToken(token)
       return await attempt(await line.token())
     }
   })

@@ -30,14 +30,8 @@ export class TokenSource {
     return this.#token
   }
 
-  /**
-   * The next one that is asked for is new, unless somebody has seen to that already. `undefined`: there was none to be had, since etcd had
-   * no authentication yet.
-   * @returns whether there is a user to get one for
-   */
-  forget(token: string | undefined): boolean {
+  forget(token: string): void {
     if (this.#known === token) this.#token = undefined
-    return this.#name !== '' && this.#password !== ''
   }
 
   async #authenticate(): Promise<string | undefined> {
@@ -50,10 +44,7 @@ export class TokenSource {
       this.#token = undefined
       const failure = toStoreError({ op: 'authenticate', url: this.#url }, error)
       // as etcd's own clients have it: a password that nobody asks for does no harm
-      if (failure.code === 'FAILED_PRECONDITION') {
-        this.#known = undefined
-        return undefined
-      }
+      if (failure.code === 'FAILED_PRECONDITION') return undefined
       const { op, code, retryable, cause } = failure
       const message = `${failure.message} (user ${JSON.stringify(this.#name)})`
       throw new StoreError({ op, code, retryable, message, cause })
