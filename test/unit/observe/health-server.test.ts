@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, connect, type Socket } from 'node:net'
+import { createServer, connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HealthServer } from '../../../src/observe/health-server.ts'
 import { waitFor } from '../../lab/wait-for.ts'
@@ -59,9 +59,20 @@ describe('the health endpoint', () => {
   test('hangs up on who says nothing, and answers again when all places were taken', async () => {
     const url = await serve(0, 200)
     const { port } = new URL(url)
-    const idlers: Socket[] = []
-    for (let at = 0; at < 100; at++) idlers.push(connect(Number(port), '127.0.0.1').on('error', () => undefined))
-    await Promise.all(idlers.map((idler) => once(idler, 'close')))
+    const closed: Promise<void>[] = []
+    for (let at = 0; at < 100; at++) {
+      const idler = connect(Number(port), '127.0.0.1').on('error', () => undefined)
+      closed.push(
+        new Promise((resolve) => {
+          idler.on('close', () => {
+            resolve()
+          })
+        }),
+      )
+      // one by one: of a backlog that overflows, the kernel tells nobody who says nothing, for ever
+      await once(idler, 'connect')
+    }
+    await Promise.all(closed)
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
   })
 
