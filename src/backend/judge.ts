@@ -42,8 +42,9 @@ export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
 
 function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
-  if (backendType !== '' && !backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
-    onForeign?.(backendType)
+  // one without a type is a reservation that waits for its node, or of upstream's udp
+  if (!backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
+    onForeign?.(backendType === '' ? 'none' : backendType)
     return { ignored: true }
   }
   const entriesByFamily = new Map<Family, ReachablePeer>()

@@ -53,9 +53,7 @@ function flooded(count: number, junk: (at: number) => readonly [string, string])
   const task = new PeersTask({
     ports: { clock: new FakeClock(), log, subnets: { saidAt: () => Promise.resolve('forgotten') } },
     peers: new PeerTable(backendJudge({ backends, ownKey: '10.20.0.0-20', limits: () => limits })),
-    sinks: [
-      { setPeer: (key) => void told.push(key), allowPruning: () => undefined, wake: () => undefined },
-    ],
+    sinks: [{ setPeer: (key) => void told.push(key), allowPruning: () => undefined, wake: () => undefined }],
     stalePeerGraceMs: 0,
   })
   const flood = Array.from({ length: count }, (_, at) => {
@@ -66,9 +64,12 @@ function flooded(count: number, junk: (at: number) => readonly [string, string])
   return { task, told, lines: log.lines, revision: count + 2 }
 }
 
+/** Measured in turns, so often; the cheapest counts, since whatever else runs only ever adds. */
+const ROUNDS = 8
+
 /** One put of an honest peer at a time, and one of junk. @returns µs of processor time for each pair */
 function costOfEvents(flood: Flooded, junk: (at: number) => readonly [string, string]): number {
-  const events = 300
+  const events = 100
   const put = (record: PeerRecord): void => {
     flood.task.onChanges({ deltas: [{ kind: 'put', record }], isOwnGone: false })
   }
@@ -92,9 +93,9 @@ function costOfEvents(flood: Flooded, junk: (at: number) => readonly [string, st
 describe('a flood of leases of which each', () => {
   it.each(KINDS)('%s does not make later events dearer, nor fills the log', (_, junk) => {
     const [few, many] = [flooded(200, junk), flooded(20_000, junk)]
-    costOfEvents(few, junk) // warm
-    const [cheap, dear] = [costOfEvents(few, junk), costOfEvents(many, junk)]
-    expect(dear / cheap).toBeLessThan(4)
+    const rounds = Array.from({ length: ROUNDS }, () => [costOfEvents(few, junk), costOfEvents(many, junk)] as const)
+    const cheapest = (of: 0 | 1): number => Math.min(...rounds.map((round) => round[of]))
+    expect(cheapest(1) / cheapest(0)).toBeLessThan(4)
     expect(many.told.filter((key) => key === HONEST)).toEqual([HONEST])
     expect(many.told.filter((key) => key === '10.98.0.0-20').length).toBeGreaterThan(100)
     expect(many.lines.filter((line) => line.startsWith('warn')).length).toBeLessThan(130)
