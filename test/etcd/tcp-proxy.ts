@@ -21,6 +21,8 @@ export class TcpProxy {
   private readonly sockets = new Set<Socket>()
   private readonly held = new Set<Socket>()
   private mode: Mode = 'pass'
+  /** How long bytes are on their way, either way, in milliseconds. */
+  delayMs = 0
   /** Pieces from etcd so far that can be progress notifications: events are larger, HTTP/2's own pings and window updates smaller. */
   bareHeaders = 0
   /** Connections made so far. */
@@ -106,12 +108,17 @@ export class TcpProxy {
     this.join(client, server)
     this.join(server, client)
     client.on('data', (bytes) => {
-      if (this.mode !== 'black hole') server.write(bytes)
+      if (this.mode !== 'black hole') this.deliver(server, bytes)
     })
     server.on('data', (bytes) => {
       if (bytes.length >= BARE_HEADER.least && bytes.length <= BARE_HEADER.most) this.bareHeaders += 1
-      if (this.mode === 'pass') client.write(bytes)
+      if (this.mode === 'pass') this.deliver(client, bytes)
     })
+  }
+
+  private deliver(to: Socket, bytes: Buffer): void {
+    if (this.delayMs === 0) to.write(bytes)
+    else setTimeout(() => to.write(bytes), this.delayMs)
   }
 
   /** Reads and says nothing, for ever. */

@@ -6,7 +6,7 @@ interface Sleeper {
   wake(): void
 }
 
-/** Rounds of the event loop after which whatever was woken has got as far as it can without time passing. */
+/** Rounds of the event loop after which whatever was woken has got as far as it can without time passing; one, where it only waits for promises. */
 const SETTLING_TURNS = 3
 
 /** More wakes than this, and one per millisecond, are a busy loop. */
@@ -15,10 +15,12 @@ const BUSY_WAKES = 10_000
 /** A {@link Clock} that only moves when told to. */
 export class FakeClock implements Clock {
   #nowMs: number
+  readonly #settlingTurns: number
   readonly #sleepers = new Set<Sleeper>()
 
-  constructor(nowMs = 0) {
+  constructor(nowMs = 0, settlingTurns = SETTLING_TURNS) {
     this.#nowMs = nowMs
+    this.#settlingTurns = settlingTurns
   }
 
   /** Sleeps under way: 0 after everything that waited was stopped. */
@@ -71,7 +73,7 @@ export class FakeClock implements Clock {
 
   /** Lets everything run that does not wait for time to pass. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < SETTLING_TURNS; turn++) await nextTurn()
+    for (let turn = 0; turn < this.#settlingTurns; turn++) await nextTurn()
   }
 
   /** The sleeper that falls due first; of several, the one that lay down first. */
