@@ -4,7 +4,7 @@ import type { LeaseRecord } from '../../../src/lease/store.ts'
 import type { Prefix } from '../../../src/net/prefix.ts'
 import { configText } from './configuration.ts'
 import type { WorldNode } from './node.ts'
-import { overlap, overlapsOf } from './overlaps.ts'
+import { isUndecided, overlap, overlapsOf } from './overlaps.ts'
 import { allSubnets } from './upstream-node.ts'
 import type { Author, LeaseWorld } from './world.ts'
 
@@ -37,14 +37,15 @@ function unfounded(node: WorldNode, records: readonly LeaseRecord[]): readonly s
   return isSame ? [] : [`${name} holds ${belief.key}, which says ${record?.value ?? ''}`]
 }
 
-function sharedMacs(world: LeaseWorld): readonly string[] {
-  const seen = new Map<string, string>()
-  return world.own.flatMap(({ name, belief }) =>
-    (belief?.macs ?? []).flatMap((mac) => {
-      const other = seen.get(mac)
-      seen.set(mac, name)
-      return other === undefined ? [] : [`${name} and ${other} both publish ${mac}`]
-    }),
+function sharedMacs({ own }: LeaseWorld): readonly string[] {
+  return own.flatMap((node, at) =>
+    own
+      .slice(at + 1)
+      .filter((other) => !isUndecided(node, other))
+      .flatMap((other) => {
+        const shared = (node.belief?.macs ?? []).filter((mac) => other.belief?.macs.includes(mac) === true)
+        return shared.map((mac) => `${node.name} and ${other.name} both publish ${mac}`)
+      }),
   )
 }
 
@@ -54,7 +55,7 @@ function sharedAddresses(world: LeaseWorld): readonly string[] {
   return holders.flatMap((node, at) =>
     holders
       .slice(at + 1)
-      .filter((other) => other.address === node.address)
+      .filter((other) => other.address === node.address && !isUndecided(node, other))
       .map((other) => `${node.name} and ${other.name} both hold a lease with one PublicIP`),
   )
 }

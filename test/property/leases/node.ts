@@ -51,6 +51,8 @@ export abstract class WorldNode {
   #belief: Belief | undefined
   #believesSinceMs = 0
   #losesAnswers = 0
+  /** Its process was frozen for a while. */
+  hasSlept = false
   /** What the process ended with that was not asked to. */
   failure: Error | undefined
 
@@ -116,6 +118,7 @@ export abstract class WorldNode {
       },
     })
     this.#process = process
+    this.hasSlept = false
     this.live(process, store)
       .catch((error: unknown) => {
         if (!process.signal.aborted) this.failure = error instanceof Error ? error : new Error(String(error))
@@ -138,6 +141,7 @@ export abstract class WorldNode {
 
   freeze(): void {
     this.#process?.freeze()
+    this.hasSlept = true
     this.world.onChange()
   }
 

@@ -13,6 +13,10 @@ export const isOfOneImage = (one: WorldNode, other: WorldNode): boolean =>
 export const isTwin = (one: WorldNode, other: WorldNode): boolean =>
   isOfOneImage(one, other) && one.address === other.address
 
+/** Twins one of which has slept through what the other asked. */
+export const isUndecided = (one: WorldNode, other: WorldNode): boolean =>
+  isTwin(one, other) && (one.hasSlept || other.hasSlept)
+
 export interface Overlap {
   readonly text: string
   /** Whether the leases of both stand in the store, or one of them has yet to learn that its own is gone. */
@@ -29,7 +33,7 @@ export function overlapsOf(nodes: readonly WorldNode[], stands: (node: WorldNode
   return holders.flatMap(({ node, belief }, at) =>
     holders
       .slice(at + 1)
-      .filter((other) => overlap(belief.subnets, other.belief.subnets))
+      .filter((other) => overlap(belief.subnets, other.belief.subnets) && !isUndecided(node, other.node))
       .map((other) => ({ other, kind: kindOf(node, other.node) }))
       .map(({ other, kind }) => ({
         text: `${node.name} ${belief.key} and ${other.node.name} ${other.belief.key} (${kind})`,
