@@ -38,6 +38,8 @@ export type KeeperEvent =
   | LeaseDelta
   /** A complete list shows the key, or does not. */
   | { readonly kind: 'listed'; readonly record: LeaseRecord | undefined }
+  /** The key is another's, who does not live: it is to be taken back. */
+  | { readonly kind: 'abandoned'; readonly record: LeaseRecord }
   /** A write of ours was refused, because this stands there instead. */
   | { readonly kind: 'refused'; readonly found: LeaseRecord | undefined }
   /** The key should say something from now on. */
@@ -85,6 +87,8 @@ export function transition(state: KeeperState, event: KeeperEvent, terms: Keeper
       return afterDelta(state, event, terms)
     case 'listed':
       return afterList(state, event.record, terms)
+    case 'abandoned':
+      return { state: { ...state, record: event.record, is: 'to restore' } }
     case 'refused':
       return event.found === undefined ? gone(state) : put(state, event.found, terms)
     case 'wanted':

@@ -58,6 +58,8 @@ const JITTER = 0.1
 const OWN_KEY = 'own key'
 const AT_ONCE = Number.NEGATIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
+/** So long a node has, whose former lease came back with a restored store, to take it away, in milliseconds: it asks for 3 s who holds it. */
+const DISPUTE_MS = 8_000
 /** Of many that put their keys back at once, all but one are refused: so often in a row they try again before they let others go first. */
 const OVERTAKEN_AT_MOST = 3
 
@@ -77,6 +79,8 @@ export class LeaseKeeper {
   /** As it was known last. */
   #record: LeaseRecord
   #hasMetClone = false
+  /** What a restored store says of our key, and when to ask whether that is so. */
+  #disputed: { readonly record: LeaseRecord; readonly dueMs: number } | undefined
   #timesOvertaken = 0
   /** On the monotonic clock. */
   #renewAtMs: number
@@ -107,12 +111,20 @@ export class LeaseKeeper {
 
   /** Tells the keeper what the watch saw of its own key. */
   observe(delta: LeaseDelta): void {
+    this.#disputed = undefined
     this.#hear(delta)
   }
 
-  /** Tells the keeper what a complete list shows of its own key. */
-  observeList(record: LeaseRecord | undefined): void {
-    this.#hear({ kind: 'listed', record })
+  /**
+   * Tells the keeper what a complete list shows of its own key. A store that was restored may show what another node held long ago: that
+   * is not believed before its holder was asked, some seconds later, since one that lives takes it away itself.
+   */
+  observeList(record: LeaseRecord | undefined, wasReset = false): void {
+    this.#disputed = undefined
+    if (wasReset && record !== undefined && this.#isForeign(record)) {
+      this.#disputed = { record, dueMs: this.#options.clock.monotonicMs() + DISPUTE_MS }
+      this.#wakeup.ring()
+    } else this.#hear({ kind: 'listed', record })
   }
 
   /**
@@ -191,6 +203,13 @@ export class LeaseKeeper {
     const { clock, onState } = this.#options
     for (let live = this.#live(signal); live !== undefined; live = this.#live(signal)) {
       const nowMs = clock.monotonicMs()
+      if (this.#disputed !== undefined) {
+        const { record, dueMs } = this.#disputed
+        const askAtMs = Math.max(dueMs, this.#repairs.notBeforeMs)
+        if (askAtMs > nowMs) await rest(askAtMs - nowMs, this.#wakeup)
+        else await this.#try(this.#repairs, 'cannot be written', () => this.#settle(record, signal), signal)
+        continue
+      }
       const [repairAtMs, renewAtMs] = [this.#repairDueMs(live), this.#renewalDueMs(live)]
       if (repairAtMs <= nowMs) await this.#try(this.#repairs, 'cannot be written', () => this.#repair(signal), signal)
       else if (renewAtMs <= nowMs)
@@ -332,6 +351,21 @@ export class LeaseKeeper {
     this.#endWrite(result, 'was written again, because it did not say what it should')
   }
 
+  #isForeign(record: LeaseRecord): boolean {
+    const { terms } = this.#options
+    return this.#state.is !== 'lost' && !isOursToRestore(record, this.#state.wanted, terms)
+  }
+
+  /** Another holds our key, as a restored store has it: whoever answers has it, and from who does not it is taken back. */
+  async #settle(record: LeaseRecord, signal: AbortSignal): Promise<void> {
+    const dispute = this.#disputed
+    const { challenge } = this.#options
+    const answer = challenge === undefined ? 'unknown' : await challenge(signal).catch(asUnknown)
+    if (this.#disputed !== dispute) return // it has changed meanwhile
+    this.#disputed = undefined
+    this.#hear(answer === undefined ? { kind: 'abandoned', record } : { kind: 'listed', record })
+  }
+
   /** Where the key belongs: our own etcd lease while it lives, else a new one; none for a reservation. */
   async #lifetime({ home }: Live, signal: AbortSignal): Promise<KeyLifetime> {
     if (home === NO_ETCD_LEASE) return { kind: 'reservation' }
@@ -363,3 +397,9 @@ const isToRenew = ({ is, record }: Live): boolean => is !== 'to recreate' && rec
 
 /** Of what nobody can read, nobody makes use. */
 const isReadable = (record: LeaseRecord): boolean => !('rejected' in decodeLease(record))
+
+/** Whom we may not ask may live. @throws every other error */
+function asUnknown(error: unknown): 'unknown' {
+  if (error instanceof StoreError && error.code === 'PERMISSION_DENIED') return 'unknown'
+  throw error
+}

@@ -71,7 +71,7 @@ export class LeaseFollower implements Task {
   #takeList({ records }: LeaseList, wasReset: boolean): void {
     const { keeper, peers } = this.#input
     const others = records.filter(({ key }) => key !== keeper.key)
-    this.#observeOwn(records)
+    this.#observeOwn(records, wasReset)
     keeper.observeOthers(others)
     peers.onList({ records: others, isOwnMissing: others.length === records.length, wasReset })
     this.#observeStale(records)
@@ -93,9 +93,12 @@ export class LeaseFollower implements Task {
     peers.onChanges({ deltas: others, isOwnGone })
   }
 
-  #observeOwn(records: readonly LeaseRecord[]): void {
+  #observeOwn(records: readonly LeaseRecord[], wasReset = false): void {
     const { keeper } = this.#input
-    keeper.observeList(records.find(({ key }) => key === keeper.key))
+    keeper.observeList(
+      records.find(({ key }) => key === keeper.key),
+      wasReset,
+    )
   }
 
   #observeStale(records: readonly LeaseRecord[]): void {

@@ -1,8 +1,8 @@
 import type { Challenger, Challenges } from '../../lease/challenges.ts'
-import { decodeLease } from '../../lease/codec.ts'
+import { decodeLease, encodeLease } from '../../lease/codec.ts'
 import { CloneError } from '../../lease/errors.ts'
 import type { LeaseKeeper } from '../../lease/keeper.ts'
-import type { Lease, Revision } from '../../lease/lease.ts'
+import { NO_ETCD_LEASE, type Lease, type Revision } from '../../lease/lease.ts'
 import { expectNoClone } from '../../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../../lease/store.ts'
 import type { Loop } from '../../time/loop.ts'
@@ -118,8 +118,25 @@ export class StaleLeasesTask implements Task {
       log.warn(
         `lease ${lease.key} carries our node id, but whether another machine holds it we may not ask; left alone`,
       )
+    else if (record.etcdLeaseId === NO_ETCD_LEASE) await this.#emptyReservation(lease, record, signal)
     else if (await store.remove(record, signal))
       log.info('removed a lease of an earlier life of this node, which held our VtepMAC', { lease: lease.key })
+  }
+
+  /** Somebody has reserved a subnet for this node with all that our lease says: it stays reserved, and no longer claims what the lease needs. */
+  async #emptyReservation(lease: Lease, record: LeaseRecord, signal: AbortSignal): Promise<void> {
+    const { store, log } = this.#input
+    const families = lease.families.map(({ family, subnet, publicIp }) => ({
+      family,
+      subnet,
+      publicIp,
+      backendData: undefined,
+    }))
+    const result = await store.replace(record, encodeLease({ backendType: '', families }), signal)
+    if (result.ok)
+      log.info('a reservation for this node says no more than its address now: it held our VtepMAC', {
+        lease: lease.key,
+      })
   }
 
   #decide({ record }: StaleLease): void {

@@ -105,7 +105,12 @@ export class Acquisition {
   /** A lease under the identity of a copy is of this machine alone: that is who we were before. */
   #recogniseCopy(leases: readonly Listed[]): void {
     const { copy } = this.#terms
-    if (copy !== undefined && leases.some(({ lease }) => lease.node?.id === copy.node.id)) this.#terms = copy
+    if (copy === undefined || leases.every(({ lease }) => lease.node?.id !== copy.node.id)) return
+    this.#warnings.add(
+      `another machine has, or had, the same machine id (${this.#terms.node.id}): as before, this one goes on as node ${copy.node.id}. ` +
+        'Give one of them --node-id',
+    )
+    this.#terms = copy
   }
 
   #isUsable(listed: Listed, leases: readonly Listed[]): boolean {

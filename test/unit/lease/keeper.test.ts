@@ -283,6 +283,70 @@ describe('LeaseKeeper whose key vanished', () => {
   })
 })
 
+describe('LeaseKeeper whose key a restored store shows as another node’s', () => {
+  const LIVING = { id: 'x', hostname: 'thief', instance: 't' }
+
+  /** The key as the restored store has it, on an etcd lease that came back with it. */
+  function restored(keeper: LeaseKeeper): void {
+    const { etcd } = store
+    const record = etcd.put(KEY, THEIRS, etcd.grant(86_400))
+    keeper.observeList(record, true)
+  }
+
+  it('waits for that node to take it away, and puts its own back then', async () => {
+    const { keeper, over } = await hold({ watched: false, challenge: () => Promise.reject(new Error('not yet')) })
+    restored(keeper)
+    await advance(3_000)
+    store.etcd.delete(KEY)
+    keeper.observe({ kind: 'deleted', key: KEY, revision: store.etcd.revision })
+    await clock.settle()
+    expect([own()?.value, over()]).toEqual([MINE, undefined])
+  })
+
+  it('takes it back from a node that does not answer', async () => {
+    const { keeper, over } = await hold({ challenge: () => Promise.resolve(undefined) })
+    unlisten()
+    restored(keeper)
+    await advance(7_999)
+    expect(own()?.value).toBe(THEIRS)
+    await advance(1)
+    expect([own()?.value, over()]).toEqual([MINE, undefined])
+  })
+
+  it.each<[string, AskClone]>([
+    ['answers', () => Promise.resolve(LIVING)],
+    [
+      'may not be asked',
+      () => Promise.reject(new StoreError({ op: 'ask', code: 'PERMISSION_DENIED', retryable: false, message: '' })),
+    ],
+  ])('gives it up to a node that %s', async (_, challenge) => {
+    const { keeper, over } = await hold({ watched: false, challenge })
+    restored(keeper)
+    await advance(8_000)
+    expect(over()?.reason).toBe(`lease ${KEY} now belongs to thief (x)`)
+    expect(own()?.value).toBe(THEIRS)
+  })
+
+  it('asks again when the store was out of reach, ever more slowly', async () => {
+    let asked = 0
+    const away = new StoreError({ op: 'ask', code: 'UNAVAILABLE', retryable: true, message: 'away' })
+    const challenge: AskClone = () => (++asked < 3 ? Promise.reject(away) : Promise.resolve(undefined))
+    const { keeper } = await hold({ watched: false, challenge })
+    restored(keeper)
+    await advance(8_000)
+    expect([asked, states]).toEqual([1, ['unrenewed']])
+    await advance(MINUTE_MS)
+    expect([asked, own()?.value, states.at(-1)]).toEqual([3, MINE, 'held'])
+  })
+
+  it('gives it up at once where the store was not restored', async () => {
+    const { keeper, over } = await hold({ watched: false, challenge: () => Promise.resolve(undefined) })
+    keeper.observeList(store.etcd.put(KEY, THEIRS, store.etcd.grant(86_400)))
+    await clock.settle()
+    expect(over()?.reason).toContain('thief')
+  })
+})
+
 describe('LeaseKeeper told of the leases of others', () => {
   const older = (key: string, value = THEIRS): LeaseRecord => ({
     ...{ key, value, etcdLeaseId: '0' },

@@ -77,6 +77,19 @@ describe('a lease with our node id beside the one we hold', () => {
     expect(log.lines).toEqual([expect.stringContaining(`lease=${OLD}`)])
   })
 
+  test('that is a reservation stays one, and no longer says what only our lease may say', async () => {
+    put(OWN, OURS)
+    const reserved = etcd.put(OLD, OURS)
+    if (reserved === undefined) throw new Error('not put')
+    task.observe(reserved)
+    await clock.advance(ANSWER_MS)
+    expect(etcd.get(OLD)).toMatchObject({
+      value: '{"PublicIP":"192.168.205.10","PublicIPv6":null}',
+      etcdLeaseId: '0',
+    })
+    expect(log.lines).toEqual([expect.stringContaining('a reservation for this node')])
+  })
+
   test('stays when another machine answers for it, which is said once', async () => {
     const answering = answerFor(OLD)
     put(OWN, OURS)
