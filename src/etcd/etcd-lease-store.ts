@@ -3,18 +3,19 @@ import { LONGEST_CONFIGURATION } from '../config/network.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import type { EtcdLeaseId, Revision } from '../lease/lease.ts'
-import type {
-  CasResult,
-  ConfigRecord,
-  KeepAliveResult,
-  KeyLifetime,
-  LeaseList,
-  LeaseRecord,
-  LeaseStore,
-  LeaseWatchEvent,
-  Newcomers,
-  StoreIdentity,
-  WatchStatus,
+import {
+  StoreError,
+  type CasResult,
+  type ConfigRecord,
+  type KeepAliveResult,
+  type KeyLifetime,
+  type LeaseList,
+  type LeaseRecord,
+  type LeaseStore,
+  type LeaseWatchEvent,
+  type Newcomers,
+  type StoreIdentity,
+  type WatchStatus,
 } from '../lease/store.ts'
 import type { Clock, Random } from '../time/clock.ts'
 import { Caller } from './client/call.ts'
@@ -104,7 +105,12 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     signal: AbortSignal,
     unless?: Newcomers,
   ): Promise<CasResult> {
-    return this.#writer.put({ op: 'create', key, value, seen: undefined, unless }, lifetime, signal)
+    const put = { op: 'create', key, value, seen: undefined } as const
+    return this.#writer.put({ ...put, unless }, lifetime, signal).catch((error: unknown) => {
+      if (unless === undefined || !isTooManyOperations(error)) throw error
+      const rougher = { after: unless.after, within: 'everywhere' } as const
+      return this.#writer.put({ ...put, unless: rougher }, lifetime, signal)
+    })
   }
 
   replace(seen: LeaseRecord, value: string, signal: AbortSignal, lifetime?: KeyLifetime): Promise<CasResult> {
@@ -152,3 +158,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     this.#caller.close()
   }
 }
+
+/** An etcd of which somebody has lowered `--max-txn-ops` (128), which counts compares too: one over everybody does as well. */
+const isTooManyOperations = (error: unknown): boolean =>
+  error instanceof StoreError && error.code === 'INVALID_ARGUMENT' && error.message.includes('too many operations')
