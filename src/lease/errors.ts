@@ -4,8 +4,10 @@ import type { Lease, NodeIdentity } from './lease.ts'
 /** No free subnet is left between SubnetMin and SubnetMax. A larger network, or a lease that ends, cures it. */
 export class OutOfSubnetsError extends Error {
   override readonly name = 'OutOfSubnetsError'
-  constructor(range: string) {
-    super(`out of subnets: every subnet of ${range} is leased, or covers an address of the underlay`)
+  /** @param widest lease that has more than one subnet, if any: it may be all that is in the way */
+  constructor(range: string, widest?: string) {
+    const who = widest === undefined ? '' : `; the widest lease is ${widest}`
+    super(`out of subnets: every subnet of ${range} is leased, or covers an address of the underlay${who}`)
   }
 }
 

@@ -7,7 +7,7 @@ import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
 import { newcomersAmong } from '../overlap.ts'
 import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from '../store.ts'
 import { claimFor, hasOurAddress, isShortLived, ownershipOf, type LeaseTerms } from '../terms.ts'
-import { CANDIDATES, chooseSubnet } from './allocate.ts'
+import { CANDIDATES, chooseSubnet, widestOf } from './allocate.ts'
 import {
   decodeAll,
   holderBefore,
@@ -214,8 +214,9 @@ export class Acquisition {
     const candidates = CANDIDATES * 2 ** (attempt - 1)
     return overlays.map((overlay) => {
       const chosen = chooseSubnet(overlay, { taken, avoid }, { preferred, candidates }, this.#input.random)
-      if (chosen === undefined) throw new OutOfSubnetsError(`${overlay.subnetMin.text} to ${overlay.subnetMax.text}`)
-      return chosen
+      if (chosen !== undefined) return chosen
+      const range = `${overlay.subnetMin.text} to ${overlay.subnetMax.text}`
+      throw new OutOfSubnetsError(range, widestOf(taken, overlay))
     })
   }
 

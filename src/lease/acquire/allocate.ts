@@ -70,3 +70,9 @@ function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder, candidates
   }
   return free
 }
+
+/** The widest subnet that is more than one of the overlay's, in words; undefined: there is none. */
+export const widestOf = (taken: readonly Prefix[], { family, subnetLength }: OverlayNetwork): string | undefined =>
+  taken
+    .filter((subnet) => subnet.family === family && subnet.length < subnetLength)
+    .toSorted((a, b) => a.length - b.length)[0]?.text

@@ -93,6 +93,13 @@ describe('acquireLease beside others', () => {
     expect(store.writes).toEqual([])
   })
 
+  it('names the lease that is in the way of all others', async () => {
+    const store = new RacedLeaseStore()
+    store.etcd.put('10.0.0.0-8', 'junk')
+    leased(store.etcd, '10.10.0.0-20', other(11))
+    await expect(acquire(store)).rejects.toThrow(/underlay; the widest lease is 10\.0\.0\.0\/8$/)
+  })
+
   it('refuses to share its PublicIP with another node, naming it and touching nothing', async () => {
     const store = new RacedLeaseStore()
     store.ask = (key) => Promise.resolve(key === '10.30.0.0-20' ? RIVAL : undefined)
