@@ -108,7 +108,7 @@ export class EtcdStage implements Stage {
     this.#stop.abort()
     await this.#recording
     this.#store.close()
-    await this.#options.cluster.etcdctl(['del', '--prefix', this.#options.prefix])
+    await this.#options.cluster.etcdctl(['del', '--prefix', `${this.#options.prefix}/`])
   }
 
   async #record(): Promise<void> {

@@ -39,6 +39,7 @@ describe('nodes of ours and of upstream at a real etcd', () => {
     const playAll = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await play(...next)
     }
-    await Promise.all(Array.from({ length: TOGETHER }, playAll))
+    const ends = await Promise.allSettled(Array.from({ length: TOGETHER }, playAll))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }, 600_000)
 })

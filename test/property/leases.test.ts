@@ -14,4 +14,4 @@ test('whatever befalls the nodes, no two of ours hold the same addresses, and no
     { numRuns },
   )
   expect(held / numRuns, 'leases in the end of a sequence').toBeGreaterThan(2)
-}, 300_000)
+}, 600_000)
