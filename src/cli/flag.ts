@@ -8,6 +8,8 @@ export interface Flag<T> {
   readonly placeholder: string | undefined
   readonly help: string
   readonly fallback: T
+  /** Whether blanks and quotes around it are part of it, as they may be of a password. */
+  readonly isVerbatim?: boolean
   /**
    * Reads what was given, once or more often. `source` is how the operator knows the flag: `--iface` or `FLANNELD_IFACE`.
    * @throws {ConfigError}
@@ -52,6 +54,12 @@ export function listFlag<T>(name: string, placeholder: string, help: string, rea
 export const text = (name: string, placeholder: string, help: string): Flag<string | undefined> =>
   flag<string | undefined>(name, placeholder, undefined, help, (value) => value || undefined)
 
+/** A text that is taken to the letter. */
+export const secret = (name: string, placeholder: string, help: string): Flag<string | undefined> => ({
+  ...text(name, placeholder, help),
+  isVerbatim: true,
+})
+
 /** A text that has a default. */
 export const textOr = (name: string, placeholder: string, fallback: string, help: string): Flag<string> =>
   flag(name, placeholder, fallback, help, (value) => value)
@@ -77,16 +85,27 @@ export const boolean = (name: string, fallback: boolean, help: string): Flag<boo
 
 export type FlagReader = <T>(flag: Flag<T>) => T
 
+/** Without blanks around it, and quotes around all of it: neither `docker run --env-file` nor every unit file takes them away. */
+const unquoted = (text: string): string =>
+  text
+    .trim()
+    .replace(/^(["'])(.*)\1$/s, '$2')
+    .trim()
+
 /** A flag's value: from the command line, else from the environment, else the default. Empty ones count as not given: unit files pass `$UNSET`. */
 export function flagReader(
   given: ReadonlyMap<string, readonly string[]>,
   environment: Readonly<Record<string, string | undefined>>,
 ): FlagReader {
   return (flag) => {
-    const texts = given.get(flag.name)?.filter((text) => text !== '')
+    const bare = (text: string): string => (flag.isVerbatim === true ? text : unquoted(text))
+    const texts = given
+      .get(flag.name)
+      ?.map(bare)
+      .filter((text) => text !== '')
     if (texts !== undefined && texts.length > 0) return flag.parse(texts, `--${flag.name}`)
     const variable = environmentName(flag.name)
-    const text = environment[variable] ?? ''
+    const text = bare(environment[variable] ?? '')
     return text === '' ? flag.fallback : flag.parse([text], variable)
   }
 }

@@ -2,7 +2,7 @@ import { NO_ENDPOINT, parseEndpoint, splitEndpoints } from '../config/endpoints.
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { isReachableUnicast } from '../net/prefix.ts'
-import { boolean, flag, integer, listFlag, text, textOr, type Flag, type Read } from './flag.ts'
+import { boolean, flag, integer, listFlag, secret, text, textOr, type Flag, type Read } from './flag.ts'
 import { compileGoRegExp } from './go-regexp.ts'
 
 export { environmentName, type Flag } from './flag.ts'
@@ -59,7 +59,7 @@ const ETCD = {
   keyFile: text('etcd-keyfile', 'file', 'key of that certificate (PEM)'),
   caFile: text('etcd-cafile', 'file', 'certificate authority of etcd (PEM)'),
   username: text('etcd-username', 'name', 'user name for etcd'),
-  password: text('etcd-password', 'secret', 'password for etcd; better in the environment, where ps cannot see it'),
+  password: secret('etcd-password', 'secret', 'password for etcd; better in the environment, where ps cannot see it'),
   renewMarginMinutes: integer(
     'subnet-lease-renew-margin',
     60,

@@ -23,6 +23,9 @@ const FLAG = '--etcd-endpoints'
 /** What is expected where there is none at all, or something else. */
 export const NO_ENDPOINT = 'URLs such as http://10.0.0.1:2379, separated by commas'
 const WITHOUT_USER = 'no user or password in it (there are flags for them)'
+/** A URL takes addresses of less than four numbers, of hexadecimal and of octal ones (WHATWG URL, IPv4 parser), and so means others than were meant. */
+const fourNumbers = (host: string): string =>
+  `an IPv4 address of four numbers such as 10.0.0.1, without zeros in front, in place of ${host}`
 const IN_BRACKETS = 'an IPv6 address in brackets, such as http://[fd00::1]:2379'
 
 /**
@@ -46,6 +49,8 @@ export function parseEndpoint(text: string): Endpoint | { readonly expected: str
   const isPort = Number(port) > 0 && Number(port) <= MAX_PORT
   if (url === undefined || !isPort || /^https?:?$|:$/i.test(authority)) return { expected: NO_ENDPOINT }
   if (scheme !== '' && scheme !== 'http' && scheme !== 'https') return { expected: NO_ENDPOINT }
+  const host = authority.replace(/:\d+$/, '')
+  if (parseIp(url.hostname)?.family === 4 && host !== url.hostname) return { expected: fourNumbers(host) }
   return {
     scheme: scheme === '' ? undefined : scheme,
     authority: `${url.hostname}:${Number(port)}`,

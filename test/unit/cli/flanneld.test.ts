@@ -261,6 +261,9 @@ const WITH: Environment = {
   FLANNELD_HEALTHZ_PORT: '1',
 }
 
+/** As files for the environment have them whose reader takes nothing away. */
+const quoted = [(text: string) => `"${text}"`, (text: string) => `'${text}'`, (text: string) => ` "${text} "\r`]
+
 describe('every flag that is acted upon', () => {
   it('has a sample here', () => {
     const others = new Set(['version', 'licenses', 'check', 'help', ...NOT_YET.map(({ name }) => name)])
@@ -277,6 +280,18 @@ describe('every flag that is acted upon', () => {
       expect(options([`--${name}=${sample}`], { ...WITH, [environmentName(name)]: 'overruled' })).toEqual(given)
     },
   )
+
+  it.each(quoted)('is read without the quotes and blanks around it, which are part of a password only: %#', (quote) => {
+    const samples = Object.entries({ ...SAMPLES, 'etcd-username': 'u' }).filter(([name]) => name !== 'etcd-password')
+    for (const [name, sample] of samples) {
+      const given = options([`--${name}=${sample}`], WITH)
+      expect(options([], { ...WITH, [environmentName(name)]: quote(sample) })).toEqual(given)
+      expect(options([`--${name}=${quote(sample)}`], WITH)).toEqual(given)
+    }
+    const { etcd } = options([], { FLANNELD_ETCD_USERNAME: quote('u'), FLANNELD_ETCD_PASSWORD: quote('p') })
+    expect(etcd).toMatchObject({ username: 'u', password: quote('p') })
+    expect(options([], { FLANNELD_ETCD_PREFIX: quote('') }).etcd.prefix).toBe('/coreos.com/network')
+  })
 })
 
 describe('a wrong command line is refused, naming the flag, what was expected and what was found', () => {
@@ -306,6 +321,7 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     ['--etcd-endpoints=ftp://a:2379', '--etcd-endpoints', 'URLs such as', '"ftp://a:2379"'],
     ['--stale-peer-grace=-1', '--stale-peer-grace', 'a whole number from 0', '"-1"'],
     ['--etcd-prefix=/', '--etcd-prefix', 'a key such as', '"/"'],
+    ['--etcd-endpoints=http://10.0,1:2379', '--etcd-endpoints', 'in place of 10.0', '"http://10.0,1:2379"'],
     ['--public-ip=eth0', '--public-ip', 'an IPv4 address', '"eth0"'],
     ['--public-ip=127.0.0.1', '--public-ip', 'other hosts can reach', '"127.0.0.1"'],
     ['--public-ip=fd00::1', '--public-ip', 'an IPv4 address', '"fd00::1"'],

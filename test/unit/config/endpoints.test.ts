@@ -67,6 +67,30 @@ describe('endpoints of etcd', () => {
     expect(() => urls(text)).toThrow('an IPv6 address in brackets')
   })
 
+  it.each([
+    ['http://192.168.205,2:2379', '192.168.205'],
+    ['10.0.0.1,2:2379', '2'],
+    ['http://192.168.205', '192.168.205'],
+    ['3232288002:2379', '3232288002'],
+    ['http://192.168.205.02:2379', '192.168.205.02'],
+    ['192.168.205.010', '192.168.205.010'],
+    ['https://0x7f.1:2379/v2', '0x7f.1'],
+    ['0xC0A8CD02', '0xC0A8CD02'],
+    ['10.0.0.1.', '10.0.0.1.'],
+  ])('in %s an address that would be read as another is named: %s', (text, host) => {
+    expect(() => urls(text)).toThrow(
+      `an IPv4 address of four numbers such as 10.0.0.1, without zeros in front, in place of ${host}, found`,
+    )
+  })
+
+  it('whose name begins or is full of digits is a name', () => {
+    expect(urls('10.etcd,3com:2379,0xcafe.example')).toEqual([
+      'http://10.etcd:2379',
+      'http://3com:2379',
+      'http://0xcafe.example:2379',
+    ])
+  })
+
   it.each(['http://user:hush@10.0.0.1:2379', 'user:hush@10.0.0.1', 'http://user:hu/sh@10.0.0.1'])(
     'a password in %s is refused and not repeated',
     (text) => {
