@@ -4,7 +4,8 @@
  * commands/run-daemon.ts makes it and runs it; nobody else calls it.
  */
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
-import { parseNetworkConfig, remarkOn, type NetworkConfig } from '../config/network.ts'
+import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
+import { remarksOn } from '../config/remarks.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { refuseSwallowing } from '../host/underlay-conflict.ts'
 import { describeCandidates, type Underlay } from '../host/underlay.ts'
@@ -49,7 +50,7 @@ export class Agent implements Task {
   readonly #lossBackoff: LossBackoff
   #underlays: Underlays = new Map()
   /** What was said last of the way in which the configuration is written: once, however often it is read. */
-  #remarked: string | undefined
+  #remarked: readonly string[] = []
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
@@ -131,9 +132,9 @@ export class Agent implements Task {
     const { configuration } = this.#ports.subnets
     const config = parseNetworkConfig(text, configuration.name)
     configuration.check(config)
-    const remark = remarkOn(text, configuration.name)
-    if (remark !== undefined && remark !== this.#remarked) this.#ports.log.warn(remark)
-    this.#remarked = remark
+    const remarks = remarksOn(text, configuration.name)
+    for (const remark of remarks) if (!this.#remarked.includes(remark)) this.#ports.log.warn(remark)
+    this.#remarked = remarks
     return config
   }
 

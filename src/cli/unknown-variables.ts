@@ -1,3 +1,4 @@
+import { differences } from '../config/differences.ts'
 import { environmentName } from './flag.ts'
 import { FLAGS } from './flags.ts'
 
@@ -27,18 +28,4 @@ function hint(name: string): string {
     .filter(({ distance }) => distance <= MOST_DIFFERENCES)
     .sort((a, b) => a.distance - b.distance)[0]
   return nearest === undefined ? ' (see flanneld --help)' : `; is ${nearest.known} meant?`
-}
-
-/** Letters to be added, left out or exchanged to make one of the other (Levenshtein). */
-function differences(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (const [line, letter] of Array.from(from).entries()) {
-    const next = [line + 1]
-    for (const [column, other] of Array.from(to).entries()) {
-      const [before = 0, above = 0, left = 0] = [row[column], row[column + 1], next[column]]
-      next.push(Math.min(before + (letter === other ? 0 : 1), above + 1, left + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
 }

@@ -49,6 +49,9 @@ const VXLAN: Fields<VxlanConfig> = {
   },
 }
 
+/** Names of all fields that any backend reads, without `Backend.`. */
+export const BACKEND_FIELDS = Object.values(VXLAN).map(({ path }) => path.replace('Backend.', ''))
+
 const PLAIN: Fields<PlainConfig> = { type: { path: 'Backend.Type', valueOf: ({ type }) => type } }
 
 /** A backend's settings: how they are read, and which of them a running agent follows. */
@@ -94,6 +97,7 @@ const DEFAULT_TYPE = 'vxlan'
 
 /** @throws {ConfigError} */
 export function parseBackend(fields: JsonFields | undefined): BackendConfig {
+  fields?.refuseTwins(BACKEND_FIELDS)
   const type = fields?.string('Type') ?? DEFAULT_TYPE
   const known = type.toLowerCase()
   if (!isType(known)) throw new ConfigError('Backend.Type', expectedType(known), type)

@@ -20,6 +20,7 @@ const LONGEST_QUOTE = 120
 /** A value as a person would recognise it, cut where it would flood a log line. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing'
+  if (value === Infinity || value === -Infinity) return 'a number beyond all that can be told apart'
   const text = typeof value === 'bigint' ? String(value) : toJson(value)
   return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}… (${text.length} characters)` : text
 }

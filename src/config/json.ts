@@ -9,6 +9,10 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Whether Go takes one name for the other. */
+export const sameName = (one: string, other: string): boolean =>
+  one.length === other.length && one.toLowerCase() === other.toLowerCase()
+
 /** @throws {ConfigError} when `text` is not JSON, or not a JSON object */
 export function parseJsonObject(path: string, text: string): JsonFields {
   let value: unknown
@@ -18,6 +22,8 @@ export function parseJsonObject(path: string, text: string): JsonFields {
     const what = whatItIs(text) ?? (error instanceof Error ? error.message : 'unreadable')
     throw new ConfigError(path, `valid JSON (${what})`, text)
   }
+  const what = typeof value === 'string' ? whatItIs(text) : undefined
+  if (what !== undefined) throw new ConfigError(path, `a JSON object (${what})`, text)
   return new JsonFields(path, value)
 }
 
@@ -50,11 +56,19 @@ export class JsonFields {
   }
 
   #inAnyCase(name: string): unknown {
-    const lowerCase = name.toLowerCase()
-    const found = Object.keys(this.#object).findLast(
-      (key) => key.length === name.length && key.toLowerCase() === lowerCase,
-    )
+    const found = Object.keys(this.#object).findLast((key) => sameName(key, name))
     return found === undefined ? undefined : Reflect.get(this.#object, found)
+  }
+
+  /**
+   * Each of these fields once, in whatever case: Go takes the last one, others the one that is written as it should be.
+   * @throws {ConfigError} naming those that stand there twice
+   */
+  refuseTwins(names: readonly string[]): void {
+    for (const name of names) {
+      const found = Object.keys(this.#object).filter((key) => sameName(key, name))
+      if (found.length > 1) throw new ConfigError(this.path(name), 'one field of that name, in whatever case', found)
+    }
   }
 
   object(name: string): JsonFields | undefined {

@@ -70,6 +70,9 @@ export function whatItIs(text: string): string | undefined {
   if (/^(---\s+)?[A-Za-z]\w*:(\s|$)/.test(bare)) return 'it is YAML'
   if (/^[@<]?[\w./-]+\.(json|conf|cfg|ya?ml)$/.test(bare)) return 'it is the name of a file, and not what is in it'
   if (/^\s*(\$\(|`)/.test(bare)) return 'it is a command that no shell has run'
+  if (/^(["']?)(\d+(\.\d+){3}|[\da-f]*:[\da-f:]+)(\/\d+)?\1$/i.test(bare))
+    return 'it is a network alone, and not {"Network":"…"}'
+  if (/^"\w+"\s*:/.test(bare)) return 'its braces are missing'
   if (bare.startsWith('{') && !bare.endsWith('}')) return 'its end is missing'
   return undefined
 }

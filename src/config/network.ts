@@ -68,6 +68,22 @@ export const FAMILIES: readonly FamilyFields[] = [
   },
 ]
 
+/** Names of all fields of a configuration, but those of `Backend`. */
+export const CONFIG_FIELDS = [
+  ...FAMILIES.flatMap(({ enable, network, subnetLen, subnetMin, subnetMax }) => [
+    enable,
+    network,
+    subnetLen,
+    subnetMin,
+    subnetMax,
+  ]),
+  'EnableNFTables',
+  'Backend',
+]
+
+/** What a ConfigMap of Kubernetes has around a configuration. */
+const WRAPPERS = ['net-conf.json', 'data']
+
 /** Of the text, in UTF-16 units: nobody needs a hundredth of it, and a key in etcd can hold more than is good to parse. */
 export const LONGEST_CONFIGURATION = 262_144
 
@@ -76,7 +92,7 @@ const FEWEST_SUBNET_BITS = 2
 
 /**
  * Reads and checks the network configuration (compatibility: every rule and default of upstream, keys in any case). What is not quite
- * JSON and has one meaning only is taken, too: see {@link remarkOn}.
+ * JSON and has one meaning only is taken, too; what is to be said of it is in remarks.ts.
  * @param where the text stands, for an error about all of it
  * @throws {ConfigError} naming the field, the rule and the value
  */
@@ -84,6 +100,11 @@ export function parseNetworkConfig(text: string, where = 'network configuration'
   if (text.length > LONGEST_CONFIGURATION)
     throw new ConfigError(where, `at most ${LONGEST_CONFIGURATION} characters`, 'more')
   const fields = parseJsonObject(where, readLeniently(text).json)
+  fields.refuseTwins(CONFIG_FIELDS)
+  const wrapper = FAMILIES.some(({ network }) => fields.raw(network) !== undefined)
+    ? undefined
+    : WRAPPERS.find((name) => fields.raw(name) !== undefined)
+  if (wrapper !== undefined) throw new ConfigError(where, `only what is inside of "${wrapper}"`, text)
   const overlays = FAMILIES.flatMap((rules) => parseOverlay(fields, rules) ?? [])
   if (overlays.length === 0) throw new ConfigError('EnableIPv4', 'true, or EnableIPv6 true', false)
   return {
@@ -162,10 +183,3 @@ export function subnetFits(overlay: OverlayNetwork, subnet: Prefix): boolean {
 
 /** The address the node itself takes in its subnet (the container bridge): the first usable one. */
 export const gatewayOf = (subnet: Prefix): Ip => addressAt(subnet, 1n)
-
-/** What is to be said of a configuration that we take and others do not; undefined for one that is JSON. */
-export function remarkOn(text: string, where: string): string | undefined {
-  const { oddities } = readLeniently(text)
-  if (oddities.length === 0) return undefined
-  return `${where} is taken as it is meant, but other programs, upstream's flanneld among them, refuse it for ${oddities.join(', ')}`
-}

@@ -67,6 +67,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.fields('rejected'),
     ...sources.fields('words').filter(isDispute).flatMap(asLost),
     ...sources.fields('reason'),
+    ...sources.fields('remark'),
     ...sources.fields('saying').map(asFault),
     ...sources.said('wrong', 1).map(({ text, at }) => ({ text: `…: expected ${text} in the file, found …`, at })),
   ].filter(({ at }) => !ELSEWHERE.test(at))

@@ -15,6 +15,7 @@ describe('describeValue', () => {
     [null, 'null'],
     ['10.0.0.0', '"10.0.0.0"'],
     [31, '31'],
+    [-Infinity, 'a number beyond all that can be told apart'],
     [{ a: [1] }, '{"a":[1]}'],
     ['a\nb', '"a\\nb"'],
   ])('shows %j as %s', (value, shown) => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../src/config/error.ts'
 import { readLeniently } from '../../../src/config/lenient.ts'
-import { parseNetworkConfig, remarkOn } from '../../../src/config/network.ts'
+import { parseNetworkConfig } from '../../../src/config/network.ts'
+import { remarksOn } from '../../../src/config/remarks.ts'
 
 const CONFIG = '{"Network":"10.0.0.0/8","SubnetLen":20,"Backend":{"Type":"vxlan","VNI":100}}'
 const PRETTY = JSON.stringify(JSON.parse(CONFIG), null, 2)
@@ -43,9 +44,9 @@ describe('a configuration that is not quite JSON', () => {
     expect(isNoObject(text)).toBe(true)
     expect(parseNetworkConfig(text)).toEqual(parseNetworkConfig(CONFIG))
     expect(readLeniently(text).oddities).toEqual([oddity])
-    expect(remarkOn(text, '/config')).toBe(
+    expect(remarksOn(text, '/config')).toEqual([
       `/config is taken as it is meant, but other programs, upstream's flanneld among them, refuse it for ${oddity}`,
-    )
+    ])
   })
 
   it('in several ways at once is as well', () => {
@@ -67,7 +68,7 @@ describe('a configuration that is not quite JSON', () => {
 
 it.each([CONFIG, PRETTY, `\n${CONFIG}\r\n`, '{}'])('what is JSON is not remarked on: %j', (text) => {
   expect(readLeniently(text)).toEqual({ json: text, oddities: [] })
-  expect(remarkOn(text, '/config')).toBeUndefined()
+  expect(remarksOn(text, '/config')).toEqual([])
 })
 
 describe('a configuration that has no one meaning is named for what it is', () => {
@@ -82,6 +83,10 @@ describe('a configuration that has no one meaning is named for what it is', () =
     ['/etc/kube-flannel/net-conf.json', 'it is the name of a file'],
     ['$(cat net-conf.json)', 'it is a command that no shell has run'],
     ['{"Network":"10.0.0.0/8",', 'its end is missing'],
+    ['10.0.0.0/8\n', 'it is a network alone'],
+    ['fd00::/48', 'it is a network alone'],
+    ["'10.0.0.0/8'", 'it is a network alone'],
+    ['"Network":"10.0.0.0/8","SubnetLen":20', 'its braces are missing'],
   ])('%j', (text, what) => {
     expect(() => parseNetworkConfig(text, '/config')).toThrow(ConfigError)
     expect(() => parseNetworkConfig(text, '/config')).toThrow(`/config: expected valid JSON (${what}`)

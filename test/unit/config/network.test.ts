@@ -31,9 +31,8 @@ describe('parseNetworkConfig', () => {
     expect(config.enableNftables).toBe(false)
   })
 
-  it('reads names in any case, as Go does, and an exact one before others', () => {
-    const text =
-      '{"network":"10.0.0.0/8","SUBNETLEN":20,"subnetmin":"10.10.0.0","backend":{"type":"VXLAN","vni":5,"VNI":7}}'
+  it('reads names in any case, as Go does', () => {
+    const text = '{"network":"10.0.0.0/8","SUBNETLEN":20,"subnetmin":"10.10.0.0","backend":{"type":"VXLAN","vni":7}}'
     expect(shown(parseNetworkConfig(text).overlays[0])).toBe('10.0.0.0/8 by /20 from 10.10.0.0 to 10.255.240.0')
     expect(parseNetworkConfig(text).backend).toMatchObject({ vni: 7 })
   })
@@ -104,6 +103,28 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
     ['{"EnableIPv4":"yes"}', 'EnableIPv4', 'true or false', '"yes"'],
     ['{"Network":"10.0.0.0/8","EnableIPv6":true}', 'IPv6Network', 'EnableIPv6 is true', 'nothing'],
     ['{"Network":10}', 'Network', 'a string', '10'],
+    ['"10.0.0.0/8"', 'network configuration', 'a JSON object (it is a network alone', '"\\"10.0.0.0/8\\""'],
+    [
+      '{"net-conf.json":{"Network":"10.0.0.0/8"}}',
+      'network configuration',
+      'only what is inside of "net-conf.json"',
+      '"{\\"net-conf.json\\":{\\"Network\\":\\"10.0.0.0/8\\"}}"',
+    ],
+    [
+      '{"data":{"net-conf.json":"{}"}}',
+      'network configuration',
+      'only what is inside of "data"',
+      '"{\\"data\\":{\\"net-conf.json\\":\\"{}\\"}}"',
+    ],
+    ['{"Network":"10.0.0.0/8","network":"10.0.0.0/8"}', 'Network', 'one field of that name', '["Network","network"]'],
+    ['{"network":"10.0.0.0/8","NETWORK":null}', 'Network', 'one field of that name', '["network","NETWORK"]'],
+    ['{"Network":"10.0.0.0/8","Backend":{"VNI":1,"vni":2}}', 'Backend.VNI', 'one field of that name', '["VNI","vni"]'],
+    [
+      '{"Network":"10.0.0.0/8","SubnetLen":1e999}',
+      'SubnetLen',
+      'a whole number',
+      'a number beyond all that can be told apart',
+    ],
     ['{"Network":"10.0.0.0"}', 'Network', 'an IPv4 network such as', '"10.0.0.0"'],
     ['{"Network":"fd00::/48"}', 'Network', 'an IPv4 network', '"fd00::/48"'],
     ['{"Network":"10.0.0.0/29"}', 'Network', 'at most /28', '"10.0.0.0/29"'],
