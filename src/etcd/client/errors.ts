@@ -21,7 +21,7 @@ import {
 } from 'etcd3'
 
 import { StoreError, type StoreErrorCode } from '../../lease/store.ts'
-import { GRPC_CODES, isTransient } from './codes.ts'
+import { codeOfWords, GRPC_CODES, isTransient } from './codes.ts'
 
 /** An answer that etcd never gives: whoever sent it is no etcd, or is not well. */
 export class BrokenAnswer extends Error {
@@ -72,8 +72,8 @@ export function storeError({ op, url }: CallSite, code: StoreErrorCode, message:
 /** Whatever a call through etcd3 rejected with, as data. Never holds what we sent: neither password nor token. */
 export function toStoreError(site: CallSite, error: unknown): StoreError {
   if (error instanceof StoreError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return storeError(site, codeOf(error), withoutNoise(message), error)
+  const message = withoutNoise(error instanceof Error ? error.message : String(error))
+  return storeError(site, codeOf(error) ?? codeOfWords(message) ?? 'UNKNOWN', message, error)
 }
 
 /** One failure of all addresses: the newest where they fail for one reason, else with the reason of each. */
@@ -96,13 +96,15 @@ const withoutNoise = (message: string): string =>
     .replace(/\.?(?: *Last error: null\.)? *Resolution note:\s*$/, '')
     .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '')
 
-function codeOf(error: unknown): StoreErrorCode {
+/** Undefined where neither class nor status tells. */
+function codeOf(error: unknown): StoreErrorCode | undefined {
   const known = CODE_OF_CLASS.find(([type]) => error instanceof type)
-  return known?.[1] ?? codeOfStatus(error) ?? 'UNKNOWN'
+  return known?.[1] ?? codeOfStatus(error)
 }
 
-/** Streams reject with gRPC's own error, which carries the status number. */
+/** Streams reject with gRPC's own error, which carries the status number. The number of UNKNOWN tells nothing. */
 function codeOfStatus(error: unknown): StoreErrorCode | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return undefined
-  return GRPC_CODES[error.code]
+  const code = GRPC_CODES[error.code]
+  return code === 'UNKNOWN' ? undefined : code
 }

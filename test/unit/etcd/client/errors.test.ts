@@ -1,9 +1,9 @@
-import { castGrpcErrorMessage, GRPCUnavailableError } from 'etcd3'
+import { castGrpcError, castGrpcErrorMessage, GRPCUnavailableError } from 'etcd3'
 import { describe, expect, test } from 'vitest'
 
 import { GRPC_CODES, isTransient } from '../../../../src/etcd/client/codes.ts'
 import { storeError, together, toStoreError } from '../../../../src/etcd/client/errors.ts'
-import { StoreError } from '../../../../src/lease/store.ts'
+import { StoreError, type StoreErrorCode } from '../../../../src/lease/store.ts'
 
 describe('errors of etcd3 as data', () => {
   test.each(GRPC_CODES.map((code, number) => [code, number] as const))('gRPC status %s', (code, number) => {
@@ -18,6 +18,23 @@ describe('errors of etcd3 as data', () => {
     ['etcdserver: requested lease not found', 'NOT_FOUND'],
   ])('%s', (message, code) => {
     expect(toStoreError({ op: 'create' }, castGrpcErrorMessage(message))).toMatchObject({ code, retryable: false })
+  })
+
+  test.each<readonly [string, StoreErrorCode]>([
+    ['etcdserver: mvcc: required revision has been compacted', 'OUT_OF_RANGE'],
+    ['etcdserver: mvcc: required revision is a future revision', 'OUT_OF_RANGE'],
+    ['etcdserver: mvcc: database space exceeded', 'RESOURCE_EXHAUSTED'],
+    ['etcdserver: request is too large', 'INVALID_ARGUMENT'],
+    ['etcdserver: user name is empty', 'INVALID_ARGUMENT'],
+    ['etcdserver: mvcc: something new', 'UNKNOWN'],
+  ])('%s, passed on by a grpc-proxy as UNKNOWN', (words, code) => {
+    const ofStream = Object.assign(new Error(`2 UNKNOWN: ${words}`), { code: 2 })
+    for (const error of [ofStream, castGrpcError(ofStream)])
+      expect(toStoreError({ op: 'saidAt' }, error)).toMatchObject({
+        code,
+        retryable: isTransient(code),
+        message: `saidAt: ${words}`,
+      })
   })
 
   test('names operation and address, and keeps the cause', () => {
