@@ -35,7 +35,7 @@ export const judgeBy =
       : { accepted: value, claims, isSigned: isToken(value, 'node') }
   }
 
-/** A record, and since when at the earliest it can say what it says: the key was known before, and up to when. */
+/** A record, and since when at the earliest it can say what it says: the key was known before, and up to when; but never before it was made. */
 interface Seen {
   readonly record: PeerRecord
   readonly since: Revision
@@ -117,11 +117,12 @@ export class PeersModel {
     const { value, createRevision, modRevision } = record
     const isSame = last?.value === value && last.modRevision === modRevision
     const goesOn = last?.createRevision === createRevision && last.modRevision <= modRevision && (isSame || !wasReset)
+    const atLeast = since > createRevision ? since : createRevision
     if (modRevision > this.#seenUpTo) this.#seenUpTo = modRevision
     this.#keys.set(
       record.key,
       known !== undefined && goesOn
-        ? { ...known, isRetired: false, seen: [...known.seen, { record, since }] }
+        ? { ...known, isRetired: false, seen: [...known.seen, { record, since: atLeast }] }
         : { isRetired: false, told: [], seen: [{ record, since: createRevision }] },
     )
   }

@@ -54,8 +54,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Questions are those of the last drain. */
 const answer: fc.Arbitrary<readonly Step[]> = record.map((said) => [{ do: 'drain' }, { do: 'answer', record: said }])
 const steps = fc
-  .array(fc.oneof({ weight: 8, arbitrary: step.map((one) => [one]) }, { weight: 1, arbitrary: answer }), {
-    maxLength: 60,
+  .array(fc.oneof({ weight: 8, arbitrary: step.map((one) => [one]) }, { weight: 3, arbitrary: answer }), {
+    maxLength: 20,
+    size: 'medium',
   })
   .map((each) => each.flat())
 
@@ -110,6 +111,7 @@ function followRejections(rejected: Map<string, string>, table: PeerTable<string
 
 describe('PeerTable', () => {
   it('always ends where hearing every claim from scratch, oldest first, would, and reports every step of the way', () => {
+    const numRuns = Number(process.env['FUZZ_RUNS'] ?? 2_000)
     let answers = 0
     fc.assert(
       fc.property(steps, (actions) => {
@@ -128,9 +130,9 @@ describe('PeerTable', () => {
           expect([...rejected.keys()].toSorted()).toEqual(model.keys.filter((name) => !(name in expected)).toSorted())
         }
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 2_000) },
+      { numRuns },
     )
-    expect(answers).toBeGreaterThan(30)
+    expect(answers / numRuns, 'answers in a sequence').toBeGreaterThan(0.05)
   })
 
   it('ends in one state whatever the order in which leases come', () => {
@@ -175,6 +177,7 @@ const SUBNETS_OF = { a: '10.0.0.0/24', b: '10.0.1.0/24' }
 
 describe('Whoever comes late to two leases in conflict', () => {
   it('finds by asking what somebody has seen who watched all along', () => {
+    const numRuns = Number(process.env['FUZZ_RUNS'] ?? 3_000)
     let asked = 0
     const written = history.map(({ writes, names, nodes }) => {
       const next = { a: { name: 0, address: 0 }, b: { name: 0, address: 0 } }
@@ -210,8 +213,8 @@ describe('Whoever comes late to two leases in conflict', () => {
         expect(Object.fromEntries(found)).toEqual(Object.fromEntries(seen))
         expect(questions).toBeLessThan(20)
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 3_000) },
+      { numRuns },
     )
-    expect(asked).toBeGreaterThan(300)
+    expect(asked / numRuns, 'questions about two leases').toBeGreaterThan(0.3)
   })
 })

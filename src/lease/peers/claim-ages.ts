@@ -22,9 +22,9 @@ export const NO_AGES: ClaimAges = new Map()
 export const agesOf = ({ names, addresses }: Claims, before: ClaimAges, otherwise: Age): ClaimAges =>
   new Map([...names, ...addresses.map(({ text }) => text)].map((thing) => [thing, before.get(thing) ?? otherwise]))
 
-const least = (a: Revision, b: Revision): Revision => (a < b ? a : b)
+export const least = (a: Revision, b: Revision): Revision => (a < b ? a : b)
 
-const most = (a: Revision, b: Revision): Revision => (a > b ? a : b)
+export const most = (a: Revision, b: Revision): Revision => (a > b ? a : b)
 
 export const isCertain = ({ from, to }: Age): boolean => from === to
 

@@ -1,6 +1,6 @@
 import { isSame, remember, type KnownRecord } from '../known-record.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
-import { agesOf, NO_AGES, withTestimony, type ClaimAges, type Testimony } from './claim-ages.ts'
+import { agesOf, least, most, NO_AGES, withTestimony, type ClaimAges, type Testimony } from './claim-ages.ts'
 import type { Claims } from './claims.ts'
 
 /** What is remembered of a key, whatever was thought of it. */
@@ -72,8 +72,9 @@ export class KnownPeers {
   ): ClaimAges {
     this.#saw(record)
     const { key, createRevision, modRevision } = record
-    const from = changedSince ?? createRevision
-    const otherwise = { from: from < modRevision ? from : modRevision, to: modRevision }
+    // nothing is older than the key, also where the history up to its making was forgotten
+    const from = most(createRevision, changedSince ?? createRevision)
+    const otherwise = { from: least(from, modRevision), to: modRevision }
     const ages = verdict.claims === undefined ? NO_AGES : agesOf(verdict.claims, before?.ages ?? NO_AGES, otherwise)
     this.#peers.set(key, { ...remember(record, verdict.isRejected), ages })
     return ages

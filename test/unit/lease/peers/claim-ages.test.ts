@@ -163,6 +163,17 @@ describe('a claim', () => {
     peers.replaceAll([attacker, victim], new Set(), true)
     expect(inForce(peers, VICTIM, OLD_KEY)).toEqual([VICTIM])
   })
+
+  it('is never older than its key, though the history before was forgotten', () => {
+    const peers = table()
+    const victim = lease(VICTIM, { created: 30, mac: MAC, publicIp: '192.168.205.1' })
+    const kept = lease(OLD_KEY, { created: 50, mac: OTHER_MAC, publicIp: '192.168.205.9' })
+    const rewritten = lease(OLD_KEY, { created: 50, modified: 51, mac: MAC, publicIp: '192.168.205.9' })
+    peers.replaceAll([kept])
+    peers.replaceAll([], new Set([OLD_KEY]), true)
+    peers.replaceAll([victim, rewritten])
+    expect(inForce(peers, VICTIM, OLD_KEY)).toEqual([VICTIM])
+  })
 })
 
 describe('between upstream nodes of which nobody can tell since when they say what they say', () => {
