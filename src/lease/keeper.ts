@@ -58,8 +58,8 @@ const JITTER = 0.1
 const OWN_KEY = 'own key'
 const AT_ONCE = Number.NEGATIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
-/** So long a node has, whose former lease came back with a restored store, to take it away, in milliseconds: it asks for 3 s who holds it. */
-const DISPUTE_MS = 8_000
+/** So long after a restored store shows our key as another's its holder is asked, in milliseconds: he has to find that store as well. */
+const DISPUTE_MS = 1_000
 /** Of many that put their keys back at once, all but one are refused: so often in a row they try again before they let others go first. */
 const OVERTAKEN_AT_MOST = 3
 
@@ -117,7 +117,7 @@ export class LeaseKeeper {
 
   /**
    * Tells the keeper what a complete list shows of its own key. A store that was restored may show what another node held long ago: that
-   * is not believed before its holder was asked, some seconds later, since one that lives takes it away itself.
+   * is not believed before its holder was asked: one that has it no more takes it away, or does not answer for it.
    */
   observeList(record: LeaseRecord | undefined, wasReset = false): void {
     this.#disputed = undefined
