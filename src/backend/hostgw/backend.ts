@@ -22,8 +22,6 @@ export const configuredHostGw = withoutSettings(TYPE, hostGwBackend)
 function peerRoute(lease: Lease, { overlay }: OwnSubnet): PeerEntries | Rejected {
   const part = leaseFamily(lease, overlay.family)
   if (part === undefined) return { rejected: `it has no IPv${overlay.family} subnet` }
-  if (lease.backendType !== TYPE)
-    return { rejected: `its backend type is ${JSON.stringify(lease.backendType)}, not ${TYPE}` }
   const { subnet: destination, publicIp: gateway } = part
   const metric = routeMetric(overlay.network, destination)
   return { onDevice: NO_ROWS, onUnderlay: [{ destination, gateway, metric, protocol: ROUTE_PROTOCOL, onlink: false }] }

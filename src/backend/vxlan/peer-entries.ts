@@ -17,8 +17,6 @@ export const BACKEND_TYPE = 'vxlan'
 export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
   const part = leaseFamily(lease, vtep.family)
   if (part === undefined) return { rejected: `it has no IPv${vtep.family} subnet` }
-  if (lease.backendType !== BACKEND_TYPE)
-    return { rejected: `its backend type is ${JSON.stringify(lease.backendType)}, not vxlan` }
   const peer = tryDecode(part.backendData, backendDataField(vtep.family))
   if ('rejected' in peer) return peer
   if (peer.vni !== undefined && peer.vni !== vtep.vni) return { rejected: `its VNI is ${peer.vni}, ours ${vtep.vni}` }

@@ -50,15 +50,17 @@ describe('a lease of long ago that comes back with a restored etcd', () => {
       await former.ready()
     }
     const now = await present.subnetFile()
-    const stream = other.containers[0]?.pingStream(name.replace(/-.*/, ''), 20)
-    await stream?.progress(3)
+    const [source] = other.containers
+    if (source === undefined) throw new Error('no container')
+    const stream = source.pingStream(name.replace(/-.*/, ''), 20)
+    await stream.progress(3)
     await lab().etcd.restore(snapshot)
     const isTheirs = async (): Promise<boolean> => (await publisherOf(name)) === former.address
     const isBack = async (): Promise<boolean> => (await publisherOf(name)) === present.address
     await waitFor('the lease to be what it was', isTheirs, { deadlineMs: 5_000, everyMs: 20 })
     await waitFor('the lease to be of who has it now', isBack, { deadlineMs: RESTORED_WITHIN_MS })
-    await stream?.progress(3)
-    await stream?.stop()
+    await stream.progress(3)
+    await stream.stop()
     expect(await present.agent.log()).not.toContain('lease lost')
     expect(await present.subnetFile()).toEqual(now)
     if (lives) await former.agent.stop()

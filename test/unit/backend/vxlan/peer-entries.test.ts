@@ -43,8 +43,6 @@ describe('peerEntries', () => {
   })
 
   it.each([
-    ['another backend', leaseOf({}, { backendType: 'udp' }), 'backend type is "udp"'],
-    ['no backend', leaseOf({}, { backendType: '' }), 'backend type is ""'],
     ['another VNI', leaseOf({ vni: 101 }), 'VNI is 101, ours 100'],
     ['our own VtepMAC', leaseOf({ mac: VTEP.mac }), 'is our own'],
     ['a multicast VtepMAC', leaseOf({ mac: '01:00:00:00:00:01' }), 'BackendData.VtepMAC'],
