@@ -68,7 +68,6 @@ export class OverlaySession {
     const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
     this.#subnetFile = subnetFile
     const release = new SubnetRelease(ports, subnetFile)
-    this.#host = new HostTasks({ ...input, own, release })
     const peers = new PeerTable(this.#makeJudge())
     const onReady = (): void => {
       release.forwards()
@@ -77,6 +76,7 @@ export class OverlaySession {
     const filter = makeFilter(input, this.#configured, () => datapaths)
     const datapaths = this.#makeDatapaths(new SetUpReport({ families, ports, peers, onReady }), filter?.task)
     this.#datapaths = datapaths
+    this.#host = new HostTasks({ ...input, own, devices: devicesOf(datapaths), release })
     this.#peers = new PeersTask({
       ports,
       peers,
@@ -88,7 +88,7 @@ export class OverlaySession {
       peers: this.#peers,
       isForwarding: () => release.isForwarding,
     })
-    const changes = new ChangesTask({ ports, followers: datapaths })
+    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host] })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -210,6 +210,10 @@ export class OverlaySession {
     this.#peers.rejudge()
   }
 }
+
+/** The names of our devices. */
+const devicesOf = (datapaths: readonly Datapath[]): ReadonlyMap<Family, string> =>
+  new Map(datapaths.flatMap(({ family, deviceName }) => (deviceName === undefined ? [] : [[family, deviceName]])))
 
 /** Where a device takes packets from whoever sends them. */
 function makeFilter(

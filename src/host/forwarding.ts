@@ -2,6 +2,12 @@ import type { Family } from '../net/ip.ts'
 import type { Kernel, LinkState, RouteState } from '../kernel/kernel.ts'
 import { spelled, type SettingName } from './sysctl.ts'
 
+/*
+ * What the kernel asks before it passes a packet on (measured on 6.18): of IPv4, the setting of the interface that the packet came in
+ * by, and nothing else; writing ip_forward sets those of all interfaces, and that of interfaces to come. Of IPv6, conf.all.forwarding
+ * alone: an interface's own says only whether it heeds routers.
+ */
+
 /** Whether the host passes packets on between its interfaces (Documentation/networking/ip-sysctl.rst of the kernel). */
 const FORWARDING: Readonly<Record<Family, SettingName>> = {
   4: ['net', 'ipv4', 'ip_forward'],
@@ -32,10 +38,24 @@ export interface TurnedOn {
 
 export const forwardingName = (family: Family): string => spelled(FORWARDING[family])
 
+/** Whether IPv4 packets that come in by this interface are passed on: not, where conf.default.forwarding was 0 when it was made. */
+const forwardingFrom = (link: string): SettingName => ['net', 'ipv4', 'conf', link, 'forwarding']
+
+export const nameOfForwardingFrom = (link: string): string => spelled(forwardingFrom(link))
+
 /** @throws the file system's own error */
 export const isOn = async (family: Family, { readSysctl }: ForwardingPorts): Promise<boolean> => {
   const value = await readSysctl(FORWARDING[family])
   return value !== undefined && value !== '0'
+}
+
+/** Undefined while there is no such interface. @throws the file system's own error */
+export const isOnFrom = async (
+  link: string,
+  { readSysctl }: Pick<ForwardingPorts, 'readSysctl'>,
+): Promise<boolean | undefined> => {
+  const value = await readSysctl(forwardingFrom(link))
+  return value === undefined ? undefined : value !== '0'
 }
 
 /**
@@ -48,6 +68,10 @@ export async function turnOn(family: Family, ports: ForwardingPorts, signal: Abo
   await ports.setSysctl(FORWARDING[family], '1')
   return { keptRouters }
 }
+
+/** Has what comes in by this interface passed on. @throws the file system's own error */
+export const turnOnFrom = (link: string, { setSysctl }: Pick<ForwardingPorts, 'setSysctl'>): Promise<void> =>
+  setSysctl(forwardingFrom(link), '1')
 
 async function keepRouters(ports: ForwardingPorts, signal: AbortSignal): Promise<readonly string[]> {
   const routes = await ports.kernel.routes(6, signal)

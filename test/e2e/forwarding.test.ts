@@ -6,6 +6,8 @@ import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const IPV4 = 'net.ipv4.ip_forward'
 const IPV6 = 'net.ipv6.conf.all.forwarding'
+const OURS = 'net.ipv4.conf.flannel/100.forwarding'
+const DEVICE6 = 'flannel-v6.100'
 const FLAGS = ['--iptables-resync=1']
 const ALL_ARRIVE = { sent: 3, received: 3 }
 /** Says on eth0, as a router does, that it leads everywhere for half an hour (RFC 4861 §4.2); the kernel fills the checksum in. */
@@ -77,6 +79,37 @@ describe('two hosts that forward nothing when their agents start', () => {
     expect([await pings(0), await pings(1)]).toEqual([ALL_ARRIVE, ALL_ARRIVE])
     const to = lab().host(1).containers[0]?.address ?? ''
     expect((await lab().host(0).place.attempt('ping', ['-n', '-c', '1', '-W', '2', to])).code).toBe(0)
+  })
+
+  test('carry both families over devices of a host that has forwarding, and IPv6, off for interfaces to come', async () => {
+    for (const { place } of lab().hosts) {
+      await place.exec('sysctl', ['-qw', 'net.ipv4.conf.default.forwarding=0', 'net.ipv6.conf.default.disable_ipv6=1'])
+      await place.exec('ip', ['link', 'delete', DEVICE])
+      await place.exec('ip', ['link', 'delete', DEVICE6])
+    }
+    for (const host of lab().hosts) {
+      for (const family of [4, 6] as const)
+        await waitFor(`the route of IPv${family}`, async () => {
+          const tables = await host.peerTables(family === 4 ? DEVICE : DEVICE6, family).catch(() => undefined)
+          return tables?.routes.length === 1
+        })
+      await waitFor('forwarding', async () => (await read(host, OURS)).join() === '1')
+      expect(await read(host, IPV4, 'net.ipv4.conf.default.forwarding')).toEqual(['1', '0'])
+    }
+    expect([await pings(0), await pings(1)]).toEqual([ALL_ARRIVE, ALL_ARRIVE])
+    const to = lab().host(1).containers[0]?.address6 ?? ''
+    expect(await lab().host(0).containers[0]?.ping(to)).toEqual(ALL_ARRIVE)
+    expect(await lab().host(0).agent.log()).toMatch(/net\.ipv4\.conf\.flannel\/100\.forwarding was off, turned on/)
+  })
+
+  test('pass on what comes by the overlay again when somebody turns that off', async () => {
+    const host = lab().host(0)
+    await set(host, `${OURS}=0`, 'net.ipv6.conf.flannel-v6/100.disable_ipv6=1')
+    await waitFor('forwarding', async () => (await read(host, OURS)).join() === '1')
+    await waitFor('IPv6', async () => (await read(host, 'net.ipv6.conf.flannel-v6/100.disable_ipv6')).join() === '0')
+    await waitFor('the route of IPv6', async () => (await host.peerTables(DEVICE6, 6)).routes.length === 1)
+    expect(await pings(1)).toEqual(ALL_ARRIVE)
+    expect(await host.agent.log()).toMatch(/flannel\/100\.forwarding was turned off by somebody, turned on again/)
   })
 
   test('are not ready where /proc/sys cannot be written, and say what to do', async () => {

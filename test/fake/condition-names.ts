@@ -21,6 +21,7 @@ export type ConditionName =
   | `peers of IPv${Family}`
   | 'net.ipv4.ip_forward'
   | 'net.ipv6.conf.all.forwarding'
+  | `net.ipv4.conf.${string}.forwarding`
   | 'firewall'
   | 'subnet file'
   | 'blackhole route'

@@ -82,6 +82,11 @@ export class Datapath implements PeerSink {
     })
   }
 
+  /** Undefined: there is no device of ours. */
+  get deviceName(): string | undefined {
+    return this.#device?.name
+  }
+
   /** Who is told of peers. */
   get #sink(): PeerRouter | Reconciler {
     return this.#router ?? this.#reconciler

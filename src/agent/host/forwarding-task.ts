@@ -1,20 +1,25 @@
-import { bridgeEscape, forwardingName, isOn, turnOn, type ForwardingPorts } from '../../host/forwarding.ts'
+import { bridgeEscape, type ForwardingPorts } from '../../host/forwarding.ts'
+import type { KernelChange } from '../../kernel/kernel.ts'
 import type { Loop } from '../../time/loop.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { Damping } from '../../time/damping.ts'
-import type { ConditionReports } from '../runtime/conditions.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { Conditions } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
+import { deviceSetting, hostSetting, type ForwardingSetting } from './forwarding-setting.ts'
 
 export interface ForwardingTaskInput {
   readonly ports: ForwardingPorts & {
     readonly clock: Clock
     readonly random: Random
     readonly log: Logger
-    readonly conditions: ConditionReports
+    readonly conditions: Pick<Conditions, 'fails' | 'holds' | 'drop'>
   }
   readonly families: readonly Family[]
+  /** Our device for IPv4; undefined: there is none. */
+  readonly device: string | undefined
   /** Whether rules for forwarded packets are asked for. */
   readonly hasRules: boolean
   /** Between looks, in milliseconds. */
@@ -26,79 +31,88 @@ const SHORTEST_MS = 1_000
 
 /**
  * Keeps the host forwarding, without which no packet gets from the overlay to a container: the settings are looked at every so often,
- * since nothing tells of a change, and turned on where they are off.
+ * and when our device is reported to be new, and turned on where they are off.
  */
 export class ForwardingTask implements Task {
   readonly name = 'forwarding of the host'
   readonly roundMs = ROUND_MS.settings
   readonly #input: ForwardingTaskInput
   readonly #damping: Damping
-  /** Families whose setting has been seen, or made, as it should be. */
-  readonly #stood = new Set<Family>()
+  readonly #ofHost: readonly ForwardingSetting[]
+  readonly #ofDevice: ForwardingSetting | undefined
+  readonly #look = new Wakeup()
+  /** Settings that have been seen, or made, as they should be, by name. */
+  readonly #stood = new Set<string>()
+  #deviceIndex: number | undefined
 
   constructor(input: ForwardingTaskInput) {
+    const { ports, families, device } = input
     this.#input = input
-    this.#damping = new Damping(input.ports.random)
+    this.#damping = new Damping(ports.random)
+    this.#ofHost = families.map((family) => hostSetting(family, ports))
+    this.#ofDevice = device === undefined ? undefined : deviceSetting(device, ports)
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
-    const { families, everyMs } = this.#input
     await this.#sayBridge()
     while (!isStopped(signal)) {
-      for (const family of families) await this.#look(family, signal)
-      await rest(Math.max(SHORTEST_MS, everyMs))
+      for (const setting of this.#ofHost) await this.#tend(setting, signal)
+      if (this.#ofDevice !== undefined) await this.#tend(this.#ofDevice, signal)
+      await rest(Math.max(SHORTEST_MS, this.#input.everyMs), this.#look)
     }
   }
 
-  async #look(family: Family, signal: AbortSignal): Promise<void> {
+  /** The kernel reports a change: another device of our name comes with settings of its own, which are nobody's doing. */
+  observe(change: KernelChange): void {
+    if (this.#ofDevice === undefined || change.kind !== 'link' || change.gone) return
+    const { name, index } = change.link
+    if (name !== this.#input.device || index === this.#deviceIndex) return
+    this.#deviceIndex = index
+    this.#stood.delete(this.#ofDevice.name)
+    this.#look.ring()
+  }
+
+  async #tend(setting: ForwardingSetting, signal: AbortSignal): Promise<void> {
+    const { conditions } = this.#input.ports
     try {
-      if (!(await isOn(family, this.#input.ports)) && !(await this.#turnOn(family, signal))) return
-      this.#isFine(family)
+      const isOn = await setting.isOn()
+      if (isOn === undefined) conditions.drop(setting.name)
+      else if (isOn || (await this.#turnOn(setting, signal))) this.#isFine(setting)
     } catch (error) {
       if (isStopped(signal)) return
       if (!(error instanceof Error && 'code' in error)) throw error
-      this.#failed(family, error)
+      this.#failed(setting, error)
     }
   }
 
   /** @returns whether it is on now; where somebody keeps turning it off, that has to wait */
-  async #turnOn(family: Family, signal: AbortSignal): Promise<boolean> {
+  async #turnOn(setting: ForwardingSetting, signal: AbortSignal): Promise<boolean> {
     const { ports } = this.#input
-    const name = forwardingName(family)
+    const { name } = setting
     const nowMs = ports.clock.monotonicMs()
     if (nowMs < this.#damping.notBeforeMs(name)) {
       ports.conditions.fails(name, 'is off: somebody keeps turning it off', 'unready', { says: false })
       return false
     }
-    const { keptRouters } = await turnOn(family, ports, signal)
-    for (const link of keptRouters)
-      ports.log.info(
-        'router advertisements are heeded although the host forwards, or it would lose its default route',
-        {
-          iface: link,
-          accept_ra: 2,
-        },
-      )
-    this.#sayTurnedOn(family, nowMs)
+    await setting.turnOn(signal)
+    this.#sayTurnedOn(setting, nowMs)
     return true
   }
 
-  #sayTurnedOn(family: Family, nowMs: number): void {
+  #sayTurnedOn({ name, because }: ForwardingSetting, nowMs: number): void {
     const { log } = this.#input.ports
-    const name = forwardingName(family)
-    if (!this.#stood.has(family)) log.info(`${name} was off, turned on: containers are reached through this host`)
+    if (!this.#stood.has(name)) log.info(`${name} was off, turned on: ${because}`)
     else if (this.#damping.undone(name, nowMs))
       log.warn(`${name} keeps being turned off; turning it on again ever more slowly. A firewall, or a boot script?`)
     else log.warn(`${name} was turned off by somebody, turned on again`)
   }
 
-  #isFine(family: Family): void {
-    this.#stood.add(family)
-    this.#input.ports.conditions.holds(forwardingName(family))
+  #isFine({ name }: ForwardingSetting): void {
+    this.#stood.add(name)
+    this.#input.ports.conditions.holds(name)
   }
 
-  #failed(family: Family, { message }: Error): void {
-    const name = forwardingName(family)
+  #failed({ name }: ForwardingSetting, { message }: Error): void {
     const reason = `is not on, and cannot be turned on: ${message}`
     this.#input.ports.conditions.fails(name, reason, 'unready', {
       says:

@@ -1,11 +1,13 @@
 import type { OwnSubnet } from '../../backend/backend.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
+import type { KernelChange } from '../../kernel/kernel.ts'
 import { BlackholeTask } from './blackhole-task.ts'
 import { FirewallTask, firewallSpec } from './firewall-task.ts'
 import { ForwardingTask } from './forwarding-task.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { SubnetRelease } from '../subnet-file/subnet-release.ts'
+import type { Family } from '../../net/ip.ts'
 import type { Task } from '../runtime/task.ts'
 
 export interface HostTasksInput {
@@ -13,6 +15,8 @@ export interface HostTasksInput {
   readonly ports: AgentPorts
   readonly config: NetworkConfig
   readonly own: readonly OwnSubnet[]
+  /** The names of our devices; a family may have none. */
+  readonly devices: ReadonlyMap<Family, string>
   /** Told when the rules of the firewall stand, or it is known why they do not. */
   readonly release: Pick<SubnetRelease, 'firewallTried'>
 }
@@ -20,26 +24,31 @@ export interface HostTasksInput {
 /** What a session asks of the host around the overlay: the rules of its firewall, that it forwards, a blackhole route. */
 export class HostTasks {
   readonly tasks: readonly Task[]
+  readonly watchedLinks: readonly number[] = []
+  readonly wantsOtherRoutes = false
   readonly #input: HostTasksInput
   readonly #firewall: FirewallTask
+  readonly #forwarding: ForwardingTask
 
   constructor(input: HostTasksInput) {
-    const { options, ports, own } = input
+    const { options, ports, own, devices } = input
     const everyMs = options.firewallResyncMs
     this.#input = input
     this.#firewall = this.#makeFirewall(ports)
     const families = own.map(({ overlay }) => overlay.family)
     const hasRules = options.ipMasq || options.forwardRules
-    this.tasks = [
-      this.#firewall,
-      new ForwardingTask({ ports, families, hasRules, everyMs }),
-      new BlackholeTask(ports, own, options.ipBlackholeRoute),
-    ]
+    this.#forwarding = new ForwardingTask({ ports, families, device: devices.get(4), hasRules, everyMs })
+    this.tasks = [this.#firewall, this.#forwarding, new BlackholeTask(ports, own, options.ipBlackholeRoute)]
   }
 
   /** The network configuration has changed in what concerns the host. */
   configure(config: NetworkConfig): void {
     this.#firewall.set(firewallSpec(this.#input.options, config, this.#input.own))
+  }
+
+  /** The kernel reports a change, of whatever. */
+  observe(change: KernelChange): void {
+    this.#forwarding.observe(change)
   }
 
   #makeFirewall(ports: AgentPorts): FirewallTask {

@@ -7,7 +7,7 @@ import { DeviceError, type DeviceKeeper, type DevicePorts, type DeviceReport } f
 import { DeviceDamping } from './device-damping.ts'
 import { DeviceLog } from './device-log.ts'
 import { deviceSpec, usedUnderlayMtu, vxlanSettings } from './device-spec.ts'
-import { tendDevice } from './tend-device.ts'
+import { tendDevice, type Mending } from './tend-device.ts'
 import { vtepAddress, type Vtep } from './vtep.ts'
 
 export interface VxlanDeviceKeeperInput {
@@ -45,7 +45,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
     const spec = deviceSpec(this.#vtep, config, underlay)
     const isNew = !this.#damping.wasRight
     this.#damping.expect(spec)
-    const tended = await tendDevice(this.#ports.kernel, spec, this.#damping, signal)
+    const tended = await tendDevice(this.#ports.kernel, spec, this.#mending(), signal)
     this.#reporter.mtu(config.underlayMtu, usedUnderlayMtu(config, underlay), underlay.link)
     this.#reporter.tended(spec, tended, isNew)
     const { link, outcome } = tended
@@ -96,6 +96,35 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
       signal,
     )
     for (const result of results) if (!result.ok) throw result.error
+  }
+
+  #mending(): Mending {
+    const damping = this.#damping
+    return {
+      due: (found) => damping.due(found),
+      mended: (done) => {
+        damping.mended(done)
+      },
+      beforeAddress: () => this.#enableIpv6(),
+    }
+  }
+
+  /**
+   * A host that has IPv6 off for interfaces to come (conf.default.disable_ipv6) refuses our device's address; one that turns it off later
+   * takes the address away.
+   * @throws {DeviceError}
+   */
+  async #enableIpv6(): Promise<void> {
+    if (this.#vtep.family === 4) return
+    const setting = ['net', 'ipv6', 'conf', this.name, 'disable_ipv6']
+    try {
+      await this.#ports.setSysctl(setting, '0')
+    } catch (cause) {
+      if (!(cause instanceof Error)) throw cause
+      if ('code' in cause && cause.code === 'ENOENT') return // then the address is refused, with better words
+      const what = `IPv6 is off on ${this.name} and cannot be turned on (${cause.message})`
+      throw new DeviceError(`${what}. Cure: sysctl -w net.ipv6.conf.default.disable_ipv6=0`, { cause })
+    }
   }
 
   /**

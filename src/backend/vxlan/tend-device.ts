@@ -21,6 +21,8 @@ export interface Mending {
   /** All there are at the moment. @returns those to mend */
   due(found: readonly Deviation[]): readonly Deviation[]
   mended(done: readonly Deviation[]): void
+  /** Called when there is a device, before it is given an address. Rejects with what is in the way. */
+  beforeAddress?(): Promise<void>
 }
 
 /** Creation, deletion and mending can each need one look; more rounds mean that somebody works against us. */
@@ -30,6 +32,7 @@ const MOST_ROUNDS = 6
  * Brings the device about as far as `mending` says: reads what is there, does what is missing, and reads again until nothing is due.
  * @throws {DeviceConflictError} when a device of our name is not a vxlan, or something else has our VNI and port
  * @throws {KernelError} when the kernel refuses
+ * @throws whatever `beforeAddress` does
  */
 export async function tendDevice(
   kernel: Kernel,
@@ -45,7 +48,7 @@ export async function tendDevice(
     const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, await kernel.addresses(signal))
     const due = mending.due(found)
     if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found }
-    await mend(kernel, spec, link ?? renamed, due, signal)
+    await mend({ kernel, spec, mending, signal }, link ?? renamed, due)
     mending.mended(due)
     mended.push(...due)
   }
@@ -61,16 +64,22 @@ function outcomeOf(mended: readonly Deviation[]): DeviceOutcome {
   return made.length === 1 && made[0]?.property === 'existence' ? 'created' : 'recreated'
 }
 
-async function mend(
-  kernel: Kernel,
-  spec: DeviceSpec,
-  link: LinkState | undefined,
-  due: readonly Deviation[],
-  signal: AbortSignal,
-): Promise<void> {
+interface Tending {
+  readonly kernel: Kernel
+  readonly spec: DeviceSpec
+  readonly mending: Mending
+  readonly signal: AbortSignal
+}
+
+async function mend(tending: Tending, link: LinkState | undefined, due: readonly Deviation[]): Promise<void> {
+  const { kernel, spec, mending, signal } = tending
   try {
-    if (due.some(({ ops }) => ops === undefined)) await recreate(kernel, spec, link, signal)
-    else await applyAll(kernel, allOps(due), signal)
+    if (due.some(({ ops }) => ops === undefined)) {
+      await recreate(tending, link)
+      return
+    }
+    if (due.some(({ property }) => property === 'address')) await mending.beforeAddress?.()
+    await applyAll(kernel, allOps(due), signal)
   } catch (error) {
     throw await explainRefusal(error, kernel, spec, signal)
   }
@@ -79,16 +88,12 @@ async function mend(
 const allOps = (deviations: readonly Deviation[]): readonly KernelOp[] => deviations.flatMap(({ ops }) => ops ?? [])
 
 /** Makes the device whole: with its address before it is up, and without a link-local one. */
-async function recreate(
-  kernel: Kernel,
-  spec: DeviceSpec,
-  old: LinkState | undefined,
-  signal: AbortSignal,
-): Promise<void> {
+async function recreate({ kernel, spec, mending, signal }: Tending, old: LinkState | undefined): Promise<void> {
   if (old !== undefined) await applyAll(kernel, [{ op: 'link.delete', linkIndex: old.index }], signal)
   await applyAll(kernel, [{ op: 'link.create', spec }], signal)
   const made = await kernel.link(spec.name, signal)
   if (made === undefined) return
+  await mending.beforeAddress?.()
   const unaddressed: KernelOp = { op: 'link.set', linkIndex: made.index, addressGeneration: 'none' }
   await applyAll(kernel, [unaddressed, ...allOps(deviationsOf(spec, made, []))], signal)
 }

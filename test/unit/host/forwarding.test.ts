@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { bridgeEscape, forwardingName, isOn, turnOn } from '../../../src/host/forwarding.ts'
+import {
+  bridgeEscape,
+  forwardingName,
+  isOn,
+  isOnFrom,
+  nameOfForwardingFrom,
+  turnOn,
+  turnOnFrom,
+} from '../../../src/host/forwarding.ts'
 import type { RouteState } from '../../../src/kernel/kernel.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
@@ -37,6 +45,23 @@ describe('whether a host forwards', () => {
     ] as const)
       expect(await isOn(family, hostWith({ [path]: value }).ports)).toBe(on)
     expect(await isOn(family, hostWith().ports)).toBe(false)
+  })
+})
+
+describe('whether what an interface gets is passed on', () => {
+  const path = 'net/ipv4/conf/eth0.100/forwarding'
+
+  it('is a setting of its own, also of one with a dot in its name', async () => {
+    expect(nameOfForwardingFrom('eth0.100')).toBe('net.ipv4.conf.eth0/100.forwarding')
+    expect(await isOnFrom('eth0.100', hostWith({ [path]: '1' }).ports)).toBe(true)
+    expect(await isOnFrom('eth0.100', hostWith({ [path]: '0' }).ports)).toBe(false)
+    expect(await isOnFrom('eth0.100', hostWith().ports)).toBeUndefined()
+  })
+
+  it('is turned on there alone', async () => {
+    const { ports, set } = hostWith()
+    await turnOnFrom('eth0.100', ports)
+    expect(set).toEqual([`${path} 1`])
   })
 })
 

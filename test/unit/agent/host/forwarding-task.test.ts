@@ -13,6 +13,8 @@ import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 const IPV4 = 'net/ipv4/ip_forward'
 const IPV6 = 'net/ipv6/conf/all/forwarding'
 const ACCEPT_RA = 'net/ipv6/conf/eth0/accept_ra'
+const DEVICE = 'flannel.100'
+const OURS = `net/ipv4/conf/${DEVICE}/forwarding`
 const BRIDGE = 'net/bridge/bridge-nf-call-iptables'
 const EVERY_MS = 5_000
 
@@ -26,8 +28,9 @@ let refusal: Error | undefined
 let writes: string[]
 let stop: AbortController
 let running: Promise<void>
+let task: ForwardingTask
 
-async function start(families: readonly Family[] = [4], hasRules = false): Promise<void> {
+async function start(families: readonly Family[] = [4], hasRules = false, device?: string): Promise<void> {
   const ports = {
     ...{ kernel, clock, log, conditions, random: () => 0.5 },
     readSysctl: (name: readonly string[]) => Promise.resolve(settings.get(name.join('/'))),
@@ -38,7 +41,8 @@ async function start(families: readonly Family[] = [4], hasRules = false): Promi
       return Promise.resolve()
     },
   }
-  running = runTask(new ForwardingTask({ ports, families, hasRules, everyMs: EVERY_MS }), runtime(clock, stop.signal))
+  task = new ForwardingTask({ ports, families, device, hasRules, everyMs: EVERY_MS })
+  running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()
 }
 
@@ -127,6 +131,48 @@ describe('forwarding', () => {
     refusal = Object.assign(new Error('ENOENT: no such file or directory'), { code: 'ENOENT' })
     await start([4, 6])
     expect(reasons()).toEqual([expect.stringMatching(/^net\.ipv6\.conf\.all\.forwarding: is not on, .*ENOENT/)])
+  })
+})
+
+describe('forwarding from our device', () => {
+  const appear = async (value: string): Promise<void> => {
+    settings.set(OURS, value)
+    task.observe({ kind: 'link', link: kernel.addCard(DEVICE), gone: false })
+    await clock.settle()
+  }
+
+  test('is turned on as soon as there is a device, where the host has it off for interfaces to come', async () => {
+    await start([4], false, DEVICE)
+    expect([writes, reasons()]).toEqual([[], []])
+    await appear('0')
+    expect(writes).toEqual([`${OURS}=1`])
+    expect(log.lines).toEqual([
+      expect.stringMatching(/^info net\.ipv4\.conf\.flannel\/100\.forwarding was off, turned on/),
+    ])
+  })
+
+  test('is nobody’s doing on a device that is made anew; off on one that stood, it is', async () => {
+    await start([4], false, DEVICE)
+    await appear('0')
+    kernel.outside({ op: 'link.delete', linkIndex: kernel.indexOf(DEVICE) ?? 0 })
+    await appear('0')
+    expect(log.lines.map((line) => line.split(' ')[0])).toEqual(['info', 'info'])
+    settings.set(OURS, '0')
+    await clock.advance(EVERY_MS)
+    expect(settings.get(OURS)).toBe('1')
+    expect(log.lines.at(-1)).toBe(
+      'warn net.ipv4.conf.flannel/100.forwarding was turned off by somebody, turned on again',
+    )
+  })
+
+  test('that cannot be turned on makes the node not ready, until the device is gone', async () => {
+    settings.set(OURS, '0')
+    refusal = Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' })
+    await start([4], false, DEVICE)
+    expect(reasons()).toEqual([expect.stringMatching(/^net\.ipv4\.conf\.flannel\/100\.forwarding: is not on, .*EROFS/)])
+    settings.delete(OURS)
+    await clock.advance(EVERY_MS)
+    expect(reasons()).toEqual([])
   })
 })
 

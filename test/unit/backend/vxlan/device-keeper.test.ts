@@ -7,6 +7,7 @@ import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
+import { recordingLog } from '../../../fake/recording-log.ts'
 import { VTEP, VXLAN } from '../../../fake/samples.ts'
 
 const forever = new AbortController().signal
@@ -16,7 +17,7 @@ let underlay: Underlay
 let keeper: VxlanDeviceKeeper
 let log: string[]
 /** What comes of making a kernel setting so. */
-let setSysctl: () => Promise<void>
+let setSysctl: (name: readonly string[], value: string) => Promise<void>
 
 beforeEach(() => {
   kernel = new FakeKernel()
@@ -34,7 +35,7 @@ beforeEach(() => {
       clock: new FakeClock(),
       random: () => 0.5,
       log: { error: say, warn: say, info: say, debug: say },
-      setSysctl: () => setSysctl(),
+      setSysctl: (name, value) => setSysctl(name, value),
     },
   })
 })
@@ -82,6 +83,57 @@ describe('the keeper of a VXLAN device', () => {
     const { problem, linkIndex } = await keeper.tend(underlay, forever)
     expect(problem?.message).toBe('cannot keep flannel.100 from accepting router advertisements: read-only')
     expect(linkIndex).toBe(device()?.index)
+  })
+
+  describe('for IPv6', () => {
+    const settings: string[] = []
+    let keeper6: VxlanDeviceKeeper
+
+    beforeEach(() => {
+      settings.length = 0
+      setSysctl = (name, value) => {
+        settings.push(`${name.join('/')}=${value}, ${addresses6().length} addresses`)
+        return Promise.resolve()
+      }
+      const address = ip('fd00::10')
+      underlay = { ...underlay, address, prefix: prefix('fd00::/64'), publicIp: address }
+      const overlay = { ...VTEP.overlay, family: 6, network: prefix('fd10::/48') } as const
+      keeper6 = new VxlanDeviceKeeper({
+        vtep: { ...VTEP, family: 6, overlay, subnet: prefix('fd10:0:0:1::/64') },
+        config: VXLAN,
+        ports: {
+          ...{ kernel, clock: new FakeClock(), random: () => 0.5, log: recordingLog() },
+          setSysctl: (name, value) => setSysctl(name, value),
+        },
+      })
+    })
+
+    const addresses6 = (): readonly unknown[] =>
+      [...kernel.tables.addresses.values()].filter(({ linkIndex }) => linkIndex === kernel.indexOf('flannel-v6.100'))
+    const ENABLED = 'net/ipv6/conf/flannel-v6.100/disable_ipv6=0, 0 addresses'
+
+    it('has IPv6 turned on there before it gives the device an address, and when that was taken away', async () => {
+      const { linkIndex = 0 } = await keeper6.tend(underlay, forever)
+      expect(settings).toEqual([ENABLED, 'net/ipv6/conf/flannel-v6.100/accept_ra=0, 1 addresses'])
+      settings.length = 0
+      await keeper6.tend(underlay, forever)
+      expect(settings).not.toContain(ENABLED)
+      const [own] = kernel.tables.addresses.values()
+      if (own === undefined) throw new Error('no address')
+      kernel.outside({ op: 'address.delete', linkIndex, ip: own.ip, prefixLength: own.prefixLength })
+      await keeper6.tend(underlay, forever)
+      expect(settings).toContain(ENABLED)
+    })
+
+    it('says the cure where IPv6 cannot be turned on there, and is not stopped by a kernel without it', async () => {
+      const failing = (code: string) => () => Promise.reject(Object.assign(new Error(`${code}: no`), { code }))
+      setSysctl = failing('EROFS')
+      await expect(keeper6.tend(underlay, forever)).rejects.toThrow(
+        /IPv6 is off on flannel-v6\.100 .*EROFS.* Cure: sysctl -w net\.ipv6\.conf\.default\.disable_ipv6=0/,
+      )
+      setSysctl = failing('ENOENT')
+      expect(await keeper6.tend(underlay, forever)).toMatchObject({ mtu: 1430 })
+    })
   })
 
   it('takes its own address off when the subnet is lost, and no other', async () => {
