@@ -216,6 +216,10 @@ export type KernelChange =
   | { readonly kind: 'route'; readonly route: RouteState; readonly gone: boolean }
   /** Main-table routes of links that are not watched came, went or changed: for who asked to hear of it. */
   | { readonly kind: 'other-routes' }
+  /** A route to somewhere of interest came, went or changed: of a link that is not watched, of another table, or for some packets only. */
+  | { readonly kind: 'foreign-route'; readonly destination: Prefix }
+  /** The rules that choose among routing tables have changed. */
+  | { readonly kind: 'rules'; readonly family: Family }
   /** Notifications were lost (ENOBUFS), or muted during a large batch of our own: only a new snapshot tells the truth. */
   | { readonly kind: 'overrun'; readonly because: 'lost' | 'muted' }
 
@@ -227,6 +231,35 @@ export interface RouteLookup {
   readonly source: Ip | undefined
 }
 
+/** Which packet it is of which the kernel is asked what becomes of it. */
+export interface RouteQuestion {
+  readonly destination: Ip
+  /** Comes in by this link, from an address that is none of the host's, and is forwarded. Absent: the host itself sends it. */
+  readonly forwarded?: { readonly linkIndex: number; readonly source: Ip } | undefined
+}
+
+/** The very route that a packet would follow, of whatever table, or why it would follow none: the errno that its sender would get. */
+export type RouteAnswer =
+  { readonly is: 'route'; readonly route: RouteState } | { readonly is: 'none'; readonly code: ErrnoName }
+
+/** A rule of the routing policy (`ip rule`): which packets look into which table. */
+export interface RuleState {
+  readonly family: Family
+  readonly priority: number
+  /** Absent: whatever it is, as for all that follow. */
+  readonly from?: Prefix | undefined
+  readonly to?: Prefix | undefined
+  readonly iif?: string | undefined
+  readonly oif?: string | undefined
+  readonly mark?: { readonly value: number; readonly mask: number } | undefined
+  /** All packets but those. */
+  readonly isInverted: boolean
+  /** Undefined: it leads to no table of its own ({@link RuleState.action}). */
+  readonly table: RouteTable | undefined
+  /** In iproute2's words: `lookup 200`, `unreachable`, `lookup [l3mdev-table]`. */
+  readonly action: string
+}
+
 /** Port: the kernel's tables over rtnetlink. Calls reject with {@link KernelError}. */
 export interface Kernel {
   links(signal: AbortSignal): Promise<readonly LinkState[]>
@@ -235,6 +268,10 @@ export interface Kernel {
   addresses(signal: AbortSignal): Promise<readonly AddressState[]>
   /** What RTM_GETROUTE answers; undefined when unreachable. */
   lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined>
+  /** One answer for each question, in their order; rejects when one of them is lost. */
+  answers(questions: readonly RouteQuestion[], signal: AbortSignal): Promise<readonly RouteAnswer[]>
+  /** In the order in which they are gone through. */
+  rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]>
   /** Main-table routes of one family, of all links or of one, which any of their next hops may lead over. */
   routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]>
 
@@ -254,13 +291,14 @@ export interface Kernel {
   /**
    * Changes from the moment of the call on (the subscription stands when this returns): of all links and addresses, and of the
    * neighbours, fdb entries and routes of the links that `watched()` names at the time. All other links' are dropped unread, but for
-   * routes that have taken the place of others, and the fact that there are changed routes, while `otherRoutes()` asks for it.
-   * Ends when `signal` aborts.
+   * routes that have taken the place of others, the fact that there are changed routes, while `otherRoutes()` asks for it, and those to
+   * destinations that `isOfInterest`. Ends when `signal` aborts.
    */
   changes(
     watched: () => readonly number[],
     signal: AbortSignal,
     otherRoutes?: () => boolean,
+    isOfInterest?: (destination: Prefix) => boolean,
   ): AsyncIterable<KernelChange>
 
   close(): void

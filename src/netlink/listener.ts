@@ -1,4 +1,5 @@
 import type { KernelChange } from '../kernel/kernel.ts'
+import type { Prefix } from '../net/prefix.ts'
 import { readAddress } from './codec/address.ts'
 import { MessageBuffer } from './codec/buffer.ts'
 import { ChangeQueue } from './change-queue.ts'
@@ -8,11 +9,12 @@ import { readLink } from './codec/link.ts'
 import type { NetlinkAddon } from '../native/load.ts'
 import { neighbourLink, readNeighbour } from './codec/neighbour.ts'
 import { DecodeError, MessageCursor } from './codec/reader.ts'
-import { isRouteOn, readRoute } from './codec/route.ts'
+import { isRouteOn, readDestination, readRoute } from './codec/route.ts'
+import { readRule } from './codec/rule.ts'
 import { NetlinkSocket } from './socket.ts'
 import { NLM_F, RTM, RTNLGRP } from './codec/uapi.ts'
 
-const ALWAYS = [RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR] as const
+const ALWAYS = [RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV4_RULE, RTNLGRP.IPV6_RULE] as const
 /** The groups that our own large batches would flood. */
 const TABLES = [RTNLGRP.NEIGH, RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV6_ROUTE] as const
 
@@ -28,12 +30,21 @@ const MOST_WAITING = 50_000
 
 const OTHER_ROUTES: KernelChange = { kind: 'other-routes' }
 
+/** What a subscription is about, as its reader wants it at the time. */
+export interface Subscription {
+  /** The links whose table entries are told of. */
+  readonly watched: () => readonly number[]
+  /** Whether it is told that other links' routes have changed. */
+  readonly otherRoutes: () => boolean
+  /** Destinations of foreign routes that are told of. */
+  readonly isOfInterest: (destination: Prefix) => boolean
+}
+
 /** One subscription to the kernel's notifications. Losing some is reported as `overrun` and never ends it. */
 export class ChangeListener {
   readonly queue = new ChangeQueue()
   readonly #socket: NetlinkSocket
-  readonly #watched: () => readonly number[]
-  readonly #otherRoutes: () => boolean
+  readonly #about: Subscription
   readonly #cursor = new MessageCursor(new MessageBuffer(RECEIVE_BYTES))
 
   /**
@@ -41,15 +52,8 @@ export class ChangeListener {
    * @param ownPortId the socket whose own table writes are not to be reported
    * @throws {KernelError}
    */
-  constructor(
-    addon: NetlinkAddon,
-    bufferBytes: number,
-    ownPortId: number,
-    watched: () => readonly number[],
-    otherRoutes: () => boolean,
-  ) {
-    this.#watched = watched
-    this.#otherRoutes = otherRoutes
+  constructor(addon: NetlinkAddon, bufferBytes: number, ownPortId: number, about: Subscription) {
+    this.#about = about
     this.#socket = new NetlinkSocket(addon, bufferBytes)
     this.#socket.filter(echoFilter(ownPortId))
     for (const group of [...ALWAYS, ...TABLES]) this.#socket.join(group)
@@ -102,7 +106,7 @@ export class ChangeListener {
     try {
       this.#cursor.start(length)
       while (this.#cursor.next()) {
-        const change = readChange(this.#cursor, this.#watched(), this.#otherRoutes)
+        const change = readChange(this.#cursor, this.#about)
         if (change !== undefined) this.queue.push(change)
       }
       return true
@@ -117,27 +121,17 @@ export class ChangeListener {
  * The change a notification tells of; undefined for other links' table entries and for what we do not follow. NLM_F_REPLACE is all that
  * is said of a route in whose place another one has been put.
  */
-export function readChange(
-  message: MessageCursor,
-  watched: readonly number[],
-  otherRoutes: () => boolean,
-): KernelChange | undefined {
+export function readChange(message: MessageCursor, about: Subscription): KernelChange | undefined {
   switch (message.type) {
     case RTM.NEWNEIGH:
     case RTM.DELNEIGH: {
-      if (!watched.includes(neighbourLink(message))) return undefined
+      if (!about.watched().includes(neighbourLink(message))) return undefined
       const change = readNeighbour(message)
       return change && { ...change, gone: message.type === RTM.DELNEIGH }
     }
     case RTM.NEWROUTE:
-    case RTM.DELROUTE: {
-      const gone = message.type === RTM.DELROUTE
-      const isTold = isRouteOn(message, watched) || (!gone && (message.flags & NLM_F.REPLACE) !== 0)
-      if (!isTold && !otherRoutes()) return undefined
-      const route = readRoute(message)
-      if (!isTold) return route && OTHER_ROUTES
-      return route && { kind: 'route', route, gone }
-    }
+    case RTM.DELROUTE:
+      return readRouteChange(message, about)
     case RTM.NEWLINK:
     case RTM.DELLINK: {
       const link = readLink(message)
@@ -148,7 +142,22 @@ export function readChange(
       const address = readAddress(message)
       return address && { kind: 'address', address, gone: message.type === RTM.DELADDR }
     }
+    case RTM.NEWRULE:
+    case RTM.DELRULE: {
+      const rule = readRule(message)
+      return rule && { kind: 'rules', family: rule.family }
+    }
     default:
       return undefined
   }
+}
+
+function readRouteChange(message: MessageCursor, about: Subscription): KernelChange | undefined {
+  const gone = message.type === RTM.DELROUTE
+  const isTold = isRouteOn(message, about.watched()) || (!gone && (message.flags & NLM_F.REPLACE) !== 0)
+  const route = isTold || about.otherRoutes() ? readRoute(message) : undefined
+  if (isTold && route !== undefined) return { kind: 'route', route, gone }
+  const destination = readDestination(message)
+  if (destination !== undefined && about.isOfInterest(destination)) return { kind: 'foreign-route', destination }
+  return route && OTHER_ROUTES
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Family, Ip } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
 import {
   KernelError,
   leadsOver,
@@ -12,12 +13,25 @@ import {
   type LinkState,
   type NeighbourState,
   type OpResult,
+  type RouteAnswer,
   type RouteLookup,
+  type RouteQuestion,
   type RouteState,
+  type RuleState,
 } from '../kernel/kernel.ts'
 import { readAddress, writeAddressQuery } from './codec/address.ts'
 import { sendBatch } from './batch.ts'
-import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, ENOENT, fault } from './codec/errors.ts'
+import {
+  EACCES,
+  EAFNOSUPPORT,
+  EHOSTUNREACH,
+  EINVAL,
+  ENETUNREACH,
+  ENODEV,
+  ENOENT,
+  EOPNOTSUPP,
+  fault,
+} from './codec/errors.ts'
 import { Conversation } from './conversation.ts'
 import { readLink, writeLinkQuery } from './codec/link.ts'
 import { LinkNames } from './link-names.ts'
@@ -27,7 +41,9 @@ import { type LinkNamer } from './codec/operation.ts'
 import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
 import { dump, lookUp, type Query } from './query.ts'
 import type { MessageCursor } from './codec/reader.ts'
+import { askAll } from './questions.ts'
 import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
+import { readRule, writeRuleQuery } from './codec/rule.ts'
 import { NetlinkSocket } from './socket.ts'
 import { Mutex } from '../time/mutex.ts'
 
@@ -119,6 +135,29 @@ export class RtnetlinkKernel implements Kernel {
     return this.#lookUp(query, destination.text, [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL], signal)
   }
 
+  async answers(questions: readonly RouteQuestion[], signal: AbortSignal): Promise<readonly RouteAnswer[]> {
+    const size = this.#options.batchSize ?? BATCH_SIZE
+    const answers: RouteAnswer[] = []
+    while (answers.length < questions.length) {
+      const batch = questions.slice(answers.length, answers.length + size)
+      this.#count('answers')
+      answers.push(...(await this.#inTurn('answers', signal, () => askAll(this.#conversation, batch))))
+    }
+    return answers
+  }
+
+  /** A kernel that knows no rules has none. */
+  rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]> {
+    const query: Query<RuleState> = {
+      name: 'rules',
+      write: (writer, sequence) => {
+        writeRuleQuery(writer, family, sequence)
+      },
+      read: readRule,
+    }
+    return this.#dump(query, signal).catch(unlessErrno([EOPNOTSUPP, EAFNOSUPPORT], []))
+  }
+
   routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
     return this.#routes(family, linkIndex, signal)
   }
@@ -156,9 +195,11 @@ export class RtnetlinkKernel implements Kernel {
     watched: () => readonly number[],
     signal: AbortSignal,
     otherRoutes: () => boolean = () => false,
+    isOfInterest: (destination: Prefix) => boolean = () => false,
   ): AsyncIterable<KernelChange> {
     const bufferBytes = this.#options.listenerBufferBytes ?? LISTENER_BUFFER_BYTES
-    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, watched, otherRoutes)
+    const about = { watched, otherRoutes, isOfInterest }
+    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, about)
     const end = (): void => {
       signal.removeEventListener('abort', end)
       this.#listeners.delete(listener)

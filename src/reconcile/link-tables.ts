@@ -27,6 +27,11 @@ function waitingFor(what: string, row: PendingRow): PendingRow {
   return { ...row, why: isTroubled ? row.why : { is: 'waiting', for: what }, untilMs: Infinity }
 }
 
+type OfNoLink = Extract<KernelChange, { kind: 'overrun' | 'other-routes' | 'foreign-route' | 'rules' }>
+
+const isOfNoLink = (change: KernelChange): change is OfNoLink =>
+  ['overrun', 'other-routes', 'foreign-route', 'rules'].includes(change.kind)
+
 /** Snapshots cost in proportion to the tables; however much goes on, there are at most four a second. */
 const SNAPSHOT_SPACING_MS = 250
 
@@ -173,6 +178,8 @@ export class LinkTables {
         break
       case 'overrun':
       case 'other-routes':
+      case 'foreign-route':
+      case 'rules':
         break
       default:
         this.#observeRow(change)
@@ -181,7 +188,7 @@ export class LinkTables {
 
   /** Whether a change is about this link. */
   concerns(change: KernelChange): boolean {
-    if (change.kind === 'overrun' || change.kind === 'other-routes') return false
+    if (isOfNoLink(change)) return false
     if (this.#inbox !== undefined) return true
     if (change.kind === 'link') return change.link.index === this.linkIndex
     if (change.kind === 'address') return change.address.linkIndex === this.linkIndex

@@ -427,6 +427,32 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
       })
     })
 
+    describe('answers', () => {
+      it('say for each address which route packets to it follow, or the errno of why they follow none', async () => {
+        const linkIndex = await makeDevice(0)
+        const [far, hole] = [harness.subnet(0), harness.subnet(6)]
+        const own = ip(harness.subnet(5).base.text.replace(/\.0$/, '.9'))
+        const removed = {
+          op: 'route.delete',
+          destination: hole,
+          type: 'blackhole',
+          metric: 1,
+          protocol: PROTOCOL,
+        } as const
+        await succeed({ op: 'address.add', linkIndex, ip: own, prefixLength: 24 }, peerRoute(linkIndex, far))
+        await succeed({ ...removed, op: 'route.replace' })
+        const asked = [far.base, hole.base, ip(far.base.text.replace(/\.0$/, '.3'))]
+        const answers = await kernel.answers(
+          asked.map((destination) => ({ destination })),
+          signal,
+        )
+        const route = { destination: far, gateway: far.base, metric: METRIC, protocol: PROTOCOL, linkIndex }
+        expect(answers).toMatchObject([{ route }, { is: 'none', code: 'EINVAL' }, { route }])
+        expect(await kernel.answers([], signal)).toEqual([])
+        await succeed(removed)
+      })
+    })
+
     describe('changes', () => {
       it("reports another's change to each table, adding and removing", async () => {
         const linkIndex = await makeDevice(0)

@@ -1,5 +1,5 @@
 import type { Family, Ip } from '../../src/net/ip.ts'
-import { prefixContains, prefixOf } from '../../src/net/prefix.ts'
+import { prefixContains, prefixOf, type Prefix } from '../../src/net/prefix.ts'
 import { operationTarget } from '../../src/netlink/codec/operation.ts'
 import { ChangeQueue } from '../../src/netlink/change-queue.ts'
 import {
@@ -13,8 +13,11 @@ import {
   type KernelTables,
   type LinkState,
   type OpResult,
+  type RouteAnswer,
   type RouteLookup,
+  type RouteQuestion,
   type RouteState,
+  type RuleState,
 } from '../../src/kernel/kernel.ts'
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
@@ -51,6 +54,7 @@ interface Listener {
   readonly queue: ChangeQueue
   readonly watched: () => readonly number[]
   readonly otherRoutes: () => boolean
+  readonly isOfInterest: (destination: Prefix) => boolean
 }
 
 /** The {@link Kernel} port in memory. Behaves as the contract suite (test/contract) has seen the real one behave. */
@@ -58,6 +62,11 @@ export class FakeKernel implements Kernel {
   faults: Faults = {}
   /** The tables themselves, to read in assertions. */
   readonly tables: FakeTables
+  rulesInForce: readonly RuleState[] = []
+  /** What rules make of a packet; undefined: it follows the main table. */
+  ruled: (question: RouteQuestion) => RouteAnswer | undefined = () => undefined
+  /** What was asked of the kernel's routing so far. */
+  readonly asked: RouteQuestion[] = []
   readonly #echo: boolean
   readonly #listeners = new Set<Listener>()
   readonly #byOp: Record<string, number> = {}
@@ -130,12 +139,35 @@ export class FakeKernel implements Kernel {
     )
   }
 
+  /** By the main table, whoever sends; {@link FakeKernel.ruled} stands for what rules make of forwarded packets. */
+  async answers(questions: readonly RouteQuestion[], signal: AbortSignal): Promise<readonly RouteAnswer[]> {
+    await this.#enter('answers', signal)
+    this.asked.push(...questions)
+    return questions.map((question) => this.ruled(question) ?? answerOf(this.#bestRoute(question.destination)))
+  }
+
+  async rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]> {
+    await this.#enter('rules', signal)
+    return this.rulesInForce.filter((rule) => rule.family === family)
+  }
+
+  /** Somebody else changes the rules. */
+  setRules(rules: readonly RuleState[], ruled: FakeKernel['ruled']): void {
+    this.rulesInForce = rules
+    this.ruled = ruled
+    for (const family of [4, 6] as const) this.#publish({ kind: 'rules', family })
+  }
+
+  #bestRoute(destination: Ip): RouteState | undefined {
+    return [...this.tables.routes.values()]
+      .filter((route) => prefixContains(route.destination, destination))
+      .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)[0]
+  }
+
   /** Longest prefix, then lowest metric; the source is the leaving link's address next to where the packet goes, else its first. */
   async lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined> {
     await this.#enter('lookup', signal)
-    const best = [...this.tables.routes.values()]
-      .filter((route) => prefixContains(route.destination, destination))
-      .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)[0]
+    const best = this.#bestRoute(destination)
     if (best?.linkIndex === undefined || best.type === 'blackhole') return undefined
     const { linkIndex, gateway } = best
     const addresses = [...this.tables.addresses.values()]
@@ -184,8 +216,9 @@ export class FakeKernel implements Kernel {
     watched: () => readonly number[],
     signal: AbortSignal,
     otherRoutes: () => boolean = () => false,
+    isOfInterest: (destination: Prefix) => boolean = () => false,
   ): AsyncIterable<KernelChange> {
-    const listener = { queue: new ChangeQueue(), watched, otherRoutes }
+    const listener = { queue: new ChangeQueue(), watched, otherRoutes, isOfInterest }
     const end = (): void => {
       this.#listeners.delete(listener)
       listener.queue.end()
@@ -237,10 +270,17 @@ export class FakeKernel implements Kernel {
   /** @param replaces another route of the same destination and metric: then it is told whatever link it leads over */
   #publish(change: KernelChange, replaces = false): void {
     if ((this.#muted && isFiltered(change)) || this.faults.loseNotifications === true) return
-    for (const { queue, watched, otherRoutes } of this.#listeners)
+    for (const { queue, watched, otherRoutes, isOfInterest } of this.#listeners)
       if (replaces || concerns(change, watched())) queue.push(change)
+      else if (change.kind === 'route' && isOfInterest(change.route.destination))
+        queue.push({ kind: 'foreign-route', destination: change.route.destination })
       else if (change.kind === 'route' && otherRoutes()) queue.push({ kind: 'other-routes' })
   }
+}
+
+function answerOf(route: RouteState | undefined): RouteAnswer {
+  if (route === undefined) return { is: 'none', code: 'ENETUNREACH' }
+  return route.type === 'blackhole' ? { is: 'none', code: 'EINVAL' } : { is: 'route', route }
 }
 
 /** What the real kernel's own-echo filter drops: not links and addresses, and not an fdb's (they come from nobody). */

@@ -4,7 +4,7 @@ import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import type { KernelOp } from '../../src/kernel/kernel.ts'
 import { addition, makeVxlan, peer, peers, removal } from './peers.ts'
-import { bridgeJson, check, ipJson, realKernel, tool, type RealHarness } from './real-kernel.ts'
+import { bridgeJson, check, ipJson, realKernel, tool, workerSubnet, type RealHarness } from './real-kernel.ts'
 
 let harness: RealHarness
 let signal: AbortSignal
@@ -255,6 +255,52 @@ describe('questions', () => {
       prefsrc: answer?.source?.text,
     })
     expect(await harness.kernel.lookup(ip('127.0.0.1'), signal)).toMatchObject({ linkIndex: 1 })
+  })
+
+  it('of forwarded packets are answered by the rules for them, and rules are told as `ip rule` shows them', async () => {
+    const linkIndex = await makeVxlan(harness)
+    const [{ subnet }, own] = [peer(5), workerSubnet(250)]
+    const source = ip(own.base.text.replace(/\.0$/, '.7'))
+    await apply(...addition(linkIndex, peer(5)))
+    const bridge = `b${harness.device(0).name}`.slice(0, 15)
+    tool('ip', 'link', 'add', bridge, 'type', 'bridge')
+    tool('ip', 'addr', 'add', own.text.replace('.0/', '.1/'), 'dev', bridge)
+    tool('ip', 'link', 'set', bridge, 'up')
+    const rule = ['from', own.text, 'iif', bridge, 'fwmark', '0/0x10', 'lookup', '1235', 'pref', '1235']
+    const rulesNow = async () => (await harness.kernel.rules(4, signal)).filter(({ from }) => from?.text === own.text)
+    const listening = new AbortController()
+    const changes = harness.kernel.changes(
+      () => [],
+      listening.signal,
+      undefined,
+      ({ text }) => text === subnet.text,
+    )
+    const heard = changes[Symbol.asyncIterator]()
+    try {
+      tool('ip', 'route', 'add', 'unreachable', subnet.text, 'table', '1235')
+      expect(await heard.next()).toEqual({ done: false, value: { kind: 'foreign-route', destination: subnet } })
+      tool('ip', 'rule', 'add', ...rule)
+      expect(await heard.next()).toEqual({ done: false, value: { kind: 'rules', family: 4 } })
+      const mark = { value: 0, mask: 0x10 }
+      const told = { family: 4, priority: 1235, from: own, iif: bridge, mark, table: '1235', action: 'lookup 1235' }
+      expect(await rulesNow()).toMatchObject([told])
+      const link = await harness.kernel.link(bridge, signal)
+      const forwarded = { linkIndex: link?.index ?? 0, source }
+      const answers = await harness.kernel.answers(
+        [{ destination: subnet.base, forwarded }, { destination: subnet.base }],
+        signal,
+      )
+      expect(answers).toMatchObject([
+        { is: 'none', code: 'EHOSTUNREACH' },
+        { is: 'route', route: { linkIndex, table: 'main' } },
+      ])
+    } finally {
+      listening.abort()
+      tool('ip', 'rule', 'del', ...rule)
+      tool('ip', 'route', 'flush', 'table', '1235')
+      tool('ip', 'link', 'del', bridge)
+    }
+    expect(await rulesNow()).toEqual([])
   })
 
   it('have answers in a namespace where there is nothing at all', () => {

@@ -75,6 +75,8 @@ function kernel(broken: {
     link: (name, signal) => real.link(name, signal),
     addresses: (signal) => real.addresses(signal),
     lookup: (destination, signal) => real.lookup(destination, signal),
+    answers: (questions, signal) => real.answers(questions, signal),
+    rules: (family, signal) => real.rules(family, signal),
     routes: (...asked) => real.routes(...asked),
     snapshot: async (linkIndex, families, signal) => {
       const tables = await real.snapshot(linkIndex, families, signal)

@@ -23,7 +23,8 @@ const READERS = [
   readLookup,
   readAcknowledgement,
   readDone,
-  (message: MessageCursor) => readChange(message, [WATCHED], () => true),
+  (message: MessageCursor) =>
+    readChange(message, { watched: () => [WATCHED], otherRoutes: () => true, isOfInterest: () => false }),
   (message: MessageCursor) => [...message.attributes(12)],
 ] as const
 
@@ -115,7 +116,8 @@ describe('decoding throws nothing but DecodeError, ends, and reads nothing beyon
       cursor.buffer.bytes.set(datagram)
       cursor.start(datagram.length)
       expect(() => {
-        while (cursor.next()) readChange(cursor, [WATCHED], () => true)
+        while (cursor.next())
+          readChange(cursor, { watched: () => [WATCHED], otherRoutes: () => true, isOfInterest: () => false })
       }).not.toThrow()
     }
   })

@@ -17,7 +17,8 @@ function readBack(writer: MessageWriter, watched: number): readonly (KernelChang
   cursor.buffer.bytes.set(writer.bytes.subarray(0, writer.length))
   cursor.start(writer.length)
   const changes: (KernelChange | undefined)[] = []
-  while (cursor.next()) changes.push(readChange(cursor, [watched], () => true))
+  while (cursor.next())
+    changes.push(readChange(cursor, { watched: () => [watched], otherRoutes: () => true, isOfInterest: () => false }))
   return changes
 }
 

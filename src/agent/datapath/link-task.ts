@@ -132,6 +132,7 @@ export class LinkTask implements Task {
       case 'route':
         return wantsOtherRoutes() && change.route.linkIndex !== reconciler.linkIndex
       case 'other-routes':
+      case 'foreign-route':
         return wantsOtherRoutes()
       default:
         return false

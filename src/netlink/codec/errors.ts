@@ -12,7 +12,7 @@ for (const [name, errno] of Object.entries(constants.errno))
   if (isErrnoName(name) && (!NAMES.has(errno) || PREFERRED.has(name))) NAMES.set(errno, name)
 
 /** `EEXIST` for 17; `E524` for one without a name in this Node. */
-const errnoName = (errno: number): ErrnoName => NAMES.get(errno) ?? `E${errno}`
+export const errnoName = (errno: number): ErrnoName => NAMES.get(errno) ?? `E${errno}`
 
 const errnoText = (errno: number): string => getSystemErrorMap().get(-errno)?.[1] ?? errnoName(errno)
 
@@ -52,4 +52,5 @@ export const {
   EAFNOSUPPORT,
   ENETUNREACH,
   EHOSTUNREACH,
+  EOPNOTSUPP,
 } = constants.errno

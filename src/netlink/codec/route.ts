@@ -8,7 +8,7 @@ import { ROUTE_PROTOCOLS, ROUTE_TABLES, ROUTE_TYPES, SCOPES } from './words.ts'
 import type { MessageWriter } from './writer.ts'
 
 /** struct rtmsg (linux/rtnetlink.h) */
-const RTMSG = {
+export const RTMSG = {
   family: 0,
   length: 1,
   sourceLength: 2,
@@ -25,6 +25,7 @@ type RouteReplace = Extract<KernelOp, { op: 'route.replace' }>
 type RouteDelete = Extract<KernelOp, { op: 'route.delete' }>
 
 interface RtmsgFields {
+  readonly sourceLength?: number
   readonly table?: number
   readonly protocol?: number
   readonly scope?: number
@@ -32,10 +33,10 @@ interface RtmsgFields {
   readonly flags?: number
 }
 
-function rtmsg(writer: MessageWriter, family: Family, length: number, fields: RtmsgFields): void {
+export function rtmsg(writer: MessageWriter, family: Family, length: number, fields: RtmsgFields): void {
   writer.u8(family === 4 ? AF.INET : AF.INET6)
   writer.u8(length)
-  writer.u16(0)
+  writer.u16(fields.sourceLength ?? 0) // and no type of service
   writer.u8(fields.table ?? 0)
   writer.u8(fields.protocol ?? 0)
   writer.u8(fields.scope ?? 0)
@@ -112,12 +113,21 @@ export function isRouteOn(message: MessageCursor, links: readonly number[]): boo
  * that only some packets follow (of a type of service, from some sources), which stand beside those for all.
  */
 export function readRoute(message: MessageCursor): RouteState | undefined {
-  const family = familyOf(message.u8(RTMSG.family))
-  const attributes = message.attributes(RTMSG.size)
-  const table = attributes.u32(RTA.TABLE) ?? message.u8(RTMSG.table)
   const flags = message.u32(RTMSG.flags)
-  if (family === undefined || table !== RT_TABLE_MAIN || (flags & RTM_F_CLONED) !== 0) return undefined
+  if (tableOf(message) !== RT_TABLE_MAIN || (flags & RTM_F_CLONED) !== 0) return undefined
   if (message.u8(RTMSG.sourceLength) !== 0 || message.u8(RTMSG.tos) !== 0) return undefined
+  return readAnyRoute(message)
+}
+
+const tableOf = (message: MessageCursor): number =>
+  message.attributes(RTMSG.size).u32(RTA.TABLE) ?? message.u8(RTMSG.table)
+
+/** A route of whatever table and for whatever packets; undefined for other families. */
+export function readAnyRoute(message: MessageCursor): RouteState | undefined {
+  const family = familyOf(message.u8(RTMSG.family))
+  if (family === undefined) return undefined
+  const attributes = message.attributes(RTMSG.size)
+  const flags = message.u32(RTMSG.flags)
   const hops = nextHops(attributes)
   const { linkIndex, gateway } = hops[0] ?? NOWHERE
   return {
@@ -128,11 +138,18 @@ export function readRoute(message: MessageCursor): RouteState | undefined {
     scope: SCOPES.word(message.u8(RTMSG.scope)),
     onlink: (flags & RTNH_F_ONLINK) !== 0,
     type: ROUTE_TYPES.word(message.u8(RTMSG.type)),
-    table: ROUTE_TABLES.word(table),
+    table: ROUTE_TABLES.word(tableOf(message)),
     linkIndex,
     furtherHops: hops.length > 1 ? hops.slice(1) : undefined,
     extras: extrasOf(attributes),
   }
+}
+
+/** Where a route leads, of whatever table and for whatever packets; undefined for other families and for what is in a cache. */
+export function readDestination(message: MessageCursor): Prefix | undefined {
+  const family = familyOf(message.u8(RTMSG.family))
+  if (family === undefined || (message.u32(RTMSG.flags) & RTM_F_CLONED) !== 0) return undefined
+  return readPrefix(message.attributes(RTMSG.size).ip(RTA.DST), family, message)
 }
 
 /** The answer to a lookup; undefined when the route leads nowhere (unreachable, prohibited, blackhole). */

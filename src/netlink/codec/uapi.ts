@@ -50,16 +50,34 @@ export const RTM = {
   NEWNEIGH: 28,
   DELNEIGH: 29,
   GETNEIGH: 30,
+  NEWRULE: 32,
+  DELRULE: 33,
+  GETRULE: 34,
 } as const
-export const RTNLGRP = { LINK: 1, NEIGH: 3, IPV4_IFADDR: 5, IPV4_ROUTE: 7, IPV6_IFADDR: 9, IPV6_ROUTE: 11 } as const
+export const RTNLGRP = {
+  LINK: 1,
+  NEIGH: 3,
+  IPV4_IFADDR: 5,
+  IPV4_ROUTE: 7,
+  IPV4_RULE: 8,
+  IPV6_IFADDR: 9,
+  IPV6_ROUTE: 11,
+  IPV6_RULE: 19,
+} as const
 export const RTEXT_FILTER_SKIP_STATS = 8
 export const RTN = { UNSPEC: 0, UNICAST: 1, LOCAL: 2, BLACKHOLE: 6 } as const
 export const RT_SCOPE = { UNIVERSE: 0, LINK: 253, NOWHERE: 255 } as const
 export const RT_TABLE_MAIN = 254
 export const RTM_F_CLONED = 0x200
+/** In a question: say which table the route was found in. */
+export const RTM_F_LOOKUP_TABLE = 0x1000
+/** In a question: answer with the route as it stands in its table (since Linux 4.13), and not with what was made of it. */
+export const RTM_F_FIB_MATCH = 0x2000
 export const RTNH_F_ONLINK = 4
 export const RTA = {
   DST: 1,
+  SRC: 2,
+  IIF: 3,
   OIF: 4,
   GATEWAY: 5,
   PRIORITY: 6,
@@ -74,6 +92,21 @@ export const RTA = {
   ENCAP: 22,
   NH_ID: 30,
 } as const
+
+/** linux/fib_rules.h */
+export const FRA = {
+  DST: 1,
+  SRC: 2,
+  IIFNAME: 3,
+  PRIORITY: 6,
+  FWMARK: 10,
+  TABLE: 15,
+  FWMASK: 16,
+  OIFNAME: 17,
+  L3MDEV: 19,
+} as const
+export const FR_ACT = { TO_TBL: 1, GOTO: 2, NOP: 3, BLACKHOLE: 6, UNREACHABLE: 7, PROHIBIT: 8 } as const
+export const FIB_RULE_INVERT = 2
 
 /** linux/if.h */
 export const IFF = { UP: 0x1, LOOPBACK: 0x8, LOWER_UP: 0x10000 } as const

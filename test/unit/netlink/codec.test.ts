@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
-import { prefix } from '../../../src/net/prefix.ts'
+import { prefix, type Prefix } from '../../../src/net/prefix.ts'
 import { MessageBuffer } from '../../../src/netlink/codec/buffer.ts'
 import { readLink } from '../../../src/netlink/codec/link.ts'
 import { readNeighbour } from '../../../src/netlink/codec/neighbour.ts'
@@ -149,7 +149,8 @@ describe('a route with several next hops', () => {
       writer.attributeBytes(RTA.MULTIPATH, hops.flat())
       writer.end()
     })
-  const told = (cursor: MessageCursor) => readChange(cursor, [7], () => true)
+  const told = (cursor: MessageCursor) =>
+    readChange(cursor, { watched: () => [7], otherRoutes: () => true, isOfInterest: () => false })
 
   it('is told whole where one of them is on a link that is watched', () => {
     const route = { linkIndex: 8, furtherHops: [{ linkIndex: 7 }] }
@@ -166,16 +167,27 @@ describe('a report of a route', () => {
   const route = { type: 'unicast', destination: prefix('10.20.0.0/20'), metric: 5, protocol: '70' } as const
   const [OURS, OTHER] = [7, 8]
   /** As the kernel reports it: with the flags that a request of ours has, or without. */
-  const told = (linkIndex: number, what: 'new' | 'in place' | 'gone', otherRoutes = false) =>
+  const told = (
+    linkIndex: number,
+    what: 'new' | 'in place' | 'gone',
+    otherRoutes = false,
+    isOfInterest: (destination: Prefix) => boolean = () => false,
+  ) =>
     readChange(
       messageOf((writer) => {
         if (what === 'gone') writeRouteDelete(writer, { op: 'route.delete', ...route, linkIndex }, 1)
         else writeRouteReplace(writer, { op: 'route.replace', ...route, linkIndex, onlink: false }, 1)
         if (what === 'new') new DataView(writer.bytes.buffer, writer.bytes.byteOffset).setUint16(6, NLM_F.CREATE, true)
       }),
-      [OURS],
-      () => otherRoutes,
+      { watched: () => [OURS], otherRoutes: () => otherRoutes, isOfInterest },
     )
+
+  it('to where somebody wants to hear of foreign routes is told by its destination', () => {
+    const isOfInterest = ({ text }: Prefix): boolean => text === route.destination.text
+    expect(told(OTHER, 'new', false, isOfInterest)).toEqual({ kind: 'foreign-route', destination: route.destination })
+    expect(told(OTHER, 'gone', true, isOfInterest)).toEqual({ kind: 'foreign-route', destination: route.destination })
+    expect(told(OURS, 'new', false, isOfInterest)).toMatchObject({ kind: 'route' })
+  })
 
   it('on a link that is watched is told whole', () => {
     const { destination } = route

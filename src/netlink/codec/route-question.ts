@@ -1,0 +1,32 @@
+import { addressBits } from '../../net/ip.ts'
+import type { RouteQuestion, RouteState } from '../../kernel/kernel.ts'
+import type { MessageCursor } from './reader.ts'
+import { readAnyRoute, rtmsg, RTMSG } from './route.ts'
+import { NLM_F, RTA, RTM, RTM_F_CLONED, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE } from './uapi.ts'
+import { ROUTE_PROTOCOLS } from './words.ts'
+import type { MessageWriter } from './writer.ts'
+
+/** `ip route get fibmatch`, for a packet of the host's own or a forwarded one (`from ADDRESS iif LINK`). */
+export function writeRouteQuestion(writer: MessageWriter, question: RouteQuestion, sequence: number): void {
+  const { destination, forwarded } = question
+  const bits = addressBits(destination.family)
+  writer.begin(RTM.GETROUTE, NLM_F.REQUEST, sequence)
+  rtmsg(writer, destination.family, bits, {
+    sourceLength: forwarded === undefined ? 0 : bits,
+    flags: RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH,
+  })
+  writer.attributeBytes(RTA.DST, destination.bytes)
+  if (forwarded !== undefined) {
+    writer.attributeBytes(RTA.SRC, forwarded.source.bytes)
+    writer.attributeU32(RTA.IIF, forwarded.linkIndex)
+  }
+  writer.end()
+}
+
+/** The route that was found. Kernels before 4.13 answer with what they made of it, which does not say who made it. */
+export function readRouteAnswer(message: MessageCursor): RouteState | undefined {
+  if (message.type !== RTM.NEWROUTE) return undefined
+  const route = readAnyRoute(message)
+  const isMade = (message.u32(RTMSG.flags) & RTM_F_CLONED) !== 0
+  return route && isMade ? { ...route, protocol: ROUTE_PROTOCOLS.word(0) } : route
+}
