@@ -2,6 +2,7 @@ import { stopSignal } from './commands/stop-signal.ts' // first: see there
 import packageJson from '../package.json' with { type: 'json' }
 import { chooseCommand, type CommandName, type RunCommand } from './cli/commands.ts'
 import { EXIT } from './cli/exit-codes.ts'
+import { sayLast } from './commands/last-words.ts'
 import { ConfigError } from './config/error.ts'
 
 /** What is deprecated in a library is for us to read, in tests, and not for the daemon's log. */
@@ -16,20 +17,22 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
 }
 
 async function main(): Promise<number> {
-  const [, program = '', ...given] = process.argv
+  const [, path = '', ...given] = process.argv
+  let speaker = 'flanneld'
   try {
-    const { command, args } = chooseCommand(program, given)
+    const { command, args } = chooseCommand(path, given)
+    if (command !== 'daemon') speaker = `flanneld ${command}`
     const { run } = await LOADERS[command]()
     return await run({ args, environment: process.env, version: packageJson.version, stopSignal })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`flanneld: ${error.message}\n`)
+    sayLast(error.message, speaker)
     return EXIT.usage
   }
 }
 
 function fail(error: unknown): never {
-  process.stderr.write(`flanneld: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  sayLast(error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.exit(EXIT.failed)
 }
 

@@ -1,21 +1,22 @@
 import { CLEANUP_HELP } from '../../src/cli/cleanup.ts'
 import { SUBCOMMANDS } from '../../src/cli/commands.ts'
+import { CNI_HELP } from '../../src/cni/help.ts'
 import { DOCKER_OPTS_HELP } from '../../src/docker/docker-opts.ts'
 
 type Name = (typeof SUBCOMMANDS)[number]['name']
 
-/** The help of each command, where it has one. The CNI plugin has no arguments: runtimes speak to it by variables. */
-const HELP: Readonly<Record<Name, string | undefined>> = {
+/** The help of each command. */
+const HELP: Readonly<Record<Name, string>> = {
   'docker-opts': DOCKER_OPTS_HELP,
   cleanup: CLEANUP_HELP,
-  cni: undefined,
+  cni: CNI_HELP,
 }
 
 export interface DescribedCommand {
   readonly name: Name
   readonly summary: string
   readonly links: readonly string[]
-  readonly help: string | undefined
+  readonly help: string
   /** Its flags as they are typed, in the order of its help. */
   readonly flags: readonly string[]
 }
@@ -23,7 +24,7 @@ export interface DescribedCommand {
 export const COMMANDS: readonly DescribedCommand[] = SUBCOMMANDS.map(({ name, summary, links }) => ({
   ...{ name, summary, links },
   help: HELP[name],
-  flags: flagsIn(HELP[name] ?? ''),
+  flags: flagsIn(HELP[name]),
 }))
 
 function flagsIn(help: string): readonly string[] {

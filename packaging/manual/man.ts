@@ -85,6 +85,5 @@ function describeFlag(flag: Flag<unknown>): string {
 
 function describeCommand({ name, summary, links, help }: DescribedCommand): string {
   const also = links.length === 0 ? '' : ` Also when the program is called ${links.join(' or ')}.`
-  const usage = help === undefined ? '' : `.PP\n.nf\n${roff(help.trimEnd())}\n.fi\n`
-  return `.SS ${roff(name)}\n${roff(`${summary}.${also}`)}\n${usage}`
+  return `.SS ${roff(name)}\n${roff(`${summary}.${also}`)}\n.PP\n.nf\n${roff(help.trimEnd())}\n.fi\n`
 }

@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
+import { nearest } from '../config/differences.ts'
 import { ConfigError } from '../config/error.ts'
+import { withPlainDashes } from './usage.ts'
 
 /** What the program does besides being the daemon. */
 export interface Subcommand {
@@ -28,6 +30,12 @@ export const SUBCOMMANDS = [
     summary: 'take away what the daemon has left on this host: devices, routes, firewall rules, the subnet file',
   },
 ] as const satisfies readonly Subcommand[]
+
+/** Words that ask as a flag of the same name does, of the daemon or of the command that follows. */
+export const QUESTIONS = [
+  { name: 'help', summary: 'explain flanneld, or the command that follows' },
+  { name: 'version', summary: 'print the version, the commit, and what it runs on' },
+] as const
 
 export type CommandName = 'daemon' | (typeof SUBCOMMANDS)[number]['name']
 
@@ -71,11 +79,30 @@ export function chooseCommand(program: string, args: readonly string[]): Chosen 
   const byProgram = SUBCOMMANDS.find(({ links }: Subcommand) => links.includes(link))
   if (byProgram !== undefined) return { command: byProgram.name, args }
   const [first = '', ...rest] = args
-  const byArgument = SUBCOMMANDS.find((candidate) => candidate.name === first)
-  if (byArgument !== undefined) return { command: byArgument.name, args: rest }
-  if (first !== '' && !first.startsWith('-')) {
-    const known = SUBCOMMANDS.map((candidate) => candidate.name).join(', ')
-    throw new ConfigError('arguments', `flags, or first a command (${known})`, first)
-  }
+  const byArgument = commandNamed(first)
+  if (byArgument !== undefined) return { command: byArgument, args: rest }
+  if (first === 'version') return { command: 'daemon', args: ['--version', ...rest] }
+  if (first === 'help') return explained(rest)
+  if (first !== '' && !first.startsWith('-')) throw noCommand(first)
   return { command: 'daemon', args }
+}
+
+const commandNamed = (word: string): CommandName | undefined => SUBCOMMANDS.find(({ name }) => name === word)?.name
+
+/** `flanneld help`, or `flanneld help cleanup`. */
+function explained([about = '', ...rest]: readonly string[]): Chosen {
+  const command = commandNamed(about)
+  if (command !== undefined) return { command, args: ['--help', ...rest] }
+  if (about !== '' && !about.startsWith('-')) throw noCommand(about)
+  return { command: 'daemon', args: ['--help', ...(about === '' ? rest : [about, ...rest])] }
+}
+
+const WORDS = [...SUBCOMMANDS, ...QUESTIONS].map(({ name }) => name)
+
+function noCommand(word: string): ConfigError {
+  const flag = withPlainDashes(word)
+  if (flag !== undefined) return new ConfigError('arguments', `flags that begin with a plain "-" (write ${flag})`, flag)
+  const near = nearest(word, WORDS)
+  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  return new ConfigError('arguments', `flags, or first a command (${WORDS.join(', ')}${hint})`, word)
 }

@@ -83,6 +83,13 @@ export const parseBoolean = (word: string): boolean | undefined => BOOLEANS.get(
 export const boolean = (name: string, fallback: boolean, help: string): Flag<boolean> =>
   flag(name, undefined, fallback, help, (value, fail) => parseBoolean(value) ?? fail('true or false'))
 
+/** One of these words. */
+export const choice = <T extends string>(name: string, words: readonly [T, ...T[]], help: string): Flag<T> =>
+  flag<T>(name, words.join('|'), words[0], help, (value, fail) => {
+    const chosen = words.find((word) => word === value.toLowerCase())
+    return chosen ?? fail(words.join(' or '))
+  })
+
 export type FlagReader = <T>(flag: Flag<T>) => T
 
 /** Without blanks around it, and quotes around all of it: neither `docker run --env-file` nor every unit file takes them away. */

@@ -2,7 +2,7 @@ import { NO_ENDPOINT, parseEndpoint, splitEndpoints } from '../config/endpoints.
 import type { TextPattern } from '../config/options.ts'
 import { parseIp, type Family, type Ip } from '../net/ip.ts'
 import { isReachableUnicast } from '../net/prefix.ts'
-import { boolean, flag, integer, listFlag, secret, text, textOr, type Flag, type Read } from './flag.ts'
+import { boolean, choice, flag, integer, listFlag, secret, text, textOr, type Flag, type Read } from './flag.ts'
 import { compileGoRegExp } from './go-regexp.ts'
 
 export { environmentName, type Flag } from './flag.ts'
@@ -144,6 +144,7 @@ const FILES = {
   healthzIp: flag<Ip>('healthz-ip', 'ip', { family: 4, bytes: [0, 0, 0, 0], text: '0.0.0.0' }, 'address to serve /healthz and /readyz at', readIp), // prettier-ignore
   healthzPort: integer('healthz-port', 0, 0, MAX_PORT, 'port to serve /healthz and /readyz at; 0 serves neither'),
   verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
+  logFormat: choice('log-format', ['text', 'json'], 'lines of the log: for people, or each a JSON object'),
 } as const
 
 const IDENTITY = {
@@ -169,7 +170,11 @@ const KUBERNETES = {
 } as const
 
 const PRINT = {
-  check: boolean('check', false, 'say what is wrong with flags and variables, and exit: with 0 when nothing is'),
+  check: boolean(
+    'check',
+    false,
+    'say what is wrong with flags and variables, and exit: with 0 when a start would work',
+  ),
   version: boolean('version', false, 'print the version, the commit, and what it runs on, and exit'),
   licenses: boolean('licenses', false, 'print the licences of all that is inside and exit'),
   help: boolean('help', false, 'print this and exit'),

@@ -7,13 +7,21 @@ import type { Family, Ip } from '../net/ip.ts'
 import { readEtcdAccess } from './etcd-access.ts'
 import { FLAGS, type Flag } from './flags.ts'
 import { flagReader, type FlagReader } from './flag.ts'
+import { KLOG_FLAGS, setKlogAside, whyGone } from './foreign-flags.ts'
 import { helpText } from './help.ts'
-import { normaliseGoFlags } from './go-flags.ts'
+import { normaliseGoFlags, type FlagShape } from './go-flags.ts'
 import { firstMissing, isNotYet, NOT_YET, type MissingFlag } from './not-yet.ts'
+import { strayArgument, unknownFlag, valueMissing, type Usage } from './usage.ts'
 
 /** What the command line asks for. */
 export type Invocation =
-  | { readonly kind: 'run'; readonly options: DaemonOptions }
+  /** `isCheck`: not to run, but to say what is to be said of them. `klog`: names of flags of klog that were given, and are ignored. */
+  | {
+      readonly kind: 'run'
+      readonly options: DaemonOptions
+      readonly klog: readonly string[]
+      readonly isCheck: boolean
+    }
   /** Print and exit 0. */
   | { readonly kind: 'print'; readonly text: string }
   /** Print what this program is, and exit 0. */
@@ -30,22 +38,23 @@ export function readCommandLine(
   environment: Environment,
   lacking: readonly MissingFlag[] = NOT_YET,
 ): Invocation {
-  const shapes = [
-    ...Object.values(FLAGS).map(({ name, placeholder }) => ({ name, isBoolean: placeholder === undefined })),
-    { name: 'h', isBoolean: true },
-  ]
-  const normalised = normaliseGoFlags(args, shapes).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
-  const program = describeProgram()
-  const given = parseWithCommander(program, normalised)
+  const normalised = normaliseGoFlags(args, SHAPES).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
+  const { own, klog } = setKlogAside(normalised)
+  const given = parseWithCommander(describeProgram(), own, normalised)
   const value = flagReader(given, environment)
   if (value(FLAGS.version)) return { kind: 'about', about: 'version' }
   if (value(FLAGS.licenses)) return { kind: 'about', about: 'licenses' }
   if (value(FLAGS.help)) return { kind: 'print', text: helpText() }
   const missing = firstMissing(lacking, given, environment)
   if (missing !== undefined) throw notYet(missing.source, missing.text)
-  const options = readOptions(value)
-  return value(FLAGS.check) ? { kind: 'print', text: '' } : { kind: 'run', options }
+  return { kind: 'run', options: readOptions(value), klog, isCheck: value(FLAGS.check) }
 }
+
+const SHAPES: readonly FlagShape[] = [
+  ...Object.values(FLAGS).map(({ name, placeholder }) => ({ name, isBoolean: placeholder === undefined })),
+  { name: 'h', isBoolean: true },
+  ...KLOG_FLAGS,
+]
 
 function describeProgram(): Command {
   const program = new Command('flanneld')
@@ -68,8 +77,15 @@ const collecting = (option: Option): Option =>
     text,
   ])
 
-/** @returns the texts given for each flag. @throws {ConfigError} for what is no flag, or lacks its value */
-function parseWithCommander(program: Command, args: readonly string[]): ReadonlyMap<string, readonly string[]> {
+/**
+ * @param all `args` with those of klog among them, for what stands before a stray one
+ * @returns the texts given for each flag. @throws {ConfigError} for what is no flag, or lacks its value
+ */
+function parseWithCommander(
+  program: Command,
+  args: readonly string[],
+  all: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
   try {
     program.parse(args, { from: 'user' })
   } catch (error) {
@@ -77,7 +93,7 @@ function parseWithCommander(program: Command, args: readonly string[]): Readonly
     throw error
   }
   const [stray] = program.args
-  if (stray !== undefined) throw new ConfigError('arguments', 'flags only', hideSecret(stray))
+  if (stray !== undefined) throw strayArgument(stray, all[all.indexOf(stray) - 1], SHAPES)
   return new Map(
     program.options.flatMap((option) => {
       const texts: unknown = program.getOptionValue(option.attributeName())
@@ -86,21 +102,20 @@ function parseWithCommander(program: Command, args: readonly string[]): Readonly
   )
 }
 
+const FLAG_NAMES: ReadonlySet<string> = new Set(Object.values(FLAGS).map(({ name }) => name))
+const USAGE: Usage = { program: 'flanneld', flags: [...FLAG_NAMES] }
+
 /** Only the last argument can lack its value: the others are joined with theirs. */
 function usageError({ code }: CommanderError, args: readonly string[]): ConfigError {
   const missing = code === 'commander.optionMissingArgument'
   const culprit = (missing ? args.at(-1) : args.find(isUnknown)) ?? ''
-  // Without its value: of a misspelt flag nobody knows whether that was a secret.
   const given = culprit.replace(/=[^]*$/, '')
   const name = given.replace(/^-+/, '')
-  const path = name === '' ? 'arguments' : `--${name}`
-  if (isNotYet(name)) return notYet(path, given)
-  return missing
-    ? new ConfigError(path, 'a value after it', undefined)
-    : new ConfigError(path, 'a flag of flanneld (see flanneld --help)', given)
+  if (isNotYet(name)) return notYet(`--${name}`, given)
+  const gone = whyGone(name)
+  if (gone !== undefined) return new ConfigError(`--${name}`, `to be left out: it is ${gone}`, given)
+  return missing ? valueMissing(`--${name}`) : unknownFlag(given, USAGE)
 }
-
-const FLAG_NAMES: ReadonlySet<string> = new Set(Object.values(FLAGS).map(({ name }) => name))
 
 const isUnknown = (arg: string): boolean => {
   const [, name = ''] = /^--([^=]+)/.exec(arg) ?? []
@@ -134,6 +149,7 @@ function readOptions(value: FlagReader): DaemonOptions {
     stalePeerGraceMs: value(FLAGS.stalePeerGraceSeconds) * MS_PER_SECOND,
     nodeId: value(FLAGS.nodeId),
     verbosity: value(FLAGS.verbosity),
+    logFormat: value(FLAGS.logFormat),
   }
 }
 

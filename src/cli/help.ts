@@ -1,9 +1,9 @@
-import { SUBCOMMANDS } from './commands.ts'
+import { QUESTIONS, SUBCOMMANDS } from './commands.ts'
 import { environmentName, type Flag } from './flag.ts'
 import { FLAG_GROUPS } from './flags.ts'
 import { isNotYet } from './not-yet.ts'
 
-const WIDTH = 110
+const WIDTH = 99
 const MARGIN = 4
 
 const INTRODUCTION = `Usage: flanneld [flags]
@@ -11,14 +11,15 @@ const INTRODUCTION = `Usage: flanneld [flags]
 
 Leases a subnet for this host and keeps the kernel forwarding container packets to all others.
 
-Flags may be written -iface=eth1, -iface eth1 or --iface eth1. A flag that is not given is taken from the environment
-variable named with it, else its default holds.
+Flags may be written -iface=eth1, -iface eth1 or --iface eth1; a switch takes a value after = only
+(--ip-masq=false). A flag that is not given is taken from the environment variable named with it,
+else its default holds.
 `
 
 /** What `flanneld --help` prints: every flag under its heading, with its default and its environment variable, and the commands. */
 export function helpText(): string {
   const groups = FLAG_GROUPS.map(({ title, flags }) => `\n${title}\n${flags.map(describeFlag).join('')}`)
-  const commands = SUBCOMMANDS.map(({ name, summary }) => entry(name, summary))
+  const commands = [...SUBCOMMANDS, ...QUESTIONS].map(({ name, summary }) => entry(name, summary))
   return `${INTRODUCTION}${groups.join('')}\nCommands\n${commands.join('')}`
 }
 

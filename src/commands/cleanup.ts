@@ -8,6 +8,7 @@ import type { PeerPath, SubnetFiles } from '../cleanup/plan.ts'
 import { readCleanup, type CleanupInvocation, type LeaseRelease } from '../cli/cleanup.ts'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
+import { unknownVariables } from '../cli/unknown-variables.ts'
 import { describeIgnored } from '../config/endpoints.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { hearGrpc } from '../etcd/grpc-log.ts'
@@ -31,6 +32,7 @@ type CleaningUp = Extract<CleanupInvocation, { kind: 'clean' }>
 export async function run({ args, environment, stopSignal }: CommandCall): Promise<number> {
   const invocation = readCleanup(args, environment)
   if (invocation.kind === 'print') return endWithOutput(invocation.text, EXIT.done, stopSignal)
+  unknownVariables(environment).forEach(complain)
   try {
     if (!invocation.dryRun) return await cleanUpAlone(invocation, stopSignal)
     const agent = agentOnThisHost()

@@ -1,11 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
-import { readCommandLine } from '../cli/flanneld.ts'
-import { unknownVariables } from '../cli/unknown-variables.ts'
+import { readCommandLine, type Invocation } from '../cli/flanneld.ts'
+import { ignoredKlog, unknownVariables } from '../cli/unknown-variables.ts'
 import { describeIgnored } from '../config/endpoints.ts'
+import type { Environment } from '../config/environment.ts'
+import type { DaemonOptions } from '../config/options.ts'
 import { exitAtOnce } from '../native/exit.ts'
-import { createLogger } from '../observe/logger.ts'
+import { isStderrTheJournal } from '../observe/journal.ts'
+import { createLogger, type Logger } from '../observe/logger.ts'
+import { sendLastWordsTo } from './last-words.ts'
 import { endWithOutput } from './output.ts'
 
 /**
@@ -25,15 +29,41 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
     const { printAbout } = await import('./about.ts')
     return printAbout(invocation.about, version, stopSignal)
   }
+  if (invocation.isCheck) {
+    remarkOn(invocation, environment, (text) => process.stderr.write(`flanneld: ${text}\n`))
+    return EXIT.done
+  }
   limitStopping(stopSignal)
   nameProcess()
-  const log = createLogger(invocation.options.verbosity)
+  const log = openLog(invocation.options, environment)
   log.info(`flanneld ${version} starts`, { pid: process.pid })
-  for (const variable of unknownVariables(environment)) log.warn(variable)
-  for (const ignored of invocation.options.etcd.ignoredPaths ?? []) log.warn(describeIgnored(ignored))
+  remarkOn(invocation, environment, (text) => {
+    log.warn(text)
+  })
   const { runDaemon } = await import('./run-daemon.ts')
   const code = await runDaemon(invocation.options, log, { environment, version, stopSignal })
   return stopSignal.aborted ? exitAtOnce(code) : code
+}
+
+function openLog({ verbosity, logFormat: format }: DaemonOptions, environment: Environment): Logger {
+  const log = createLogger({ verbosity, format, isTimedElsewhere: isStderrTheJournal(environment) })
+  if (format === 'json')
+    sendLastWordsTo((text) => {
+      log.error(text)
+    })
+  return log
+}
+
+/** Says what there is to be said of a command line that is taken. */
+function remarkOn(
+  { options, klog }: Extract<Invocation, { kind: 'run' }>,
+  environment: Environment,
+  remark: (text: string) => void,
+): void {
+  for (const variable of unknownVariables(environment)) remark(variable)
+  const ofKlog = ignoredKlog(klog, environment)
+  if (ofKlog !== undefined) remark(ofKlog)
+  for (const ignored of options.etcd.ignoredPaths ?? []) remark(describeIgnored(ignored))
 }
 
 function limitStopping(stopSignal: AbortSignal): void {

@@ -25,6 +25,7 @@ import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
 import { serveHealth } from './health-endpoint.ts'
+import { sayLast } from './last-words.ts'
 import { notifyServiceManager } from './notify-service-manager.ts'
 import { claimThisHost } from './this-host.ts'
 
@@ -58,7 +59,7 @@ async function refuseObstacle({ subnetFile }: DaemonOptions): Promise<void> {
 /** What is said in a line, without a stack. @throws anything else */
 function refusal(error: unknown): number {
   if (!(error instanceof NoIdentityError || error instanceof HostTakenError)) throw error
-  process.stderr.write(`flanneld: ${printable(error.message)}\n`)
+  sayLast(printable(error.message))
   return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
 }
 

@@ -58,4 +58,5 @@ export interface DaemonOptions {
   /** Identity of the node instead of the one derived from its machine id. */
   readonly nodeId: string | undefined
   readonly verbosity: number
+  readonly logFormat: 'text' | 'json'
 }

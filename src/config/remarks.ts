@@ -1,14 +1,11 @@
 import { BACKEND_FIELDS } from './backend.ts'
-import { differences } from './differences.ts'
+import { nearest } from './differences.ts'
 import { isObject, sameName, type JsonObject } from './json.ts'
 import { readLeniently } from './lenient.ts'
 import { CONFIG_FIELDS, FAMILIES } from './network.ts'
 
 /** Fields that are whole numbers. */
 const NUMBERS = ['SubnetLen', 'IPv6SubnetLen', 'VNI', 'Port', 'MTU']
-
-/** More differences than this in a name, or than a third of its letters, and another one was meant. */
-const MOST_DIFFERENCES = 3
 
 /** A level of the configuration: what stands there, and what is read there. */
 interface Level {
@@ -86,14 +83,6 @@ const misplaced = (where: string, { fields, prefix, known, elsewhere, place }: L
       const near = nearest(key, known)
       return near === undefined ? [] : [{ remark: `${where}: ${prefix}${key} is not read: is ${prefix}${near} meant?` }]
     })
-
-function nearest(key: string, known: readonly string[]): string | undefined {
-  const bare = key.toLowerCase().replaceAll(/[-_ ]/g, '')
-  return known
-    .map((name) => ({ name, distance: bare.length > 32 ? Infinity : differences(bare, name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.min(MOST_DIFFERENCES, name.length / 3))
-    .sort((a, b) => a.distance - b.distance)[0]?.name
-}
 
 /** A family that is off unless asked for, and has a network all the same. */
 const notEnabled = (where: string, fields: JsonObject): readonly Remark[] =>

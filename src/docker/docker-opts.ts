@@ -18,11 +18,15 @@ Writes options for dockerd, made of what flanneld says in its subnet file.
 
   -f FILE   subnet file to read (default: /run/flannel/subnet.env)
   -d FILE   file to write, for EnvironmentFile= or a shell (default: /run/docker_opts.env)
-  -i        each option in a variable of its own: DOCKER_OPT_BIP, DOCKER_OPT_IPMASQ, DOCKER_OPT_MTU
+  -i        each option in a variable of its own: DOCKER_OPT_BIP, DOCKER_OPT_IPMASQ,
+            DOCKER_OPT_MTU
   -c        all options in one variable; without -i and -c both are written
   -k NAME   name of that one variable (default: DOCKER_OPTS)
   -m        leave --ip-masq out, for a Docker that does not know it
   -6        add --ipv6 and --fixed-cidr-v6 when there is an IPv6 subnet
+
+Exit code: 0 when the file is written; 1 when the subnet file is not there or not right, or the
+file cannot be written; 2 for bad usage.
 `
 
 const OPTIONS = {
@@ -84,9 +88,19 @@ async function makeFile(request: DockerOptsRequest, given: Given, files: DockerO
   }
 }
 
-/** @throws {ConfigError} naming the argument, {Error} in Node's words */
+type OptionName = keyof typeof OPTIONS
+
+const isOption = (name: string): name is OptionName => Object.hasOwn(OPTIONS, name)
+
+/** @throws {ConfigError} naming the argument */
 function readRequest(args: readonly string[]): DockerOptsRequest {
-  const { values } = parseArgs({ args: args.map((arg) => (arg === '-?' ? '-h' : arg)), options: OPTIONS })
+  const given = args.map((arg) => (arg === '-?' ? '-h' : arg))
+  const { tokens } = parseArgs({ args: given, options: OPTIONS, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw new ConfigError('arguments', 'flags only', token.value)
+    if (token.kind === 'option') checkOption(token)
+  }
+  const { values } = parseArgs({ args: given, options: OPTIONS })
   if (!VARIABLE_NAME.test(values.key))
     throw new ConfigError('-k', 'the name of a variable, not beginning with DOCKER_OPT_', values.key)
   if (INTERPRETED.test(values.key))
@@ -97,6 +111,23 @@ function readRequest(args: readonly string[]): DockerOptsRequest {
   ] as const)
     if (path === '' || path.includes('\0')) throw new ConfigError(flag, 'the path of a file', path)
   return values
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value: string | undefined
+  readonly inlineValue: boolean | undefined
+}
+
+/** @throws {ConfigError} for what is no option of ours, lacks its value, or has one that it does not take */
+function checkOption({ name, rawName, value, inlineValue }: OptionToken): void {
+  if (!isOption(name) || (rawName.startsWith('--') && name !== 'help'))
+    throw new ConfigError(rawName, 'a flag of flanneld docker-opts (see flanneld docker-opts --help)', rawName)
+  const takesValue = OPTIONS[name].type === 'string'
+  if (!takesValue && value !== undefined) throw new ConfigError(rawName, 'no value', value)
+  const isNextFlag = inlineValue === false && value !== undefined && /^-./.test(value)
+  if (takesValue && (value === undefined || isNextFlag)) throw new ConfigError(rawName, 'a value after it', value)
 }
 
 /**

@@ -3,7 +3,7 @@ import { LONGEST_TEXT, printable, visible } from '../text/printable.ts'
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** Says things to people. Fields are for grep: `msg key=value`. Secrets never go in. */
+/** Says things to people. Fields are for grep (`msg key=value`) and for programs. Secrets never go in. */
 export interface Logger {
   error(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -29,11 +29,48 @@ export const renderFields = (fields: LogFields): string =>
 /** glog-style verbosity (`-v`) to levels: 0 says what an operator must know, 1 and more every change. */
 const levelOf = (verbosity: number): string => (verbosity > 0 ? 'debug' : 'info')
 
-/** A log line per event on standard error, where systemd and Docker expect it: time, level, message, fields. */
-export function createLogger(verbosity: number): Logger {
-  const line = winston.format.printf(
-    ({ timestamp, level, message }) => `${String(timestamp)} ${level} ${String(message)}`,
-  )
+type Level = 'error' | 'warn' | 'info' | 'debug'
+
+/** How a line looks: for people, `time level message key=value`, or as a JSON object. */
+export type LogFormat = 'text' | 'json'
+
+export interface LoggerOptions {
+  readonly verbosity: number
+  readonly format: LogFormat
+  /** Whether whoever reads the log knows when a line was written: a text has no time then. */
+  readonly isTimedElsewhere: boolean
+}
+
+/** What winston is handed. */
+interface Entry {
+  readonly timestamp: string
+  readonly level: Level
+  readonly message: string
+  readonly fields: LogFields
+}
+
+/** Names that a line has of its own: a field of such a name has an underscore behind it. */
+const OWN_KEYS: ReadonlySet<string> = new Set(['time', 'level', 'message'])
+
+const textLine = ({ timestamp, level, message, fields }: Entry, isTimedElsewhere: boolean): string =>
+  `${isTimedElsewhere ? '' : `${timestamp} `}${level} ${printable(message, LONGEST_MESSAGE)}${renderFields(fields)}`
+
+/** An object in one line: the keys `time` (ISO 8601, UTC), `level` and `message` come first, then the fields, as they are. */
+function jsonLine({ timestamp, level, message, fields }: Entry): string {
+  const shown = Object.entries(fields).map(([name, value]) => [
+    OWN_KEYS.has(name) ? `${name}_` : name,
+    typeof value === 'string' ? printable(value) : value,
+  ])
+  const own = { time: timestamp, level, message: printable(message, LONGEST_MESSAGE) }
+  return JSON.stringify({ ...own, ...(Object.fromEntries(shown) as object) })
+}
+
+/** A log line per event on standard error, where systemd and Docker expect it. */
+export function createLogger({ verbosity, format, isTimedElsewhere }: LoggerOptions): Logger {
+  const line = winston.format.printf((info) => {
+    const entry = info as unknown as Entry
+    return format === 'json' ? jsonLine(entry) : textLine(entry, isTimedElsewhere)
+  })
   const log = winston.createLogger({
     level: levelOf(verbosity),
     format: winston.format.combine(winston.format.timestamp(), line),
@@ -41,9 +78,9 @@ export function createLogger(verbosity: number): Logger {
     transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   })
   const say =
-    (level: 'error' | 'warn' | 'info' | 'debug') =>
+    (level: Level) =>
     (message: string, fields: LogFields = {}): void => {
-      log.log(level, `${printable(message, LONGEST_MESSAGE)}${renderFields(fields)}`)
+      log.log({ level, message, fields })
     }
   return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
 }

@@ -208,6 +208,7 @@ export class AgentWorld {
       renewMarginMs: 3_600_000,
       stalePeerGraceMs: 300_000,
       nodeId: undefined,
+      logFormat: 'text',
       verbosity: 0,
     }
   }

@@ -54,6 +54,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.said('said'),
     ...sources.said('say').filter(({ at }) => at.startsWith('src/host/')),
     ...sources.said('complain'),
+    ...sources.said('remark').filter(({ at }) => at.startsWith('src/commands/daemon.ts')),
     ...sources.said('onFailure'),
     ...sources.said('add').filter(({ at }) => at.startsWith('src/lease/acquire/acquisition.ts')),
     ...sources.said('warn').filter(({ at }) => at.startsWith('src/lease/acquire/proofs.ts')),

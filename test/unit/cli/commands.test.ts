@@ -16,6 +16,24 @@ describe('chooseCommand', () => {
     expect(chooseCommand(DAEMON, [name, '-f', 'daemon'])).toEqual({ command: name, args: ['-f', 'daemon'] })
   })
 
+  it.each([
+    [['version'], { command: 'daemon', args: ['--version'] }],
+    [['version', '-v=1'], { command: 'daemon', args: ['--version', '-v=1'] }],
+    [['help'], { command: 'daemon', args: ['--help'] }],
+    [['help', '--version'], { command: 'daemon', args: ['--help', '--version'] }],
+    [['help', 'cleanup'], { command: 'cleanup', args: ['--help'] }],
+    [['help', 'cni'], { command: 'cni', args: ['--help'] }],
+    [['help', 'docker-opts'], { command: 'docker-opts', args: ['--help'] }],
+  ])('takes %j for the question that it is', (args, expected) => {
+    expect(chooseCommand(DAEMON, args)).toEqual(expected)
+  })
+
+  it('asks whether a command is meant that is nearly the word, and how a flag is written', () => {
+    expect(() => chooseCommand(DAEMON, ['clean-up'])).toThrow('; did you mean cleanup?), found "clean-up"')
+    expect(() => chooseCommand(DAEMON, ['help', 'docker-opt'])).toThrow('did you mean docker-opts?')
+    expect(() => chooseCommand(DAEMON, ['\u2014iface=eth1'])).toThrow('(write --iface), found "--iface"')
+  })
+
   it.each(['mk-docker-opts', 'mk-docker-opts.sh', '/opt/bin/mk-docker-opts.sh'])(
     'runs docker-opts as %s, with all arguments',
     (program) => {

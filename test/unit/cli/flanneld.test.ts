@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { CLEANUP_HELP } from '../../../src/cli/cleanup.ts'
 import { readCommandLine } from '../../../src/cli/flanneld.ts'
 import { environmentName, FLAGS } from '../../../src/cli/flags.ts'
+import { CNI_HELP } from '../../../src/cni/help.ts'
+import { DOCKER_OPTS_HELP } from '../../../src/docker/docker-opts.ts'
 import { NOT_YET } from '../../../src/cli/not-yet.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 import type { DaemonOptions } from '../../../src/config/options.ts'
@@ -118,6 +121,7 @@ describe('without arguments', () => {
       stalePeerGraceMs: 300_000,
       nodeId: undefined,
       verbosity: 0,
+      logFormat: 'text',
     })
     expect(options(['--'])).toEqual(options([]))
   })
@@ -249,6 +253,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   'healthz-ip': '10.7.7.7',
   'healthz-port': '7',
   v: '7',
+  'log-format': 'json',
   'node-id': 'sample',
 }
 /** What some flags are refused, or say nothing, without. */
@@ -308,6 +313,7 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     ['-v=loud', '--v', 'a whole number from 0 to 1000', '"loud"'],
     ['-v=1001', '--v', 'a whole number from 0 to 1000', '"1001"'],
     ['-v=-1', '--v', 'a whole number from 0 to 1000', '"-1"'],
+    ['--log-format=xml', '--log-format', 'text or json', '"xml"'],
     ['-v=1e1', '--v', 'a whole number from 0 to 1000', '"1e1"'],
     ['--subnet-lease-renew-margin=0', '--subnet-lease-renew-margin', 'from 1 to 1439', '"0"'],
     ['--subnet-lease-renew-margin=1440', '--subnet-lease-renew-margin', 'from 1 to 1439', '"1440"'],
@@ -374,6 +380,106 @@ describe('a wrong command line is refused, naming the flag, what was expected an
   })
 })
 
+describe('flags of klog, which upstream takes', () => {
+  const klogOf = (args: readonly string[]): unknown => {
+    const invocation = readCommandLine(args, {})
+    return invocation.kind === 'run' ? invocation.klog : []
+  }
+
+  it.each([
+    ...['add_dir_header', 'alsologtostderr', 'logtostderr', 'one_output', 'skip_headers', 'skip_log_headers'],
+    'legacy_stderr_threshold_behavior',
+  ])('-%s is a switch, in every form, and changes nothing', (name) => {
+    for (const arg of [`-${name}`, `--${name}`, `-${name}=true`, `--${name}=false`, `-${name}=0`]) {
+      expect(options([arg, '-iface=eth1'])).toEqual(options(['-iface=eth1']))
+      expect(klogOf([arg])).toEqual([name])
+    }
+  })
+
+  it.each([
+    ...['log_backtrace_at', 'log_dir', 'log_file', 'log_file_max_size', 'stderrthreshold', 'vmodule'],
+    ...['alsologtostderrthreshold', 'log_link', 'logbuflevel'],
+  ])('-%s takes a value, in every form, and changes nothing', (name) => {
+    for (const args of [[`-${name}=x=1`], [`-${name}`, 'x'], [`--${name}`, '-iface'], [`--${name}=`]]) {
+      expect(options([...args, '-iface=eth1'])).toEqual(options(['-iface=eth1']))
+      expect(klogOf([...args, `-${name}=again`])).toEqual([name])
+    }
+    expect(complaint([`-${name}`]).message).toBe(`--${name}: expected a value after it, found nothing`)
+  })
+
+  it('are no flags after --', () => {
+    expect(complaint(['--', '--logtostderr=true']).expected).toBe('flags only')
+  })
+})
+
+describe('a flag of flannel before 0.8', () => {
+  it.each([
+    ['-listen=:8888', '--listen', 'speaks to etcd itself'],
+    ['-remote 10.0.0.3:8888', '--remote', 'give each --etcd-endpoints'],
+    ['-remote-keyfile=k', '--remote-keyfile', 'give each --etcd-endpoints'],
+    ['-remote-certfile=c', '--remote-certfile', 'give each --etcd-endpoints'],
+    ['--remote-cafile=c', '--remote-cafile', 'give each --etcd-endpoints'],
+    ['-networks=blue,green', '--networks', 'give it --etcd-prefix and --subnet-file'],
+    ['-watch-networks', '--watch-networks', 'give it --etcd-prefix and --subnet-file'],
+    ['-subnet-dir /run/flannel/networks', '--subnet-dir', 'give it --etcd-prefix and --subnet-file'],
+  ])('%s is refused, with since when it is gone and what to do instead', (line, path, instead) => {
+    const error = complaint(line.split(' '))
+    expect(error.path).toBe(path)
+    expect(error.expected).toContain('to be left out: it is gone since flannel 0.8; ')
+    expect(error.expected).toContain(instead)
+  })
+})
+
+describe('what was meant', () => {
+  it.each([
+    ['--etcd-endpoint=http://a:2379', '--etcd-endpoints'],
+    ['-etcd_endpoints=http://a:2379', '--etcd-endpoints'],
+    ['--endpoints=http://a:2379', '--etcd-endpoints'],
+    ['--etcd-servers=http://a:2379', '--etcd-endpoints'],
+    ['--ETCD-PREFIX=/x', '--etcd-prefix'],
+    ['--ifcae=eth1', '--iface'],
+    ['--interface=eth1', '--iface'],
+    ['-ipmasq', '--ip-masq'],
+    ['--masq', '--ip-masq'],
+    ['--public-ipv4=1.2.3.4', '--public-ip'],
+    ['--etcd-ca-file=ca', '--etcd-cafile'],
+    ['--etcd-key=k', '--etcd-keyfile'],
+    ['--health-port=1', '--healthz-port'],
+    ['-v10', '--v=10'],
+    ['-vvv', '--v=3'],
+  ])('by flanneld %s is %s', (flag, meant) => {
+    expect(complaint([flag]).expected).toBe(`a flag of flanneld (did you mean ${meant}?)`)
+  })
+
+  it('is named as often as it can be, and not guessed where it is too often', () => {
+    expect(complaint(['--prefix=/x']).expected).toContain('(did you mean --etcd-prefix or --kube-annotation-prefix?)')
+    for (const flag of ['--etcd', '--bogus', '--ip', `--${'x'.repeat(10_000)}`])
+      expect(complaint([flag]).expected).toBe('a flag of flanneld (see flanneld --help)')
+  })
+
+  it.each([
+    ['--ip-masq true', '--ip-masq', '--ip-masq=true'],
+    ['-ip-masq false', '--ip-masq', '--ip-masq=false'],
+    ['-iface=a --iptables-forward-rules no -v=1', '--iptables-forward-rules', '--iptables-forward-rules=false'],
+    ['--ip-masq ON', '--ip-masq', '--ip-masq=true'],
+    ['-logtostderr 1', '--logtostderr', '--logtostderr=true'],
+  ])('by flanneld %s is said: %s wants an equals sign', (line, path, written) => {
+    expect(complaint(line.split(' '))).toMatchObject({
+      path,
+      expected: `its value after an equals sign (write ${written})`,
+    })
+    expect(complaint(['--ip-masq', 'eth1']).expected).toBe('flags only')
+    expect(complaint(['--iface=true', 'true']).expected).toBe('flags only')
+  })
+
+  it('by a dash that an editor has made longer is said, without the value', () => {
+    const error = complaint(['-v=1', '\u2013\u2013etcd-password=hunter2'])
+    expect(error.message).toBe(
+      'arguments: expected flags that begin with a plain "-" (write --etcd-password), found "--etcd-password"',
+    )
+  })
+})
+
 describe('a flag that this version does not act upon', () => {
   it.each([
     ...['-kube-subnet-mgr=false', '--healthz-port=0', '-healthz-ip 0.0.0.0'],
@@ -398,7 +504,8 @@ describe('a flag that this version does not act upon', () => {
 
 describe('--version and --help', () => {
   it('--check finds what a start would, and starts nothing', () => {
-    expect(readCommandLine(['--check', '-iface=eth1'], {})).toEqual({ kind: 'print', text: '' })
+    expect(readCommandLine(['--check', '-iface=eth1'], {})).toMatchObject({ kind: 'run', isCheck: true })
+    expect(readCommandLine(['-iface=eth1'], {})).toMatchObject({ kind: 'run', isCheck: false })
     expect(() => readCommandLine(['--check'], { FLANNELD_IP_MASQ: 'ture' })).toThrow('FLANNELD_IP_MASQ')
     expect(() => readCommandLine(['--check', '--kube-subnet-mgr'], {})).toThrow('--kube-subnet-mgr')
   })
@@ -427,9 +534,17 @@ describe('--version and --help', () => {
     }
     expect(text).toContain('/run/flannel/subnet.env')
     expect(text).toContain('FLANNELD_ETCD_ENDPOINTS')
+  })
+
+  it.each([
+    ['flanneld', printed(['--help'])],
+    ['flanneld cleanup', CLEANUP_HELP],
+    ['flanneld docker-opts', DOCKER_OPTS_HELP],
+    ['flanneld cni', CNI_HELP],
+  ])('the help of %s fits into 99 columns, and fills them', (_, text) => {
     const widths = text.split('\n').map(({ length }) => length)
-    expect(widths.filter((width) => width > 120)).toEqual([])
-    expect(widths.filter((width) => width > 90).length).toBeGreaterThan(5)
+    expect(widths.filter((width) => width > 99)).toEqual([])
+    expect(Math.max(...widths)).toBeGreaterThan(75)
   })
 
   it('help works also where the environment asks for what is not there yet', () => {

@@ -123,13 +123,18 @@ describe('flanneld docker-opts', () => {
   })
 
   it.each([
-    [['-x'], "Unknown option '-x'"],
+    [['-x'], '-x: expected a flag of flanneld docker-opts (see flanneld docker-opts --help), found "-x"\n'],
+    [['--noMasq'], '--noMasq: expected a flag of flanneld docker-opts'],
+    [['-c', '--combined=1'], '--combined: expected a flag of flanneld docker-opts'],
+    [['--help=1'], '--help: expected no value, found "1"'],
+    [['-f', '-c'], '-f: expected a value after it, found "-c"'],
     [['-k', 'A B'], '-k: expected the name of a variable'],
     [['-k', 'X;reboot'], '-k: expected the name of a variable'],
     [['-k', 'DOCKER_OPT_BIP'], 'not beginning with DOCKER_OPT_'],
-    [['-f'], 'argument missing'],
+    [['-f'], '-f: expected a value after it, found nothing'],
     [['-d', ''], '-d: expected the path of a file'],
-    [['stray'], "Unexpected argument 'stray'"],
+    [['stray'], 'arguments: expected flags only, found "stray"'],
+    [['--', '-c'], 'arguments: expected flags only, found "-c"'],
   ])('takes %j for bad usage: exit code 2', async (args, message) => {
     expectRefusal(await run(args), 2, message)
   })

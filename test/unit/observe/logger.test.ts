@@ -9,8 +9,9 @@ const LOGGER = join(import.meta.dirname, '../../../src/observe/logger.ts')
 function outputOf(
   verbosity: number,
   statements: string,
+  options: Readonly<Record<string, unknown>> = {},
 ): { readonly stdout: string; readonly lines: readonly string[] } {
-  const script = `import { createLogger } from ${JSON.stringify(LOGGER)}; const log = createLogger(${verbosity}); ${statements}`
+  const script = `import { createLogger } from ${JSON.stringify(LOGGER)}; const log = createLogger(${JSON.stringify({ verbosity, format: 'text', isTimedElsewhere: false, ...options })}); ${statements}`
   const args = ['--import', 'tsx', '--input-type=module', '--eval', script]
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   return { stdout, lines: stderr.split('\n').slice(0, -1) }
@@ -33,6 +34,36 @@ describe('createLogger', () => {
     [10, 1],
   ])('at verbosity %i says %i debug lines of 1', (verbosity, count) => {
     expect(outputOf(verbosity, "log.debug('detail')").lines).toHaveLength(count)
+  })
+
+  it('has no time where whoever reads the log knows it, as in the journal', () => {
+    const { lines } = outputOf(0, "log.info('hello', { peer: 3 })", { isTimedElsewhere: true })
+    expect(lines).toEqual(['info hello peer=3'])
+  })
+
+  it('writes JSON objects where it is asked to: time, level and message first, then the fields with their types', () => {
+    const statements =
+      "log.warn('careful', { peers: 3, one: 'a b', up: true, none: undefined, level: 'x' }); log.debug('no'); log.error('a')"
+    const { lines } = outputOf(0, statements, { format: 'json', isTimedElsewhere: true })
+    expect(lines.map((line) => line.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, 'NOW'))).toEqual([
+      '{"time":"NOW","level":"warn","message":"careful","peers":3,"one":"a b","up":true,"level_":"x"}',
+      '{"time":"NOW","level":"error","message":"a"}',
+    ])
+  })
+
+  it('lets nobody forge a line, flood the log or talk to the terminal in JSON either', () => {
+    const { lines } = outputOf(
+      0,
+      String.raw`log.warn('a\nb\u009b31m\u202e', { lease: 'p\nq\u009br"', long: 'x'.repeat(100_000) })`,
+      { format: 'json' },
+    )
+    expect(lines).toHaveLength(1)
+    const [line = ''] = lines
+    expect(JSON.parse(line)).toMatchObject({
+      message: String.raw`a b\u{9b}31m\u{202e}`,
+      lease: String.raw`p q\u{9b}r"`,
+      long: expect.stringMatching(/^x+… \(100000 characters\)$/) as unknown,
+    })
   })
 
   it('lets nobody forge a line or talk to the terminal, in the message as little as in a field', () => {
