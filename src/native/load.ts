@@ -37,6 +37,10 @@ export interface Addon extends NetlinkAddon {
   readonly sendUnix: (address: Uint8Array, bytes: Uint8Array) => number
   /** Process and user that listen at a Unix stream socket, without waiting; `address` as for `sendUnix`. */
   readonly listenerOf: (address: Uint8Array) => readonly [pid: number, uid: number] | number
+  /** A descriptor that listens and answers nobody; see netlink.c. `address` as for `sendUnix`. */
+  readonly listenUnix: (address: Uint8Array, sendBuffer: number, backlog: number) => number
+  /** Sends one away who waits at it. */
+  readonly dismiss: (descriptor: number) => number
 }
 
 const FUNCTIONS = [
@@ -51,6 +55,8 @@ const FUNCTIONS = [
   'exit',
   'sendUnix',
   'listenerOf',
+  'listenUnix',
+  'dismiss',
 ] as const
 
 const isAddon = (value: unknown): value is Addon =>

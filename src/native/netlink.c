@@ -1,8 +1,8 @@
 /*
  * A netlink socket for Node: open, options, send, receive, poll, close. Knows nothing of the messages; every byte of the
  * protocol is src/netlink's business. System errors come back as negative errno; wrong arguments and use after close throw.
- * Beside it what else Node has no call for: an exit that waits for nobody, a datagram to a Unix socket, and whose process
- * listens at one.
+ * Beside it what else Node has no call for: an exit that waits for nobody, a datagram to a Unix socket, whose process listens
+ * at one, and one that is listened at without anybody being answered.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* struct ucred */
@@ -349,11 +349,50 @@ static napi_value listener_of(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/*
+ * listenUnix(address, sendBuffer, backlog): descriptor | -errno. A Unix stream socket that listens, and that no event loop looks after:
+ * whoever connects waits in its queue. `sendBuffer` is how much it says it may send, as far as we may say so (SO_SNDBUFFORCE, socket(7)).
+ */
+static napi_value listen_unix(napi_env env, napi_callback_info info) {
+  size_t argc = 3, length;
+  napi_value argv[3];
+  uint8_t *name;
+  int32_t send_buffer, backlog;
+  struct sockaddr_un address = {0};
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 3 || !take_bytes(env, argv[0], &name, &length) ||
+      napi_get_value_int32(env, argv[1], &send_buffer) != napi_ok || napi_get_value_int32(env, argv[2], &backlog) != napi_ok)
+    return type_error(env, "the address is a Uint8Array; send buffer and backlog are numbers");
+  socklen_t address_length = unix_address(name, length, &address);
+  if (address_length == 0) return integer(env, -ENAMETOOLONG);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return integer(env, -errno);
+  (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer);
+  if (bind(fd, (struct sockaddr *)&address, address_length) == 0 && listen(fd, backlog) == 0) return integer(env, fd);
+  int error = errno;
+  close(fd);
+  return integer(env, -error);
+}
+
+/* dismiss(descriptor): 0 | -errno. Sends one away of those who wait in the queue of listenUnix; -EAGAIN when there is none. */
+static napi_value dismiss(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argv[1];
+  int32_t listener;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 1 ||
+      napi_get_value_int32(env, argv[0], &listener) != napi_ok)
+    return type_error(env, "the descriptor is a number");
+  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) return integer(env, -errno);
+  close(fd);
+  return integer(env, 0);
+}
+
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } FUNCTIONS[] = {
       {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
       {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
       {"exit", exit_process},       {"sendUnix", send_unix},     {"listenerOf", listener_of},
+      {"listenUnix", listen_unix},  {"dismiss", dismiss},
   };
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
     napi_value function;

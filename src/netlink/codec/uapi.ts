@@ -1,10 +1,11 @@
 /** Numbers of the kernel's user interface that rtnetlink needs, each group under the header it is defined in. */
 
 /** linux/socket.h */
-export const AF = { UNSPEC: 0, INET: 2, BRIDGE: 7, INET6: 10 } as const
+export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, BRIDGE: 7, INET6: 10 } as const
 
 /** linux/netlink.h: protocols, socket options, message types and flags. */
 export const NETLINK_ROUTE = 0
+export const NETLINK_SOCK_DIAG = 4
 export const SOL_NETLINK = 270
 export const NETLINK_OPTION = {
   ADD_MEMBERSHIP: 1,
@@ -35,6 +36,12 @@ export const NLA_F_NESTED = 0x8000
 /** asm-generic/socket.h */
 export const SOL_SOCKET = 1
 export const SO = { RCVBUF: 8, RCVBUFFORCE: 33 } as const
+
+/** linux/sock_diag.h, linux/unix_diag.h and, for the states of sockets of any family, net/tcp_states.h */
+export const SOCK_DIAG_BY_FAMILY = 20
+export const UDIAG_SHOW = { NAME: 0x01, MEMINFO: 0x20, UID: 0x40 } as const
+export const UNIX_DIAG = { NAME: 0, MEMINFO: 5, UID: 7 } as const
+export const TCP = { CLOSE: 7, LISTEN: 10 } as const
 
 /** linux/rtnetlink.h */
 export const RTM = {

@@ -61,6 +61,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   netlink: { sees: ['native', 'net', 'time', 'kernel', 'netlink/codec'], because: PORT },
   firewall: { sees: ['net', 'config', 'kernel'], because: PORT },
   host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
+  'host/claim': {
+    sees: ['time'],
+    because: 'who else may be an agent here does not depend on what an agent does to the host',
+  },
   cli: { sees: ['net', 'config'], because: 'a command line is read before there is anything to run' },
   cni: {
     sees: ['net', 'config', 'host'],
@@ -146,6 +150,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'netlink',
       'firewall',
       'host',
+      'host/claim',
       'cli',
       'cni',
       'docker',
