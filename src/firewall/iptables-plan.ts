@@ -58,31 +58,36 @@ function jump(chain: OwnChain, { builtin }: ChainState): readonly string[] {
 
 const deletion = ({ line }: BuiltinRule): string => line.replace(/^-A /, '-D ')
 
-const isBlocked = (builtin: readonly BuiltinRule[]): boolean =>
-  builtin
-    .slice(
-      0,
-      builtin.findIndex(({ isOurs }) => isOurs),
-    )
-    .some(blocks)
-
-const blocks = ({ words, target }: BuiltinRule): boolean =>
-  DOCKERS.has(target) || (DROPPING.has(target) && !hasCondition(words))
-
-/** Whether a rule is for some packets only. Words behind the verdict say how it is carried out. */
-function hasCondition(words: readonly string[]): boolean {
-  const matches = words.slice(0, words.indexOf('-j')).join(' ')
-  const [comment = ''] = words.flatMap((word, at) => (word === '--comment' ? (words[at + 1] ?? '') : []))
-  return matches !== '' && matches !== `-m comment --comment ${comment}`
+const isBlocked = (builtin: readonly BuiltinRule[]): boolean => {
+  const before = builtin.slice(
+    0,
+    builtin.findIndex(({ isOurs }) => isOurs),
+  )
+  return before.slice(ofOthersInPlace(builtin)).some(blocks)
 }
 
+/** What drops everything before our jump in FORWARD, as far as it can be told. */
+export function findBlock({ builtin }: ChainState): BuiltinRule | undefined {
+  const ours = builtin.findIndex(({ isOurs }) => isOurs)
+  return ours < 0 ? undefined : builtin.slice(0, ours).find(dropsAll)
+}
+
+const dropsAll = ({ target, isConditional }: BuiltinRule): boolean =>
+  DOCKERS.has(target) || (DROPPING.has(target) && !isConditional)
+
+const blocks = (rule: BuiltinRule): boolean => !rule.keepsPlace && dropsAll(rule)
+
 const isBan = (rule: BuiltinRule): boolean => DROPPING.has(rule.target) && !blocks(rule)
+
+/** Among the rules of others, the first place that overtakes none which iptables cannot express, counted from 0. */
+const ofOthersInPlace = (builtin: readonly BuiltinRule[]): number =>
+  builtin.filter(({ isOurs }) => !isOurs).findLastIndex(({ keepsPlace }) => keepsPlace) + 1
 
 /** The first place, counted from 1 among the rules of others, that is behind all who are to speak before us, and bans among them. */
 function firstPlace(builtin: readonly BuiltinRule[]): number {
   const others = builtin.filter(({ isOurs }) => !isOurs)
   const end = others.findIndex((rule) => !FIRST_WORD.has(rule.target) && !isBan(rule))
-  return 1 + (end < 0 ? others.length : end)
+  return 1 + Math.max(end < 0 ? others.length : end, ofOthersInPlace(builtin))
 }
 
 const TARGETS: Readonly<Record<RuleVerdict, string>> = {

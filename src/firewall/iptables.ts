@@ -1,8 +1,9 @@
 import type { Family } from '../net/ip.ts'
 import { FirewallError, type FirewallListing } from '../kernel/firewall.ts'
 import type { RunTool } from './command.ts'
-import { readChain, type ChainState } from './iptables-read.ts'
-import { isRestricted, renderChain } from './iptables-plan.ts'
+import type { ChainState, IptablesVariant } from './iptables-read.ts'
+import { findBlock, isRestricted, renderChain } from './iptables-plan.ts'
+import { IptablesReader, problemsOf, stateOf, type Standing } from './iptables-reader.ts'
 import { FORWARD_CHAIN, POSTROUTING_CHAIN, type OwnChain } from './names.ts'
 import type { FamilyRules, Rule } from './rules.ts'
 
@@ -11,76 +12,97 @@ const TOOLS: Readonly<Record<Family, 'iptables' | 'ip6tables'>> = { 4: 'iptables
 /** Seconds to wait for whoever else is writing (iptables-restore(8), `--wait`). */
 const LOCK_SECONDS = 5
 
-interface Standing {
-  readonly nat: ChainState
-  readonly filter: ChainState
-}
-
 /** What came of one look. */
 export interface Synced {
   /** What was not as it should be, and is now. */
   readonly changed: readonly string[]
-  /** What has to stay although it should go. */
+  /** What has to stay although it should go, and what could not be read or does not come to anything. */
   readonly problems: readonly FirewallError[]
+  /** Whether all rules asked for stand. */
+  readonly stands: boolean
 }
 
-const NOTHING = { postrouting: [], forward: [] } as const
+type Wanted = Pick<FamilyRules, 'postrouting' | 'forward'>
 
-/** Our chains of one family in iptables, by way of iptables-save(8) and iptables-restore(8), whichever variant they are. */
+const NOTHING: Wanted = { postrouting: [], forward: [] }
+
+/** What stands, what of the rules is wanted there, and what has to be written for that, table by table. */
+interface Look {
+  readonly standing: Standing
+  readonly wanted: Wanted
+  readonly nat: readonly string[]
+  readonly filter: readonly string[]
+}
+
+/** Our chains of one family in iptables, by way of iptables-save(8) and iptables-restore(8). */
 export class IptablesRules {
   readonly #run: RunTool
   readonly #tool: string
+  readonly #reader: IptablesReader
   /**
    * What would still have to be written right after writing, and to what: this version of iptables describes a rule in words of its own.
    */
   #futile = ''
 
-  constructor(family: Family, run: RunTool) {
+  /** @param variant names one of the two; undefined: whichever the host uses */
+  constructor(family: Family, run: RunTool, variant?: IptablesVariant) {
     this.#run = run
-    this.#tool = TOOLS[family]
+    this.#tool = variant === undefined ? TOOLS[family] : `${TOOLS[family]}-${variant}`
+    this.#reader = new IptablesReader(family, this.#tool, run)
+  }
+
+  /** Which of the two the host uses. @throws {FirewallError} */
+  variant(signal: AbortSignal): Promise<IptablesVariant> {
+    return this.#reader.variant(signal)
   }
 
   /**
-   * Makes our chains hold these rules, each table in one transaction.
+   * Makes our chains hold these rules, each table in one transaction. A table that cannot be read is not written to.
    * @param forwardWhen `restricted`: forward rules only where others drop, or may drop, what is forwarded
    * @throws {FirewallError} when nothing could be done
    */
   async sync(rules: FamilyRules, forwardWhen: 'always' | 'restricted', signal: AbortSignal): Promise<Synced> {
-    const wantedOn = ({ filter }: Standing): FamilyRules =>
-      forwardWhen === 'always' || isRestricted(filter) ? rules : { ...rules, forward: [] }
-    const missing = (standing: Standing): readonly (readonly string[])[] => {
-      const { postrouting, forward } = wantedOn(standing)
-      return [
-        renderChain(POSTROUTING_CHAIN, postrouting, standing.nat),
-        renderChain(FORWARD_CHAIN, forward, standing.filter),
-      ]
-    }
-    const before = await this.#read(signal)
-    const [nat = [], filter = []] = missing(before)
-    const input = asInput([nat, filter])
-    if (input === '' || onTopOf(before, input) === this.#futile)
-      return { changed: [], problems: this.#held(wantedOn(before), before) }
+    const before = await this.#look(rules, forwardWhen, signal)
+    const input = asInput([before.nat, before.filter])
+    if (input === '' || onTopOf(before.standing, input) === this.#futile) return this.#synced([], before)
     await this.#run(`${this.#tool}-restore`, ['--noflush', '--wait', `${LOCK_SECONDS}`], input, signal)
-    const after = await this.#read(signal)
-    this.#futile = isWhole(rules, after) ? onTopOf(after, asInput(missing(after))) : ''
+    const after = await this.#look(rules, forwardWhen, signal)
+    const isWritten = isWhole(rules, after.standing)
+    this.#futile = isWritten ? onTopOf(after.standing, asInput([after.nat, after.filter])) : ''
+    const changed = [
+      ...(before.nat.length > 0 ? [`${this.#tool} ${POSTROUTING_CHAIN.name}`] : []),
+      ...(before.filter.length > 0 ? [`${this.#tool} ${FORWARD_CHAIN.name}`] : []),
+    ]
+    return this.#synced(changed, after)
+  }
+
+  /** What of ours stands, one line each, and what of it can only be emptied, or not be read. @throws {FirewallError} */
+  async list(signal: AbortSignal): Promise<FirewallListing> {
+    const standing = await this.#reader.read(signal)
     return {
-      changed: [
-        ...(nat.length > 0 ? [`${this.#tool} ${POSTROUTING_CHAIN.name}`] : []),
-        ...(filter.length > 0 ? [`${this.#tool} ${FORWARD_CHAIN.name}`] : []),
+      standing: [
+        ...this.#listChain(POSTROUTING_CHAIN, stateOf(standing.nat)),
+        ...this.#listChain(FORWARD_CHAIN, stateOf(standing.filter)),
       ],
-      problems: this.#held(wantedOn(after), after),
+      problems: [...problemsOf(standing), ...this.#held(NOTHING, standing)],
     }
   }
 
-  /** What of ours stands, one line each, and what of it can only be emptied. @throws {FirewallError} */
-  async list(signal: AbortSignal): Promise<FirewallListing> {
-    const standing = await this.#read(signal)
+  async #look(rules: FamilyRules, forwardWhen: 'always' | 'restricted', signal: AbortSignal): Promise<Look> {
+    const standing = await this.#reader.read(signal)
+    const look = planned(standing, rules, forwardWhen)
+    const isPlaced = look.filter.length > 0 && look.wanted.forward.length > 0
+    // Where our jump goes hangs on what the rules of others are for, and iptables may have left that out.
+    return isPlaced ? planned(await this.#reader.verify(standing, signal), rules, forwardWhen) : look
+  }
+
+  #synced(changed: readonly string[], { standing, wanted }: Look): Synced {
+    const isUnreadable = (rules: readonly Rule[], { error }: Standing['nat']): boolean =>
+      rules.length > 0 && error !== undefined
     return {
-      standing: [
-        ...this.#listChain(POSTROUTING_CHAIN, standing.nat),
-        ...this.#listChain(FORWARD_CHAIN, standing.filter),
-      ],
-      problems: this.#held(NOTHING, standing),
+      changed,
+      problems: [...problemsOf(standing), ...this.#held(wanted, standing), ...this.#blocked(wanted, standing)],
+      stands: !isUnreadable(wanted.postrouting, standing.nat) && !isUnreadable(wanted.forward, standing.filter),
     }
   }
 
@@ -93,13 +115,10 @@ export class IptablesRules {
   }
 
   /** Chains that should be gone, and cannot go. */
-  #held(
-    { postrouting, forward }: Pick<FamilyRules, 'postrouting' | 'forward'>,
-    standing: Standing,
-  ): readonly FirewallError[] {
+  #held({ postrouting, forward }: Wanted, { nat, filter }: Standing): readonly FirewallError[] {
     return [
-      ...(postrouting.length > 0 ? [] : this.#heldChain(POSTROUTING_CHAIN, standing.nat)),
-      ...(forward.length > 0 ? [] : this.#heldChain(FORWARD_CHAIN, standing.filter)),
+      ...(postrouting.length > 0 ? [] : this.#heldChain(POSTROUTING_CHAIN, stateOf(nat))),
+      ...(forward.length > 0 ? [] : this.#heldChain(FORWARD_CHAIN, stateOf(filter))),
     ]
   }
 
@@ -109,10 +128,28 @@ export class IptablesRules {
     return [new FirewallError(this.#tool, 'HELD', `${what} while other rules lead to it: ${holders.join('; ')}`)]
   }
 
-  async #read(signal: AbortSignal): Promise<Standing> {
-    // All tables, not one: to ask a legacy iptables for a table is to make it.
-    const output = await this.#run(`${this.#tool}-save`, [], '', signal)
-    return { nat: readChain(output, POSTROUTING_CHAIN), filter: readChain(output, FORWARD_CHAIN) }
+  /** Our accept stands where it is not reached, and is not brought before that. */
+  #blocked({ forward }: Wanted, { filter, isVerified }: Standing): readonly FirewallError[] {
+    const block = forward.length > 0 ? findBlock(stateOf(filter)) : undefined
+    if (block === undefined) return []
+    const why = isVerified
+      ? 'a rule that iptables has no words for stands behind it, and is not overtaken: put that one before it'
+      : 'whether it is for all packets cannot be told without nft: install nftables'
+    const message = `${this.#tool} FORWARD: "${block.line}" may drop what the overlay forwards; ${why}`
+    return [new FirewallError(this.#tool, 'BLOCKED', message)]
+  }
+}
+
+function planned(standing: Standing, rules: FamilyRules, forwardWhen: 'always' | 'restricted'): Look {
+  const { nat, filter } = standing
+  const isForwarding = forwardWhen === 'always' || isRestricted(stateOf(filter))
+  const wanted: Wanted = isForwarding ? rules : { ...rules, forward: [] }
+  const plan = (chain: OwnChain, of: readonly Rule[], { state }: Standing['nat']): readonly string[] =>
+    state === undefined ? [] : renderChain(chain, of, state)
+  return {
+    ...{ standing, wanted },
+    nat: plan(POSTROUTING_CHAIN, wanted.postrouting, nat),
+    filter: plan(FORWARD_CHAIN, wanted.forward, filter),
   }
 }
 
@@ -123,11 +160,12 @@ const asInput = (tables: readonly (readonly string[])[]): string =>
     .join('')
 
 /** What is to be written, with the rules of ours that stand: somebody may have emptied our chain since. */
-const onTopOf = ({ nat, filter }: Standing, input: string): string => JSON.stringify([input, nat.rules, filter.rules])
+const onTopOf = ({ nat, filter }: Standing, input: string): string =>
+  JSON.stringify([input, stateOf(nat).rules, stateOf(filter).rules])
 
 /** Whether as many rules stand as were written, each chain with its jump: what differs then is a matter of words. */
 function isWhole({ postrouting, forward }: FamilyRules, { nat, filter }: Standing): boolean {
   const has = (rules: readonly Rule[], { rules: standing, builtin }: ChainState): boolean =>
     rules.length === 0 || (standing?.length === rules.length && builtin.some(({ isOurs }) => isOurs))
-  return has(postrouting, nat) && has(forward, filter)
+  return has(postrouting, stateOf(nat)) && has(forward, stateOf(filter))
 }

@@ -9,6 +9,7 @@ import {
 } from '../kernel/firewall.ts'
 import { runTool, type RunTool } from './command.ts'
 import { IptablesRules, type Synced } from './iptables.ts'
+import type { IptablesVariant } from './iptables-read.ts'
 import { NFT_TABLES } from './names.ts'
 import { NftablesRules } from './nftables.ts'
 import { FAMILIES, NO_RULES, rulesFor, type FamilyRules } from './rules.ts'
@@ -21,18 +22,28 @@ interface Part {
   sync(signal: AbortSignal): Promise<Synced>
 }
 
+const QUIET: FirewallReport = { changed: [], stands: true, problems: [] }
+
+/** The same program is asked for several things, and fails in the same way. */
+const distinct = (problems: readonly FirewallError[]): readonly FirewallError[] =>
+  problems.filter(({ message }, at) => problems.findIndex((problem) => problem.message === message) === at)
+
 const hasRules = ({ postrouting, forward }: FamilyRules): boolean => postrouting.length + forward.length > 0
 
 /** The firewall of a Linux host. The tools it needs are looked for only when they are used. */
 export class LinuxFirewall implements Firewall {
   readonly #nftables: NftablesRules
   readonly #iptables: readonly IptablesRules[]
+  readonly #variants: Readonly<Record<IptablesVariant, readonly IptablesRules[]>>
   /** Parts known to hold nothing of ours: looked at once, not at every turn. */
   readonly #empty = new Set<string>()
 
   constructor(run: RunTool = runTool) {
     this.#nftables = new NftablesRules(run)
-    this.#iptables = FAMILIES.map((family) => new IptablesRules(family, run))
+    const rulesOf = (variant?: IptablesVariant): readonly IptablesRules[] =>
+      FAMILIES.map((family) => new IptablesRules(family, run, variant))
+    this.#iptables = rulesOf()
+    this.#variants = { nft: rulesOf('nft'), legacy: rulesOf('legacy') }
   }
 
   async sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
@@ -41,15 +52,25 @@ export class LinuxFirewall implements Firewall {
     // What carries the packets is there before its predecessor goes.
     if (!own.stands) return own
     const other = await this.#syncParts(this.#otherParts(spec.kind, rules), signal)
+    // What nobody uses can wait until the start is over; where nothing is wanted, there may be no other look.
+    const isSettled = own.changed.length + other.changed.length === 0 || !rules.some(hasRules)
+    const unused = isSettled ? await this.#syncParts(this.#unusedVariant(), signal) : QUIET
     return {
-      changed: [...own.changed, ...other.changed],
+      changed: [...own.changed, ...other.changed, ...unused.changed],
       stands: true,
-      problems: [...own.problems, ...other.problems.filter(({ code }) => code !== 'MISSING')],
+      problems: distinct([
+        ...own.problems,
+        ...[...other.problems, ...unused.problems].filter(({ code }) => code !== 'MISSING'),
+      ]),
     }
   }
 
   async planRemoval(signal: AbortSignal): Promise<FirewallListing> {
-    const readers = [() => this.#listNftables(signal), ...this.#iptables.map((tables) => () => tables.list(signal))]
+    const readers = [
+      () => this.#listNftables(signal),
+      ...this.#iptables.map((tables) => () => tables.list(signal)),
+      ...this.#iptables.map((tables, at) => async () => (await this.#unused(tables, at, signal)).list(signal)),
+    ]
     const standing: string[] = []
     const problems: FirewallError[] = []
     for (const read of readers)
@@ -61,13 +82,30 @@ export class LinuxFirewall implements Firewall {
         if (!(error instanceof FirewallError)) throw error
         if (error.code !== 'MISSING') problems.push(error)
       }
-    return { standing, problems }
+    return { standing, problems: distinct(problems) }
   }
 
   async removeAll(signal: AbortSignal): Promise<FirewallReport> {
     this.#empty.clear()
-    const parts = [...this.#parts('nftables', NO_RULES), ...this.#parts('iptables', NO_RULES)]
+    const parts = [...this.#parts('nftables', NO_RULES), ...this.#parts('iptables', NO_RULES), ...this.#unusedVariant()]
     return this.#syncParts(parts, signal)
+  }
+
+  /** Of the two variants of iptables, the one that the host does not use may still carry rules of ours, of before. */
+  #unusedVariant(): readonly Part[] {
+    return this.#iptables.flatMap((tables, at) => {
+      const none = NO_RULES[at]
+      if (none === undefined) return []
+      const sync = async (signal: AbortSignal): Promise<Synced> =>
+        (await this.#unused(tables, at, signal)).sync(none, 'always', signal)
+      return [{ name: `unused iptables ${none.family}`, isWanted: false, sync }]
+    })
+  }
+
+  async #unused(inUse: IptablesRules, at: number, signal: AbortSignal): Promise<IptablesRules> {
+    const unused = (await inUse.variant(signal)) === 'nft' ? this.#variants.legacy[at] : this.#variants.nft[at]
+    if (unused === undefined) throw new TypeError('a family without rules')
+    return unused
   }
 
   #parts(kind: FirewallKind, rules: readonly FamilyRules[]): readonly Part[] {
@@ -84,8 +122,7 @@ export class LinuxFirewall implements Firewall {
 
   #nftablesPart(rules: readonly FamilyRules[]): Part {
     const sync = async (signal: AbortSignal): Promise<Synced> => ({
-      changed: await this.#nftables.sync(rules, signal),
-      problems: [],
+      ...{ changed: await this.#nftables.sync(rules, signal), problems: [], stands: true },
     })
     return { name: 'nftables', isWanted: rules.some(hasRules), sync }
   }
@@ -110,6 +147,7 @@ export class LinuxFirewall implements Firewall {
         const synced = await part.sync(signal)
         changed.push(...synced.changed)
         problems.push(...synced.problems)
+        if (part.isWanted && !synced.stands) stands = false
         if (!part.isWanted && synced.problems.length === 0) this.#empty.add(part.name)
       } catch (error) {
         if (!(error instanceof FirewallError)) throw error
@@ -121,7 +159,7 @@ export class LinuxFirewall implements Firewall {
         }
       }
     }
-    return { changed, stands, problems }
+    return { changed, stands, problems: distinct(problems) }
   }
 
   async #listNftables(signal: AbortSignal): Promise<FirewallListing> {

@@ -71,7 +71,8 @@ function unknownText(content: JsonObject | undefined): string {
   return JSON.stringify(content, (key, value: unknown) => (key === 'handle' ? undefined : value))
 }
 
-function ruleOf(expressions: readonly unknown[], family: Family): Rule | undefined {
+/** What a rule does, in the model of our own; undefined for whatever we would not have written. */
+export function ruleOf(expressions: readonly unknown[], family: Family): Rule | undefined {
   let rule: Omit<Rule, 'verdict'> = {}
   let verdict: RuleVerdict | undefined
   for (const expression of expressions) {

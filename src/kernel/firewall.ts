@@ -31,8 +31,10 @@ export type FirewallErrorCode =
   | 'REFUSED'
   /** The program did not end in time, and was killed. */
   | 'TIMEOUT'
-  /** What the program printed cannot be read. */
+  /** What the program printed cannot be read, or it does not print all that stands. */
   | 'UNREADABLE'
+  /** Our accept stands behind somebody's rule that may drop what it is for, and nothing is done about that. */
+  | 'BLOCKED'
   /** What should go is in use by somebody else's rules, which the message names. */
   | 'HELD'
 

@@ -2,7 +2,7 @@ import { runTool, type RunTool } from '../../src/firewall/command.ts'
 import { LinuxFirewall } from '../../src/firewall/linux-firewall.ts'
 import type { Family } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
-import type { FirewallSpec } from '../../src/kernel/firewall.ts'
+import { FirewallError, type FirewallSpec } from '../../src/kernel/firewall.ts'
 import { Namespace } from '../lab/namespace.ts'
 
 /** Addresses of one family: our pod and bridge, a pod elsewhere, and hosts that have nothing to do with the overlay. */
@@ -127,12 +127,13 @@ export class FirewallWorld {
     await place.exec('nft', ['-f', '-'], { input: WITNESS })
   }
 
-  /** The firewall of this host; `variant` names the iptables to use, as Debian calls them. */
-  firewall(variant: 'nft' | 'legacy' = 'nft'): LinuxFirewall & { readonly ran: string[] } {
+  /** The firewall of this host; `variant` names the iptables to use, as Debian calls them, `absent` a program that is not installed. */
+  firewall(variant: 'nft' | 'legacy' = 'nft', absent?: 'nft'): LinuxFirewall & { readonly ran: string[] } {
     const ran: string[] = []
     const run: RunTool = (tool, args, input, signal) => {
       ran.push(tool)
-      const name = tool.replace('tables-', `tables-${variant}-`)
+      if (tool === absent) return Promise.reject(new FirewallError(tool, 'MISSING', 'not installed'))
+      const name = tool.replace(/tables-(?!nft-|legacy-)/, `tables-${variant}-`)
       const [command, ...words] = this.host.line(name, args)
       return runTool(command, words, input, signal)
     }

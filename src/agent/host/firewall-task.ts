@@ -110,7 +110,8 @@ export class FirewallTask implements Task {
   /** Containers were promised masquerading; the lack of other rules only degrades. */
   #sayProblems({ masquerade }: FirewallSpec, { stands, problems }: Pick<FirewallReport, 'stands' | 'problems'>): void {
     const reason = problems.map(({ message }) => message).join('; ')
-    const effect = stands ? 'none' : masquerade ? 'incomplete' : 'degraded'
+    const isBlocked = problems.some(({ code }) => code === 'BLOCKED')
+    const effect = stands ? (isBlocked ? 'degraded' : 'none') : masquerade ? 'incomplete' : 'degraded'
     const says = `firewall: ${reason}; trying again, forwarding of the overlay goes on`
     this.#input.ports.conditions.fails('firewall', reason, effect, { says, repeats: false })
   }

@@ -60,6 +60,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   netlink: { sees: ['native', 'net', 'time', 'kernel', 'netlink/codec'], because: PORT },
   firewall: { sees: ['net', 'config', 'kernel'], because: PORT },
+  'firewall/peer-filter': {
+    sees: ['net', 'kernel', 'firewall'],
+    because: 'it is a table of its own, written and read in nft alone; of the firewall it knows how programs are run',
+  },
   host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
   'host/claim': {
     sees: ['time'],
@@ -149,6 +153,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'etcd',
       'netlink',
       'firewall',
+      'firewall/peer-filter',
       'host',
       'host/claim',
       'cli',

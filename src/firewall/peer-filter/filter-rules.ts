@@ -1,5 +1,5 @@
-import type { Family, Ip } from '../net/ip.ts'
-import type { GuardedOverlay } from '../kernel/peer-filter.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import type { GuardedOverlay } from '../../kernel/peer-filter.ts'
 
 /** Our table, in the family that sees IPv4 and IPv6. Nothing else may stand in it. */
 export const TABLE = { family: 'inet', name: 'flannel-peers' } as const

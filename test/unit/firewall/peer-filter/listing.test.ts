@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
-import { parseObjects, readListing, render } from '../../../src/firewall/peer-filter-listing.ts'
-import { elements, installation, tableObjects, transaction } from '../../../src/firewall/peer-filter-rules.ts'
-import { ip } from '../../../src/net/ip.ts'
+import { parseObjects, readListing, render } from '../../../../src/firewall/peer-filter/listing.ts'
+import { elements, installation, tableObjects, transaction } from '../../../../src/firewall/peer-filter/filter-rules.ts'
+import { ip } from '../../../../src/net/ip.ts'
 
 const OVERLAY = { vni: 100, port: 8472 }
 const PEERS = [ip('192.0.2.1'), ip('2001:db8::1')]

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { NftPeerFilter } from '../../../src/firewall/peer-filter.ts'
-import { FirewallError } from '../../../src/kernel/firewall.ts'
-import { PeerFilterError } from '../../../src/kernel/peer-filter.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { FakeFirewallTools } from '../../fake/fake-firewall-tools.ts'
+import { NftPeerFilter } from '../../../../src/firewall/peer-filter/nft-peer-filter.ts'
+import { FirewallError } from '../../../../src/kernel/firewall.ts'
+import { PeerFilterError } from '../../../../src/kernel/peer-filter.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { FakeFirewallTools } from '../../../fake/fake-firewall-tools.ts'
 
 const signal = new AbortController().signal
 const OVERLAY = { vni: 100, port: 8472 }

@@ -1,5 +1,5 @@
-import { parseIp, type Ip } from '../net/ip.ts'
-import { COUNTER, setOf, TABLE, type NftObject } from './peer-filter-rules.ts'
+import { parseIp, type Ip } from '../../net/ip.ts'
+import { COUNTER, setOf, TABLE, type NftObject } from './filter-rules.ts'
 
 /** Our table, read out of what nft lists. */
 export interface Listing {

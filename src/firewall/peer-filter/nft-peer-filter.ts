@@ -1,17 +1,9 @@
-import type { Ip } from '../net/ip.ts'
-import { PeerFilterError, type FilterState, type GuardedOverlay, type PeerFilter } from '../kernel/peer-filter.ts'
-import { runTool, type RunTool } from './command.ts'
+import type { Ip } from '../../net/ip.ts'
+import { PeerFilterError, type FilterState, type GuardedOverlay, type PeerFilter } from '../../kernel/peer-filter.ts'
+import { runTool, type RunTool } from '../command.ts'
 import { nft } from './nft-command.ts'
-import { hasTable, parseObjects, readListing, render } from './peer-filter-listing.ts'
-import {
-  elements,
-  installation,
-  removal,
-  TABLE,
-  tableObjects,
-  transaction,
-  type NftObject,
-} from './peer-filter-rules.ts'
+import { hasTable, parseObjects, readListing, render } from './listing.ts'
+import { elements, installation, removal, TABLE, tableObjects, transaction, type NftObject } from './filter-rules.ts'
 
 const LIST_TABLE = ['list', 'table', TABLE.family, TABLE.name] as const
 

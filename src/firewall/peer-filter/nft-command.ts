@@ -1,6 +1,6 @@
-import { FirewallError } from '../kernel/firewall.ts'
-import { PeerFilterError } from '../kernel/peer-filter.ts'
-import type { RunTool } from './command.ts'
+import { FirewallError } from '../../kernel/firewall.ts'
+import { PeerFilterError } from '../../kernel/peer-filter.ts'
+import type { RunTool } from '../command.ts'
 
 /**
  * Runs nft with JSON in and out (libnftables-json(5)); what stands in `input` is one transaction.
