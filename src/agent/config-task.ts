@@ -79,8 +79,8 @@ export class ConfigTask implements Task {
   #follow(value: string | undefined, { log, conditions }: Reports): boolean {
     const { parseConfig, apply } = this.#input
     if (value === undefined) {
-      const says = 'the network configuration was deleted from etcd; the one in force stays'
-      conditions.fails(CONFIGURATION, 'was deleted from etcd', 'none', { says, saysHolds: IN_FORCE })
+      const says = `the network configuration (${this.#input.ports.subnets.configuration.name}) was deleted; the one in force stays`
+      conditions.fails(CONFIGURATION, 'was deleted', 'none', { says, saysHolds: IN_FORCE })
       return false
     }
     try {

@@ -1,3 +1,4 @@
+import { nearest } from './differences.ts'
 import { ConfigError } from './error.ts'
 import { compareFields, type Field, type FieldComparison, type Fields } from './field.ts'
 import type { JsonFields } from './json.ts'
@@ -104,21 +105,24 @@ export function parseBackend(fields: JsonFields | undefined): BackendConfig {
   return fields === undefined ? VXLAN_DEFAULTS : BACKENDS[known].read(fields)
 }
 
-/** Upstream's other backends, of this day and of v0.6. */
-const NOT_SUPPORTED: readonly string[] = [
-  'udp',
-  'ipip',
-  'wireguard',
-  'ipsec',
-  'extension',
-  'aws-vpc',
-  'gce',
-  'tencent-vpc',
-]
+const ENCRYPTED = 'nothing is encrypted here: use vxlan over an underlay that is (--iface=wg0)'
+const CLOUD = "use vxlan, which needs nothing of a cloud's routes"
+
+/** Upstream's other backends, of this day and of those before, and what to use instead. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ['udp', 'use vxlan: the kernel sends the packets, not a program'],
+  ['ipip', 'use vxlan, with "DirectRouting": true where hosts share a link'],
+  ...['wireguard', 'ipsec'].map((type) => [type, ENCRYPTED] as const),
+  ['extension', 'use vxlan or host-gw, or alloc and a program of your own that reads the leases'],
+  ...['aws-vpc', 'gce', 'ali-vpc', 'alivpc', 'tencent-vpc'].map((type) => [type, CLOUD] as const),
+])
 
 function expectedType(type: string): string {
-  const known = Object.keys(BACKENDS).join(' or ')
-  return NOT_SUPPORTED.includes(type) ? `${known}; this backend is not supported by this version` : known
+  const types = Object.keys(BACKENDS)
+  const instead = INSTEAD.get(type)
+  const near = nearest(type, types)
+  if (instead !== undefined) return `${types.join(' or ')}; ${type} is not supported, ${instead}`
+  return near === undefined ? types.join(' or ') : `${types.join(' or ')}; did you mean ${near}?`
 }
 
 const VXLAN_DEFAULTS: VxlanConfig = {

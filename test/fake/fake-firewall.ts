@@ -12,6 +12,8 @@ export class FakeFirewall implements Firewall {
   standing: FirewallSpec | undefined
   /** What every look meets, while there is any. */
   problems: readonly FirewallError[] = []
+  /** What cannot be removed, though what is asked for stands. */
+  leftovers: readonly FirewallError[] = []
   looks = 0
   writes = 0
   #answering: Promise<void> = Promise.resolve()
@@ -40,7 +42,11 @@ export class FakeFirewall implements Firewall {
     const isRight = isEmpty ? this.standing === undefined : JSON.stringify(this.standing) === JSON.stringify(spec)
     if (!isRight) this.writes++
     this.standing = isEmpty ? undefined : spec
-    return Promise.resolve({ changed: isRight ? [] : [`rules in ${spec.kind}`], stands: true, problems: [] })
+    return Promise.resolve({
+      changed: isRight ? [] : [`rules in ${spec.kind}`],
+      stands: true,
+      problems: this.leftovers,
+    })
   }
 
   planRemoval(): Promise<FirewallListing> {

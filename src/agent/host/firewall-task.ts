@@ -40,6 +40,8 @@ export interface FirewallTaskInput {
   readonly onLooked: () => void
 }
 
+/** What could not be removed is tried again after this long, in milliseconds: nothing hangs on it. */
+const CLEAN_UP_AGAIN_MS = 60_000
 /** However short the interval asked for: looking starts programs. In milliseconds. */
 const SHORTEST_RESYNC_MS = 1_000
 
@@ -63,6 +65,8 @@ export class FirewallTask implements Task {
   #stood: FirewallSpec | undefined
   /** Whether all rules asked for stand since the last look, and nobody keeps changing them. */
   #isFine = false
+  /** Whether nothing was left that should have gone. */
+  #isClean = false
 
   constructor(input: FirewallTaskInput) {
     this.#input = input
@@ -91,7 +95,7 @@ export class FirewallTask implements Task {
 
   #nextLookInMs({ masquerade, forward }: FirewallSpec): number {
     // Where no rule is to stand, there is nothing that anybody could undo.
-    if (this.#isFine && !masquerade && !forward) return Infinity
+    if (this.#isFine && !masquerade && !forward) return this.#isClean ? Infinity : CLEAN_UP_AGAIN_MS
     const { ports, resyncMs } = this.#input
     const notBeforeMs = this.#damping.notBeforeMs(ALL_RULES) - ports.clock.monotonicMs()
     return Math.max(SHORTEST_RESYNC_MS, resyncMs, notBeforeMs)
@@ -102,6 +106,7 @@ export class FirewallTask implements Task {
     const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
     this.#isFine = stands && !isFoughtOver
+    this.#isClean = problems.length === 0
     if (!stands || problems.length > 0) this.#sayProblems(spec, { stands, problems })
     else if (isFoughtOver) conditions.fails('firewall', FOUGHT_OVER, 'degraded', { says: false })
     else conditions.holds('firewall')

@@ -129,10 +129,11 @@ export class PeersTask implements PeerListener, Task {
   #hold(keys: readonly string[]): void {
     const { ports, stalePeerGraceMs } = this.#input
     const fields = { peers: keys.length, seconds: stalePeerGraceMs / 1_000 }
-    if (stalePeerGraceMs === 0) ports.log.error('etcd has lost leases of peers; giving them up, as configured', fields)
+    if (stalePeerGraceMs === 0)
+      ports.log.error('the store has lost leases of peers; giving them up, as configured', fields)
     else
       ports.log.error(
-        'etcd has lost leases of peers; their entries are kept for a while, until they publish themselves again',
+        'the store has lost leases of peers; their entries are kept for a while, until they publish themselves again',
         fields,
       )
     this.#stale.hold(keys, ports.clock.monotonicMs() + stalePeerGraceMs)

@@ -89,7 +89,8 @@ export function explain(failure: StoreError, circumstances: Circumstances): Stor
   const help = helpFor(failure, circumstances)
   if (help !== undefined) return said(`${message} (${help})`, code)
   const fault = code === 'UNAVAILABLE' ? circumstances.fault?.message.trim() : undefined
-  return fault === undefined ? failure : said(`${message} (${fault})`, code)
+  const isNews = fault !== undefined && !message.toLowerCase().includes(fault.toLowerCase())
+  return isNews ? said(`${message} (${fault})`, code) : failure
 }
 
 /** Whether only asking who is there can tell why there is no connection. */

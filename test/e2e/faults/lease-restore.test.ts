@@ -78,7 +78,7 @@ const SETBACKS: readonly Setback[] = [
   },
   {
     title: 'etcd: every lease deleted at once: leases published again, vanished peers held for a while, no ping lost',
-    noticed: /etcd has lost leases/,
+    noticed: /the store has lost leases/,
     prepare: (it) =>
       Promise.resolve(async () => {
         await it.etcdctl('del', '--prefix', `${ETCD_PREFIX}/subnets/`)

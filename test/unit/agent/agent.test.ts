@@ -309,7 +309,7 @@ describe('most leases deleted at once', () => {
     world.etcd.put('10.1.0.0-20', upstreamLease(20))
     await world.advance(295_000)
     expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
-    expect(world.logged(/error etcd has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
+    expect(world.logged(/error the store has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
     await world.advance(10_000)
     expect(world.rows()).toEqual({ neighbours: 1, fdb: 1, routes: 1 })
   })
@@ -324,7 +324,7 @@ describe('rubbish deleted at once', () => {
     await startToEnd()
     world.etcd.revoke(etcdLeaseId)
     await world.advance(10_000)
-    expect(world.logged(/etcd has lost leases/)).toEqual([])
+    expect(world.logged(/the store has lost leases/)).toEqual([])
     expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
   })
 
@@ -337,7 +337,7 @@ describe('rubbish deleted at once', () => {
     await startToEnd()
     world.etcd.revoke(etcdLeaseId)
     await world.advance(10_000)
-    expect(world.logged(/error etcd has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
+    expect(world.logged(/error the store has lost leases of peers.* peers=4 seconds=300/)).toHaveLength(1)
     expect(world.rows()).toEqual({ neighbours: 4, fdb: 4, routes: 4 })
   })
 })
@@ -406,7 +406,9 @@ describe('--stale-peer-grace=0', () => {
     world.etcd.wipe()
     await world.advance(5_000)
     expect(world.rows()).toEqual({ neighbours: 0, fdb: 0, routes: 0 })
-    expect(world.logged(/error etcd has lost leases of peers; giving them up, as configured peers=/)).toHaveLength(1)
+    expect(world.logged(/error the store has lost leases of peers; giving them up, as configured peers=/)).toHaveLength(
+      1,
+    )
   })
 })
 

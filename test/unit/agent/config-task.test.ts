@@ -61,7 +61,7 @@ describe('a configuration that changes while the agent runs', () => {
   test.each([
     ['{"Network":', /has become invalid, the one in force stays: .*JSON/],
     [CONFIG.replace('"SubnetLen":20', '"SubnetLen":31'), /invalid.*SubnetLen: expected/],
-    [undefined, /was deleted from etcd; the one in force stays/],
+    [undefined, /network configuration \(.+\) was deleted; the one in force stays/],
   ])('says once that %s changes nothing', async (config, said) => {
     const { writes } = world.kernel.stats()
     await change(config)

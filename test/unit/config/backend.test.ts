@@ -53,4 +53,25 @@ describe('parseBackend', () => {
   ])('takes %s at its bound %i', (name, value) => {
     expect(() => parse({ [name]: value })).not.toThrow()
   })
+
+  it.each([
+    ['udp', 'udp is not supported, use vxlan: the kernel sends the packets, not a program'],
+    ['ipip', 'ipip is not supported, use vxlan, with "DirectRouting": true where hosts share a link'],
+    ['WireGuard', 'wireguard is not supported, nothing is encrypted here: use vxlan over an underlay that is'],
+    ['ipsec', 'ipsec is not supported, nothing is encrypted here: use vxlan over an underlay that is'],
+    ['extension', 'extension is not supported, use vxlan or host-gw, or alloc and a program of your own'],
+    ['aws-vpc', 'aws-vpc is not supported, use vxlan'],
+    ['gce', 'gce is not supported, use vxlan'],
+    ['ali-vpc', 'ali-vpc is not supported, use vxlan'],
+    ['tencent-vpc', 'tencent-vpc is not supported, use vxlan'],
+    ['hostgw', 'did you mean host-gw?'],
+    ['vx-lan', 'did you mean vxlan?'],
+    ['vlxan', 'did you mean vxlan?'],
+  ])('says of %s what to use instead', (type, instead) => {
+    expect(() => parse({ Type: type })).toThrow(`Backend.Type: expected vxlan or host-gw or alloc; ${instead}`)
+  })
+
+  it('does not guess what is meant by a backend that nobody has', () => {
+    expect(() => parse({ Type: 'carrier-pigeon' })).toThrow(/expected vxlan or host-gw or alloc, found/)
+  })
 })

@@ -168,7 +168,7 @@ describe('a wrong configuration is refused, naming field, rule and value', () =>
     [
       '{"Network":"10.0.0.0/8","Backend":{"Type":"WireGuard"}}',
       'Backend.Type',
-      'is not supported by this version',
+      'wireguard is not supported, nothing is encrypted here: use vxlan over an underlay that is',
       '"WireGuard"',
     ],
     ['{"Network":"10.0.0.0/8","Backend":{"Type":"constructor"}}', 'Backend.Type', 'vxlan', '"constructor"'],

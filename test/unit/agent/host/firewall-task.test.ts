@@ -90,6 +90,21 @@ describe('the rules of the firewall', () => {
     expect(firewall.looks).toBe(1)
     expect(state()).toBeUndefined()
   })
+
+  test('that are none, and could not all be removed, are tried again every minute until they are gone', async () => {
+    firewall.leftovers = [new FirewallError('iptables', 'HELD', 'FLANNEL-FWD can be emptied but not removed')]
+    await start({ ...SPEC, masquerade: false, forward: false })
+    await clock.advance(59_000)
+    expect(firewall.looks).toBe(1)
+    await clock.advance(241_000)
+    expect(firewall.looks).toBe(6)
+    expect(state()).toMatchObject({ effect: 'none' })
+    firewall.leftovers = []
+    await clock.advance(60_000)
+    expect(state()).toBeUndefined()
+    await clock.advance(3_600_000)
+    expect(firewall.looks).toBe(7)
+  })
 })
 
 describe('a firewall that cannot be written', () => {

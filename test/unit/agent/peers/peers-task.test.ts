@@ -120,7 +120,7 @@ describe('peers, whoever tells of them', () => {
     await clock.advance(1)
     expect(there.size).toBeLessThan(4)
     expect(log.lines.filter((line) => /^(error|warn)/.test(line))).toMatchObject([
-      expect.stringContaining('error etcd has lost leases of peers; their entries are kept for a while'),
+      expect.stringContaining('error the store has lost leases of peers; their entries are kept for a while'),
       expect.stringContaining('warn peers did not publish themselves again; giving them up'),
     ])
   })

@@ -26,6 +26,14 @@ const said = (of: typeof unavailable, scene: Partial<Circumstances>): string =>
   explain(of, { ...SCENE, ...scene }).message
 
 describe('a failed connection', () => {
+  test('does not say twice what gRPC and the connection say alike', () => {
+    const lost = failure('UNAVAILABLE', 'Protocol error')
+    expect(said(lost, { fault: fault('ERR_HTTP2_ERROR', 'Protocol error') })).toBe(`list at ${URL}: Protocol error`)
+    expect(said(lost, { fault: fault('ERR_HTTP2_ERROR', 'Session closed') })).toMatch(
+      /Protocol error \(Session closed\)$/,
+    )
+  })
+
   test.each([
     ['SELF_SIGNED_CERT_IN_CHAIN', '--etcd-cafile'],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', '--etcd-cafile'],
