@@ -4,12 +4,12 @@
  * commands/run-daemon.ts makes it and runs it; nobody else calls it.
  */
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
-import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
+import { parseNetworkConfig, type NetworkConfig, type OverlayNetwork } from '../config/network.ts'
 import { remarksOn } from '../config/remarks.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { refuseSwallowing } from '../host/underlay-conflict.ts'
-import { describeCandidates, type Underlay } from '../host/underlay.ts'
-import { chooseAgain } from '../host/follow-interface.ts'
+import { refuseSwallowing } from '../host/underlay/underlay-conflict.ts'
+import { describeCandidates, type Underlay } from '../host/underlay/underlay.ts'
+import { chooseAgain } from '../host/underlay/follow-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { CloneError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
@@ -49,6 +49,8 @@ export class Agent implements Task {
   readonly #ports: AgentPorts
   readonly #lossBackoff: LossBackoff
   #underlays: Underlays = new Map()
+  /** As last read: none of their addresses is an underlay. Before the first reading, nothing goes over an underlay but questions. */
+  #overlays: readonly OverlayNetwork[] = []
   /** What was said last of the way in which the configuration is written: once, however often it is read. */
   #remarked: readonly string[] = []
 
@@ -111,9 +113,10 @@ export class Agent implements Task {
   /** A session after the first stays on the interface of the one before. */
   async #look(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
     const underlays = new Map<Family, Underlay>()
+    const known = [...this.#underlays.values()].map(({ address }) => address)
     for (const family of families) {
       const before = this.#underlays.get(family)
-      const wanted = { family, leader: LEADER }
+      const wanted = { family, leader: LEADER, known, overlays: this.#overlays }
       underlays.set(family, await chooseAgain(this.#ports.kernel, this.#options, before, wanted, signal))
     }
     this.#underlays = new Map([...this.#underlays, ...underlays])
@@ -124,7 +127,9 @@ export class Agent implements Task {
     const { configuration } = this.#ports.subnets
     const text = await configuration.read(signal)
     if (text === undefined) throw configuration.missing()
-    return this.#parseConfig(text)
+    const config = this.#parseConfig(text)
+    this.#overlays = config.overlays
+    return config
   }
 
   /** @throws {ConfigError} */

@@ -181,5 +181,12 @@ export function subnetFits(overlay: OverlayNetwork, subnet: Prefix): boolean {
   return base >= ipToInteger(overlay.subnetMin) && base <= ipToInteger(overlay.subnetMax)
 }
 
+/** Whether some node's subnet may cover the address. */
+export function isHandedOut({ family, subnetMin, subnetMax, subnetLength }: OverlayNetwork, address: Ip): boolean {
+  if (address.family !== family) return false
+  const base = ipToInteger(prefixOf(address, subnetLength).base)
+  return base >= ipToInteger(subnetMin) && base <= ipToInteger(subnetMax)
+}
+
 /** The address the node itself takes in its subnet (the container bridge): the first usable one. */
 export const gatewayOf = (subnet: Prefix): Ip => addressAt(subnet, 1n)

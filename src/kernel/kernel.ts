@@ -12,6 +12,8 @@ import type { AddressFlag, RouteProtocol, RouteTable, RouteType, Scope } from '.
 export interface LinkState {
   readonly index: number
   readonly name: string
+  /** Other names of the link (`ip link property add … altname`), all of them in one name space. Absent: none. */
+  readonly altNames?: readonly string[] | undefined
   readonly mac: Mac | undefined
   readonly mtu: number
   /** IFF_UP: administratively up. */

@@ -1,6 +1,6 @@
 import type { VxlanConfig } from '../../src/config/backend.ts'
 import { parseNetworkConfig, type OverlayNetwork } from '../../src/config/network.ts'
-import type { InterfaceChoice } from '../../src/host/underlay.ts'
+import type { InterfaceChoice } from '../../src/host/underlay/underlay.ts'
 import { NO_ETCD_LEASE, type NodeIdentity } from '../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../src/lease/store.ts'
 import { ip } from '../../src/net/ip.ts'

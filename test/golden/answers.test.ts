@@ -24,6 +24,13 @@ describe('the answers the kernel gave to iproute2 are understood', () => {
     expect(links[0]).toMatchObject({ loopback: true, up: true, mtu: 65_536 })
   })
 
+  it('all other names of a link', () => {
+    const links = readAnswer('links', readLink).map(({ name, altNames }) => [name, altNames])
+    expect(links.filter(([, names]) => names !== undefined)).toEqual([
+      ['under0', ['uplink', 'a-name-that-is-longer-than-fifteen']],
+    ])
+  })
+
   it('a VXLAN device with all its settings', () => {
     const [link] = readAnswer('link by name', readLink)
     expect(link).toEqual({

@@ -73,6 +73,7 @@ const ANSWERS = {
 /** Messages that end up in the answers but that no request above makes. */
 const EXTRAS = [
   'ip link add br0 type bridge',
+  'ip link property add dev under0 altname uplink altname a-name-that-is-longer-than-fifteen',
   'ip link set vx8 master br0',
   'ip link set br0 up',
   'ip route add 10.20.0.0/16 nexthop via 192.0.2.7 dev under0 nexthop via 192.0.2.8 dev under0',

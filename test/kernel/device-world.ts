@@ -6,7 +6,7 @@ import type { ConditionName } from '../fake/condition-names.ts'
 import { runtime } from '../fake/runtime.ts'
 import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
-import { chooseUnderlay } from '../../src/host/underlay.ts'
+import { chooseUnderlay } from '../../src/host/underlay/underlay.ts'
 import { setSysctl } from '../../src/host/sysctl.ts'
 import { mac } from '../../src/net/mac.ts'
 import { subnetAt } from '../../src/net/prefix.ts'
@@ -94,6 +94,7 @@ export class DeviceWorld {
       ports,
       family: 4,
       leader: 4,
+      overlays,
       underlay,
       device: new VxlanDeviceKeeper({ vtep, config: vxlan, ports }),
       reconciler,

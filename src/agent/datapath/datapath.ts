@@ -3,7 +3,8 @@ import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRouter } from '../../backend/peer-router.ts'
 import type { BackendConfig } from '../../config/backend.ts'
-import type { InterfaceChoice } from '../../host/underlay.ts'
+import type { NetworkConfig } from '../../config/network.ts'
+import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import { Wakeup } from '../../time/wakeup.ts'
@@ -23,6 +24,7 @@ export interface DatapathInput {
   readonly underlay: Underlay
   /** The family that has the say in which interface is used. */
   readonly leader: Family
+  readonly config: Pick<NetworkConfig, 'overlays'>
   readonly readiness: Pick<SetUpReport, 'forwards'>
   /** Called with the MTU of what carries the containers' packets, in octets. */
   readonly setMtu: (family: Family, mtu: number) => void
@@ -62,12 +64,13 @@ export class Datapath implements PeerSink {
   }
 
   #makeLinkTask(input: DatapathInput): LinkTask {
-    const { backend, setMtu } = input
+    const { backend, setMtu, config } = input
     const { family } = this
     const reconciler = this.#reconciler
     return new LinkTask({
       ...input,
       family,
+      overlays: config.overlays,
       device: this.#device,
       reconciler,
       wantsOtherRoutes: () => this.wantsOtherRoutes,

@@ -1,6 +1,7 @@
 import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { BackendConfig } from '../../config/backend.ts'
-import type { InterfaceChoice } from '../../host/underlay.ts'
+import type { OverlayNetwork } from '../../config/network.ts'
+import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
@@ -18,6 +19,8 @@ export interface LinkTaskInput {
   readonly family: Family
   /** The family that has the say in which interface is used. */
   readonly leader: Family
+  /** Of all families: none of their addresses is an underlay. */
+  readonly overlays: readonly OverlayNetwork[]
   readonly underlay: Underlay
   /** Of our device on the underlay; undefined: there is none. */
   readonly device: DeviceKeeper | undefined
@@ -46,10 +49,10 @@ export class LinkTask implements Task {
   readonly #underlay: UnderlayWatch
 
   constructor(input: LinkTaskInput) {
-    const { ports, options, underlay, family, leader, device } = input
+    const { ports, options, underlay, family, leader, overlays, device } = input
     this.#input = input
     this.name = `IPv${family} ${device === undefined ? 'underlay' : 'device'}`
-    this.#underlay = new UnderlayWatch({ underlay, choice: options, wanted: { family, leader }, ports })
+    this.#underlay = new UnderlayWatch({ underlay, choice: options, wanted: { family, leader, overlays }, ports })
     this.#checkLoop = new CheckLoop({
       name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
       ports,

@@ -6,8 +6,8 @@ import {
   type HostAddresses,
   type InterfaceChoice,
   type Wanted,
-} from '../../host/underlay.ts'
-import { followInterface, insistedOn, type Whereabouts } from '../../host/follow-interface.ts'
+} from '../../host/underlay/underlay.ts'
+import { followInterface, insistedOn, type Whereabouts } from '../../host/underlay/follow-interface.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
@@ -20,6 +20,8 @@ export const hasMoved = (before: Underlay, after: Underlay): boolean => networkO
 
 /** A renewed DHCP lease takes the address away for a moment; what else is on the interface is no address of ours then. */
 const RENUMBER_AFTER_MS = 900
+/** What has stood beside our address for so long is no new one in its place, but a VIP or the like. A manager adds before it removes. */
+const BESIDE_MS = 60_000
 /** A driver that is loaded again, a cable that is plugged in again: peers know us by the old address, so we wait for that first. */
 const MOVE_AFTER_MS = 10_000
 /** Routes are not reported: while the underlay is lost, they are looked at this often. */
@@ -36,8 +38,9 @@ export interface UnderlayWatchInput {
 }
 
 /**
- * Knows the underlay as it is. With --iface, it is chosen again at every look. Otherwise the interface in use is kept while it has the
- * address in use, wherever default routes lead; when it has lost that for a while, another is chosen.
+ * Knows the underlay as it is. With --iface, the interface is chosen again at every look. Otherwise the one in use is kept while it has
+ * the address in use, wherever default routes lead; when it has lost that for a while, another is chosen. Of several addresses, the one in
+ * use is kept either way.
  */
 export class UnderlayWatch {
   readonly #choice: InterfaceChoice
@@ -46,6 +49,8 @@ export class UnderlayWatch {
   #current: Underlay
   #routes: readonly RouteState[] = []
   #lostSinceMs: number | undefined
+  /** Since when which other addresses stand beside ours, on the monotonic clock; undefined before the first look. */
+  #besideSinceMs: ReadonlyMap<string, number> | undefined
 
   constructor({ underlay, choice, wanted, ports }: UnderlayWatchInput) {
     this.#current = underlay
@@ -73,13 +78,20 @@ export class UnderlayWatch {
   async look(signal: AbortSignal): Promise<Underlay> {
     const host = await readHost(this.#ports.kernel, this.#choice, this.#wanted, signal)
     this.#routes = host.routes.filter(({ destination }) => destination.family === this.#wanted.family)
-    this.#current = insistedOn(host, this.#choice, this.#wanted) ?? this.#follow(host)
+    const insisted = insistedOn(host, this.#choice, { ...this.#wanted, known: [this.#current.address] })
+    this.#current = insisted === undefined || this.#isLeftOpen(insisted) ? this.#follow(host) : insisted
     return this.#current
+  }
+
+  /** Whether --iface asks for the card in use, and not for one of its addresses. */
+  #isLeftOpen({ link, address }: Underlay): boolean {
+    return link.index === this.#current.link.index && !this.#choice.ifaces.includes(address.text)
   }
 
   #follow(host: HostAddresses): Underlay {
     const found = followInterface(host, this.#choice, this.#current, this.#wanted)
     if (found.is === 'there') {
+      this.#noteBeside(host, found.underlay)
       this.#lostSinceMs = undefined
       this.#ports.conditions.holds(nameOf(this.#wanted))
       return found.underlay
@@ -97,13 +109,30 @@ export class UnderlayWatch {
     )
   }
 
+  #noteBeside({ addresses }: HostAddresses, { link }: Underlay): void {
+    const before = this.#besideSinceMs
+    const sinceMs = before === undefined ? -BESIDE_MS : this.#ports.clock.monotonicMs()
+    const texts = addresses.flatMap(({ linkIndex, ip }) => (linkIndex === link.index ? [ip.text] : []))
+    this.#besideSinceMs = new Map(texts.map((text) => [text, before?.get(text) ?? sinceMs]))
+  }
+
+  /** Whether the address has come in the place of ours, rather than stood beside it, or come for a while as a VIP does. */
+  #isSuccessor({ address, prefix }: Underlay): boolean {
+    const sinceMs = this.#besideSinceMs?.get(address.text) ?? Infinity
+    const isNew = this.#ports.clock.monotonicMs() - sinceMs < BESIDE_MS
+    return isNew && prefix.length <= this.#current.prefix.length
+  }
+
   /** Whom to take instead, once it has been lost for long enough. */
   #successor({ renumbered, alternative }: Lost): Underlay | undefined {
     const nowMs = this.#ports.clock.monotonicMs()
     this.#lostSinceMs ??= nowMs
     this.#reportLoss()
     const lostMs = nowMs - this.#lostSinceMs
-    if (renumbered !== undefined) return lostMs >= RENUMBER_AFTER_MS ? renumbered : undefined
+    if (renumbered !== undefined) {
+      const afterMs = this.#isSuccessor(renumbered) ? RENUMBER_AFTER_MS : MOVE_AFTER_MS
+      return lostMs >= afterMs ? renumbered : undefined
+    }
     return lostMs >= MOVE_AFTER_MS ? alternative : undefined
   }
 

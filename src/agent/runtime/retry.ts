@@ -1,5 +1,5 @@
 import { ConfigError } from '../../config/error.ts'
-import { NoInterfaceError } from '../../host/underlay.ts'
+import { NoInterfaceError } from '../../host/underlay/underlay.ts'
 import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../lease/errors.ts'
 import { StoreError } from '../../lease/store.ts'
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'

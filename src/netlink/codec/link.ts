@@ -111,6 +111,7 @@ export function readLink(message: MessageCursor): LinkState | undefined {
   return {
     index: message.u32(IFINFOMSG.index),
     name,
+    altNames: readAltNames(attributes),
     mac: attributes.mac(IFLA.ADDRESS),
     mtu,
     up: (flags & IFF.UP) !== 0,
@@ -121,6 +122,12 @@ export function readLink(message: MessageCursor): LinkState | undefined {
     vxlan: data && readVxlan(data),
     master: attributes.u32(IFLA.MASTER),
   }
+}
+
+/** The kernel tells of them in every description of a link (rtnl_fill_prop_list, since 5.5). */
+function readAltNames(attributes: Attributes): readonly string[] | undefined {
+  const names = attributes.nested(IFLA.PROP_LIST)?.texts(IFLA.ALT_IFNAME) ?? []
+  return names.length === 0 ? undefined : names
 }
 
 function readVxlan(data: Attributes): VxlanState {

@@ -179,9 +179,12 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   /** Text up to its NUL, if it has one. */
   text(type: number): string | undefined {
     const payload = this.bytes(type)
-    if (payload === undefined) return undefined
-    const nul = payload.indexOf(0)
-    return Buffer.from(nul < 0 ? payload : payload.subarray(0, nul)).toString()
+    return payload && textOf(payload)
+  }
+
+  /** Of an attribute that may be there several times: each one's text, in their order. */
+  texts(type: number): readonly string[] {
+    return [...this].filter(([found]) => found === type).map(([, payload]) => textOf(payload))
   }
 
   /** @throws {DecodeError} when it has neither 4 nor 16 octets */
@@ -236,4 +239,9 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   #typeAt(at: number): number {
     return (this.#buffer.u16[(at >> 1) + 1] ?? 0) & NLA_TYPE_MASK
   }
+}
+
+function textOf(payload: Uint8Array): string {
+  const nul = payload.indexOf(0)
+  return Buffer.from(nul < 0 ? payload : payload.subarray(0, nul)).toString()
 }

@@ -128,6 +128,8 @@ export const IFLA = {
   IFALIAS: 20,
   AF_SPEC: 26,
   EXT_MASK: 29,
+  PROP_LIST: 52,
+  ALT_IFNAME: 53,
 } as const
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const
 export const IFLA_INET6_ADDR_GEN_MODE = 8

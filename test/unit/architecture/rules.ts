@@ -64,6 +64,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'kernel', 'firewall'],
     because: 'it is a table of its own, written and read in nft alone; of the firewall it knows how programs are run',
   },
+  'host/underlay': {
+    sees: ['net', 'config', 'kernel'],
+    because: 'which address is ours follows from what the kernel and the configuration say, whatever is made of it',
+  },
   host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
   'host/claim': {
     sees: ['time'],
@@ -84,7 +88,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'it looks for what the agent leaves, on the host and in the store, through the same ports, and runs without it',
   },
   'agent/runtime': {
-    sees: ['net', 'text', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'host'],
+    sees: ['net', 'text', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'host/underlay'],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
   'etcd/subnets': {
@@ -113,7 +117,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'lease/peers',
       'reconcile',
       'backend',
-      'host',
+      'host/underlay',
       'agent/runtime',
       'agent/peers',
     ],
@@ -133,6 +137,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'lease/peers',
       'backend',
       'backend/choice',
+      'host/underlay',
       'host',
       'agent/runtime',
       'agent/subnet-file',

@@ -7,7 +7,7 @@ import { DeviceError, type DeviceKeeper, type DeviceReport } from '../../../../s
 import { backendJudge, type EntriesByFamily } from '../../../../src/backend/judge.ts'
 import type { PeerRouter, PeerRouterInput } from '../../../../src/backend/peer-router.ts'
 import { ConfigError } from '../../../../src/config/error.ts'
-import { chooseUnderlay } from '../../../../src/host/underlay.ts'
+import { chooseUnderlay } from '../../../../src/host/underlay/underlay.ts'
 import { ROUTE_PROTOCOL } from '../../../../src/kernel/marks.ts'
 import type { Underlay } from '../../../../src/kernel/underlay.ts'
 import { ip } from '../../../../src/net/ip.ts'
@@ -129,6 +129,7 @@ beforeEach(async () => {
     backend,
     underlay,
     leader: 4,
+    config: { overlays: [OWN.overlay] },
     readiness: { forwards: () => forwards++ },
     setMtu: (_, octets) => (mtu = octets),
     onUnderlay: () => undefined,

@@ -107,6 +107,79 @@ describe('the underlay chosen without --iface', () => {
   })
 })
 
+describe('a VIP on the underlay', () => {
+  const vip = (op: 'address.add' | 'address.delete', text: string, prefixLength: number): KernelOp => ({
+    op,
+    linkIndex: indexOf('eth0'),
+    ip: ip(text),
+    prefixLength,
+  })
+  /** Addresses come in the order in which they are told. */
+  function standFirst(op: KernelOp): void {
+    world.kernel.outside(address('address.delete', indexOf('eth0'), '192.168.205.10'), op)
+    world.kernel.outside(address('address.add', indexOf('eth0'), '192.168.205.10'))
+  }
+
+  test.each([
+    ['of its own, without --iface', '192.168.205.200', 32, []],
+    ['of its own, with --iface', '192.168.205.200', 32, ['eth0']],
+    ['in our network, with --iface', '192.168.205.5', 24, ['eth0']],
+    ['in a wider network, with --iface', '192.168.205.5', 16, ['eth0']],
+  ])('%s, may stand first, come and go: nothing changes', async (_, text, length, ifaces) => {
+    world.etcd.putConfig(CONFIG)
+    await world.start({ ifaces })
+    await world.until('forwarding', () => world.forwards())
+    const before = published()
+    const { index } = device() ?? {}
+    standFirst(vip('address.add', text, length))
+    await world.advance(70_000)
+    world.kernel.outside(vip('address.delete', text, length))
+    await world.advance(5_000)
+    expect(published()).toBe(before)
+    expect(device()).toMatchObject({ index, vxlan: { local: ip('192.168.205.10') } })
+  })
+
+  test('is not taken for our address while DHCP has taken that away, with --iface or without', async () => {
+    for (const ifaces of [[], ['eth0']]) {
+      world.etcd.putConfig(CONFIG)
+      await world.start({ ifaces })
+      await world.until('forwarding', () => world.forwards())
+      world.kernel.outside(vip('address.add', '192.168.205.5', 24))
+      await world.advance(70_000)
+      world.kernel.outside(vip('address.add', '192.168.205.200', 32))
+      world.kernel.outside(address('address.delete', indexOf('eth0'), '192.168.205.10'))
+      await world.advance(8_000)
+      expect(published()).toContain('192.168.205.10')
+      world.kernel.outside(address('address.add', indexOf('eth0'), '192.168.205.10'))
+      await world.advance(5_000)
+      expect(published()).toContain('192.168.205.10')
+      expect(device()?.vxlan).toMatchObject({ local: ip('192.168.205.10') })
+      world.kernel.outside(vip('address.delete', '192.168.205.5', 24), vip('address.delete', '192.168.205.200', 32))
+      await world.stop()
+    }
+  })
+})
+
+describe('an underlay inside Network', () => {
+  test('is waited with, its lease left alone, where --iface insists on it', async () => {
+    await start()
+    const { records } = world.etcd
+    const subnet = world.subnet ?? ''
+    await world.stop()
+    const { index } = world.kernel.addCard('docker0', { kind: 'bridge' })
+    const [base = ''] = subnet.split('/')
+    const first = base.replace(/\d+$/, (octet) => String(Number(octet) + 1))
+    world.kernel.outside({ op: 'address.add', linkIndex: index, ip: ip(first), prefixLength: 20 })
+    for (const ifaces of [['docker0'], ['flannel.100'], [first]]) {
+      await world.start({ ifaces })
+      await world.until('refusal', () => world.fails('underlay', /Candidates: eth0 \(192\.168\.205\.10\)/))
+      await world.advance(10_000)
+      await world.stop()
+    }
+    expect(world.etcd.records).toEqual(records)
+  })
+})
+
 describe('tables that the kernel does not tell', () => {
   test('are a condition until they are read, and no reason to be unready', async () => {
     await start()

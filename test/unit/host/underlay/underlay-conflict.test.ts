@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError } from '../../../src/config/error.ts'
-import { parseNetworkConfig } from '../../../src/config/network.ts'
-import { refuseSwallowing } from '../../../src/host/underlay-conflict.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { prefix } from '../../../src/net/prefix.ts'
+import { ConfigError } from '../../../../src/config/error.ts'
+import { parseNetworkConfig } from '../../../../src/config/network.ts'
+import { refuseSwallowing } from '../../../../src/host/underlay/underlay-conflict.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
 
 /** The complaint about an overlay on an underlay `address/length`; undefined when there is none. */
 function complaint(config: object, underlay: string, ...gateways: readonly string[]): string | undefined {

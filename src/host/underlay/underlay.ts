@@ -1,8 +1,9 @@
-import type { TextPattern } from '../config/options.ts'
-import type { Family, Ip } from '../net/ip.ts'
-import { isReachableUnicast, prefixOf } from '../net/prefix.ts'
-import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../kernel/kernel.ts'
-import type { Underlay } from '../kernel/underlay.ts'
+import type { TextPattern } from '../../config/options.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import { isReachableUnicast, prefixOf } from '../../net/prefix.ts'
+import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../../kernel/kernel.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
+import { isHandedOut, type OverlayNetwork } from '../../config/network.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
 import {
   byDefaultRoute,
@@ -12,10 +13,13 @@ import {
   matchingAddresses,
   named,
   reaching,
+  withAddress,
   type Candidate,
 } from './interface-candidates.ts'
+import { describeSearch, isChosen } from './interface-search.ts'
+import { withoutOverlay } from './overlay-addresses.ts'
 
-export type { Underlay } from '../kernel/underlay.ts'
+export type { Underlay } from '../../kernel/underlay.ts'
 export { bestAddress } from './best-address.ts'
 export { listCandidates } from './interface-candidates.ts'
 
@@ -35,6 +39,10 @@ export interface InterfaceChoice {
 export interface Wanted {
   readonly family: Family
   readonly leader: Family
+  /** Addresses that peers send to: while the host has one of them, it is taken wherever the choice leaves several. Absent: none. */
+  readonly known?: readonly Ip[]
+  /** What the overlay hands out to containers, as far as it is known: none of it is an underlay. */
+  readonly overlays?: readonly OverlayNetwork[]
 }
 
 /** No interface fits what was asked for. The message lists the candidates with their addresses. */
@@ -81,66 +89,85 @@ export async function chooseUnderlay(
 
 /** The choice itself. Pure. @throws {NoInterfaceError} */
 export function selectUnderlay(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted): Underlay {
-  const { family, leader } = wanted
-  const chosen = selectLeading(host, choice, leader)
-  return family === leader ? chosen : beside(host, chosen.link, choice, family)
+  const { family, leader, overlays = [] } = wanted
+  const around = withoutOverlay(host, overlays)
+  const chosen = selectLeading(around, choice, wanted, host)
+  const found = family === leader ? chosen : beside(around, chosen.link, choice, wanted)
+  refuseOverlayPublicIp(found, around, wanted)
+  return found
 }
 
 /**
  * The address of another family on the interface in use: one that was asked for, by itself or by a regular expression, else the best
  * that means something beyond the link.
  */
-function beside(host: HostAddresses, link: LinkState, choice: InterfaceChoice, family: Family): Underlay {
+function beside(host: HostAddresses, link: LinkState, choice: InterfaceChoice, { family, known }: Wanted): Underlay {
   const own = host.addresses.filter(({ linkIndex }) => linkIndex === link.index)
-  const address = own.find(({ ip }) => ip.family === family && choice.ifaces.includes(ip.text))
+  const asked = isChosen(choice) ? choice.ifaces : [...choice.publicIps.values()].map(({ text }) => text)
+  const address = own.find(({ ip }) => ip.family === family && asked.includes(ip.text))
   const matched = matchingAddresses(host, link, choice.ifaceRegexes).filter(isGlobal)
-  const best = address ?? bestAddress(matched, link, family) ?? bestAddress(own.filter(isGlobal), link, family)
-  if (best !== undefined) return underlayOn(host, link, best, choice)
+  const best = (among: readonly AddressState[]): AddressState | undefined => bestAddress(among, link, family, known)
+  const found = address ?? best(matched) ?? best(own.filter(isGlobal))
+  if (found !== undefined) return underlayOn(host, link, found, choice)
   throw new NoInterfaceError(
     `${link.name} has no IPv${family} address that other hosts could reach. Candidates: ${listCandidates(host, family)}`,
   )
 }
 
-function selectLeading(host: HostAddresses, choice: InterfaceChoice, family: Family): Underlay {
-  for (const candidate of candidates(host, choice, family)) {
+/** @param all the host with the addresses of the overlay, for the reason */
+function selectLeading(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted, all: HostAddresses): Underlay {
+  const { leader: family, known } = wanted
+  for (const candidate of candidates(host, choice, wanted)) {
     if (candidate === undefined) continue
-    const address = candidate.address ?? bestAddress(host.addresses, candidate.link, family)
+    const address = candidate.address ?? bestAddress(host.addresses, candidate.link, family, known)
     if (address?.ip.family !== family) continue
     const found = underlayOn(host, candidate.link, address, choice)
     if (isReachableUnicast(found.publicIp)) return found
   }
   throw new NoInterfaceError(
-    `no underlay with an IPv${family} address: ${describeSearch(host, choice, family)}. ` +
+    `no underlay with an IPv${family} address: ${describeSearch(choice, wanted, all)}. ` +
       `Candidates: ${listCandidates(host, family)}`,
   )
 }
 
-/** In order of preference: the names, then the regular expressions, then the one that reaches an address; else the default route's. */
-function candidates(host: HostAddresses, choice: InterfaceChoice, family: Family): readonly (Candidate | undefined)[] {
-  if (!isChosen(choice)) return [byDefaultRoute(host, family)]
+/**
+ * In order of preference: the names, then the regular expressions, then the one that reaches an address. Without any of these: the one
+ * with the address to publish, then the one with an address that peers know, then the default route's.
+ */
+function candidates(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted): readonly (Candidate | undefined)[] {
+  const { leader: family, known = [] } = wanted
+  if (!isChosen(choice))
+    return [
+      ...published(host, choice, family),
+      ...known.filter((ip) => ip.family === family).map((ip) => withAddress(host, ip)),
+      byDefaultRoute(host, family),
+    ]
   return [
     ...choice.ifaces.map((text) => named(host, text)),
-    ...choice.ifaceRegexes.map((regex) => matching(host, regex, family)),
+    ...choice.ifaceRegexes.map((regex) => matching(host, regex, family, known)),
     ...(choice.ifaceCanReach === undefined ? [] : [reaching(host, family)]),
   ]
 }
 
-const isChosen = ({ ifaces, ifaceRegexes, ifaceCanReach }: InterfaceChoice): boolean =>
-  ifaces.length > 0 || ifaceRegexes.length > 0 || ifaceCanReach !== undefined
+/** The interfaces with `--public-ip` and `--public-ipv6`, that of the family first; behind NAT there are none. */
+function published(host: HostAddresses, { publicIps }: InterfaceChoice, family: Family): readonly Candidate[] {
+  const ips = [...publicIps.values()].toSorted((a, b) => Number(b.family === family) - Number(a.family === family))
+  return ips.flatMap((ip) => {
+    const found = withAddress(host, ip)
+    return found === undefined ? [] : [ip.family === family ? found : { link: found.link, address: undefined }]
+  })
+}
 
-/** What was looked for in vain, and why it does not do where that is not plain from the candidates. */
-function describeSearch(host: HostAddresses, choice: InterfaceChoice, family: Family): string {
-  if (!isChosen(choice)) return `there is no default IPv${family} route`
-  const { ifaces, ifaceRegexes, ifaceCanReach } = choice
-  const reason = (text: string): string =>
-    named(host, text) === undefined ? `${text} is not there` : `${text} has no usable IPv${family} address`
-  return [
-    ...(ifaces.length === 0 ? [] : [`--iface fits none: ${ifaces.map(reason).join(', ')}`]),
-    ...(ifaceRegexes.length === 0
-      ? []
-      : [`--iface-regex ${ifaceRegexes.map(({ source }) => source).join(', ')} matches none`]),
-    ...(ifaceCanReach === undefined ? [] : [`--iface-can-reach ${ifaceCanReach.text} leads through none`]),
-  ].join('; ')
+/** Peers would send the overlay's own packets into it. @throws {NoInterfaceError} */
+function refuseOverlayPublicIp(found: Underlay, host: HostAddresses, { family, overlays = [] }: Wanted): void {
+  const { publicIp, address } = found
+  const overlay = overlays.find((one) => isHandedOut(one, publicIp))
+  if (overlay === undefined || isHandedOut(overlay, address)) return
+  const flag = publicIp.family === 4 ? '--public-ip' : '--public-ipv6'
+  throw new NoInterfaceError(
+    `${flag} ${publicIp.text} lies inside Network ${overlay.network.text}, whose addresses are for containers. ` +
+      `Candidates: ${listCandidates(host, family)}`,
+  )
 }
 
 /** All there is to know about the interface with this address on it. */
@@ -159,8 +186,6 @@ export const underlayOn = (
 
 /** The interfaces that could be named with --iface, each with its addresses, for an error about one of them. @throws {KernelError} */
 export async function describeCandidates(kernel: Kernel, family: Family, signal: AbortSignal): Promise<string> {
-  return listCandidates(
-    { links: await kernel.links(signal), addresses: await kernel.addresses(signal), routes: [] },
-    family,
-  )
+  const [links, addresses] = [await kernel.links(signal), await kernel.addresses(signal)]
+  return listCandidates(withoutOverlay({ links, addresses, routes: [] }, []), family)
 }

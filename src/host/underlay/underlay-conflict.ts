@@ -1,8 +1,7 @@
-import type { Underlay } from '../kernel/underlay.ts'
-import { ipToInteger, type Ip } from '../net/ip.ts'
-import { prefixCovers, prefixOf } from '../net/prefix.ts'
-import { ConfigError } from '../config/error.ts'
-import type { NetworkConfig, OverlayNetwork } from '../config/network.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
+import { prefixCovers } from '../../net/prefix.ts'
+import { ConfigError } from '../../config/error.ts'
+import { isHandedOut, type NetworkConfig } from '../../config/network.ts'
 
 const FIELD = { 4: 'Network', 6: 'IPv6Network' } as const
 
@@ -24,11 +23,4 @@ export function refuseSwallowing(
     const rule = `no network over the underlay ${prefix.text}: its subnets would cover ${swallowed.text}, ${whose} address`
     throw new ConfigError(FIELD[overlay.family], rule, overlay.network.text)
   }
-}
-
-/** Whether some node's subnet may cover the address. */
-function isHandedOut({ family, subnetMin, subnetMax, subnetLength }: OverlayNetwork, address: Ip): boolean {
-  if (address.family !== family) return false
-  const base = ipToInteger(prefixOf(address, subnetLength).base)
-  return base >= ipToInteger(subnetMin) && base <= ipToInteger(subnetMax)
 }

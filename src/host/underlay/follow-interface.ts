@@ -1,6 +1,8 @@
-import { sameIp } from '../net/ip.ts'
-import type { AddressState, Kernel, LinkState } from '../kernel/kernel.ts'
+import { sameIp, type Ip } from '../../net/ip.ts'
+import type { AddressState, Kernel, LinkState } from '../../kernel/kernel.ts'
 import { bestAddress, isGlobal } from './best-address.ts'
+import { goesBy } from './interface-candidates.ts'
+import { withoutOverlay } from './overlay-addresses.ts'
 import {
   underlayOn,
   NoInterfaceError,
@@ -28,7 +30,8 @@ export type Whereabouts =
 
 /**
  * Where the interface chosen without --iface has got to, by its name: it is kept while it exists and has the address in use, wherever
- * default routes lead meanwhile, since peers know that address. Pure.
+ * default routes lead meanwhile, since peers know that address. Where another interface has got that address, as a bridge that was put
+ * above it, that one is. Pure.
  */
 export function followInterface(
   host: HostAddresses,
@@ -36,15 +39,26 @@ export function followInterface(
   current: Underlay,
   wanted: Wanted,
 ): Whereabouts {
-  const link = host.links.find(({ name }) => name === current.link.name)
-  const own = host.addresses.filter(({ linkIndex }) => linkIndex === link?.index)
-  const through = (address: AddressState | undefined): Underlay | undefined =>
-    link && address && underlayOn(host, link, address, choice)
-  const underlay = through(own.find(({ ip }) => sameIp(ip, current.address)))
-  if (underlay !== undefined) return { is: 'there', underlay }
-  const renumbered = through(bestAddress(own.filter(isGlobal), link, wanted.family))
+  const around = withoutOverlay(host, wanted.overlays ?? [])
+  const link = sameLink(host, current.link)
+  const having = [link, ...host.links].find((one) => addressOn(around, one, current.address) !== undefined)
+  const address = addressOn(around, having, current.address)
+  if (having !== undefined && address !== undefined)
+    return { is: 'there', underlay: underlayOn(host, having, address, choice) }
+  const own = around.addresses.filter(({ linkIndex }) => linkIndex === link?.index)
+  const best = bestAddress(own.filter(isGlobal), link, wanted.family)
+  const renumbered = link && best && underlayOn(host, link, best, choice)
   return { is: 'lost', link, renumbered, alternative: alternativeTo(host, choice, wanted) }
 }
+
+/** By its name; one that was renamed by its former name, if that is kept as an altname, or by its index. */
+const sameLink = ({ links }: HostAddresses, { name, index }: LinkState): LinkState | undefined =>
+  links.find((link) => link.name === name) ??
+  links.find((link) => goesBy(link, name)) ??
+  links.find((link) => link.index === index)
+
+const addressOn = (host: HostAddresses, link: LinkState | undefined, wanted: Ip): AddressState | undefined =>
+  host.addresses.find(({ ip, linkIndex }) => linkIndex === link?.index && sameIp(ip, wanted))
 
 function alternativeTo(host: HostAddresses, choice: InterfaceChoice, wanted: Wanted): Underlay | undefined {
   try {

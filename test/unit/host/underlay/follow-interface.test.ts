@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { chooseUnderlay, readHost, type Underlay } from '../../../src/host/underlay.ts'
-import { chooseAgain, followInterface, type Whereabouts } from '../../../src/host/follow-interface.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { prefix } from '../../../src/net/prefix.ts'
-import type { KernelOp } from '../../../src/kernel/kernel.ts'
-import { FakeKernel } from '../../fake/fake-kernel.ts'
-import { NO_CHOICE } from '../../fake/samples.ts'
+import { chooseUnderlay, readHost, type Underlay } from '../../../../src/host/underlay/underlay.ts'
+import { chooseAgain, followInterface, type Whereabouts } from '../../../../src/host/underlay/follow-interface.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import type { KernelOp } from '../../../../src/kernel/kernel.ts'
+import { FakeKernel } from '../../../fake/fake-kernel.ts'
+import { NO_CHOICE } from '../../../fake/samples.ts'
 
 const IPV4 = { family: 4, leader: 4 } as const
 const { signal } = new AbortController()
@@ -68,6 +68,25 @@ describe('followInterface', () => {
     kernel.outside(address('address.add', index, '192.168.205.10'))
     const found = await follow(kernel, current)
     expect(found).toMatchObject({ is: 'there', underlay: { link: { index, mtu: 1400 }, publicIp: current.publicIp } })
+  })
+
+  it('finds one that was renamed, by its former name or by its index', async () => {
+    const { kernel, eth0, current } = await host()
+    const renamed = kernel.tables.links.get(eth0)
+    if (renamed === undefined) throw new Error('no eth0')
+    kernel.tables.links.set(eth0, { ...renamed, name: 'enp0s3' })
+    expect(await follow(kernel, current)).toMatchObject({ is: 'there', underlay: { link: { name: 'enp0s3' } } })
+    kernel.outside({ op: 'link.delete', linkIndex: eth0 })
+    const { index } = kernel.addCard('lan', { altNames: ['eth0'] })
+    kernel.outside(address('address.add', index, '192.168.205.77'))
+    expect(await follow(kernel, current)).toMatchObject({ is: 'lost', renumbered: { link: { name: 'lan' } } })
+  })
+
+  it('follows its address onto the bridge that was put above it', async () => {
+    const { kernel, eth0, current } = await host()
+    const { index } = kernel.addCard('br0')
+    kernel.outside(address('address.delete', eth0, '192.168.205.10'), address('address.add', index, '192.168.205.10'))
+    expect(await follow(kernel, current)).toMatchObject({ is: 'there', underlay: { link: { name: 'br0' } } })
   })
 
   it('says which address has taken the place of the one in use', async () => {

@@ -7,13 +7,13 @@ import {
   selectUnderlay,
   type HostAddresses,
   type InterfaceChoice,
-} from '../../../src/host/underlay.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { prefix } from '../../../src/net/prefix.ts'
-import type { AddressState, LinkState, RouteState } from '../../../src/kernel/kernel.ts'
-import type { AddressFlag, Scope } from '../../../src/kernel/words.ts'
-import { FakeKernel } from '../../fake/fake-kernel.ts'
-import { NO_CHOICE } from '../../fake/samples.ts'
+} from '../../../../src/host/underlay/underlay.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import type { AddressState, LinkState, RouteState } from '../../../../src/kernel/kernel.ts'
+import type { AddressFlag, Scope } from '../../../../src/kernel/words.ts'
+import { FakeKernel } from '../../../fake/fake-kernel.ts'
+import { NO_CHOICE, overlayOf } from '../../../fake/samples.ts'
 
 const link = (index: number, name: string): LinkState => ({
   index,
@@ -85,6 +85,34 @@ describe('selectUnderlay without --iface', () => {
     expect(choose({ publicIps: new Map([[4, ip('203.0.113.7')]]) })).toBe('eth0 10.0.2.15 203.0.113.7')
   })
 
+  it('takes the card with --public-ip, or with --public-ipv6, wherever the default route leads', () => {
+    const publicIps = (...texts: readonly string[]): Partial<InterfaceChoice> => ({
+      publicIps: new Map(texts.map((text) => [ip(text).family, ip(text)])),
+    })
+    expect(choose(publicIps('192.168.205.110'))).toBe('eth1 192.168.205.110 192.168.205.110')
+    expect(choose(publicIps('fd00::10'))).toBe('eth1 192.168.205.10 192.168.205.10')
+    expect(choose(publicIps('fd00::10', '10.0.2.15'))).toBe('eth0 10.0.2.15 10.0.2.15')
+    expect(choose({ ...publicIps('192.168.205.110'), ifaces: ['eth0'] })).toBe('eth0 10.0.2.15 192.168.205.110')
+  })
+
+  it('sends from the IPv6 address that --public-ipv6 names', () => {
+    const addresses = [...HOST.addresses, address(3, 'fd00::20')]
+    const choice = { ...NO_CHOICE, publicIps: new Map([[6, ip('fd00::20')] as const]) }
+    expect(selectUnderlay({ ...HOST, addresses }, choice, { family: 6, leader: 4 }).address.text).toBe('fd00::20')
+  })
+
+  it('keeps the address that peers know, while the host has it, though a VPN has the default route', () => {
+    const known = (...texts: readonly string[]): string =>
+      selectUnderlay(HOST, NO_CHOICE, { ...IPV4, known: texts.map(ip) }).address.text
+    expect(known('fd00::10', '192.168.205.110')).toBe('192.168.205.110')
+    expect(known('192.168.205.77')).toBe('10.0.2.15')
+  })
+
+  it('says of which interface the address is missing', () => {
+    const addresses = HOST.addresses.filter(({ linkIndex }) => linkIndex !== 2)
+    expect(() => choose({}, { addresses })).toThrow('eth0, which has the default route, has no usable IPv4 address')
+  })
+
   it.each([
     ['there is none', []],
     ['it leads nowhere', [route('0.0.0.0/0', undefined)]],
@@ -100,6 +128,12 @@ describe('selectUnderlay with --iface', () => {
     expect(choose({ ifaces: ['eth1'] })).toBe('eth1 192.168.205.10 192.168.205.10')
     expect(choose({ ifaces: ['192.168.205.10'] })).toBe('eth1 192.168.205.10 192.168.205.10')
     expect(choose({ ifaces: ['192.168.205.110'] })).toBe('eth1 192.168.205.110 192.168.205.110')
+  })
+
+  it('takes it by any of its other names', () => {
+    const links = HOST.links.map((one) => (one.name === 'eth1' ? { ...one, altNames: ['enp0s8', 'hosts'] } : one))
+    expect(choose({ ifaces: ['hosts'] }, { links })).toContain('eth1 ')
+    expect(choose({ ifaceRegexes: [/^enp/] }, { links })).toContain('eth1 ')
   })
 
   it('takes the first that fits, in the order given', () => {
@@ -213,12 +247,64 @@ describe('selectUnderlay with --iface-can-reach', () => {
     expect(choose({ ifaceCanReach }, reach(3, 'fd00::10'))).toContain('eth1 192.168.205.10 ')
   })
 
+  it('takes lo where packets would come from an address on it, as with BGP to the host', () => {
+    const addresses = [...HOST.addresses, { ...address(1, '10.255.0.1'), prefixLength: 32 }]
+    expect(choose({ ifaceCanReach }, { ...reach(5, '10.255.0.1'), addresses })).toContain('lo 10.255.0.1 ')
+  })
+
   it.each([
     ['there is no route', {}],
     ['it leads to the host itself', reach(1, '127.0.0.1')],
     ['its interface has no address', reach(5)],
   ])('says so when %s', (_, host) => {
     expect(() => choose({ ifaceCanReach }, host)).toThrow('--iface-can-reach 192.168.205.200 leads through none')
+  })
+})
+
+describe('an address inside Network', () => {
+  const overlays = [overlayOf('{"Network":"10.5.0.0/16","SubnetMin":"10.5.16.0"}')]
+  const links = [...HOST.links, { ...link(6, 'flannel.100'), alias: 'flannel-agent' }, link(7, 'cni0')]
+  const bridge = address(7, '10.5.20.1')
+  const addresses = [...HOST.addresses, { ...address(6, '10.5.20.0'), prefixLength: 32 }, bridge]
+  const select = (choice: Partial<InterfaceChoice>, host: Partial<HostAddresses> = {}): string =>
+    selectUnderlay({ ...HOST, links, addresses, ...host }, { ...NO_CHOICE, ...choice }, { ...IPV4, overlays }).address
+      .text
+  const candidates = 'Candidates: eth0 (10.0.2.15), eth1 (192.168.205.10, 192.168.205.110), docker0 (172.17.0.1)'
+
+  it.each<[string, Partial<InterfaceChoice>, string]>([
+    ['by name', { ifaces: ['cni0'] }, '10.5.20.1 of cni0 lies inside Network 10.5.0.0/16'],
+    ['by address', { ifaces: ['10.5.20.1'] }, '10.5.20.1 of cni0 lies inside Network 10.5.0.0/16'],
+    ['by the name of our device', { ifaces: ['flannel.100'] }, 'flannel.100 is a device of the overlay'],
+    ['by an expression', { ifaceRegexes: [/^cni/] }, '--iface-regex ^cni matches none'],
+    ['by what is to be published', { publicIps: new Map([[4, ip('10.5.20.1')]]) }, '--public-ip 10.5.20.1 lies inside'],
+    ['by NAT', { publicIps: new Map([[4, ip('10.5.99.1')]]) }, '--public-ip 10.5.99.1 lies inside Network 10.5.0.0/16'],
+  ])('is no underlay when it is asked for %s, and the others are named', (_, choice, reason) => {
+    expect(() => select(choice)).toThrow(reason)
+    expect(() => select(choice)).toThrow(candidates)
+  })
+
+  it('is no underlay when routes lead over it', () => {
+    const reach = { linkIndex: 7, gateway: undefined, source: ip('10.5.20.1') }
+    const reason = 'leads through none, for 10.5.20.1 of cni0 lies inside Network 10.5.0.0/16'
+    expect(() => select({ ifaceCanReach: ip('10.5.20.9') }, { reach })).toThrow(reason)
+    const routes = [{ ...route('0.0.0.0/0', 7), gateway: undefined }]
+    expect(() => select({}, { routes })).toThrow('10.5.20.1 of cni0 lies inside Network 10.5.0.0/16')
+  })
+
+  it('leaves the other addresses of its card', () => {
+    const both = [address(7, '10.5.20.1'), address(7, '192.168.9.1')]
+    expect(select({ ifaces: ['cni0'] }, { addresses: both })).toBe('192.168.9.1')
+  })
+
+  it('is one where Network was laid over the network of the hosts: a larger one, or one with a gateway', () => {
+    const larger = { ...bridge, prefixLength: 20 }
+    expect(select({ ifaces: ['cni0'] }, { addresses: [larger] })).toBe('10.5.20.1')
+    const routes = [{ ...route('0.0.0.0/0', 7), gateway: ip('10.5.20.254') }]
+    expect(select({}, { routes })).toBe('10.5.20.1')
+  })
+
+  it('is one where no node gets a subnet: below SubnetMin', () => {
+    expect(select({ ifaces: ['cni0'] }, { addresses: [address(7, '10.5.3.1')] })).toBe('10.5.3.1')
   })
 })
 
@@ -280,8 +366,29 @@ describe('bestAddress', () => {
     expect(best(address(2, '10.0.0.1'), address(2, '10.0.0.2'))).toBe('10.0.0.1')
   })
 
-  it('takes a secondary IPv4 address for no worse: there the same bit has another meaning', () => {
-    expect(best(address(2, '10.0.0.1', ['permanent', 'temporary']), address(2, '10.0.0.2'))).toBe('10.0.0.1')
+  it('takes a secondary IPv4 address, such as a VIP, after the one that it is secondary to, which DHCP may have given', () => {
+    expect(best(address(2, '10.0.0.1', ['permanent', 'temporary']), address(2, '10.0.0.2', []))).toBe('10.0.0.2')
+  })
+
+  it('takes the widest network first, and a /32 last, whichever is permanent and stands first', () => {
+    const of = (text: string, prefixLength: number, flags?: readonly AddressFlag[]): AddressState => ({
+      ...address(2, text, flags),
+      prefixLength,
+    })
+    expect(best(of('10.0.0.200', 32), of('10.0.0.1', 24, []))).toBe('10.0.0.1')
+    expect(best(of('10.0.0.1', 24), of('10.0.8.1', 20))).toBe('10.0.8.1')
+    expect(best(of('fd00::200', 128), of('fd00::1', 64, []))).toBe('fd00::1')
+  })
+
+  it('takes one that peers know, narrow and deprecated as it may be, but no duplicate', () => {
+    const known = [ip('10.0.0.200')]
+    const all = (flag: AddressFlag): AddressState[] => [
+      address(2, '10.0.0.1'),
+      { ...address(2, '10.0.0.200', [flag]), prefixLength: 32 },
+    ]
+    const found = (flag: AddressFlag) => bestAddress(all(flag), link(2, 'eth0'), 4, known)?.ip.text
+    expect(found('deprecated')).toBe('10.0.0.200')
+    expect(found('dadfailed')).toBe('10.0.0.1')
   })
 
   it('takes a lasting before a temporary IPv6 address', () => {
