@@ -15,6 +15,7 @@ import { ConfigTask } from './config-task.ts'
 import { ForeignBackendLog } from './peers/foreign-backend-log.ts'
 import { HostTasks } from './host/host-tasks.ts'
 import { Datapath } from './datapath/datapath.ts'
+import { FormerTask } from './datapath/former-task.ts'
 import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
@@ -51,6 +52,7 @@ export class OverlaySession {
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
   readonly #datapaths: readonly Datapath[]
+  readonly #former: FormerTask
   readonly #host: HostTasks
   readonly #tasks: readonly Task[]
   /** What is in force. */
@@ -72,9 +74,16 @@ export class OverlaySession {
     const onReady = (): void => {
       release.forwards()
     }
-    const families = own.map(({ overlay }) => overlay.family)
+    const former = new FormerTask({ ports, present: () => datapaths.map(({ present }) => present) })
+    this.#former = former
+    const readiness = new SetUpReport({
+      ...{ families: own.map(({ overlay }) => overlay.family), ports, peers, onReady },
+      onFamily: (family) => {
+        former.stands(family)
+      },
+    })
     const filter = makeFilter(input, this.#configured, () => datapaths)
-    const datapaths = this.#makeDatapaths(new SetUpReport({ families, ports, peers, onReady }), filter?.task)
+    const datapaths = this.#makeDatapaths(readiness, filter?.task)
     this.#datapaths = datapaths
     this.#host = new HostTasks({ ...input, own, devices: devicesOf(datapaths), release })
     this.#peers = new PeersTask({
@@ -88,7 +97,7 @@ export class OverlaySession {
       peers: this.#peers,
       isForwarding: () => release.isForwarding,
     })
-    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host] })
+    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host, former] })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -102,6 +111,7 @@ export class OverlaySession {
       subnetFile,
       release,
       config,
+      former,
       ...this.#host.tasks,
     ]
   }
@@ -208,6 +218,7 @@ export class OverlaySession {
     }
     this.#held.publish(this.#ownTerms())
     this.#peers.rejudge()
+    this.#former.ask()
   }
 }
 

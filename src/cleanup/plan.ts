@@ -3,6 +3,7 @@ import type { Prefix } from '../net/prefix.ts'
 import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
 import { DEVICE_ALIAS, deviceName, familyOfDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
 import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/ownership.ts'
+import { describeRoute, routeDeletion } from '../reconcile/route-removal.ts'
 
 /** What stands on the host, as far as it can be flanneld's. */
 export interface HostRemains {
@@ -168,24 +169,4 @@ function unprovenRoutes({ routes, links, files, peers }: HostRemains): readonly 
     .filter((route) => route.type === 'unicast' && isMadeByHand(route) && !isProven(route, peers))
     .filter((route) => files.networks.some((cut) => isOwnDirectRoute(route, cut)))
     .map((route) => `${describeRoute(route, links)}: ${why}`)
-}
-
-/** @returns undefined for a kind of route that we never make */
-function routeDeletion({ type, linkIndex, destination, gateway, metric, protocol }: RouteState): KernelOp | undefined {
-  const route = { op: 'route.delete', destination, metric, protocol } as const
-  if (type === 'blackhole') return { ...route, type: 'blackhole' }
-  return type === 'unicast' && linkIndex !== undefined ? { ...route, type: 'unicast', linkIndex, gateway } : undefined
-}
-
-function describeRoute(
-  { type, destination, gateway, metric, linkIndex }: RouteState,
-  links: readonly LinkState[],
-): string {
-  const link = links.find(({ index }) => index === linkIndex)
-  const way = [
-    ...(gateway === undefined ? [] : [` via ${gateway.text}`]),
-    ...(type === 'blackhole' || link === undefined ? [] : [` dev ${link.name}`]),
-    ...(metric === 0 ? [] : [` metric ${metric}`]),
-  ]
-  return `${type === 'blackhole' ? 'blackhole route' : 'route'} ${destination.text}${way.join('')}`
 }

@@ -1,4 +1,5 @@
 import type { Family } from '../net/ip.ts'
+import type { LinkState } from './kernel.ts'
 import type { RouteProtocol } from './words.ts'
 
 /*
@@ -36,4 +37,18 @@ export function familyOfDevice(name: string): Family | undefined {
   if (!/^\d+$/.test(name.slice(dot))) return undefined
   const isNamed = (family: Family): boolean => NAME_PREFIXES[family].some((prefix) => prefix === name.slice(0, dot))
   return FAMILIES.find(isNamed)
+}
+
+/**
+ * The family of a device that is proved ours: of a kind that we make, with our alias, under the name that it got from us. Undefined: it is
+ * not, whatever it is called.
+ */
+export function familyOfOwnDevice({
+  name,
+  alias,
+  vxlan,
+}: Pick<LinkState, 'name' | 'alias' | 'vxlan'>): Family | undefined {
+  const family = familyOfDevice(name)
+  const isNamedByUs = family !== undefined && vxlan !== undefined && deviceName(family, vxlan.vni) === name
+  return isNamedByUs && alias === DEVICE_ALIAS ? family : undefined
 }

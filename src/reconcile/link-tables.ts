@@ -1,3 +1,4 @@
+import { sameIp, type Ip } from '../net/ip.ts'
 import type { Clock, Random } from '../time/clock.ts'
 import type { Drift } from './drift.ts'
 import type { RouteEntry, LinkRows } from './entries.ts'
@@ -184,6 +185,11 @@ export class LinkTables {
       default:
         this.#observeRow(change)
     }
+  }
+
+  /** No link of the host has this address any more: the kernel refuses no gateway for it. @returns whether it has refused one */
+  addressIsFree(ip: Ip): boolean {
+    return this.#routes.table.retryRefused(({ gateway }) => gateway !== undefined && sameIp(gateway, ip))
   }
 
   /** Whether a change is about this link. */

@@ -217,9 +217,17 @@ export class Reconciler {
     const concerned = this.#links.filter((link) => link.concerns(change))
     for (const link of concerned) link.observe(change)
     return (
-      (concerned.length > 0 || change.kind === 'overrun') &&
-      (this.#links.some((link) => link.isUnknown) || this.pending > 0)
+      this.#freesGateway(change) ||
+      ((concerned.length > 0 || change.kind === 'overrun') &&
+        (this.#links.some((link) => link.isUnknown) || this.pending > 0))
     )
+  }
+
+  /** The kernel takes no address of this host for a gateway, whichever link has it. @returns whether it has refused one that is free now */
+  #freesGateway(change: KernelChange): boolean {
+    if (change.kind !== 'address' || !change.gone) return false
+    const { ip } = change.address
+    return this.#links.map((link) => link.addressIsFree(ip)).includes(true)
   }
 
   /**

@@ -231,9 +231,12 @@ export class Table<V> implements PlannedTable {
     return true
   }
 
-  /** Something has changed that the kernel refuses rows for. */
-  retryRefused(): void {
-    this.#damping.retryRefused()
+  /** Something has changed that the kernel refuses rows like these for. @returns whether there are any */
+  retryRefused(isMeant: (desired: V) => boolean = () => true): boolean {
+    return this.#damping.retryRefused((key) => {
+      const desired = this.#rows.desired(key)
+      return desired !== undefined && isMeant(desired)
+    })
   }
 
   *pendingRows(): Generator<PendingRow> {

@@ -65,10 +65,14 @@ export class Damping<Refusal extends Error = never> {
     return undone > HEALS_AT_ONCE ? { is: 'flapping', times: undone } : undefined
   }
 
-  /** What the kernel refuses may be right by now: refused rows wait no longer. How often they were refused still counts. */
-  retryRefused(): void {
-    for (const [row, trouble] of this.#troubles)
-      if (trouble.failures > 0) this.#troubles.set(row, { ...trouble, notBeforeMs: 0 })
+  /**
+   * What the kernel refuses may be right by now: refused rows wait no longer. How often they were refused still counts.
+   * @returns whether there are any
+   */
+  retryRefused(isMeant: (row: string) => boolean = () => true): boolean {
+    const refused = [...this.#troubles].filter(([row, { failures }]) => failures > 0 && isMeant(row))
+    for (const [row, trouble] of refused) this.#troubles.set(row, { ...trouble, notBeforeMs: 0 })
+    return refused.length > 0
   }
 
   /** The row was as desired, and somebody changed it. @returns whether it flaps, and is to be answered slowly */

@@ -346,6 +346,18 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         expect(error?.message).toContain('Nexthop has invalid gateway')
       })
 
+      it('refuses a gateway that is an address of this host on another link, until it is gone from there', async () => {
+        const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
+        const six = prefix('fd00:0:0:5::/64')
+        for (const subnet of [harness.subnet(3), six]) {
+          const address = { linkIndex: other, ip: subnet.base, prefixLength: hostPrefix(subnet.base).length }
+          await succeed({ op: 'address.add', ...address })
+          const [result] = await kernel.apply([peerRoute(linkIndex, subnet)], signal)
+          expect(result?.ok === false && result.error.code).toBe('EINVAL')
+          await succeed({ op: 'address.delete', ...address }, peerRoute(linkIndex, subnet))
+        }
+      })
+
       it('refuses an onlink gateway of IPv6 that another link leads to, until a route of its own leads it here', async () => {
         const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
         const destination = prefix('fd02:0:0:7::/64')

@@ -25,6 +25,7 @@ export type ConditionName =
   | 'firewall'
   | 'subnet file'
   | 'blackhole route'
+  | 'former configuration'
   | 'unwanted peer filter'
   | 'stale leases'
   | 'answers to challenges'

@@ -246,12 +246,18 @@ export class FakeTables {
     const link = this.links.get(op.linkIndex ?? 0)
     if (link === undefined) return NO_DEVICE
     if (!link.up) return refusal('ENETDOWN', op.gateway ? 'Nexthop device is not up' : 'Device for nexthop is not up')
+    if (op.onlink === true && this.#isOurs(op.gateway)) return refusal('EINVAL', 'Nexthop has invalid gateway')
     if (op.onlink === true && op.gateway?.family === 6 && this.#leadsElsewhere(link.index, op.gateway))
       return refusal('EINVAL', 'Nexthop has invalid gateway or device mismatch')
     if (op.gateway === undefined || op.onlink === true || this.#reaches(link.index, op.gateway)) return undefined
     return op.gateway.family === 4
       ? refusal('ENETUNREACH', 'Nexthop has invalid gateway')
       : refusal('EHOSTUNREACH', 'No route to host')
+  }
+
+  /** Whether a link of this host has the address. */
+  #isOurs(gateway: Ip | undefined): boolean {
+    return [...this.addresses.values()].some(({ ip }) => ip.text === gateway?.text)
   }
 
   #reaches(linkIndex: number, gateway: Ip): boolean {

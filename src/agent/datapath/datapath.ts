@@ -3,12 +3,13 @@ import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRouter } from '../../backend/peer-router.ts'
 import type { BackendConfig } from '../../config/backend.ts'
-import type { NetworkConfig } from '../../config/network.ts'
+import type { NetworkConfig, OverlayNetwork } from '../../config/network.ts'
 import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
+import type { PresentFamily } from '../../reconcile/former.ts'
 import { Reconciler } from '../../reconcile/reconciler.ts'
 import { LinkTask } from './link-task.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
@@ -36,6 +37,7 @@ export interface DatapathInput {
 export class Datapath implements PeerSink {
   readonly family: Family
   readonly tasks: readonly Task[]
+  readonly #network: OverlayNetwork
   readonly #reconciler: Reconciler
   readonly #device: DeviceKeeper | undefined
   /** Decides what peers need, where that hangs on more than their leases. */
@@ -47,6 +49,7 @@ export class Datapath implements PeerSink {
     const { ports, backend, readiness, gate } = input
     const { family } = backend.own.overlay
     this.family = family
+    this.#network = backend.own.overlay
     const somethingToDo = this.#somethingToDo
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
@@ -103,6 +106,12 @@ export class Datapath implements PeerSink {
   /** The links whose table entries it must be told of. */
   get watchedLinks(): readonly number[] {
     return this.#reconciler.watchedLinks
+  }
+
+  /** What is kept here: whatever else of this family is ours is of another configuration. */
+  get present(): PresentFamily {
+    const { network } = this.#network
+    return { family: this.family, device: this.#device?.name, links: this.watchedLinks, network }
   }
 
   /** Any route may decide who is reached without a tunnel. */

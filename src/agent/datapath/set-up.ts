@@ -9,6 +9,8 @@ export interface SetUpReportInput {
   readonly families: readonly Family[]
   readonly ports: Pick<AgentPorts, 'log' | 'kernelWrites'>
   readonly peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>
+  /** Called once for each family, when it forwards. */
+  readonly onFamily: (family: Family) => void
   /** Called once, when the last of the families forwards. */
   readonly onReady: () => void
 }
@@ -18,13 +20,15 @@ export class SetUpReport {
   readonly #waiting: Set<Family>
   readonly #ports: SetUpReportInput['ports']
   readonly #peers: SetUpReportInput['peers']
+  readonly #onFamily: (family: Family) => void
   readonly #onReady: () => void
   readonly #done: Done[] = []
 
-  constructor({ families, ports, peers, onReady }: SetUpReportInput) {
+  constructor({ families, ports, peers, onFamily, onReady }: SetUpReportInput) {
     this.#waiting = new Set(families)
     this.#ports = ports
     this.#peers = peers
+    this.#onFamily = onFamily
     this.#onReady = onReady
   }
 
@@ -32,6 +36,7 @@ export class SetUpReport {
   forwards(family: Family, done: Done): void {
     if (!this.#waiting.delete(family)) return
     this.#done.push(done)
+    this.#onFamily(family)
     if (this.#waiting.size > 0) return
     const sum = (count: (one: Done) => number): number => this.#done.reduce((total, one) => total + count(one), 0)
     this.#ports.log.info('forwarding is set up', {

@@ -1,5 +1,6 @@
 import type { Family } from '../../net/ip.ts'
 import { KernelError, type Kernel, type LinkState, type VxlanState } from '../../kernel/kernel.ts'
+import { familyOfOwnDevice } from '../../kernel/marks.ts'
 import { DeviceError } from '../device-keeper.ts'
 import type { DeviceSpec } from './deviation.ts'
 
@@ -54,6 +55,29 @@ export async function explainRefusal(
     : error
 }
 
+/**
+ * The device of a former configuration of ours that has the port that ours must listen on, and does not share it: as long as it stands,
+ * ours cannot. Undefined where it is not that for which the kernel refuses ours.
+ */
+export async function formerOnPort(
+  error: unknown,
+  kernel: Kernel,
+  spec: DeviceSpec,
+  signal: AbortSignal,
+): Promise<LinkState | undefined> {
+  if (!(error instanceof KernelError) || error.op !== 'link.set' || error.code !== 'EADDRINUSE') return undefined
+  return rivalOnPort((await kernel.links(signal)).filter(isFormer(spec)), spec)
+}
+
+/** Those of both families have one VNI. */
+const isFormer =
+  ({ vxlan: { vni } }: DeviceSpec) =>
+  (link: LinkState): boolean =>
+    familyOfOwnDevice(link) !== undefined && link.vxlan?.vni !== vni
+
+const rivalOnPort = (links: readonly LinkState[], { name, vxlan }: DeviceSpec): LinkState | undefined =>
+  links.find((link) => link.name !== name && link.up && isOn(link.vxlan, vxlan))
+
 /** Devices on an IPv4 and on an IPv6 underlay are never in each other's way (VXLAN_F_IPV6). */
 const familyOf = ({ local }: Pick<VxlanState, 'local'>): Family => local?.family ?? 4
 
@@ -73,8 +97,9 @@ function sameNetwork(links: readonly LinkState[], { vxlan: ours }: DeviceSpec): 
 const isOn = (vxlan: VxlanState | undefined, ours: DeviceSpec['vxlan']): boolean =>
   vxlan?.port === ours.port && familyOf(vxlan) === familyOf(ours)
 
-function samePort(links: readonly LinkState[], { name, vxlan: ours }: DeviceSpec): string {
-  const rival = links.find((link) => link.name !== name && link.up && isOn(link.vxlan, ours))
+function samePort(links: readonly LinkState[], spec: DeviceSpec): string {
+  const { name, vxlan: ours } = spec
+  const rival = rivalOnPort(links, spec)
   if (rival?.vxlan === undefined)
     return (
       `UDP port ${ours.port}, which ${name} must listen on, is taken by a program, or by a device in another network namespace; ` +

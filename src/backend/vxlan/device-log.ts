@@ -29,7 +29,9 @@ export class DeviceLog {
   }
 
   /** What a look led to; `isNew` at the first. */
-  tended(spec: DeviceSpec, { link, outcome, mended }: TendedDevice, isNew: boolean): void {
+  tended(spec: DeviceSpec, { link, outcome, mended, removed }: TendedDevice, isNew: boolean): void {
+    for (const device of removed)
+      this.#log.info(`device ${device} of a former configuration kept ${this.#name} from its UDP port, and is removed`)
     const { local, underlayIndex } = spec.vxlan
     const followed = `${local?.text ?? ''} ${underlayIndex} ${spec.mtu}`
     const follows = this.#followed !== undefined && this.#followed !== followed

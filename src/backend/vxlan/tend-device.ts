@@ -1,5 +1,5 @@
 import type { Kernel, KernelOp, LinkState } from '../../kernel/kernel.ts'
-import { DeviceConflictError, explainRefusal, findRenamed, refuseOtherKind } from './conflict.ts'
+import { DeviceConflictError, explainRefusal, findRenamed, formerOnPort, refuseOtherKind } from './conflict.ts'
 import { deviationsOf, type DeviceSpec, type Deviation } from './deviation.ts'
 
 export type { DeviceSpec } from './deviation.ts'
@@ -14,6 +14,8 @@ export interface TendedDevice {
   readonly mended: readonly Deviation[]
   /** Left as they are for now. */
   readonly postponed: readonly Deviation[]
+  /** Names of devices of a former configuration that were in the way, and were removed. */
+  readonly removed: readonly string[]
 }
 
 /** Decides which deviations to mend now. */
@@ -41,14 +43,16 @@ export async function tendDevice(
   signal: AbortSignal,
 ): Promise<TendedDevice> {
   const mended: Deviation[] = []
+  const removed: string[] = []
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const link = await kernel.link(spec.name, signal)
     refuseOtherKind(link, spec.name)
     const renamed = link === undefined ? await findRenamed(kernel, spec, signal) : undefined
     const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, await kernel.addresses(signal))
     const due = mending.due(found)
-    if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found }
-    await mend({ kernel, spec, mending, signal }, link ?? renamed, due)
+    if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found, removed }
+    const former = await mend({ kernel, spec, mending, signal }, link ?? renamed, due)
+    if (former !== undefined) removed.push(former)
     mending.mended(due)
     mended.push(...due)
   }
@@ -71,17 +75,26 @@ interface Tending {
   readonly signal: AbortSignal
 }
 
-async function mend(tending: Tending, link: LinkState | undefined, due: readonly Deviation[]): Promise<void> {
+/** @returns the name of the device that was in the way of that, and removed instead: what is due still is, at the next look */
+async function mend(
+  tending: Tending,
+  link: LinkState | undefined,
+  due: readonly Deviation[],
+): Promise<string | undefined> {
   const { kernel, spec, mending, signal } = tending
   try {
     if (due.some(({ ops }) => ops === undefined)) {
       await recreate(tending, link)
-      return
+      return undefined
     }
     if (due.some(({ property }) => property === 'address')) await mending.beforeAddress?.()
     await applyAll(kernel, allOps(due), signal)
+    return undefined
   } catch (error) {
-    throw await explainRefusal(error, kernel, spec, signal)
+    const former = await formerOnPort(error, kernel, spec, signal)
+    if (former === undefined) throw await explainRefusal(error, kernel, spec, signal)
+    await applyAll(kernel, [{ op: 'link.delete', linkIndex: former.index }], signal)
+    return former.name
   }
 }
 

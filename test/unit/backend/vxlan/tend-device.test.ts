@@ -262,6 +262,20 @@ describe('ensureDevice that cannot', () => {
     await expect(ensure()).rejects.toThrow('remove vxlan7 (ip link delete vxlan7), or configure another Backend.Port')
   })
 
+  it.each<[string, string, number, string, boolean]>([
+    ['a device of ours of another VNI', 'flannel.7', 7, 'flannel-agent', true],
+    ['a device that is not proved ours', 'flannel.7', 7, '', false],
+    ['our device of the other family', 'flannel-v6.100', 100, 'flannel-agent', false],
+  ])('where %s has the port, removes it: only a former one of ours', async (_, name, vni, alias, goes) => {
+    const fields = { vxlan: { ...spec.vxlan, external: false, vni, gbp: true }, alias, kind: 'vxlan' }
+    const rival = kernel.addCard(name, fields).index
+    const isInTheWay = (): boolean => kernel.tables.links.has(rival)
+    kernel.faults.refuse = (op) => (op.op === 'link.set' && op.up === true && isInTheWay() ? 'EADDRINUSE' : undefined)
+    if (goes) expect(await ensure()).toMatchObject({ link: { up: true }, removed: [name] })
+    else await expect(ensure()).rejects.toThrow(DeviceConflictError)
+    expect(isInTheWay()).toBe(!goes)
+  })
+
   it('says how to find the program that has the port', async () => {
     kernel.faults.refuse = (op) => (op.op === 'link.set' && op.up === true ? 'EADDRINUSE' : undefined)
     await expect(ensure()).rejects.toThrow(/UDP port 8472, .* is taken by a program, .*ss -ulnp sport = :8472/)
