@@ -8,7 +8,7 @@
 //   CC=aarch64-linux-gnu-gcc node packaging/addon.mjs --prebuild arm64   the same for another one, which cannot be tried here
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,16 +45,42 @@ export function sourcesHash() {
   return hash.digest('hex')
 }
 
-const recordedHash = (directory) => {
-  const file = join(directory, 'sources.sha256')
+const recordedIn = (directory, name) => {
+  const file = join(directory, name)
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+}
+
+/** SHA-256 of the addon itself. */
+const addonHash = (directory) =>
+  createHash('sha256')
+    .update(readFileSync(join(directory, 'netlink.node')))
+    .digest('hex')
+
+/** Of what an addon was made, and which one that was. */
+function record(directory) {
+  writeFileSync(join(directory, 'sources.sha256'), `${sourcesHash()}\n`)
+  writeFileSync(join(directory, 'addon.sha256'), `${addonHash(directory)}\n`)
+}
+
+/** Whoever runs the old file keeps it whole. */
+function replaceFile(from, to) {
+  const fresh = `${to}.${process.pid}`
+  copyFileSync(from, fresh)
+  renameSync(fresh, to)
+}
+
+/** Why a prebuilt addon is not to be packed; undefined when it is. For any architecture. */
+export function recordFault(directory) {
+  if (recordedIn(directory, 'sources.sha256') !== sourcesHash()) return 'it was built from other sources'
+  if (recordedIn(directory, 'addon.sha256') !== addonHash(directory)) return 'it is not the one that was recorded'
+  return undefined
 }
 
 /** Why the addon in `directory` cannot be used; undefined when it can. */
 function unfit(directory) {
   const addon = join(directory, 'netlink.node')
   if (!existsSync(addon)) return 'there is none'
-  return recordedHash(directory) === sourcesHash() ? whyNotLoaded(addon) : 'it was built from other sources'
+  return recordFault(directory) ?? whyNotLoaded(addon)
 }
 
 /** Loaded in a process of its own: it may be for another libc. */
@@ -88,9 +114,20 @@ function compiler() {
   return [process.env['CC'], 'cc', 'gcc', 'clang'].filter(Boolean).find(runs)
 }
 
-function compileDirectly(cc, headers) {
-  mkdirSync(BUILT, { recursive: true })
-  const output = join(BUILT, 'netlink.node')
+/**
+ * The addon made anew, to compare it with the recorded one: the same compiler makes the same bytes.
+ * @param cc undefined: this machine's compiler
+ * @returns why that cannot be done; undefined when it was
+ */
+export function compileTo(output, cc = compiler()) {
+  const headers = headerDirectory()
+  if (cc === undefined || !runs(cc)) return 'there is no compiler'
+  if (headers === undefined) return 'there are no Node headers'
+  return compileDirectly(cc, headers, output) ? undefined : 'the compiler failed'
+}
+
+function compileDirectly(cc, headers, output = join(BUILT, 'netlink.node')) {
+  mkdirSync(dirname(output), { recursive: true })
   return (
     spawnSync(cc, [...FLAGS, `-I${headers}`, join(NATIVE, 'netlink.c'), '-o', output], { stdio: 'inherit' }).status ===
     0
@@ -115,7 +152,7 @@ function compile(why) {
     )
   if (!(headers === undefined ? compileWithNodeGyp(nodeGyp) : compileDirectly(cc, headers)))
     fail(why, 'the compiler failed, see above')
-  writeFileSync(join(BUILT, 'sources.sha256'), `${sourcesHash()}\n`)
+  record(BUILT)
   const fault = unfit(BUILT)
   if (fault !== undefined) fail(why, `the addon just compiled cannot be used: ${fault}`)
   say(`compiled ${relative(ROOT, join(BUILT, 'netlink.node'))} (${why})`)
@@ -135,7 +172,8 @@ function prebuild(arch = process.arch) {
   else crossCompile(arch)
   const folder = prebuiltFor(arch)
   mkdirSync(folder, { recursive: true })
-  for (const file of ['netlink.node', 'sources.sha256']) copyFileSync(join(BUILT, file), join(folder, file))
+  for (const file of ['netlink.node', 'sources.sha256', 'addon.sha256'])
+    replaceFile(join(BUILT, file), join(folder, file))
   rmSync(join(NATIVE, 'build'), { recursive: true })
   say(`recorded ${relative(ROOT, folder)}`)
 }
@@ -150,7 +188,7 @@ function crossCompile(arch) {
   if (!compileDirectly(cc, headers)) fail(why, 'the compiler failed, see above')
   const machine = readFileSync(join(BUILT, 'netlink.node')).readUInt16LE(18)
   if (machine !== MACHINES[arch]) fail(why, `${cc} compiles for another architecture (ELF machine ${machine})`)
-  writeFileSync(join(BUILT, 'sources.sha256'), `${sourcesHash()}\n`)
+  record(BUILT)
 }
 
 /** As npm packs us: the bundle, without the sources that it is made of. */
@@ -161,7 +199,7 @@ function installPacked() {
   if (existsSync(beside) && whyNotLoaded(beside) === undefined) return say('using the one beside the bundle')
   installFromSources()
   const found = [BUILT, PREBUILT].find((directory) => unfit(directory) === undefined)
-  copyFileSync(join(found, 'netlink.node'), beside)
+  replaceFile(join(found, 'netlink.node'), beside)
   say(`put beside the bundle, since the one there does not load in Node ${process.versions.node} on ${process.arch}`)
 }
 

@@ -22,6 +22,7 @@ import {
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { recordFault } from './addon.mjs'
 import { bundle } from './bundle/bundle.mjs'
 import { licenceSection, thirdPartyLicences } from './bundle/licenses.mjs'
 import { makeEmptyExecutable, makeExecutable } from './executable/executable.mjs'
@@ -34,6 +35,8 @@ function addonFor(arch) {
   const places = [...(arch === process.arch ? ['build/Release'] : []), `prebuilds/linux-${arch}`]
   const addon = places.map((place) => join(NATIVE, place, 'netlink.node')).find(existsSync)
   if (addon === undefined) throw new Error(`there is no netlink addon for ${arch}: run node packaging/addon.mjs`)
+  const fault = recordFault(dirname(addon))
+  if (fault !== undefined) throw new Error(`${addon}: ${fault}; run node packaging/addon.mjs`)
   return addon
 }
 

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { addonInside } from './executable.ts'
+import { loadCopy } from './private-copy.ts'
 
 declare const isSocketHandle: unique symbol
 
@@ -84,6 +85,9 @@ interface Found {
   readonly path: string
 }
 
+/** By its path. */
+const loadedBefore = new Map<string, Addon>()
+
 /** The executable's own, once it has been looked for; it can be had once. */
 let inside: Found | string | undefined
 
@@ -123,10 +127,24 @@ function findInside(): Found | string | undefined {
 
 function tryToLoad(require: NodeJS.Require, path: string): Addon | string {
   try {
-    const loaded: unknown = require(path)
-    return isAddon(loaded) ? loaded : NO_ADDON
+    const loaded: unknown = loadedBefore.get(path) ?? loadPrivately(path) ?? require(path)
+    if (!isAddon(loaded)) return NO_ADDON
+    loadedBefore.set(path, loaded)
+    return loaded
   } catch (error) {
     return messageOf(error)
+  }
+}
+
+/**
+ * Out of a copy: who overwrites a file in place, as `cp` does, overwrites what each process that has loaded it is executing.
+ * @returns undefined where no folder takes a copy to be executed (noexec), or it is no addon
+ */
+function loadPrivately(path: string): unknown {
+  try {
+    return loadCopy(readFileSync(path)).loaded
+  } catch {
+    return undefined
   }
 }
 

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { sourcesHash } from '../../../packaging/addon.mjs'
+import { compileTo, recordFault, sourcesHash } from '../../../packaging/addon.mjs'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const NATIVE = 'src/native'
@@ -47,6 +47,21 @@ describe.runIf(hasPrebuilt)('the prebuilt addon', () => {
     expect(readFileSync(join(ROOT, PREBUILT, 'sources.sha256'), 'utf8').trim()).toBe(sourcesHash())
   })
 
+  it('is the one that was recorded; of another it is said, and it is neither used nor packed', () => {
+    const folder = join(clone, PREBUILT)
+    expect(recordFault(folder)).toBeUndefined()
+    // One octet of what nothing needs to load it.
+    const bytes = readFileSync(join(folder, 'netlink.node'))
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1)
+    writeFileSync(join(folder, 'netlink.node'), bytes)
+    expect(recordFault(folder)).toBe('it is not the one that was recorded')
+    const { status, stderr } = install({ PATH: '/nonexistent', CC: '' })
+    expect({ status, stderr }).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('not the one that was') as string,
+    })
+  })
+
   it('is small, since it stands in the repository', () => {
     expect(statSync(join(ROOT, PREBUILT, 'netlink.node')).size).toBeLessThan(64 * 1024)
   })
@@ -55,6 +70,25 @@ describe.runIf(hasPrebuilt)('the prebuilt addon', () => {
     const { status, stdout } = install({ PATH: '/nonexistent' })
     expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('prebuilt') as string })
     expect(existsSync(join(clone, NATIVE, 'build'))).toBe(false)
+  })
+})
+
+/** What compiled an ELF file (its section .comment). */
+const compilerOf = (file: string): string =>
+  /GCC: \([^)]*\) [\d.]+/.exec(readFileSync(file, 'latin1'))?.[0] ?? 'another'
+
+describe.each([
+  ['x64', process.arch === 'x64' ? 'cc' : 'x86_64-linux-gnu-gcc'],
+  ['arm64', process.arch === 'arm64' ? 'cc' : 'aarch64-linux-gnu-gcc'],
+])('the recorded addon for %s', (arch, cc) => {
+  it('is, octet by octet, what its compiler makes of the sources', (context) => {
+    const recorded = join(ROOT, NATIVE, `prebuilds/linux-${arch}/netlink.node`)
+    const fresh = join(clone, 'fresh/netlink.node')
+    const obstacle = compileTo(fresh, cc)
+    context.skip(obstacle !== undefined, obstacle)
+    const [ours, theirs] = [compilerOf(fresh), compilerOf(recorded)]
+    context.skip(ours !== theirs, `recorded with ${theirs}, here is ${ours}`)
+    expect(readFileSync(fresh).equals(readFileSync(recorded))).toBe(true)
   })
 })
 
