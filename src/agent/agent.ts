@@ -18,6 +18,7 @@ import { LossBackoff } from './loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
 import type { AcquiredSubnet } from './runtime/subnet-manager.ts'
+import { demandRights } from './rights.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
 import { termsToAcquire } from './own-terms.ts'
@@ -167,6 +168,7 @@ export class Agent implements Task {
       for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
       const host = { ...found, endpoints: subnets.endpoints.all }
       const backend = chooseBackend(found.config.backend)
+      if (backend.programsKernel) await demandRights(this.#ports.kernel, signal)
       const terms = await termsToAcquire(this.#ports, host, backend, previousSubnets, signal)
       return { ...found, acquired: await subnets.acquire(terms, signal) }
     }

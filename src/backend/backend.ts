@@ -41,6 +41,8 @@ export interface PublisherInput {
 export interface ConfiguredBackend {
   /** BackendType of our leases; empty: they have none. */
   readonly leaseType: string
+  /** Whether it changes anything of the host's network. */
+  readonly programsKernel: boolean
   /** What the log says of the settings. */
   readonly logFields: Readonly<Record<string, number>>
   /** Whose packets the peer filter looks at; undefined: it has nothing to do. */
@@ -81,8 +83,12 @@ export const WITHOUT_DEVICE = {
 } as const satisfies Partial<Backend>
 
 /** A backend without settings, that publishes nothing of its node: all there is to say before there is a lease. */
-export const withoutSettings = (leaseType: string, begin: (own: OwnSubnet) => Backend): ConfiguredBackend => ({
+export const withoutSettings = (
+  { leaseType, programsKernel }: Pick<ConfiguredBackend, 'leaseType' | 'programsKernel'>,
+  begin: (own: OwnSubnet) => Backend,
+): ConfiguredBackend => ({
   leaseType,
+  programsKernel,
   logFields: {},
   guarded: undefined,
   findPublisher: () => Promise.resolve(WITHOUT_DEVICE),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
+import { NoRightsError } from '../agent/rights.ts'
 import { Agent } from '../agent/agent.ts'
 import { systemClock } from '../host/system-clock.ts'
 import type { AgentPorts } from '../agent/runtime/ports.ts'
@@ -58,7 +59,8 @@ async function refuseObstacle({ subnetFile }: DaemonOptions): Promise<void> {
 
 /** What is said in a line, without a stack. @throws anything else */
 function refusal(error: unknown): number {
-  if (!(error instanceof NoIdentityError || error instanceof HostTakenError)) throw error
+  const isKnown = [NoIdentityError, HostTakenError, NoRightsError].some((kind) => error instanceof kind)
+  if (!(error instanceof Error) || !isKnown) throw error
   sayLast(printable(error.message))
   return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
 }

@@ -264,6 +264,8 @@ export interface RuleState {
 
 /** Port: the kernel's tables over rtnetlink. Calls reject with {@link KernelError}. */
 export interface Kernel {
+  /** Whether this process may change anything: CAP_NET_ADMIN, in the user namespace that the network is of. Changes nothing. */
+  mayWrite(signal: AbortSignal): Promise<boolean>
   links(signal: AbortSignal): Promise<readonly LinkState[]>
   /** Undefined when there is no link of that name. */
   link(name: string, signal: AbortSignal): Promise<LinkState | undefined>

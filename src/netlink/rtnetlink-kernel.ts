@@ -40,6 +40,8 @@ import { loadAddon, type NetlinkAddon } from '../native/load.ts'
 import { type LinkNamer } from './codec/operation.ts'
 import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
 import { dump, lookUp, type Query } from './query.ts'
+import { ROUTE_PROTOCOL } from '../kernel/marks.ts'
+import { prefix } from '../net/prefix.ts'
 import type { MessageCursor } from './codec/reader.ts'
 import { askAll } from './questions.ts'
 import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
@@ -68,6 +70,12 @@ const REQUEST_BUFFER_BYTES = 1 << 20
 const LISTENER_BUFFER_BYTES = 4 << 20
 const TIMEOUT_MS = 5_000
 const MUTE_ABOVE = 3_000
+
+/** There is none like this: its destination is for documentation (RFC 5737). */
+const NO_ROUTE: KernelOp = {
+  ...{ op: 'route.delete', type: 'blackhole', destination: prefix('192.0.2.0/24') },
+  ...{ metric: 0xffff_fff0, protocol: ROUTE_PROTOCOL },
+}
 
 /** What has been asked of the kernel so far. */
 export interface RequestCounts {
@@ -102,6 +110,14 @@ export class RtnetlinkKernel implements Kernel {
   /** Requests sent so far, repeated dumps counted once. */
   stats(): RequestCounts {
     return { writes: this.#writes, byOp: Object.fromEntries(this.#counts) }
+  }
+
+  /** The kernel asks for the right before it looks for what is to be deleted (rtnetlink_rcv_msg). */
+  async mayWrite(signal: AbortSignal): Promise<boolean> {
+    this.#count('rights')
+    const send = (): Promise<readonly OpResult[]> => sendBatch(this.#conversation, [NO_ROUTE], this.#nameOf)
+    const [result] = await this.#inTurn('rights', signal, send)
+    return result?.ok !== false || result.error.code !== 'EPERM'
   }
 
   links(signal: AbortSignal): Promise<readonly LinkState[]> {

@@ -324,6 +324,15 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
     })
 
     describe('failures', () => {
+      it('knows that it may change the kernel, and changes nothing to know it', async () => {
+        const linkIndex = await makeDevice(0)
+        const read = (): Promise<unknown> =>
+          Promise.all([tables(linkIndex), kernel.routes(4, signal), kernel.links(signal)])
+        const before = await read()
+        expect(await kernel.mayWrite(signal)).toBe(true)
+        expect(await read()).toEqual(before)
+      })
+
       it('carries out the rest of a batch when one operation is refused', async () => {
         const linkIndex = await makeDevice(0)
         const [before, refused, after] = [harness.subnet(0), harness.subnet(1), harness.subnet(2)]

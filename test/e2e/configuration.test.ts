@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { fails, waitFor } from '../lab/index.ts'
 import { says } from '../lab/log.ts'
+import { agentCall } from '../lab/program.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
 const WRONG: readonly (readonly [what: string, config: object | string, said: RegExp])[] = [
@@ -45,6 +46,16 @@ describe('an agent that is started before everything is ready', () => {
     await lab().putConfig(CONFIG)
     expect((await host.ready(5000)).subnet.text).toMatch(/^10\.\d+\.\d+\.0\/20$/)
     await agent.stop()
+  })
+
+  test('without the right to change the network it ends before it has leased anything, and says what is missing', async () => {
+    const { place, agent } = lab().host(0)
+    await lab().etcdctl('del', '--prefix', '/coreos.com/network/subnets/')
+    const [command, args] = agentCall(`--etcd-endpoints=${lab().etcd.endpoints.join(',')}`, '--iface=eth0')
+    const { code, stderr } = await place.attempt('setpriv', ['--bounding-set=-net_admin', command, ...args])
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/lacks CAP_NET_ADMIN.*AmbientCapabilities=CAP_NET_ADMIN/)])
+    expect(await lab().leases()).toEqual([])
+    expect(agent.isRunning).toBe(false)
   })
 })
 

@@ -28,6 +28,8 @@ const TURNS_PER_CHANGE = 8
 export interface Faults {
   /** Refuses operations: the name of the errno, or undefined to let the operation pass. Nothing is changed by a refused one. */
   refuse?: (op: KernelOp) => KernelErrorCode | undefined
+  /** Whatever is to be changed, the process may not. */
+  lacksRights?: boolean
   /** The operation is carried out but its answer is lost: its result is `LOST`. */
   loseAnswer?: (op: KernelOp) => boolean
   /** Notifications vanish; when switched off again with {@link FakeKernel.heal}, the listeners get `overrun`. */
@@ -115,6 +117,12 @@ export class FakeKernel implements Kernel {
   stats(): FakeStats {
     const writes = Object.values(this.#byOp).reduce((sum, count) => sum + count, 0)
     return { writes, byOp: { ...this.#byOp }, snapshots: this.#snapshots }
+  }
+
+  /** One of the {@link Faults}. */
+  async mayWrite(signal: AbortSignal): Promise<boolean> {
+    await this.#enter('rights', signal)
+    return this.faults.lacksRights !== true
   }
 
   async links(signal: AbortSignal): Promise<readonly LinkState[]> {

@@ -71,6 +71,7 @@ function kernel(broken: {
   readonly tables?: (tables: KernelTables) => KernelTables
 }): Partial<Making> {
   const wrap = (real: Kernel): Kernel => ({
+    mayWrite: (signal) => real.mayWrite(signal),
     links: (signal) => real.links(signal),
     link: (name, signal) => real.link(name, signal),
     addresses: (signal) => real.addresses(signal),

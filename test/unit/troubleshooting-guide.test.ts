@@ -19,7 +19,15 @@ const ERRORS = [
     'OutOfSubnetsError',
     'RivalError',
   ],
-  ...['CloneError', 'LeaseContentionError', 'FirewallError', 'PeerFilterError', 'NoIdentityError', 'HostTakenError'],
+  ...[
+    'CloneError',
+    'LeaseContentionError',
+    'FirewallError',
+    'PeerFilterError',
+    'NoIdentityError',
+    'HostTakenError',
+    'NoRightsError',
+  ],
   ...['NoRegularFileError', 'AddonError', 'BrokenAnswer'],
 ]
 

@@ -11,4 +11,4 @@ export const allocBackend = (own: OwnSubnet): Backend => ({
   reach: undefined,
 })
 
-export const configuredAlloc = withoutSettings(TYPE, allocBackend)
+export const configuredAlloc = withoutSettings({ leaseType: TYPE, programsKernel: false }, allocBackend)

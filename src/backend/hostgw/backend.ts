@@ -16,7 +16,7 @@ export const hostGwBackend = (own: OwnSubnet): Backend => ({
   reach: (lease) => peerRoute(lease, own),
 })
 
-export const configuredHostGw = withoutSettings(TYPE, hostGwBackend)
+export const configuredHostGw = withoutSettings({ leaseType: TYPE, programsKernel: true }, hostGwBackend)
 
 /** Whether the peer is on our link is for the kernel to say: it refuses a gateway that is not. */
 function peerRoute(lease: Lease, { overlay }: OwnSubnet): PeerEntries | Rejected {

@@ -13,6 +13,7 @@ export const configuredVxlan = (config: VxlanConfig): ConfiguredBackend => {
   const { vni, port } = config
   return {
     leaseType: BACKEND_TYPE,
+    programsKernel: true,
     logFields: { vni, port },
     guarded: { vni, port },
     findPublisher: (input, signal) => findPublisher(config, input, signal),

@@ -33,6 +33,18 @@ async function startToEnd(options: Partial<DaemonOptions> = {}): Promise<void> {
 const ownKey = (): string => world.etcd.records.map(({ key }) => key).find((key) => !PEERS.includes(key)) ?? ''
 
 describe('starting', () => {
+  test('without the right to change the network leases nothing and ends, but for a backend that needs none', async () => {
+    world.kernel.faults.lacksRights = true
+    world.etcd.putConfig(CONFIG)
+    await world.start()
+    await world.until('the end', () => world.failure !== undefined)
+    await expect(world.stop()).rejects.toThrow(/CAP_NET_ADMIN/)
+    expect(world.etcd.records).toEqual([])
+    world.etcd.putConfig(CONFIG.replace('vxlan', 'alloc'))
+    await startToEnd()
+    expect(world.etcd.records).toHaveLength(1)
+  })
+
   test('waits for the configuration, says what is missing once, and goes on when it is there', async () => {
     await world.start()
     await world.until('failure', () => world.fails('network configuration'))
