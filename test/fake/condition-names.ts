@@ -18,6 +18,8 @@ export type ConditionName =
   | `forwarding of IPv${Family}`
   | `reading tables of IPv${Family}`
   | `tables of IPv${Family}`
+  | `routes to peers of IPv${Family}`
+  | `asking for routes of IPv${Family}`
   | `peers of IPv${Family}`
   | 'net.ipv4.ip_forward'
   | 'net.ipv6.conf.all.forwarding'

@@ -7,6 +7,7 @@ import type { NetworkConfig, OverlayNetwork } from '../../config/network.ts'
 import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
+import type { Prefix } from '../../net/prefix.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
 import type { PresentFamily } from '../../reconcile/former.ts'
@@ -16,6 +17,7 @@ import type { PeerSink } from '../peers/peer-sink.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { SetUpReport } from './set-up.ts'
 import { ReconcileTask, type PeerGate } from './reconcile-task.ts'
+import { RouteCheckTask } from './route-check-task.ts'
 import type { Task } from '../runtime/task.ts'
 
 export interface DatapathInput {
@@ -43,6 +45,8 @@ export class Datapath implements PeerSink {
   /** Decides what peers need, where that hangs on more than their leases. */
   readonly #router: PeerRouter | undefined
   readonly #link: LinkTask
+  /** Undefined: peers are not reached by routes of ours. */
+  readonly #routeCheck: RouteCheckTask | undefined
   readonly #somethingToDo = new Wakeup()
 
   constructor(input: DatapathInput) {
@@ -59,11 +63,18 @@ export class Datapath implements PeerSink {
         reconciler.setPeer(key, entries)
       },
     })
+    const deviceName = this.#device?.name
+    const readAgain = (): void => {
+      reconciler.invalidate()
+      this.wake()
+    }
+    if (backend.reach !== undefined)
+      this.#routeCheck = new RouteCheckTask({ ports, own: backend.own, reconciler, deviceName, readAgain })
     this.#link = this.#makeLinkTask(input)
     const on = backend.routesOn
     const sink = this.#sink
     const reconcile = new ReconcileTask({ ports, reconciler, sink, readiness, family, on, somethingToDo, gate })
-    this.tasks = [this.#link, reconcile]
+    this.tasks = [this.#link, reconcile, ...(this.#routeCheck === undefined ? [] : [this.#routeCheck])]
   }
 
   #makeLinkTask(input: DatapathInput): LinkTask {
@@ -82,6 +93,7 @@ export class Datapath implements PeerSink {
       },
       onLook: (underlay, routes) => {
         this.#router?.follow(underlay, routes)
+        this.#routeCheck?.follow(underlay, routes)
         if (backend.reach !== undefined) reconciler.attachUnderlay(underlay.link.index, backend.own.overlay)
       },
       somethingToDo: this.#somethingToDo,
@@ -119,6 +131,11 @@ export class Datapath implements PeerSink {
     return this.#router?.wantsOtherRoutes === true
   }
 
+  /** Whether a foreign route to there may win over ours. */
+  isOfInterest(destination: Prefix): boolean {
+    return this.#routeCheck?.isOfInterest(destination) === true
+  }
+
   /** Changes nothing. @throws {ConfigError} when the device cannot be as the configuration says */
   check(backend: BackendConfig): void {
     this.#device?.check(backend, this.#link.underlay)
@@ -139,11 +156,14 @@ export class Datapath implements PeerSink {
   /** The kernel reports a change, of whatever. */
   observe(change: KernelChange): void {
     this.#link.observe(change)
+    this.#routeCheck?.observe(change)
     if (this.#reconciler.observe(change)) this.wake()
   }
 
   setPeer(key: string, entries: EntriesByFamily | undefined): void {
-    this.#sink.setPeer(key, entries?.get(this.family))
+    const peer = entries?.get(this.family)
+    this.#sink.setPeer(key, peer)
+    this.#routeCheck?.setPeer(key, peer)
   }
 
   allowPruning(): void {
@@ -152,5 +172,6 @@ export class Datapath implements PeerSink {
 
   wake(): void {
     this.#somethingToDo.ring()
+    this.#routeCheck?.wake()
   }
 }

@@ -1,4 +1,5 @@
 import type { KernelChange } from '../../kernel/kernel.ts'
+import type { Prefix } from '../../net/prefix.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { Task, TaskContext } from '../runtime/task.ts'
@@ -12,6 +13,8 @@ export interface ChangeFollower {
   readonly watchedLinks: readonly number[]
   /** Whether it wants to hear that routes of other links have changed. */
   readonly wantsOtherRoutes: boolean
+  /** Whether it wants to hear of foreign routes to there. */
+  isOfInterest?(destination: Prefix): boolean
   observe(change: KernelChange): void
 }
 
@@ -37,7 +40,9 @@ export class ChangesTask implements Task {
   async run({ signal }: Pick<TaskContext, 'signal'>): Promise<void> {
     const watched = (): readonly number[] => this.#followers.flatMap(({ watchedLinks }) => watchedLinks)
     const otherRoutes = (): boolean => this.#followers.some(({ wantsOtherRoutes }) => wantsOtherRoutes)
-    for await (const change of this.#ports.kernel.changes(watched, signal, otherRoutes)) {
+    const isOfInterest = (destination: Prefix): boolean =>
+      this.#followers.some((follower) => follower.isOfInterest?.(destination) === true)
+    for await (const change of this.#ports.kernel.changes(watched, signal, otherRoutes, isOfInterest)) {
       if (change.kind === 'overrun' && change.because === 'lost') this.#sayLoss()
       for (const follower of this.#followers) follower.observe(change)
     }

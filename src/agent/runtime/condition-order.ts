@@ -15,6 +15,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^device /,
   /^forwarding( of IPv[46])?$/,
   /^tables of IPv[46]$/,
+  /^routes to peers of IPv[46]$/,
   /^peers of IPv[46]$/,
   /^net\./, // settings of the host
   /^firewall$/,

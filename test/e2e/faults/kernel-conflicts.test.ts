@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { fails, waitFor, type LabHost } from '../../lab/index.ts'
+import { leaseOf } from '../../lab/expected-tables.ts'
+import { fails, holds, waitFor, type LabHost } from '../../lab/index.ts'
 import { bringUp, DEVICE, useLab } from '../../lab/use-lab.ts'
 import { fakePeer, holdPeers, leaseName, putPeer, putPeers } from '../../lab/fake-peers.ts'
 import { CONFLICT_MOMENTS, conflictTitle, OBSTACLES } from './kernel-conflicts.ts'
@@ -90,5 +91,31 @@ describe('a peer that the kernel refuses', () => {
     }
     await place.exec('ip', ['address', 'delete', `${REFUSED.base}/32`, 'dev', 'lo'])
     await holdPeers(lab(), OTHERS + 2, RETRIED_WITHIN_MS)
+  })
+  test('kernel: routes and rules of others that win over ours: named while they do, those for containers too, and left alone', async () => {
+    const [host, other] = [lab().host(0), lab().host(1)]
+    const [own, { subnet }] = [await leaseOf(lab(), host), await leaseOf(lab(), other)]
+    const run = (...commands: readonly string[]): Promise<string> => host.place.exec('sh', ['-ec', commands.join('; ')])
+    const bridge = own.subnet.replace('.0/', '.1/')
+    await run('ip link add cni0 type bridge', `ip address add ${bridge} dev cni0`, 'ip link set cni0 up')
+    const part = subnet.replace(/\/\d+$/, '/25')
+    await run(`ip route add unreachable ${part}`)
+    await fails(
+      host,
+      'routes to peers of IPv4',
+      new RegExp(`in ${subnet} follow a route or rule that says unreachable`),
+    )
+    await run(
+      `ip route del unreachable ${part}`,
+      `ip rule add from ${own.subnet} lookup 77`,
+      'ip route add default dev lo table 77',
+    )
+    const rule = new RegExp(
+      `of containers for .* in ${subnet}.* table 77 \\(rule \\d+: from ${own.subnet} lookup 77\\)`,
+    )
+    await fails(host, 'routes to peers of IPv4', rule)
+    expect(await run('ip rule', 'ip route show table 77')).toMatch(/lookup 77[^]*default dev lo/)
+    await run(`ip rule del from ${own.subnet} lookup 77`)
+    await holds(host, 'routes to peers of IPv4')
   })
 })

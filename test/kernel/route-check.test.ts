@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { describeWay, isDefaultRule, isOursMissing, isRightWay } from '../../src/agent/datapath/route-verdict.ts'
+import { addressAt } from '../../src/net/prefix.ts'
+import { ip } from '../../src/net/ip.ts'
+import { makeVxlan } from './peers.ts'
+import { check, realKernel, tool, workerSubnet, type RealHarness } from './real-kernel.ts'
+
+let harness: RealHarness
+let signal: AbortSignal
+const undo: string[] = []
+
+beforeEach(() => {
+  harness = realKernel()
+  signal = AbortSignal.timeout(20_000)
+})
+
+afterEach(() => {
+  for (const command of undo.splice(0).reverse()) tool('ip', ...command.split(' '))
+  return harness.dispose()
+})
+
+/** What somebody does with a command of `ip`, and what undoes it. */
+function doing(added: string): void {
+  tool('ip', ...added.split(' '))
+  undo.push(added.startsWith('nexthop') ? added.replace(/ add (id \d+).*/, ' del $1') : added.replace(' add ', ' del '))
+}
+
+/** Something of others that wins over our route to a subnet, what it is called, and whether our route is taken for missing. */
+const WINNING: Readonly<
+  Record<string, (subnet: string, device: string) => readonly [commands: string[], words: RegExp]>
+> = {
+  'without a metric': (subnet) => [[`route add ${subnet} dev lo proto static`], /^\S+ dev lo proto static$/],
+  'to a part of the subnet': (subnet) => [
+    [`route add ${subnet.replace('.0/24', '.0/25')} dev lo`],
+    /^\S+\/25 dev lo proto boot$/,
+  ],
+  'of another table by a rule': (subnet) => [
+    [`route add default dev lo table 2001`, `rule add pref 2001 to ${subnet} lookup 2001`],
+    /^0\.0\.0\.0\/0 dev lo proto boot table 2001 \(rule 2001: from all to \S+ lookup 2001\)$/,
+  ],
+  'a blackhole': (subnet) => [[`route add blackhole ${subnet}`], /^a blackhole$/],
+  unreachable: (subnet) => [[`route add unreachable ${subnet}`], /says unreachable$/],
+  'a rule that prohibits': (subnet) => [[`rule add pref 2002 to ${subnet} prohibit`], /says prohibit$/],
+  'that is thrown away': (subnet) => [[`route add throw ${subnet}`], /^no route$/],
+  'through a nexthop object on our device, of our protocol': (subnet, device) => [
+    [`nexthop add id 2003 via 192.0.2.77 dev ${device} onlink`, `route add ${subnet} nhid 2003 proto 70`],
+    /^\S+ via 192\.0\.2\.77 dev \S+ proto 70$/,
+  ],
+  'through several next hops': (subnet, device) => [
+    [`route add ${subnet} nexthop via 192.0.2.77 dev ${device} onlink nexthop via 192.0.2.78 dev ${device} onlink`],
+    /^\S+ via 192\.0\.2\.77 dev/,
+  ],
+  'an address of this host': (subnet) => [
+    [`addr add ${subnet.replace('.0/24', '.1/32')} dev lo`],
+    /^local \S+\/32 dev lo proto kernel table local$/,
+  ],
+}
+
+test.each(Object.keys(WINNING))(
+  'a route or rule of others that wins over ours is seen and described: %s',
+  async (name) => {
+    const linkIndex = await makeVxlan(harness)
+    const device = harness.device(0).name
+    const subnet = workerSubnet(200)
+    const publicIp = ip('192.0.2.9')
+    const ours = {
+      destination: subnet,
+      gateway: subnet.base,
+      linkIndex,
+      metric: 5,
+      protocol: '70',
+      onlink: true,
+    } as const
+    check(await harness.kernel.apply([{ op: 'route.replace', type: 'unicast', ...ours }], signal))
+    const ask = async () => {
+      const [answer] = await harness.kernel.answers([{ destination: addressAt(subnet, 1n) }], signal)
+      if (answer === undefined) throw new Error('no answer')
+      return answer
+    }
+    const links = { device: linkIndex, underlay: 1 }
+    expect(isRightWay(await ask(), { subnet, publicIp }, links)).toBe(true)
+    const [commands, words] = WINNING[name]?.(subnet.text, device) ?? [[], /^$/]
+    for (const command of commands) doing(command)
+    const answer = await ask()
+    expect(isRightWay(answer, { subnet, publicIp }, links)).toBe(false)
+    const rules = (await harness.kernel.rules(4, signal)).filter((rule) => !isDefaultRule(rule))
+    const nameOf = (index: number): string => (index === linkIndex ? device : index === 1 ? 'lo' : `${index}`)
+    expect(describeWay(answer, nameOf, rules)).toMatch(words)
+    expect(isOursMissing(answer, { subnet, publicIp }, rules)).toBe(
+      name === 'that is thrown away' && rules.length === 0,
+    )
+  },
+)
