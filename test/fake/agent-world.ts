@@ -66,6 +66,7 @@ export class AgentWorld {
     ['net/ipv4/ip_forward', '1'],
     ['net/ipv6/conf/all/forwarding', '1'],
   ])
+  readonly #heldSettings = new Map<string, Promise<void>>()
   conditions = this.#makeConditions()
   status = new AgentStatus(this)
   readonly #directory: string
@@ -136,6 +137,13 @@ export class AgentWorld {
   async advance(ms: number): Promise<void> {
     await this.clock.advance(ms)
     await this.clock.settle()
+  }
+
+  /** Whoever changes this setting waits. @returns lets them go on */
+  holdSetting(path: string): () => void {
+    let letGo: () => void = () => undefined
+    this.#heldSettings.set(path, new Promise((resolve) => (letGo = resolve)))
+    return letGo
   }
 
   /** Waits for a condition while no time passes on the agent's clock; files are written behind that clock's back. */
@@ -255,9 +263,9 @@ export class AgentWorld {
       ...own,
       node,
       instance: `${node.hostname}, start ${++starts}`,
-      setSysctl: (name, value) => {
+      setSysctl: async (name, value) => {
+        await this.#heldSettings.get(name.join('/'))
         this.sysctls.set(name.join('/'), value)
-        return Promise.resolve()
       },
       readSysctl: (name) => Promise.resolve(this.sysctls.get(name.join('/'))),
       deriveCopyId,

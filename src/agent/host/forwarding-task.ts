@@ -24,6 +24,8 @@ export interface ForwardingTaskInput {
   readonly hasRules: boolean
   /** Between looks, in milliseconds. */
   readonly everyMs: number
+  /** Called after every look: the host forwards in all families, or it is known why it does not. Must not throw. */
+  readonly onLooked: () => void
 }
 
 /** However short the interval asked for, in milliseconds. */
@@ -58,6 +60,8 @@ export class ForwardingTask implements Task {
     while (!isStopped(signal)) {
       for (const setting of this.#ofHost) await this.#tend(setting, signal)
       if (this.#ofDevice !== undefined) await this.#tend(this.#ofDevice, signal)
+      if (isStopped(signal)) return
+      this.#input.onLooked()
       await rest(Math.max(SHORTEST_MS, this.#input.everyMs), this.#look)
     }
   }

@@ -17,8 +17,8 @@ export interface HostTasksInput {
   readonly own: readonly OwnSubnet[]
   /** The names of our devices; a family may have none. */
   readonly devices: ReadonlyMap<Family, string>
-  /** Told when the rules of the firewall stand, or it is known why they do not. */
-  readonly release: Pick<SubnetRelease, 'firewallTried'>
+  /** Told when the rules of the firewall stand, and when the host forwards, or it is known why they and it do not. */
+  readonly release: Pick<SubnetRelease, 'hasTried'>
 }
 
 /** What a session asks of the host around the overlay: the rules of its firewall, that it forwards, a blackhole route. */
@@ -31,13 +31,18 @@ export class HostTasks {
   readonly #forwarding: ForwardingTask
 
   constructor(input: HostTasksInput) {
-    const { options, ports, own, devices } = input
+    const { options, ports, own, devices, release } = input
     const everyMs = options.firewallResyncMs
     this.#input = input
     this.#firewall = this.#makeFirewall(ports)
     const families = own.map(({ overlay }) => overlay.family)
     const hasRules = options.ipMasq || options.forwardRules
-    this.#forwarding = new ForwardingTask({ ports, families, device: devices.get(4), hasRules, everyMs })
+    this.#forwarding = new ForwardingTask({
+      ...{ ports, families, device: devices.get(4), hasRules, everyMs },
+      onLooked: () => {
+        release.hasTried('forwarding')
+      },
+    })
     this.tasks = [this.#firewall, this.#forwarding, new BlackholeTask(ports, own, options.ipBlackholeRoute)]
   }
 
@@ -58,7 +63,7 @@ export class HostTasks {
       resyncMs: options.firewallResyncMs,
       ports,
       onLooked: () => {
-        release.firewallTried()
+        release.hasTried('firewall')
       },
     })
   }

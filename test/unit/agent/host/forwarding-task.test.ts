@@ -26,6 +26,8 @@ let settings: Map<string, string>
 /** What every write meets, while there is any. */
 let refusal: Error | undefined
 let writes: string[]
+/** What had been written at the end of each look. */
+let looked: string[]
 let stop: AbortController
 let running: Promise<void>
 let task: ForwardingTask
@@ -41,7 +43,10 @@ async function start(families: readonly Family[] = [4], hasRules = false, device
       return Promise.resolve()
     },
   }
-  task = new ForwardingTask({ ports, families, device, hasRules, everyMs: EVERY_MS })
+  const onLooked = (): void => {
+    looked.push(writes.join())
+  }
+  task = new ForwardingTask({ ports, families, device, hasRules, everyMs: EVERY_MS, onLooked })
   running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()
 }
@@ -58,6 +63,7 @@ function advertiseRouter(): void {
 }
 
 beforeEach(() => {
+  looked = []
   clock = new FakeClock()
   kernel = new FakeKernel()
   log = recordingLog()
@@ -89,6 +95,16 @@ describe('forwarding', () => {
     await start([4])
     expect(writes).toEqual([`${IPV4}=1`])
     expect(log.lines).toEqual([expect.stringMatching(/^info net\.ipv4\.ip_forward was off, turned on/)])
+  })
+
+  test('has been tried when it is on in all families, or cannot be turned on', async () => {
+    settings.set(IPV4, '0').set(IPV6, '0')
+    await start([4, 6])
+    expect(looked).toEqual([`${IPV4}=1,${IPV6}=1`])
+    settings.set(IPV4, '0')
+    refusal = Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' })
+    await clock.advance(EVERY_MS)
+    expect([looked.length, reasons().length]).toEqual([2, 1])
   })
 
   test('that somebody turns off is turned on again at the next look, and that is said', async () => {

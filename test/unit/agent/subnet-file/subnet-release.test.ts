@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SubnetRelease } from '../../../../src/agent/subnet-file/subnet-release.ts'
+import { ip } from '../../../../src/net/ip.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
 import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
@@ -37,8 +38,9 @@ describe('the subnet file is released', () => {
     expect(clock.sleeping).toBe(0)
   })
 
-  test('when the overlay forwards and the firewall has been tried, whichever comes last', async () => {
-    release.firewallTried()
+  test('when the overlay forwards and firewall and host have been tried, whichever comes last', async () => {
+    release.hasTried('firewall')
+    release.hasTried('forwarding')
     await clock.advance(86_400_000)
     expect(releases).toBe(0)
     release.forwards()
@@ -46,17 +48,21 @@ describe('the subnet file is released', () => {
     expect(releases).toBe(1)
   })
 
-  test('not before the firewall has been tried, though the overlay forwards', async () => {
+  test.each([
+    ['firewall', 'forwarding'],
+    ['forwarding', 'firewall'],
+  ] as const)('not before the %s has been tried, though the overlay forwards, and %s has', async (last, first) => {
     release.forwards()
+    release.hasTried(first)
     await clock.advance(4_999)
     expect([releases, release.isForwarding]).toEqual([0, true])
-    release.firewallTried()
+    release.hasTried(last)
     await clock.advance(86_400_000)
     expect(releases).toBe(1)
     expect(log.lines).toEqual([])
   })
 
-  test('five seconds after the overlay forwards where the firewall does not answer, which is said', async () => {
+  test('five seconds after the overlay forwards where the host does not answer, which is said', async () => {
     await clock.advance(60_000)
     release.forwards()
     await clock.advance(4_999)
@@ -65,8 +71,10 @@ describe('the subnet file is released', () => {
     expect(releases).toBe(1)
     expect(log.lines).toEqual([
       'warn the firewall does not answer; containers may be started before its rules stand seconds=5',
+      'warn the settings of the host do not answer; containers may be started before it forwards their packets seconds=5',
     ])
-    release.firewallTried()
+    release.hasTried('firewall')
+    release.hasTried('forwarding')
     await clock.advance(86_400_000)
     expect(releases).toBe(1)
   })
@@ -79,7 +87,7 @@ describe('the subnet file is released', () => {
   })
 })
 
-describe('an agent with --ip-masq', () => {
+describe('an agent', () => {
   let world: AgentWorld
   beforeEach(async () => {
     world = await AgentWorld.create()
@@ -87,7 +95,22 @@ describe('an agent with --ip-masq', () => {
   })
   afterEach(() => world.close())
 
-  test('writes its subnet file after the rules of the firewall', async () => {
+  test('of both families writes its subnet file only when the host forwards IPv6', async () => {
+    world.etcd.putConfig(CONFIG.replace('"Backend"', '"EnableIPv6":true,"IPv6Network":"fd00:10::/48","Backend"'))
+    const linkIndex = world.kernel.indexOf('eth0') ?? 0
+    world.kernel.outside({ op: 'address.add', linkIndex, ip: ip('fd00:205::10'), prefixLength: 64 })
+    world.sysctls.set('net/ipv6/conf/all/forwarding', '0')
+    const answer = world.holdSetting('net/ipv6/conf/all/forwarding')
+    await world.start()
+    await world.until('forwarding', () => world.forwards())
+    await world.advance(4_000)
+    expect(await world.readSubnetFile()).toBeUndefined()
+    answer()
+    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    expect(world.sysctls.get('net/ipv6/conf/all/forwarding')).toBe('1')
+  })
+
+  test('with --ip-masq writes its subnet file after the rules of the firewall', async () => {
     const answer = world.firewall.holdBack()
     await world.start({ ipMasq: true })
     await world.until('forwarding', () => world.forwards())
@@ -98,7 +121,7 @@ describe('an agent with --ip-masq', () => {
     expect(world.firewall.standing?.masquerade).toBe(true)
   })
 
-  test('writes it at once where the rules cannot be had, and is not ready, though whatever waits for it may start', async () => {
+  test('with --ip-masq writes it at once where the rules cannot be had, and is not ready, though whatever waits for it may start', async () => {
     world.firewall.problems = [new FirewallError('iptables-save', 'MISSING', 'iptables is not installed')]
     await world.start({ ipMasq: true })
     await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
