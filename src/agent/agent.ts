@@ -4,16 +4,15 @@
  * commands/run-daemon.ts makes it and runs it; nobody else calls it.
  */
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
-import { parseNetworkConfig, type NetworkConfig, type OverlayNetwork } from '../config/network.ts'
+import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { remarksOn } from '../config/remarks.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { refuseSwallowing } from '../host/underlay/underlay-conflict.ts'
-import { describeCandidates, type Underlay } from '../host/underlay/underlay.ts'
-import { chooseAgain } from '../host/underlay/follow-interface.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
-import { CloneError, RivalError } from '../lease/errors.ts'
+import { CloneError, OtherAddressError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
 import { LossBackoff } from './loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
@@ -22,12 +21,7 @@ import { demandRights } from './rights.ts'
 import { OverlaySession } from './session.ts'
 import { isStopped, ROUND_MS, runTogether, type Task, type TaskContext } from './runtime/task.ts'
 import { termsToAcquire } from './own-terms.ts'
-
-/** The interface and its address, by family of the overlay. */
-type Underlays = ReadonlyMap<Family, Underlay>
-
-/** The family that has the say in which interface is used: there is no overlay without it. */
-const LEADER: Family = 4
+import { LEADER, OwnUnderlays, type Underlays } from './own-underlays.ts'
 
 /** Before there is a lease, nothing goes on without the subnet manager either. */
 const STARTING = { effect: 'unready' } as const
@@ -40,6 +34,8 @@ interface Found {
   readonly underlays: Underlays
 }
 
+type AcquiredOn = Found & { readonly acquired: AcquiredSubnet }
+
 /**
  * One node of the overlay: finds its underlay and the network configuration, acquires a lease, and runs a session on it; when the
  * lease is lost to another node, begins again with a new one. Ends only when its signal aborts, or on a mistake of ours.
@@ -49,9 +45,7 @@ export class Agent implements Task {
   readonly #options: DaemonOptions
   readonly #ports: AgentPorts
   readonly #lossBackoff: LossBackoff
-  #underlays: Underlays = new Map()
-  /** As last read: none of their addresses is an underlay. Before the first reading, nothing goes over an underlay but questions. */
-  #overlays: readonly OverlayNetwork[] = []
+  readonly #underlays: OwnUnderlays
   /** What was said last of the way in which the configuration is written: once, however often it is read. */
   #remarked: readonly string[] = []
 
@@ -59,6 +53,7 @@ export class Agent implements Task {
     this.#options = options
     this.#ports = ports
     this.#lossBackoff = new LossBackoff(ports)
+    this.#underlays = new OwnUnderlays({ choice: options, ports })
   }
 
   async run(context: TaskContext): Promise<void> {
@@ -72,9 +67,9 @@ export class Agent implements Task {
   }
 
   async #runSession(context: TaskContext): Promise<void> {
-    await this.#findUnderlays([LEADER], context) // first: the subnet manager is asked over it
+    await this.#underlays.find([LEADER], context) // first: the subnet manager is asked over it
     const config = await this.#readConfig(context)
-    const found = { config, underlays: await this.#findUnderlays(familiesOf(config), context) }
+    const found = { config, underlays: await this.#underlays.find(familiesOf(config), context) }
     const session = new OverlaySession({
       options: this.#options,
       ports: this.#ports,
@@ -96,40 +91,12 @@ export class Agent implements Task {
     if (pauseMs > 0) await rest(pauseMs)
   }
 
-  async #findUnderlays(families: readonly Family[], loop: Loop): Promise<Underlays> {
-    const known = new Set([...this.#underlays.values()].map(({ address }) => address.text))
-    const look = (): Promise<Underlays> => this.#look(families, loop.signal)
-    const underlays = await untilItWorks('underlay', look, this.#ports, loop, STARTING)
-    for (const { link, address, publicIp } of underlays.values())
-      if (!known.has(address.text))
-        this.#ports.log.info('underlay chosen', {
-          iface: link.name,
-          address: address.text,
-          publicIp: publicIp.text,
-          mtu: link.mtu,
-        })
-    return underlays
-  }
-
-  /** A session after the first stays on the interface of the one before. */
-  async #look(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
-    const underlays = new Map<Family, Underlay>()
-    const known = [...this.#underlays.values()].map(({ address }) => address)
-    for (const family of families) {
-      const before = this.#underlays.get(family)
-      const wanted = { family, leader: LEADER, known, overlays: this.#overlays }
-      underlays.set(family, await chooseAgain(this.#ports.kernel, this.#options, before, wanted, signal))
-    }
-    this.#underlays = new Map([...this.#underlays, ...underlays])
-    return underlays
-  }
-
   async #read(signal: AbortSignal): Promise<NetworkConfig> {
     const { configuration } = this.#ports.subnets
     const text = await configuration.read(signal)
     if (text === undefined) throw configuration.missing()
     const config = this.#parseConfig(text)
-    this.#overlays = config.overlays
+    this.#underlays.avoid(config.overlays)
     return config
   }
 
@@ -157,20 +124,23 @@ export class Agent implements Task {
   }
 
   /** Looks at everything again after an attempt that failed: what keeps us from a lease may be cured there. */
-  async #acquire(first: Found, loop: Loop): Promise<Found & { readonly acquired: AcquiredSubnet }> {
+  async #acquire(first: Found, loop: Loop): Promise<AcquiredOn> {
     const { signal } = loop
-    const { subnets, log } = this.#ports
+    const { log } = this.#ports
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
     let known: Found | undefined = first
-    const attempt = async (): Promise<Found & { readonly acquired: AcquiredSubnet }> => {
+    let isAddressOpen = this.#underlays.isOpen(familiesOf(first.config))
+    const attempt = async (): Promise<AcquiredOn> => {
       const found = known ?? (await this.#lookAround(signal))
       known = undefined
-      for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
-      const host = { ...found, endpoints: subnets.endpoints.all }
-      const backend = chooseBackend(found.config.backend)
-      if (backend.programsKernel) await demandRights(this.#ports.kernel, signal)
-      const terms = await termsToAcquire(this.#ports, host, backend, previousSubnets, signal)
-      return { ...found, acquired: await subnets.acquire(terms, signal) }
+      try {
+        return await this.#acquireOn(found, previousSubnets, isAddressOpen, signal)
+      } catch (error) {
+        if (!(error instanceof OtherAddressError)) throw error
+        const kept = await this.#keepAddress(found, error, loop)
+        isAddressOpen = false
+        return this.#acquireOn(kept, previousSubnets, isAddressOpen, signal)
+      }
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
     const result = await untilItWorks('lease', attempt, this.#ports, loop, { ...STARTING, hint })
@@ -180,22 +150,44 @@ export class Agent implements Task {
     return result
   }
 
+  async #acquireOn(
+    found: Found,
+    previousSubnets: readonly Prefix[],
+    isAddressOpen: boolean,
+    signal: AbortSignal,
+  ): Promise<AcquiredOn> {
+    const { subnets } = this.#ports
+    for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
+    const host = { ...found, endpoints: subnets.endpoints.all, ...(isAddressOpen ? { isAddressOpen } : {}) }
+    const backend = chooseBackend(found.config.backend)
+    if (backend.programsKernel) await demandRights(this.#ports.kernel, signal)
+    const terms = await termsToAcquire(this.#ports, host, backend, previousSubnets, signal)
+    return { ...found, acquired: await subnets.acquire(terms, signal) }
+  }
+
+  /** Peers know us by what our lease says: that is ours for as long as this host has it. */
+  async #keepAddress({ config, underlays }: Found, { publicIps }: OtherAddressError, loop: Loop): Promise<Found> {
+    const kept = await this.#underlays.keep(publicIps, familiesOf(config), loop)
+    if (hasOtherAddress(underlays, kept)) this.#ports.subnets.refreshConnections()
+    return { config, underlays: kept }
+  }
+
   /** The underlay first: over an address that we have no more, nobody would be heard. */
   async #lookAround(signal: AbortSignal): Promise<Found> {
-    const before = this.#underlays
-    for (const [family, { address }] of await this.#look([...before.keys()], signal))
-      if (before.get(family)?.address.text !== address.text) this.#ports.subnets.refreshConnections()
+    const before = this.#underlays.current
+    if (hasOtherAddress(before, await this.#underlays.look([...before.keys()], signal)))
+      this.#ports.subnets.refreshConnections()
     const config = await this.#read(signal)
-    return { config, underlays: await this.#look(familiesOf(config), signal) }
+    return { config, underlays: await this.#underlays.look(familiesOf(config), signal) }
   }
 
   /** Whose address is in use may choose another. */
   async #candidatesFor(error: Error, signal: AbortSignal): Promise<string> {
     if (!(error instanceof RivalError || error instanceof CloneError)) return ''
-    const found: string[] = []
-    for (const family of this.#underlays.keys())
-      found.push(await describeCandidates(this.#ports.kernel, family, signal).catch(() => ''))
-    const candidates = found.filter((text) => text !== '').join('; ')
+    const candidates = await this.#underlays.candidates(signal)
     return candidates === '' ? '' : ` (candidates: ${candidates})`
   }
 }
+
+const hasOtherAddress = (before: Underlays, after: Underlays): boolean =>
+  [...after].some(([family, { address }]) => before.get(family)?.address.text !== address.text)

@@ -26,6 +26,8 @@ export interface HostNetwork {
   readonly underlays: ReadonlyMap<Family, Underlay>
   /** Addresses of the subnet manager, as far as they are known. */
   readonly endpoints: readonly Ip[]
+  /** What our lease says of our address has not been asked yet. */
+  readonly isAddressOpen?: true | undefined
 }
 
 /** What terms are made with. */
@@ -88,12 +90,13 @@ export function ownTerms(
   { leaseType }: Pick<ConfiguredBackend, 'leaseType'>,
   traces: Traces,
 ): LeaseTerms {
-  const { config, underlays } = host
+  const { config, underlays, isAddressOpen } = host
   return {
     node: ports.node,
     instance: ports.instance,
     overlays: config.overlays,
     publicIps: new Map([...underlays].map(([family, { publicIp }]) => [family, publicIp])),
+    isAddressOpen,
     backendType: leaseType,
     backendData: (family, current) => traces.publishers.get(family)?.publish(current),
     previousSubnets: traces.previousSubnets,

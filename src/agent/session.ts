@@ -213,7 +213,10 @@ export class OverlaySession {
     const before = this.#underlays.get(address.family)
     this.#underlays.set(address.family, underlay)
     if (before?.publicIp.text !== publicIp.text || before.address.text !== address.text) {
-      ports.log.info('our address on the underlay has changed', { publicIp: publicIp.text })
+      ports.log.warn('our address on the underlay has changed', {
+        publicIp: publicIp.text,
+        before: before?.publicIp.text,
+      })
       ports.subnets.refreshConnections()
     }
     this.#held.publish(this.#ownTerms())

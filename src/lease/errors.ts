@@ -1,3 +1,4 @@
+import type { Family, Ip } from '../net/ip.ts'
 import type { Challenger } from './challenges.ts'
 import type { Lease, NodeIdentity } from './lease.ts'
 
@@ -57,6 +58,20 @@ export class CloneError extends Error {
     )
     this.lease = lease
     this.answeredBy = answeredBy
+  }
+}
+
+/**
+ * Our own lease publishes other addresses than we would, and we were chosen an address without knowing that. Nothing was written. Whoever
+ * asked looks whether this host has them, and asks again.
+ */
+export class OtherAddressError extends Error {
+  override readonly name = 'OtherAddressError'
+  /** What the lease says, by family. */
+  readonly publicIps: ReadonlyMap<Family, Ip>
+  constructor({ key, families }: Lease) {
+    super(`lease ${key} of this node publishes ${families.map(({ publicIp }) => publicIp.text).join(', ')}`)
+    this.publicIps = new Map(families.map(({ family, publicIp }) => [family, publicIp]))
   }
 }
 

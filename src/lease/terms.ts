@@ -18,6 +18,11 @@ export interface LeaseTerms {
   readonly overlays: readonly OverlayNetwork[]
   /** Our underlay address, per family of the overlay. */
   readonly publicIps: ReadonlyMap<Family, Ip>
+  /**
+   * They were chosen without knowing what our lease says: where it says others, none is acquired, but that is said
+   * ({@link OtherAddressError}). Absent: they are to be published, whatever it says.
+   */
+  readonly isAddressOpen?: true | undefined
   readonly backendType: string
   /** What to publish for a family; `current` is the lease we already hold, if any, whose VtepMAC is worth keeping. */
   readonly backendData: (family: Family, current: Lease | undefined) => unknown
@@ -103,6 +108,10 @@ export const isOursBeyondDoubt = (lease: Lease, terms: Pick<LeaseTerms, 'node' |
 /** Whether the lease publishes just the addresses we have, family by family. */
 export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>
   lease.families.every(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)
+
+/** Whether the lease publishes another address than we would, in a family that we have. */
+export const saysOthers = (lease: Lease, { publicIps }: Pick<LeaseTerms, 'publicIps'>): boolean =>
+  lease.families.some(({ family, publicIp }) => (publicIps.get(family) ?? publicIp).text !== publicIp.text)
 
 /** Whether the lease has one of our addresses. */
 export const hasOurAddress = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>

@@ -30,6 +30,7 @@ export interface SubnetManager {
    * proof of life). Then the annotations are patched, as far as they do not say so already, and the Nodes are listed. Without
    * a compare-and-set, a patch of our own annotations under a field manager of our own is all that is safe, and all that is needed:
    * nobody else has a claim to them.
+   * @throws {OtherAddressError} where the terms leave our address open, and what stands there says another (Kubernetes: the annotations)
    * @throws {ConfigError | StoreError | OutOfSubnetsError | RivalError | CloneError | LeaseContentionError}
    */
   acquire(terms: LeaseTerms, signal: AbortSignal): Promise<AcquiredSubnet>

@@ -19,7 +19,7 @@ const AFTER_LOST_RACE: BackoffSpec = { firstMs: 40, mostMs: 1_000, jitter: 1 }
  * lost race starts over with a new list, and so does a write of which the next list shows nothing any more. What is given up is removed
  * only when something else is held. Takes up to 20 s where another node's lease has our address, and up to 3 s where a lease with our
  * node id may be another machine's; when that machine lives, and has another address, we go on under the identity of a copy.
- * @throws {OutOfSubnetsError | RivalError | CloneError | LeaseContentionError | StoreError}
+ * @throws {OtherAddressError} where the terms leave the address open; {OutOfSubnetsError | RivalError | CloneError | LeaseContentionError | StoreError}
  */
 export async function acquireLease(input: AcquireInput, signal: AbortSignal): Promise<Acquired> {
   const { clock, random } = input

@@ -2,11 +2,11 @@ import type { Random } from '../../time/clock.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Challenges } from '../challenges.ts'
 import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey, parseLeaseKey } from '../codec.ts'
-import { OutOfSubnetsError, type CloneError } from '../errors.ts'
+import { OtherAddressError, OutOfSubnetsError, type CloneError } from '../errors.ts'
 import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
 import { newcomersAmong } from '../overlap.ts'
 import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from '../store.ts'
-import { claimFor, hasOurAddress, isShortLived, ownershipOf, type LeaseTerms } from '../terms.ts'
+import { claimFor, hasOurAddress, isShortLived, ownershipOf, saysOthers, type LeaseTerms } from '../terms.ts'
 import { CANDIDATES, chooseSubnet, widestOf } from './allocate.ts'
 import {
   decodeAll,
@@ -89,6 +89,7 @@ export class Acquisition {
     this.#recogniseCopy(leases)
     const all = ownAmong(leases, this.#terms)
     const own = all.find((listed) => this.#isUsable(listed, leases))
+    await this.#offerAddresses(own, all)
     const rivals = this.#proofs.worthAsking(rivalsAmong(leases, own, this.#terms))
     await this.#proofs.demand(this.#proofs.doubtful(own, all, this.#terms), rivals, this.#terms, this.#signal)
     const heritage = own === undefined ? rivals : []
@@ -99,7 +100,34 @@ export class Acquisition {
     if (outcome === undefined) return undefined
     await this.#giveUp(situation, outcome.lease)
     this.#warnOfMove(outcome.lease)
+    this.#warnOfAddress(this.#signedAmong(own, all), outcome.lease)
     return { ...outcome, terms: this.#terms, warnings: [...this.#warnings] }
+  }
+
+  /** The lease that carries our node id, and so says which addresses peers know us by. */
+  #signedAmong(own: Listed | undefined, all: readonly Listed[]): Listed | undefined {
+    return [...(own === undefined ? [] : [own]), ...all].find(({ lease }) => lease.node?.id === this.#terms.node.id)
+  }
+
+  /**
+   * Before anybody is asked about addresses that we may not take: ours may be others. Where this host shows nothing of the lease, its
+   * holder must be silent first, since copies of this machine have our node id as well.
+   * @throws {OtherAddressError | CloneError | StoreError}
+   */
+  async #offerAddresses(own: Listed | undefined, all: readonly Listed[]): Promise<void> {
+    const signed = this.#signedAmong(own, all)
+    if (this.#terms.isAddressOpen !== true || signed === undefined || !saysOthers(signed.lease, this.#terms)) return
+    const isOurs = this.#terms.traceOf(signed.lease) !== undefined && !this.#input.isCloneKnown
+    if (!isOurs) await this.#proofs.demand(this.#proofs.doubtful(own, all, this.#terms), [], this.#terms, this.#signal)
+    throw new OtherAddressError(signed.lease)
+  }
+
+  #warnOfAddress(before: Listed | undefined, { families }: Lease): void {
+    for (const { family, publicIp } of before?.lease.families ?? []) {
+      const now = families.find((part) => part.family === family)?.publicIp
+      if (now !== undefined && now.text !== publicIp.text)
+        this.#warnings.add(`our PublicIP is ${now.text} now, and was ${publicIp.text} before`)
+    }
   }
 
   /** A lease under the identity of a copy is of this machine alone: that is who we were before. */

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { acquireLease } from '../../../../src/lease/acquire/acquire.ts'
 import { systemClock } from '../../../../src/host/system-clock.ts'
 import type { Challenger } from '../../../../src/lease/challenges.ts'
-import { CloneError, LeaseContentionError, OutOfSubnetsError, RivalError } from '../../../../src/lease/errors.ts'
+import {
+  CloneError,
+  LeaseContentionError,
+  OtherAddressError,
+  OutOfSubnetsError,
+  RivalError,
+} from '../../../../src/lease/errors.ts'
 import { earlierSubnets, parseLeaseKey } from '../../../../src/lease/codec.ts'
 import { overlaps } from '../../../../src/lease/overlap.ts'
 import { NO_ETCD_LEASE, leaseFamily, type Lease } from '../../../../src/lease/lease.ts'
@@ -643,7 +649,34 @@ describe('acquireLease with a lease of our node id', () => {
     store.answers.set('10.20.0.0-20', FORBIDDEN)
     const { how, warnings } = await acquire(store)
     expect(how).toBe('updated')
-    expect(warnings).toEqual([expect.stringContaining('we may not ask')])
+    const moved = `our PublicIP is ${MY_IP} now, and was 192.168.205.99 before`
+    expect(warnings).toEqual([expect.stringContaining('we may not ask'), moved])
+  })
+
+  it('says which address that publishes, where ours is open, before anything is asked or written', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', elsewhere)
+    leased(store.etcd, '10.30.0.0-20', leaseValue({ publicIp: MY_IP, mac: '02:00:00:00:00:02', node: RIVAL }))
+    const attempt = acquire(store, { isAddressOpen: true })
+    await expect(attempt).rejects.toThrow(OtherAddressError)
+    await expect(attempt).rejects.toMatchObject({ publicIps: new Map([[4, ip('192.168.205.99')]]) })
+    expect([store.asked, store.writes]).toEqual([[], []])
+  })
+
+  it('asks who holds that first, where this host shows no trace of it', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', elsewhere)
+    const terms = { isAddressOpen: true, traceOf: () => undefined } as const
+    await expect(acquire(store, terms)).rejects.toThrow(OtherAddressError)
+    expect(store.asked).toHaveLength(1)
+    store.answers.set('10.20.0.0-20', CLONE)
+    await expect(acquire(store, terms)).rejects.toThrow(CloneError)
+  })
+
+  it('takes its own where that publishes what is to be published', async () => {
+    const store = new AnsweringStore()
+    leased(store.etcd, '10.20.0.0-20', MINE)
+    expect(await acquire(store, { isAddressOpen: true })).toMatchObject({ how: 'kept' })
   })
 
   it('prefers, of several, that whose MAC is on our device', async () => {

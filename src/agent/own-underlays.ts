@@ -1,0 +1,151 @@
+import type { OverlayNetwork } from '../config/network.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import { chooseAgain } from '../host/underlay/follow-interface.ts'
+import { describeCandidates, type InterfaceChoice } from '../host/underlay/underlay.ts'
+import type { Underlay } from '../kernel/underlay.ts'
+import { sameIp, type Family, type Ip } from '../net/ip.ts'
+import { prefixContains } from '../net/prefix.ts'
+import type { Loop } from '../time/loop.ts'
+import type { AgentPorts } from './runtime/ports.ts'
+import { untilItWorks } from './runtime/retry.ts'
+
+/** The interface and its address, by family of the overlay. */
+export type Underlays = ReadonlyMap<Family, Underlay>
+
+/** The family that has the say in which interface is used: there is no overlay without it. */
+export const LEADER: Family = 4
+
+/** At boot, a VPN or a VIP may be there before DHCP has answered: our address is waited for so long, in milliseconds. */
+const AWAIT_MS = 10_000
+const LOOK_MS = 1_000
+
+export interface OwnUnderlaysInput {
+  readonly choice: InterfaceChoice & Pick<DaemonOptions, 'publicIps'>
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'random' | 'log' | 'conditions'>
+}
+
+/** Finds the underlay for what is done before there is a lease, and for the lease itself. */
+export class OwnUnderlays {
+  readonly #choice: InterfaceChoice
+  readonly #ports: OwnUnderlaysInput['ports']
+  #underlays: Underlays = new Map()
+  /** What our lease says; empty until that is known. */
+  #published: readonly Ip[] = []
+  /** As last read: none of their addresses is an underlay. Before the first reading, nothing goes over an underlay but questions. */
+  #overlays: readonly OverlayNetwork[] = []
+
+  constructor({ choice, ports }: OwnUnderlaysInput) {
+    this.#choice = choice
+    this.#ports = ports
+  }
+
+  /** As last seen. */
+  get current(): Underlays {
+    return this.#underlays
+  }
+
+  avoid(overlays: readonly OverlayNetwork[]): void {
+    this.#overlays = overlays
+  }
+
+  /** Tries until there is one for each of the families. */
+  async find(families: readonly Family[], loop: Loop): Promise<Underlays> {
+    const before = this.#underlays
+    const look = (): Promise<Underlays> => this.look(families, loop.signal)
+    const underlays = await untilItWorks('underlay', look, this.#ports, loop, { effect: 'unready' })
+    this.#sayChosen(before)
+    return underlays
+  }
+
+  #sayChosen(before: Underlays): void {
+    const known = new Set([...before.values()].map(({ address }) => address.text))
+    for (const { link, address, publicIp } of this.#underlays.values())
+      if (!known.has(address.text))
+        this.#ports.log.info('underlay chosen', {
+          iface: link.name,
+          address: address.text,
+          publicIp: publicIp.text,
+          mtu: link.mtu,
+        })
+  }
+
+  /** A session after the first stays on the interface of the one before. @throws {NoInterfaceError | KernelError} */
+  async look(families: readonly Family[], signal: AbortSignal): Promise<Underlays> {
+    const underlays = await this.#choose(families, this.#underlays, signal)
+    this.#underlays = new Map([...this.#underlays, ...underlays])
+    return underlays
+  }
+
+  async #choose(families: readonly Family[], before: Underlays, signal: AbortSignal): Promise<Underlays> {
+    const underlays = new Map<Family, Underlay>()
+    const known = [...this.#published, ...[...before.values()].map(({ address }) => address)]
+    for (const family of families) {
+      const wanted = { family, leader: LEADER, known, overlays: this.#overlays }
+      underlays.set(family, await chooseAgain(this.#ports.kernel, this.#choice, before.get(family), wanted, signal))
+    }
+    return underlays
+  }
+
+  /** Whether what our lease says may choose another address than was chosen: flags have left that open. */
+  isOpen(families: readonly Family[]): boolean {
+    return families.some((family) => !this.#choice.publicIps.has(family))
+  }
+
+  /**
+   * Chooses again, now that it is known what our lease says: an address of that which this host has is kept. One that it may be given in a
+   * moment is waited for.
+   * @throws {NoInterfaceError | KernelError}
+   */
+  async keep(published: ReadonlyMap<Family, Ip>, families: readonly Family[], loop: Loop): Promise<Underlays> {
+    const before = this.#underlays
+    this.#published = [...published.values()]
+    const untilMs = this.#ports.clock.monotonicMs() + AWAIT_MS
+    for (;;) {
+      const underlays = await this.#choose(families, new Map(), loop.signal)
+      const missing = await this.#missing(published, underlays, loop.signal)
+      if (missing === undefined || this.#ports.clock.monotonicMs() >= untilMs) {
+        this.#underlays = underlays
+        this.#sayChosen(before)
+        return underlays
+      }
+      this.#sayMissing(missing)
+      await loop.rest(LOOK_MS)
+    }
+  }
+
+  #sayMissing({ text }: Ip): void {
+    this.#ports.conditions.fails('lease', `this host does not have ${text}, which it says, yet`, 'unready', {
+      says: `PublicIP ${text} of our lease is no address of this host; waiting ${AWAIT_MS / 1_000} s for it`,
+      level: 'warn',
+      saysHolds: false,
+    })
+  }
+
+  /** An address of our lease that this host has not, though nothing has come in its place yet: that would be of its network. */
+  async #missing(
+    published: ReadonlyMap<Family, Ip>,
+    underlays: Underlays,
+    signal: AbortSignal,
+  ): Promise<Ip | undefined> {
+    const addresses = await this.#ports.kernel.addresses(signal)
+    const isHere = (one: Ip): boolean => addresses.some(({ ip }) => sameIp(ip, one))
+    for (const [family, one] of published) {
+      const underlay = underlays.get(family)
+      if (underlay === undefined || this.#isAskedFor(underlay)) continue
+      if (!isHere(one) && !prefixContains(underlay.prefix, one)) return one
+    }
+    return undefined
+  }
+
+  #isAskedFor({ address }: Underlay): boolean {
+    return this.#choice.publicIps.has(address.family) || this.#choice.ifaces.includes(address.text)
+  }
+
+  /** The interfaces that could be named with --iface, for an error about an address in use; empty: none is known. */
+  async candidates(signal: AbortSignal): Promise<string> {
+    const found: string[] = []
+    for (const family of this.#underlays.keys())
+      found.push(await describeCandidates(this.#ports.kernel, family, signal).catch(() => ''))
+    return found.filter((text) => text !== '').join('; ')
+  }
+}
