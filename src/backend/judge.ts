@@ -13,6 +13,8 @@ export interface ReachablePeer extends PeerEntries {
   readonly subnet: Prefix
   /** Where it is on the underlay. */
   readonly publicIp: Ip
+  /** What it calls itself, for people: its host's name, else its id; undefined: upstream's nodes do not say. */
+  readonly node: string | undefined
 }
 
 /** What it takes to reach one peer, for each family that both have. */
@@ -58,7 +60,14 @@ function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): Pee
     const entries = reach(lease)
     if ('rejected' in entries) return entries
     const { onDevice, onUnderlay } = entries
-    entriesByFamily.set(family, { onDevice, onUnderlay, subnet: part.subnet, publicIp: part.publicIp })
+    const { subnet, publicIp } = part
+    entriesByFamily.set(family, {
+      onDevice,
+      onUnderlay,
+      subnet,
+      publicIp,
+      node: lease.node?.hostname || lease.node?.id,
+    })
     names.push(...claimedNames(entries))
   }
   return entriesByFamily.size === 0

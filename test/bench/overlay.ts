@@ -80,7 +80,7 @@ export interface Measured {
   readonly writes: number
 }
 
-export function judge(records: readonly LeaseRecord[]): readonly PeerChange<PeerEntries>[] {
+export function judge(records: readonly LeaseRecord[]): readonly Pick<PeerChange<PeerEntries>, 'key' | 'entries'>[] {
   const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
   const peers = new PeerTable(
     backendJudge({ backends: [vxlanBackend({ vtep: ownVtep, config })], ownKey: 'own', limits: () => around }),

@@ -127,7 +127,7 @@ describe('a node that is told everything by FLANNELD_ variables, beside one that
 
   test('logs every change, where the other says what an operator must know', async () => {
     const [told, other] = [lab().host(0), lab().host(1)]
-    await says(told, / debug peer changed /)
+    await says(told, / debug entries programmed /)
     expect(await other.agent.log()).not.toContain(' debug ')
   })
 })

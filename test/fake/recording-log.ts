@@ -10,7 +10,9 @@ export function recordingLog(): RecordingLog {
   const say =
     (level: string): Logger['info'] =>
     (message, fields = {}) => {
-      const values = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)
+      const values = Object.entries(fields).flatMap(([name, value]) =>
+        value === undefined ? [] : [`${name}=${String(value)}`],
+      )
       lines.push([level, message, ...values].join(' '))
     }
   return { lines, error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }

@@ -10,6 +10,7 @@ import type { PeerChanges, PeerDelta, PeerList, PeerListener, SubnetManager } fr
 import { isStopped, runTogether, type Task, type TaskContext } from '../runtime/task.ts'
 import { ClaimAgesTask } from './claim-ages-task.ts'
 import type { PeerSink } from './peer-sink.ts'
+import { PeerLog } from './peer-log.ts'
 import { RejectionLog } from './rejection-log.ts'
 
 export interface PeersTaskInput {
@@ -36,16 +37,19 @@ const IDLE_MS = 3_600_000
 export class PeersTask implements PeerListener, Task {
   readonly name = 'peers'
   readonly #input: PeersTaskInput
+  readonly #log: PeerLog
   readonly #rejectionLog: RejectionLog
   readonly #claimAges: ClaimAgesTask
   /** Kept after a fault of the store. */
   readonly #stale = new KeptPeers()
   /** Kept for a moment after their leases were deleted. */
   readonly #lingering = new KeptPeers()
-  readonly #keptChanged = new Wakeup()
+  /** Rung when something is to be done later that was not before. */
+  readonly #laterChanged = new Wakeup()
 
   constructor(input: PeersTaskInput) {
     this.#input = input
+    this.#log = new PeerLog(input.ports)
     this.#rejectionLog = new RejectionLog(input.ports)
     const onAnswer = (): void => {
       this.#passOn()
@@ -114,7 +118,7 @@ export class PeersTask implements PeerListener, Task {
 
   #linger(keys: readonly string[]): void {
     this.#lingering.hold(keys, this.#input.ports.clock.monotonicMs() + LINGER_MS)
-    this.#keptChanged.ring()
+    this.#laterChanged.ring()
   }
 
   /** After a fault of the store, peers that are missing are kept for a while: their nodes will publish themselves again. */
@@ -137,7 +141,7 @@ export class PeersTask implements PeerListener, Task {
         fields,
       )
     this.#stale.hold(keys, ports.clock.monotonicMs() + stalePeerGraceMs)
-    this.#keptChanged.ring()
+    this.#laterChanged.ring()
   }
 
   async run(context: TaskContext): Promise<void> {
@@ -145,7 +149,7 @@ export class PeersTask implements PeerListener, Task {
     await runTogether([kept, this.#claimAges], context)
   }
 
-  /** Gives up those whose time is over. */
+  /** Gives up those whose time is over, and has the log say what it has counted. */
   async #release({ signal, rest }: Loop): Promise<void> {
     const { ports, peers } = this.#input
     while (!isStopped(signal)) {
@@ -155,7 +159,8 @@ export class PeersTask implements PeerListener, Task {
       if (stale.length > 0)
         ports.log.warn('peers did not publish themselves again; giving them up', { peers: stale.length })
       if (stale.length + gone.length > 0) this.#passOn()
-      await rest(this.#nextReleaseMs() - nowMs, this.#keptChanged)
+      this.#log.count(peers.size)
+      await rest(Math.min(this.#nextReleaseMs() - nowMs, this.#log.dueInMs ?? IDLE_MS), this.#laterChanged)
     }
   }
 
@@ -165,11 +170,11 @@ export class PeersTask implements PeerListener, Task {
   }
 
   #passOn(): void {
-    const { peers, sinks, ports } = this.#input
-    for (const { key, entries } of peers.drain()) {
-      for (const sink of sinks) sink.setPeer(key, entries)
-      ports.log.debug(entries === undefined ? 'peer gone' : 'peer changed', { lease: key })
-    }
+    const { peers, sinks } = this.#input
+    const changes = peers.drain()
+    for (const { key, entries } of changes) for (const sink of sinks) sink.setPeer(key, entries)
+    this.#log.say(changes, peers.size)
+    if (this.#log.dueInMs !== undefined) this.#laterChanged.ring()
     this.#rejectionLog.say(peers.takeRejections())
     this.#claimAges.look()
     for (const sink of sinks) sink.wake()

@@ -19,6 +19,8 @@ export type Judge<E> = (record: PeerRecord) => PeerVerdict<E>
 /** A peer that appeared, changed (`entries` are its new ones) or went away (undefined). */
 export interface PeerChange<E> {
   readonly key: string
+  /** What `drain` said of it before; undefined: nothing, or that it went away. */
+  readonly before: E | undefined
   readonly entries: E | undefined
 }
 
@@ -141,10 +143,10 @@ export class PeerTable<E> {
       if (before === after) continue
       if (after === undefined) {
         this.#reported.delete(key)
-        gone.push({ key, entries: undefined })
+        gone.push({ key, before: before?.entries, entries: undefined })
       } else {
         this.#reported.set(key, after)
-        set.push({ key, entries: after.entries })
+        set.push({ key, before: before?.entries, entries: after.entries })
       }
     }
     this.#touched.clear()
