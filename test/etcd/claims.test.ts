@@ -61,7 +61,12 @@ async function arrive(): Promise<EtcdLeaseStore> {
   const backends = [vxlanBackend({ vtep: VTEP, config: VXLAN })]
   const limits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
   const task = new PeersTask({
-    ports: { clock: systemClock, log: recordingLog(), subnets: managerOn(store) },
+    ports: {
+      clock: systemClock,
+      log: recordingLog(),
+      subnets: managerOn(store),
+      status: { rejected: () => undefined },
+    },
     peers: new PeerTable(backendJudge({ backends, ownKey: '10.20.0.0-20', limits: () => limits })),
     sinks: [
       {

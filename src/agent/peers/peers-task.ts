@@ -14,7 +14,10 @@ import { PeerLog } from './peer-log.ts'
 import { RejectionLog } from './rejection-log.ts'
 
 export interface PeersTaskInput {
-  readonly ports: Pick<AgentPorts, 'clock' | 'log'> & { readonly subnets: Pick<SubnetManager, 'saidAt'> }
+  readonly ports: Pick<AgentPorts, 'clock' | 'log'> & {
+    readonly status: Pick<AgentPorts['status'], 'rejected'>
+    readonly subnets: Pick<SubnetManager, 'saidAt'>
+  }
   readonly peers: PeerTable<EntriesByFamily>
   /** One for each device. */
   readonly sinks: readonly PeerSink[]
@@ -170,12 +173,13 @@ export class PeersTask implements PeerListener, Task {
   }
 
   #passOn(): void {
-    const { peers, sinks } = this.#input
+    const { peers, sinks, ports } = this.#input
     const changes = peers.drain()
     for (const { key, entries } of changes) for (const sink of sinks) sink.setPeer(key, entries)
     this.#log.say(changes, peers.size)
     if (this.#log.dueInMs !== undefined) this.#laterChanged.ring()
     this.#rejectionLog.say(peers.takeRejections())
+    ports.status.rejected(peers.rejected.size)
     this.#claimAges.look()
     for (const sink of sinks) sink.wake()
   }

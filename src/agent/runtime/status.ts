@@ -50,6 +50,8 @@ export class AgentStatus implements Health {
   readonly #tables = new Map<Family, TablesState>()
   readonly #subscribers = new Subscribers()
   #subnet: string | undefined
+  /** Leases of others that break a rule, or wait for others that claim the same. */
+  #rejected = 0
 
   constructor({ clock, conditions }: { readonly clock: Clock; readonly conditions: Conditions }) {
     this.#clock = clock
@@ -82,6 +84,7 @@ export class AgentStatus implements Health {
     const conditions = this.#conditions
     this.#subnet = undefined
     this.#tables.clear()
+    this.#rejected = 0
     conditions.sessionEnded()
     conditions.fails('lease', reason, 'unready', { says: false })
     conditions.fails('forwarding', NOT_SET_UP, 'unready', { says: false })
@@ -98,6 +101,13 @@ export class AgentStatus implements Health {
     const missing = unreachable.rows > 0 ? describeUnreachable(unreachable, peers) : undefined
     this.#follow(`peers of IPv${family}`, missing, 'degraded')
     if (before?.peers !== peers) this.#subscribers.notify()
+  }
+
+  /** So many leases of others are rejected. */
+  rejected(leases: number): void {
+    if (leases === this.#rejected) return
+    this.#rejected = leases
+    this.#subscribers.notify()
   }
 
   /** A condition fails for this reason, or (undefined) holds. */
@@ -143,19 +153,32 @@ export class AgentStatus implements Health {
   get line(): string {
     const failing = this.#conditions.all().filter(({ effect }) => effect !== 'none')
     if (this.#subnet === undefined) return failing.map(describe)[0] ?? 'starting'
-    const { peers } = this.#sums()
+    const { peers, rejected } = this.#sums()
     const all = failing.map(describe).join('; ')
-    return printable([this.#subnet, peers === 1 ? '1 peer' : `${peers} peers`, all || 'in step'].join(', '))
+    const others = rejected === 0 ? [] : [`${counted(rejected, 'lease')} rejected`]
+    return printable([this.#subnet, counted(peers, 'peer'), ...others, all || 'in step'].join(', '))
   }
 
-  #sums(): { readonly peers: number; readonly pending: number } {
+  #sums(): Sums {
     const tables = [...this.#tables.values()]
     return {
       peers: Math.max(0, ...tables.map(({ peers }) => peers)),
       pending: tables.reduce((sum, { pending }) => sum + pending, 0),
+      unreachable: new Set(tables.flatMap(({ unreachable }) => [...unreachable.reasons.keys()])).size,
+      rejected: this.#rejected,
     }
   }
 }
+
+/** All families taken together. */
+interface Sums {
+  readonly peers: number
+  readonly pending: number
+  readonly unreachable: number
+  readonly rejected: number
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 const describe = ({ what, reason }: Condition): string => `${what}: ${reason}`
 

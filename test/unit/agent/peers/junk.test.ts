@@ -51,7 +51,12 @@ function flooded(count: number, junk: (at: number) => readonly [string, string])
   const backends = [vxlanBackend({ vtep: VTEP, config: VXLAN })]
   const limits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
   const task = new PeersTask({
-    ports: { clock: new FakeClock(), log, subnets: { saidAt: () => Promise.resolve('forgotten') } },
+    ports: {
+      clock: new FakeClock(),
+      log,
+      subnets: { saidAt: () => Promise.resolve('forgotten') },
+      status: { rejected: () => undefined },
+    },
     peers: new PeerTable(backendJudge({ backends, ownKey: '10.20.0.0-20', limits: () => limits })),
     sinks: [{ setPeer: (key) => void told.push(key), allowPruning: () => undefined, wake: () => undefined }],
     stalePeerGraceMs: 0,

@@ -20,6 +20,8 @@ let task: PeersTask
 let told: string[]
 let there: Set<string>
 let running: Promise<void>
+/** So many leases are said to be rejected. */
+let rejected: number
 
 beforeEach(async () => {
   clock = new FakeClock()
@@ -36,13 +38,18 @@ beforeEach(async () => {
     allowPruning: (): void => void told.push('prune'),
     wake: (): void => undefined,
   }
-  const peers = new PeerTable<EntriesByFamily>(({ key }) => ({
-    accepted: NO_ENTRIES,
-    claims: { names: [key], subnets: [], addresses: [] },
-    isSigned: false,
-  }))
+  const peers = new PeerTable<EntriesByFamily>(({ key }) =>
+    key.startsWith('bad')
+      ? { rejected: 'it is bad' }
+      : { accepted: NO_ENTRIES, claims: { names: [key], subnets: [], addresses: [] }, isSigned: false },
+  )
   task = new PeersTask({
-    ports: { clock, log, subnets: { saidAt: () => Promise.resolve('forgotten') } },
+    ports: {
+      clock,
+      log,
+      subnets: { saidAt: () => Promise.resolve('forgotten') },
+      status: { rejected: (leases) => void (rejected = leases) },
+    },
     peers,
     sinks: [sink],
     stalePeerGraceMs: GRACE_MS,
@@ -72,6 +79,24 @@ describe('peers, whoever tells of them', () => {
   it('are all set before anything may be pruned for the first time', () => {
     expect(told.toSorted()).toEqual(['+a', '+b', '+c', '+d', 'prune'])
     expect(told.filter((what) => what === 'prune')).toHaveLength(1)
+  })
+
+  it('that are rejected are counted, as long as they are', () => {
+    expect(rejected).toBe(0)
+    listed('a b c d bad1 bad2')
+    expect(rejected).toBe(2)
+    task.onChanges({ deltas: [{ kind: 'deleted', key: 'bad1' }], isOwnGone: false })
+    expect(rejected).toBe(1)
+  })
+
+  it('that many join at once are one line in the log, and those that follow are counted within moments', async () => {
+    const lines = (): readonly string[] => log.lines.filter((line) => / peers joined/.test(line))
+    const many = (from: number): string => Array.from({ length: 10 }, (_, at) => `p${from + at}`).join(' ')
+    listed(`a b c d ${many(0)}`)
+    listed(`a b c d ${many(0)} ${many(10)}`)
+    expect(lines()).toEqual(['info peers joined, left or moved joined=10 peers=14'])
+    await clock.advance(10_000)
+    expect(lines().slice(1)).toEqual(['info peers joined, left or moved joined=10 peers=24'])
   })
 
   it('that are deleted are kept for a moment, and stay when they come back in it', async () => {

@@ -63,6 +63,8 @@ describe('a node is ready', () => {
         subnet: '10.15.64.0/20',
         peers: 41,
         pending: 0,
+        unreachable: 0,
+        rejected: 0,
         conditions: [{ what: 'etcd', reason: 'is out of reach', effect: 'degraded', forSeconds: 90 }],
       },
     })
@@ -81,6 +83,27 @@ describe('a node is ready', () => {
     expect(status.state).toMatchObject({ ready: false, reasons: [/3 entries/], degraded: [] })
     status.tables(4, IN_STEP)
     expect(status.state.ready).toBe(true)
+  })
+
+  test('also while leases of others are rejected, and peers of either family cannot be reached: both are counted', () => {
+    status.sessionBegan('10.15.64.0/20', [4, 6])
+    const cut = (...peers: readonly string[]) => ({
+      ...IN_STEP,
+      pending: peers.length,
+      unreachable: { rows: peers.length, reasons: new Map(peers.map((peer) => [peer, 'Nexthop has invalid gateway'])) },
+    })
+    status.tables(4, cut('a', 'b'))
+    status.tables(6, cut('b', 'c'))
+    conditions.holds('subnet file')
+    changes = 0
+    status.rejected(1)
+    status.rejected(1)
+    expect(changes).toBe(1)
+    expect(status.readiness()).toMatchObject({ ok: true, body: { unreachable: 3, rejected: 1 } })
+    for (const family of [4, 6] as const) status.tables(family, IN_STEP)
+    expect(status.line).toBe('10.15.64.0/20, 41 peers, 1 lease rejected, in step')
+    status.sessionEnded('it was taken away')
+    expect(status.readiness().body).toMatchObject({ unreachable: 0, rejected: 0 })
   })
 
   test('also while a peer cannot be reached, which is named; but not when anything else is wrong for long', async () => {
