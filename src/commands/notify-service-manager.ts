@@ -19,6 +19,6 @@ export function notifyServiceManager(
   const tell = notifier(found, sendDatagram, (text) => {
     log.warn(text)
   })
-  stopSignal.addEventListener('abort', () => tell({ STOPPING: '1', STATUS: 'stopping; forwarding goes on' }))
+  stopSignal.addEventListener('abort', () => tell({ STOPPING: '1', STATUS: `stopping${status.parting}` }))
   return [new ServiceManagerTask(status, { ...found, tell }, systemClock)]
 }

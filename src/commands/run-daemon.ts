@@ -65,6 +65,14 @@ function refusal(error: unknown): number {
   return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
 }
 
+/** How the node was when it was asked to stop: once its session has ended, it is nothing any more. */
+function partingOf(status: AgentStatus, stopSignal: AbortSignal): () => string {
+  let parting: string | undefined
+  const note = (): string => (parting ??= status.parting)
+  stopSignal.addEventListener('abort', note, { once: true })
+  return note
+}
+
 type DaemonCall = Omit<CommandCall, 'args'>
 
 /** One host carries one agent. @throws {HostTakenError} */
@@ -117,12 +125,13 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
   }
   const { healthz } = options
   const server = healthz && (await serveHealth(healthz, status, conditions))
+  const parting = partingOf(status, stopSignal)
   try {
     const agent = new Agent(options, ports)
     const watchers = notifyServiceManager(environment, status, log, stopSignal)
     const tasks = [agent, status.watchdog, ...watchers]
     await runTogether(tasks, { signal: stopSignal, clock: systemClock, watchdog: status.watchdog })
-    log.info('stopped; device and entries stay in place, so that forwarding goes on')
+    log.info(`stopped${parting()}`)
     return EXIT.done
   } finally {
     server?.close()

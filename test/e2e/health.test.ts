@@ -110,7 +110,9 @@ describe('an agent that a service manager has started', () => {
     expect((await told()).filter((line) => line.includes('READY=1'))).toHaveLength(1)
     await host.agent.stop()
     await isTold(/^STOPPING=1/)
-    expect((await told()).at(-1)).toMatch(/^STOPPING=1/)
+    const parting = 'what is programmed in the kernel stays, so that forwarding goes on'
+    expect((await told()).at(-1)).toMatch(new RegExp(`^STOPPING=1.*stopping; ${parting}`))
+    expect(await host.agent.logOfRun()).toContain(`info stopped; ${parting}`)
     await receiver.end()
   })
 

@@ -159,6 +159,19 @@ export class AgentStatus implements Health {
     return printable([this.#subnet, counted(peers, 'peer'), ...others, all || 'in step'].join(', '))
   }
 
+  /**
+   * What is so of whoever stops now, to follow the word `stopped`. Whether packets of an earlier run are forwarded is not ours to say.
+   */
+  get parting(): string {
+    const all = this.#conditions.all()
+    if (this.#subnet === undefined) return ' without a lease; what stands in the kernel is left as it is'
+    if (all.some(({ what }) => FORWARDING.test(what)))
+      return ' before the overlay was complete; what is programmed stays'
+    const cause = all.find(({ what, effect }) => effect === 'unready' && what !== SUBNET_FILE)
+    if (cause !== undefined) return ` while not ready (${describe(cause)}); what is programmed stays`
+    return '; what is programmed in the kernel stays, so that forwarding goes on'
+  }
+
   #sums(): Sums {
     const tables = [...this.#tables.values()]
     return {
@@ -182,6 +195,8 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 
 const describe = ({ what, reason }: Condition): string => `${what}: ${reason}`
 
+/** The conditions that the overlay has been complete. */
+const FORWARDING = /^forwarding( of IPv[46])?$/
 const forwardingOf = (family: Family): string => `forwarding of IPv${family}`
 
 const amiss = (rows: number): string | undefined => {

@@ -26,6 +26,24 @@ function setUp(): void {
   conditions.holds('subnet file')
 }
 
+describe('whoever stops', () => {
+  test('says only what is so', () => {
+    expect(status.parting).toBe(' without a lease; what stands in the kernel is left as it is')
+    status.sessionBegan('10.15.64.0/20', [4, 6])
+    status.tables(4, IN_STEP)
+    expect(status.parting).toBe(' before the overlay was complete; what is programmed stays')
+    status.tables(6, IN_STEP)
+    expect(status.parting).toBe('; what is programmed in the kernel stays, so that forwarding goes on')
+    conditions.fails('etcd', 'is out of reach', 'degraded')
+    expect(status.parting).toBe('; what is programmed in the kernel stays, so that forwarding goes on')
+    conditions.fails('net.ipv4.ip_forward', 'is not on', 'unready')
+    expect(status.parting).toBe(' while not ready (net.ipv4.ip_forward: is not on); what is programmed stays')
+    conditions.holds('net.ipv4.ip_forward')
+    status.sessionEnded('it was taken away')
+    expect(status.parting).toBe(' without a lease; what stands in the kernel is left as it is')
+  })
+})
+
 describe('a node is ready', () => {
   test('not before it has a lease, has programmed its peers and has written its subnet file', () => {
     expect(status.state.reasons).toEqual([
