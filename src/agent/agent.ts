@@ -124,7 +124,7 @@ export class Agent implements Task {
   }
 
   /** Looks at everything again after an attempt that failed: what keeps us from a lease may be cured there. */
-  async #acquire(first: Found, loop: Loop): Promise<AcquiredOn> {
+  async #acquire(first: Found, loop: Loop): Promise<AcquiredOn & { readonly formerSubnets: readonly Prefix[] }> {
     const { signal } = loop
     const { log } = this.#ports
     const previousSubnets = await readPreviousSubnets(this.#options.subnetFile)
@@ -147,7 +147,7 @@ export class Agent implements Task {
     const { lease, peers, how, warnings } = result.acquired
     log.info(`lease ${how}`, { subnet: lease.key, peers: peers.length })
     for (const warning of warnings) log.warn(warning)
-    return result
+    return { ...result, formerSubnets: previousSubnets }
   }
 
   async #acquireOn(

@@ -37,6 +37,8 @@ export interface SessionInput {
   /** By family of the overlay; the first one's has led the others' choice. */
   readonly underlays: ReadonlyMap<Family, Underlay>
   readonly acquired: AcquiredSubnet
+  /** From the subnet file, as earlier runs have left it. */
+  readonly formerSubnets: readonly Prefix[]
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { BackendConfig } from '../config/backend.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Underlay } from '../kernel/underlay.ts'
+import type { Prefix } from '../net/prefix.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Clock, Random } from '../time/clock.ts'
 
@@ -17,6 +18,8 @@ export interface DevicePorts {
   readonly log: Logger
   /** Makes a kernel setting so, its name given in parts. Rejects with Node's own error; ENOENT when there is no such setting. */
   readonly setSysctl: (name: readonly string[], value: string) => Promise<void>
+  /** Subnets that this host had in earlier runs, as far as it remembers. */
+  readonly formerSubnets?: readonly Prefix[]
 }
 
 /** What tending a device came to. */
@@ -25,6 +28,8 @@ export interface DeviceReport {
   readonly linkIndex: number | undefined
   /** Whether it was made or mended: its tables may be other than they were. */
   readonly hasChanged: boolean
+  /** Addresses of others on it that stand in the way of ours; empty: none. */
+  readonly foreignAddresses: readonly string[]
   /** Of what containers send through it, in octets. */
   readonly mtu: number
   /** What could not be done, and that the device works without. */

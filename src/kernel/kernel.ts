@@ -1,7 +1,7 @@
 import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { AddressFlag, RouteProtocol, RouteTable, RouteType, Scope } from './words.ts'
+import type { AddressFlag, AddressProtocol, RouteProtocol, RouteTable, RouteType, Scope } from './words.ts'
 
 /*
  * The kernel's tables as the agent speaks of them, and the port through which they are read, changed and watched. The port is handed
@@ -55,6 +55,8 @@ export interface AddressState {
   readonly prefixLength: number
   readonly scope: Scope
   readonly flags: readonly AddressFlag[]
+  /** IFA_PROTO: who made it, where that is known (since Linux 5.18). */
+  readonly protocol?: AddressProtocol | undefined
 }
 
 export interface NeighbourState {
@@ -140,7 +142,15 @@ export type KernelOp =
       /** IFLA_INET6_ADDR_GEN_MODE: `none` keeps the kernel from giving the device a link-local address. */
       readonly addressGeneration?: 'none' | 'eui64'
     }
-  | { readonly op: 'address.add'; readonly linkIndex: number; readonly ip: Ip; readonly prefixLength: number }
+  /** With {@link ADDRESS_PROTOCOL}, where the kernel keeps that. */
+  | {
+      readonly op: 'address.add'
+      readonly linkIndex: number
+      readonly ip: Ip
+      readonly prefixLength: number
+      /** IFA_F_NOPREFIXROUTE: without a route to its network. */
+      readonly noPrefixRoute?: true | undefined
+    }
   | { readonly op: 'address.delete'; readonly linkIndex: number; readonly ip: Ip; readonly prefixLength: number }
   | { readonly op: 'neighbour.replace'; readonly linkIndex: number; readonly ip: Ip; readonly mac: Mac }
   | { readonly op: 'neighbour.delete'; readonly linkIndex: number; readonly ip: Ip }

@@ -1,6 +1,6 @@
 import type { Family } from '../net/ip.ts'
 import type { LinkState } from './kernel.ts'
-import type { RouteProtocol } from './words.ts'
+import type { AddressProtocol, RouteProtocol } from './words.ts'
 
 /*
  * What marks things in the kernel as ours, said once: whoever makes them, looks for them or removes them reads it here. Firewall rules
@@ -9,6 +9,9 @@ import type { RouteProtocol } from './words.ts'
 
 /** Route protocol of all our routes: 70, ASCII F; free in iproute2's rt_protos, and so without a name. */
 export const ROUTE_PROTOCOL: RouteProtocol = '70'
+
+/** IFA_PROTO of all our addresses: the same number. */
+export const ADDRESS_PROTOCOL: AddressProtocol = '70'
 
 /** IFLA_IFALIAS of our devices, for people who read `ip link`, and for whoever must tell ours from upstream's. */
 export const DEVICE_ALIAS = 'flannel-agent'

@@ -50,6 +50,9 @@ export type RouteProtocolName =
   | 'rip'
   | 'eigrp'
 
+/** ifa_proto, IFAPROT_* (linux/if_addr.h), in digits: who made an address. */
+export type AddressProtocol = Unnamed
+
 /** IFA_F_* (linux/if_addr.h). Of IPv4, what is `temporary` here is a secondary address. A bit without a name stands for itself. */
 export type AddressFlag = AddressFlagName | `0x${string}`
 export type AddressFlagName =

@@ -14,6 +14,7 @@ export type ConditionName =
   | 'peer filter'
   | `device ${string}`
   | `settings of ${string}`
+  | `addresses of ${string}`
   | 'forwarding'
   | `forwarding of IPv${Family}`
   | `reading tables of IPv${Family}`

@@ -1,5 +1,6 @@
 import { addressBits, type Family, type Ip } from '../../src/net/ip.ts'
 import { prefixContains, prefixOf } from '../../src/net/prefix.ts'
+import { ADDRESS_PROTOCOL } from '../../src/kernel/marks.ts'
 import type {
   AddressState,
   FdbState,
@@ -174,11 +175,16 @@ export class FakeTables {
       ip,
       prefixLength,
       scope: 'global',
-      flags: ip.family === 4 ? ['permanent'] : ['nodad', 'permanent'],
+      flags: [
+        ...(ip.family === 4 ? [] : (['nodad'] as const)),
+        'permanent',
+        ...(op.noPrefixRoute === true ? (['noprefixroute'] as const) : []),
+      ],
+      protocol: ADDRESS_PROTOCOL,
     }
     this.addresses.set(addressKey(op), address)
     this.#notify({ kind: 'address', address, gone: false })
-    if (prefixLength < addressBits(ip.family)) this.addRoute(connectedRoute(address))
+    if (prefixLength < addressBits(ip.family) && op.noPrefixRoute !== true) this.addRoute(connectedRoute(address))
     return undefined
   }
 

@@ -108,6 +108,7 @@ export class OverlayWorld {
       mtu: 1450,
       alias: 'test',
       address: ip('10.255.240.0'),
+      formerAddresses: [],
       network: NETWORK,
       vxlan: {
         vni: 1,

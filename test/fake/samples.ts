@@ -85,6 +85,7 @@ export const deviceSpecOn = (underlayIndex: number): DeviceSpec => ({
   mtu: 1450,
   alias: 'flannel-agent',
   address: ip('10.15.64.0'),
+  formerAddresses: [],
   network: prefix('10.0.0.0/8'),
   vxlan: {
     vni: 100,

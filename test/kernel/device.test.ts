@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { DeviceWorld, type BackendFields } from './device-world.ts'
+import { ip } from '../../src/net/ip.ts'
+import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
+import { waitFor } from '../lab/wait-for.ts'
 import { ipJson, tool } from './real-kernel.ts'
 
 /** How soon the device must be right again after a single change. */
@@ -192,5 +196,45 @@ describe('the device, changed from outside', () => {
     await world.whole(HEALED_WITHIN_MS)
     expect(world.device()).toMatchObject({ mtu: 1280 })
     expect(await world.logged(/warn .* keeps being changed from outside \(mtu 1280, expected 1450\)/)).toHaveLength(1)
+  })
+})
+
+describe('where packets of the host to remote containers come from', () => {
+  const sourceTo = (destination: string): unknown => ipJson('route', 'get', destination)[0]?.['prefsrc']
+
+  it('is our address again, whatever an earlier run has left before it and somebody has put there', async () => {
+    const { name, conditions } = await started()
+    const [own = ''] = /10\.\S+(?=\/32)/.exec(tool('ip', '-4', 'address', 'show', 'dev', name)) ?? []
+    const [peer, foreign, former] = [
+      `10.255.${world.vni % 250}.0`,
+      `172.30.${world.vni % 250}.5`,
+      `172.29.${world.vni % 250}.0`,
+    ]
+    const hasForeign = (): boolean =>
+      conditions.all().some(({ what, reason }) => what === `addresses of ${name}` && reason.includes(foreign))
+    const route = (): string =>
+      tool('ip', 'route', 'replace', `${peer}/24`, 'via', peer, 'dev', name, 'onlink', 'proto', '70', 'metric', '9')
+    route()
+    expect(sourceTo(peer)).toBe(own)
+
+    const kernel = new RtnetlinkKernel()
+    const linkIndex = Number(world.device()?.['ifindex'])
+    tool('ip', 'address', 'add', `${foreign}/24`, 'dev', name)
+    const swap = ['delete', 'add'].map((how) => `address ${how} ${own}/32 dev ${name}`)
+    execFileSync('ip', ['-batch', '-'], { input: swap.join('\n') })
+    await kernel.apply([{ op: 'address.add', linkIndex, ip: ip(former), prefixLength: 32 }], AbortSignal.timeout(5_000))
+    kernel.close()
+    route()
+    await waitFor('our source', () => sourceTo(peer) === own, { deadlineMs: HEALED_WITHIN_MS })
+    await waitFor('the foreign address to be named', hasForeign)
+    const shown = tool('ip', '-4', 'address', 'show', 'dev', name)
+    expect(shown).toContain(`${foreign}/24`)
+    expect(shown).toMatch(new RegExp(`${own}/8 .* noprefixroute`))
+    expect(shown).not.toContain(former)
+    expect(tool('ip', 'route', 'show', 'dev', name)).not.toContain('10.0.0.0/8')
+
+    tool('ip', 'address', 'delete', `${foreign}/24`, 'dev', name)
+    await world.whole(HEALED_WITHIN_MS)
+    await waitFor('nothing to be named', () => !hasForeign())
   })
 })

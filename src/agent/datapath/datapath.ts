@@ -25,6 +25,8 @@ export interface DatapathInput {
   readonly ports: AgentPorts
   readonly backend: Backend
   readonly underlay: Underlay
+  /** Subnets that this host had in earlier runs. */
+  readonly formerSubnets: readonly Prefix[]
   /** The family that has the say in which interface is used. */
   readonly leader: Family
   readonly config: Pick<NetworkConfig, 'overlays'>
@@ -57,7 +59,7 @@ export class Datapath implements PeerSink {
     const somethingToDo = this.#somethingToDo
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
-    this.#device = backend.makeDevice?.(ports)
+    this.#device = backend.makeDevice?.({ ...ports, formerSubnets: input.formerSubnets })
     this.#router = backend.makeRouter?.({
       setEntries: (key, entries) => {
         reconciler.setPeer(key, entries)

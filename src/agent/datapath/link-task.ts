@@ -96,14 +96,27 @@ export class LinkTask implements Task {
   /** Brings the device about and hands it to the reconciler. @returns whether it is there */
   async #tend(device: DeviceKeeper, signal: AbortSignal): Promise<boolean> {
     const { reconciler, onMtu, ports } = this.#input
-    const { linkIndex, hasChanged, mtu, problem } = await device.tend(this.underlay, signal)
+    const { linkIndex, hasChanged, mtu, problem, foreignAddresses } = await device.tend(this.underlay, signal)
     if (linkIndex === undefined) return false // of a device that is not there, nothing holds and nothing fails
     const settings = `settings of ${device.name}`
     if (problem === undefined) ports.conditions.holds(settings)
     else ports.conditions.fails(settings, problem, 'none', { says: problem.message })
+    this.#sayForeign(device.name, foreignAddresses)
     if (reconciler.linkIndex !== linkIndex || hasChanged) reconciler.attach(linkIndex)
     onMtu(mtu)
     return true
+  }
+
+  #sayForeign(device: string, foreign: readonly string[]): void {
+    const { conditions } = this.#input.ports
+    const addresses = `addresses of ${device}`
+    if (foreign.length === 0) conditions.holds(addresses)
+    else
+      conditions.fails(addresses, `${foreign.join(', ')} is not ours`, 'degraded', {
+        says: `${foreign.join(', ')} on ${device} is not ours, and may be taken for the host's own packets to containers elsewhere: remove it (ip address delete), and let DHCP clients and network managers leave ${device} alone`,
+        saysHolds: `${device} has no address of others that stands in the way of ours`,
+        repeats: false,
+      })
   }
 
   /** From now on the device is to be as this configuration says. */

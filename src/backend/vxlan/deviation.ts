@@ -1,5 +1,6 @@
-import { sameIp, type Ip } from '../../net/ip.ts'
-import { hostPrefix, prefixContains, type Prefix } from '../../net/prefix.ts'
+import type { Ip } from '../../net/ip.ts'
+import type { Prefix } from '../../net/prefix.ts'
+import { addressDeviations } from './device-addresses.ts'
 import type { AddressState, KernelOp, LinkState, VxlanSpec } from '../../kernel/kernel.ts'
 
 /** The VXLAN device as it should be. */
@@ -8,11 +9,23 @@ export interface DeviceSpec extends VxlanSpec {
   readonly address: Ip
   /** The overlay; other addresses of it on the device do not belong there and go. */
   readonly network: Prefix
+  /** What its address was in earlier runs, as far as that is known. */
+  readonly formerAddresses: readonly Ip[]
 }
 
 /** What about a device can be other than it should; each is mended, and damped, by itself. */
 export type DeviceProperty =
-  'existence' | 'name' | 'parameters' | 'master' | 'mac' | 'mtu' | 'alias' | 'address' | 'surplus address' | 'state'
+  | 'existence'
+  | 'name'
+  | 'parameters'
+  | 'master'
+  | 'mac'
+  | 'mtu'
+  | 'alias'
+  | 'address'
+  | 'precedence of the address'
+  | 'surplus address'
+  | 'state'
 
 /** One property of the device that is not as it should be. */
 export interface Deviation {
@@ -84,28 +97,6 @@ function settingDeviations(spec: DeviceSpec, { index, master, ...link }: LinkSta
     ...setting('alias', { ...set, alias: spec.alias }),
   ]
 }
-
-function addressDeviations(
-  spec: DeviceSpec,
-  { index: linkIndex }: LinkState,
-  addresses: readonly AddressState[],
-): readonly Deviation[] {
-  const { length: prefixLength, text } = hostPrefix(spec.address)
-  const onDevice = addresses.filter((address) => address.linkIndex === linkIndex)
-  const isOurs = (a: AddressState): boolean => sameIp(a.ip, spec.address) && a.prefixLength === prefixLength
-  const surplus = onDevice.filter((a) => prefixContains(spec.network, a.ip) && !isOurs(a))
-  const add = { op: 'address.add', linkIndex, ip: spec.address, prefixLength } as const
-  return [
-    ...(onDevice.some(isOurs) ? [] : [{ property: 'address', found: `address ${text} missing`, ops: [add] } as const]),
-    ...(surplus.length === 0 ? [] : [surplusDeviation(surplus)]),
-  ]
-}
-
-const surplusDeviation = (surplus: readonly AddressState[]): Deviation => ({
-  property: 'surplus address',
-  found: `address ${surplus.map((a) => `${a.ip.text}/${a.prefixLength}`).join(', ')} of the overlay, not ours`,
-  ops: surplus.map(({ linkIndex, ip, prefixLength }) => ({ op: 'address.delete', linkIndex, ip, prefixLength })),
-})
 
 const stateDeviations = ({ index, up }: LinkState): readonly Deviation[] =>
   up ? [] : [{ property: 'state', found: 'set down', ops: [{ op: 'link.set', linkIndex: index, up: true }] }]

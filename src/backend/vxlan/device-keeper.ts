@@ -2,7 +2,7 @@ import type { BackendConfig, VxlanConfig } from '../../config/backend.ts'
 import { KernelError } from '../../kernel/kernel.ts'
 import { deviceName } from '../../kernel/marks.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
-import { sameIp } from '../../net/ip.ts'
+import { sameIp, type Ip } from '../../net/ip.ts'
 import { DeviceError, type DeviceKeeper, type DevicePorts, type DeviceReport } from '../device-keeper.ts'
 import { DeviceDamping } from './device-damping.ts'
 import { DeviceLog } from './device-log.ts'
@@ -24,6 +24,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
   readonly #ports: DevicePorts
   readonly #damping: DeviceDamping
   readonly #reporter: DeviceLog
+  readonly #formerAddresses: readonly Ip[]
   #config: VxlanConfig
 
   constructor({ vtep, config, ports }: VxlanDeviceKeeperInput) {
@@ -31,6 +32,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
     this.#vtep = vtep
     this.#ports = ports
     this.#config = config
+    this.#formerAddresses = (ports.formerSubnets ?? []).map(({ base }) => base)
     this.#reporter = new DeviceLog({ name: this.name, log: ports.log })
     this.#damping = new DeviceDamping({
       ...ports,
@@ -42,7 +44,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
 
   async tend(underlay: Underlay, signal: AbortSignal): Promise<DeviceReport> {
     const config = this.#config
-    const spec = deviceSpec(this.#vtep, config, underlay)
+    const spec = { ...deviceSpec(this.#vtep, config, underlay), formerAddresses: this.#formerAddresses }
     const isNew = !this.#damping.wasRight
     this.#damping.expect(spec)
     const tended = await tendDevice(this.#ports.kernel, spec, this.#mending(), signal)
@@ -52,6 +54,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
     return {
       linkIndex: link?.index,
       hasChanged: outcome !== 'unchanged',
+      foreignAddresses: tended.foreign,
       mtu: spec.mtu,
       problem: link === undefined ? undefined : await this.#refuseAdvertisements(),
     }

@@ -49,6 +49,7 @@ export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: UnderDevic
   alias: DEVICE_ALIAS,
   address: vtepAddress(vtep),
   network: vtep.overlay.network,
+  formerAddresses: [],
 })
 
 function checkedMtu(family: Family, underlayMtu: number, { link, address }: UnderDevice): number {

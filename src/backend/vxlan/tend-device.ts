@@ -1,5 +1,6 @@
 import type { Kernel, KernelOp, LinkState } from '../../kernel/kernel.ts'
 import { DeviceConflictError, explainRefusal, findRenamed, formerOnPort, refuseOtherKind } from './conflict.ts'
+import { foreignBeforeOurs } from './device-addresses.ts'
 import { deviationsOf, type DeviceSpec, type Deviation } from './deviation.ts'
 
 export type { DeviceSpec } from './deviation.ts'
@@ -14,6 +15,8 @@ export interface TendedDevice {
   readonly mended: readonly Deviation[]
   /** Left as they are for now. */
   readonly postponed: readonly Deviation[]
+  /** Addresses of others on it that the kernel may take for packets of the host instead of ours. */
+  readonly foreign: readonly string[]
   /** Names of devices of a former configuration that were in the way, and were removed. */
   readonly removed: readonly string[]
 }
@@ -48,9 +51,11 @@ export async function tendDevice(
     const link = await kernel.link(spec.name, signal)
     refuseOtherKind(link, spec.name)
     const renamed = link === undefined ? await findRenamed(kernel, spec, signal) : undefined
-    const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, await kernel.addresses(signal))
+    const addresses = renamed ? [] : await kernel.addresses(signal)
+    const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, addresses)
     const due = mending.due(found)
-    if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found, removed }
+    const foreign = link === undefined ? [] : foreignBeforeOurs(spec, link, addresses)
+    if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found, removed, foreign }
     const former = await mend({ kernel, spec, mending, signal }, link ?? renamed, due)
     if (former !== undefined) removed.push(former)
     mending.mended(due)

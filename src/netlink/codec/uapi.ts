@@ -148,8 +148,9 @@ export const IFLA_VXLAN = {
 } as const
 
 /** linux/if_addr.h */
-export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const
+export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8, PROTO: 11 } as const
 export const IFA_F_NODAD = 0x02
+export const IFA_F_NOPREFIXROUTE = 0x200
 
 /** linux/neighbour.h */
 export const NDA = { DST: 1, LLADDR: 2, PORT: 6, VNI: 7, IFINDEX: 8, MASTER: 9 } as const

@@ -47,7 +47,9 @@ class Tunnel implements DeviceKeeper, PeerRouter {
     const found = kernel.indexOf(this.name)
     this.calls.push(found === undefined ? 'made' : 'tended')
     const linkIndex = this.isPutOff ? undefined : (found ?? kernel.addCard(this.name, { kind: 'tun' }).index)
-    return Promise.resolve({ linkIndex, hasChanged: found === undefined, mtu: link.mtu - 28, problem: this.problem })
+    const { problem } = this
+    const hasChanged = found === undefined
+    return Promise.resolve({ linkIndex, hasChanged, mtu: link.mtu - 28, problem, foreignAddresses: [] })
   }
 
   dueInMs(): undefined {
@@ -127,6 +129,7 @@ beforeEach(async () => {
     options: NO_CHOICE,
     ports,
     backend,
+    formerSubnets: [],
     underlay,
     leader: 4,
     config: { overlays: [OWN.overlay] },

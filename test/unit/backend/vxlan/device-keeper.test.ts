@@ -47,7 +47,13 @@ const addresses = (): readonly string[] =>
 describe('the keeper of a VXLAN device', () => {
   it('makes it, says so, and reports its index and MTU; then leaves it alone', async () => {
     const report = await keeper.tend(underlay, forever)
-    expect(report).toEqual({ linkIndex: device()?.index, hasChanged: true, mtu: 1450, problem: undefined })
+    expect(report).toEqual({
+      linkIndex: device()?.index,
+      hasChanged: true,
+      foreignAddresses: [],
+      mtu: 1450,
+      problem: undefined,
+    })
     expect([keeper.name, log]).toEqual(['flannel.100', ['device created']])
     expect(await keeper.tend(underlay, forever)).toMatchObject({ hasChanged: false })
     expect(log).toHaveLength(1)
