@@ -139,7 +139,7 @@ const FILES = {
     'file',
     '/run/flannel/subnet.env',
     'file to write the subnet and MTU to',
-    (value, fail) => value || fail('a file name'),
+    (value, fail) => (value === '' || value.endsWith('/') ? fail('the name of a file') : value),
   ),
   healthzIp: flag<Ip>('healthz-ip', 'ip', { family: 4, bytes: [0, 0, 0, 0], text: '0.0.0.0' }, 'address to serve /healthz and /readyz at', readIp), // prettier-ignore
   healthzPort: integer('healthz-port', 0, 0, MAX_PORT, 'port to serve /healthz and /readyz at; 0 serves neither'),

@@ -79,8 +79,9 @@ function execute(file: string, input: string, { environment, stopSignal }: Deleg
       return
     }
     const output: Buffer[] = []
-    stopSignal.addEventListener('abort', stop)
     child.once('error', fail)
+    if (child.pid === undefined) return // it was not started, and has no streams where descriptors have run out
+    stopSignal.addEventListener('abort', stop)
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
     child.stdin.on('error', () => undefined) // it may end without reading
     child.stdin.end(input)

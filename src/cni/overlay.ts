@@ -1,5 +1,5 @@
 import { MTU, parseMtu } from '../config/mtu.ts'
-import { readRegularFile } from '../host/regular-file.ts'
+import { readRegularFile } from '../host/files/regular-file.ts'
 import { readAssignments, SUBNET_VARIABLES, type Assignment } from '../host/subnet-env.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
 import type { Family } from '../net/ip.ts'

@@ -6,7 +6,7 @@ export interface CniRequest {
   readonly command: Command
   readonly containerId: string
   readonly ifname: string
-  /** Folders to find the delegate in, in order. */
+  /** Folders to find the delegate in, in order; those whose paths begin at the root, lest the one that we are called in counts. */
   readonly path: readonly string[]
 }
 
@@ -49,7 +49,7 @@ export function readRequest(environment: Environment): CniRequest {
     ifname,
     path: value('CNI_PATH')
       .split(':')
-      .filter((folder) => folder !== ''),
+      .filter((folder) => folder.startsWith('/')),
   }
 }
 

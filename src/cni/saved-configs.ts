@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeFile, removeTemporaryFiles, writeFileAtomically } from '../host/subnet-env.ts'
+import { NoRegularFileError, readRegularFile } from '../host/files/regular-file.ts'
+import { removeFile, removeAbandonedFiles, writeFileAtomically } from '../host/files/atomic-file.ts'
 import type { DelegateConfig } from './delegate-config.ts'
 import { errnoOf, ioError } from './errors.ts'
 import { isObject } from '../config/json.ts'
@@ -47,7 +48,7 @@ export class SavedConfigs {
   async save(attachment: Attachment, config: DelegateConfig): Promise<void> {
     const [main, own] = this.#paths(attachment)
     const taken = await readConfig(main)
-    const isFree = taken === undefined || taken === 'damaged' || taken['name'] === attachment.network
+    const isFree = taken === undefined || taken === 'damaged' || isOf(taken, attachment.network)
     const path = attachment.ifname === MAIN_INTERFACE && isFree ? main : own
     await writeFileAtomically(path, JSON.stringify(config), MODES).catch((error: unknown) => {
       throw ioError(`save the delegate's configuration as ${path}`, error)
@@ -59,17 +60,17 @@ export class SavedConfigs {
     const [main, own] = this.#paths(attachment)
     for (const path of [own, main]) {
       const config = await readConfig(path)
-      if (config !== undefined && config !== 'damaged' && config['name'] === attachment.network) return { path, config }
+      if (isOf(config, attachment.network)) return { path, config }
     }
     return undefined
   }
 
-  /** Forgets the attachment: the file that was used, and what a crash has left of it. */
+  /** Forgets the attachment: the file that was used, and what crashes have left of any. */
   async forget(attachment: Attachment, used: string | undefined): Promise<void> {
-    const [main, own] = this.#paths(attachment)
+    const [main] = this.#paths(attachment)
     const damaged = attachment.ifname === MAIN_INTERFACE && (await readConfig(main)) === 'damaged' ? [main] : []
     for (const path of [...damaged, ...(used === undefined ? [] : [used])]) await remove(path)
-    for (const path of [main, own]) await removeTemporaryFiles(path)
+    await removeAbandonedFiles(this.#folder)
   }
 
   /** Forgets all attachments to the network but the `valid` ones. @throws {CniError} 5 */
@@ -82,7 +83,7 @@ export class SavedConfigs {
     for (const path of names.filter((name) => !name.startsWith('.')).map((name) => join(this.#folder, name))) {
       if (kept.has(path)) continue
       const config = await readConfig(path)
-      if (config !== undefined && config !== 'damaged' && config['name'] === network) await remove(path)
+      if (isOf(config, network)) await remove(path)
     }
   }
 
@@ -99,13 +100,21 @@ async function remove(path: string): Promise<void> {
   })
 }
 
+/** What stands in a file's place; `damaged` is what a crash may have left, `foreign` what nobody can have saved. */
+type Found = DelegateConfig | 'damaged' | 'foreign' | undefined
+
+const isOf = (found: Found, network: string): found is DelegateConfig =>
+  typeof found === 'object' && found['name'] === network
+
 /** @returns undefined when there is no such file. @throws {CniError} 5 */
-async function readConfig(path: string): Promise<DelegateConfig | 'damaged' | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+async function readConfig(path: string): Promise<Found> {
+  try {
+    return parseConfig(await readRegularFile(path)) ?? 'damaged'
+  } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
+    if (error instanceof NoRegularFileError) return 'foreign'
     throw ioError(`read ${path}`, error)
-  })
-  return text === undefined ? undefined : (parseConfig(text) ?? 'damaged')
+  }
 }
 
 function parseConfig(text: string): DelegateConfig | undefined {

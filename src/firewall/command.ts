@@ -9,6 +9,15 @@ const DEADLINE_MS = 10_000
 
 /** Where Debian, Red Hat and BusyBox keep them: not on every service's PATH. */
 const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+/** Where there is no PATH. */
+const ALL_FOLDERS = '/usr/local/bin:/usr/bin:/bin'
+
+/**
+ * Where programs are looked for. An element of PATH that is empty, or does not begin at the root, would be below the folder that we
+ * happen to stand in, which may be anybody's.
+ */
+const foldersOf = (path: string | undefined): string =>
+  [...(path ?? ALL_FOLDERS).split(':').filter((folder) => folder.startsWith('/')), ...ADMIN_FOLDERS].join(':')
 
 /** Of a program's complaint as much as a log line can bear, in characters. */
 const LONGEST_QUOTE = 400
@@ -88,8 +97,7 @@ function killGroup(leader: number | undefined): void {
 /** Ours, without what was meant for us alone: passwords may stand there. */
 function environment(): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('FLANNELD_'))
-  const PATH = [process.env['PATH'] ?? '', ...ADMIN_FOLDERS].join(':')
-  return { ...Object.fromEntries(others), PATH, LC_ALL: 'C' }
+  return { ...Object.fromEntries(others), PATH: foldersOf(process.env['PATH']), LC_ALL: 'C' }
 }
 
 function couldNotStart(tool: string, error: Error): FirewallError {

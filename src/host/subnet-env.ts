@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { watch } from 'node:fs'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { gatewayOf, type OverlayNetwork } from '../config/network.ts'
 import type { Family } from '../net/ip.ts'
 import { parsePrefix, type Prefix } from '../net/prefix.ts'
-import { NoRegularFileError, obstacleAt, readRegularFile } from './regular-file.ts'
+import { readRegularFile } from './files/regular-file.ts'
 
 /** What Docker, CNI and systemd units read. */
 export interface SubnetEnv {
@@ -111,85 +109,6 @@ export const fileSays = (path: string, text: string): Promise<boolean> =>
     () => false,
   )
 
-/** Permissions of a file, and of its directory when that has to be made. */
-export interface FileModes {
-  readonly file: number
-  readonly directory: number
-}
-
-const PUBLIC: FileModes = { file: 0o644, directory: 0o755 }
-
-/**
- * Puts `text` at `path` so that a reader sees either the old file or the whole new one, also after a power cut: written aside,
- * flushed, renamed. Missing directories are made.
- * @throws the file system's own error, {NoRegularFileError} for what must not be replaced; nothing is left behind then
- */
-export async function writeFileAtomically(path: string, text: string, modes: FileModes = PUBLIC): Promise<void> {
-  const directory = dirname(path)
-  const obstacle = await obstacleAt(path)
-  if (obstacle !== undefined) throw new NoRegularFileError(path, obstacle)
-  await makeDirectory(directory, modes.directory)
-  const aside = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
-  try {
-    const file = await open(aside, 'wx', modes.file)
-    try {
-      await file.chmod(modes.file)
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(aside, path)
-  } catch (error) {
-    await rm(aside, { force: true }).catch(() => undefined) // what went wrong first is what matters
-    throw error
-  }
-}
-
-/**
- * As `mkdir -p`. Node's own `recursive` calls a read-only file system "no such file or directory", and tries for ever where the kernel
- * says that below a directory that stands, as in /proc.
- */
-async function makeDirectory(path: string, mode: number): Promise<void> {
-  const parent = dirname(path)
-  let failure = await failureToMake(path, mode)
-  if (failure !== undefined && codeOf(failure) === 'ENOENT' && parent !== path) {
-    await makeDirectory(parent, mode)
-    failure = await failureToMake(path, mode)
-  }
-  if (failure !== undefined) throw failure
-}
-
-/** Undefined when it is made, or something of that name stands there. */
-async function failureToMake(path: string, mode: number): Promise<Error | undefined> {
-  try {
-    await mkdir(path, { mode })
-    return undefined
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
-    return codeOf(error) === 'EEXIST' ? undefined : error
-  }
-}
-
-const codeOf = (error: Error): unknown => ('code' in error ? error.code : undefined)
-
-/** Length of a UUID in text (RFC 9562 §4). */
-const UUID_LENGTH = 36
-
-/** Paths of what {@link writeFileAtomically} left beside `path` when it was killed; none where the directory cannot be read. */
-export async function findTemporaryFiles(path: string): Promise<readonly string[]> {
-  const [start, end] = [`.${basename(path)}.`, '.tmp']
-  const isTemporary = (name: string): boolean =>
-    name.startsWith(start) && name.endsWith(end) && name.length === start.length + UUID_LENGTH + end.length
-  const names = await readdir(dirname(path)).catch(() => [])
-  return names.filter(isTemporary).map((name) => join(dirname(path), name))
-}
-
-/** Removes what {@link findTemporaryFiles} finds. Whatever cannot be removed stays. */
-export async function removeTemporaryFiles(path: string): Promise<void> {
-  for (const file of await findTemporaryFiles(path)) await removeFile(file).catch(() => undefined)
-}
-
 /**
  * Calls `onChange` when something happens to the file or beside it. May miss something, and misses everything where it cannot watch.
  * @returns how to stop
@@ -207,6 +126,3 @@ export function watchFile(path: string, onChange: () => void): () => void {
     return () => undefined
   }
 }
-
-/** Removes the file; there being none is success. @throws the file system's own error */
-export const removeFile = (path: string): Promise<void> => rm(path, { force: true })

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { writeFileAtomically } from '../../src/host/subnet-env.ts'
+import { removeFile, writeFileAtomically } from '../../src/host/files/atomic-file.ts'
 
 const OLD = 'FLANNEL_MTU=1450\n'
 
@@ -36,5 +36,34 @@ describe('the subnet file on a file system that fails', () => {
     execFileSync('mount', ['-o', 'remount,bind,ro', directory])
     await expect(writeFileAtomically(path, 'new\n')).rejects.toMatchObject({ code: 'EROFS' })
     expect(await readFile(path, 'utf8')).toBe(OLD)
+  })
+})
+
+describe('a subnet file that is itself a mount', () => {
+  const source = (): string => join(directory, 'source')
+
+  beforeEach(async () => {
+    await writeFile(source(), 'former, and longer than what comes\n')
+    execFileSync('mount', ['--bind', source(), path])
+  })
+  afterEach(() => {
+    execFileSync('umount', [path])
+  })
+
+  it('is written in place, so that whoever has mounted it sees that', async () => {
+    await writeFileAtomically(path, 'new\n')
+    expect(await readFile(source(), 'utf8')).toBe('new\n')
+    expect((await readdir(directory)).sort()).toEqual(['source', 'subnet.env'])
+  })
+
+  it('is written also where its folder is read-only', async () => {
+    execFileSync('mount', ['-o', 'remount,bind,ro', directory])
+    await writeFileAtomically(path, 'new\n')
+    expect(await readFile(path, 'utf8')).toBe('new\n')
+  })
+
+  it('is emptied instead of removed', async () => {
+    await removeFile(path)
+    expect(await readFile(source(), 'utf8')).toBe('')
   })
 })

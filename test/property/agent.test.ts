@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
+import type * as AtomicFile from '../../src/host/files/atomic-file.ts'
 import type * as SubnetEnvFile from '../../src/host/subnet-env.ts'
 import { MortalWorld } from '../fake/mortal-world.ts'
 import { events, type Event } from './agent-events.ts'
@@ -9,6 +10,11 @@ vi.mock('../../src/host/subnet-env.ts', async (importOriginal) => {
   const original = await importOriginal<typeof SubnetEnvFile>()
   const { memoryFiles } = await import('../fake/memory-files.ts')
   return { ...original, ...memoryFiles(original.parseSubnets) }
+})
+
+vi.mock('../../src/host/files/atomic-file.ts', async (importOriginal) => {
+  const { memoryWrites } = await import('../fake/memory-files.ts')
+  return { ...(await importOriginal<typeof AtomicFile>()), ...memoryWrites() }
 })
 
 /** Longer than any delay between attempts, so that each round is another attempt at whatever failed. */

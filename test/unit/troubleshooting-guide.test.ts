@@ -28,7 +28,7 @@ const ERRORS = [
     'HostTakenError',
     'NoRightsError',
   ],
-  ...['NoRegularFileError', 'AddonError', 'BrokenAnswer'],
+  ...['NoRegularFileError', 'ForeignLinkError', 'AddonError', 'BrokenAnswer'],
 ]
 
 /** Other commands than the agent: what they say is said to whoever has called them. */

@@ -1,13 +1,7 @@
 import type { OwnSubnet } from '../../backend/backend.ts'
-import { NoRegularFileError } from '../../host/regular-file.ts'
-import {
-  fileSays,
-  removeFile,
-  removeTemporaryFiles,
-  renderSubnetEnv,
-  watchFile,
-  writeFileAtomically,
-} from '../../host/subnet-env.ts'
+import { NoRegularFileError } from '../../host/files/regular-file.ts'
+import { removeFile, removeTemporaryFiles, writeFileAtomically } from '../../host/files/atomic-file.ts'
+import { fileSays, renderSubnetEnv, watchFile } from '../../host/subnet-env.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Loop } from '../../time/loop.ts'

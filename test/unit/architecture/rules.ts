@@ -68,14 +68,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'config', 'kernel'],
     because: 'which address is ours follows from what the kernel and the configuration say, whatever is made of it',
   },
-  host: { sees: ['net', 'time', 'config', 'kernel'], because: PORT },
+  'host/files': { sees: [], because: 'how a file is read and replaced does not depend on what stands in it' },
+  host: { sees: ['net', 'time', 'config', 'kernel', 'host/files'], because: PORT },
   'host/claim': {
     sees: ['time'],
     because: 'who else may be an agent here does not depend on what an agent does to the host',
   },
   cli: { sees: ['net', 'config'], because: 'a command line is read before there is anything to run' },
   cni: {
-    sees: ['net', 'config', 'host'],
+    sees: ['net', 'config', 'host', 'host/files'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
   docker: {
@@ -96,7 +97,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
   'agent/subnet-file': {
-    sees: ['net', 'observe', 'time', 'backend', 'host', 'agent/runtime'],
+    sees: ['net', 'observe', 'time', 'backend', 'host', 'host/files', 'agent/runtime'],
     because: 'it writes what it is told of the overlay, and does not ask',
   },
   'agent/host': {
@@ -160,6 +161,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'firewall',
       'firewall/peer-filter',
       'host',
+      'host/files',
       'host/claim',
       'cli',
       'cni',

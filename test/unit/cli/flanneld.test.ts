@@ -178,6 +178,7 @@ describe('what a node does with its own traffic and its underlay', () => {
 
   it.each([
     ['-ip-masq=perhaps', '--ip-masq', 'true or false', '"perhaps"'],
+    ['--subnet-file=/run/x/', '--subnet-file', 'the name of a file', '"/run/x/"'],
     ['-iptables-resync=0', '--iptables-resync', 'from 1 to', '"0"'],
     ['-healthz-port 65536', '--healthz-port', 'from 0 to 65535', '"65536"'],
     ['-healthz-ip=localhost', '--healthz-ip', 'an IP address', '"localhost"'],

@@ -1,6 +1,8 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../lab/wait-for.ts'
 import { runCni } from '../../../src/cni/run.ts'
@@ -215,12 +217,62 @@ describe('DEL', () => {
     expect(await world.saved()).toEqual([])
   })
 
-  it('removes what a killed ADD has left', async () => {
+  it('removes what killed ADDs have left, and not what one is just writing', async () => {
     const world = await PluginWorld.create()
-    await world.save('.c1.0192c3a4-0000-4000-8000-000000000000.tmp', '{')
-    await world.save('.c2.0192c3a4-0000-4000-8000-000000000000.tmp', '{')
+    const [left, other, fresh] = ['c1', 'c2', 'c1'].map(
+      (id, at) => `.${id}.0192c3a4-0000-4000-8000-00000000000${at}.tmp`,
+    )
+    for (const name of [left, other, fresh]) await world.save(name ?? '', '{')
+    const longAgo = new Date(Date.now() - 60_000)
+    for (const name of [left, other]) await utimes(join(world.dataDir, name ?? ''), longAgo, longAgo)
     await world.run('DEL')
-    expect(await world.saved()).toEqual(['.c2.0192c3a4-0000-4000-8000-000000000000.tmp'])
+    expect(await world.saved()).toEqual([fresh])
+  })
+})
+
+describe('what others have put into the folders', () => {
+  it.each([
+    ['a FIFO', 'mkfifo "$1"'],
+    ['a device', 'ln -s /dev/zero "$1"'],
+    ['a directory', 'mkdir "$1"'],
+    ['a file without an end', 'truncate -s 1T "$1"'],
+  ])('holds nobody up, and stays: %s in the place of what is saved', async (_, make) => {
+    const world = await PluginWorld.create()
+    await world.save('other', '{}')
+    execFileSync('sh', ['-c', make, 'sh', join(world.dataDir, 'c1')])
+    expect(await world.run('ADD')).toMatchObject({ exitCode: 0 })
+    expect(await world.run('DEL')).toMatchObject({ exitCode: 0 })
+    expect(await world.calls()).toEqual(['bridge ADD c1 eth0', 'bridge DEL c1 eth0'])
+    expect(await world.run('GC', { 'cni.dev/valid-attachments': [], cniVersion: '1.1.0' })).toMatchObject({
+      exitCode: 0,
+    })
+    expect((await world.saved()).toSorted()).toEqual(['c1', 'other'])
+  })
+
+  it('is no delegate: a FIFO of its name', async () => {
+    const world = await PluginWorld.create()
+    execFileSync('mkfifo', [join(world.folder, 'bin/ptp')])
+    expect(errorOf(await world.run('ADD', { delegate: { type: 'ptp' } }))).toMatchObject({ code: 5 })
+  })
+
+  it('is no delegate below the folder that we are called in', async () => {
+    const world = await PluginWorld.create()
+    const answer = await world.run(
+      'ADD',
+      {},
+      { CNI_PATH: `bin:.:${relative(process.cwd(), join(world.folder, 'bin'))}` },
+    )
+    expect(errorOf(answer)).toMatchObject({ code: 5, msg: 'flannel: there is no plugin bridge on CNI_PATH' })
+    expect(await world.calls()).toEqual([])
+  })
+})
+
+describe('ADD and DEL of one container at once', () => {
+  it('do not fail over each other’s temporary files', async () => {
+    const world = await PluginWorld.create()
+    const calls = Array.from({ length: 60 }, (_, at) => world.run(at % 2 === 0 ? 'ADD' : 'DEL'))
+    for (const answer of await Promise.all(calls)) expect(answer).toMatchObject({ exitCode: 0 })
+    expect((await world.saved()).filter((name) => name.startsWith('.'))).toEqual([])
   })
 })
 
@@ -437,7 +489,9 @@ describe('what is refused', () => {
   it.each([
     [4, 'unknown CNI_COMMAND "add"', 'add', {}, {}],
     [4, 'missing in the environment: CNI_CONTAINERID, CNI_NETNS', 'ADD', {}, { CNI_CONTAINERID: '', CNI_NETNS: '' }],
-    [4, 'missing in the environment: CNI_PATH', 'DEL', {}, { CNI_PATH: '' }],
+    ...['ADD', 'DEL', 'CHECK', 'STATUS', 'GC'].map(
+      (command) => [4, 'missing in the environment: CNI_PATH', command, {}, { CNI_PATH: '' }] as const,
+    ),
     [4, 'invalid CNI_CONTAINERID "../c1"', 'ADD', {}, { CNI_CONTAINERID: '../c1' }],
     [4, 'invalid CNI_CONTAINERID ".."', 'DEL', {}, { CNI_CONTAINERID: '..' }],
     [4, 'invalid CNI_CONTAINERID "a/b"', 'CHECK', {}, { CNI_CONTAINERID: 'a/b' }],
@@ -512,6 +566,35 @@ describe('what is refused', () => {
     const world = await PluginWorld.create()
     await chmod(join(world.folder, 'bin/bridge'), 0o644)
     expect(errorOf(await world.run('ADD'))).toMatchObject({ code: 5 })
+  })
+
+  it('code 5 where no descriptor is left to run the delegate with', async () => {
+    const world = await PluginWorld.create()
+    const delegate = fileURLToPath(new URL('../../../src/cni/delegate.ts', import.meta.url))
+    const script = `
+      import { openSync } from 'node:fs'
+      import { runDelegate } from ${JSON.stringify(delegate)}
+      const call = { environment: {}, path: [${JSON.stringify(join(world.folder, 'bin'))}], stopSignal: new AbortController().signal }
+      await runDelegate({ type: 'none' }, call).catch(() => undefined)
+      const started = import('node:fs/promises')
+      await started
+      try { for (;;) openSync('/dev/null') } catch {}
+      await runDelegate({ type: 'bridge' }, call).catch((error) => console.error(error.name, error.code, error.details))`
+    const tsx = import.meta.resolve('tsx')
+    const args = [
+      '-c',
+      'ulimit -n 64; exec "$0" "$@"',
+      process.execPath,
+      '--import',
+      tsx,
+      '--input-type=module',
+      '-e',
+      script,
+    ]
+    expect(spawnSync('sh', args, { encoding: 'utf8' })).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/^CniError 5 .*EMFILE/) as unknown,
+    })
   })
 
   it('code 5 for a data folder that is none', async () => {

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { runTool } from '../../../src/firewall/command.ts'
 import { waitFor } from '../../lab/wait-for.ts'
@@ -52,6 +54,33 @@ describe('a program of the firewall', () => {
     const seen = (await runTool('env', [], '', signal)).split('\n')
     expect(seen).toContain('LC_ALL=C')
     expect(seen.join()).not.toContain('secret')
+  })
+
+  test.each([
+    ['no PATH', undefined],
+    ['an empty PATH', ''],
+    ['an empty element in front', ':/usr/bin:/bin'],
+    ['an empty element at the end', '/usr/bin:/bin:'],
+    ['the current folder', '.:/usr/bin:/bin'],
+    ['a folder below the current one', 'bin:/usr/bin:/bin'],
+  ])('is never one of the folder that we stand in: %s', async (_, PATH) => {
+    for (const name of ['nft', 'iptables', 'sh', 'cat', 'bin/nft', 'bin/sh']) {
+      await mkdir(join(folder, 'bin'), { recursive: true })
+      await install(name, 'echo run from here >&2; exit 1')
+    }
+    const command = fileURLToPath(new URL('../../../src/firewall/command.ts', import.meta.url))
+    const script = `
+      import { runTool } from ${JSON.stringify(command)}
+      for (const [tool, input] of [['nft', ''], ['nft', '{}'], ['iptables', ''], ['sh', ''], ['cat', '']])
+        await runTool(tool, tool === 'nft' ? ['--version'] : [], input, new AbortController().signal).catch((error) => console.log(error.message))`
+    const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script]
+    const { stdout, status } = spawnSync(process.execPath, args, {
+      cwd: folder,
+      env: { ...process.env, PATH },
+      encoding: 'utf8',
+    })
+    expect(status).toBe(0)
+    expect(stdout).not.toContain('run from here')
   })
 
   test('is looked for where administrators have theirs, also with a short PATH', async () => {

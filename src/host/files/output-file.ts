@@ -1,16 +1,17 @@
 import { constants } from 'node:fs'
-import { open, readlink, realpath, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { writeFileAtomically } from './subnet-env.ts'
+import { open, realpath, stat } from 'node:fs/promises'
+import { writeFileAtomically } from './atomic-file.ts'
+import { followLinks } from './links.ts'
 
 /**
- * Writes to a path that a person has named, as a shell's `>` would, but a file as a whole: symbolic links are followed, a device or
- * a FIFO is written to. A FIFO that nobody reads is an error: waiting for a reader could last for ever.
- * @throws the file system's own error; one of ours for a block device or a socket
+ * Writes to a path that a person has named, as a shell's `>` would, but a file as a whole: symbolic links are followed that are root's or
+ * ours, a device or a FIFO is written to. A FIFO that nobody reads is an error: waiting for a reader could last for ever.
+ * @throws the file system's own error; one of ours for a block device or a socket; {NoRegularFileError} for a directory; {ForeignLinkError}
  */
 export async function writeOutputFile(path: string, text: string): Promise<void> {
+  await followLinks(path)
   const found = await statOf(path)
-  if (found === undefined) await writeFileAtomically(await danglingTarget(path), text)
+  if (found === undefined) await writeFileAtomically(path, text)
   else if (found.isCharacterDevice() || found.isFIFO()) await writeInto(path, text)
   else if (found.isFile()) await writeRegular(path, text)
   else if (found.isDirectory()) await writeFileAtomically(path, text)
@@ -43,9 +44,3 @@ const statOf = (path: string) =>
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
   })
-
-/** Where the links end that lead to no file yet. A circle of links has failed before, with ELOOP. */
-async function danglingTarget(path: string): Promise<string> {
-  const target = await readlink(path).catch(() => undefined)
-  return target === undefined ? path : danglingTarget(resolve(await realpath(dirname(path)), target))
-}

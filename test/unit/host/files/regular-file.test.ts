@@ -3,8 +3,8 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { obstacleAt, readRegularFile } from '../../../src/host/regular-file.ts'
-import { fileSays, readPreviousSubnets } from '../../../src/host/subnet-env.ts'
+import { obstacleAt, readRegularFile } from '../../../../src/host/files/regular-file.ts'
+import { fileSays, readPreviousSubnets } from '../../../../src/host/subnet-env.ts'
 
 let directory: string
 const at = (name: string): string => join(directory, name)

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { lstat, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { writeOutputFile } from '../../../src/host/output-file.ts'
-import { NoRegularFileError } from '../../../src/host/regular-file.ts'
-import { writeFileAtomically } from '../../../src/host/subnet-env.ts'
+import { writeOutputFile } from '../../../../src/host/files/output-file.ts'
+import { NoRegularFileError } from '../../../../src/host/files/regular-file.ts'
+import { writeFileAtomically } from '../../../../src/host/files/atomic-file.ts'
 
 let directory: string
 let path: string
@@ -37,6 +38,14 @@ describe('a file to write that a person has named', () => {
     await expect(writeOutputFile('/dev/full', 'new\n')).rejects.toMatchObject({ code: 'ENOSPC' })
   })
 
+  it('is no directory, which is named', async () => {
+    await expect(writeOutputFile(directory, 'new\n')).rejects.toMatchObject({
+      name: 'NoRegularFileError',
+      message: `${directory} is a directory`,
+    })
+    expect(await readdir(directory)).toEqual([])
+  })
+
   it('may be a FIFO that somebody reads; without a reader it fails at once', async () => {
     execFileSync('mkfifo', [path])
     await expect(writeOutputFile(path, 'new\n')).rejects.toMatchObject({ code: 'ENXIO' })
@@ -59,3 +68,24 @@ describe('a file that is replaced as a whole', () => {
     expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true)
   })
 })
+
+describe('a file that is written aside', () => {
+  it('is written again when somebody takes it for a leftover meanwhile', async () => {
+    const removing = { now: true }
+    const remover = (async () => {
+      for (let removed = 0; removing.now && removed < 2; removed += await removeAside(directory)) await setImmediate()
+    })()
+    for (let turn = 0; turn < 200 && removing.now; turn++)
+      await writeFileAtomically(join(directory, 'file'), `${turn}\n`)
+    removing.now = false
+    await remover
+    expect(await readdir(directory)).toEqual(['file'])
+  })
+})
+
+/** @returns how many */
+async function removeAside(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.tmp'))
+  for (const name of names) await rm(join(folder, name), { force: true })
+  return names.length
+}

@@ -24,15 +24,19 @@ function kindOf(found: Stats): string | undefined {
   return found.isCharacterDevice() ? 'a character device' : 'a block device'
 }
 
+/** No file that we read has as much, in octets; a larger one would take our memory. */
+const LONGEST = 4 * 1024 * 1024
+
 /**
- * The text of a regular file. Anything else is not opened, or, where it comes into the file's place meanwhile, not waited for.
+ * The text of a regular file of 4 MiB at most. Anything else is not opened, or, where it comes into the file's place meanwhile, not waited for.
  * @throws the file system's own error; {NoRegularFileError}
  */
 export async function readRegularFile(path: string): Promise<string> {
   refuse(path, kindOf(await stat(path)))
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   try {
-    refuse(path, kindOf(await file.stat()))
+    const found = await file.stat()
+    refuse(path, kindOf(found) ?? (found.size > LONGEST ? `a file of ${found.size} octets` : undefined))
     return await file.readFile('utf8')
   } finally {
     await file.close()
