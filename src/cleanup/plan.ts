@@ -3,7 +3,7 @@ import type { Prefix } from '../net/prefix.ts'
 import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
 import { DEVICE_ALIAS, deviceName, familyOfDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
 import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/ownership.ts'
-import { describeRoute, routeDeletion } from '../reconcile/route-removal.ts'
+import { describeRoute, routeDeletion } from '../reconcile/former/route-removal.ts'
 
 /** What stands on the host, as far as it can be flanneld's. */
 export interface HostRemains {

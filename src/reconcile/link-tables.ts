@@ -149,6 +149,18 @@ export class LinkTables {
     this.#routes.change(peer, before.routes, after.routes)
   }
 
+  /** What nobody wants of these rows stays for now, or (`isKept` false) may go. */
+  keep({ neighbours, fdb, routes }: LinkRows, isKept: boolean): void {
+    this.#neighbours.keep(neighbours, isKept)
+    this.#fdb.keep(fdb, isKept)
+    this.#routes.table.keep(routes, isKept)
+  }
+
+  /** Whether one of these routes stands, as far as is known, or is being written. */
+  mayStand({ routes }: LinkRows): boolean {
+    return routes.some((row) => this.#routes.table.mayStand(row))
+  }
+
   /** Whether all these rows stand as they are wanted. */
   isSettled({ neighbours, fdb, routes }: LinkRows): boolean {
     return (

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../time/clock.ts'
 import type { Family } from '../net/ip.ts'
 import { Drift, NO_DRIFT, type DriftReport } from './drift.ts'
-import { NO_ENTRIES, NO_ROWS, type LinkRows, type PeerEntries } from './entries.ts'
+import type { PeerEntries } from './entries.ts'
 import type {
   Kernel,
   KernelError,
@@ -11,9 +11,10 @@ import type {
   OpResult,
   RouteState,
 } from '../kernel/kernel.ts'
-import { GatewayGuides, gatewayRows } from './gateway-guides.ts'
+import { GatewayGuides } from './gateway-guides.ts'
 import type { RouteOwnership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
+import { MovingPeers } from './moving-peers.ts'
 import { planRows } from './plan.ts'
 import type { PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
@@ -41,11 +42,6 @@ const SNAPSHOT_CODES: ReadonlySet<KernelErrorCode> = new Set(['LOST', 'ENODEV', 
 /** On our own device every permanent entry is ours, and routes by {@link isOwnRoute}. */
 const OUR_DEVICE: RouteOwnership = { routesOnly: false, isOwnRoute }
 
-const underlayRows = ({ onUnderlay }: PeerEntries): LinkRows =>
-  onUnderlay.length === 0 ? NO_ROWS : { ...NO_ROWS, routes: onUnderlay }
-
-const isDirect = ({ onUnderlay }: PeerEntries): boolean => onUnderlay.length > 0
-
 /**
  * Keeps the kernel tables of our device, and our routes on the underlay's link, as the peers demand. Passive: it is told what should
  * be ({@link setPeer}) and what is ({@link observe}), and {@link pass} sends the difference. It never waits and never starts anything
@@ -59,9 +55,7 @@ export class Reconciler {
   readonly #device: LinkTables
   readonly #underlay: LinkTables
   readonly #links: readonly LinkTables[]
-  readonly #peers = new Map<string, PeerEntries>()
-  /** What peers had on one link that have moved to the other: kept until what they have there stands. */
-  readonly #leaving = new Map<string, PeerEntries>()
+  readonly #peers: MovingPeers
   readonly #guides: GatewayGuides
   #mayPrune = false
 
@@ -73,6 +67,7 @@ export class Reconciler {
     this.#underlay = new LinkTables({ ...OUR_DEVICE, routesOnly: true }, clock, random, this.#drift)
     this.#links = [this.#device, this.#underlay]
     this.#guides = new GatewayGuides(this.#device)
+    this.#peers = new MovingPeers(this.#device, this.#underlay)
   }
 
   /** The device whose tables are kept; undefined while there is none. */
@@ -155,60 +150,13 @@ export class Reconciler {
     for (const link of this.#links) link.invalidate()
   }
 
-  /** Sets, changes or (undefined) gives up what one peer needs. One that moves to the other link keeps what stands until it has arrived. */
+  /**
+   * Sets, changes or (undefined) gives up what one peer needs. One that moves to the other link keeps what stands until it has arrived,
+   * however often it turns back on its way.
+   */
   setPeer(peer: string, entries: PeerEntries | undefined): void {
-    this.#endMove(peer)
     this.#guides.end(peer)
-    const before = this.#entriesOf(peer)
-    const after = entries ?? NO_ENTRIES
-    const moves = entries !== undefined && isDirect(before) !== isDirect(after) && this.#stands(before)
-    if (moves) this.#leaving.set(peer, before)
-    if (moves && isDirect(before)) this.#device.change(peer, NO_ROWS, gatewayRows(after.onDevice))
-    if (!moves || isDirect(before)) this.#device.change(peer, before.onDevice, after.onDevice)
-    if (!moves || isDirect(after)) this.#changeUnderlay(peer, before, after)
-    if (entries === undefined) this.#peers.delete(peer)
-    else this.#peers.set(peer, entries)
-  }
-
-  #entriesOf(peer: string): PeerEntries {
-    return this.#peers.get(peer) ?? NO_ENTRIES
-  }
-
-  #stands(entries: PeerEntries): boolean {
-    if (isDirect(entries)) return this.#underlay.isSettled(underlayRows(entries))
-    const { onDevice } = entries
-    return onDevice.routes.length > 0 && this.#device.isSettled(onDevice)
-  }
-
-  #changeUnderlay(peer: string, before: PeerEntries, after: PeerEntries): void {
-    if (isDirect(before) || isDirect(after)) this.#underlay.change(peer, underlayRows(before), underlayRows(after))
-  }
-
-  /** Gives up what the peer had on the link that it has left. */
-  #endMove(peer: string): void {
-    const left = this.#leaving.get(peer)
-    if (left === undefined) return
-    this.#leaving.delete(peer)
-    if (!isDirect(left)) this.#device.change(peer, left.onDevice, NO_ROWS)
-    else {
-      this.#underlay.change(peer, underlayRows(left), NO_ROWS)
-      this.#device.change(peer, gatewayRows(this.#entriesOf(peer).onDevice), NO_ROWS)
-    }
-  }
-
-  /** The kernel has put the new routes in place of those of the same destination and metric, whatever their link. */
-  #endMoves(): void {
-    for (const [peer, left] of this.#leaving) {
-      const now = this.#entriesOf(peer)
-      const hasArrived = isDirect(left)
-        ? this.#device.isSettled(now.onDevice)
-        : this.#underlay.isSettled(underlayRows(now))
-      if (!hasArrived) continue
-      this.#endMove(peer)
-      if (isDirect(left)) this.#underlay.replacedElsewhere(left.onUnderlay)
-      else this.#device.replacedElsewhere(left.onDevice.routes)
-    }
-    this.#guides.endSettled()
+    this.#peers.set(peer, entries)
   }
 
   /** The kernel reports a change. @returns whether there may be something to do */
@@ -293,7 +241,8 @@ export class Reconciler {
         else written++
       }
     })
-    this.#endMoves()
+    this.#peers.endMoves()
+    this.#guides.endSettled()
     // A write ends behind all reports so far. Without one, perhaps a report of the device is still to come that explains the drift.
     const isEarly = rows.length === 0 && (this.#isUnknown || this.nextPassInMs() === 0)
     const drift = isEarly ? NO_DRIFT : this.#drift.take()
@@ -306,7 +255,7 @@ export class Reconciler {
 
   #fail(row: PlannedRow, error: KernelError, failures: RowFailure[]): void {
     const { owner = '' } = row
-    if (this.#guides.answer(owner, this.#entriesOf(owner).onDevice, error)) return
+    if (this.#guides.answer(owner, this.#peers.entriesOf(owner).onDevice, error)) return
     if (error.op === 'route.replace' && error.code === 'EEXIST' && row.isOutranked()) return
     const times = row.refuse(error, this.#clock.monotonicMs())
     if (SNAPSHOT_CODES.has(error.code)) for (const link of this.#links) link.invalidateRows()

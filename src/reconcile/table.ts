@@ -48,6 +48,8 @@ export class Table<V> implements PlannedTable {
   readonly #inFlight = new Map<string, V | undefined>()
   /** Rows that stand behind another of the same key, and whether that has been erased. */
   readonly #outranked = new Map<string, boolean>()
+  /** Rows that are not erased though nobody wants them, nor written when they are not there. */
+  readonly #kept = new Set<string>()
   #writing = false
 
   constructor(rules: TableRules<V>, random: Random) {
@@ -114,6 +116,19 @@ export class Table<V> implements PlannedTable {
     this.#rows.deleteDesired(key)
   }
 
+  /** Nobody wants these rows, and what stands of them is to stay for now; or (`isKept` false) may go. */
+  keep(rows: readonly V[], isKept: boolean): void {
+    for (const row of rows)
+      if (isKept) this.#kept.add(this.#rules.key(row))
+      else this.#kept.delete(this.#rules.key(row))
+  }
+
+  /** Whether the row is known to stand, or is being written. */
+  mayStand(value: V): boolean {
+    const key = this.#rules.key(value)
+    return this.#rows.actual(key) !== undefined || this.#inFlight.get(key) !== undefined
+  }
+
   /**
    * The kernel says that the row of this key now is `value` (undefined: is no more).
    * @param excused the device itself has changed: nobody is to blame for what rows it takes with it
@@ -163,10 +178,14 @@ export class Table<V> implements PlannedTable {
 
   *plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow> {
     for (const { key, desired, owner, actual } of this.#rows.pending()) {
-      if (this.#damping.notBeforeMs(key) > nowMs || (desired === undefined && !prune)) continue
+      if (this.#damping.notBeforeMs(key) > nowMs || (desired === undefined && !this.#mayGo(key, prune))) continue
       const row = this.#planRow(linkIndex, key, owner, desired, actual)
       if (row !== undefined) yield row
     }
+  }
+
+  #mayGo(key: string, prune: boolean): boolean {
+    return prune && !this.#kept.has(key)
   }
 
   #planRow(
@@ -189,7 +208,7 @@ export class Table<V> implements PlannedTable {
   nextAttemptMs(nowMs: number, prune: boolean): number | undefined {
     let next: number | undefined
     for (const { key, desired } of this.#rows.pending()) {
-      if (desired === undefined && !prune) continue
+      if (desired === undefined && !this.#mayGo(key, prune)) continue
       const at = Math.max(nowMs, this.#damping.notBeforeMs(key))
       next = Math.min(next ?? at, at)
     }
@@ -261,6 +280,7 @@ export class Table<V> implements PlannedTable {
   #why(key: string, desired: V | undefined, actual: V | undefined): Why {
     const trouble = this.#damping.troubleOf(key)
     if (trouble !== undefined) return trouble
+    if (desired === undefined && this.#kept.has(key)) return { is: 'waiting', for: 'the way that its peer has now' }
     if (desired === undefined) return { is: 'surplus' }
     if (this.#outranked.get(key) === false) return { is: 'waiting', for: 'another of the same key to be erased' }
     return actual === undefined ? { is: 'missing' } : { is: 'differs', actual: this.#rules.show(actual) }

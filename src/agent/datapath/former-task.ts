@@ -1,7 +1,12 @@
 import type { KernelChange } from '../../kernel/kernel.ts'
 import { DEVICE_ALIAS, familyOfDevice } from '../../kernel/marks.ts'
 import type { Family } from '../../net/ip.ts'
-import { findFormer, type FormerThing, type PresentFamily, type UnprovenDevice } from '../../reconcile/former.ts'
+import {
+  findFormer,
+  type FormerThing,
+  type PresentFamily,
+  type UnprovenDevice,
+} from '../../reconcile/former/find-former.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Loop } from '../../time/loop.ts'
 import type { ChangeFollower } from './kernel-changes-task.ts'

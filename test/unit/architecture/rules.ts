@@ -30,6 +30,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'coming by a lease and keeping it are two things, which have the words for leases in common',
   },
   reconcile: { sees: ['net', 'time', 'kernel'], because: 'it makes tables equal, whoever wants the rows and why' },
+  'reconcile/former': {
+    sees: ['net', 'kernel'],
+    because: 'what may go from a host follows from what stands there and what is kept, whoever removes it',
+  },
   backend: {
     sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'lease/peers', 'reconcile'],
     because: 'it is what all backends have in common, and knows none of them',
@@ -84,7 +88,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it lives for one start of Docker, and knows the agent by the subnet file alone',
   },
   cleanup: {
-    sees: ['net', 'time', 'kernel', 'lease', 'reconcile', 'backend/vxlan'],
+    sees: ['net', 'time', 'kernel', 'lease', 'reconcile', 'reconcile/former', 'backend/vxlan'],
     because:
       'it looks for what the agent leaves, on the host and in the store, through the same ports, and runs without it',
   },
@@ -117,6 +121,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'lease',
       'lease/peers',
       'reconcile',
+      'reconcile/former',
       'backend',
       'host/underlay',
       'agent/runtime',

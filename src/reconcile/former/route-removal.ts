@@ -1,4 +1,4 @@
-import type { KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
+import type { KernelOp, LinkState, RouteState } from '../../kernel/kernel.ts'
 
 /** @returns undefined for a kind of route that we never make */
 export function routeDeletion({

@@ -2,10 +2,10 @@
  * What another configuration has left on this host in the kernel: devices of another VNI, family or backend, and routes over links that are
  * used no longer. Pure: it is handed what stands, and what is kept at present, and says what may go. FormerTask (agent/datapath) carries it out.
  */
-import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
-import { DEVICE_ALIAS, familyOfDevice, familyOfOwnDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
-import type { Family } from '../net/ip.ts'
-import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
+import type { AddressState, KernelOp, LinkState, RouteState } from '../../kernel/kernel.ts'
+import { DEVICE_ALIAS, familyOfDevice, familyOfOwnDevice, ROUTE_PROTOCOL } from '../../kernel/marks.ts'
+import type { Family } from '../../net/ip.ts'
+import { prefixContains, prefixCovers, type Prefix } from '../../net/prefix.ts'
 import { describeRoute, routeDeletion } from './route-removal.ts'
 
 /** What stands on the host. */

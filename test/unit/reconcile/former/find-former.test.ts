@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { AddressState, LinkState, RouteState, VxlanState } from '../../../src/kernel/kernel.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { prefix } from '../../../src/net/prefix.ts'
-import { findFormer, type FormerHost, type PresentFamily } from '../../../src/reconcile/former.ts'
+import type { AddressState, LinkState, RouteState, VxlanState } from '../../../../src/kernel/kernel.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import { findFormer, type FormerHost, type PresentFamily } from '../../../../src/reconcile/former/find-former.ts'
 
 const OURS = { kind: 'vxlan', alias: 'flannel-agent' } as const
 const [ETH0, ETH1, PRESENT, FORMER] = [2, 3, 7, 8]
