@@ -15,6 +15,7 @@ import type { DaemonOptions } from '../config/options.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { hearGrpc, type GrpcLog } from '../etcd/grpc-log.ts'
 import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
+import { runTool } from '../firewall/command.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { NftPeerFilter } from '../firewall/peer-filter/nft-peer-filter.ts'
 import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
@@ -109,7 +110,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
   const ports: AgentPorts = {
     kernel,
     firewall: new LinuxFirewall(),
-    peerFilter: new NftPeerFilter(),
+    peerFilter: new NftPeerFilter(runTool, options.ipMasq),
     kernelWrites: () => kernel.stats().writes,
     subnets: new EtcdSubnetManager(options, {
       ...{ ...own, store, resolveHost, wallMs: Date.now },

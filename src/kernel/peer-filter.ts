@@ -8,7 +8,10 @@ export interface GuardedOverlay {
 
 /** What the packet filter dropped since it was made. */
 export interface Drops {
+  /** What hosts that are no peers have sent us. */
   readonly packets: number
+  /** What processes and containers of this host have sent to peers as if our device had. */
+  readonly forged: number
 }
 
 /** The packet filter as it stands. */
@@ -18,6 +21,8 @@ export interface FilterState {
   /** Addresses that are let in; undefined when they were not asked for. */
   readonly peers: readonly Ip[] | undefined
   readonly drops: Drops
+  /** Why what this host itself forges is not dropped: nft's words; undefined where it is. */
+  readonly oneWay: string | undefined
 }
 
 /** The packet filter could not be read or changed. Nothing of what was asked for has been done. */

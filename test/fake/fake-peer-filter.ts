@@ -12,6 +12,9 @@ export class FakePeerFilter implements PeerFilter {
   peers: Set<string> | undefined
   overlay: GuardedOverlay | undefined
   packets = 0
+  forged = 0
+  /** Why it keeps strangers out only. */
+  oneWay: string | undefined
   /** Calls that changed something. */
   writes: string[] = []
   /** Reads, full ones among them. */
@@ -30,7 +33,8 @@ export class FakePeerFilter implements PeerFilter {
       if (this.peers === undefined) return undefined
       const isWhole = this.overlay?.vni === overlay.vni && this.overlay.port === overlay.port
       const peers = [...this.peers].flatMap((text) => this.#ips.get(text) ?? [])
-      return { isWhole, peers: what === 'all' ? peers : undefined, drops: { packets: this.packets } }
+      const drops = { packets: this.packets, forged: this.forged }
+      return { isWhole, peers: what === 'all' ? peers : undefined, drops, oneWay: this.oneWay }
     })
   }
 
@@ -38,7 +42,7 @@ export class FakePeerFilter implements PeerFilter {
     return this.#answer('install', () => {
       this.writes.push(`install ${texts(peers)}`)
       this.overlay = overlay
-      this.packets = 0
+      ;[this.packets, this.forged] = [0, 0]
       this.peers = new Set()
       this.#add(this.peers, peers)
     })

@@ -64,9 +64,9 @@ describe('the peer filter in the kernel', () => {
   it.each([4, 6] as const)('lets IPv%i peers in, and counts what others send to the overlay', async (family) => {
     const packets = [vxlan(OVERLAY.vni), vxlan(OVERLAY.vni), vxlan(OVERLAY.vni)]
     expect(await arrivals(family, PEER[family], packets, OVERLAY.port)).toBe(3)
-    expect((await filter.read(OVERLAY, 'rules', signal))?.drops).toEqual({ packets: 0 })
+    expect((await filter.read(OVERLAY, 'rules', signal))?.drops).toEqual({ packets: 0, forged: 0 })
     expect(await arrivals(family, STRANGER[family], packets, OVERLAY.port)).toBe(0)
-    expect((await filter.read(OVERLAY, 'rules', signal))?.drops).toEqual({ packets: 3 })
+    expect((await filter.read(OVERLAY, 'rules', signal))?.drops).toEqual({ packets: 3, forged: 0 })
     expect(nft('-j', 'list', 'counter', 'inet', 'flannel-peers', 'strangers')).toContain('"packets": 3')
   })
 
@@ -75,7 +75,7 @@ describe('the peer filter in the kernel', () => {
     expect(await arrivals(family, STRANGER[family], others, OVERLAY.port)).toBe(4)
     expect(await arrivals(family, STRANGER[family], [Buffer.from('short')], OVERLAY.port)).toBe(1)
     expect(await arrivals(family, STRANGER[family], [vxlan(OVERLAY.vni)], OVERLAY.port + 1)).toBe(1)
-    expect((await filter.read(OVERLAY, 'rules', signal))?.drops).toEqual({ packets: 0 })
+    expect((await filter.read(OVERLAY, 'rules', signal))?.drops).toEqual({ packets: 0, forged: 0 })
   })
 
   it('drops also what comes in fragments', async () => {

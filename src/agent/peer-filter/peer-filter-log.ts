@@ -1,53 +1,52 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Drops, GuardedOverlay } from '../../kernel/peer-filter.ts'
-import { RateLimit } from '../../time/rate-limit.ts'
-
-/** Whoever sends must not fill our log. */
-const DROP_LINES = { burst: 2, everyMs: 60_000 } as const
+import { DropCount } from './drop-count.ts'
 
 /** Says what others do to the peer filter, and what it drops. */
 export class PeerFilterLog {
   readonly #log: Logger
   readonly #overlay: GuardedOverlay
-  readonly #dropLines: RateLimit
-  /** The counter as last read; undefined before: what an earlier run of the agent has let be counted is no news. */
-  #counted: number | undefined
-  #unsaid = 0
-  #total = 0
+  readonly #strangers: DropCount
+  readonly #forged: DropCount
+  #oneWay: string | undefined
 
-  constructor({
-    log,
-    overlay,
-    clock,
-  }: {
-    readonly log: Logger
-    readonly overlay: GuardedOverlay
-    readonly clock: Clock
-  }) {
-    this.#log = log
-    this.#overlay = overlay
-    this.#dropLines = new RateLimit(clock, DROP_LINES)
+  constructor(input: { readonly log: Logger; readonly overlay: GuardedOverlay; readonly clock: Clock }) {
+    this.#log = input.log
+    this.#overlay = input.overlay
+    this.#strangers = new DropCount(input.clock)
+    this.#forged = new DropCount(input.clock)
   }
 
   /** The filter counts from 0 again. */
   madeAnew(): void {
-    this.#counted = 0
+    this.#strangers.madeAnew()
+    this.#forged.madeAnew()
   }
 
-  drops({ packets }: Drops): void {
-    const more = packets - (this.#counted ?? packets)
-    this.#counted = packets
-    const news = more < 0 ? packets : more // made anew by somebody else
-    this.#unsaid += news
-    this.#total += news
-    if (this.#unsaid === 0 || !this.#dropLines.take()) return
-    this.#log.warn('peer filter: a host that is no peer sends to our overlay; its packets are dropped', {
-      packets: this.#unsaid,
-      total: this.#total,
-      ...this.#overlay,
-    })
-    this.#unsaid = 0
+  drops({ packets, forged }: Drops): void {
+    const strangers = this.#strangers.read(packets)
+    if (strangers !== undefined)
+      this.#log.warn('peer filter: a host that is no peer sends to our overlay; its packets are dropped', {
+        ...strangers,
+        ...this.#overlay,
+      })
+    const own = this.#forged.read(forged)
+    if (own !== undefined)
+      this.#log.warn(
+        'peer filter: a process or container of this host sends to peers what only our device may send; its packets are dropped',
+        { ...own, ...this.#overlay },
+      )
+  }
+
+  /** @param why it keeps strangers out, and not what this host itself forges; undefined: it does both */
+  reach(why: string | undefined): void {
+    if (why === this.#oneWay) return
+    this.#oneWay = why
+    if (why === undefined) return
+    this.#log.warn(
+      `peer filter: strangers are kept out; what processes and containers of this host forge reaches peers: ${why}`,
+    )
   }
 
   undone(what: string, fights: boolean): void {

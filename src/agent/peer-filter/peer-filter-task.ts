@@ -159,6 +159,7 @@ export class PeerFilterTask implements Task {
     const state = await filter.read(overlay, isFull ? 'all' : 'rules', signal)
     if (state?.isWhole !== true) return this.#restore(signal, state === undefined ? 'is gone' : 'was changed')
     this.#reporter.drops(state.drops)
+    this.#reporter.reach(state.oneWay)
     if (state.peers !== undefined && this.#compare(state.peers, nowMs)) return
     await this.#letIn(signal)
     await this.#keepOut(signal)

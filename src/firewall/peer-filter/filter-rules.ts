@@ -1,5 +1,7 @@
-import type { Family, Ip } from '../../net/ip.ts'
 import type { GuardedOverlay } from '../../kernel/peer-filter.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import { differs, equal, field, IPV6_FRAGMENT, jump, VNI_IN_UDP, type NftObject } from './expressions.ts'
+import { FORGED_COUNTER, forgedChains, type FilterChain } from './forged-rules.ts'
 
 /** Our table, in the family that sees IPv4 and IPv6. Nothing else may stand in it. */
 export const TABLE = { family: 'inet', name: 'flannel-peers' } as const
@@ -15,53 +17,61 @@ const FAMILIES: readonly Family[] = [4, 6]
 /** Before every other filter, as `raw` in nft(8): what is dropped here costs nobody else anything. */
 const PRIORITY = -300
 
-/** VXLAN network identifier, counted in bits from the UDP header: that has 64, then 32 of flags (RFC 7348 section 5). */
-const VNI_IN_UDP = { payload: { base: 'th', offset: 96, len: 24 } } as const
-
-/** Nested values of nft's JSON, see libnftables-json(5). */
-export type NftObject = Readonly<Record<string, unknown>>
-
 /** The name of the set that holds addresses of this family. */
 export const setOf = (family: Family): string => SET[family]
 
+/**
+ * `in`: what strangers send is dropped. `both`: what this host itself forges, too, for which nft and the kernel need to know more;
+ * `both, tracked` where the host tracks connections.
+ */
+export type Reach = 'both, tracked' | 'both' | 'in'
+
 /** Everything the table consists of but for addresses, in the order in which it can be made. */
-export function tableObjects({ vni, port }: GuardedOverlay): readonly NftObject[] {
-  const rule = (chain: string, comment: string, ...expr: readonly NftObject[]): NftObject => ({
-    rule: { ...IN_TABLE, chain, comment, expr },
-  })
+export function tableObjects(overlay: GuardedOverlay, reach: Reach): readonly NftObject[] {
+  const chains = [
+    ...strangerChains(overlay),
+    ...(reach === 'in' ? [] : forgedChains(overlay, setOf, reach === 'both, tracked')),
+  ]
+  const counters = [COUNTER, ...(reach === 'in' ? [] : [FORGED_COUNTER])]
   return [
     { table: TABLE },
-    { counter: { ...IN_TABLE, name: COUNTER } },
+    ...counters.map((name) => ({ counter: { ...IN_TABLE, name } })),
     ...FAMILIES.map((family) => ({ set: { ...IN_TABLE, name: SET[family], type: SET_TYPE[family] } })),
-    {
-      chain: { ...IN_TABLE, name: CHAIN.input, type: 'filter', hook: 'input', prio: PRIORITY, policy: 'accept' },
-    },
-    { chain: { ...IN_TABLE, name: CHAIN.overlay } },
-    rule(CHAIN.input, 'VXLAN', equal(field('udp', 'dport'), port), { jump: { target: CHAIN.overlay } }),
-    rule(CHAIN.overlay, 'peers', equal(field('ip', 'saddr'), `@${SET[4]}`), { return: null }),
-    rule(CHAIN.overlay, 'peers', equal(field('ip6', 'saddr'), `@${SET[6]}`), { return: null }),
-    rule(CHAIN.overlay, 'not from a peer', equal(VNI_IN_UDP, vni), ...COUNT_AND_DROP),
-    rule(CHAIN.overlay, 'other networks', { match: { op: '!=', left: VNI_IN_UDP, right: vni } }, { return: null }),
-    rule(CHAIN.overlay, 'VNI hidden in a later fragment', equal(IPV6_FRAGMENT, true), ...COUNT_AND_DROP),
+    ...chains.map(({ name, hook }) => ({
+      chain: { ...IN_TABLE, name, ...(hook === undefined ? {} : { type: 'filter', ...hook, policy: 'accept' }) },
+    })),
+    ...chains.flatMap(({ name, rules }) =>
+      rules.map(({ comment, expr }) => ({ rule: { ...IN_TABLE, chain: name, comment, expr } })),
+    ),
   ]
 }
 
+const strangerChains = ({ vni, port }: GuardedOverlay): readonly FilterChain[] => [
+  {
+    name: CHAIN.input,
+    hook: { hook: 'input', prio: PRIORITY },
+    rules: [{ comment: 'VXLAN', expr: [equal(field('udp', 'dport'), port), jump(CHAIN.overlay)] }],
+  },
+  {
+    name: CHAIN.overlay,
+    rules: [
+      { comment: 'peers', expr: [equal(field('ip', 'saddr'), `@${SET[4]}`), { return: null }] },
+      { comment: 'peers', expr: [equal(field('ip6', 'saddr'), `@${SET[6]}`), { return: null }] },
+      { comment: 'not from a peer', expr: [equal(VNI_IN_UDP, vni), ...COUNT_AND_DROP] },
+      { comment: 'other networks', expr: [differs(VNI_IN_UDP, vni), { return: null }] },
+      // IPv4 is put together before the input hook, IPv6 behind it. Fragments that show another VNI have left the chain before.
+      { comment: 'VNI hidden in a later fragment', expr: [IPV6_FRAGMENT, ...COUNT_AND_DROP] },
+    ],
+  },
+]
+
 const COUNT_AND_DROP: readonly NftObject[] = [{ counter: COUNTER }, { drop: null }]
 
-/**
- * IPv4 is put together before the input hook, IPv6 behind it. A first fragment that ends before the VNI has no lawful sender; the
- * others carry no UDP header and come to nothing without it. Fragments that show another VNI have left the chain before.
- */
-const IPV6_FRAGMENT = { exthdr: { name: 'frag' } } as const
-
-const field = (protocol: string, name: string): NftObject => ({ payload: { protocol, field: name } })
-const equal = (left: NftObject, right: unknown): NftObject => ({ match: { op: '==', left, right } })
-
 /** Commands that put the whole table, with these addresses in it, in the place of what is there. */
-export const installation = (overlay: GuardedOverlay, peers: readonly Ip[]): readonly NftObject[] => [
+export const installation = (overlay: GuardedOverlay, peers: readonly Ip[], reach: Reach): readonly NftObject[] => [
   { add: { table: TABLE } }, // or there might be none to delete
   { delete: { table: TABLE } },
-  ...tableObjects(overlay).map((object) => ({ add: object })),
+  ...tableObjects(overlay, reach).map((object) => ({ add: object })),
   ...elements('add', peers),
 ]
 

@@ -1,13 +1,15 @@
+import type { Drops } from '../../kernel/peer-filter.ts'
 import { parseIp, type Ip } from '../../net/ip.ts'
-import { COUNTER, setOf, TABLE, type NftObject } from './filter-rules.ts'
+import type { NftObject } from './expressions.ts'
+import { COUNTER, setOf, TABLE } from './filter-rules.ts'
+import { FORGED_COUNTER } from './forged-rules.ts'
 
 /** Our table, read out of what nft lists. */
 export interface Listing {
   /** All but the addresses and what the kernel counts and numbers, in a form that can be compared. */
   readonly rendering: string
   readonly peers: readonly Ip[]
-  /** Packets dropped. */
-  readonly dropped: number
+  readonly drops: Drops
   /** Whether a set holds something that is no plain address. */
   readonly hasOddElements: boolean
 }
@@ -28,23 +30,30 @@ export const hasTable = (objects: readonly NftObject[]): boolean =>
   objects.some(({ table }) => isObject(table) && table['family'] === TABLE.family && table['name'] === TABLE.name)
 
 export function readListing(objects: readonly NftObject[]): Listing {
-  const counter = objects
-    .map((object) => object['counter'])
-    .find((value) => isObject(value) && value['name'] === COUNTER)
-  const packets = isObject(counter) ? counter['packets'] : undefined
   const texts = objects.flatMap(({ set }) => (isObject(set) && isOurSet(set['name']) ? elementsOf(set) : []))
   const peers = texts.flatMap((text) => (typeof text === 'string' ? (parseIp(text) ?? []) : []))
   return {
     rendering: render(objects),
     peers,
-    dropped: typeof packets === 'number' ? packets : 0,
+    drops: { packets: countOf(objects, COUNTER), forged: countOf(objects, FORGED_COUNTER) },
     hasOddElements: peers.length < texts.length,
   }
 }
 
-/** Rules count in their order, all else does not: listings have another order of kinds than transactions. */
+function countOf(objects: readonly NftObject[], name: string): number {
+  const counter = objects.map((object) => object['counter']).find((value) => isObject(value) && value['name'] === name)
+  const packets = isObject(counter) ? counter['packets'] : undefined
+  return typeof packets === 'number' ? packets : 0
+}
+
+/** Rules count in their order within a chain, all else does not: listings have another order than transactions. */
 export function render(objects: readonly NftObject[]): string {
-  const rules = objects.filter((object) => 'rule' in object).map(canonical)
+  const chainOf = ({ rule }: NftObject): string => (isObject(rule) ? String(rule['chain']) : '')
+  const inChains = (one: NftObject, other: NftObject): number => chainOf(one).localeCompare(chainOf(other))
+  const rules = objects
+    .filter((object) => 'rule' in object)
+    .sort(inChains)
+    .map(canonical) // stable
   const others = objects.filter((object) => !('rule' in object)).map(canonical)
   return [...others.sort(), ...rules].join('\n')
 }

@@ -48,7 +48,11 @@ class FakeHost implements CleanupPorts {
 
   readonly peerFilter: CleanupPorts['peerFilter'] = {
     read: () =>
-      Promise.resolve(this.hasFilter ? { isWhole: false, peers: undefined, drops: { packets: 0 } } : undefined),
+      Promise.resolve(
+        this.hasFilter
+          ? { isWhole: false, peers: undefined, drops: { packets: 0, forged: 0 }, oneWay: undefined }
+          : undefined,
+      ),
     remove: () => {
       this.hasFilter = false
       return Promise.resolve(true)

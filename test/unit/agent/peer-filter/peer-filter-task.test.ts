@@ -223,7 +223,7 @@ describe('the peer filter task', () => {
     expect(lines.length).toBeGreaterThan(1)
     expect(lines.length).toBeLessThan(6)
     expect(lines[0]).toContain('packets=10 total=10 vni=100 port=8472')
-    expect(await task.readDrops(stop.signal)).toEqual({ packets: 240 })
+    expect(await task.readDrops(stop.signal)).toEqual({ packets: 240, forged: 0 })
   })
 
   it('is silent on what an earlier run has counted', async () => {

@@ -8,7 +8,7 @@ const PEERS = [ip('192.0.2.1'), ip('2001:db8::1')]
 
 describe('the commands', () => {
   it('make nothing empty: addresses come in the transaction that replaces the table', () => {
-    const commands = installation(OVERLAY, PEERS)
+    const commands = installation(OVERLAY, PEERS, 'both')
     expect(commands.slice(0, 2).map((command) => Object.keys(command)[0])).toEqual(['add', 'delete'])
     expect(JSON.stringify(commands)).toContain('"name":"peers4","elem":["192.0.2.1"]')
     expect(JSON.stringify(commands)).toContain('"name":"peers6","elem":["2001:db8::1"]')
@@ -21,11 +21,11 @@ describe('the commands', () => {
 })
 
 describe('a listing', () => {
-  const listed = (objects = tableObjects(OVERLAY)): ReturnType<typeof readListing> =>
+  const listed = (objects = tableObjects(OVERLAY, 'both, tracked')): ReturnType<typeof readListing> =>
     readListing(parseObjects(transaction(objects)))
 
   it('is the same whatever handles and counts the kernel gives', () => {
-    const objects = tableObjects(OVERLAY).map((object) =>
+    const objects = tableObjects(OVERLAY, 'both, tracked').map((object) =>
       Object.fromEntries(
         Object.entries(object).map(([kind, value]) => [
           kind,
@@ -33,23 +33,23 @@ describe('a listing', () => {
         ]),
       ),
     )
-    expect(listed(objects).rendering).toBe(render(tableObjects(OVERLAY)))
-    expect(listed(objects).dropped).toBe(3)
+    expect(listed(objects).rendering).toBe(render(tableObjects(OVERLAY, 'both, tracked')))
+    expect(listed(objects).drops).toEqual({ packets: 3, forged: 3 })
   })
 
-  it.each(tableObjects(OVERLAY).map((object, at) => [at, Object.keys(object)[0]]))(
+  it.each(tableObjects(OVERLAY, 'both, tracked').map((object, at) => [at, Object.keys(object)[0]]))(
     'is another without object %i, a %s',
     (at) => {
-      const rest = tableObjects(OVERLAY).filter((_, index) => index !== at)
-      expect(listed(rest).rendering).not.toBe(render(tableObjects(OVERLAY)))
+      const rest = tableObjects(OVERLAY, 'both, tracked').filter((_, index) => index !== at)
+      expect(listed(rest).rendering).not.toBe(render(tableObjects(OVERLAY, 'both, tracked')))
     },
   )
 
   it('is another with rules in another order, another VNI or another port', () => {
-    const all = tableObjects(OVERLAY)
+    const all = tableObjects(OVERLAY, 'both, tracked')
     expect(render([...all].reverse())).not.toBe(render(all))
-    expect(render(tableObjects({ ...OVERLAY, vni: 101 }))).not.toBe(render(all))
-    expect(render(tableObjects({ ...OVERLAY, port: 4789 }))).not.toBe(render(all))
+    expect(render(tableObjects({ ...OVERLAY, vni: 101 }, 'both, tracked'))).not.toBe(render(all))
+    expect(render(tableObjects({ ...OVERLAY, port: 4789 }, 'both, tracked'))).not.toBe(render(all))
   })
 
   it('tells addresses from whatever else a set may hold', () => {
@@ -72,7 +72,7 @@ test('the table takes VXLAN of our VNI from peers alone, and leaves all else to 
   })
   const drop = [{ counter: 'strangers' }, { drop: null }]
   const leave = { return: null }
-  expect(tableObjects(OVERLAY)).toEqual([
+  expect(tableObjects(OVERLAY, 'in')).toEqual([
     { table: { family: 'inet', name: 'flannel-peers' } },
     { counter: { ...table, name: 'strangers' } },
     { set: { ...table, name: 'peers4', type: 'ipv4_addr' } },

@@ -38,7 +38,7 @@ describe('the peer filter', () => {
 
   it('is read back as it was made, by the next agent too', async () => {
     await filter.install(OVERLAY, [A, C], signal)
-    const state = { isWhole: true, peers: [A, C], drops: { packets: 0 } }
+    const state = { isWhole: true, peers: [A, C], drops: { packets: 0, forged: 0 }, oneWay: undefined }
     expect(await read()).toEqual(state)
     filter = new NftPeerFilter(tools.run)
     expect(await read()).toEqual(state)
