@@ -8,6 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NftPeerFilter } from '../../src/firewall/peer-filter/nft-peer-filter.ts'
 import { ip, ipFromInteger, ipToInteger } from '../../src/net/ip.ts'
 import { FirewallError } from '../../src/kernel/firewall.ts'
+import { peerFilterContract } from '../contract/peer-filter-contract.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { tool } from './real-kernel.ts'
 
@@ -52,6 +53,8 @@ beforeAll(() => {
   for (const address of [PEER[6], STRANGER[6], OURSELVES[6]])
     tool('ip', 'address', 'replace', `${address}/128`, 'dev', 'lo')
 })
+
+peerFilterContract('nft in the kernel', () => new NftPeerFilter())
 
 describe('the peer filter in the kernel', () => {
   let filter: NftPeerFilter
