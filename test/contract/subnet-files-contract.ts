@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type * as AtomicFile from '../../src/host/files/atomic-file.ts'
 import type * as SubnetEnvFile from '../../src/host/subnet-env.ts'
 
 /** What the agent does with its subnet file. */
-export type SubnetFiles = Pick<
-  typeof SubnetEnvFile,
-  'readPreviousSubnets' | 'fileSays' | 'writeFileAtomically' | 'removeTemporaryFiles' | 'watchFile' | 'removeFile'
->
+export type SubnetFiles = Pick<typeof SubnetEnvFile, 'readPreviousSubnets' | 'fileSays' | 'watchFile'> &
+  Pick<typeof AtomicFile, 'writeFileAtomically' | 'removeTemporaryFiles' | 'removeFile'>
 
 export interface SubnetFilesHarness {
   readonly files: SubnetFiles
