@@ -35,11 +35,8 @@ export function peerFilterContract(name: string, open: () => PeerFilter): void {
 
     test('one that is made is whole, has dropped nothing, and lets in whom it was told', async () => {
       await filter.install(OVERLAY, [A, C], signal)
-      expect(await filter.read(OVERLAY, 'rules', signal)).toEqual({
-        isWhole: true,
-        peers: undefined,
-        drops: { packets: 0 },
-      })
+      const state = await filter.read(OVERLAY, 'rules', signal)
+      expect(state).toMatchObject({ isWhole: true, peers: undefined, drops: { packets: 0 } })
       expect(await admitted()).toEqual(textsOf(A, C))
     })
 
