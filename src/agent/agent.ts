@@ -9,6 +9,7 @@ import { remarksOn } from '../config/remarks.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { refuseSwallowing } from '../host/underlay/underlay-conflict.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
+import { bridgeSubnets } from '../host/bridge-subnets.ts'
 import { CloneError, OtherAddressError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
@@ -161,8 +162,20 @@ export class Agent implements Task {
     const host = { ...found, endpoints: subnets.endpoints.all, ...(isAddressOpen ? { isAddressOpen } : {}) }
     const backend = chooseBackend(found.config.backend)
     if (backend.programsKernel) await demandRights(this.#ports.kernel, signal)
-    const terms = await termsToAcquire(this.#ports, host, backend, previousSubnets, signal)
+    const hintedSubnets = await this.#hintedSubnets(found.config, previousSubnets, signal)
+    const terms = await termsToAcquire(this.#ports, host, backend, { previousSubnets, hintedSubnets }, signal)
     return { ...found, acquired: await subnets.acquire(terms, signal) }
+  }
+
+  /** Nobody is asked where the subnet file tells. @throws {KernelError} */
+  async #hintedSubnets(
+    { overlays }: NetworkConfig,
+    previousSubnets: readonly Prefix[],
+    signal: AbortSignal,
+  ): Promise<readonly Prefix[]> {
+    const { kernel } = this.#ports
+    if (overlays.every(({ family }) => previousSubnets.some((subnet) => subnet.family === family))) return []
+    return bridgeSubnets(await kernel.links(signal), await kernel.addresses(signal))
   }
 
   /** Peers know us by what our lease says: that is ours for as long as this host has it. */

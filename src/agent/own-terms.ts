@@ -17,6 +17,8 @@ export interface Traces {
   readonly publishers: ReadonlyMap<Family, Publisher>
   /** From the subnet file. */
   readonly previousSubnets: readonly Prefix[]
+  /** Of bridges: they say nothing of whose a lease is. */
+  readonly hintedSubnets: readonly Prefix[]
 }
 
 /** The underlay, and what else a lease must not cover. */
@@ -42,17 +44,17 @@ export async function termsToAcquire(
   ports: TermsPorts,
   host: HostNetwork,
   backend: ConfiguredBackend,
-  previousSubnets: readonly Prefix[],
+  subnets: Pick<Traces, 'previousSubnets' | 'hintedSubnets'>,
   signal: AbortSignal,
 ): Promise<LeaseTerms> {
   const { node, instance } = ports
   const publishers = await findPublishers(backend, host.underlays, { ...ports, node, isCopy: false }, signal)
-  const terms = ownTerms({ node, instance }, host, backend, { publishers, previousSubnets })
+  const terms = ownTerms({ node, instance }, host, backend, { publishers, ...subnets })
   const [hardware] = [...host.underlays.values()].flatMap(({ link }) => link.mac ?? [])
   if (hardware === undefined) return terms
   const copy = { ...node, id: ports.deriveCopyId(node.id, hardware) }
   const itsPublishers = await findPublishers(backend, host.underlays, { ...ports, node: copy, isCopy: true }, signal)
-  const itsTraces = { publishers: itsPublishers, previousSubnets }
+  const itsTraces = { publishers: itsPublishers, ...subnets }
   return { ...terms, copy: { ...ownTerms({ node: copy, instance }, host, backend, itsTraces), sharedId: node.id } }
 }
 
@@ -100,6 +102,7 @@ export function ownTerms(
     backendType: leaseType,
     backendData: (family, current) => traces.publishers.get(family)?.publish(current),
     previousSubnets: traces.previousSubnets,
+    hintedSubnets: traces.hintedSubnets,
     traceOf: (lease) => traceOf(lease, traces),
     avoid: protectedPrefixes(host),
     ttlSeconds: LEASE_TTL_SECONDS,

@@ -196,6 +196,7 @@ export class OverlaySession {
     return ownTerms({ ...ports, node: acquired.node }, this.#hostNetwork(), this.#configured, {
       publishers: new Map(this.#backends.map((backend) => [backend.own.overlay.family, backend])),
       previousSubnets: this.#subnets,
+      hintedSubnets: [],
     })
   }
 

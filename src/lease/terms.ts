@@ -28,6 +28,8 @@ export interface LeaseTerms {
   readonly backendData: (family: Family, current: Lease | undefined) => unknown
   /** Subnets of the previous run, from the subnet file: taken again when free. */
   readonly previousSubnets: readonly Prefix[]
+  /** Subnets that containers on this host may still be in, the likeliest first: taken before a random one, where they are free. */
+  readonly hintedSubnets: readonly Prefix[]
   /** What this host still shows of a lease; undefined: nothing. */
   readonly traceOf: (lease: Lease) => Trace | undefined
   /**

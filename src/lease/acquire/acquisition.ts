@@ -234,11 +234,11 @@ export class Acquisition {
 
   /** Even a lease that we cannot read occupies the subnets of its key. */
   #chooseSubnets({ list, leases, givenUp }: Situation, earlier: readonly Prefix[], attempt: number): readonly Prefix[] {
-    const { overlays, previousSubnets } = this.#terms
+    const { overlays, previousSubnets, hintedSubnets } = this.#terms
     const free = new Set(givenUp.map(keyOf))
     const taken = list.records.flatMap(({ key }) => (free.has(key) ? [] : (parseLeaseKey(key) ?? [])))
     const avoid = underlayOf(leases, this.#terms)
-    const preferred = [...previousSubnets, ...earlier]
+    const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
     const candidates = CANDIDATES * 2 ** (attempt - 1)
     return overlays.map((overlay) => {
       const chosen = chooseSubnet(overlay, { taken, avoid }, { preferred, candidates }, this.#input.random)

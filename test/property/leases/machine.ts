@@ -47,7 +47,11 @@ export class Machine {
       deriveMac: deriveVtepMac,
     }
     const host = this.#host(config, publicIps)
-    return termsToAcquire(ports, host, chooseBackend(config.backend), this.#subnets, signal)
+    return termsToAcquire(ports, host, chooseBackend(config.backend), this.#traces, signal)
+  }
+
+  get #traces(): { readonly previousSubnets: readonly Prefix[]; readonly hintedSubnets: readonly Prefix[] } {
+    return { previousSubnets: this.#subnets, hintedSubnets: [] }
   }
 
   /** What `agent/session.ts` holds a lease on. */
@@ -60,7 +64,7 @@ export class Machine {
     const backends = backendsOf(config, lease)
     return ownTerms({ node, instance }, this.#host(config, publicIps), chooseBackend(config.backend), {
       publishers: new Map(backends.map((backend) => [backend.own.overlay.family, backend])),
-      previousSubnets: this.#subnets,
+      ...this.#traces,
     })
   }
 

@@ -33,6 +33,15 @@ async function startToEnd(options: Partial<DaemonOptions> = {}): Promise<void> {
 const ownKey = (): string => world.etcd.records.map(({ key }) => key).find((key) => !PEERS.includes(key)) ?? ''
 
 describe('starting', () => {
+  test('with store and subnet file lost, takes the subnet of the bridge that containers are on', async () => {
+    const bridge = world.kernel.addCard('docker0', { kind: 'bridge' })
+    world.kernel.outside({ op: 'address.add', linkIndex: bridge.index, ip: ip('10.77.16.1'), prefixLength: 20 })
+    world.etcd.putConfig(CONFIG)
+    await startToEnd()
+    expect(world.subnet).toBe('10.77.16.0/20')
+    expect(world.logged(/must move/)).toEqual([])
+  })
+
   test('without the right to change the network leases nothing and ends, but for a backend that needs none', async () => {
     world.kernel.faults.lacksRights = true
     world.etcd.putConfig(CONFIG)

@@ -21,7 +21,11 @@ test.each([
 ])('this host shows of a lease %s', (_, previous, carries, expected) => {
   const publisher: Publisher = { publish: () => undefined, carries: () => carries }
   const host = { config: parseNetworkConfig(CONFIG), underlays: new Map(), endpoints: [] }
-  const traces = { publishers: new Map([[4, publisher] as const]), previousSubnets: [prefix(previous)] }
+  const traces = {
+    publishers: new Map([[4, publisher] as const]),
+    previousSubnets: [prefix(previous)],
+    hintedSubnets: [],
+  }
   const { traceOf } = ownTerms({ node: NODE, instance: 'this' }, host, { leaseType: 'vxlan' }, traces)
   expect(traceOf(lease())).toBe(expected)
 })

@@ -59,6 +59,7 @@ describe('claimFor', () => {
       backendType: 'vxlan',
       backendData: () => ({}),
       previousSubnets: [],
+      hintedSubnets: [],
       ttlSeconds: 1,
     }
     expect(() => claimFor(terms, [prefix('10.15.64.0/20')], undefined)).toThrow(RangeError)

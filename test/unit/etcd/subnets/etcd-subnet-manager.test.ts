@@ -24,6 +24,7 @@ const TERMS: LeaseTerms = {
   backendType: 'vxlan',
   backendData: () => ({ VNI: 100, VtepMAC: MAC }),
   previousSubnets: [],
+  hintedSubnets: [],
   traceOf: () => undefined,
   avoid: [],
   ttlSeconds: 86_400,

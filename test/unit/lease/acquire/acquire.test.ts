@@ -35,6 +35,7 @@ const terms = (change: Partial<LeaseTerms> = {}): LeaseTerms => ({
   backendType: 'vxlan',
   backendData: () => ({ VNI: 100, VtepMAC: MY_MAC }),
   previousSubnets: [],
+  hintedSubnets: [],
   ttlSeconds: 86_400,
   ...change,
 })
@@ -76,6 +77,27 @@ describe('acquireLease on an empty store', () => {
   it("takes the previous run's subnet when it is free", async () => {
     const { lease } = await acquire(new RacedLeaseStore(), { previousSubnets: [prefix('10.15.64.0/20')] })
     expect(lease.key).toBe('10.15.64.0-20')
+  })
+})
+
+describe('acquireLease with a hint', () => {
+  const hintedSubnets = ['10.200.0.0/20', '10.15.64.0/24', '10.15.64.0/20', '10.15.80.0/20'].map(prefix)
+
+  it('takes the first hinted subnet that fits and is free, before a random one, and says of no move', async () => {
+    const { lease, warnings } = await acquire(new RacedLeaseStore(), { hintedSubnets })
+    expect([lease.key, warnings]).toEqual(['10.15.64.0-20', []])
+  })
+
+  it('never takes one that another node holds, or a part of it', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.15.64.0-20', other(11))
+    leased(store.etcd, '10.15.80.0-24', other(12))
+    expect((await acquire(store, { hintedSubnets })).lease.key).toBe('10.10.0.0-20')
+  })
+
+  it('prefers the subnet of the previous run', async () => {
+    const previousSubnets = [prefix('10.16.0.0/20')]
+    expect((await acquire(new RacedLeaseStore(), { hintedSubnets, previousSubnets })).lease.key).toBe('10.16.0.0-20')
   })
 })
 
