@@ -14,6 +14,7 @@ import { ChangesTask } from './datapath/kernel-changes-task.ts'
 import { ConfigTask } from './config-task.ts'
 import { ForeignBackendLog } from './peers/foreign-backend-log.ts'
 import { HostTasks } from './host/host-tasks.ts'
+import { OwnAddresses } from './host/own-addresses.ts'
 import { Datapath } from './datapath/datapath.ts'
 import { FormerTask } from './datapath/former-task.ts'
 import type { PeerGate } from './datapath/reconcile-task.ts'
@@ -56,6 +57,7 @@ export class OverlaySession {
   readonly #datapaths: readonly Datapath[]
   readonly #former: FormerTask
   readonly #host: HostTasks
+  readonly #addresses: OwnAddresses
   readonly #tasks: readonly Task[]
   /** What is in force. */
   #config: NetworkConfig
@@ -73,6 +75,10 @@ export class OverlaySession {
     this.#subnetFile = subnetFile
     const release = new SubnetRelease(ports, subnetFile)
     const peers = new PeerTable(this.#makeJudge())
+    const onAddresses = (): void => {
+      this.#peers.rejudge()
+    }
+    this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAddresses })
     const onReady = (): void => {
       release.forwards()
     }
@@ -99,7 +105,7 @@ export class OverlaySession {
       peers: this.#peers,
       isForwarding: () => release.isForwarding,
     })
-    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host, former] })
+    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host, this.#addresses, former] })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -114,6 +120,7 @@ export class OverlaySession {
       release,
       config,
       former,
+      this.#addresses,
       ...this.#host.tasks,
     ]
   }
@@ -154,6 +161,7 @@ export class OverlaySession {
     const unsubscribe = endpoints.subscribe(() => {
       this.#peers.rejudge()
     })
+    await this.#addresses.read(runtime.signal)
     this.#peers.begin(acquired.peers)
     ports.status.sessionBegan(
       this.#subnets.map(({ text }) => text).join(' '),
@@ -205,6 +213,7 @@ export class OverlaySession {
       overlays: this.#config.overlays,
       own: this.#subnets,
       ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
+      interfaceOf: (ip) => this.#addresses.interfaceOf(ip),
       protectedPrefixes: protectedPrefixes(this.#hostNetwork()),
     }
   }

@@ -1,6 +1,7 @@
 import type { Claims } from '../lease/peers/claims.ts'
 import { decodeLease } from '../lease/codec.ts'
 import { leaseFamily, type Lease } from '../lease/lease.ts'
+import { ownerName } from '../lease/owner.ts'
 import { peerObjection, type PeerLimits } from '../lease/peers/peer-rules.ts'
 import type { Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
 import type { Family, Ip } from '../net/ip.ts'
@@ -55,7 +56,7 @@ function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): Pee
     const { family } = own.overlay
     const part = leaseFamily(lease, family)
     if (part === undefined || reach === undefined) continue
-    const objection = peerObjection(part, limits())
+    const objection = peerObjection(part, limits(), ownerName(lease))
     if (objection !== undefined) return { rejected: objection, claims: claimsInVain(lease, backends) }
     const entries = reach(lease)
     if ('rejected' in entries) return entries

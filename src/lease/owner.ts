@@ -10,7 +10,8 @@ export function ownerOf(record: LeaseRecord): string {
   return ownerName(lease)
 }
 
-const ownerName = ({ node, families: [part] }: Lease): string =>
+/** Whose a lease is, in words for the log. */
+export const ownerName = ({ node, families: [part] }: Lease): string =>
   node === undefined ? `the node at ${part?.publicIp.text ?? 'an unknown address'}` : `${node.hostname} (${node.id})`
 
 /** Whether a record names another address than `value` does, as a copy of this machine would write. */

@@ -81,7 +81,13 @@ export interface Measured {
 }
 
 export function judge(records: readonly LeaseRecord[]): readonly Pick<PeerChange<PeerEntries>, 'key' | 'entries'>[] {
-  const around = { overlays: [overlay], own: [ownVtep.subnet], ownPublicIps: [], protectedPrefixes: [] }
+  const around = {
+    overlays: [overlay],
+    own: [ownVtep.subnet],
+    interfaceOf: () => undefined,
+    ownPublicIps: [],
+    protectedPrefixes: [],
+  }
   const peers = new PeerTable(
     backendJudge({ backends: [vxlanBackend({ vtep: ownVtep, config })], ownKey: 'own', limits: () => around }),
   )

@@ -59,7 +59,13 @@ const managerOn = (store: EtcdLeaseStore): EtcdSubnetManager => {
 async function arrive(): Promise<EtcdLeaseStore> {
   const store = harness.open()
   const backends = [vxlanBackend({ vtep: VTEP, config: VXLAN })]
-  const limits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
+  const limits = {
+    overlays: [OVERLAY],
+    own: [VTEP.subnet],
+    interfaceOf: () => undefined,
+    ownPublicIps: [],
+    protectedPrefixes: [],
+  }
   const task = new PeersTask({
     ports: {
       clock: systemClock,

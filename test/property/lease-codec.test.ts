@@ -148,7 +148,13 @@ describe('whatever stands in etcd', () => {
 
   it('is accepted, ignored or rejected with a reason by every backend, and claims no less than it programs', () => {
     const own = { overlay: OVERLAY, subnet: VTEP.subnet }
-    const around = () => ({ overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] })
+    const around = () => ({
+      overlays: [OVERLAY],
+      own: [VTEP.subnet],
+      interfaceOf: () => undefined,
+      ownPublicIps: [],
+      protectedPrefixes: [],
+    })
     const runs = 1_000
     for (const [backend, leastAccepted] of [
       [vxlanBackend({ vtep: VTEP, config: VXLAN }), runs / 5],
@@ -199,7 +205,13 @@ describe('whatever stands in etcd', () => {
   })
 
   it('never keeps a good peer from being programmed', () => {
-    const around = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
+    const around = {
+      overlays: [OVERLAY],
+      own: [VTEP.subnet],
+      interfaceOf: () => undefined,
+      ownPublicIps: [],
+      protectedPrefixes: [],
+    }
     const good = leaseRecord(
       '10.15.64.0-20',
       '{"PublicIP":"192.168.205.11","BackendType":"vxlan","BackendData":{"VtepMAC":"82:53:2e:6a:a9:43"}}',

@@ -1,4 +1,4 @@
-import type { OverlayNetwork } from '../../config/network.ts'
+import { isHandedOut, type OverlayNetwork } from '../../config/network.ts'
 import { addressBits, sameIp, type Ip } from '../../net/ip.ts'
 import {
   addressAt,
@@ -15,8 +15,10 @@ export interface PeerLimits {
   readonly overlays: readonly OverlayNetwork[]
   /** Our own subnets. */
   readonly own: readonly Prefix[]
-  /** Our own underlay addresses. */
+  /** The addresses that we publish. */
   readonly ownPublicIps: readonly Ip[]
+  /** The interface of this host that has an address; undefined: none has. */
+  readonly interfaceOf: (ip: string) => string | undefined
   /**
    * What must stay reachable over the underlay: etcd, the gateway and our own addresses, as host prefixes, and the prefix of the
    * underlay interface. A peer's subnet may not cover one of them; lying within one is no harm (overlay 10.5.0.0/16 on 10.0.0.0/8).
@@ -24,26 +26,56 @@ export interface PeerLimits {
   readonly protectedPrefixes: readonly Prefix[]
 }
 
-/** Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth. */
-export function peerObjection(part: LeaseFamily, around: PeerLimits): string | undefined {
-  const { subnet, publicIp } = part
+/**
+ * Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth.
+ * @param owner whose it is, in words
+ */
+export function peerObjection(part: LeaseFamily, around: PeerLimits, owner: string): string | undefined {
+  const { subnet } = part
   const overlay = around.overlays.find(({ family }) => family === part.family)
-  const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
   const overlapped = around.own.find((own) => prefixesOverlap(own, subnet))
   if (overlay === undefined) return `the network has no IPv${part.family}`
   if (!prefixCovers(overlay.network, subnet)) return `subnet ${subnet.text} is outside Network ${overlay.network.text}`
   if (overlapped !== undefined) return `subnet ${subnet.text} overlaps our own ${overlapped.text}`
+  return addressObjection(part, around, owner) ?? networkObjection(part, around)
+}
+
+/** Why nobody is reached at its PublicIP. */
+function addressObjection({ publicIp }: LeaseFamily, around: PeerLimits, owner: string): string | undefined {
   if (!isReachableUnicast(publicIp)) return `PublicIP ${publicIp.text} is not an address another host can have`
   const broadcast = around.protectedPrefixes.find((network) => isNetworkOrBroadcast(publicIp, network))
   if (broadcast !== undefined)
     return `PublicIP ${publicIp.text} is the network or broadcast address of the underlay's ${broadcast.text}`
   if (around.own.some((own) => prefixContains(own, publicIp)))
     return `PublicIP ${publicIp.text} is within our own subnet`
-  if (around.ownPublicIps.some((own) => sameIp(own, publicIp))) return `PublicIP ${publicIp.text} is our own`
-  if (prefixContains(subnet, publicIp)) return `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`
-  if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`
+  const link = around.interfaceOf(publicIp.text)
+  if (link !== undefined || around.ownPublicIps.some((own) => sameIp(own, publicIp)))
+    return `PublicIP ${publicIp.text} is our own${link === undefined ? '' : `, on ${link}`}: ${owner} needs another, by --iface there`
   return undefined
 }
+
+/** Why packets to its PublicIP, or others that the underlay carries, would go into the overlay. */
+function networkObjection({ subnet, publicIp }: LeaseFamily, around: PeerLimits): string | undefined {
+  if (prefixContains(subnet, publicIp)) return `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`
+  const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
+  if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`
+  const overlay = overlayOver(publicIp, around)
+  if (overlay === undefined) return undefined
+  return `PublicIP ${publicIp.text} lies inside Network ${overlay.network.text}, whose addresses are for containers`
+}
+
+/**
+ * The overlay that hands a PublicIP out to containers. Where `Network` was laid over the network of the hosts, which is that of our own
+ * underlay, its addresses are hosts' nevertheless.
+ */
+function overlayOver(publicIp: Ip, { overlays, protectedPrefixes }: PeerLimits): OverlayNetwork | undefined {
+  const overlay = overlays.find((one) => isHandedOut(one, publicIp))
+  const isOfHosts = (network: Prefix): boolean =>
+    isHost(network) ? overlay !== undefined && isHandedOut(overlay, network.base) : prefixContains(network, publicIp)
+  return protectedPrefixes.some(isOfHosts) ? undefined : overlay
+}
+
+const isHost = ({ family, length }: Prefix): boolean => length === addressBits(family)
 
 /** All zeros or all ones behind the prefix (RFC 1122 section 3.2.1.3); a /31 has neither (RFC 3021), nor has IPv6. */
 function isNetworkOrBroadcast(address: Ip, network: Prefix): boolean {

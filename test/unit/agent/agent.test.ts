@@ -492,6 +492,23 @@ describe('a peer that the kernel refuses', () => {
 })
 
 describe('a peer rejected for what is around us', () => {
+  test('is one that publishes an address of another interface of ours, for as long as we have it', async () => {
+    const { index } = world.kernel.addCard('nat0')
+    const nat = { linkIndex: index, ip: ip('10.0.2.15'), prefixLength: 24 }
+    world.kernel.outside({ op: 'address.add', ...nat })
+    world.etcd.put('10.6.0.0-20', JSON.stringify({ ...JSON.parse(upstreamLease(60)), PublicIP: '10.0.2.15' }))
+    await startWithPeers()
+    const reason = 'PublicIP 10.0.2.15 is our own, on nat0: the node at 10.0.2.15 needs another, by --iface there'
+    expect(world.logged(/warn lease rejected/)).toEqual([`warn lease rejected lease=10.6.0.0-20 reason=${reason}`])
+    expect(world.rows().routes).toBe(4)
+    world.kernel.outside({ op: 'address.delete', ...nat })
+    await world.advance(3_000)
+    expect(world.rows().routes).toBe(5)
+    world.kernel.outside({ op: 'address.add', ...nat })
+    await world.advance(3_000)
+    expect(world.rows().routes).toBe(4)
+  })
+
   test('is accepted when our own address has become another one', async () => {
     await startWithPeers()
     world.etcd.put('10.6.0.0-20', JSON.stringify({ ...JSON.parse(upstreamLease(60)), PublicIP: '192.168.205.77' }))

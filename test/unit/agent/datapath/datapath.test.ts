@@ -261,7 +261,13 @@ const judge = (record: ReturnType<typeof leaseRecord>) =>
   backendJudge({
     backends: [backend],
     ownKey: '10.20.0.0-20',
-    limits: () => ({ overlays: [OVERLAY], own: [OWN.subnet], ownPublicIps: [], protectedPrefixes: [] }),
+    limits: () => ({
+      overlays: [OVERLAY],
+      own: [OWN.subnet],
+      interfaceOf: () => undefined,
+      ownPublicIps: [],
+      protectedPrefixes: [],
+    }),
   })(record)
 
 function setPeer(key: string, publicIp: string): void {

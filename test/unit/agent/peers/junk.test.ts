@@ -49,7 +49,13 @@ interface Flooded {
 function flooded(count: number, junk: (at: number) => readonly [string, string]): Flooded {
   const [told, log] = [[] as string[], recordingLog()]
   const backends = [vxlanBackend({ vtep: VTEP, config: VXLAN })]
-  const limits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
+  const limits = {
+    overlays: [OVERLAY],
+    own: [VTEP.subnet],
+    interfaceOf: () => undefined,
+    ownPublicIps: [],
+    protectedPrefixes: [],
+  }
   const task = new PeersTask({
     ports: {
       clock: new FakeClock(),

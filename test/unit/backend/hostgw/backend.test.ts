@@ -16,6 +16,7 @@ const node = (backends: OwnNode['backends']): OwnNode => ({
   limits: () => ({
     overlays: [OVERLAY],
     own: [OWN.subnet],
+    interfaceOf: () => undefined,
     ownPublicIps: [ip('192.168.205.10')],
     protectedPrefixes: [prefix('192.168.205.0/24')],
   }),

@@ -7,7 +7,14 @@ import { parseNetworkConfig } from '../../../../src/config/network.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP, VXLAN } from '../../../fake/samples.ts'
 
-const AROUND: PeerLimits = { overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }
+const AROUND: PeerLimits = {
+  overlays: [OVERLAY],
+  own: [VTEP.subnet],
+  interfaceOf: () => undefined,
+  ownPublicIps: [],
+  // hosts have addresses there
+  protectedPrefixes: ['10.15.0.0/16', '10.30.0.0/16', '10.50.0.0/16'].map(prefix),
+}
 const OWN_KEY = '10.20.0.0-20'
 const judge = backendJudge({
   backends: [vxlanBackend({ vtep: VTEP, config: VXLAN })],

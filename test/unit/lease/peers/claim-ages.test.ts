@@ -15,7 +15,13 @@ const table = (): PeerTable<EntriesByFamily> =>
     backendJudge({
       backends: [vxlanBackend({ vtep: VTEP, config: VXLAN })],
       ownKey: '10.20.0.0-20',
-      limits: () => ({ overlays: [OVERLAY], own: [VTEP.subnet], ownPublicIps: [], protectedPrefixes: [] }),
+      limits: () => ({
+        overlays: [OVERLAY],
+        own: [VTEP.subnet],
+        interfaceOf: () => undefined,
+        ownPublicIps: [],
+        protectedPrefixes: [],
+      }),
     }),
   )
 

@@ -7,13 +7,18 @@ import { OVERLAY } from '../../../fake/samples.ts'
 const AROUND: PeerLimits = {
   overlays: [OVERLAY],
   own: [prefix('10.20.0.0/20')],
+  interfaceOf: () => undefined,
   ownPublicIps: [ip('192.168.205.10')],
   protectedPrefixes: [prefix('10.64.0.10/32'), prefix('192.168.33.10/32'), prefix('10.70.3.0/24')],
 }
 
 function objection(subnet: string, publicIp = '192.168.205.11', around = AROUND): string | undefined {
   const network = prefix(subnet)
-  return peerObjection({ family: network.family, subnet: network, publicIp: ip(publicIp), backendData: {} }, around)
+  return peerObjection(
+    { family: network.family, subnet: network, publicIp: ip(publicIp), backendData: {} },
+    around,
+    'host2',
+  )
 }
 
 describe('peerObjection', () => {
@@ -61,7 +66,7 @@ describe('peerObjection', () => {
 
   it('has none to the first and last addresses of a point-to-point underlay, nor to those of a host in it', () => {
     const around = { ...AROUND, protectedPrefixes: [prefix('192.168.1.8/31'), prefix('192.168.1.20/32')] }
-    for (const publicIp of ['192.168.1.8', '192.168.1.9', '192.168.1.20', '10.70.3.1', '10.70.3.254'])
+    for (const publicIp of ['192.168.1.8', '192.168.1.9', '192.168.1.20', '192.168.1.1', '192.168.1.254'])
       expect(objection('10.15.64.0/20', publicIp, around)).toBeUndefined()
     expect(objection('10.15.64.0/20', '10.70.3.254')).toBeUndefined()
   })
@@ -77,7 +82,24 @@ describe('peerObjection', () => {
   })
 
   it('objects to our own PublicIP', () => {
-    expect(objection('10.15.64.0/20', '192.168.205.10')).toContain('is our own')
+    const reason = 'PublicIP 192.168.205.10 is our own: host2 needs another, by --iface there'
+    expect(objection('10.15.64.0/20', '192.168.205.10')).toBe(reason)
+  })
+
+  it('objects to the PublicIP of any interface of ours, which every such machine has, and names both', () => {
+    const around = { ...AROUND, interfaceOf: (text: string) => (text === '10.0.2.15' ? 'eth0' : undefined) }
+    const reason = 'PublicIP 10.0.2.15 is our own, on eth0: host2 needs another, by --iface there'
+    expect(objection('10.15.64.0/20', '10.0.2.15', around)).toBe(reason)
+    expect(objection('10.15.64.0/20', '10.0.2.16', around)).toBeUndefined()
+  })
+
+  it('objects to a PublicIP that is for containers, unless hosts have their addresses there', () => {
+    const around = { ...AROUND, protectedPrefixes: [prefix('192.168.205.0/24'), prefix('192.168.205.1/32')] }
+    const reason = 'PublicIP 10.30.0.1 lies inside Network 10.0.0.0/8, whose addresses are for containers'
+    expect(objection('10.15.64.0/20', '10.30.0.1', around)).toBe(reason)
+    expect(objection('10.15.64.0/20', '10.200.0.1', around), 'above SubnetMax').toBeUndefined()
+    for (const ours of ['10.30.0.0/16', '10.40.0.7/32'])
+      expect(objection('10.15.64.0/20', '10.30.0.1', { ...AROUND, protectedPrefixes: [prefix(ours)] })).toBeUndefined()
   })
 
   it('objects to a peer that would be reached through itself', () => {
