@@ -12,8 +12,7 @@ const AROUND: PeerLimits = {
   own: [VTEP.subnet],
   interfaceOf: () => undefined,
   ownPublicIps: [],
-  // hosts have addresses there
-  protectedPrefixes: ['10.15.0.0/16', '10.30.0.0/16', '10.50.0.0/16'].map(prefix),
+  protectedPrefixes: [prefix('10.99.0.1/32')], // hosts have addresses where subnets are
 }
 const OWN_KEY = '10.20.0.0-20'
 const judge = backendJudge({
