@@ -3,10 +3,13 @@ import type { AddressState, LinkState } from '../../kernel/kernel.ts'
 import type { HostAddresses } from './underlay.ts'
 import { gatewaysOf, isOurDevice } from './interface-candidates.ts'
 
+/** Kinds of link (IFLA_INFO_KIND) that containers are attached to. A card has none. */
+const OF_CONTAINERS: ReadonlySet<string> = new Set(['bridge', 'openvswitch'])
+
 /**
  * The overlay that an address of this host belongs to, as that of a bridge of containers does: it is one that nodes' subnets are made of,
- * and its network is no larger than such a subnet. A larger one, or one with a gateway that leads elsewhere, is the hosts' own, over which
- * `Network` was laid.
+ * and its network is no larger than such a subnet. A larger one, one with a gateway that leads elsewhere, or one on a card is the hosts'
+ * own, over which `Network` was laid.
  */
 function overlayOf(
   host: HostAddresses,
@@ -16,6 +19,7 @@ function overlayOf(
 ): OverlayNetwork | undefined {
   const overlay = overlays.find((one) => isHandedOut(one, ip))
   if (overlay === undefined || prefixLength < overlay.subnetLength) return undefined
+  if (link.kind === undefined || !OF_CONTAINERS.has(link.kind)) return undefined
   return gatewaysOf(host, link, ip.family).length > 0 ? undefined : overlay
 }
 

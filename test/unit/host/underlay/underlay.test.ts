@@ -263,7 +263,11 @@ describe('selectUnderlay with --iface-can-reach', () => {
 
 describe('an address inside Network', () => {
   const overlays = [overlayOf('{"Network":"10.5.0.0/16","SubnetMin":"10.5.16.0"}')]
-  const links = [...HOST.links, { ...link(6, 'flannel.100'), alias: 'flannel-agent' }, link(7, 'cni0')]
+  const links = [
+    ...HOST.links,
+    { ...link(6, 'flannel.100'), alias: 'flannel-agent' },
+    { ...link(7, 'cni0'), kind: 'bridge' },
+  ]
   const bridge = address(7, '10.5.20.1')
   const addresses = [...HOST.addresses, { ...address(6, '10.5.20.0'), prefixLength: 32 }, bridge]
   const select = (choice: Partial<InterfaceChoice>, host: Partial<HostAddresses> = {}): string =>
@@ -301,6 +305,13 @@ describe('an address inside Network', () => {
     expect(select({ ifaces: ['cni0'] }, { addresses: [larger] })).toBe('10.5.20.1')
     const routes = [{ ...route('0.0.0.0/0', 7), gateway: ip('10.5.20.254') }]
     expect(select({}, { routes })).toBe('10.5.20.1')
+  })
+
+  it('is one on a card, also without a gateway: a private network between hosts is often no larger than a subnet', () => {
+    const own = [address(2, '10.5.20.11')]
+    expect(select({ ifaces: ['eth0'] }, { addresses: own })).toBe('10.5.20.11')
+    const onLo = [{ ...address(1, '10.5.20.11'), prefixLength: 32 }]
+    expect(select({ ifaces: ['lo'] }, { addresses: onLo })).toBe('10.5.20.11')
   })
 
   it('is one where no node gets a subnet: below SubnetMin', () => {
