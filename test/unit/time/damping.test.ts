@@ -6,7 +6,7 @@ const middle = (): number => 0.5
 const ROW = 'neighbour 10.1.0.0'
 const REFUSAL = new KernelError({ op: 'route.replace', errno: 101, code: 'ENETUNREACH', target: '', message: 'no' })
 
-describe('RowPatience with rows the kernel refuses', () => {
+describe('Damping with rows the kernel refuses', () => {
   it('makes them wait longer each time, and counts', () => {
     const patience = new Damping<KernelError>(middle)
     expect(patience.notBeforeMs(ROW)).toBe(0)
@@ -47,9 +47,47 @@ describe('RowPatience with rows the kernel refuses', () => {
   it('lets them wait no longer when told that it may be over, and goes on counting', () => {
     const patience = new Damping<KernelError>(middle)
     for (let times = 0; times < 6; times++) patience.refused(ROW, REFUSAL, 10_000)
-    patience.retryRefused()
+    expect(patience.retryRefused()).toBe(true)
     expect(patience.notBeforeMs(ROW)).toBe(0)
     expect(patience.refused(ROW, REFUSAL, 10_000)).toBe(7)
+  })
+
+  it('lets only those wait no longer that are meant, and none that somebody keeps undoing', () => {
+    const patience = new Damping<KernelError>(middle)
+    expect(patience.retryRefused()).toBe(false)
+    for (let times = 0; times < 4; times++) patience.undone('flapping', 10_000)
+    expect(patience.retryRefused()).toBe(false)
+    patience.refused(ROW, REFUSAL, 10_000)
+    expect(patience.retryRefused((row) => row !== ROW)).toBe(false)
+    expect(patience.notBeforeMs(ROW)).toBe(11_000)
+    expect(patience.retryRefused()).toBe(true)
+    expect([patience.notBeforeMs(ROW), patience.notBeforeMs('flapping')]).toEqual([0, 11_000])
+  })
+
+  it.each([
+    [0, 48_000],
+    [0.5, 60_000],
+    [0.999_999, 72_000],
+  ])('has a bound, give or take a fifth: chance %d, at most %i ms', (chance, mostMs) => {
+    const patience = new Damping<KernelError>(() => chance)
+    const waits = Array.from({ length: 60 }, () => {
+      patience.refused(ROW, REFUSAL, 0)
+      patience.undone('undone', 0)
+      return [patience.notBeforeMs(ROW), patience.notBeforeMs('undone')]
+    })
+    for (const column of [0, 1])
+      expect(Math.round(Math.max(...waits.map((pair) => pair[column] ?? Infinity)) / 10) * 10).toBe(mostMs)
+  })
+
+  it('counts what is undone in one go once, and lets that row be written at once, whatever the kernel said of it', () => {
+    const patience = new Damping<KernelError>(middle, 1_000)
+    patience.undone(ROW, 10_000)
+    patience.refused(ROW, REFUSAL, 10_100)
+    for (const ms of [10_200, 10_300, 10_400, 10_900]) expect(patience.undone(ROW, ms)).toBe(false)
+    expect([patience.notBeforeMs(ROW), patience.troubleOf(ROW)]).toEqual([0, undefined])
+    for (const ms of [11_000, 12_000]) expect(patience.undone(ROW, ms)).toBe(false)
+    expect(patience.undone(ROW, 13_000)).toBe(true)
+    expect(patience.undone(ROW, 13_100)).toBe(true) // flapping: every time counts
   })
 
   it('never makes another row wait', () => {

@@ -336,7 +336,14 @@ describe('the address of the other family', () => {
     expect(beside(['eth1', 'fd00::2'])).toBe('fd00::10')
   })
 
-  it('means something beyond the link', () => {
+  it('means something beyond the link, also where an expression matches one that does not', () => {
+    const choice = { ...NO_CHOICE, ifaceRegexes: [/^(192\.168|fe80)/] }
+    const own = [address(3, 'fe80::10', ['permanent'], 'link'), address(3, 'fd00::12', [])]
+    const host = { ...HOST, addresses: [...HOST.addresses.filter(({ ip: { family } }) => family === 4), ...own] }
+    expect(selectUnderlay(host, choice, wanted).address.text).toBe('fd00::12')
+    expect(() => selectUnderlay({ ...host, addresses: host.addresses.slice(0, -1) }, choice, wanted)).toThrow(
+      'has no IPv6 address that other hosts could reach',
+    )
     expect(() => beside(['docker0'])).toThrow(
       /^docker0 has no IPv6 address that other hosts could reach\. Candidates: eth0/,
     )
@@ -388,6 +395,7 @@ describe('bestAddress', () => {
     })
     expect(best(of('10.0.0.200', 32), of('10.0.0.1', 24, []))).toBe('10.0.0.1')
     expect(best(of('10.0.0.1', 24), of('10.0.8.1', 20))).toBe('10.0.8.1')
+    expect(best(of('10.0.8.1', 20), of('10.0.0.1', 24))).toBe('10.0.8.1')
     expect(best(of('fd00::200', 128), of('fd00::1', 64, []))).toBe('fd00::1')
   })
 
