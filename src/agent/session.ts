@@ -73,20 +73,19 @@ export class OverlaySession {
     this.#own = own
     const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
     this.#subnetFile = subnetFile
-    const release = new SubnetRelease(ports, subnetFile)
+    const families = own.map(({ overlay }) => overlay.family)
+    const release = new SubnetRelease({ ports, file: subnetFile, families })
     const peers = new PeerTable(this.#makeJudge())
     const onAddresses = (): void => {
       this.#peers.rejudge()
     }
     this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAddresses })
-    const onReady = (): void => {
-      release.forwards()
-    }
     const former = new FormerTask({ ports, present: () => datapaths.map(({ present }) => present) })
     this.#former = former
     const readiness = new SetUpReport({
-      ...{ families: own.map(({ overlay }) => overlay.family), ports, peers, onReady },
+      ...{ families, ports, peers },
       onFamily: (family) => {
+        release.forwards(family)
         former.stands(family)
       },
     })

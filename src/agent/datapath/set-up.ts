@@ -11,8 +11,6 @@ export interface SetUpReportInput {
   readonly peers: Pick<PeerTable<unknown>, 'size' | 'rejected'>
   /** Called once for each family, when it forwards. */
   readonly onFamily: (family: Family) => void
-  /** Called once, when the last of the families forwards. */
-  readonly onReady: () => void
 }
 
 /** Knows which families forward already, and says once that all do. */
@@ -21,15 +19,13 @@ export class SetUpReport {
   readonly #ports: SetUpReportInput['ports']
   readonly #peers: SetUpReportInput['peers']
   readonly #onFamily: (family: Family) => void
-  readonly #onReady: () => void
   readonly #done: Done[] = []
 
-  constructor({ families, ports, peers, onFamily, onReady }: SetUpReportInput) {
+  constructor({ families, ports, peers, onFamily }: SetUpReportInput) {
     this.#waiting = new Set(families)
     this.#ports = ports
     this.#peers = peers
     this.#onFamily = onFamily
-    this.#onReady = onReady
   }
 
   /** The device and the tables of this family are complete for the first time; later calls do nothing. */
@@ -47,6 +43,5 @@ export class SetUpReport {
       failed: sum(({ failures }) => failures.length),
       kernelWrites: this.#ports.kernelWrites(),
     })
-    this.#onReady()
   }
 }

@@ -1,3 +1,6 @@
+import { familyOfDevice } from '../../kernel/marks.ts'
+import type { Family } from '../../net/ip.ts'
+
 /**
  * The conditions that there are, by name, in the order in which one follows from another: without an underlay there is no etcd, without
  * that no configuration, without that no lease, without that no device, without that nothing is forwarded, and before that is so no
@@ -26,4 +29,12 @@ const CAUSES_FIRST: readonly RegExp[] = [
 export function causeRank(what: string): number {
   const rank = CAUSES_FIRST.findIndex((name) => name.test(what))
   return rank === -1 ? CAUSES_FIRST.length : rank
+}
+
+/** The address family that a condition is of, by its name; undefined: of the node as a whole. */
+export function familyOfCondition(what: string): Family | undefined {
+  const [, device] = /^device (\S+)$/.exec(what) ?? []
+  if (device !== undefined) return familyOfDevice(device)
+  const [, family] = /\bip(?=v[46]\b)v([46])/i.exec(what) ?? []
+  return family === undefined ? undefined : family === '4' ? 4 : 6
 }

@@ -3,6 +3,7 @@ import type { Family } from '../../net/ip.ts'
 import type { Health, HealthAnswer } from '../../observe/health-server.ts'
 import { printable } from '../../text/printable.ts'
 import type { Condition, Conditions, Effect } from './conditions.ts'
+import { familyOfCondition } from './condition-order.ts'
 import { Subscribers } from './subscribers.ts'
 import { Watchdog } from './watchdog.ts'
 import { describeUnreachable, type UnreachablePeers } from './unreachable-peers.ts'
@@ -50,6 +51,8 @@ export class AgentStatus implements Health {
   readonly #tables = new Map<Family, TablesState>()
   readonly #subscribers = new Subscribers()
   #subnet: string | undefined
+  /** Families that containers are started without, though they belong to the overlay. */
+  #without: readonly Family[] = []
   /** Leases of others that break a rule, or wait for others that claim the same. */
   #rejected = 0
 
@@ -72,6 +75,7 @@ export class AgentStatus implements Health {
   sessionBegan(subnet: string, families: readonly Family[]): void {
     const conditions = this.#conditions
     this.#subnet = subnet
+    this.#without = []
     this.#tables.clear()
     conditions.holds('lease')
     for (const family of families) conditions.fails(forwardingOf(family), NOT_SET_UP, 'unready', { says: false })
@@ -83,12 +87,29 @@ export class AgentStatus implements Health {
   sessionEnded(reason = NO_LEASE): void {
     const conditions = this.#conditions
     this.#subnet = undefined
+    this.#without = []
     this.#tables.clear()
     this.#rejected = 0
     conditions.sessionEnded()
     conditions.fails('lease', reason, 'unready', { says: false })
     conditions.fails('forwarding', NOT_SET_UP, 'unready', { says: false })
     conditions.fails(SUBNET_FILE, NOT_WRITTEN, 'unready', { says: false })
+  }
+
+  /** Containers are started without these families: what is missing of them keeps nobody waiting, but the node is not ready. */
+  goesWithout(families: readonly Family[]): void {
+    if (families.join() === this.#without.join()) return
+    this.#without = families
+    this.#subscribers.notify()
+  }
+
+  /** All that fail, with the effect that it has on this node. */
+  #all(): readonly Condition[] {
+    const isLeftOut = ({ what, effect }: Condition): boolean => {
+      const family = familyOfCondition(what)
+      return effect === 'unready' && family !== undefined && this.#without.includes(family)
+    }
+    return this.#conditions.all().map((one) => (isLeftOut(one) ? { ...one, effect: 'incomplete' } : one))
   }
 
   /** A look at the tables of one family has ended. */
@@ -117,7 +138,7 @@ export class AgentStatus implements Health {
   }
 
   get state(): Readiness {
-    const all = this.#conditions.all()
+    const all = this.#all()
     const told = (isMeant: (effect: Effect) => boolean): readonly string[] =>
       all.filter(({ effect }) => isMeant(effect)).map((one) => `${describe(one)} (for ${this.#ageSeconds(one)} s)`)
     const reasons = told((effect) => effect === 'unready' || effect === 'incomplete')
@@ -132,9 +153,10 @@ export class AgentStatus implements Health {
   /** Whether containers can be started here, and be reached. An outage of etcd only degrades: forwarding goes on as it is. */
   readiness(): HealthAnswer {
     const { ready, reasons, degraded } = this.state
-    const conditions = this.#conditions
-      .all()
-      .map(({ sinceMs, ...named }) => ({ ...named, forSeconds: this.#ageSeconds({ sinceMs }) }))
+    const conditions = this.#all().map(({ sinceMs, ...named }) => ({
+      ...named,
+      forSeconds: this.#ageSeconds({ sinceMs }),
+    }))
     const subnet = this.#subnet ?? null
     return { ok: ready, body: { ready, reasons, degraded, subnet, ...this.#sums(), conditions } }
   }
@@ -151,7 +173,7 @@ export class AgentStatus implements Health {
 
   /** For people who look at a list of services: `10.15.64.0/20, 41 peers, in step`. No times, so that it changes only with what it says. */
   get line(): string {
-    const failing = this.#conditions.all().filter(({ effect }) => effect !== 'none')
+    const failing = this.#all().filter(({ effect }) => effect !== 'none')
     if (this.#subnet === undefined) return failing.map(describe)[0] ?? 'starting'
     const { peers, rejected } = this.#sums()
     const all = failing.map(describe).join('; ')
@@ -163,7 +185,7 @@ export class AgentStatus implements Health {
    * What is so of whoever stops now, to follow the word `stopped`. Whether packets of an earlier run are forwarded is not ours to say.
    */
   get parting(): string {
-    const all = this.#conditions.all()
+    const all = this.#all()
     if (this.#subnet === undefined) return ' without a lease; what stands in the kernel is left as it is'
     if (all.some(({ what }) => FORWARDING.test(what)))
       return ' before the overlay was complete; what is programmed stays'

@@ -35,7 +35,7 @@ export class SubnetFile implements Task {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #conditions: ConditionReports
-  #released = false
+  #released: ReadonlySet<Family> = new Set()
   readonly #mtus = new Map<Family, number>()
   #written = ''
   readonly #somethingToDo = new Wakeup()
@@ -66,23 +66,22 @@ export class SubnetFile implements Task {
     this.#mtus.set(family, mtu)
   }
 
-  /** A container has one MTU for both families: what the narrower device carries. Undefined until all are known. */
+  /** A container has one MTU for both families: what the narrower device carries. Undefined until all that are released are known. */
   get #mtu(): number | undefined {
-    const isComplete = this.#subnets.every(({ subnet }) => this.#mtus.has(subnet.family))
-    return isComplete ? Math.min(...this.#mtus.values()) : undefined
+    const mtus = [...this.#released].flatMap((family) => this.#mtus.get(family) ?? [])
+    return mtus.length > 0 && mtus.length === this.#released.size ? Math.min(...mtus) : undefined
   }
 
-  /** Readers may be let in. */
-  release(): void {
-    this.#released = true
+  /** Readers may be let in, and told of these families. */
+  release(families: Iterable<Family>): void {
+    this.#released = new Set(families)
     this.#somethingToDo.ring()
   }
 
   #text(): string {
     const mtu = this.#mtu
-    return mtu === undefined || !this.#released
-      ? ''
-      : renderSubnetEnv({ subnets: this.#subnets, mtu, ipMasq: this.#ipMasq })
+    const subnets = this.#subnets.filter(({ subnet }) => this.#released.has(subnet.family))
+    return mtu === undefined ? '' : renderSubnetEnv({ subnets, mtu, ipMasq: this.#ipMasq })
   }
 
   /** Writes the file whenever there is something new to say, or it does not say what it should. */
@@ -147,7 +146,7 @@ export class SubnetFile implements Task {
 
   /** The subnet is no longer ours: nobody may start containers in it. */
   async withdraw(): Promise<void> {
-    this.#released = false
+    this.#released = new Set()
     try {
       await removeFile(this.#path)
       this.#written = ''

@@ -70,6 +70,26 @@ describe('a node of both families', () => {
     await world.until('forwarding', () => world.forwards())
   })
 
+  test('starts with IPv4 where the underlay is too narrow for IPv6, says so, and has both once it is not', async () => {
+    addAddress6()
+    const linkIndex = world.kernel.indexOf('eth0') ?? 0
+    world.kernel.outside({ op: 'link.set', linkIndex, mtu: 1300 })
+    world.etcd.putConfig(DUAL)
+    await world.start()
+    await world.until('IPv4', () => world.holds('forwarding of IPv4'))
+    await world.advance(5_000)
+    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    expect(await world.readSubnetFile()).toMatch(/^FLANNEL_NETWORK=.*\nFLANNEL_SUBNET=10\..*\nFLANNEL_MTU=1250\n/)
+    await world.until('the word', () => world.status.state.startable)
+    expect(world.status.state).toMatchObject({ ready: false, degraded: [] })
+    expect(world.status.state.reasons.join()).toMatch(/device flannel-v6\.100: MTU of eth0: expected at least 1350/)
+    world.kernel.outside({ op: 'link.set', linkIndex, mtu: 1500 })
+    await world.advance(1_000)
+    await world.until('both', async () => (await world.readSubnetFile())?.includes('FLANNEL_IPV6_SUBNET') === true)
+    expect(world.status.state).toMatchObject({ ready: true, reasons: [] })
+    expect(await world.readSubnetFile()).toContain('FLANNEL_MTU=1430')
+  })
+
   test('mends one device while the other goes on', async () => {
     addAddress6()
     world.etcd.put('10.31.0.0-20&fd00:10:0:31::-64', dualLease(31))

@@ -35,7 +35,7 @@ const read = (): Promise<string | undefined> => readFile(path, 'utf8').catch(() 
 
 function ready(): void {
   file.setMtu(4, 1450)
-  file.release()
+  file.release([4])
 }
 
 /** Makes files in a directory until its watchers have been told of many. */
@@ -56,7 +56,7 @@ describe('the subnet file', () => {
     await file.sync()
     expect(await read()).toBeUndefined()
     expect(file.isWritten).toBe(false)
-    file.release()
+    file.release([4])
     expect(await file.sync()).toBeUndefined()
     expect(await read()).toBe(TEXT)
     expect(file.isWritten).toBe(true)

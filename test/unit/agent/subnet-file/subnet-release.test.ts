@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SubnetRelease } from '../../../../src/agent/subnet-file/subnet-release.ts'
 import { ip } from '../../../../src/net/ip.ts'
+import type { Family } from '../../../../src/net/ip.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
 import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
@@ -13,6 +14,8 @@ describe('the subnet file is released', () => {
   let log: RecordingLog
   let release: SubnetRelease
   let releases: number
+  /** The families that readers were told of last, and those that are left out. */
+  let told: unknown
   let stop: AbortController
   let running: Promise<void>
 
@@ -21,16 +24,21 @@ describe('the subnet file is released', () => {
     log = recordingLog()
     releases = 0
     stop = new AbortController()
-    release = new SubnetRelease(
-      { clock, log },
-      {
-        release: () => {
-          releases++
-        },
-      },
-    )
-    running = runTask(release, runtime(clock, stop.signal))
+    make([4])
   })
+
+  function make(families: readonly Family[]): void {
+    told = undefined
+    const file = {
+      release: (found: Iterable<Family>) => {
+        releases++
+        told = [[...found]]
+      },
+    }
+    const status = { goesWithout: (left: readonly Family[]) => (told = [...(told as readonly unknown[]), left]) }
+    release = new SubnetRelease({ ports: { clock, log, status }, file, families })
+    running = runTask(release, runtime(clock, stop.signal))
+  }
 
   afterEach(async () => {
     stop.abort()
@@ -43,7 +51,7 @@ describe('the subnet file is released', () => {
     release.hasTried('forwarding')
     await clock.advance(86_400_000)
     expect(releases).toBe(0)
-    release.forwards()
+    release.forwards(4)
     await clock.settle()
     expect(releases).toBe(1)
   })
@@ -52,7 +60,7 @@ describe('the subnet file is released', () => {
     ['firewall', 'forwarding'],
     ['forwarding', 'firewall'],
   ] as const)('not before the %s has been tried, though the overlay forwards, and %s has', async (last, first) => {
-    release.forwards()
+    release.forwards(4)
     release.hasTried(first)
     await clock.advance(4_999)
     expect([releases, release.isForwarding]).toEqual([0, true])
@@ -64,7 +72,7 @@ describe('the subnet file is released', () => {
 
   test('five seconds after the overlay forwards where the host does not answer, which is said', async () => {
     await clock.advance(60_000)
-    release.forwards()
+    release.forwards(4)
     await clock.advance(4_999)
     expect(releases).toBe(0)
     await clock.advance(1)
@@ -79,8 +87,46 @@ describe('the subnet file is released', () => {
     expect(releases).toBe(1)
   })
 
+  describe('for a node of both families', () => {
+    beforeEach(async () => {
+      stop.abort()
+      await running
+      stop = new AbortController()
+      make([4, 6])
+      release.hasTried('firewall')
+      release.hasTried('forwarding')
+    })
+
+    test('when both forward', async () => {
+      release.forwards(4)
+      await clock.advance(4_999)
+      expect(told).toBeUndefined()
+      release.forwards(6)
+      await clock.settle()
+      expect([told, log.lines]).toEqual([[[4, 6], []], []])
+    })
+
+    test('five seconds after IPv4 forwards without IPv6, which is said; and with it when it does', async () => {
+      release.forwards(4)
+      await clock.advance(5_000)
+      expect(told).toEqual([[4], [6]])
+      expect(log.lines).toEqual(['warn IPv6 is not set up; containers may be started without it, until it is'])
+      await clock.advance(86_400_000)
+      expect(releases).toBe(1)
+      release.forwards(6)
+      await clock.settle()
+      expect([releases, told]).toEqual([2, [[4, 6], []]])
+    })
+
+    test('never without IPv4: readers of the file look for that', async () => {
+      release.forwards(6)
+      await clock.advance(86_400_000)
+      expect(releases).toBe(0)
+    })
+  })
+
   test('never once it has been told to stop', async () => {
-    release.forwards()
+    release.forwards(4)
     stop.abort()
     await running
     expect(releases).toBe(0)
