@@ -5,6 +5,7 @@ export type ConditionName =
   | 'underlay'
   | `IPv${Family} underlay`
   | `IPv${Family} underlay address`
+  | `IPv${Family} underlay link`
   | 'certificates of etcd'
   | 'expiry of certificates'
   | 'etcd'

@@ -80,6 +80,7 @@ export class UnderlayWatch {
     this.#routes = host.routes.filter(({ destination }) => destination.family === this.#wanted.family)
     const insisted = insistedOn(host, this.#choice, { ...this.#wanted, known: [this.#current.address] })
     this.#current = insisted === undefined || this.#isLeftOpen(insisted) ? this.#follow(host) : insisted
+    this.#reportLink()
     return this.#current
   }
 
@@ -136,11 +137,30 @@ export class UnderlayWatch {
     return lostMs >= MOVE_AFTER_MS ? alternative : undefined
   }
 
-  /** The device stays as it is meanwhile, so the node does not count as unready. */
+  /** Whatever stands in the tables, nothing is sent over an interface that is down. */
+  #reportLink(): void {
+    const { name, up, carrier } = this.#current.link
+    const what = `IPv${this.#wanted.family} underlay link`
+    if (up && carrier) {
+      this.#ports.conditions.holds(what)
+      return
+    }
+    const reason = up ? `${name} has no carrier` : `${name} is down`
+    this.#ports.conditions.fails(what, reason, 'unready', {
+      says: `${reason}: nothing is sent or received over the underlay`,
+      level: 'warn',
+      saysHolds: `${name}, the underlay, carries packets again`,
+      repeats: false,
+    })
+  }
+
+  /** For a moment only: packets with a source address that the host does not have are not sent. */
   #reportLoss(): void {
     const { address, link } = this.#current
     const what = `address ${address.text} of ${link.name}`
-    this.#ports.conditions.fails(nameOf(this.#wanted), `${what} is gone`, 'none', {
+    this.#ports.conditions.fails(nameOf(this.#wanted), `${what} is gone`, 'unready', {
+      toleratedMs: MOVE_AFTER_MS,
+      level: 'warn',
       says: `${what} is gone from the underlay; waiting for its return`,
       saysHolds: `${what} is back on the underlay`,
       subject: 'gone', // whichever address it is

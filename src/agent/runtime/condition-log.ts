@@ -31,6 +31,16 @@ export interface Telling {
   readonly atOnce?: number
 }
 
+/** What lines say of outages that the kernel does not notice. It is left out where it is not so. */
+const GOES_ON = /[;,] forwarding( of the overlay)? goes on( as it is)?/
+
+export interface ConditionLogInput {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Whether nothing is known that keeps packets of the overlay from leaving this host. */
+  readonly isForwarding: () => boolean
+}
+
 /** A {@link Telling} in which nothing is left open. */
 export type Line = Required<Telling> & { readonly what: string }
 
@@ -43,6 +53,7 @@ export type Line = Required<Telling> & { readonly what: string }
 export class ConditionLog {
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #isForwarding: () => boolean
   /** What was said within the last minute, by {@link keysOf}. */
   readonly #said: ExpiringKeys
   /** What the log's last word is of: it fails. */
@@ -51,7 +62,8 @@ export class ConditionLog {
   readonly #heldBack = new Map<string, Line>()
   readonly #bell = new Wakeup()
 
-  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+  constructor({ clock, log, isForwarding }: ConditionLogInput) {
+    this.#isForwarding = isForwarding
     this.#clock = clock
     this.#log = log
     this.#said = new ExpiringKeys(clock)
@@ -107,7 +119,7 @@ export class ConditionLog {
     if (key !== undefined) this.#said.add(key, againMs)
     this.#open.set(what, line)
     this.#heldBack.delete(what)
-    if (says !== false) this.#log[level](says, fields)
+    if (says !== false) this.#log[level](this.#isForwarding() ? says : says.replace(GOES_ON, ''), fields)
   }
 
   #nextInMs(): number {

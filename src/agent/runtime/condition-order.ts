@@ -8,7 +8,7 @@ import type { Family } from '../../net/ip.ts'
  */
 const CAUSES_FIRST: readonly RegExp[] = [
   /^underlay$/,
-  /^IPv[46] underlay( address)?$/,
+  /^IPv[46] underlay( address| link)?$/,
   /^certificates of etcd$/,
   /^etcd$/,
   /^network configuration$/,
@@ -38,3 +38,9 @@ export function familyOfCondition(what: string): Family | undefined {
   const [, family] = /\bip(?=v[46]\b)v([46])/i.exec(what) ?? []
   return family === undefined ? undefined : family === '4' ? 4 : 6
 }
+
+/** Those without which no packet of the overlay leaves this host, or none leaves it as it should. */
+const CARRIERS = /^(underlay$|IPv[46] underlay|device |forwarding|net\.)/
+
+/** Whether, while a condition fails with the effect `unready`, nobody can say that forwarding goes on. */
+export const stopsForwarding = (what: string): boolean => CARRIERS.test(what)

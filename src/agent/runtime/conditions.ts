@@ -3,7 +3,7 @@ import { printable } from '../../text/printable.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ConditionLog, lineOf, type Telling } from './condition-log.ts'
-import { causeRank } from './condition-order.ts'
+import { causeRank, stopsForwarding } from './condition-order.ts'
 import { Subscribers } from './subscribers.ts'
 import type { Task } from './task.ts'
 
@@ -50,7 +50,7 @@ export class Conditions implements Task {
 
   constructor(input: { readonly clock: Clock; readonly log: Logger }) {
     this.#clock = input.clock
-    this.#log = new ConditionLog(input)
+    this.#log = new ConditionLog({ ...input, isForwarding: () => this.isForwarding })
   }
 
   /**
@@ -93,6 +93,11 @@ export class Conditions implements Task {
       const isTolerated = effect !== 'none' && nowMs - sinceMs < toleratedMs
       return { what, reason, effect: isTolerated ? 'degraded' : effect, sinceMs }
     }).sort((a, b) => causeRank(a.what) - causeRank(b.what) || a.sinceMs - b.sinceMs)
+  }
+
+  /** Whether nothing that packets of the overlay need fails, as far as is known. */
+  get isForwarding(): boolean {
+    return !this.all().some(({ what, effect }) => effect === 'unready' && stopsForwarding(what))
   }
 
   /** @param listener called after each change of a reason or effect; must not throw @returns ends the subscription */

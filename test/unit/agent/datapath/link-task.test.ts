@@ -107,6 +107,58 @@ describe('the underlay chosen without --iface', () => {
   })
 })
 
+describe('an underlay that carries nothing', () => {
+  const setEth0 = (fields: Partial<LinkState>): void => {
+    const eth0 = link('eth0')
+    if (eth0 !== undefined) world.kernel.tables.addLink({ ...eth0, ...fields })
+  }
+
+  test.each([
+    ['has no carrier', { carrier: false }],
+    ['is down', { up: false, carrier: false }],
+  ])('makes the node unready as soon as it %s, until it is back', async (words, fields) => {
+    await start()
+    await world.until('ready', () => world.status.state.ready)
+    setEth0(fields)
+    await world.advance(1_000)
+    expect(world.status.state).toMatchObject({
+      ready: false,
+      reasons: [expect.stringContaining(`IPv4 underlay link: eth0 ${words}`) as unknown],
+    })
+    expect(world.logged(new RegExp(`^warn eth0 ${words}: nothing is sent`))).toHaveLength(1)
+    setEth0({ up: true, carrier: true })
+    await world.advance(1_000)
+    expect(world.status.state).toMatchObject({ ready: true })
+  })
+
+  test('keeps the log from saying that forwarding goes on', async () => {
+    await start()
+    await world.until('ready', () => world.status.state.ready)
+    setEth0({ carrier: false })
+    await world.advance(1_000)
+    const reason = 'etcd'
+    world.conditions.fails('etcd', reason, 'degraded', { says: 'etcd is away; forwarding goes on as it is' })
+    world.conditions.fails('firewall', reason, 'degraded', {
+      says: 'firewall: x; trying again, forwarding of the overlay goes on',
+    })
+    expect(world.log.slice(-2)).toEqual(['warn etcd is away', 'warn firewall: x; trying again'])
+    setEth0({ carrier: true })
+    await world.advance(1_000)
+    world.conditions.fails('lease', reason, 'degraded', { says: 'lease: x; forwarding goes on' })
+    expect(world.log.at(-1)).toBe('warn lease: x; forwarding goes on')
+  })
+
+  test('is one that has had no address for ten seconds', async () => {
+    await start()
+    await world.until('ready', () => world.status.state.ready)
+    world.kernel.outside(address('address.delete', indexOf('eth0'), '192.168.205.10'))
+    await world.advance(9_000)
+    expect(world.status.state).toMatchObject({ ready: true, degraded: [/^IPv4 underlay address/] })
+    await world.advance(2_000)
+    expect(world.status.state).toMatchObject({ ready: false, reasons: [/^IPv4 underlay address/] })
+  })
+})
+
 describe('a VIP on the underlay', () => {
   const vip = (op: 'address.add' | 'address.delete', text: string, prefixLength: number): KernelOp => ({
     op,
