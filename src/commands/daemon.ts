@@ -46,7 +46,7 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
 }
 
 function openLog({ verbosity, logFormat: format }: DaemonOptions, environment: Environment): Logger {
-  const log = createLogger({ verbosity, format, isTimedElsewhere: isStderrTheJournal(environment) })
+  const log = createLogger({ verbosity, format, isJournal: isStderrTheJournal(environment) })
   if (format === 'json')
     sendLastWordsTo((text) => {
       log.error(text)

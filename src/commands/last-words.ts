@@ -1,8 +1,11 @@
+import { isStderrTheJournal, withPriority } from '../observe/journal.ts'
+
 /** Writes why a command ends, a line or a stack. */
 export type LastWords = (text: string, speaker?: string) => void
 
 let write: LastWords = (text, speaker = 'flanneld') => {
-  process.stderr.write(`${speaker}: ${text}\n`)
+  const words = `${speaker}: ${text}`
+  process.stderr.write(`${isStderrTheJournal(process.env) ? withPriority('error', words) : words}\n`)
 }
 
 /** Says why the process ends: where {@link sendLastWordsTo} has told, else on standard error. */

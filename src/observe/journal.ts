@@ -16,3 +16,10 @@ export function isStderrTheJournal(environment: Readonly<Record<string, string |
     return false // closed
   }
 }
+
+/** Numbers of syslog(3). */
+const PRIORITIES = { error: 3, warn: 4, info: 6, debug: 7 } as const
+
+/** The text as the journal takes it: each line begins with its priority (sd-daemon(3)), by which `journalctl -p` chooses. */
+export const withPriority = (level: keyof typeof PRIORITIES, text: string): string =>
+  text.replaceAll(/^(?=.)/gm, `<${PRIORITIES[level]}>`)

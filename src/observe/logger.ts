@@ -1,4 +1,5 @@
 import winston from 'winston'
+import { withPriority } from './journal.ts'
 import { LONGEST_TEXT, printable, visible } from '../text/printable.ts'
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
@@ -37,8 +38,8 @@ export type LogFormat = 'text' | 'json'
 export interface LoggerOptions {
   readonly verbosity: number
   readonly format: LogFormat
-  /** Whether whoever reads the log knows when a line was written: a text has no time then. */
-  readonly isTimedElsewhere: boolean
+  /** Whether the lines go to systemd's journal: a text has no time then, since that has one, and each line says how urgent it is. */
+  readonly isJournal: boolean
 }
 
 /** What winston is handed. */
@@ -52,8 +53,8 @@ interface Entry {
 /** Names that a line has of its own: a field of such a name has an underscore behind it. */
 const OWN_KEYS: ReadonlySet<string> = new Set(['time', 'level', 'message'])
 
-const textLine = ({ timestamp, level, message, fields }: Entry, isTimedElsewhere: boolean): string =>
-  `${isTimedElsewhere ? '' : `${timestamp} `}${level} ${printable(message, LONGEST_MESSAGE)}${renderFields(fields)}`
+const textLine = ({ timestamp, level, message, fields }: Entry, isJournal: boolean): string =>
+  `${isJournal ? '' : `${timestamp} `}${level} ${printable(message, LONGEST_MESSAGE)}${renderFields(fields)}`
 
 /** An object in one line: the keys `time` (ISO 8601, UTC), `level` and `message` come first, then the fields, as they are. */
 function jsonLine({ timestamp, level, message, fields }: Entry): string {
@@ -66,10 +67,11 @@ function jsonLine({ timestamp, level, message, fields }: Entry): string {
 }
 
 /** A log line per event on standard error, where systemd and Docker expect it. */
-export function createLogger({ verbosity, format, isTimedElsewhere }: LoggerOptions): Logger {
+export function createLogger({ verbosity, format, isJournal }: LoggerOptions): Logger {
   const line = winston.format.printf((info) => {
     const entry = info as unknown as Entry
-    return format === 'json' ? jsonLine(entry) : textLine(entry, isTimedElsewhere)
+    const text = format === 'json' ? jsonLine(entry) : textLine(entry, isJournal)
+    return isJournal ? withPriority(entry.level, text) : text
   })
   const log = winston.createLogger({
     level: levelOf(verbosity),

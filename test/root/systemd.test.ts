@@ -10,6 +10,12 @@ import { SystemdMachine } from './systemd-machine.ts'
 const UNIT = 'flanneld.service'
 const FORWARDING = 'net.ipv4.ip_forward'
 const DROP_IN = `systemd/system/${UNIT}.d/test.conf`
+/** linux/capability.h */
+const CAPABILITY_BITS: Readonly<Record<string, bigint>> = {
+  CAP_DAC_READ_SEARCH: 2n,
+  CAP_NET_ADMIN: 12n,
+  CAP_NET_RAW: 13n,
+}
 /** Some seconds of a restart and of whatever systemd waits for before it. */
 const RESTART = { deadlineMs: 30_000 }
 
@@ -77,6 +83,56 @@ describe.skipIf(hindrance !== undefined)('the unit flanneld.service, under a rea
   test('lets the agent turn forwarding on', async () => {
     expect(await machine.host.place.exec('sysctl', ['-n', FORWARDING])).toBe('1\n')
     expect(await machine.journal(UNIT)).toContain(`${FORWARDING} was off, turned on`)
+  })
+
+  test('is rated below 3 by systemd-analyze security, and has no rights but to the network and to read', async () => {
+    const rating = await machine.place.exec('systemd-analyze', ['security', '--no-pager', UNIT])
+    expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(rating)?.[1])).toBeLessThan(3)
+    const status = await machine.place.exec('cat', [`/proc/${await mainPid()}/status`])
+    const bits = ['CAP_DAC_READ_SEARCH', 'CAP_NET_ADMIN', 'CAP_NET_RAW'].map((name) => CAPABILITY_BITS[name] ?? 0n)
+    expect(BigInt(`0x${/^CapBnd:\s*(\w+)$/m.exec(status)?.[1] ?? ''}`)).toBe(
+      bits.reduce((all, bit) => all | (1n << bit), 0n),
+    )
+    expect(status).toMatch(/^NoNewPrivs:\s*1$[^]*^Seccomp:\s*2$/m)
+  })
+
+  test('has warnings in the journal as warnings, and what is well as information', async () => {
+    const chosen = (priority: string): Promise<string> =>
+      machine.place.exec('journalctl', [
+        '--no-pager',
+        '--output=cat',
+        `--unit=${UNIT}`,
+        `--priority=${priority}`,
+        '_COMM=flanneld',
+      ])
+    await machine.host.place.exec('rm', ['/run/flannel/subnet.env'])
+    await waitFor('the warning', async () =>
+      (await chosen('warning')).includes('the subnet file was changed or removed'),
+    )
+    const [warnings, all] = [await chosen('warning'), await chosen('info')]
+    expect(all).toContain('subnet file written')
+    expect(warnings).not.toContain('subnet file written')
+    expect(all).not.toMatch(/<\d>/)
+  })
+
+  test('has rules in the firewall of the old kind, where that is the one in use', async () => {
+    const use = (kind: string): Promise<string> =>
+      machine.place.exec('sh', [
+        '-c',
+        `for of in iptables ip6tables; do for what in '' -save -restore; do ln -sf /usr/sbin/$of-${kind}$what /etc/alternatives/$of$what; done; done`,
+      ])
+    await use('legacy')
+    await machine.configure('default/flanneld', flags('--ip-masq'))
+    await machine.systemctl('restart', UNIT)
+    const save = (): Promise<string> => machine.place.exec('iptables-legacy-save', ['-t', 'nat'])
+    await waitFor('the rules', async () => (await save()).includes('flanneld masq'))
+    await use('nft')
+    await machine.configure('default/flanneld', flags())
+    await machine.place.exec('sh', [
+      '-c',
+      'for table in nat filter; do iptables-legacy -t $table -F; iptables-legacy -t $table -X; done',
+    ])
+    await machine.systemctl('restart', UNIT)
   })
 
   test('comes before Docker, which has the options made of the subnet file', async () => {

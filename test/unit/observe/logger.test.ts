@@ -11,7 +11,7 @@ function outputOf(
   statements: string,
   options: Readonly<Record<string, unknown>> = {},
 ): { readonly stdout: string; readonly lines: readonly string[] } {
-  const script = `import { createLogger } from ${JSON.stringify(LOGGER)}; const log = createLogger(${JSON.stringify({ verbosity, format: 'text', isTimedElsewhere: false, ...options })}); ${statements}`
+  const script = `import { createLogger } from ${JSON.stringify(LOGGER)}; const log = createLogger(${JSON.stringify({ verbosity, format: 'text', isJournal: false, ...options })}); ${statements}`
   const args = ['--import', 'tsx', '--input-type=module', '--eval', script]
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   return { stdout, lines: stderr.split('\n').slice(0, -1) }
@@ -36,18 +36,19 @@ describe('createLogger', () => {
     expect(outputOf(verbosity, "log.debug('detail')").lines).toHaveLength(count)
   })
 
-  it('has no time where whoever reads the log knows it, as in the journal', () => {
-    const { lines } = outputOf(0, "log.info('hello', { peer: 3 })", { isTimedElsewhere: true })
-    expect(lines).toEqual(['info hello peer=3'])
+  it('has a priority instead of a time in the journal, which knows the time', () => {
+    const statements = "log.error('a'); log.warn('b'); log.info('hello', { peer: 3 }); log.debug('d')"
+    const { lines } = outputOf(1, statements, { isJournal: true })
+    expect(lines).toEqual(['<3>error a', '<4>warn b', '<6>info hello peer=3', '<7>debug d'])
   })
 
   it('writes JSON objects where it is asked to: time, level and message first, then the fields with their types', () => {
     const statements =
       "log.warn('careful', { peers: 3, one: 'a b', up: true, none: undefined, level: 'x' }); log.debug('no'); log.error('a')"
-    const { lines } = outputOf(0, statements, { format: 'json', isTimedElsewhere: true })
+    const { lines } = outputOf(0, statements, { format: 'json', isJournal: true })
     expect(lines.map((line) => line.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, 'NOW'))).toEqual([
-      '{"time":"NOW","level":"warn","message":"careful","peers":3,"one":"a b","up":true,"level_":"x"}',
-      '{"time":"NOW","level":"error","message":"a"}',
+      '<4>{"time":"NOW","level":"warn","message":"careful","peers":3,"one":"a b","up":true,"level_":"x"}',
+      '<3>{"time":"NOW","level":"error","message":"a"}',
     ])
   })
 
