@@ -13,6 +13,7 @@ import { backendsOf } from './datapath/backends.ts'
 import { ChangesTask } from './datapath/kernel-changes-task.ts'
 import { ConfigTask } from './config-task.ts'
 import { ForeignBackendLog } from './peers/foreign-backend-log.ts'
+import { overlayView, type OverlayView } from './host/overlay-view.ts'
 import { HostTasks } from './host/host-tasks.ts'
 import { OwnAddresses } from './host/own-addresses.ts'
 import { Datapath } from './datapath/datapath.ts'
@@ -87,12 +88,13 @@ export class OverlaySession {
       onFamily: (family) => {
         release.forwards(family)
         former.stands(family)
+        this.#host.forwards()
       },
     })
     const filter = makeFilter(input, this.#configured, () => datapaths)
     const datapaths = this.#makeDatapaths(readiness, filter?.task)
     this.#datapaths = datapaths
-    this.#host = new HostTasks({ ...input, own, devices: devicesOf(datapaths), release })
+    this.#host = new HostTasks({ ...input, own, devices: devicesOf(datapaths), view: () => this.#view(), release })
     this.#peers = new PeersTask({
       ports,
       peers,
@@ -122,6 +124,17 @@ export class OverlaySession {
       this.#addresses,
       ...this.#host.tasks,
     ]
+  }
+
+  #view(): OverlayView {
+    const { backend } = this.#config
+    return overlayView({
+      backends: this.#backends,
+      devices: devicesOf(this.#datapaths),
+      underlays: this.#underlays,
+      port: this.#configured.guarded?.port,
+      hasDirectRouting: backend.type === 'vxlan' && backend.directRouting,
+    })
   }
 
   #makeDatapaths(readiness: SetUpReport, gate: PeerGate | undefined): readonly Datapath[] {

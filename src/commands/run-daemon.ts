@@ -17,6 +17,7 @@ import { hearGrpc, type GrpcLog } from '../etcd/grpc-log.ts'
 import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { runTool } from '../firewall/command.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
+import { LinuxForeignRules } from '../firewall/others/linux-foreign-rules.ts'
 import { NftPeerFilter } from '../firewall/peer-filter/nft-peer-filter.ts'
 import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { obstacleAt } from '../host/files/regular-file.ts'
@@ -111,6 +112,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     kernel,
     firewall: new LinuxFirewall(),
     peerFilter: new NftPeerFilter(runTool, options.ipMasq),
+    foreignRules: new LinuxForeignRules(),
     kernelWrites: () => kernel.stats().writes,
     subnets: new EtcdSubnetManager(options, {
       ...{ ...own, store, resolveHost, wallMs: Date.now },

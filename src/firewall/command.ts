@@ -1,8 +1,17 @@
 import { spawn } from 'node:child_process'
 import { FirewallError } from '../kernel/firewall.ts'
 
-/** Runs a program to its end, with `input` on its standard input. @returns its standard output */
-export type RunTool = (tool: string, args: readonly string[], input: string, signal: AbortSignal) => Promise<string>
+/**
+ * Runs a program to its end, with `input` on its standard input. @returns its standard output, of `mostBytes` at most: one that prints
+ * more is killed, and fails
+ */
+export type RunTool = (
+  tool: string,
+  args: readonly string[],
+  input: string,
+  signal: AbortSignal,
+  mostBytes?: number,
+) => Promise<string>
 
 /** A program that has not ended after this long is killed, in milliseconds. They take a few; a lock is waited for at most 5 s. */
 const DEADLINE_MS = 10_000
@@ -35,18 +44,20 @@ interface CommandExit {
   readonly killedBy: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
+  readonly isTooLong: boolean
 }
 
 /**
  * Runs one of the firewall's programs. It is killed when `signal` aborts or its time is over; nothing is left running.
  * @throws {FirewallError} when it cannot be started, fails or is too slow; the abort's reason when `signal` aborts
  */
-export const runTool: RunTool = async (tool, args, input, signal) => {
+export const runTool: RunTool = async (tool, args, input, signal, mostBytes = Infinity) => {
   signal.throwIfAborted()
   const needsPipe = tool === 'nft' && input !== ''
   const [command, all] = needsPipe ? ['sh', [...THROUGH_A_PIPE, tool, ...args]] : [tool, args]
-  const { code, killedBy, stdout, stderr } = await ending(command, all, input, signal)
+  const { code, killedBy, stdout, stderr, isTooLong } = await ending(command, all, input, { signal, mostBytes })
   signal.throwIfAborted()
+  if (isTooLong) throw new FirewallError(tool, 'TOO_LONG', `${tool} prints more than ${mostBytes} bytes`)
   if (code === 0) return stdout
   if (needsPipe && code === NOT_FOUND) throw missing(tool)
   if (killedBy === 'SIGKILL')
@@ -55,17 +66,30 @@ export const runTool: RunTool = async (tool, args, input, signal) => {
   throw new FirewallError(tool, 'REFUSED', `${tool} failed (${killedBy ?? `exit code ${String(code)}`}): ${words}`)
 }
 
-function ending(tool: string, args: readonly string[], input: string, signal: AbortSignal): Promise<CommandExit> {
+interface Limits {
+  readonly signal: AbortSignal
+  readonly mostBytes: number
+}
+
+function ending(
+  tool: string,
+  args: readonly string[],
+  input: string,
+  { signal, mostBytes }: Limits,
+): Promise<CommandExit> {
   // A group of its own: a shell's children go with it.
   const child = spawn(tool, args, { env: environment(), stdio: 'pipe', detached: true })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
+  let bytes = 0
   const ended = new Promise<CommandExit>((resolve, reject) => {
     child.once('error', (error) => {
       reject(couldNotStart(tool, error))
     })
     child.once('close', (code, killedBy) => {
-      resolve({ code, killedBy, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() })
+      const isTooLong = bytes > mostBytes
+      const printed = isTooLong ? '' : Buffer.concat(stdout).toString()
+      resolve({ code, killedBy, stdout: printed, stderr: Buffer.concat(stderr).toString(), isTooLong })
     })
   })
   // It was not started, and has no streams where descriptors have run out.
@@ -75,7 +99,11 @@ function ending(tool: string, args: readonly string[], input: string, signal: Ab
   }
   const timer = setTimeout(kill, DEADLINE_MS)
   signal.addEventListener('abort', kill)
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+  child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > mostBytes) kill()
+    else stdout.push(chunk)
+  })
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
   child.stdin.on('error', () => undefined) // it may end without reading all
   child.stdin.end(input)

@@ -3,6 +3,8 @@ import { listAt, objectAt, textAt } from './json.ts'
 
 /** A rule of anybody's, as far as it can be told what it does to packets. */
 export interface NftRule {
+  /** By which nft finds it. */
+  readonly handle: string
   /** As nft's JSON has them, libnftables-json(5). */
   readonly expressions: readonly unknown[]
   /** What becomes of a packet, in iptables' words: `DROP`, `REJECT`, the name of a chain or of a target; '' where it goes on. */
@@ -41,7 +43,7 @@ export function readNftChains(output: string): readonly NftChain[] {
     const place = placeOf(rule, 'chain')
     const before = rules.get(place) ?? []
     rules.set(place, before)
-    before.push(readNftRule(listAt(rule, 'expr')))
+    before.push(readNftRule(listAt(rule, 'expr'), textAt(rule, 'handle')))
   }
   return allOf(objects, 'chain').map((chain) => ({
     family: textAt(chain, 'family'),
@@ -61,10 +63,11 @@ const allOf = (objects: readonly JsonObject[], kind: string): readonly JsonObjec
 const placeOf = (object: JsonObject, name: string): string =>
   JSON.stringify(['family', 'table', name].map((member) => textAt(object, member)))
 
-export function readNftRule(expressions: readonly unknown[]): NftRule {
+export function readNftRule(expressions: readonly unknown[], handle = ''): NftRule {
   const kinds = expressions.map((expression) => ({ kind: kindOf(expression), expression }))
   const targets = kinds.flatMap(({ kind, expression }) => targetOf(kind, expression) ?? [])
   return {
+    handle,
     expressions,
     target: targets.at(-1) ?? '',
     isConditional: kinds.some(({ kind, expression }) => isCondition(kind, expression)),

@@ -31,6 +31,8 @@ export type FirewallErrorCode =
   | 'REFUSED'
   /** The program did not end in time, and was killed. */
   | 'TIMEOUT'
+  /** The program printed more than was asked for, and was killed. */
+  | 'TOO_LONG'
   /** What the program printed cannot be read, or it does not print all that stands. */
   | 'UNREADABLE'
   /** Our accept stands behind somebody's rule that may drop what it is for, and nothing is done about that. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { forwards, isReady, waitFor, type LabHost } from '../lab/index.ts'
-import { ask } from '../lab/health.ts'
+import { ask, fails, holds } from '../lab/health.ts'
 import { says } from '../lab/log.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
@@ -20,6 +20,8 @@ s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 1800, 0, 0), ('ff02::1', 0, 
 
 const read = async ({ place }: LabHost, ...names: readonly string[]): Promise<readonly string[]> =>
   (await place.exec('sysctl', ['-n', ...names])).trim().split('\n')
+
+const withoutCounts = (ruleset: string): string => ruleset.replaceAll(/packets \d+ bytes \d+/g, '')
 
 const set = async ({ place }: LabHost, ...settings: readonly string[]): Promise<void> => {
   await place.exec('sysctl', ['-qw', ...settings])
@@ -110,6 +112,74 @@ describe('two hosts that forward nothing when their agents start', () => {
     await waitFor('the route of IPv6', async () => (await host.peerTables(DEVICE6, 6)).routes.length === 1)
     expect(await pings(1)).toEqual(ALL_ARRIVE)
     expect(await host.agent.log()).toMatch(/flannel\/100\.forwarding was turned off by somebody, turned on again/)
+  })
+
+  test('name what others do to the overlay, with its cure, for as long as it lasts, and change none of it', async () => {
+    const host = lab().host(0)
+    const { subnet, mtu } = await host.ready()
+    const touchBridge = async (verb: string): Promise<void> => {
+      await host.place.exec('ip', ['address', verb, `${subnet.base.text}/32`, 'dev', 'docker0'])
+    }
+    await host.place.exec('nft', [
+      'add table inet own; add chain inet own pass { type filter hook forward priority 5; policy drop; }',
+    ])
+    await host.place.exec('iptables', [
+      '-t',
+      'nat',
+      '-A',
+      'POSTROUTING',
+      '-s',
+      subnet.text,
+      '!',
+      '-o',
+      'docker0',
+      '-j',
+      'MASQUERADE',
+    ])
+    await host.place.exec('ip', ['link', 'set', 'c0', 'mtu', '1500'])
+    await set(host, `net.ipv4.conf.docker0.forwarding=0`)
+    const before = await host.place.exec('nft', ['list', 'ruleset'])
+    await touchBridge('add') // which is worth a look
+    expect(
+      await fails(
+        host,
+        'drops of others',
+        /^the policy of nftables inet own, chain pass, .* Cure: nft insert rule inet own pass /,
+      ),
+    ).toMatchObject({ effect: 'degraded' })
+    await fails(host, 'masquerading of others', /MASQUERADE.* Cure: start Docker with --ip-masq=false/)
+    await fails(
+      host,
+      'container bridge',
+      /^containers on docker0 have an MTU of 1500, the overlay carries 1430\. Cure: /,
+    )
+    await fails(host, 'net.ipv4.conf.docker0.forwarding', /Cure: sysctl -w net\.ipv4\.conf\.docker0\.forwarding=1/)
+    expect(await pings(1)).not.toEqual(ALL_ARRIVE)
+    expect(withoutCounts(await host.place.exec('nft', ['list', 'ruleset']))).toBe(withoutCounts(before))
+    await host.place.exec('nft', ['delete', 'table', 'inet', 'own'])
+    await host.place.exec('iptables', [
+      '-t',
+      'nat',
+      '-D',
+      'POSTROUTING',
+      '-s',
+      subnet.text,
+      '!',
+      '-o',
+      'docker0',
+      '-j',
+      'MASQUERADE',
+    ])
+    await host.place.exec('ip', ['link', 'set', 'c0', 'mtu', `${mtu}`])
+    await set(host, `net.ipv4.conf.docker0.forwarding=1`)
+    await touchBridge('delete')
+    await holds(host, [
+      'drops of others',
+      'masquerading of others',
+      'container bridge',
+      'net.ipv4.conf.docker0.forwarding',
+    ])
+    expect(await pings(1)).toEqual(ALL_ARRIVE)
   })
 
   test('are not ready where /proc/sys cannot be written, and say what to do', async () => {

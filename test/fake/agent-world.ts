@@ -20,6 +20,7 @@ import { FakeClock } from './fake-clock.ts'
 import { runtime } from './runtime.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeFirewall } from './fake-firewall.ts'
+import { FakeForeignRules } from './fake-foreign-rules.ts'
 import { FakeKernel } from './fake-kernel.ts'
 import { FakePeerFilter } from './fake-peer-filter.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
@@ -56,6 +57,7 @@ export class AgentWorld {
   readonly kernel: FakeKernel
   readonly firewall = new FakeFirewall()
   readonly peerFilter = new FakePeerFilter()
+  readonly foreignRules = new FakeForeignRules()
   readonly etcd: FakeEtcd
   readonly store: FakeLeaseStore
   /** Everything logged: `level message key=value …`. */
@@ -253,6 +255,7 @@ export class AgentWorld {
       kernel,
       firewall: this.firewall,
       peerFilter: this.peerFilter,
+      foreignRules: this.foreignRules,
       kernelWrites: () => this.kernel.stats().writes,
       subnets: new EtcdSubnetManager(options, {
         ...own,

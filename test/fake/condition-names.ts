@@ -27,6 +27,9 @@ export type ConditionName =
   | 'net.ipv6.conf.all.forwarding'
   | `net.ipv4.conf.${string}.forwarding`
   | 'firewall'
+  | 'drops of others'
+  | 'masquerading of others'
+  | 'container bridge'
   | 'subnet file'
   | 'blackhole route'
   | 'former configuration'

@@ -5,6 +5,8 @@ import type { KernelChange } from '../../kernel/kernel.ts'
 import { BlackholeTask } from './blackhole-task.ts'
 import { FirewallTask, firewallSpec } from './firewall-task.ts'
 import { ForwardingTask } from './forwarding-task.ts'
+import { OthersTask } from './others-task.ts'
+import type { OverlayView } from './overlay-view.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { SubnetRelease } from '../subnet-file/subnet-release.ts'
 import type { Family } from '../../net/ip.ts'
@@ -17,6 +19,8 @@ export interface HostTasksInput {
   readonly own: readonly OwnSubnet[]
   /** The names of our devices; a family may have none. */
   readonly devices: ReadonlyMap<Family, string>
+  /** The overlay as it is at the moment. */
+  readonly view: () => OverlayView
   /** Told when the rules of the firewall stand, and when the host forwards, or it is known why they and it do not. */
   readonly release: Pick<SubnetRelease, 'hasTried'>
 }
@@ -29,6 +33,7 @@ export class HostTasks {
   readonly #input: HostTasksInput
   readonly #firewall: FirewallTask
   readonly #forwarding: ForwardingTask
+  readonly #others: OthersTask
 
   constructor(input: HostTasksInput) {
     const { options, ports, own, devices, release } = input
@@ -43,7 +48,9 @@ export class HostTasks {
         release.hasTried('forwarding')
       },
     })
-    this.tasks = [this.#firewall, this.#forwarding, new BlackholeTask(ports, own, options.ipBlackholeRoute)]
+    this.#others = new OthersTask(input)
+    const blackhole = new BlackholeTask(ports, own, options.ipBlackholeRoute)
+    this.tasks = [this.#firewall, this.#forwarding, blackhole, this.#others]
   }
 
   /** The network configuration has changed in what concerns the host. */
@@ -54,6 +61,12 @@ export class HostTasks {
   /** The kernel reports a change, of whatever. */
   observe(change: KernelChange): void {
     this.#forwarding.observe(change)
+    this.#others.observe(change)
+  }
+
+  /** The overlay forwards, in one family at least. */
+  forwards(): void {
+    this.#others.begin()
   }
 
   #makeFirewall(ports: AgentPorts): FirewallTask {

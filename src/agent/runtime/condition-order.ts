@@ -22,6 +22,8 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^peers of IPv[46]$/,
   /^net\./, // settings of the host
   /^firewall$/,
+  /^(drops|masquerading) of others$/,
+  /^container bridge$/,
   /^subnet file$/,
 ]
 

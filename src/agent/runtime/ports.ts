@@ -3,6 +3,7 @@ import type { NodeIdentity } from '../../lease/lease.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
+import type { ForeignRules } from '../../kernel/foreign-rules.ts'
 import type { PeerFilter } from '../../kernel/peer-filter.ts'
 import type { Conditions } from './conditions.ts'
 import type { AgentStatus } from './status.ts'
@@ -12,6 +13,7 @@ import type { SubnetManager } from './subnet-manager.ts'
 export interface AgentPorts extends DevicePorts {
   readonly firewall: Firewall
   readonly peerFilter: PeerFilter
+  readonly foreignRules: ForeignRules
   /** Write requests sent to the kernel so far, for the log. */
   readonly kernelWrites: () => number
   readonly subnets: SubnetManager

@@ -68,6 +68,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'kernel', 'firewall'],
     because: 'it is a table of its own, written and read in nft alone; of the firewall it knows how programs are run',
   },
+  'firewall/others': {
+    sees: ['net', 'config', 'kernel', 'firewall', 'firewall/peer-filter'],
+    because:
+      'it reads and judges what others have written, and writes nothing; of the firewall it knows how rules are read',
+  },
   'host/underlay': {
     sees: ['net', 'config', 'kernel'],
     because: 'which address is ours follows from what the kernel and the configuration say, whatever is made of it',
@@ -165,6 +170,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'netlink',
       'firewall',
       'firewall/peer-filter',
+      'firewall/others',
       'host',
       'host/files',
       'host/claim',
