@@ -4,13 +4,11 @@ import type { RunTool } from './command.ts'
 import type { ChainState, IptablesVariant } from './iptables-read.ts'
 import { findBlock, isRestricted, renderChain } from './iptables-plan.ts'
 import { IptablesReader, problemsOf, stateOf, type Standing } from './iptables-reader.ts'
+import { IptablesWriter } from './iptables-writer.ts'
 import { FORWARD_CHAIN, POSTROUTING_CHAIN, type OwnChain } from './names.ts'
 import type { FamilyRules, Rule } from './rules.ts'
 
 const TOOLS: Readonly<Record<Family, 'iptables' | 'ip6tables'>> = { 4: 'iptables', 6: 'ip6tables' }
-
-/** Seconds to wait for whoever else is writing (iptables-restore(8), `--wait`). */
-const LOCK_SECONDS = 5
 
 /** What came of one look. */
 export interface Synced {
@@ -20,6 +18,8 @@ export interface Synced {
   readonly problems: readonly FirewallError[]
   /** Whether all rules asked for stand. */
   readonly stands: boolean
+  /** The version of iptables that knows no `--random-fully`, which was asked for: ports are not chosen at random. */
+  readonly lacksRandomFully?: string | undefined
 }
 
 type Wanted = Pick<FamilyRules, 'postrouting' | 'forward'>
@@ -36,9 +36,9 @@ interface Look {
 
 /** Our chains of one family in iptables, by way of iptables-save(8) and iptables-restore(8). */
 export class IptablesRules {
-  readonly #run: RunTool
   readonly #tool: string
   readonly #reader: IptablesReader
+  readonly #writer: IptablesWriter
   /**
    * What would still have to be written right after writing, and to what: this version of iptables describes a rule in words of its own.
    */
@@ -46,9 +46,9 @@ export class IptablesRules {
 
   /** @param variant names one of the two; undefined: whichever the host uses */
   constructor(family: Family, run: RunTool, variant?: IptablesVariant) {
-    this.#run = run
     this.#tool = variant === undefined ? TOOLS[family] : `${TOOLS[family]}-${variant}`
     this.#reader = new IptablesReader(family, this.#tool, run)
+    this.#writer = new IptablesWriter(this.#tool, run)
   }
 
   /** Which of the two the host uses. @throws {FirewallError} */
@@ -61,11 +61,24 @@ export class IptablesRules {
    * @param forwardWhen `restricted`: forward rules only where others drop, or may drop, what is forwarded
    * @throws {FirewallError} when nothing could be done
    */
-  async sync(rules: FamilyRules, forwardWhen: 'always' | 'restricted', signal: AbortSignal): Promise<Synced> {
+  async sync(wanted: FamilyRules, forwardWhen: 'always' | 'restricted', signal: AbortSignal): Promise<Synced> {
+    const synced = await this.#sync(this.#writer.expressible(wanted), forwardWhen, signal)
+    // It turned out to be too old for all of what was wanted.
+    return synced === undefined
+      ? this.sync(wanted, forwardWhen, signal)
+      : { ...synced, lacksRandomFully: this.#writer.lacksRandomFully(wanted) }
+  }
+
+  /** @returns undefined where the rules were more than this iptables knows */
+  async #sync(
+    rules: FamilyRules,
+    forwardWhen: 'always' | 'restricted',
+    signal: AbortSignal,
+  ): Promise<Synced | undefined> {
     const before = await this.#look(rules, forwardWhen, signal)
     const input = asInput([before.nat, before.filter])
     if (input === '' || onTopOf(before.standing, input) === this.#futile) return this.#synced([], before)
-    await this.#run(`${this.#tool}-restore`, ['--noflush', '--wait', `${LOCK_SECONDS}`], input, signal)
+    if (!(await this.#writer.write(input, signal))) return undefined
     const after = await this.#look(rules, forwardWhen, signal)
     const isWritten = isWhole(rules, after.standing)
     this.#futile = isWritten ? onTopOf(after.standing, asInput([after.nat, after.filter])) : ''

@@ -56,8 +56,8 @@ export class LinuxFirewall implements Firewall {
     const isSettled = own.changed.length + other.changed.length === 0 || !rules.some(hasRules)
     const unused = isSettled ? await this.#syncParts(this.#unusedVariant(), signal) : QUIET
     return {
+      ...own,
       changed: [...own.changed, ...other.changed, ...unused.changed],
-      stands: true,
       problems: distinct([
         ...own.problems,
         ...[...other.problems, ...unused.problems].filter(({ code }) => code !== 'MISSING'),
@@ -140,6 +140,7 @@ export class LinuxFirewall implements Firewall {
     const changed: string[] = []
     const problems: FirewallError[] = []
     let stands = true
+    let lacking: string | undefined
     for (const part of parts) {
       if (!part.isWanted && this.#empty.has(part.name)) continue
       this.#empty.delete(part.name)
@@ -147,6 +148,7 @@ export class LinuxFirewall implements Firewall {
         const synced = await part.sync(signal)
         changed.push(...synced.changed)
         problems.push(...synced.problems)
+        lacking ??= synced.lacksRandomFully
         if (part.isWanted && !synced.stands) stands = false
         if (!part.isWanted && synced.problems.length === 0) this.#empty.add(part.name)
       } catch (error) {
@@ -159,7 +161,8 @@ export class LinuxFirewall implements Firewall {
         }
       }
     }
-    return { changed, stands, problems: distinct(problems) }
+    const lacks = lacking === undefined ? {} : { lacksRandomFully: lacking }
+    return { changed, stands, problems: distinct(problems), ...lacks }
   }
 
   async #listNftables(signal: AbortSignal): Promise<FirewallListing> {

@@ -62,6 +62,8 @@ export interface FirewallReport {
   readonly stands: boolean
   /** What could not be put right. */
   readonly problems: readonly FirewallError[]
+  /** The version of iptables that cannot have ports of masqueraded connections chosen at random, which was asked for. */
+  readonly lacksRandomFully?: string
 }
 
 /** What of ours stands. */

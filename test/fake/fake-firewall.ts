@@ -12,8 +12,10 @@ export class FakeFirewall implements Firewall {
   standing: FirewallSpec | undefined
   /** What every look meets, while there is any. */
   problems: readonly FirewallError[] = []
-  /** What cannot be removed, though what is asked for stands. */
+  /** What every look meets, though what is asked for stands. */
   leftovers: readonly FirewallError[] = []
+  /** The version of an iptables that does not know all. */
+  lacksRandomFully: string | undefined
   looks = 0
   writes = 0
   #answering: Promise<void> = Promise.resolve()
@@ -46,6 +48,7 @@ export class FakeFirewall implements Firewall {
       changed: isRight ? [] : [`rules in ${spec.kind}`],
       stands: true,
       problems: this.leftovers,
+      ...(this.lacksRandomFully === undefined ? {} : { lacksRandomFully: this.lacksRandomFully }),
     })
   }
 

@@ -69,6 +69,13 @@ const MARKER = ([4, 6] as const)
 const UP = 'ip link set lo up'
 const QUIET = 'for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done'
 
+/** What a program prints, or how it fails; undefined: the real one is run. */
+type Answer = (tool: string, args: readonly string[], input: string) => string | FirewallError | undefined
+
+/** There is no nft on this host. */
+export const withoutNft: Answer = (tool) =>
+  tool === 'nft' ? new FirewallError(tool, 'MISSING', 'nft is not installed') : undefined
+
 /** A host with a pod, another node's pod and the world, each behind a link of its own. */
 export class FirewallWorld {
   readonly host: Namespace
@@ -127,12 +134,17 @@ export class FirewallWorld {
     await place.exec('nft', ['-f', '-'], { input: WITNESS })
   }
 
-  /** The firewall of this host; `variant` names the iptables to use, as Debian calls them, `absent` a program that is not installed. */
-  firewall(variant: 'nft' | 'legacy' = 'nft', absent?: 'nft'): LinuxFirewall & { readonly ran: string[] } {
+  /**
+   * The firewall of this host; `variant` names the iptables to use, as Debian calls them. `otherwise` answers in the place of a program, where
+   * it does not return undefined.
+   */
+  firewall(variant: 'nft' | 'legacy' = 'nft', otherwise?: Answer): LinuxFirewall & { readonly ran: string[] } {
     const ran: string[] = []
     const run: RunTool = (tool, args, input, signal) => {
       ran.push(tool)
-      if (tool === absent) return Promise.reject(new FirewallError(tool, 'MISSING', 'not installed'))
+      const answer = otherwise?.(tool, args, input)
+      if (answer instanceof FirewallError) return Promise.reject(answer)
+      if (answer !== undefined) return Promise.resolve(answer)
       const name = tool.replace(/tables-(?!nft-|legacy-)/, `tables-${variant}-`)
       const [command, ...words] = this.host.line(name, args)
       return runTool(command, words, input, signal)

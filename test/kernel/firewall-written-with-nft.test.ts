@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { FirewallReport, FirewallSpec } from '../../src/kernel/firewall.ts'
-import { ADDRESSES, FirewallWorld, SPEC } from './firewall-world.ts'
+import { ADDRESSES, FirewallWorld, SPEC, withoutNft } from './firewall-world.ts'
 
 /*
  * The nft variant of iptables works on tables in which anybody may write with nft, also what iptables has no words for. Real programs, real
@@ -127,7 +127,7 @@ describe('a table that iptables cannot print', () => {
 
   test('is not written to without nft, which is named with its cure; the other table is', async () => {
     await makeUnreadable('filter')
-    const firewall = world.firewall('nft', 'nft')
+    const firewall = world.firewall('nft', withoutNft)
     const before = await inForward()
     const report = await firewall.sync(IN_IPTABLES, signal)
     const cure =
@@ -207,7 +207,7 @@ describe('a ban whose condition iptables leaves out', () => {
   test('cannot be told from a drop of all without nft: it is not overtaken, and named with its cure', async () => {
     await banOurPod()
     await iptables('-A', 'FORWARD', '-s', '203.0.113.7', '-j', 'ACCEPT')
-    const firewall = world.firewall('nft', 'nft')
+    const firewall = world.firewall('nft', withoutNft)
     const message = expect.stringContaining('cannot be told without nft: install nftables') as unknown
     for (let look = 0; look < 2; look++)
       expect(await firewall.sync(IN_IPTABLES, signal)).toMatchObject({ problems: [{ code: 'BLOCKED', message }] })
@@ -218,7 +218,7 @@ describe('a ban whose condition iptables leaves out', () => {
   test('is none without nft where it is the last of all: that one is for all', async () => {
     await iptables('-A', 'FORWARD', '-s', '203.0.113.7', '-j', 'ACCEPT')
     await iptables('-A', 'FORWARD', '-j', 'REJECT')
-    const firewall = world.firewall('nft', 'nft')
+    const firewall = world.firewall('nft', withoutNft)
     expect((await firewall.sync(IN_IPTABLES, signal)).problems).toEqual([])
     expect((await inForward())[0]).toBe(JUMP)
     expect(await seenElsewhere()).toBe(pod)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runTool } from '../../src/firewall/command.ts'
-import type { FirewallReport, FirewallSpec } from '../../src/kernel/firewall.ts'
+import { FirewallError, type FirewallReport, type FirewallSpec } from '../../src/kernel/firewall.ts'
 import { waitFor } from '../lab/wait-for.ts'
 import { ADDRESSES, FirewallWorld, SPEC } from './firewall-world.ts'
 
@@ -185,6 +185,66 @@ test('the kind that is not in use goes after the other stands, whichever way, wh
   }
   expect((await firewall.sync({ ...SPEC, masquerade: false, forward: false }, signal)).problems).toEqual([])
   expect(own(await everything())).toEqual([false, false])
+})
+
+describe('an iptables before 1.6.2', () => {
+  /** The real one, but for the options that it did not know. */
+  const old = (tool: string, args: readonly string[], input: string): string | FirewallError | undefined => {
+    if (args.includes('--version') && !tool.endsWith('-save')) return `${tool} v1.4.21`
+    const unknown = args.includes('--wait') ? '--wait' : /--random-fully/.exec(input)?.[0]
+    return unknown === undefined
+      ? undefined
+      : new FirewallError(tool, 'REFUSED', `${tool} failed (exit code 2): unknown option "${unknown}"`)
+  }
+
+  test('is written to without what it does not know, which is said, and masquerades', async () => {
+    const firewall = world.firewall('legacy', old)
+    const report = await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)
+    expect(report).toMatchObject({ stands: true, problems: [], lacksRandomFully: 'v1.4.21' })
+    expect(await world.seenFrom(world.pod, undefined, ADDRESSES[4].world, world.world)).toBe(ADDRESSES[4].host)
+    expect(await iptables('legacy', '-t', 'nat', '-S', 'FLANNEL-POSTRTG')).toMatch(/MASQUERADE\n/)
+    expect(await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)).toMatchObject({ changed: [], stands: true })
+    const plain = world.firewall('legacy', old)
+    const report2 = await plain.sync({ ...SPEC, kind: 'iptables', randomFully: false }, signal)
+    expect(report2).toEqual(quiet)
+  })
+
+  test('is asked for its version only when it has refused something, and a newer one is not believed to be old', async () => {
+    const refuse = new FirewallError('iptables-restore', 'REFUSED', 'iptables-restore failed (exit code 4)')
+    const firewall = world.firewall('nft', (tool) => (tool.endsWith('-restore') ? refuse : undefined))
+    const report = await firewall.sync({ ...SPEC, kind: 'iptables' }, signal)
+    expect(report).toMatchObject({ stands: false, problems: [refuse] })
+    expect(report).not.toHaveProperty('lacksRandomFully')
+    expect(firewall.ran.filter((tool) => tool === 'iptables')).toHaveLength(1)
+    const willing = world.firewall('nft')
+    await willing.sync({ ...SPEC, kind: 'iptables' }, signal)
+    expect(willing.ran).not.toContain('iptables')
+  })
+})
+
+test('a lock that somebody keeps is waited for, named, and no reason for more; what it held up comes when it is free', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'xtables-'))
+  const lock = join(folder, 'lock')
+  process.env['XTABLES_LOCKFILE'] = lock
+  const holder = world.host.start('/dev/null', 'flock', ['--no-fork', lock, 'sleep', '60'])
+  try {
+    await waitFor('the lock to be held', async () => {
+      const { code } = await world.host.attempt('flock', ['--nonblock', lock, 'true'])
+      return code !== 0
+    })
+    const [four] = SPEC.families
+    const spec: FirewallSpec = { ...SPEC, kind: 'iptables', families: four === undefined ? [] : [four] }
+    const firewall = world.firewall('legacy')
+    const message = expect.stringMatching(/holding the xtables lock/) as unknown
+    expect(await firewall.sync(spec, signal)).toMatchObject({ stands: false, problems: [{ code: 'REFUSED', message }] })
+    holder.kill('SIGKILL')
+    await waitFor('the rules', async () => (await firewall.sync(spec, signal)).stands)
+    expect(await firewall.sync(spec, signal)).toEqual(quiet)
+  } finally {
+    holder.kill('SIGKILL')
+    delete process.env['XTABLES_LOCKFILE']
+    await rm(folder, { recursive: true })
+  }
 })
 
 describe('a program that fails', () => {

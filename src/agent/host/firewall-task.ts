@@ -65,6 +65,7 @@ export class FirewallTask implements Task {
   #stood: FirewallSpec | undefined
   /** Whether all rules asked for stand since the last look, and nobody keeps changing them. */
   #isFine = false
+  #hasSaidLacking = false
   /** Whether nothing was left that should have gone. */
   #isClean = false
 
@@ -101,7 +102,8 @@ export class FirewallTask implements Task {
     return Math.max(SHORTEST_RESYNC_MS, resyncMs, notBeforeMs)
   }
 
-  #judge(spec: FirewallSpec, { changed, stands, problems }: FirewallReport): void {
+  #judge(spec: FirewallSpec, { changed, stands, problems, lacksRandomFully }: FirewallReport): void {
+    this.#sayLacking(lacksRandomFully)
     const { conditions } = this.#input.ports
     const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
@@ -110,6 +112,16 @@ export class FirewallTask implements Task {
     if (!stands || problems.length > 0) this.#sayProblems(spec, { stands, problems })
     else if (isFoughtOver) conditions.fails('firewall', FOUGHT_OVER, 'degraded', { says: false })
     else conditions.holds('firewall')
+  }
+
+  /** Once is enough: nothing but another iptables changes that. */
+  #sayLacking(version: string | undefined): void {
+    if (version === undefined || this.#hasSaidLacking) return
+    this.#hasSaidLacking = true
+    this.#input.ports.log.warn(
+      'firewall: this iptables knows no --random-fully, which 1.6.2 does: ports of masqueraded connections are not chosen at random',
+      { version },
+    )
   }
 
   /** Containers were promised masquerading; the lack of other rules only degrades. */

@@ -107,6 +107,25 @@ describe('the rules of the firewall', () => {
   })
 })
 
+test('an iptables without --random-fully is one warning, and all is well', async () => {
+  firewall.lacksRandomFully = 'v1.4.21'
+  await start()
+  await clock.advance(60_000)
+  expect(log.lines.filter((line) => line.includes('--random-fully'))).toEqual([
+    'warn firewall: this iptables knows no --random-fully, which 1.6.2 does: ports of masqueraded connections are not chosen at random version=v1.4.21',
+  ])
+  expect(state()).toBeUndefined()
+})
+
+test('an accept that stands behind a drop degrades, and says so', async () => {
+  firewall.leftovers = [new FirewallError('iptables', 'BLOCKED', 'it may drop')]
+  await start()
+  expect(state()).toMatchObject({ what: 'firewall', reason: 'it may drop', effect: 'degraded' })
+  firewall.leftovers = []
+  await clock.advance(5_000)
+  expect(state()).toBeUndefined()
+})
+
 describe('a firewall that cannot be written', () => {
   test('is complained about once, keeps a node that masquerades from being ready, and heals', async () => {
     firewall.problems = [MISSING]
