@@ -76,6 +76,12 @@ export function peerFilterContract(name: string, open: () => PeerFilter): void {
       expect(await admitted()).toEqual(textsOf(A))
     })
 
+    test('what is called off is not begun', async () => {
+      const over = AbortSignal.abort(new Error('called off'))
+      await expect(filter.install(OVERLAY, [A], over)).rejects.toThrow('called off')
+      expect(await filter.read(OVERLAY, 'all', signal)).toBeUndefined()
+    })
+
     test('one that is removed is gone', async () => {
       await filter.install(OVERLAY, [A], signal)
       expect(await filter.remove(signal)).toBe(true)

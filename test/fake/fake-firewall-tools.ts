@@ -207,7 +207,8 @@ export class FakeFirewallTools {
   /** How a program fails that is asked for anything. */
   readonly broken = new Map<string, FirewallError>()
 
-  readonly run: RunTool = (tool, args, input) => {
+  readonly run: RunTool = (tool, args, input, signal) => {
+    if (signal.aborted) return Promise.reject(signal.reason as Error)
     this.ran.push(tool)
     const error = this.broken.get(tool)
     if (error !== undefined) return Promise.reject(error)
@@ -224,6 +225,7 @@ export class FakeFirewallTools {
 
   /** No program is there any more. */
   uninstall(...tools: readonly string[]): void {
-    for (const tool of tools) this.broken.set(tool, new FirewallError(tool, 'MISSING', `${tool} is not installed`))
+    for (const tool of tools)
+      this.broken.set(tool, new FirewallError(tool, 'MISSING', `${tool} is not installed: install it`))
   }
 }

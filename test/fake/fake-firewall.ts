@@ -37,10 +37,11 @@ export class FakeFirewall implements Firewall {
   }
 
   #sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
-    if (signal.aborted) return Promise.reject(new Error('aborted'))
+    if (signal.aborted) return Promise.reject(signal.reason as Error)
     this.looks++
-    if (this.problems.length > 0) return Promise.resolve({ changed: [], stands: false, problems: this.problems })
     const isEmpty = !spec.masquerade && !spec.forward
+    if (this.problems.length > 0)
+      return Promise.resolve({ changed: [], stands: isEmpty, problems: isEmpty ? this.#hindrances() : this.problems })
     const isRight = isEmpty ? this.standing === undefined : JSON.stringify(this.standing) === JSON.stringify(spec)
     if (!isRight) this.writes++
     this.standing = isEmpty ? undefined : spec
@@ -53,11 +54,19 @@ export class FakeFirewall implements Firewall {
   }
 
   planRemoval(): Promise<FirewallListing> {
-    return Promise.resolve({ standing: this.standing === undefined ? [] : ['rules'], problems: [] })
+    const isReadable = this.problems.length === 0
+    const standing = isReadable && this.standing !== undefined ? ['rules'] : []
+    return Promise.resolve({ standing, problems: this.#hindrances() })
   }
 
   removeAll(): Promise<FirewallReport> {
-    this.standing = undefined
-    return Promise.resolve({ changed: [], stands: true, problems: [] })
+    const changed = this.problems.length === 0 && this.standing !== undefined ? ['rules'] : []
+    if (this.problems.length === 0) this.standing = undefined
+    return Promise.resolve({ changed, stands: true, problems: this.#hindrances() })
+  }
+
+  /** To removing: where a program is missing, there is nothing to remove. */
+  #hindrances(): readonly FirewallError[] {
+    return this.problems.filter(({ code }) => code !== 'MISSING')
   }
 }

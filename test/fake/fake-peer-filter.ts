@@ -26,8 +26,8 @@ export class FakePeerFilter implements PeerFilter {
   /** Known by address, to answer with what was given. */
   readonly #ips = new Map<string, Ip>()
 
-  read(overlay: GuardedOverlay, what: 'rules' | 'all'): Promise<FilterState | undefined> {
-    return this.#answer('read', () => {
+  read(overlay: GuardedOverlay, what: 'rules' | 'all', signal?: AbortSignal): Promise<FilterState | undefined> {
+    return this.#answer('read', signal, () => {
       this.reads++
       if (what === 'all') this.fullReads++
       if (this.peers === undefined) return undefined
@@ -38,8 +38,8 @@ export class FakePeerFilter implements PeerFilter {
     })
   }
 
-  install(overlay: GuardedOverlay, peers: readonly Ip[]): Promise<void> {
-    return this.#answer('install', () => {
+  install(overlay: GuardedOverlay, peers: readonly Ip[], signal?: AbortSignal): Promise<void> {
+    return this.#answer('install', signal, () => {
       this.writes.push(`install ${texts(peers)}`)
       this.overlay = overlay
       ;[this.packets, this.forged] = [0, 0]
@@ -48,8 +48,9 @@ export class FakePeerFilter implements PeerFilter {
     })
   }
 
-  change(added: readonly Ip[], removed: readonly Ip[]): Promise<void> {
-    return this.#answer('change', () => {
+  change(added: readonly Ip[], removed: readonly Ip[], signal?: AbortSignal): Promise<void> {
+    return this.#answer('change', signal, () => {
+      if (added.length + removed.length === 0) return
       if (this.peers === undefined || removed.some(({ text }) => this.peers?.has(text) !== true))
         throw new PeerFilterError({ op: 'change', code: 'REFUSED', message: 'no such file or directory' })
       this.writes.push(`+${texts(added)} -${texts(removed)}`)
@@ -58,8 +59,8 @@ export class FakePeerFilter implements PeerFilter {
     })
   }
 
-  remove(): Promise<boolean> {
-    return this.#answer('remove', () => {
+  remove(signal?: AbortSignal): Promise<boolean> {
+    return this.#answer('remove', signal, () => {
       const wasThere = this.peers !== undefined
       this.peers = undefined
       return wasThere
@@ -73,8 +74,9 @@ export class FakePeerFilter implements PeerFilter {
     }
   }
 
-  #answer<T>(op: string, work: () => T): Promise<T> {
+  #answer<T>(op: string, signal: AbortSignal | undefined, work: () => T): Promise<T> {
     return Promise.resolve().then(() => {
+      signal?.throwIfAborted()
       if (this.broken !== undefined) throw new PeerFilterError({ op, code: this.broken, message: `nft ${this.broken}` })
       return work()
     })
