@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SUBNET_FILE, type Lab } from '../lab/index.ts'
+import { forwards, HEALTH_FLAGS } from '../lab/health.ts'
 import { leaseOf } from '../lab/expected-tables.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 
@@ -64,5 +65,31 @@ describe('the underlay of a host with two cards', () => {
     const { publicIp } = await leaseOf(lab(), host)
     expect(publicIp).toBe(address)
     expect((await host.link(DEVICE))?.vxlan).toMatchObject({ local: address, underlay: card })
+  })
+})
+
+describe('hosts whose addresses stand on lo, with routes to each other', () => {
+  const lab = useLab({ hosts: 2 }, async (made) => {
+    await made.putConfig(CONFIG)
+    for (const [at, host] of made.hosts.entries()) {
+      const other = made.host(1 - at)
+      await host.place.ipBatch([
+        `address add 10.255.0.${at + 1}/32 dev lo`,
+        'link set eth0 mtu 1400',
+        `route add 10.255.0.${2 - at}/32 via ${other.address} dev eth0 src 10.255.0.${at + 1}`,
+      ])
+      host.agent.startWith([`--etcd-endpoints=${made.etcd.endpoints.join(',')}`, '--iface=lo', ...HEALTH_FLAGS])
+    }
+  })
+
+  test('reach each other’s containers, with the MTU of the card between them', async () => {
+    const [first, second] = [lab().host(0), lab().host(1)]
+    for (const host of [first, second]) await forwards(host)
+    expect((await leaseOf(lab(), first)).publicIp).toBe('10.255.0.1')
+    const link = await first.link(DEVICE)
+    expect(link).toMatchObject({ mtu: 1350, vxlan: { local: '10.255.0.1' } })
+    const [from, to] = [await first.addContainer(), await second.addContainer()]
+    const large = ['-c1', '-W2', '-M', 'do', '-s', `${1350 - 20 - 8}`, to.address]
+    expect((await from.place.attempt('ping', large)).code).toBe(0)
   })
 })

@@ -8,6 +8,7 @@ import { runTogether } from '../../src/agent/runtime/task.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
 import { chooseUnderlay } from '../../src/host/underlay/underlay.ts'
 import { setSysctl } from '../../src/host/sysctl.ts'
+import type { Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { subnetAt } from '../../src/net/prefix.ts'
 import { Wakeup } from '../../src/time/wakeup.ts'
@@ -38,6 +39,8 @@ export interface BackendFields {
 export class DeviceWorld {
   readonly conditions = new Conditions({ clock: systemClock, log: this.#logger() })
   readonly underlay: string
+  /** Where the task believes peers to be. */
+  peers: readonly Ip[] = []
   readonly vni: number
   readonly port: number
   readonly address: string
@@ -95,6 +98,7 @@ export class DeviceWorld {
       family: 4,
       leader: 4,
       overlays,
+      peers: () => this.peers,
       underlay,
       device: new VxlanDeviceKeeper({ vtep, config: vxlan, ports }),
       reconciler,

@@ -6,7 +6,7 @@ import type { BackendConfig } from '../../config/backend.ts'
 import type { NetworkConfig, OverlayNetwork } from '../../config/network.ts'
 import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
-import type { Family } from '../../net/ip.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
@@ -50,6 +50,8 @@ export class Datapath implements PeerSink {
   /** Undefined: peers are not reached by routes of ours. */
   readonly #routeCheck: RouteCheckTask | undefined
   readonly #somethingToDo = new Wakeup()
+  /** Where they are on the underlay. */
+  readonly #peers = new Map<string, Ip>()
 
   constructor(input: DatapathInput) {
     const { ports, backend, readiness, gate } = input
@@ -87,6 +89,7 @@ export class Datapath implements PeerSink {
       ...input,
       family,
       overlays: config.overlays,
+      peers: () => this.#peers.values(),
       device: this.#device,
       reconciler,
       wantsOtherRoutes: () => this.wantsOtherRoutes,
@@ -130,7 +133,7 @@ export class Datapath implements PeerSink {
 
   /** Any route may decide who is reached without a tunnel. */
   get wantsOtherRoutes(): boolean {
-    return this.#router?.wantsOtherRoutes === true
+    return this.#router?.wantsOtherRoutes === true || this.#link.isWayOpen
   }
 
   /** Whether a foreign route to there may win over ours. */
@@ -164,6 +167,9 @@ export class Datapath implements PeerSink {
 
   setPeer(key: string, entries: EntriesByFamily | undefined): void {
     const peer = entries?.get(this.family)
+    if (peer === undefined) this.#peers.delete(key)
+    else this.#peers.set(key, peer.publicIp)
+    this.#link.peersChanged()
     this.#sink.setPeer(key, peer)
     this.#routeCheck?.setPeer(key, peer)
   }

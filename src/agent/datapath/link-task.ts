@@ -3,8 +3,8 @@ import type { BackendConfig } from '../../config/backend.ts'
 import type { OverlayNetwork } from '../../config/network.ts'
 import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
-import type { Underlay } from '../../kernel/underlay.ts'
-import type { Family } from '../../net/ip.ts'
+import { carriesNothing, mtuOf, type Underlay } from '../../kernel/underlay.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
 import type { Wakeup } from '../../time/wakeup.ts'
 import { CheckLoop } from '../runtime/check-loop.ts'
@@ -22,6 +22,8 @@ export interface LinkTaskInput {
   /** Of all families: none of their addresses is an underlay. */
   readonly overlays: readonly OverlayNetwork[]
   readonly underlay: Underlay
+  /** Where peers are, at the moment. */
+  readonly peers: () => Iterable<Ip>
   /** Of our device on the underlay; undefined: there is none. */
   readonly device: DeviceKeeper | undefined
   readonly reconciler: Pick<Reconciler, 'linkIndex' | 'attach'>
@@ -49,10 +51,16 @@ export class LinkTask implements Task {
   readonly #underlay: UnderlayWatch
 
   constructor(input: LinkTaskInput) {
-    const { ports, options, underlay, family, leader, overlays, device } = input
+    const { ports, options, underlay, family, leader, overlays, peers, device } = input
     this.#input = input
     this.name = `IPv${family} ${device === undefined ? 'underlay' : 'device'}`
-    this.#underlay = new UnderlayWatch({ underlay, choice: options, wanted: { family, leader, overlays }, ports })
+    this.#underlay = new UnderlayWatch({
+      underlay,
+      choice: options,
+      wanted: { family, leader, overlays },
+      peers,
+      ports,
+    })
     this.#checkLoop = new CheckLoop({
       name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
       ports,
@@ -81,7 +89,7 @@ export class LinkTask implements Task {
     const { device, onLook, onMtu, somethingToDo } = this.#input
     await this.#followUnderlay(signal)
     onLook(this.underlay, this.#underlay.routes)
-    if (device === undefined) onMtu(this.underlay.link.mtu)
+    if (device === undefined) onMtu(mtuOf(this.underlay))
     else if (!(await this.#tend(device, signal))) return
     somethingToDo.ring()
   }
@@ -127,6 +135,16 @@ export class LinkTask implements Task {
     this.#checkLoop.ask()
   }
 
+  /** Peers have come or gone: where the underlay is no card, others may be what they are reached by. */
+  peersChanged(): void {
+    if (this.isWayOpen) this.#checkLoop.ask()
+  }
+
+  /** Whether routes decide by which cards packets to peers leave. */
+  get isWayOpen(): boolean {
+    return carriesNothing(this.underlay.link)
+  }
+
   /** The kernel reports a change. */
   observe(change: KernelChange): void {
     if (this.#isWorthALook(change)) this.#checkLoop.ask()
@@ -142,6 +160,7 @@ export class LinkTask implements Task {
       case 'overrun':
         return true
       case 'link':
+        if (this.underlay.way?.links.some(({ index }) => index === change.link.index) === true) return true
         return indexes.includes(change.link.index) || [link.name, device?.name].includes(change.link.name)
       case 'address':
         return isLost || indexes.includes(change.address.linkIndex)

@@ -8,7 +8,10 @@ import {
   type Wanted,
 } from '../../host/underlay/underlay.ts'
 import { followInterface, insistedOn, type Whereabouts } from '../../host/underlay/follow-interface.ts'
+import { wayToPeers } from '../../host/underlay/way-to-peers.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
+import { carriesNothing, type Way } from '../../kernel/underlay.ts'
+import type { Ip } from '../../net/ip.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 
 /** What peers and their leases have to do with. */
@@ -34,7 +37,9 @@ export interface UnderlayWatchInput {
   readonly underlay: Underlay
   readonly choice: InterfaceChoice
   readonly wanted: Wanted
-  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
+  /** Where peers are, at the moment: asked for only where the interface itself carries nothing. */
+  readonly peers: () => Iterable<Ip>
+  readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions' | 'log'>
 }
 
 /**
@@ -46,13 +51,15 @@ export class UnderlayWatch {
   readonly #choice: InterfaceChoice
   readonly #wanted: Wanted
   readonly #ports: UnderlayWatchInput['ports']
+  readonly #peers: UnderlayWatchInput['peers']
   #current: Underlay
   #routes: readonly RouteState[] = []
   #lostSinceMs: number | undefined
   /** Since when which other addresses stand beside ours, on the monotonic clock; undefined before the first look. */
   #besideSinceMs: ReadonlyMap<string, number> | undefined
 
-  constructor({ underlay, choice, wanted, ports }: UnderlayWatchInput) {
+  constructor({ underlay, choice, wanted, peers, ports }: UnderlayWatchInput) {
+    this.#peers = peers
     this.#current = underlay
     this.#choice = choice
     this.#wanted = wanted
@@ -79,9 +86,27 @@ export class UnderlayWatch {
     const host = await readHost(this.#ports.kernel, this.#choice, this.#wanted, signal)
     this.#routes = host.routes.filter(({ destination }) => destination.family === this.#wanted.family)
     const insisted = insistedOn(host, this.#choice, { ...this.#wanted, known: [this.#current.address] })
-    this.#current = insisted === undefined || this.#isLeftOpen(insisted) ? this.#follow(host) : insisted
+    const found = insisted === undefined || this.#isLeftOpen(insisted) ? this.#follow(host) : insisted
+    const way = carriesNothing(found.link) ? await this.#wayToPeers(host, signal) : undefined
+    this.#sayWay(found, way)
+    this.#current = { ...found, way }
     this.#reportLink()
     return this.#current
+  }
+
+  #wayToPeers(host: HostAddresses, signal: AbortSignal): Promise<Way> {
+    return wayToPeers(this.#ports.kernel, host, this.#wanted.family, this.#peers(), signal)
+  }
+
+  #sayWay({ link }: Underlay, way: Way | undefined): void {
+    const before = this.#current.way
+    if (way === undefined || (before !== undefined && describe(before) === describe(way))) return
+    const through = describe(way) || 'none yet'
+    this.#ports.log.info('the underlay is no card; its MTU is the smallest of those by which packets to peers leave', {
+      iface: link.name,
+      through,
+      mtu: way.mtu,
+    })
   }
 
   /** Whether --iface asks for the card in use, and not for one of its addresses. */
@@ -169,5 +194,8 @@ export class UnderlayWatch {
     })
   }
 }
+
+/** `eth0 (1500), eth1 (9000)` */
+const describe = ({ links }: Way): string => links.map(({ name, mtu }) => `${name} (${mtu})`).join(', ')
 
 const nameOf = ({ family }: Wanted): string => `IPv${family} underlay address`

@@ -2,13 +2,13 @@ import type { BackendConfig, VxlanConfig } from '../../config/backend.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { Family } from '../../net/ip.ts'
 import { DEVICE_ALIAS, deviceName } from '../../kernel/marks.ts'
-import type { Underlay } from '../../kernel/underlay.ts'
+import { carriesNothing, mtuOf, type Underlay } from '../../kernel/underlay.ts'
 import type { DeviceSpec } from './deviation.ts'
 import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'
 import { vtepAddress, type Vtep } from './vtep.ts'
 
 /** The underlay as the device needs to know it. */
-type UnderDevice = Pick<Underlay, 'link' | 'address'>
+type UnderDevice = Pick<Underlay, 'link' | 'address' | 'way'>
 
 /** The settings of a device. @throws {TypeError} for those of another backend: a running agent follows no change of its type */
 export function vxlanSettings(config: BackendConfig): VxlanConfig {
@@ -24,7 +24,8 @@ export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: Un
   vxlan: {
     vni: config.vni,
     local: underlay.address,
-    underlayIndex: underlay.link.index,
+    // Bound to lo or a dummy it would send into that.
+    underlayIndex: carriesNothing(underlay.link) ? 0 : underlay.link.index,
     port: config.port,
     learning: config.learning,
     gbp: config.gbp,
@@ -38,8 +39,8 @@ export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: Un
  * What the overlay is made for, in octets: the configured MTU of the underlay, but never more than the interface carries (the kernel
  * refuses a device that would send more: EINVAL).
  */
-export const usedUnderlayMtu = (config: VxlanConfig, { link }: UnderDevice): number =>
-  Math.min(config.underlayMtu ?? link.mtu, link.mtu)
+export const usedUnderlayMtu = (config: VxlanConfig, underlay: UnderDevice): number =>
+  Math.min(config.underlayMtu ?? mtuOf(underlay), mtuOf(underlay))
 
 /** The whole device of our own VTEP. @throws {ConfigError} when the underlay's MTU leaves too little for the overlay */
 export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: UnderDevice): DeviceSpec => ({

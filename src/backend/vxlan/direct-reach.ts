@@ -1,8 +1,7 @@
 import type { Ip } from '../../net/ip.ts'
-import { prefixOf } from '../../net/prefix.ts'
 import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
-import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
+import { BestRoutes } from '../../kernel/best-routes.ts'
 
 /**
  * Who is reached over the underlay's link without a gateway, by the routes of the main table (rules that choose other tables are not
@@ -10,31 +9,17 @@ import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
  */
 export class DirectReach {
   readonly #linkIndex: number
-  /** The best route to each prefix, by length and base; longest first. */
-  readonly #byLength: readonly (readonly [length: number, best: ReadonlyMap<string, RouteState>])[]
+  readonly #best: BestRoutes
 
   /** @param routes of one family */
   constructor(routes: readonly RouteState[], linkIndex: number) {
     this.#linkIndex = linkIndex
-    const lengths = new Map<number, Map<string, RouteState>>()
-    for (const route of routes) {
-      if (route.protocol === ROUTE_PROTOCOL) continue
-      const { base, length } = route.destination
-      const best = lengths.get(length) ?? new Map<string, RouteState>()
-      const known = best.get(base.text)
-      if (known === undefined || route.metric < known.metric) best.set(base.text, route)
-      lengths.set(length, best)
-    }
-    this.#byLength = [...lengths].sort(([a], [b]) => b - a)
+    this.#best = new BestRoutes(routes)
   }
 
   reaches(address: Ip): boolean {
-    for (const [length, best] of this.#byLength) {
-      const route = best.get(prefixOf(address, length).base.text)
-      if (route !== undefined)
-        return route.type === 'unicast' && route.gateway === undefined && route.linkIndex === this.#linkIndex
-    }
-    return false
+    const route = this.#best.to(address)
+    return route?.type === 'unicast' && route.gateway === undefined && route.linkIndex === this.#linkIndex
   }
 }
 

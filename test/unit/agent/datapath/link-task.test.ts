@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import type { KernelOp, LinkState } from '../../../../src/kernel/kernel.ts'
-import { AgentWorld, CONFIG } from '../../../fake/agent-world.ts'
+import { AgentWorld, CONFIG, upstreamLease } from '../../../fake/agent-world.ts'
 
 let world: AgentWorld
 
@@ -156,6 +156,35 @@ describe('an underlay that carries nothing', () => {
     expect(world.status.state).toMatchObject({ ready: true, degraded: [/^IPv4 underlay address/] })
     await world.advance(2_000)
     expect(world.status.state).toMatchObject({ ready: false, reasons: [/^IPv4 underlay address/] })
+  })
+})
+
+describe('an underlay on lo, as with BGP to the host', () => {
+  test('has a device that is bound to no card, and the MTU of the card that peers are reached through, followed', async () => {
+    world.kernel.outside({ op: 'address.add', linkIndex: indexOf('lo'), ip: ip('10.255.0.1'), prefixLength: 32 })
+    const { index } = world.kernel.addCard('eth1', { mtu: 1400 })
+    world.etcd.putConfig(CONFIG)
+    world.etcd.put('10.99.0.0-20', upstreamLease(60))
+    await world.start({ ifaces: ['lo'] })
+    await world.until('forwarding', () => world.forwards())
+    expect(device()).toMatchObject({ mtu: 1450, vxlan: { local: ip('10.255.0.1'), underlayIndex: 0 } })
+    expect(world.logged(/^info the underlay is no card; .* iface=lo through=eth0 \(1500\) mtu=1500/)).toHaveLength(1)
+    const plain = {
+      metric: 0,
+      protocol: 'bgp',
+      scope: 'global',
+      onlink: false,
+      type: 'unicast',
+      table: 'main',
+    } as const
+    const route = { ...plain, destination: prefix('192.168.205.60/32'), gateway: ip('192.168.205.1'), linkIndex: index }
+    world.kernel.tables.addRoute(route)
+    await world.advance(1_000)
+    expect(device()).toMatchObject({ mtu: 1350 })
+    world.etcd.put('10.98.0.0-20', upstreamLease(61))
+    await world.advance(1_000)
+    expect(world.logged(/through=eth0 \(1500\), eth1 \(1400\) mtu=1400/)).toHaveLength(1)
+    await world.until('subnet file', async () => (await world.readSubnetFile())?.includes('FLANNEL_MTU=1350') === true)
   })
 })
 
