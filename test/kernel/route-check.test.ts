@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { describeWay, isDefaultRule, isOursMissing, isRightWay } from '../../src/agent/datapath/route-verdict.ts'
-import { addressAt } from '../../src/net/prefix.ts'
-import { ip } from '../../src/net/ip.ts'
+import { addressAt, prefix } from '../../src/net/prefix.ts'
+import { ip, type Family } from '../../src/net/ip.ts'
 import { makeVxlan } from './peers.ts'
 import { check, realKernel, tool, workerSubnet, type RealHarness } from './real-kernel.ts'
 
 let harness: RealHarness
 let signal: AbortSignal
-const undo: string[] = []
+const undo: (() => void)[] = []
 
 beforeEach(() => {
   harness = realKernel()
@@ -15,14 +15,18 @@ beforeEach(() => {
 })
 
 afterEach(() => {
-  for (const command of undo.splice(0).reverse()) tool('ip', ...command.split(' '))
+  for (const undone of undo.splice(0).reverse()) undone()
   return harness.dispose()
 })
 
 /** What somebody does with a command of `ip`, and what undoes it. */
-function doing(added: string): void {
-  tool('ip', ...added.split(' '))
-  undo.push(added.startsWith('nexthop') ? added.replace(/ add (id \d+).*/, ' del $1') : added.replace(' add ', ' del '))
+function doing(added: string, family: Family = 4): void {
+  const options = family === 4 ? [] : ['-6']
+  tool('ip', ...options, ...added.split(' '))
+  const removed = added.startsWith('nexthop')
+    ? added.replace(/ add (id \d+).*/, ' del $1')
+    : added.replace(' add ', ' del ')
+  undo.push(() => tool('ip', ...options, ...removed.split(' ')))
 }
 
 /** Something of others that wins over our route to a subnet, what it is called, and whether our route is taken for missing. */
@@ -89,5 +93,42 @@ test.each(Object.keys(WINNING))(
     expect(isOursMissing(answer, { subnet, publicIp }, rules)).toBe(
       name === 'that is thrown away' && rules.length === 0,
     )
+  },
+)
+
+/** The same of IPv6, of which the kernel wants to be asked in another way. */
+const WINNING_IPV6: Readonly<Record<string, readonly [command: string, words: RegExp]>> = {
+  'with a better metric': ['route add fd00:7e57:1::/64 dev lo metric 1', /^\S+ dev lo proto boot metric 1$/],
+  'to a part of the subnet': ['route add fd00:7e57:1::/80 dev lo', /^\S+\/80 dev lo proto boot metric 1024$/],
+  'a blackhole': ['route add blackhole fd00:7e57:1::/80', /^a blackhole$/],
+  'a rule that prohibits': ['rule add pref 2002 to fd00:7e57:1::/64 prohibit', /says prohibit$/],
+}
+
+test.each(Object.entries(WINNING_IPV6))(
+  'a route or rule of others that wins over ours in IPv6 is seen and described: %s',
+  async (_, [command, words]) => {
+    const linkIndex = await makeVxlan(harness)
+    const subnet = prefix('fd00:7e57:1::/64')
+    const ours = {
+      destination: subnet,
+      gateway: subnet.base,
+      linkIndex,
+      metric: 5,
+      protocol: '70',
+      onlink: true,
+    } as const
+    check(await harness.kernel.apply([{ op: 'route.replace', type: 'unicast', ...ours }], signal))
+    const peer = { subnet, publicIp: ip('fd00:1::9') }
+    const links = { device: linkIndex, underlay: 1 }
+    const ask = async () => {
+      const [answer] = await harness.kernel.answers([{ destination: addressAt(subnet, 1n) }], signal)
+      if (answer === undefined) throw new Error('no answer')
+      return answer
+    }
+    expect(isRightWay(await ask(), peer, links)).toBe(true)
+    doing(command, 6)
+    const answer = await ask()
+    expect(isRightWay(answer, peer, links)).toBe(false)
+    expect(describeWay(answer, () => 'lo', [])).toMatch(words)
   },
 )

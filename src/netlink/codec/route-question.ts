@@ -6,6 +6,9 @@ import { NLM_F, RTA, RTM, RTM_F_CLONED, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE } fr
 import { ROUTE_PROTOCOLS } from './words.ts'
 import type { MessageWriter } from './writer.ts'
 
+/** Of IPv6 the table is always told, and the kernel refuses who asks for it (inet6_rtm_valid_getroute_req). */
+const FLAGS = { 4: RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH, 6: RTM_F_FIB_MATCH } as const
+
 /** `ip route get fibmatch`, for a packet of the host's own or a forwarded one (`from ADDRESS iif LINK`). */
 export function writeRouteQuestion(writer: MessageWriter, question: RouteQuestion, sequence: number): void {
   const { destination, forwarded } = question
@@ -13,7 +16,7 @@ export function writeRouteQuestion(writer: MessageWriter, question: RouteQuestio
   writer.begin(RTM.GETROUTE, NLM_F.REQUEST, sequence)
   rtmsg(writer, destination.family, bits, {
     sourceLength: forwarded === undefined ? 0 : bits,
-    flags: RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH,
+    flags: FLAGS[destination.family],
   })
   writer.attributeBytes(RTA.DST, destination.bytes)
   if (forwarded !== undefined) {
