@@ -71,16 +71,23 @@ export class Agent implements Task {
     await this.#underlays.find([LEADER], context) // first: the subnet manager is asked over it
     const config = await this.#readConfig(context)
     const found = { config, underlays: await this.#underlays.find(familiesOf(config), context) }
+    const acquired = await this.#acquire(found, context)
     const session = new OverlaySession({
       options: this.#options,
       ports: this.#ports,
       parseConfig: (text) => this.#parseConfig(text),
-      ...(await this.#acquire(found, context)),
+      hasCome: (signal) => this.#hasCome(acquired, signal),
+      ...acquired,
     })
     this.#lossBackoff.held()
     const lost = await context.idle(session.run(context))
     this.#ports.status.sessionEnded(lost)
     if (lost !== undefined) await this.#afterLoss(lost, context)
+  }
+
+  /** Whether there is an underlay by now for a family that a session runs without. @throws {NoInterfaceError | KernelError} */
+  async #hasCome({ config, underlays }: Found, signal: AbortSignal): Promise<boolean> {
+    return (await this.#underlays.look(familiesOf(config), signal)).size > underlays.size
   }
 
   async #afterLoss(lost: string, { rest }: Loop): Promise<void> {

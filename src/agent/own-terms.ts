@@ -96,7 +96,8 @@ export function ownTerms(
   return {
     node: ports.node,
     instance: ports.instance,
-    overlays: config.overlays,
+    overlays: config.overlays.filter(({ family }) => underlays.has(family)),
+    absentOverlays: config.overlays.filter(({ family }) => !underlays.has(family)),
     publicIps: new Map([...underlays].map(([family, { publicIp }]) => [family, publicIp])),
     isAddressOpen,
     backendType: leaseType,

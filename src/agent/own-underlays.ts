@@ -1,7 +1,7 @@
 import type { OverlayNetwork } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { chooseAgain } from '../host/underlay/follow-interface.ts'
-import { describeCandidates, type InterfaceChoice } from '../host/underlay/underlay.ts'
+import { describeCandidates, NoInterfaceError, type InterfaceChoice } from '../host/underlay/underlay.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import { sameIp, type Family, type Ip } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
@@ -18,6 +18,8 @@ export const LEADER: Family = 4
 /** At boot, a VPN or a VIP may be there before DHCP has answered: our address is waited for so long, in milliseconds. */
 const AWAIT_MS = 10_000
 const LOOK_MS = 1_000
+/** Router advertisements come seconds after the link is up: a family that has no address yet is waited for so long, in milliseconds. */
+const FAMILIES_WAIT_MS = 5_000
 
 export interface OwnUnderlaysInput {
   readonly choice: InterfaceChoice & Pick<DaemonOptions, 'publicIps'>
@@ -29,6 +31,8 @@ export class OwnUnderlays {
   readonly #choice: InterfaceChoice
   readonly #ports: OwnUnderlaysInput['ports']
   #underlays: Underlays = new Map()
+  /** Families without an underlay at the last look, and why. */
+  readonly #absent = new Map<Family, NoInterfaceError>()
   /** What our lease says; empty until that is known. */
   #published: readonly Ip[] = []
   /** As last read: none of their addresses is an underlay. Before the first reading, nothing goes over an underlay but questions. */
@@ -48,13 +52,33 @@ export class OwnUnderlays {
     this.#overlays = overlays
   }
 
-  /** Tries until there is one for each of the families. */
+  /** Tries until there is one for the leading family, and waits for those of the others for a while. */
   async find(families: readonly Family[], loop: Loop): Promise<Underlays> {
     const before = this.#underlays
+    const untilMs = this.#ports.clock.monotonicMs() + FAMILIES_WAIT_MS
     const look = (): Promise<Underlays> => this.look(families, loop.signal)
-    const underlays = await untilItWorks('underlay', look, this.#ports, loop, { effect: 'unready' })
-    this.#sayChosen(before)
-    return underlays
+    for (;;) {
+      const underlays = await untilItWorks('underlay', look, this.#ports, loop, { effect: 'unready' })
+      const isLate = this.#ports.clock.monotonicMs() >= untilMs
+      this.#sayAbsent(isLate ? 'incomplete' : 'unready')
+      if (underlays.size === families.length || isLate) {
+        this.#sayChosen(before)
+        return underlays
+      }
+      await loop.rest(LOOK_MS)
+      loop.signal.throwIfAborted()
+    }
+  }
+
+  /** What keeps a family from its underlay; it goes on being said while a session runs without it. */
+  #sayAbsent(effect: 'unready' | 'incomplete'): void {
+    for (const [family, error] of this.#absent)
+      this.#ports.conditions.fails(`underlay of IPv${family}`, error, effect, {
+        says: `underlay of IPv${family}: ${error.message}; looking for it on, and going on without it after ${FAMILIES_WAIT_MS / 1_000} s`,
+        level: 'warn',
+        saysHolds: false,
+        isOfSession: false,
+      })
   }
 
   #sayChosen(before: Underlays): void {
@@ -81,9 +105,21 @@ export class OwnUnderlays {
     const known = [...this.#published, ...[...before.values()].map(({ address }) => address)]
     for (const family of families) {
       const wanted = { family, leader: LEADER, known, overlays: this.#overlays }
-      underlays.set(family, await chooseAgain(this.#ports.kernel, this.#choice, before.get(family), wanted, signal))
+      const choice = chooseAgain(this.#ports.kernel, this.#choice, before.get(family), wanted, signal)
+      const chosen = await choice.catch((error: unknown) => {
+        this.#goWithout(family, error)
+      })
+      if (chosen === undefined) continue
+      underlays.set(family, chosen)
+      if (this.#absent.delete(family)) this.#ports.conditions.holds(`underlay of IPv${family}`)
     }
     return underlays
+  }
+
+  /** One family's want of an address does not keep the others. @throws for the leading family, and what is no such want */
+  #goWithout(family: Family, error: unknown): void {
+    if (family === LEADER || !(error instanceof NoInterfaceError)) throw error
+    this.#absent.set(family, error)
   }
 
   /** Whether what our lease says may choose another address than was chosen: flags have left that open. */

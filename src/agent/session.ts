@@ -17,7 +17,8 @@ import { overlayView, type OverlayView } from './host/overlay-view.ts'
 import { HostTasks } from './host/host-tasks.ts'
 import { OwnAddresses } from './host/own-addresses.ts'
 import { Datapath } from './datapath/datapath.ts'
-import { FormerTask } from './datapath/former-task.ts'
+import { AbsentFamiliesTask } from './datapath/absent-families-task.ts'
+import { FormerTask, type PresentFamily } from './datapath/former-task.ts'
 import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
@@ -39,6 +40,8 @@ export interface SessionInput {
   /** By family of the overlay; the first one's has led the others' choice. */
   readonly underlays: ReadonlyMap<Family, Underlay>
   readonly acquired: AcquiredSubnet
+  /** Whether there is an underlay by now for a family that has none among these. @throws {NoInterfaceError | KernelError} */
+  readonly hasCome: (signal: AbortSignal) => Promise<boolean>
   /** From the subnet file, as earlier runs have left it. */
   readonly formerSubnets: readonly Prefix[]
 }
@@ -69,7 +72,8 @@ export class OverlaySession {
     this.#config = input.config
     this.#underlays = new Map(input.underlays)
     this.#configured = chooseBackend(input.config.backend)
-    this.#backends = backendsOf(this.#configured, input.config.overlays, acquired.lease)
+    const overlays = input.config.overlays.filter(({ family }) => input.underlays.has(family))
+    this.#backends = backendsOf(this.#configured, overlays, acquired.lease)
     const own = this.#backends.map((backend) => backend.own)
     this.#own = own
     const subnetFile = new SubnetFile(options.subnetFile, own, ports, options.ipMasq)
@@ -81,7 +85,12 @@ export class OverlaySession {
       this.#peers.rejudge()
     }
     this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAddresses })
-    const former = new FormerTask({ ports, present: () => datapaths.map(({ present }) => present) })
+    const former = new FormerTask({
+      ports,
+      present: () => [...datapaths.map(({ present }) => present), ...this.#absent],
+    })
+    const areMissing = this.#absent.length > 0
+    const absent = new AbsentFamiliesTask({ ports, areMissing, hasCome: input.hasCome })
     this.#former = former
     const readiness = new SetUpReport({
       ...{ families, ports, peers },
@@ -106,7 +115,7 @@ export class OverlaySession {
       peers: this.#peers,
       isForwarding: () => release.isForwarding,
     })
-    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host, this.#addresses, former] })
+    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host, this.#addresses, former, absent] })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -121,6 +130,7 @@ export class OverlaySession {
       release,
       config,
       former,
+      absent,
       this.#addresses,
       ...this.#host.tasks,
     ]
@@ -152,6 +162,19 @@ export class OverlaySession {
       const own = { backend, underlay, leader: leader.overlay.family, setMtu }
       return new Datapath({ ...this.#input, ...own, readiness, onUnderlay, gate })
     })
+  }
+
+  /** Families of the network that have no underlay: what stands of them is left alone. */
+  get #absent(): readonly PresentFamily[] {
+    const { config, underlays } = this.#input
+    return config.overlays
+      .filter(({ family }) => !underlays.has(family))
+      .map(({ family, network }) => ({
+        family,
+        network,
+        device: this.#configured.deviceName(family),
+        links: undefined,
+      }))
   }
 
   #makeJudge(): Judge<EntriesByFamily> {

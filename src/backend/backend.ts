@@ -43,6 +43,8 @@ export interface ConfiguredBackend {
   readonly leaseType: string
   /** Whether it changes anything of the host's network. */
   readonly programsKernel: boolean
+  /** Name of the device of a family, whether there is one or not; undefined: it has none. */
+  readonly deviceName: (family: Family) => string | undefined
   /** What the log says of the settings. */
   readonly logFields: Readonly<Record<string, number>>
   /** Whose packets the peer filter looks at; undefined: it has nothing to do. */
@@ -89,6 +91,7 @@ export const withoutSettings = (
 ): ConfiguredBackend => ({
   leaseType,
   programsKernel,
+  deviceName: () => undefined,
   logFields: {},
   guarded: undefined,
   findPublisher: () => Promise.resolve(WITHOUT_DEVICE),

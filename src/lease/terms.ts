@@ -2,7 +2,7 @@ import type { OverlayNetwork } from '../config/network.ts'
 import { subnetFits } from '../config/network.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import { leaseFamily, type Lease, type LeaseClaim, type NodeIdentity } from './lease.ts'
+import { leaseFamily, type Lease, type LeaseClaim, type LeaseFamily, type NodeIdentity } from './lease.ts'
 
 /**
  * What tells that a lease was this host's own: the subnet file names its subnet, or else the device carries its VtepMAC, as it does for
@@ -16,6 +16,11 @@ export interface LeaseTerms {
   /** Random, new at every start of the process: tells two machines with one node id apart. */
   readonly instance: string
   readonly overlays: readonly OverlayNetwork[]
+  /**
+   * Families of the network in which this host has no address at the moment. None is leased in them, but a lease of ours that has them
+   * stays as it is: its subnet would be another node's soon. Absent: there are none.
+   */
+  readonly absentOverlays?: readonly OverlayNetwork[] | undefined
   /** Our underlay address, per family of the overlay. */
   readonly publicIps: ReadonlyMap<Family, Ip>
   /**
@@ -48,21 +53,26 @@ export interface LeaseTerms {
   readonly sharedId?: string | undefined
 }
 
-/** The claim to publish for these subnets. `earlier`: what was given up for them, the newest first. */
+/**
+ * The claim to publish for these subnets. `earlier`: what was given up for them, the newest first. `held`: what says of families in which we
+ * have no address what it has said before.
+ */
 export function claimFor(
   terms: LeaseTerms,
   subnets: readonly Prefix[],
   current: Lease | undefined,
   earlier: readonly Prefix[] = [],
+  held: Lease | undefined = current,
 ): LeaseClaim {
+  const partFor = (subnet: Prefix): LeaseFamily => {
+    const kept = isAbsent(subnet.family, terms) ? held && leaseFamily(held, subnet.family) : undefined
+    if (kept !== undefined) return { ...kept, subnet }
+    const { family } = subnet
+    return { family, subnet, publicIp: publicIpOf(terms, family), backendData: terms.backendData(family, current) }
+  }
   return {
     backendType: terms.backendType,
-    families: subnets.map((subnet) => ({
-      family: subnet.family,
-      subnet,
-      publicIp: publicIpOf(terms, subnet.family),
-      backendData: terms.backendData(subnet.family, current),
-    })),
+    families: subnets.map(partFor),
     node: terms.node,
     ...(earlier.length > 0 ? { earlier } : {}),
   }
@@ -74,13 +84,18 @@ function publicIpOf(terms: LeaseTerms, family: Family): Ip {
   return publicIp
 }
 
+const isAbsent = (family: Family, { absentOverlays = [] }: Pick<LeaseTerms, 'absentOverlays'>): boolean =>
+  absentOverlays.some((overlay) => overlay.family === family)
+
 /** Whether the lease's subnets are what the configuration now asks for, family by family. */
-export const leaseFits = (lease: Lease, overlays: readonly OverlayNetwork[]): boolean =>
-  lease.families.length === overlays.length &&
-  overlays.every((overlay) => {
-    const part = leaseFamily(lease, overlay.family)
-    return part !== undefined && subnetFits(overlay, part.subnet)
-  })
+export const leaseFits = (
+  { families }: Lease,
+  { overlays, absentOverlays = [] }: Pick<LeaseTerms, 'overlays' | 'absentOverlays'>,
+): boolean =>
+  overlays.every(({ family }) => families.some((part) => part.family === family)) &&
+  families.every(({ family, subnet }) =>
+    [...overlays, ...absentOverlays].some((overlay) => overlay.family === family && subnetFits(overlay, subnet)),
+  )
 
 /** How a lease in etcd relates to us. */
 export type LeaseOwnership =
@@ -100,7 +115,10 @@ export function ownershipOf(lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publ
  * Whether a lease of ours needs no proof: upstream's, for which its PublicIP is all there is, and one that says just who we are and of
  * which this host shows traces, as after an ordinary restart.
  */
-export const isOursBeyondDoubt = (lease: Lease, terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'traceOf'>): boolean =>
+export const isOursBeyondDoubt = (
+  lease: Lease,
+  terms: Pick<LeaseTerms, 'node' | 'publicIps' | 'absentOverlays' | 'traceOf'>,
+): boolean =>
   lease.node === undefined ||
   (lease.node.id === terms.node.id &&
     hasOurAddresses(lease, terms) &&
@@ -108,8 +126,10 @@ export const isOursBeyondDoubt = (lease: Lease, terms: Pick<LeaseTerms, 'node' |
     terms.traceOf(lease) !== undefined)
 
 /** Whether the lease publishes just the addresses we have, family by family. */
-export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps'>): boolean =>
-  lease.families.every(({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text)
+export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps' | 'absentOverlays'>): boolean =>
+  lease.families.every(
+    ({ family, publicIp }) => terms.publicIps.get(family)?.text === publicIp.text || isAbsent(family, terms),
+  )
 
 /** Whether the lease publishes another address than we would, in a family that we have. */
 export const saysOthers = (lease: Lease, { publicIps }: Pick<LeaseTerms, 'publicIps'>): boolean =>

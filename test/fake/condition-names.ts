@@ -3,6 +3,7 @@ type Family = 4 | 6
 /** What can fail or hold, by the names that docs/health.md lists: a test that waits for any other does not compile. */
 export type ConditionName =
   | 'underlay'
+  | `underlay of IPv${Family}`
   | `IPv${Family} underlay`
   | `IPv${Family} underlay address`
   | `IPv${Family} underlay link`

@@ -14,6 +14,8 @@ import type { AgentPorts } from '../runtime/ports.ts'
 import { isCurable } from '../runtime/retry.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
+export type { PresentFamily } from '../../reconcile/former/find-former.ts'
+
 export interface FormerTaskInput {
   readonly ports: Pick<AgentPorts, 'kernel' | 'log' | 'conditions'>
   /** What is kept at the moment; of a family that does not stand yet, the links do not matter. */

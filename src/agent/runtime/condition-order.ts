@@ -7,7 +7,7 @@ import type { Family } from '../../net/ip.ts'
  * subnet file is written.
  */
 const CAUSES_FIRST: readonly RegExp[] = [
-  /^underlay$/,
+  /^underlay( of IPv[46])?$/,
   /^IPv[46] underlay( address| link)?$/,
   /^certificates of etcd$/,
   /^etcd$/,

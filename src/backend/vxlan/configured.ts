@@ -14,6 +14,7 @@ export const configuredVxlan = (config: VxlanConfig): ConfiguredBackend => {
   return {
     leaseType: BACKEND_TYPE,
     programsKernel: true,
+    deviceName: (family) => deviceName(family, vni),
     logFields: { vni, port },
     guarded: { vni, port },
     findPublisher: (input, signal) => findPublisher(config, input, signal),

@@ -87,7 +87,7 @@ export class HeldLease implements HeldSubnet {
 
   publish(terms: LeaseTerms): void {
     const subnets = this.#lease.families.map(({ subnet }) => subnet)
-    this.#keeper.publish(encodeLease(claimFor(terms, subnets, undefined, this.#earlier)))
+    this.#keeper.publish(encodeLease(claimFor(terms, subnets, undefined, this.#earlier, this.#lease)))
   }
 
   async #hold(loop: Loop): Promise<void> {

@@ -93,7 +93,7 @@ export class Acquisition {
     const rivals = this.#proofs.worthAsking(rivalsAmong(leases, own, this.#terms))
     await this.#proofs.demand(this.#proofs.doubtful(own, all, this.#terms), rivals, this.#terms, this.#signal)
     const heritage = own === undefined ? rivals : []
-    const usable = heritage.filter((listed) => this.#isUsable(listed, leases))
+    const usable = heritage.filter((listed) => this.#isUsable(listed, leases) && this.#canSayAll(listed))
     const givenUp = own === undefined ? [...all, ...heritage].filter((listed) => !usable.includes(listed)) : []
     const situation = { list, leases, givenUp }
     const outcome = own === undefined ? await this.#moveIn(usable, situation, attempt) : await this.#reuse(own, list)
@@ -143,6 +143,11 @@ export class Acquisition {
 
   #isUsable(listed: Listed, leases: readonly Listed[]): boolean {
     return whyUnusable(listed, leases, this.#terms) === undefined
+  }
+
+  /** Of families in which we have no address we can only go on saying what we have said. */
+  #canSayAll({ lease }: Listed): boolean {
+    return lease.families.every(({ family }) => this.#terms.publicIps.has(family))
   }
 
   #warnOfMove({ families }: Lease): void {

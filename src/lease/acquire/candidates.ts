@@ -31,7 +31,7 @@ export function ownAmong(leases: readonly Listed[], terms: LeaseTerms): readonly
   const score = ({ lease }: Listed): number => {
     const trace = terms.traceOf(lease)
     const isOnDevice = lease.node !== undefined && trace === 'device'
-    const isFit = leaseFits(lease, terms.overlays)
+    const isFit = leaseFits(lease, terms)
     return (isFit ? 8 : 0) + (trace === 'subnet' ? 4 : 0) + (isOnDevice ? 2 : 0) + (hasOurAddress(lease, terms) ? 1 : 0)
   }
   const own = oldestFirst(leases.filter(({ lease }) => ownershipOf(lease, terms) === 'ours'))
@@ -111,7 +111,7 @@ function trespass(one: Listed, leases: readonly Listed[], terms: LeaseTerms): Pr
 /** Why a lease cannot be used by us, in words; undefined: it can. */
 export function whyUnusable(one: Listed, leases: readonly Listed[], terms: LeaseTerms): string | undefined {
   const { overlays } = terms
-  if (!leaseFits(one.lease, overlays))
+  if (!leaseFits(one.lease, terms))
     return `it does not fit the network configuration (${overlays.map(described).join('; ')})`
   const covered = trespass(one, leases, terms)
   if (covered !== undefined) return `it covers ${covered.text}, which the underlay needs`

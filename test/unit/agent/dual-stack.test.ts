@@ -70,6 +70,51 @@ describe('a node of both families', () => {
     await world.until('forwarding', () => world.forwards())
   })
 
+  const linkOf = (name: string): number => world.kernel.indexOf(name) ?? 0
+  const ownLeases = (): readonly string[] => world.etcd.records.map(({ key }) => key)
+
+  /** Starts without an IPv6 address, and waits until containers can be started. */
+  async function startWithout6(): Promise<void> {
+    await world.start()
+    await world.advance(5_000)
+    await world.until('IPv4', () => world.subnet !== undefined && world.holds('forwarding of IPv4'))
+    await world.until('the word', () => world.status.state.startable)
+  }
+
+  test('without an IPv6 address starts with IPv4 after five seconds, says so, and begins again with both once there is one', async () => {
+    world.etcd.putConfig(DUAL)
+    await startWithout6()
+    const [key = ''] = ownLeases()
+    expect(key).toMatch(/^10\.[\d.]+-20$/)
+    expect(await world.readSubnetFile()).not.toContain('IPV6')
+    expect(world.status.state).toMatchObject({ ready: false, degraded: [] })
+    expect(world.status.state.reasons.join()).toMatch(/^underlay of IPv6: eth0 has no IPv6 address/)
+    expect(world.logged(/eth0 has no IPv6 address/)).toHaveLength(1)
+    addAddress6()
+    await world.advance(1_000)
+    await world.until('both', async () => (await world.readSubnetFile())?.includes('FLANNEL_IPV6_SUBNET') === true)
+    expect(ownLeases()).toEqual([expect.stringMatching(new RegExp(`^${key}&fd00:10:`))])
+    expect(world.status.state).toMatchObject({ ready: true, reasons: [] })
+  })
+
+  test('keeps its lease and its IPv6 device when it is started again while the IPv6 address is gone', async () => {
+    addAddress6()
+    await start()
+    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    await world.stop()
+    const before = world.etcd.records.map(({ key, value }) => [key, value])
+    const device = world.kernel.indexOf('flannel-v6.100')
+    world.kernel.outside({ op: 'address.delete', linkIndex: linkOf('eth0'), ip: ip('fd00:205::10'), prefixLength: 64 })
+    await startWithout6()
+    expect(world.etcd.records.map(({ key, value }) => [key, value])).toEqual(before)
+    expect(world.kernel.indexOf('flannel-v6.100')).toBe(device)
+    expect(await world.readSubnetFile()).not.toContain('IPV6')
+    addAddress6()
+    await world.advance(1_000)
+    await world.until('both', async () => (await world.readSubnetFile())?.includes('FLANNEL_IPV6_SUBNET') === true)
+    expect(world.etcd.records.map(({ key, value }) => [key, value])).toEqual(before)
+  })
+
   test('starts with IPv4 where the underlay is too narrow for IPv6, says so, and has both once it is not', async () => {
     addAddress6()
     const linkIndex = world.kernel.indexOf('eth0') ?? 0

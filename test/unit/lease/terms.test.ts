@@ -29,6 +29,13 @@ describe('ownershipOf', () => {
   })
 })
 
+const PART6 = {
+  family: 6,
+  subnet: prefix('fd00:10:0:5::/64'),
+  publicIp: ip('fd00:205::10'),
+  backendData: { VNI: 100, VtepMAC: '02:00:00:00:06:0a' },
+} as const
+
 describe('leaseFits', () => {
   it.each([
     ['SubnetMin', '10.10.0.0-20', true],
@@ -37,13 +44,26 @@ describe('leaseFits', () => {
     ['just above SubnetMax', '10.99.16.0-20', false],
     ['another length', '10.15.64.0-21', false],
   ])('at %s', (_, key, fits) => {
-    expect(leaseFits(leaseAt('192.168.205.10', NODE, key), [OVERLAY])).toBe(fits)
+    expect(leaseFits(leaseAt('192.168.205.10', NODE, key), { overlays: [OVERLAY] })).toBe(fits)
   })
 
   it('wants exactly the families of the configuration', () => {
     const second = overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48"}')
-    expect(leaseFits(leaseAt('192.168.205.10'), [OVERLAY, second])).toBe(false)
-    expect(leaseFits(leaseAt('192.168.205.10'), [second])).toBe(false)
+    expect(leaseFits(leaseAt('192.168.205.10'), { overlays: [OVERLAY, second] })).toBe(false)
+    expect(leaseFits(leaseAt('192.168.205.10'), { overlays: [second] })).toBe(false)
+  })
+
+  it('takes one with or without a family in which we have no address at the moment', () => {
+    const second = overlayOf('{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48"}')
+    const terms = { overlays: [OVERLAY], absentOverlays: [second] }
+    const both = { ...leaseAt('192.168.205.10'), families: [...leaseAt('192.168.205.10').families, PART6] }
+    expect([leaseFits(leaseAt('192.168.205.10'), terms), leaseFits(both, terms)]).toEqual([true, true])
+    expect(leaseFits(both, { overlays: [OVERLAY] })).toBe(false)
+    const elsewhere = {
+      ...both,
+      families: [...both.families.slice(0, 1), { ...PART6, subnet: prefix('fd00:11:0:5::/64') }],
+    }
+    expect(leaseFits(elsewhere, terms)).toBe(false)
   })
 })
 
