@@ -7,12 +7,15 @@ import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { parseNetworkConfig, type NetworkConfig } from '../config/network.ts'
 import { remarksOn } from '../config/remarks.ts'
 import type { DaemonOptions } from '../config/options.ts'
-import { refuseSwallowing } from '../host/underlay/underlay-conflict.ts'
+import { laidOver, refuseSwallowing } from '../host/underlay/underlay-conflict.ts'
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { bridgeSubnets } from '../host/bridge-subnets.ts'
+import { otherNetworks } from '../host/underlay/other-networks.ts'
+import type { Seen } from './other-networks.ts'
 import { CloneError, OtherAddressError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
+import type { Underlay } from '../kernel/underlay.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { LossBackoff } from './loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
@@ -35,7 +38,7 @@ interface Found {
   readonly underlays: Underlays
 }
 
-type AcquiredOn = Found & { readonly acquired: AcquiredSubnet }
+type AcquiredOn = Found & { readonly acquired: AcquiredSubnet; readonly seen: Seen }
 
 /**
  * One node of the overlay: finds its underlay and the network configuration, acquires a lease, and runs a session on it; when the
@@ -49,6 +52,8 @@ export class Agent implements Task {
   readonly #underlays: OwnUnderlays
   /** What was said last of the way in which the configuration is written: once, however often it is read. */
   #remarked: readonly string[] = []
+  /** Overlaps of overlay and underlay that were named. */
+  readonly #laidOver = new Set<string>()
 
   constructor(options: DaemonOptions, ports: AgentPorts) {
     this.#options = options
@@ -165,13 +170,30 @@ export class Agent implements Task {
     signal: AbortSignal,
   ): Promise<AcquiredOn> {
     const { subnets } = this.#ports
-    for (const underlay of found.underlays.values()) refuseSwallowing(found.config, underlay)
-    const host = { ...found, endpoints: subnets.endpoints.all, ...(isAddressOpen ? { isAddressOpen } : {}) }
+    for (const underlay of found.underlays.values()) {
+      refuseSwallowing(found.config, underlay)
+      for (const network of laidOver(found.config, underlay)) this.#sayLaidOver(network, underlay)
+    }
     const backend = chooseBackend(found.config.backend)
     if (backend.programsKernel) await demandRights(this.#ports.kernel, signal)
     const hintedSubnets = await this.#hintedSubnets(found.config, previousSubnets, signal)
+    const resolvers = await this.#ports.readResolvers()
+    const seen = { hosts: this.#underlays.hosts, resolvers }
+    const others = othersAround(found, seen, [...previousSubnets, ...hintedSubnets])
+    const host = { ...found, others, endpoints: subnets.endpoints.all, ...(isAddressOpen ? { isAddressOpen } : {}) }
     const terms = await termsToAcquire(this.#ports, host, backend, { previousSubnets, hintedSubnets }, signal)
-    return { ...found, acquired: await subnets.acquire(terms, signal) }
+    return { ...found, seen, acquired: await subnets.acquire(terms, signal) }
+  }
+
+  /** Once, however often a lease is asked for. */
+  #sayLaidOver(network: Prefix, { prefix, address }: Underlay): void {
+    const overlap = `${network.text} ${prefix.text}`
+    if (this.#laidOver.has(overlap)) return
+    this.#laidOver.add(overlap)
+    this.#ports.log.warn(
+      `the overlay ${network.text} lies over ${prefix.text}, the network of our own address ${address.text}: packets of containers to hosts ` +
+        'there are not masqueraded, so only hosts with an agent answer them; choose a Network beside it',
+    )
   }
 
   /** Nobody is asked where the subnet file tells. @throws {KernelError} */
@@ -208,6 +230,18 @@ export class Agent implements Task {
     return candidates === '' ? '' : ` (candidates: ${candidates})`
   }
 }
+
+/** What a new subnet is to keep clear of beside the underlay. */
+const othersAround = (
+  { config, underlays }: Found,
+  { hosts, resolvers }: Seen,
+  own: readonly Prefix[],
+): readonly Prefix[] =>
+  config.overlays.flatMap((overlay) => {
+    const host = hosts.get(overlay.family)
+    const around = { overlay, own, underlay: underlays.get(overlay.family), resolvers }
+    return host === undefined ? [] : otherNetworks(host, around).map(({ prefix }) => prefix)
+  })
 
 const hasOtherAddress = (before: Underlays, after: Underlays): boolean =>
   [...after].some(([family, { address }]) => before.get(family)?.address.text !== address.text)

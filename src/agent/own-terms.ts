@@ -28,6 +28,8 @@ export interface HostNetwork {
   readonly underlays: ReadonlyMap<Family, Underlay>
   /** Addresses of the subnet manager, as far as they are known. */
   readonly endpoints: readonly Ip[]
+  /** Other networks of this host in the overlay's range. */
+  readonly others?: readonly Prefix[]
   /** What our lease says of our address has not been asked yet. */
   readonly isAddressOpen?: true | undefined
 }
@@ -106,6 +108,7 @@ export function ownTerms(
     hintedSubnets: traces.hintedSubnets,
     traceOf: (lease) => traceOf(lease, traces),
     avoid: protectedPrefixes(host),
+    avoidAnew: host.others ?? [],
     ttlSeconds: LEASE_TTL_SECONDS,
   }
 }

@@ -1,7 +1,12 @@
 import type { OverlayNetwork } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { chooseAgain } from '../host/underlay/follow-interface.ts'
-import { describeCandidates, NoInterfaceError, type InterfaceChoice } from '../host/underlay/underlay.ts'
+import {
+  describeCandidates,
+  NoInterfaceError,
+  type HostAddresses,
+  type InterfaceChoice,
+} from '../host/underlay/underlay.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import { sameIp, type Family, type Ip } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
@@ -33,6 +38,7 @@ export class OwnUnderlays {
   #underlays: Underlays = new Map()
   /** Families without an underlay at the last look, and why. */
   readonly #absent = new Map<Family, NoInterfaceError>()
+  readonly #hosts = new Map<Family, HostAddresses>()
   /** What our lease says; empty until that is known. */
   #published: readonly Ip[] = []
   /** As last read: none of their addresses is an underlay. Before the first reading, nothing goes over an underlay but questions. */
@@ -46,6 +52,11 @@ export class OwnUnderlays {
   /** As last seen. */
   get current(): Underlays {
     return this.#underlays
+  }
+
+  /** The host as it was read last, by family. */
+  get hosts(): ReadonlyMap<Family, HostAddresses> {
+    return this.#hosts
   }
 
   avoid(overlays: readonly OverlayNetwork[]): void {
@@ -104,7 +115,8 @@ export class OwnUnderlays {
     const underlays = new Map<Family, Underlay>()
     const known = [...this.#published, ...[...before.values()].map(({ address }) => address)]
     for (const family of families) {
-      const wanted = { family, leader: LEADER, known, overlays: this.#overlays }
+      const onRead = (host: HostAddresses): void => void this.#hosts.set(family, host)
+      const wanted = { family, leader: LEADER, known, overlays: this.#overlays, onRead }
       const choice = chooseAgain(this.#ports.kernel, this.#choice, before.get(family), wanted, signal)
       const chosen = await choice.catch((error: unknown) => {
         this.#goWithout(family, error)

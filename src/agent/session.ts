@@ -3,6 +3,7 @@ import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { backendJudge, type EntriesByFamily } from '../backend/judge.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
+import type { HostAddresses } from '../host/underlay/underlay.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import type { PeerLimits } from '../lease/peers/peer-rules.ts'
 import type { LeaseTerms } from '../lease/terms.ts'
@@ -29,6 +30,7 @@ import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
 import { runTogether, type Runtime, type Task } from './runtime/task.ts'
+import { OtherNetworks, type Seen } from './other-networks.ts'
 import { ownTerms, protectedPrefixes, type HostNetwork } from './own-terms.ts'
 
 export interface SessionInput {
@@ -42,6 +44,8 @@ export interface SessionInput {
   readonly acquired: AcquiredSubnet
   /** Whether there is an underlay by now for a family that has none among these. @throws {NoInterfaceError | KernelError} */
   readonly hasCome: (signal: AbortSignal) => Promise<boolean>
+  /** The host, as it was when the lease was acquired. */
+  readonly seen: Seen
   /** From the subnet file, as earlier runs have left it. */
   readonly formerSubnets: readonly Prefix[]
 }
@@ -60,6 +64,7 @@ export class OverlaySession {
   readonly #peers: PeersTask
   readonly #datapaths: readonly Datapath[]
   readonly #former: FormerTask
+  readonly #others: OtherNetworks
   readonly #host: HostTasks
   readonly #addresses: OwnAddresses
   readonly #tasks: readonly Task[]
@@ -81,10 +86,14 @@ export class OverlaySession {
     const families = own.map(({ overlay }) => overlay.family)
     const release = new SubnetRelease({ ports, file: subnetFile, families })
     const peers = new PeerTable(this.#makeJudge())
-    const onAddresses = (): void => {
+    const onAround = (): void => {
       this.#peers.rejudge()
     }
-    this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAddresses })
+    this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAround })
+    this.#others = new OtherNetworks({
+      ...{ ports, overlays: input.config.overlays, own: this.#subnets, seen: input.seen, onChange: onAround },
+      underlayOf: (family) => this.#underlays.get(family),
+    })
     const former = new FormerTask({
       ports,
       present: () => [...datapaths.map(({ present }) => present), ...this.#absent],
@@ -132,6 +141,7 @@ export class OverlaySession {
       former,
       absent,
       this.#addresses,
+      this.#others,
       ...this.#host.tasks,
     ]
   }
@@ -152,6 +162,9 @@ export class OverlaySession {
     const onUnderlay = (underlay: Underlay): void => {
       this.#followUnderlay(underlay)
     }
+    const onHost = (family: Family, host: HostAddresses): void => {
+      this.#others.see(family, host)
+    }
     const setMtu = (family: Family, mtu: number): void => {
       this.#subnetFile.setMtu(family, mtu)
     }
@@ -160,7 +173,7 @@ export class OverlaySession {
       const underlay = this.#underlays.get(family)
       if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${family}`)
       const own = { backend, underlay, leader: leader.overlay.family, setMtu }
-      return new Datapath({ ...this.#input, ...own, readiness, onUnderlay, gate })
+      return new Datapath({ ...this.#input, ...own, readiness, onUnderlay, onHost, gate })
     })
   }
 
@@ -250,6 +263,7 @@ export class OverlaySession {
       ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
       interfaceOf: (ip) => this.#addresses.interfaceOf(ip),
       protectedPrefixes: protectedPrefixes(this.#hostNetwork()),
+      others: this.#others.guarded,
     }
   }
 

@@ -23,6 +23,7 @@ import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../hos
 import { obstacleAt } from '../host/files/regular-file.ts'
 import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/claim/sole-agent.ts'
+import { readResolvers } from '../host/resolvers.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
@@ -123,6 +124,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     instance: randomUUID(),
     setSysctl,
     readSysctl,
+    readResolvers: () => readResolvers(),
     deriveCopyId,
     deriveMac: deriveVtepMac,
   }

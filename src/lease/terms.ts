@@ -42,6 +42,8 @@ export interface LeaseTerms {
    * No subnet of ours may cover it.
    */
   readonly avoid: readonly Prefix[]
+  /** Other networks that this host needs: a new subnet keeps clear of them, one that is held is kept. Absent: none. */
+  readonly avoidAnew?: readonly Prefix[]
   /** Life of a new etcd lease, in seconds. */
   readonly ttlSeconds: number
   /**

@@ -11,7 +11,7 @@ import type { DaemonOptions } from '../../src/config/options.ts'
 import { EtcdSubnetManager } from '../../src/etcd/subnets/etcd-subnet-manager.ts'
 import { deriveCopyId, deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
-import { ip } from '../../src/net/ip.ts'
+import { ip, type Ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import type { Clock } from '../../src/time/clock.ts'
@@ -69,6 +69,7 @@ export class AgentWorld {
     ['net/ipv6/conf/all/forwarding', '1'],
   ])
   readonly #heldSettings = new Map<string, Promise<void>>()
+  resolvers: readonly Ip[] = []
   conditions = this.#makeConditions()
   status = new AgentStatus(this)
   readonly #directory: string
@@ -271,6 +272,7 @@ export class AgentWorld {
         this.sysctls.set(name.join('/'), value)
       },
       readSysctl: (name) => Promise.resolve(this.sysctls.get(name.join('/'))),
+      readResolvers: () => Promise.resolve(this.resolvers),
       deriveCopyId,
       deriveMac: deriveVtepMac,
     }

@@ -27,6 +27,7 @@ export type ConditionName =
   | 'net.ipv4.ip_forward'
   | 'net.ipv6.conf.all.forwarding'
   | `net.ipv4.conf.${string}.forwarding`
+  | 'networks of this host'
   | 'firewall'
   | 'drops of others'
   | 'masquerading of others'

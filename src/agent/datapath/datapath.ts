@@ -4,10 +4,11 @@ import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRouter } from '../../backend/peer-router.ts'
 import type { BackendConfig } from '../../config/backend.ts'
 import type { NetworkConfig, OverlayNetwork } from '../../config/network.ts'
-import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
+import type { HostAddresses, InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family, Ip } from '../../net/ip.ts'
-import type { Prefix } from '../../net/prefix.ts'
+import { prefixOf, type Prefix } from '../../net/prefix.ts'
+import { isAboutPeers } from './route-questions.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
 import type { PresentFamily } from '../../reconcile/former/find-former.ts'
@@ -34,6 +35,8 @@ export interface DatapathInput {
   /** Called with the MTU of what carries the containers' packets, in octets. */
   readonly setMtu: (family: Family, mtu: number) => void
   readonly onUnderlay: (underlay: Underlay) => void
+  /** Called with the host as it was read for a look at the underlay. */
+  readonly onHost?: (family: Family, host: HostAddresses) => void
   readonly gate: PeerGate | undefined
 }
 
@@ -93,6 +96,9 @@ export class Datapath implements PeerSink {
       device: this.#device,
       reconciler,
       wantsOtherRoutes: () => this.wantsOtherRoutes,
+      onHost: (host) => input.onHost?.(family, host),
+      concerns: ({ ip, prefixLength }) =>
+        isAboutPeers(prefixOf(ip, prefixLength), backend.own.overlay.network, backend.own.subnet),
       onMtu: (mtu) => {
         setMtu(family, mtu)
       },

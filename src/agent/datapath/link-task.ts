@@ -1,8 +1,8 @@
 import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { BackendConfig } from '../../config/backend.ts'
 import type { OverlayNetwork } from '../../config/network.ts'
-import type { InterfaceChoice } from '../../host/underlay/underlay.ts'
-import type { KernelChange, RouteState } from '../../kernel/kernel.ts'
+import type { HostAddresses, InterfaceChoice } from '../../host/underlay/underlay.ts'
+import type { AddressState, KernelChange, RouteState } from '../../kernel/kernel.ts'
 import { carriesNothing, mtuOf, type Underlay } from '../../kernel/underlay.ts'
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
@@ -33,6 +33,10 @@ export interface LinkTaskInput {
   readonly onMtu: (mtu: number) => void
   /** Called at every look, with the underlay and the main table's routes, before the device is tended. */
   readonly onLook: (underlay: Underlay, routes: readonly RouteState[]) => void
+  /** Called with the host as it was read for a look. */
+  readonly onHost?: (host: HostAddresses) => void
+  /** Whether an address of any link is worth a look. */
+  readonly concerns?: (address: AddressState) => boolean
   /** Called when our address on the underlay, its network or its gateways have changed. */
   readonly onUnderlay: (underlay: Underlay) => void
   readonly somethingToDo: Wakeup
@@ -54,13 +58,8 @@ export class LinkTask implements Task {
     const { ports, options, underlay, family, leader, overlays, peers, device } = input
     this.#input = input
     this.name = `IPv${family} ${device === undefined ? 'underlay' : 'device'}`
-    this.#underlay = new UnderlayWatch({
-      underlay,
-      choice: options,
-      wanted: { family, leader, overlays },
-      peers,
-      ports,
-    })
+    const wanted = { family, leader, overlays, onRead: (host: HostAddresses) => input.onHost?.(host) }
+    this.#underlay = new UnderlayWatch({ underlay, choice: options, wanted, peers, ports })
     this.#checkLoop = new CheckLoop({
       name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
       ports,
@@ -163,7 +162,7 @@ export class LinkTask implements Task {
         if (this.underlay.way?.links.some(({ index }) => index === change.link.index) === true) return true
         return indexes.includes(change.link.index) || [link.name, device?.name].includes(change.link.name)
       case 'address':
-        return isLost || indexes.includes(change.address.linkIndex)
+        return isLost || indexes.includes(change.address.linkIndex) || this.#input.concerns?.(change.address) === true
       case 'route':
         return wantsOtherRoutes() && change.route.linkIndex !== reconciler.linkIndex
       case 'other-routes':

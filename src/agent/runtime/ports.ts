@@ -1,6 +1,6 @@
 import type { DevicePorts } from '../../backend/device-keeper.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
-import type { Family } from '../../net/ip.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
 import type { ForeignRules } from '../../kernel/foreign-rules.ts'
@@ -26,6 +26,8 @@ export interface AgentPorts extends DevicePorts {
   readonly instance: string
   /** The value of a kernel setting; undefined when there is no such setting. Rejects with Node's own error. */
   readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
+  /** Addresses of the servers that this host's names are asked of. Never rejects. */
+  readonly readResolvers: () => Promise<readonly Ip[]>
   /** Who a node is whose id another machine has too, told from it by the hardware address of its underlay: the same at every start. */
   readonly deriveCopyId: (nodeId: string, hardware: Mac) => string
   /** MAC of a node's end point in an overlay, for a node that has none yet: the same at every start. */

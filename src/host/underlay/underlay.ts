@@ -43,6 +43,8 @@ export interface Wanted {
   readonly known?: readonly Ip[]
   /** What the overlay hands out to containers, as far as it is known: none of it is an underlay. */
   readonly overlays?: readonly OverlayNetwork[]
+  /** Told of the host as it was read for this. */
+  readonly onRead?: (host: HostAddresses) => void
 }
 
 /** No interface fits what was asked for. The message lists the candidates with their addresses. */
@@ -63,18 +65,20 @@ export interface HostAddresses {
 export async function readHost(
   kernel: Kernel,
   choice: InterfaceChoice,
-  { family, leader }: Wanted,
+  { family, leader, onRead }: Wanted,
   signal: AbortSignal,
 ): Promise<HostAddresses> {
   const routes: (readonly RouteState[])[] = []
   for (const one of new Set([leader, family])) routes.push(await kernel.routes(one, signal))
   const target = choice.ifaceCanReach
-  return {
+  const host = {
     links: await kernel.links(signal),
     addresses: await kernel.addresses(signal),
     routes: routes.flat(),
     reach: target && (await kernel.lookup(target, signal)),
   }
+  onRead?.(host)
+  return host
 }
 
 /** @throws {NoInterfaceError | KernelError} */

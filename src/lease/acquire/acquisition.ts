@@ -242,7 +242,7 @@ export class Acquisition {
     const { overlays, previousSubnets, hintedSubnets } = this.#terms
     const free = new Set(givenUp.map(keyOf))
     const taken = list.records.flatMap(({ key }) => (free.has(key) ? [] : (parseLeaseKey(key) ?? [])))
-    const avoid = underlayOf(leases, this.#terms)
+    const avoid = [...underlayOf(leases, this.#terms), ...(this.#terms.avoidAnew ?? [])]
     const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
     const candidates = CANDIDATES * 2 ** (attempt - 1)
     return overlays.map((overlay) => {

@@ -24,6 +24,17 @@ export interface PeerLimits {
    * underlay interface. A peer's subnet may not cover one of them; lying within one is no harm (overlay 10.5.0.0/16 on 10.0.0.0/8).
    */
   readonly protectedPrefixes: readonly Prefix[]
+  /** Other networks that this host needs, in the range of the overlay: no subnet may overlap one, but those that it concedes. Absent: none. */
+  readonly others?: readonly OtherNeeds[]
+}
+
+/** What a host needs of the overlay's range. */
+export interface OtherNeeds {
+  readonly prefix: Prefix
+  /** In words. */
+  readonly what: string
+  /** Subnets, by their text, that stood before it. */
+  readonly conceded: ReadonlySet<string>
 }
 
 /**
@@ -59,6 +70,10 @@ function networkObjection({ subnet, publicIp }: LeaseFamily, around: PeerLimits)
   if (prefixContains(subnet, publicIp)) return `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`
   const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
   if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`
+  const other = around.others?.find(
+    ({ prefix, conceded }) => prefixesOverlap(prefix, subnet) && !conceded.has(subnet.text),
+  )
+  if (other !== undefined) return `subnet ${subnet.text} overlaps ${other.prefix.text}, ${other.what} of this host`
   const overlay = overlayOver(publicIp, around)
   if (overlay === undefined) return undefined
   return `PublicIP ${publicIp.text} lies inside Network ${overlay.network.text}, whose addresses are for containers`

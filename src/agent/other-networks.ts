@@ -1,0 +1,124 @@
+import type { OverlayNetwork } from '../config/network.ts'
+import { otherNetworks, standingSubnets, type OtherNetwork } from '../host/underlay/other-networks.ts'
+import type { HostAddresses } from '../host/underlay/underlay.ts'
+import type { Underlay } from '../kernel/underlay.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import { prefixesOverlap, type Prefix } from '../net/prefix.ts'
+import { Wakeup } from '../time/wakeup.ts'
+import type { AgentPorts } from './runtime/ports.ts'
+import { isStopped, ROUND_MS, type Task, type TaskContext } from './runtime/task.ts'
+
+/** Without a look at the host, nothing has changed: this long, in milliseconds. */
+const IDLE_MS = 3_600_000
+const MOST_NAMED = 3
+
+/** Network of the host, with those subnets of peers that may lie over it all the same. */
+export interface GuardedNetwork extends OtherNetwork {
+  /** By their text: they stood before the network came. */
+  readonly conceded: ReadonlySet<string>
+}
+
+/** What is seen of the host, by family of the overlay. */
+export interface Seen {
+  readonly hosts: ReadonlyMap<Family, HostAddresses>
+  readonly resolvers: readonly Ip[]
+}
+
+export interface OtherNetworksInput {
+  readonly ports: Pick<AgentPorts, 'conditions' | 'readResolvers'>
+  readonly overlays: readonly OverlayNetwork[]
+  /** Our subnets. */
+  readonly own: readonly Prefix[]
+  readonly underlayOf: (family: Family) => Pick<Underlay, 'prefix'> | undefined
+  /** As it was when our lease was acquired. */
+  readonly seen: Seen
+  /** Called when peers are to be judged anew. */
+  readonly onChange: () => void
+}
+
+/**
+ * Guards the host's other networks against subnets of peers. A network that comes while a peer stands in its place takes nothing from that
+ * peer: it is named, and who was there first stays, until one of the two goes. So nothing flaps, and no network that comes and goes cuts
+ * peers off.
+ */
+export class OtherNetworks implements Task {
+  readonly name = 'other networks of this host'
+  readonly roundMs = ROUND_MS.files
+  readonly #input: OtherNetworksInput
+  readonly #hosts: Map<Family, HostAddresses>
+  readonly #bell = new Wakeup()
+  #guarded: ReadonlyMap<string, GuardedNetwork> = new Map()
+
+  constructor(input: OtherNetworksInput) {
+    this.#input = input
+    this.#hosts = new Map(input.seen.hosts)
+    this.#update(input.seen.resolvers)
+  }
+
+  get guarded(): readonly GuardedNetwork[] {
+    return [...this.#guarded.values()]
+  }
+
+  /** The host as somebody has seen it who looked for the underlay of this family. */
+  see(family: Family, host: HostAddresses): void {
+    this.#hosts.set(family, host)
+    this.#bell.ring()
+  }
+
+  async run({ signal, rest }: TaskContext): Promise<void> {
+    this.#report()
+    while (!isStopped(signal)) {
+      await rest(IDLE_MS, this.#bell)
+      if (isStopped(signal)) break
+      if (this.#update(await this.#input.ports.readResolvers())) this.#input.onChange()
+      this.#report()
+    }
+  }
+
+  /** @returns whether there are others now */
+  #update(resolvers: readonly Ip[]): boolean {
+    const before = this.#guarded
+    const { overlays, own, underlayOf } = this.#input
+    const now = new Map<string, GuardedNetwork>()
+    for (const overlay of overlays) {
+      const host = this.#hosts.get(overlay.family)
+      if (host === undefined) continue
+      const standing = standingSubnets(host, overlay.family)
+      for (const network of otherNetworks(host, { overlay, own, underlay: underlayOf(overlay.family), resolvers })) {
+        const key = `${network.prefix.text} ${network.what}`
+        const over = standing.filter((subnet) => prefixesOverlap(subnet, network.prefix))
+        now.set(key, before.get(key) ?? { ...network, conceded: new Set(over.map(({ text }) => text)) })
+      }
+    }
+    this.#guarded = now
+    return now.size !== before.size || [...now.keys()].some((key) => !before.has(key))
+  }
+
+  #report(): void {
+    const { conditions } = this.#input.ports
+    const what = 'networks of this host'
+    const named = this.guarded.flatMap((network) => this.#overlapped(network))
+    if (named.length === 0) {
+      conditions.holds(what)
+      return
+    }
+    const more = named.length > MOST_NAMED ? [`${named.length - MOST_NAMED} more`] : []
+    const reason = [...named.slice(0, MOST_NAMED), ...more].join('; ')
+    conditions.fails(what, reason, 'degraded', {
+      says: `${reason}: what is in both is reached on one side only; give that network other addresses, or move Network`,
+      saysHolds: 'no network of this host overlaps subnets in use any more',
+      repeats: false,
+    })
+  }
+
+  /** In whose way it stands, in words. */
+  #overlapped({ prefix, what, conceded }: GuardedNetwork): readonly string[] {
+    const host = this.#hosts.get(prefix.family)
+    const standing = new Set(host === undefined ? [] : standingSubnets(host, prefix.family).map(({ text }) => text))
+    const peers = [...conceded].filter((subnet) => standing.has(subnet))
+    const own = this.#input.own.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text)
+    const others = peers.length > MOST_NAMED ? [`${peers.length - MOST_NAMED} more`] : []
+    const over = [...own.map((text) => `our own subnet ${text}`), ...peers.slice(0, MOST_NAMED), ...others]
+    return over.length === 0 ? [] : [`${prefix.text}, ${what}, overlaps ${over.join(', ')}`]
+  }
+}
