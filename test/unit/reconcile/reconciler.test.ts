@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
-import type { KernelOp } from '../../../src/kernel/kernel.ts'
+import type { KernelChange, KernelOp } from '../../../src/kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../../src/kernel/marks.ts'
 import { NO_ROWS } from '../../../src/reconcile/entries.ts'
 import { Reconciler } from '../../../src/reconcile/reconciler.ts'
@@ -71,9 +71,9 @@ describe('order', () => {
   })
 })
 
-describe('reading', () => {
-  const signal = new AbortController().signal
+const signal = new AbortController().signal
 
+describe('reading', () => {
   test('is what a first pass does, and no later one without need', async () => {
     world = await OverlayWorld.create(true)
     const newcomer = new Reconciler(world.kernel, [4], new FakeClock(), () => 0.5)
@@ -100,6 +100,35 @@ describe('reading', () => {
     expect(reconciler.nextPassInMs()).toBe(0)
     expect(await reconciler.pass(signal)).toMatchObject({ written: 1, tookSnapshot: true })
     expect(world.actual()).toEqual(world.expected())
+  })
+})
+
+describe('what somebody has changed and no report has told', () => {
+  test('is drift when it is found by reading, told with one of the rows, and put right', async () => {
+    await worldWith(2)
+    world.kernel.faults.loseNotifications = true
+    const { mac: address } = first(rowsOf(1, 0).fdb)
+    world.kernel.outside({ op: 'fdb.delete', linkIndex: world.linkIndex, mac: address })
+    await new Promise(setImmediate)
+    world.kernel.faults = {}
+    world.advance(1_000)
+    world.reconciler.invalidate()
+    const report = await world.reconciler.pass(signal)
+    expect(report).toMatchObject({ tookSnapshot: true, undone: 1, undoneExample: `fdb ${address}`, written: 1 })
+    expect(world.actual()).toEqual(world.expected())
+  })
+})
+
+describe('reports of what is no link’s own', () => {
+  test.each<KernelChange>([
+    { kind: 'other-routes' },
+    { kind: 'foreign-route', destination: prefix('10.9.0.0/16') },
+    { kind: 'rules', family: 4 },
+  ])('concern nobody who has no link yet: $kind', async (change) => {
+    await worldWith(0)
+    const idle = new Reconciler(world.kernel, [4], new FakeClock(), () => 0.5)
+    idle.setPeer('0', onDevice(rowsOf(0, 0)))
+    expect(idle.observe(change)).toBe(false)
   })
 })
 

@@ -202,6 +202,25 @@ describe('routes on the underlay', () => {
     expect([routesTo(1).length, [...reconciler.pendingRows()]]).toEqual([1, []])
   })
 
+  it('that the kernel refuses because of an address of this host are written once that is gone, and no others', async () => {
+    kernel.faults.refuse = () => 'EINVAL'
+    for (const n of [1, 2]) reconciler.setPeer(`peer ${n}`, direct(n))
+    await reconciler.pass(signal)
+    const gone = (text: string): boolean =>
+      reconciler.observe({
+        kind: 'address',
+        gone: true,
+        address: { linkIndex: 99, ip: ip(text), prefixLength: 24, scope: 'global', flags: [] },
+      })
+    expect(gone('192.168.0.77')).toBe(false)
+    expect(reconciler.nextPassInMs()).toBe(1_000)
+    expect(gone('192.168.0.3')).toBe(true)
+    expect(reconciler.nextPassInMs()).toBe(0)
+    kernel.faults = {}
+    await reconciler.pass(signal)
+    expect([routesTo(1).length, routesTo(2).length]).toEqual([1, 0])
+  })
+
   it('that stand behind another of the same key have that erased first, and are refused when that does not help', async () => {
     let refusals = 1
     kernel.faults.refuse = (op) => {

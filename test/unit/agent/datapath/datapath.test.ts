@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Datapath } from '../../../../src/agent/datapath/datapath.ts'
 import { ChangesTask } from '../../../../src/agent/datapath/kernel-changes-task.ts'
 import { runTogether } from '../../../../src/agent/runtime/task.ts'
+import { allocBackend } from '../../../../src/backend/alloc/backend.ts'
 import { WITHOUT_DEVICE, type Backend } from '../../../../src/backend/backend.ts'
 import { DeviceError, type DeviceKeeper, type DeviceReport } from '../../../../src/backend/device-keeper.ts'
 import { backendJudge, type EntriesByFamily } from '../../../../src/backend/judge.ts'
@@ -156,6 +157,31 @@ const routes = (): readonly string[] =>
   [...world.kernel.tables.routes.values()]
     .filter(({ linkIndex }) => linkIndex === world.kernel.indexOf(tunnel.name))
     .map(({ destination }) => destination.text)
+
+describe('a backend that reaches nobody', () => {
+  it('looks at no link, and leaves alone on the underlay what would be its own', async () => {
+    stop.abort() // the other one would take it away
+    await running
+    const { signal } = (stop = new AbortController())
+    const underlay = await chooseUnderlay(world.kernel, NO_CHOICE, { family: 4, leader: 4 }, signal)
+    const { index: linkIndex } = underlay.link
+    const left = { type: 'unicast', destination: prefix('10.40.0.0/20'), metric: 5, protocol: ROUTE_PROTOCOL } as const
+    world.kernel.outside({ op: 'route.replace', ...left, linkIndex, gateway: ip('192.168.205.40') })
+    const ports = world.makePorts(NODE)
+    const alloc = new Datapath({
+      ...{ options: NO_CHOICE, ports, backend: allocBackend(OWN), formerSubnets: [], underlay, leader: 4 },
+      ...{ config: { overlays: [OWN.overlay] }, readiness: { forwards: () => forwards++ }, setMtu: () => undefined },
+      ...{ onUnderlay: () => undefined, gate: undefined },
+    })
+    alloc.allowPruning()
+    forwards = 0
+    running = runTogether(alloc.tasks, runtime(world.clock, signal))
+    await world.advance(2_000)
+    expect([alloc.watchedLinks, forwards > 0]).toEqual([[], true])
+    const there = [...world.kernel.tables.routes.values()].map(({ destination }) => destination.text)
+    expect(there).toContain('10.40.0.0/20')
+  })
+})
 
 describe('a backend with a device of another kind', () => {
   it('has its device made, tended when it is changed or gone, and its MTU passed on', async () => {
