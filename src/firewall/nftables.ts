@@ -103,7 +103,6 @@ export class NftablesRules {
     const standing = tables.get(rules.family)
     const isWhole = standing?.split('\n').length === wanted.split('\n').length
     if (standing !== undefined && isWhole) this.#ownWords.set(rules.family, { wanted, standing })
-    else this.#ownWords.delete(rules.family)
   }
 }
 

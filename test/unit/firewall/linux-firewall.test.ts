@@ -138,6 +138,16 @@ describe('rules in nftables', () => {
     expect(await sync({ ...IN_NFTABLES, randomFully: false })).toEqual({ ...QUIET, changed: ALL_NFTABLES })
   })
 
+  test('of which nft repeats one less than were written are tried again at every look', async () => {
+    const run = tools.nft.run.bind(tools.nft)
+    tools.nft.run = (args, input) => {
+      const answer = JSON.parse(run(args, input) || '{"nftables":[]}') as { nftables: object[] }
+      const last = answer.nftables.findLastIndex((object) => 'rule' in object)
+      return JSON.stringify({ nftables: answer.nftables.filter((_, at) => at !== last) })
+    }
+    for (let look = 0; look < 3; look++) expect((await sync(IN_NFTABLES)).changed).toEqual(ALL_NFTABLES)
+  })
+
   test('that nft repeats in words of its own are put right when somebody alters them, and not because of their handles', async () => {
     let [words, handle] = ['other', 1]
     const run = tools.nft.run.bind(tools.nft)
@@ -202,6 +212,50 @@ describe('the kind that is not asked for', () => {
     await sync(IN_NFTABLES)
     expect(chains()).toEqual([undefined, policy === 'DROP' ? 2 : undefined, undefined, undefined])
     expect(await sync(IN_NFTABLES)).toEqual(QUIET)
+  })
+})
+
+describe('what is not asked for', () => {
+  test.each([IN_IPTABLES, IN_NFTABLES])('goes also when it was not asked for before it was: $kind', async (spec) => {
+    await sync({ ...spec, ...NONE })
+    await sync(spec)
+    expect((await sync({ ...spec, ...NONE })).changed.length).toBeGreaterThan(0)
+    expect(await firewall.planRemoval(signal)).toEqual({ standing: [], problems: [] })
+  })
+
+  test('goes at once from the variant of iptables that is not in use where nothing else is asked for', async () => {
+    for (const tables of [tools.iptables, tools.unused.iptables]) tables.write('filter', ':FLANNEL-FWD - [0:0]')
+    const changed = ['iptables FLANNEL-FWD', 'iptables-nft FLANNEL-FWD']
+    expect(await sync({ ...IN_IPTABLES, ...NONE })).toEqual({ ...QUIET, changed })
+  })
+
+  test('goes from the variant of iptables that is not in use when all else has been found standing', async () => {
+    tools.unused.iptables.write('filter', ':FLANNEL-FWD - [0:0]')
+    expect((await sync(IN_IPTABLES)).changed).toEqual(ALL_IPTABLES)
+    expect((await sync(IN_IPTABLES)).changed).toEqual(['iptables-nft FLANNEL-FWD'])
+    expect(await sync(IN_IPTABLES)).toEqual(QUIET)
+  })
+})
+
+describe('a table that iptables does not print', () => {
+  beforeEach(() => {
+    tools.iptables.save = () => "# Table `filter' is incompatible, use 'nft' tool.\n"
+  })
+
+  test.each([
+    ['MISSING', 'there is no nft'],
+    ['REFUSED', 'no JSON'],
+  ] as const)('does not stand where nft cannot be asked (%s), and is not written to', async (code, words) => {
+    tools.broken.set('nft', new FirewallError('nft', code, words))
+    const report = await sync({ ...IN_IPTABLES, masquerade: false })
+    const message = expect.stringContaining(`(${words}); nothing is written there. Cure: install nftables`) as unknown
+    expect(report).toMatchObject({ stands: false, problems: [{ code: 'UNREADABLE', message }] })
+    expect(tools.iptables.rules('filter', 'FORWARD')).toBeUndefined()
+  })
+
+  test('does not stand where nft prints what is no JSON', async () => {
+    tools.nft.run = () => 'table ip filter {'
+    expect(await sync(IN_IPTABLES)).toMatchObject({ stands: false, problems: [{ code: 'UNREADABLE' }] })
   })
 })
 
