@@ -17,6 +17,7 @@ import { ForeignBackendLog } from './peers/foreign-backend-log.ts'
 import { overlayView, type OverlayView } from './host/overlay-view.ts'
 import { HostTasks } from './host/host-tasks.ts'
 import { OwnAddresses } from './host/own-addresses.ts'
+import { StoreWayTask } from './host/store-way-task.ts'
 import { Datapath } from './datapath/datapath.ts'
 import { AbsentFamiliesTask } from './datapath/absent-families-task.ts'
 import { FormerTask, type PresentFamily } from './datapath/former-task.ts'
@@ -67,6 +68,7 @@ export class OverlaySession {
   readonly #others: OtherNetworks
   readonly #host: HostTasks
   readonly #addresses: OwnAddresses
+  readonly #storeWay: StoreWayTask
   readonly #tasks: readonly Task[]
   /** What is in force. */
   #config: NetworkConfig
@@ -89,6 +91,7 @@ export class OverlaySession {
     const onAround = (): void => {
       this.#peers.rejudge()
     }
+    this.#storeWay = new StoreWayTask({ ports, underlays: () => this.#underlays.values() })
     this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAround })
     this.#others = new OtherNetworks({
       ...{ ports, overlays: input.config.overlays, own: this.#subnets, seen: input.seen, onChange: onAround },
@@ -142,6 +145,7 @@ export class OverlaySession {
       absent,
       this.#addresses,
       this.#others,
+      this.#storeWay,
       ...this.#host.tasks,
     ]
   }
@@ -207,6 +211,7 @@ export class OverlaySession {
     const { ports, acquired } = this.#input
     const { endpoints } = ports.subnets
     const unsubscribe = endpoints.subscribe(() => {
+      this.#storeWay.ask()
       this.#peers.rejudge()
     })
     await this.#addresses.read(runtime.signal)
@@ -281,6 +286,7 @@ export class OverlaySession {
       ports.subnets.refreshConnections()
     }
     this.#held.publish(this.#ownTerms())
+    this.#storeWay.ask()
     this.#peers.rejudge()
     this.#former.ask()
   }

@@ -38,6 +38,7 @@ export type ConditionName =
   | 'unwanted peer filter'
   | 'stale leases'
   | 'answers to challenges'
+  | 'way to etcd'
   | 'health endpoint'
 
 /** Those that fail until the overlay of a family has been complete for the first time since there is a lease. */

@@ -1,0 +1,89 @@
+import type { LinkState } from '../../kernel/kernel.ts'
+import { carriesNothing, type Underlay } from '../../kernel/underlay.ts'
+import type { Ip } from '../../net/ip.ts'
+import type { Loop } from '../../time/loop.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import { isCurable } from '../runtime/retry.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
+
+/** Nothing of the start waits for it, in milliseconds. */
+const FIRST_MS = 3_000
+/** Routes that change are not reported, in milliseconds. */
+const PERIODIC_MS = 300_000
+
+const WHAT = 'way to etcd'
+
+export interface StoreWayInput {
+  readonly ports: Pick<AgentPorts, 'kernel' | 'conditions'> & {
+    readonly subnets: Pick<AgentPorts['subnets'], 'endpoints'>
+  }
+  readonly underlays: () => Iterable<Underlay>
+}
+
+/**
+ * Looks whether etcd is reached over the underlay. Where it is not, the underlay may be the wrong one: with Vagrant, the default route leads
+ * to a NAT of each machine's own, and etcd and the other hosts are on another card. It may be meant, so that is said once.
+ */
+export class StoreWayTask implements Task {
+  readonly name = WHAT
+  readonly roundMs = ROUND_MS.kernel
+  readonly #input: StoreWayInput
+  readonly #bell = new Wakeup()
+
+  constructor(input: StoreWayInput) {
+    this.#input = input
+  }
+
+  /** The underlay, or where etcd is, has changed. */
+  ask(): void {
+    this.#bell.ring()
+  }
+
+  async run({ signal, rest }: Loop): Promise<void> {
+    await rest(FIRST_MS)
+    while (!isStopped(signal)) {
+      try {
+        await this.#look(signal)
+      } catch (error) {
+        if (!isCurable(error) && !signal.aborted) throw error // else the next look
+      }
+      await rest(PERIODIC_MS, this.#bell)
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { conditions } = this.#input.ports
+    const [underlay] = this.#input.underlays()
+    const stray = underlay && (await this.#stray(underlay, signal))
+    if (underlay === undefined || stray === undefined) {
+      conditions.holds(WHAT)
+      return
+    }
+    const { name } = underlay.link
+    const reason = `etcd (${stray.address.text}) is reached over ${stray.link.name}, and not over ${name}, the underlay`
+    conditions.fails(WHAT, reason, 'none', {
+      says: `${reason}: if the other hosts are there as well, --iface=${stray.link.name} is meant`,
+      saysHolds: false,
+      repeats: false,
+    })
+  }
+
+  /** An address of etcd on another host, and the interface to it, if none of all is reached over the underlay. */
+  async #stray(
+    { link: own }: Underlay,
+    signal: AbortSignal,
+  ): Promise<{ readonly address: Ip; readonly link: LinkState } | undefined> {
+    const { kernel, subnets } = this.#input.ports
+    if (carriesNothing(own)) return undefined
+    const links = await kernel.links(signal)
+    let stray: { readonly address: Ip; readonly link: LinkState } | undefined
+    for (const address of subnets.endpoints.all) {
+      const way = await kernel.lookup(address, signal)
+      const link = links.find(({ index }) => index === way?.linkIndex)
+      if (link?.index === own.index) return undefined
+      if (link !== undefined && !carriesNothing(link)) stray ??= { address, link }
+    }
+    return stray
+  }
+}
