@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { sourceCommit } from './commit.mjs'
 import { etcd3Protos } from './etcd3-protos.mjs'
 import { leftOut } from './left-out.mjs'
+import { BANNER } from './old-node.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -45,7 +46,7 @@ export async function bundle(entry) {
     entryPoints: [entry],
     outfile: 'dist/flanneld.cjs',
     target: 'node20',
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: BANNER },
   })
   return { text: inAscii(outputFiles[0].text), metafile }
 }

@@ -34,6 +34,7 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
     return EXIT.done
   }
   limitStopping(stopSignal)
+  process.on('SIGHUP', () => undefined) // until run-daemon.ts knows which files there are
   nameProcess()
   const log = openLog(invocation.options, environment)
   log.info(`flanneld ${version} starts`, { pid: process.pid })

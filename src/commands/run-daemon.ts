@@ -28,6 +28,7 @@ import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
+import { takeHangUp } from './hang-up.ts'
 import { serveHealth } from './health-endpoint.ts'
 import { sayLast } from './last-words.ts'
 import { notifyServiceManager } from './notify-service-manager.ts'
@@ -129,6 +130,7 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     deriveMac: deriveVtepMac,
   }
   const { healthz } = options
+  takeHangUp(log, () => store.certificates?.look().problem)
   const server = healthz && (await serveHealth(healthz, status, conditions))
   const parting = partingOf(status, stopSignal)
   try {

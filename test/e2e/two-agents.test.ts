@@ -23,6 +23,24 @@ describe('a second agent on one host', () => {
   const isTaken = (): string =>
     `another flanneld (pid ${host().agent.pid ?? 0}) runs in this network namespace: stop it first`
 
+  test('can be found by its name, and goes on when it is sent SIGHUP, which it says', async () => {
+    const { agent, place } = host()
+    await forwards(host())
+    const pids = async (...command: readonly [string, ...string[]]): Promise<readonly string[]> => {
+      const [program, ...args] = command
+      return (await place.exec(program, args)).split(/\s+/)
+    }
+    expect(await pids('pgrep', '-x', 'flanneld')).toContain(`${agent.pid ?? 0}`)
+    // of a script it knows the interpreter
+    if (AGENT.at(-1)?.endsWith('/flanneld') === true)
+      expect(await pids('pidof', 'flanneld')).toContain(`${agent.pid ?? 0}`)
+    await place.exec('kill', ['-HUP', `${agent.pid ?? 0}`])
+    await waitFor('a line about it', async () =>
+      (await agent.log()).includes('info SIGHUP: certificates and keys were'),
+    )
+    expect(agent.isRunning).toBe(true)
+  })
+
   test('ends with exit code 1 and the pid of the first, which notices nothing', async () => {
     await forwards(host())
     const before = { all: await everything(host()), log: await host().agent.log(), revision: await lab().revision() }
