@@ -118,4 +118,27 @@ describe('two nodes of both address families', () => {
     const [from, to] = lab().hosts.flatMap(({ containers }) => containers)
     await waitFor('a ping', async () => (await from?.ping(to?.address6 ?? '', { count: 1 }))?.received === 1)
   })
+
+  test('go on with IPv4 alone where IPv6 is switched off on the card, and with both once it is on again', async () => {
+    const { place, agent, address6 } = lab().host(0)
+    const before = await lab().leases()
+    const switchOff = (off: 0 | 1): Promise<string> =>
+      place.exec('sysctl', ['-qw', `net.ipv6.conf.eth0.disable_ipv6=${off}`])
+    const saysIpv6 = async (): Promise<boolean> => (await place.exec('cat', [SUBNET_FILE])).includes('FLANNEL_IPV6_')
+    const [from, to] = lab().hosts.flatMap(({ containers }) => containers)
+    const reaches = (address = ''): Promise<unknown> =>
+      waitFor(`a ping of ${address}`, async () => (await from?.ping(address, { count: 1 }))?.received === 1)
+    await agent.stop()
+    await switchOff(1)
+    agent.start()
+    await waitFor('a file of IPv4 alone', async () => !(await saysIpv6()))
+    await reaches(to?.address)
+    expect(await lab().leases()).toEqual(before)
+    await switchOff(0)
+    await place.ipBatch([`address add ${address6}/64 dev eth0 nodad`])
+    await waitFor('a file of both', saysIpv6)
+    await reaches(to?.address6)
+    await reaches(to?.address)
+    expect(await lab().leases()).toEqual(before)
+  })
 })
