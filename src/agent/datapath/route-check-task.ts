@@ -165,7 +165,12 @@ export class RouteCheckTask implements Task {
       this.#questions.askAll(this.#nowMs)
     }
     const keys = this.#questions.take(AT_ONCE, this.#nowMs)
-    if (keys.length > 0) await this.#ask(keys, signal)
+    try {
+      await this.#ask(keys, signal)
+    } catch (error) {
+      for (const key of keys) this.#questions.ask(key, this.#nowMs)
+      throw error
+    }
   }
 
   async #ask(keys: readonly string[], signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
-import type { KernelOp, RouteState, RuleState } from '../../../../src/kernel/kernel.ts'
+import { KernelError, type KernelOp, type RouteState, type RuleState } from '../../../../src/kernel/kernel.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../../fake/agent-world.ts'
 
 const WHAT = 'routes to peers of IPv4'
@@ -74,6 +74,29 @@ describe('a route of others', () => {
     world.kernel.outside(foreign('route.delete', '10.96.3.0/24'))
     await world.advance(LOOKED_MS)
     expect(world.logged(/win over ours/)).toEqual([])
+  })
+
+  test('to a peer that leaves is no longer named, though nobody else is asked about', async () => {
+    await start()
+    world.kernel.outside(foreign('route.replace', '10.96.3.0/24'))
+    await world.advance(LOOKED_MS)
+    expect(world.fails(WHAT)).toBe(true)
+    world.etcd.delete(PEER)
+    await world.advance(LOOKED_MS)
+    expect([world.rows().routes, world.holds(WHAT)]).toEqual([0, true])
+  })
+
+  test('is found although the kernel fails to answer at first, which is said', async () => {
+    await start()
+    const answers = world.kernel.answers.bind(world.kernel)
+    const lost = new KernelError({ op: 'answers', errno: 0, code: 'LOST', target: '', message: 'lost' })
+    world.kernel.answers = () => Promise.reject(lost)
+    world.kernel.outside(foreign('route.replace', '10.96.3.0/24'))
+    await world.advance(LOOKED_MS)
+    expect([world.fails('asking for routes of IPv4'), world.holds(WHAT)]).toEqual([true, true])
+    world.kernel.answers = answers
+    await world.advance(2 * LOOKED_MS)
+    expect([world.holds('asking for routes of IPv4'), world.fails(WHAT)]).toEqual([true, true])
   })
 
   test('that goes with its link, of which the kernel says nothing, is no longer named after seconds', async () => {
