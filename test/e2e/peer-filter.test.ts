@@ -100,6 +100,17 @@ describe('a host on the underlay that is no node', () => {
     await says(host, said)
   })
 
+  test('finds no helper in a process or a container of a node with the filter, which is counted and said', async () => {
+    const host = lab().host(0)
+    const forge = `printf '\\x08\\0\\0\\0\\0\\0\\x64\\0' > /dev/udp/${lab().host(1).address}/${CONFIG.Backend.Port}`
+    for (const place of [host.place, host.containers[0]?.place]) await place?.attempt('bash', ['-c', forge])
+    const counter = await host.place.exec('nft', ['list', 'counter', 'inet', 'flannel-peers', 'forged'])
+    expect(counter).toContain('packets 2 ')
+    await says(host, /a process or container of this host sends to peers what only our device may send; .*vni=100/)
+    const { received } = (await host.containers[0]?.ping(lab().host(1).containers[0]?.address ?? '')) ?? {}
+    expect(received).toBe(3)
+  })
+
   test('costs peers no packet, while others come and go', async () => {
     const host = lab().host(0)
     const [from, to] = [lab().host(1).containers[0], host.containers[0]]
