@@ -43,6 +43,9 @@ export interface LinkTaskInput {
   readonly gate: Pick<PeerGate, 'stands'> | undefined
 }
 
+/** A look reads all routes: 30 ms of a processor for ten thousand, and so a few per cent of it, however often they change. */
+const WAY_APART_MS = 2_000
+
 /**
  * Follows the underlay of one family, tends our device on it, if there is one, and hands the link over to the reconciler. A report only
  * ever makes something worth a look.
@@ -53,6 +56,8 @@ export class LinkTask implements Task {
   readonly #input: LinkTaskInput
   readonly #checkLoop: CheckLoop
   readonly #underlay: UnderlayWatch
+  /** When a change of routes or peers last asked for a look, on the monotonic clock. */
+  #wayAskedMs = Number.NEGATIVE_INFINITY
 
   constructor(input: LinkTaskInput) {
     const { ports, options, underlay, family, leader, overlays, peers, device } = input
@@ -80,7 +85,9 @@ export class LinkTask implements Task {
   }
 
   #dueInMs(): number | undefined {
-    const waits = [this.#input.device?.dueInMs(), this.#underlay.nextLookInMs].filter((ms) => ms !== undefined)
+    const wayInMs = this.#wayAskedMs + WAY_APART_MS - this.#input.ports.clock.monotonicMs()
+    const way = wayInMs > 0 ? wayInMs : undefined
+    const waits = [this.#input.device?.dueInMs(), this.#underlay.nextLookInMs, way].filter((ms) => ms !== undefined)
     return waits.length === 0 ? undefined : Math.min(...waits)
   }
 
@@ -136,7 +143,19 @@ export class LinkTask implements Task {
 
   /** Peers have come or gone: where the underlay is no card, others may be what they are reached by. */
   peersChanged(): void {
-    if (this.isWayOpen) this.#checkLoop.ask()
+    if (this.isWayOpen && this.#isWayDue()) this.#checkLoop.ask()
+  }
+
+  #isRouteDue(): boolean {
+    return this.#input.wantsOtherRoutes() && (!this.isWayOpen || this.#isWayDue())
+  }
+
+  /** Whether routes may be looked at for the sake of the way: with BGP they change by the thousand. Else, the look that is due sees them. */
+  #isWayDue(): boolean {
+    const nowMs = this.#input.ports.clock.monotonicMs()
+    if (nowMs - this.#wayAskedMs < WAY_APART_MS) return false
+    this.#wayAskedMs = nowMs
+    return true
   }
 
   /** Whether routes decide by which cards packets to peers leave. */
@@ -151,7 +170,7 @@ export class LinkTask implements Task {
 
   /** Containers come and go by the hundred; only our own device and the underlay matter here, and while that is lost, any change. */
   #isWorthALook(change: KernelChange): boolean {
-    const { device, reconciler, wantsOtherRoutes } = this.#input
+    const { device, reconciler } = this.#input
     const { link } = this.underlay
     const indexes = device === undefined ? [link.index] : [link.index, reconciler.linkIndex]
     const isLost = this.#underlay.nextLookInMs !== undefined
@@ -164,10 +183,10 @@ export class LinkTask implements Task {
       case 'address':
         return isLost || indexes.includes(change.address.linkIndex) || this.#input.concerns?.(change.address) === true
       case 'route':
-        return wantsOtherRoutes() && change.route.linkIndex !== reconciler.linkIndex
+        return change.route.linkIndex !== reconciler.linkIndex && this.#isRouteDue()
       case 'other-routes':
       case 'foreign-route':
-        return wantsOtherRoutes()
+        return this.#isRouteDue()
       default:
         return false
     }

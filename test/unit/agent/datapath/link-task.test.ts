@@ -179,12 +179,44 @@ describe('an underlay on lo, as with BGP to the host', () => {
     } as const
     const route = { ...plain, destination: prefix('192.168.205.60/32'), gateway: ip('192.168.205.1'), linkIndex: index }
     world.kernel.tables.addRoute(route)
-    await world.advance(1_000)
+    await world.advance(2_500)
     expect(device()).toMatchObject({ mtu: 1350 })
     world.etcd.put('10.98.0.0-20', upstreamLease(61))
-    await world.advance(1_000)
+    await world.advance(2_500)
     expect(world.logged(/through=eth0 \(1500\), eth1 \(1400\) mtu=1400/)).toHaveLength(1)
     await world.until('subnet file', async () => (await world.readSubnetFile())?.includes('FLANNEL_MTU=1350') === true)
+  })
+
+  test('is looked at once a second at most, however fast routes change, and is right in the end', async () => {
+    world.kernel.outside({ op: 'address.add', linkIndex: indexOf('lo'), ip: ip('10.255.0.1'), prefixLength: 32 })
+    const { index } = world.kernel.addCard('eth1', { mtu: 1400 })
+    world.etcd.putConfig(CONFIG)
+    world.etcd.put('10.99.0.0-20', upstreamLease(60))
+    await world.start({ ifaces: ['lo'] })
+    await world.until('forwarding', () => world.forwards())
+    let looks = 0
+    const links = world.kernel.links.bind(world.kernel)
+    world.kernel.links = (signal) => {
+      looks++
+      return links(signal)
+    }
+    const plain = {
+      metric: 0,
+      protocol: 'bgp',
+      scope: 'global',
+      onlink: false,
+      type: 'unicast',
+      table: 'main',
+    } as const
+    const route = { ...plain, gateway: ip('192.168.205.1'), linkIndex: index }
+    for (let n = 0; n < 400; n++) {
+      world.kernel.tables.addRoute({ ...route, destination: prefix(`10.254.${n % 200}.0/24`) })
+      await world.advance(50)
+    }
+    expect(looks / 20, 'in a second').toBeLessThan(2)
+    world.kernel.tables.addRoute({ ...route, destination: prefix('192.168.205.60/32') })
+    await world.advance(2_500)
+    expect(device()).toMatchObject({ mtu: 1350 })
   })
 })
 
