@@ -65,6 +65,11 @@ describe('a lease of long ago that comes back with a restored etcd', () => {
     expect(await present.subnetFile()).toEqual(now)
     if (lives) await former.agent.stop()
     for (const host of [present, other]) await host.agent.stop()
+    // a bridge on a subnet that another host has by then would keep that host out
+    for (const { containers, place } of lab().hosts) {
+      await Promise.all(containers.splice(0).map((container) => container.close()))
+      await place.exec('ip', ['link', 'delete', 'docker0'])
+    }
   }
 
   test('lease: one that another node, which lives, had before etcd was restored: stays with who has it now', async () => {
