@@ -243,6 +243,13 @@ export interface RouteLookup {
   readonly source: Ip | undefined
 }
 
+/** A route that only some packets to its destination follow, and stands beside those for all. */
+export interface SelectiveRoute {
+  readonly route: RouteState
+  /** Which, in iproute2's words: `tos 0x10`, `from 2001:db8::/64`. */
+  readonly only: string
+}
+
 /** Which packet it is of which the kernel is asked what becomes of it. */
 export interface RouteQuestion {
   readonly destination: Ip
@@ -284,6 +291,8 @@ export interface Kernel {
   lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined>
   /** One answer for each question, in their order; rejects when one of them is lost. */
   answers(questions: readonly RouteQuestion[], signal: AbortSignal): Promise<readonly RouteAnswer[]>
+  /** Main-table routes of one family that {@link routes} leaves out. */
+  selectiveRoutes(family: Family, signal: AbortSignal): Promise<readonly SelectiveRoute[]>
   /** In the order in which they are gone through. */
   rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]>
   /** Main-table routes of one family, of all links or of one, which any of their next hops may lead over. */

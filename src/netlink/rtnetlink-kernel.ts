@@ -18,6 +18,7 @@ import {
   type RouteQuestion,
   type RouteState,
   type RuleState,
+  type SelectiveRoute,
 } from '../kernel/kernel.ts'
 import { readAddress, writeAddressQuery } from './codec/address.ts'
 import { sendBatch } from './batch.ts'
@@ -44,7 +45,7 @@ import { ROUTE_PROTOCOL } from '../kernel/marks.ts'
 import { prefix } from '../net/prefix.ts'
 import type { MessageCursor } from './codec/reader.ts'
 import { askAll } from './questions.ts'
-import { readLookup, readRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
+import { readLookup, readRoute, readSelectiveRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
 import { readRule, writeRuleQuery } from './codec/rule.ts'
 import { NetlinkSocket } from './socket.ts'
 import { Mutex } from '../time/mutex.ts'
@@ -160,6 +161,18 @@ export class RtnetlinkKernel implements Kernel {
       answers.push(...(await this.#inTurn('answers', signal, () => askAll(this.#conversation, batch))))
     }
     return answers
+  }
+
+  /** A namespace without a main table has none. */
+  selectiveRoutes(family: Family, signal: AbortSignal): Promise<readonly SelectiveRoute[]> {
+    const query: Query<SelectiveRoute> = {
+      name: 'routes',
+      write: (writer, sequence) => {
+        writeRouteQuery(writer, family, undefined, sequence)
+      },
+      read: readSelectiveRoute,
+    }
+    return this.#dump(query, signal).catch(unlessErrno([ENOENT], []))
   }
 
   /** A kernel that knows no rules has none. */

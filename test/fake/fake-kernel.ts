@@ -18,6 +18,7 @@ import {
   type RouteQuestion,
   type RouteState,
   type RuleState,
+  type SelectiveRoute,
 } from '../../src/kernel/kernel.ts'
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
@@ -65,6 +66,7 @@ export class FakeKernel implements Kernel {
   /** The tables themselves, to read in assertions. */
   readonly tables: FakeTables
   rulesInForce: readonly RuleState[] = []
+  selective: readonly SelectiveRoute[] = []
   /** What rules make of a packet; undefined: it follows the main table. */
   ruled: (question: RouteQuestion) => RouteAnswer | undefined = () => undefined
   /** What was asked of the kernel's routing so far. */
@@ -152,6 +154,11 @@ export class FakeKernel implements Kernel {
     await this.#enter('answers', signal)
     this.asked.push(...questions)
     return questions.map((question) => this.ruled(question) ?? answerOf(this.#bestRoute(question.destination)))
+  }
+
+  async selectiveRoutes(family: Family, signal: AbortSignal): Promise<readonly SelectiveRoute[]> {
+    await this.#enter('routes', signal)
+    return this.selective.filter(({ route }) => route.destination.family === family)
   }
 
   async rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]> {

@@ -132,3 +132,15 @@ test.each(Object.entries(WINNING_IPV6))(
     expect(describeWay(answer, () => 'lo', [])).toMatch(words)
   },
 )
+
+test('routes that only some packets follow are told apart from those for all', async () => {
+  const linkIndex = await makeVxlan(harness)
+  const device = harness.device(0).name
+  const subnet = workerSubnet(201)
+  doing(`route add ${subnet.text} tos 0x10 via ${subnet.base.text} dev ${device} onlink proto 70`)
+  const found = await harness.kernel.selectiveRoutes(4, signal)
+  const route = { destination: subnet, gateway: subnet.base, linkIndex, protocol: '70' }
+  expect(found.filter((one) => one.route.destination.text === subnet.text)).toMatchObject([{ route, only: 'tos 0x10' }])
+  const forAll = await harness.kernel.routes(4, signal, linkIndex)
+  expect(forAll.filter(({ destination }) => destination.text === subnet.text)).toEqual([])
+})

@@ -78,6 +78,7 @@ function kernel(broken: {
     lookup: (destination, signal) => real.lookup(destination, signal),
     answers: (questions, signal) => real.answers(questions, signal),
     rules: (family, signal) => real.rules(family, signal),
+    selectiveRoutes: (family, signal) => real.selectiveRoutes(family, signal),
     routes: (...asked) => real.routes(...asked),
     snapshot: async (linkIndex, families, signal) => {
       const tables = await real.snapshot(linkIndex, families, signal)

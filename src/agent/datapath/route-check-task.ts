@@ -40,6 +40,8 @@ const AGAIN_MS_EACH = 10
 const PERIODIC_MS = 600_000
 /** Where reports are lost again and again, not all can be asked about each time, in milliseconds. */
 const AFTER_LOSS_MS = 60_000
+/** Routes for some packets only are looked for in the whole table, this often at most, in milliseconds. */
+const SELECTIVE_MS = 60_000
 /** Tables that do not hold what we believe are read again, this often at most, in milliseconds. */
 const READ_AGAIN_MS = 10_000
 
@@ -60,6 +62,8 @@ export class RouteCheckTask implements Task {
   #underlayIndex: number | undefined
   #allDueMs = Number.POSITIVE_INFINITY
   #allAskedMs = 0
+  #selectiveDueMs = Number.POSITIVE_INFINITY
+  #selectiveMs = Number.NEGATIVE_INFINITY
   #readAgainMs = Number.NEGATIVE_INFINITY
 
   constructor(input: RouteCheckInput) {
@@ -117,6 +121,7 @@ export class RouteCheckTask implements Task {
   #report(destination: Prefix): void {
     if (destination.family !== this.#family || !this.isOfInterest(destination)) return
     this.#questions.report(destination, this.#nowMs)
+    this.#selectiveDueMs = Math.max(this.#nowMs, this.#selectiveMs + SELECTIVE_MS)
     this.#bell.ring()
   }
 
@@ -153,7 +158,8 @@ export class RouteCheckTask implements Task {
   }
 
   #nextInMs(): number {
-    const dueMs = Math.min(this.#allDueMs, this.#allAskedMs + PERIODIC_MS, this.#questions.nextMs() ?? Infinity)
+    const askMs = Math.min(this.#allDueMs, this.#allAskedMs + PERIODIC_MS, this.#questions.nextMs() ?? Infinity)
+    const dueMs = Math.min(askMs, this.#selectiveDueMs)
     return Math.max(0, dueMs - this.#nowMs)
   }
 
@@ -163,7 +169,9 @@ export class RouteCheckTask implements Task {
       await this.#forwarded.look(signal)
       this.#allAskedMs = this.#nowMs
       this.#questions.askAll(this.#nowMs)
+      this.#selectiveDueMs = this.#nowMs
     }
+    if (this.#nowMs >= this.#selectiveDueMs) await this.#lookForSelective(signal)
     const keys = this.#questions.take(AT_ONCE, this.#nowMs)
     try {
       await this.#ask(keys, signal)
@@ -171,6 +179,14 @@ export class RouteCheckTask implements Task {
       for (const key of keys) this.#questions.ask(key, this.#nowMs)
       throw error
     }
+  }
+
+  /** The kernel is asked for packets without a type of service: what only others follow does not win there. */
+  async #lookForSelective(signal: AbortSignal): Promise<void> {
+    const found = await this.#input.ports.kernel.selectiveRoutes(this.#family, signal)
+    this.#selectiveDueMs = Number.POSITIVE_INFINITY
+    this.#selectiveMs = this.#nowMs
+    this.#winning.noteSelective(found.filter(({ route }) => this.isOfInterest(route.destination)))
   }
 
   async #ask(keys: readonly string[], signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import type { RouteAnswer, RouteQuestion, RuleState } from '../../kernel/kernel.ts'
+import type { RouteAnswer, RouteQuestion, RuleState, SelectiveRoute } from '../../kernel/kernel.ts'
 import { describeWay } from './route-verdict.ts'
 import type { AskedPeer } from './route-questions.ts'
 import type { RouteCheckInput } from './route-check-task.ts'
@@ -18,6 +18,7 @@ const MOST_NAMED = 3
 export class WinningRoutes {
   readonly #input: Pick<RouteCheckInput, 'ports' | 'own' | 'deviceName'>
   readonly #wrong = new Map<string, WrongWay>()
+  #selective: readonly SelectiveRoute[] = []
   #hasChanged = false
 
   constructor(input: Pick<RouteCheckInput, 'ports' | 'own' | 'deviceName'>) {
@@ -41,6 +42,11 @@ export class WinningRoutes {
     if (this.#wrong.delete(key)) this.#hasChanged = true
   }
 
+  noteSelective(found: readonly SelectiveRoute[]): void {
+    if (found.length > 0 || this.#selective.length > 0) this.#hasChanged = true
+    this.#selective = found
+  }
+
   /** Carries out `change`, and says what has come of it. @throws {KernelError} */
   async settle(signal: AbortSignal, change: () => void): Promise<void> {
     change()
@@ -48,16 +54,19 @@ export class WinningRoutes {
     const { conditions, kernel } = this.#input.ports
     const { family } = this.#input.own.overlay
     const what = `routes to peers of IPv${family}`
-    if (this.#wrong.size === 0) conditions.holds(what)
+    if (this.#wrong.size === 0 && this.#selective.length === 0) conditions.holds(what)
     else {
       const links = await kernel.links(signal)
       const nameOf = (index: number): string => links.find((link) => link.index === index)?.name ?? `link ${index}`
       const ways = this.#ways(nameOf)
-      const reason = this.#describe(ways)
+      const selective = this.#selective.map(
+        ({ route, only }) => `packets ${only} follow ${describeWay({ is: 'route', route }, nameOf, [])}`,
+      )
+      const reason = this.#describe(ways, selective)
       conditions.fails(what, reason, 'degraded', {
         says: `others' routes or rules win over ours: ${reason}`,
         saysHolds: `packets to all peers of IPv${family} follow our routes again`,
-        subject: [...ways.keys()].sort().slice(0, MOST_NAMED).join('; '), // not for each peer that is found
+        subject: [...ways.keys(), ...selective].sort().slice(0, MOST_NAMED).join('; '), // not for each peer that is found
         repeats: false,
       })
     }
@@ -76,14 +85,15 @@ export class WinningRoutes {
     return ways
   }
 
-  #describe(ways: ReadonlyMap<string, readonly WrongWay[]>): string {
-    const named = Array.from(ways, ([way, followers]) => {
+  #describe(ways: ReadonlyMap<string, readonly WrongWay[]>, selective: readonly string[]): string {
+    const all = Array.from(ways, ([way, followers]) => {
       const [first, ...others] = followers
       const whose = first?.question.forwarded === undefined ? '' : ' of containers'
       const more = others.length === 0 ? '' : `, and to ${others.length} peers more,`
       const target = `${first?.question.destination.text ?? ''} in ${first?.peer.subnet.text ?? ''}`
       return `packets${whose} for ${target}${more} follow ${way}`
     })
+    const named = [...all, ...selective]
     const more = named.length > MOST_NAMED ? [`${named.length - MOST_NAMED} ways more`] : []
     const ours = this.#input.deviceName ?? 'our routes'
     const cure = 'remove what wins there (ip route del, ip rule del), or move Network'

@@ -1,6 +1,6 @@
 import { addressBits, ipFromBytes, type Family, type Ip } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
-import type { KernelOp, RouteLookup, RouteState } from '../../kernel/kernel.ts'
+import type { KernelOp, RouteLookup, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
 import { extrasOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
 import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
@@ -143,6 +143,17 @@ export function readAnyRoute(message: MessageCursor): RouteState | undefined {
     furtherHops: hops.length > 1 ? hops.slice(1) : undefined,
     extras: extrasOf(attributes),
   }
+}
+
+/** A route of the main table that only some packets follow; undefined for all others. */
+export function readSelectiveRoute(message: MessageCursor): SelectiveRoute | undefined {
+  const [sourceLength, tos] = [message.u8(RTMSG.sourceLength), message.u8(RTMSG.tos)]
+  const isCached = (message.u32(RTMSG.flags) & RTM_F_CLONED) !== 0
+  if ((sourceLength === 0 && tos === 0) || isCached || tableOf(message) !== RT_TABLE_MAIN) return undefined
+  const route = readAnyRoute(message)
+  const source = message.attributes(RTMSG.size).ip(RTA.SRC)
+  const only = source === undefined ? `tos 0x${tos.toString(16)}` : `from ${source.text}/${sourceLength}`
+  return route && { route, only }
 }
 
 /** Where a route leads, of whatever table and for whatever packets; undefined for other families and for what is in a cache. */

@@ -99,6 +99,27 @@ describe('a route of others', () => {
     expect([world.holds('asking for routes of IPv4'), world.fails(WHAT)]).toEqual([true, true])
   })
 
+  test('that only some packets follow is named as well', async () => {
+    await start()
+    const route: RouteState = {
+      ...{ destination: prefix('10.96.0.0/20'), gateway: ip('192.168.205.99'), linkIndex: indexOf('eth0'), metric: 0 },
+      ...{ protocol: '70', type: 'unicast', table: 'main', scope: 'global', onlink: false },
+    }
+    world.kernel.selective = [
+      { route, only: 'tos 0x10' },
+      { route: { ...route, destination: prefix('172.16.0.0/16') }, only: 'tos 0x8' },
+    ]
+    world.kernel.outside(foreign('route.replace', '10.0.0.0/9'), foreign('route.delete', '10.0.0.0/9')) // what the kernel reports of it
+    await world.advance(60_000)
+    expect(
+      world.fails(WHAT, /^packets tos 0x10 follow 10\.96\.0\.0\/20 via 192\.168\.205\.99 dev eth0 proto 70, not/),
+    ).toBe(true)
+    world.kernel.selective = []
+    world.kernel.outside(foreign('route.replace', '10.0.0.0/9'), foreign('route.delete', '10.0.0.0/9'))
+    await world.advance(60_000)
+    expect(world.holds(WHAT)).toBe(true)
+  })
+
   test('that goes with its link, of which the kernel says nothing, is no longer named after seconds', async () => {
     await start()
     world.kernel.outside(foreign('route.replace', '10.96.3.0/24'))
