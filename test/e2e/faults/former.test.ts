@@ -21,6 +21,18 @@ async function startAgainWith(config: object, keys: readonly [string, string]): 
   await Promise.all(hosts.map((host, at) => takesSubnet(host, keys[at] ?? '')))
 }
 
+/** One agent after the other, while the others go on as before. */
+async function startAgainInTurn(config: object, keys: readonly [string, string]): Promise<void> {
+  await lab().putConfig({ Network: '10.64.0.0/16', ...config })
+  for (const [at, { address: PublicIP }] of lab().hosts.entries())
+    await lab().putLease(keys[at] ?? '', JSON.stringify({ PublicIP }))
+  for (const [at, host] of lab().hosts.entries()) {
+    await host.agent.stop()
+    host.agent.start()
+    await takesSubnet(host, keys[at] ?? '')
+  }
+}
+
 const NEW_FILE = (key: string): RegExp => new RegExp(`^FLANNEL_SUBNET=${key.replace(/0-(\d+).*/, '1/$1')}$`, 'm')
 
 /** Waits until the host says that it has the subnet, and gives it the addresses that containers' bridge would have. */
@@ -89,6 +101,12 @@ test('former: a device whose routes have longer prefixes goes', async () => {
   await startAgainWith({ SubnetLen: 20, ...vxlan(1) }, ['10.64.16.0-20', '10.64.32.0-20'])
   await reachEachOther()
   await nothingElseStands(['flannel.1'], ['flannel.1'])
+})
+
+test('former: agents that start again one after the other end as those that start at once', async () => {
+  await startAgainInTurn({ SubnetLen: 24, ...vxlan(2) }, ['10.64.16.0-24', '10.64.32.0-24'])
+  await reachEachOther()
+  await nothingElseStands(['flannel.2'], ['flannel.2'])
 })
 
 test('former: a device that keeps the new one from its port goes before it', async () => {
