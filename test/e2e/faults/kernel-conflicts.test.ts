@@ -74,7 +74,7 @@ describe('a peer that the kernel refuses', () => {
     const host = lab().host(0)
     const { agent, place } = host
     // No gateway is reached through a tunnel that is this host itself.
-    await place.exec('ip', ['address', 'add', `${REFUSED.base}/32`, 'dev', 'lo'])
+    await place.exec('ip', ['address', 'add', `${REFUSED.base}/32`, 'dev', 'lo', 'scope', 'host'])
     await putPeer(lab(), REFUSED)
     const refusals = async (): Promise<readonly string[]> =>
       (await agent.logOfRun()).split('\n').filter((line) => line.includes('the kernel refuses'))
