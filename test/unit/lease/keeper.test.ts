@@ -253,6 +253,30 @@ describe('LeaseKeeper whose key vanished', () => {
     expect([own()?.value, states.at(-1)]).toEqual([MINE, 'held'])
   })
 
+  it('counts anew how often it is overtaken once its key stands again', async () => {
+    await hold()
+    let others = 0
+    for (let loss = 0; loss < 3; loss++) {
+      store.before('create', () => store.etcd.put(`10.15.${others++}.x`, 'junk'), 3)
+      store.etcd.delete(KEY)
+      await clock.settle()
+      expect(own()?.value).toBe(MINE)
+      await advance(120_000)
+    }
+    expect([others, states.includes('unrenewed')]).toEqual([9, false])
+  })
+
+  it('is well again at once when the key that it could not put back is there all the same', async () => {
+    await hold()
+    store.failNext('create', { code: 'UNAVAILABLE' })
+    store.etcd.delete(KEY)
+    await clock.settle()
+    expect(states).toEqual(['unrenewed'])
+    store.etcd.put(KEY, MINE, store.etcd.grant(86_400))
+    await clock.settle()
+    expect(states.at(-1)).toBe('held')
+  })
+
   it('is not kept busy by a store that says its etcd lease is gone, and shows its key', async () => {
     const { keeper, over } = await hold({ watched: false })
     store.keepAlive = () => Promise.resolve({ alive: false })

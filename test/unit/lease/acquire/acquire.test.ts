@@ -233,6 +233,7 @@ describe('acquireLease with a lease of ours in the store', () => {
     const own = leased(store.etcd, '10.15.64.0-20', MINE)
     store.before('keepAlive', () => store.etcd.revoke(own.etcdLeaseId))
     expect(await acquire(store)).toMatchObject({ how: 'created', lease: { key: '10.10.0.0-20' } })
+    expect(store.calls.map(({ op }) => op)).not.toContain('replace')
   })
 })
 
@@ -321,6 +322,14 @@ describe('acquireLease in dual stack', () => {
       BackendV6Data: { VtepMAC: '02:00:00:00:00:06' },
     })
     expect(await acquire(store, dual)).toMatchObject({ how: 'kept' })
+  })
+
+  it('says of the family alone whose PublicIP is another now that it is', async () => {
+    const store = new RacedLeaseStore()
+    await acquire(store, dual)
+    const publicIps = new Map([...(dual.publicIps ?? []), [6, ip('fd01::11')] as const])
+    const { warnings } = await acquire(store, { ...dual, publicIps })
+    expect(warnings).toEqual(['our PublicIP is fd01::11 now, and was fd01::10 before'])
   })
 
   it('exchanges an IPv4 lease for a dual one, and back, when the configuration changes', async () => {
@@ -943,6 +952,15 @@ describe('acquireLease after a mistake in the configuration', () => {
     expect(record.key).toBe('10.1.1.0-25')
     expect(store.etcd.records.map(({ key }) => key)).toEqual(['10.1.1.0-25', '10.1.2.0-24'])
     expect(store.calls.filter(({ op }) => op === 'create')).toHaveLength(1)
+  })
+
+  it('does not remember as a former one the subnet that it has again', async () => {
+    const store = new RacedLeaseStore()
+    const [first, second] = [1, 2].map((at) => [overlayOf(`{"Network":"10.${at}.0.0/16","SubnetLen":24}`)])
+    for (const overlays of [first, second, first]) await acquire(store, { overlays: overlays ?? [] })
+    const [record] = store.etcd.records
+    expect(record?.key).toBe('10.1.1.0-24')
+    expect(earlierSubnets(record ?? { value: '' }).map(({ text }) => text)).toEqual(['10.2.1.0/24'])
   })
 
   it('remembers no more than a few subnets, the newest first', async () => {
