@@ -50,8 +50,9 @@ PROGRAM=$PREFIX/bin/flanneld
 # include cleanup.sh
 
 if has_systemd; then
-  systemctl disable --now flanneld.service 2>/dev/null || :
-  systemctl stop flannel-docker-opts.service 2>/dev/null || :
+  systemctl disable flanneld.service 2>/dev/null || :
+  trap unmask_units EXIT
+  stop_for_good
 else
   say 'systemd does not run here: stop flanneld yourself if it runs'
 fi

@@ -153,6 +153,19 @@ describe.skipIf(hindrance !== undefined)('install.sh, on a host that knows neith
     expect(await host.sh('grep FLANNEL_SUBNET /run/flannel/subnet.env')).toBe(subnet)
   })
 
+  test('is uninstalled also while something calls for its unit all the time, as the socket of Docker does', async () => {
+    const caller = '/run/systemd/system/caller.service'
+    await host.sh(
+      `printf '[Unit]\\nWants=${UNIT}\\n[Service]\\nExecStart=/bin/sleep 1000\\n' > ${caller}; systemctl daemon-reload`,
+    )
+    const calling = 'while [ -e /run/calling ]; do systemctl --no-block restart caller.service; sleep 0.1; done'
+    await host.sh(`touch /run/calling; (${calling}) >/run/calls 2>&1 & ${UNINSTALL}; rm /run/calling; wait`)
+    expect(await host.run('pidof flanneld')).toMatchObject({ code: 1 })
+    await host.sh(`systemctl stop caller.service; rm ${caller} /run/calls; systemctl daemon-reload`)
+    expect(await host.sh('ls /run/systemd/system')).not.toContain('flannel')
+    expect(await host.sh(INSTALL)).toMatch(/flanneld runs: 10\./)
+  })
+
   test('is purged: no file, unit, device, rule or lease is left', async () => {
     await host.sh(`${UNINSTALL} --purge`)
     expect([await host.inKernel(), await host.files()]).toEqual(['', []])

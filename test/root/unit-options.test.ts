@@ -115,7 +115,7 @@ describe.skipIf(hindrance !== undefined)('the options of flanneld.service, under
   test('a variable with a wrong name is said to be none', async () => {
     await setFiles(`FLANNELD_OPTS=--etcd-endpoints=${endpoints()}\nFLANNELD_IFCAE=eth0\n`)
     await begin()
-    expect(await said()).toContain('FLANNELD_IFCAE is not read: no flag has that name; is FLANNELD_IFACE meant?')
+    expect(await said()).toContain('FLANNELD_IFCAE is not read: no flag has that name; did you mean FLANNELD_IFACE?')
   })
 
   test('a wrong flag leaves what stands, is not tried again, and says where help is', async () => {
@@ -128,7 +128,7 @@ describe.skipIf(hindrance !== undefined)('the options of flanneld.service, under
     expect(stderr).toContain('journalctl -xeu flanneld.service')
     await waitFor('the end of it', async () => (await show('ActiveState')) === 'failed')
     expect([await show('ExecMainStatus'), await show('Result')]).toEqual(['2', 'exit-code'])
-    expect(await machine.journal(UNIT)).toContain('--ifcae: expected a flag of flanneld (see flanneld --help)')
+    expect(await machine.journal(UNIT)).toContain('--ifcae: expected a flag of flanneld (did you mean --iface?)')
     expect(await machine.host.place.exec('ip', ['-o', 'link', 'show', 'flannel.100'])).toBe(device)
   })
 })
