@@ -22,6 +22,7 @@ import { FakeEtcd } from './fake-etcd.ts'
 import { FakeFirewall } from './fake-firewall.ts'
 import { FakeForeignRules } from './fake-foreign-rules.ts'
 import { FakeKernel } from './fake-kernel.ts'
+import { FakeSettings } from './fake-settings.ts'
 import { FakePeerFilter } from './fake-peer-filter.ts'
 import { FakeLeaseStore } from './fake-lease-store.ts'
 import { NO_CHOICE } from './samples.ts'
@@ -64,10 +65,7 @@ export class AgentWorld {
   readonly log: string[] = []
   readonly subnetFile: string
   /** Kernel settings by path: those of a host that forwards, and what was made so. */
-  readonly sysctls = new Map([
-    ['net/ipv4/ip_forward', '1'],
-    ['net/ipv6/conf/all/forwarding', '1'],
-  ])
+  readonly sysctls = new FakeSettings((name) => this.kernel.indexOf(name) !== undefined)
   readonly #heldSettings = new Map<string, Promise<void>>()
   resolvers: readonly Ip[] = []
   conditions = this.#makeConditions()
@@ -269,9 +267,9 @@ export class AgentWorld {
       instance: `${node.hostname}, start ${++starts}`,
       setSysctl: async (name, value) => {
         await this.#heldSettings.get(name.join('/'))
-        this.sysctls.set(name.join('/'), value)
+        await this.sysctls.setSysctl(name, value)
       },
-      readSysctl: (name) => Promise.resolve(this.sysctls.get(name.join('/'))),
+      readSysctl: this.sysctls.readSysctl,
       readResolvers: () => Promise.resolve(this.resolvers),
       deriveCopyId,
       deriveMac: deriveVtepMac,

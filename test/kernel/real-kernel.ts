@@ -67,7 +67,7 @@ async function removeLink(kernel: RtnetlinkKernel, name: string): Promise<void> 
 }
 
 /** Runs iproute2. @throws with what it said when it fails */
-export function tool(command: 'ip' | 'bridge', ...args: readonly string[]): string {
+export function tool(command: 'ip' | 'bridge' | 'sysctl', ...args: readonly string[]): string {
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 })
 }
 

@@ -38,6 +38,15 @@ describe('a program of the firewall', () => {
     expect(await runTool('iptables-restore', ['--noflush', '-w'], '*nat\n', signal)).toBe('--noflush -w\n*nat\n')
   })
 
+  test('that prints more than is wanted is ended, and nothing of it kept; what is just as much is', async () => {
+    await install('nft', 'printf 12345678; [ "$1" = on ] && exec yes; true')
+    expect(await runTool('nft', ['off'], '', signal, 8)).toBe('12345678')
+    await expect(runTool('nft', ['off'], '', signal, 7)).rejects.toEqual(
+      refusal('TOO_LONG', 'nft prints more than 7 bytes'),
+    )
+    await expect(runTool('nft', ['on'], '', signal, 100_000)).rejects.toEqual(refusal('TOO_LONG'))
+  })
+
   test('may end without reading all of its input', async () => {
     await install('iptables-restore', 'echo done')
     expect(await runTool('iptables-restore', [], 'x'.repeat(1_000_000), signal)).toBe('done\n')
