@@ -2,6 +2,7 @@ import type { OverlayNetwork } from '../config/network.ts'
 import { otherNetworks, standingSubnets, type OtherNetwork } from '../host/underlay/other-networks.ts'
 import type { HostAddresses } from '../host/underlay/underlay.ts'
 import type { Underlay } from '../kernel/underlay.ts'
+import { isForOtherNeeds } from '../lease/peers/peer-rules.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { prefixesOverlap, type Prefix } from '../net/prefix.ts'
 import { Wakeup } from '../time/wakeup.ts'
@@ -10,6 +11,8 @@ import { isStopped, ROUND_MS, type Task, type TaskContext } from './runtime/task
 
 /** Without a look at the host, nothing has changed: this long, in milliseconds. */
 const IDLE_MS = 3_600_000
+/** Between two looks, in milliseconds, however often leases change. */
+const APART_MS = 1_000
 const MOST_NAMED = 3
 
 /** Network of the host, with those subnets of peers that may lie over it all the same. */
@@ -32,12 +35,15 @@ export interface OtherNetworksInput {
   readonly underlayOf: (family: Family) => Pick<Underlay, 'prefix'> | undefined
   /** As it was when our lease was acquired. */
   readonly seen: Seen
+  /** Leases that are rejected, and why. */
+  readonly rejected: () => ReadonlyMap<string, string>
   /** Called when peers are to be judged anew. */
   readonly onChange: () => void
 }
 
 /**
- * Guards the host's other networks against subnets of peers. A network that comes while a peer stands in its place takes nothing from that
+ * Guards the host's other networks against subnets of peers that cover them, and names the peers that share addresses with one, be they
+ * rejected for it or reached. A network that comes while a peer stands in its place takes nothing from that
  * peer: it is named, and who was there first stays, until one of the two goes. So nothing flaps, and no network that comes and goes cuts
  * peers off.
  */
@@ -65,10 +71,17 @@ export class OtherNetworks implements Task {
     this.#bell.ring()
   }
 
+  /** Other leases are rejected now. */
+  ask(): void {
+    if (this.#guarded.size > 0) this.#bell.ring()
+  }
+
   async run({ signal, rest }: TaskContext): Promise<void> {
     this.#report()
     while (!isStopped(signal)) {
       await rest(IDLE_MS, this.#bell)
+      if (isStopped(signal)) break
+      await rest(APART_MS)
       if (isStopped(signal)) break
       if (this.#update(await this.#input.ports.readResolvers())) this.#input.onChange()
       this.#report()
@@ -97,7 +110,7 @@ export class OtherNetworks implements Task {
   #report(): void {
     const { conditions } = this.#input.ports
     const what = 'networks of this host'
-    const named = this.guarded.flatMap((network) => this.#overlapped(network))
+    const named = [...this.guarded.flatMap((network) => this.#overlapped(network)), ...this.#rejected()]
     if (named.length === 0) {
       conditions.holds(what)
       return
@@ -111,11 +124,19 @@ export class OtherNetworks implements Task {
     })
   }
 
+  /** Leases that are not taken for one of them, in words. */
+  #rejected(): readonly string[] {
+    if (this.#guarded.size === 0) return []
+    return [...this.#input.rejected()].flatMap(([key, why]) =>
+      isForOtherNeeds(why) ? [`${key} is rejected: ${why}`] : [],
+    )
+  }
+
   /** In whose way it stands, in words. */
-  #overlapped({ prefix, what, conceded }: GuardedNetwork): readonly string[] {
+  #overlapped({ prefix, what }: GuardedNetwork): readonly string[] {
     const host = this.#hosts.get(prefix.family)
-    const standing = new Set(host === undefined ? [] : standingSubnets(host, prefix.family).map(({ text }) => text))
-    const peers = [...conceded].filter((subnet) => standing.has(subnet))
+    const standing = host === undefined ? [] : standingSubnets(host, prefix.family)
+    const peers = [...new Set(standing.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text))]
     const own = this.#input.own.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text)
     const others = peers.length > MOST_NAMED ? [`${peers.length - MOST_NAMED} more`] : []
     const over = [...own.map((text) => `our own subnet ${text}`), ...peers.slice(0, MOST_NAMED), ...others]

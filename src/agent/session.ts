@@ -95,6 +95,7 @@ export class OverlaySession {
     this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAround })
     this.#others = new OtherNetworks({
       ...{ ports, overlays: input.config.overlays, own: this.#subnets, seen: input.seen, onChange: onAround },
+      rejected: () => peers.rejected,
       underlayOf: (family) => this.#underlays.get(family),
     })
     const former = new FormerTask({
@@ -121,6 +122,9 @@ export class OverlaySession {
       peers,
       sinks: filter === undefined ? datapaths : [filter, ...datapaths],
       stalePeerGraceMs: options.stalePeerGraceMs,
+      onRejections: () => {
+        this.#others.ask()
+      },
     })
     this.#held = acquired.hold({
       terms: this.#ownTerms(),

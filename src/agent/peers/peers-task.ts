@@ -23,6 +23,8 @@ export interface PeersTaskInput {
   readonly sinks: readonly PeerSink[]
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
+  /** Called when others are rejected than before; must not throw. */
+  readonly onRejections?: () => void
 }
 
 /**
@@ -178,7 +180,9 @@ export class PeersTask implements PeerListener, Task {
     for (const { key, entries } of changes) for (const sink of sinks) sink.setPeer(key, entries)
     this.#log.say(changes, peers.size)
     if (this.#log.dueInMs !== undefined) this.#laterChanged.ring()
-    this.#rejectionLog.say(peers.takeRejections())
+    const rejections = peers.takeRejections()
+    this.#rejectionLog.say(rejections)
+    if (rejections.length > 0) this.#input.onRejections?.()
     ports.status.rejected(peers.rejected.size)
     this.#claimAges.look()
     for (const sink of sinks) sink.wake()

@@ -24,7 +24,10 @@ export interface PeerLimits {
    * underlay interface. A peer's subnet may not cover one of them; lying within one is no harm (overlay 10.5.0.0/16 on 10.0.0.0/8).
    */
   readonly protectedPrefixes: readonly Prefix[]
-  /** Other networks that this host needs, in the range of the overlay: no subnet may overlap one, but those that it concedes. Absent: none. */
+  /**
+   * Other networks that this host needs, in the range of the overlay: no subnet may cover one, but those that it concedes. One that lies
+   * within wins by its longer prefix, as within the underlay's. Absent: none.
+   */
   readonly others?: readonly OtherNeeds[]
 }
 
@@ -71,13 +74,18 @@ function networkObjection({ subnet, publicIp }: LeaseFamily, around: PeerLimits)
   const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
   if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`
   const other = around.others?.find(
-    ({ prefix, conceded }) => prefixesOverlap(prefix, subnet) && !conceded.has(subnet.text),
+    ({ prefix, conceded }) => prefixCovers(subnet, prefix) && !conceded.has(subnet.text),
   )
-  if (other !== undefined) return `subnet ${subnet.text} overlaps ${other.prefix.text}, ${other.what} of this host`
+  if (other !== undefined) return `subnet ${subnet.text} covers ${other.prefix.text}, ${other.what} ${OF_THIS_HOST}`
   const overlay = overlayOver(publicIp, around)
   if (overlay === undefined) return undefined
   return `PublicIP ${publicIp.text} lies inside Network ${overlay.network.text}, whose addresses are for containers`
 }
+
+const OF_THIS_HOST = 'of this host'
+
+/** Whether a lease is rejected for one of {@link PeerLimits.others}. @param objection what {@link peerObjection} has said */
+export const isForOtherNeeds = (objection: string): boolean => objection.endsWith(OF_THIS_HOST)
 
 /**
  * The overlay that hands a PublicIP out to containers. Where `Network` was laid over the network of the hosts, which is that of our own

@@ -35,19 +35,33 @@ function network(op: 'address.add' | 'address.delete', name: string, address: st
 const rejections = (): readonly string[] => world.logged(/lease rejected/)
 
 describe("a peer's subnet over a network of this host", () => {
-  test.each(['10.15.96.1/20', '10.15.100.1/28', '10.15.64.1/18'])(
+  test.each(['10.15.96.1/20', '10.15.100.1/28'])(
     '%s is rejected, with its name, and taken when that is gone',
     async (address) => {
       world.etcd.put(PEER, upstreamLease(11))
       network('address.add', 'eth1', address)
       await start()
       expect(world.rows().routes).toBe(0)
-      expect(rejections()).toEqual([expect.stringMatching(/overlaps 10\.15\.\S+, the network of eth1 of this host/)])
+      expect(rejections()).toEqual([expect.stringMatching(/covers 10\.15\.\S+, the network of eth1 of this host/)])
+      expect(world.fails(WHAT, /10\.15\.96\.0-20 is rejected: subnet .* covers 10\.15\.\S+, the network of eth1/)).toBe(
+        true,
+      )
       network('address.delete', 'eth1', address)
-      await world.advance(1_000)
+      await world.advance(3_000)
       expect(world.rows().routes).toBe(1)
+      expect(world.holds(WHAT)).toBe(true)
     },
   )
+
+  test('is taken where it lies within a wider one, as with the docker0 that nobody uses, and named', async () => {
+    world.etcd.put(PEER, upstreamLease(11))
+    network('address.add', 'docker0', '10.15.64.1/18')
+    await start()
+    expect(world.rows().routes).toBe(1)
+    expect(rejections()).toEqual([])
+    await world.advance(60_000)
+    expect(world.fails(WHAT, /^10\.15\.64\.0\/18, the network of docker0, overlaps 10\.15\.96\.0\/20$/)).toBe(true)
+  })
 
   test('is rejected where it covers a resolver, or a default gateway', async () => {
     world.etcd.put(PEER, upstreamLease(11))
@@ -79,24 +93,29 @@ describe('a network of this host that comes while a peer stands in its place', (
   test('takes nothing from it, is named, and keeps out other peers', async () => {
     world.etcd.put(PEER, upstreamLease(11))
     await start()
-    network('address.add', 'br-1', '10.15.96.1/19')
+    network('address.add', 'br-1', '10.15.96.1/20')
     await world.advance(1_000)
     expect(world.rows().routes).toBe(1)
-    expect(world.fails(WHAT, /^10\.15\.96\.0\/19, the network of br-1, overlaps 10\.15\.96\.0\/20$/)).toBe(true)
+    expect(world.fails(WHAT, /^10\.15\.96\.0\/20, the network of br-1, overlaps 10\.15\.96\.0\/20$/)).toBe(true)
+    network('address.add', 'br-2', '10.15.112.1/20')
+    await world.advance(1_000)
     world.etcd.put('10.15.112.0-20', upstreamLease(12))
     world.etcd.put(PEER, upstreamLease(13)) // it moves
     await world.advance(1_000)
     expect(world.rows().routes).toBe(1)
-    expect(rejections()).toEqual([expect.stringMatching(/subnet 10\.15\.112\.0\/20 overlaps 10\.15\.96\.0\/19/)])
-    network('address.delete', 'br-1', '10.15.96.1/19')
-    await world.advance(1_000)
+    expect(rejections()).toEqual([
+      expect.stringMatching(/subnet 10\.15\.112\.0\/20 covers 10\.15\.112\.0\/20, the network of br-2/),
+    ])
+    network('address.delete', 'br-1', '10.15.96.1/20')
+    network('address.delete', 'br-2', '10.15.112.1/20')
+    await world.advance(3_000)
     expect([world.rows().routes, world.holds(WHAT)]).toEqual([2, true])
   })
 
   test('does not cut it off at a restart of the agent either', async () => {
     world.etcd.put(PEER, upstreamLease(11))
     await start()
-    network('address.add', 'br-1', '10.15.96.1/19')
+    network('address.add', 'br-1', '10.15.96.1/20')
     await world.stop()
     await start()
     expect(world.rows().routes).toBe(1)
