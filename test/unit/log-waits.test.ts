@@ -28,7 +28,10 @@ const ALLOWED: Readonly<Record<string, readonly [waits: number, why: string]>> =
   'e2e/host-gw.test.ts': [2, 'the account of the first pass: nothing was written'],
   'e2e/lab.test.ts': [1, 'of a stand-in for the agent, which has no states'],
   'e2e/live-configuration.test.ts': [5, 'what changed, and what applies at the next start only, is said once'],
-  'e2e/peer-filter.test.ts': [3, 'what was dropped, of strangers and of what is forged, is counted and said; that nothing is forwarded is'],
+  'e2e/peer-filter.test.ts': [
+    3,
+    'what was dropped, of strangers and of what is forged, is counted and said; that nothing is forwarded is',
+  ],
   'e2e/restart.test.ts': [1, 'the account of the first pass: nothing was written'],
   'e2e/two-agents.test.ts': [1, 'of a second agent that waits for the first: it answers nobody yet'],
   'kernel/device.test.ts': [7, 'each change from outside is named in a line of its own'],
