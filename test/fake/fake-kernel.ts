@@ -89,7 +89,7 @@ export class FakeKernel implements Kernel {
   /** Somebody else changes the kernel: listeners hear of it, the counters do not. Throws if the kernel would refuse. */
   outside(...ops: readonly KernelOp[]): void {
     for (const op of ops) {
-      const refused = this.tables.perform(op)
+      const refused = this.tables.perform(op, 'others')
       if (refused !== undefined) throw new Error(`outside ${op.op}: ${refused.code} ${refused.message}`)
     }
   }

@@ -85,8 +85,12 @@ export class FakeTables {
     this.#notify({ kind: 'route', route, gone: false })
   }
 
-  /** Carries out one operation. @returns why not, or undefined when done (deleting what is gone is done) */
-  perform(op: KernelOp): Refusal | undefined {
+  /**
+   * Carries out one operation.
+   * @param maker whose addresses bear our mark
+   * @returns why not, or undefined when done (deleting what is gone is done)
+   */
+  perform(op: KernelOp, maker: 'us' | 'others' = 'us'): Refusal | undefined {
     switch (op.op) {
       case 'link.create':
         return this.#createLink(op.spec)
@@ -95,7 +99,7 @@ export class FakeTables {
       case 'link.set':
         return this.#setLink(op)
       case 'address.add':
-        return this.#addAddress(op)
+        return this.#addAddress(op, maker === 'us' ? ADDRESS_PROTOCOL : undefined)
       case 'address.delete':
         return this.#deleteAddress(op)
       case 'neighbour.replace':
@@ -167,7 +171,7 @@ export class FakeTables {
     return undefined
   }
 
-  #addAddress(op: OpOf<'address.add'>): Refusal | undefined {
+  #addAddress(op: OpOf<'address.add'>, protocol: AddressState['protocol']): Refusal | undefined {
     if (!this.links.has(op.linkIndex)) return NO_DEVICE
     const { linkIndex, ip, prefixLength } = op
     const address: AddressState = {
@@ -180,7 +184,7 @@ export class FakeTables {
         'permanent',
         ...(op.noPrefixRoute === true ? (['noprefixroute'] as const) : []),
       ],
-      protocol: ADDRESS_PROTOCOL,
+      protocol,
     }
     this.addresses.set(addressKey(op), address)
     this.#notify({ kind: 'address', address, gone: false })

@@ -123,14 +123,17 @@ export function actualOf(world: MortalWorld): readonly string[] {
   const { neighbours, fdb, routes, addresses } = kernel.tables
   const onDevice = <T extends { readonly linkIndex: number | undefined }>(rows: Iterable<T>): readonly T[] =>
     [...rows].filter(({ linkIndex }) => linkIndex === device?.index)
-  const overlayAddress = onDevice(addresses.values()).flatMap(({ ip }) => (ip.text.startsWith('10.') ? [ip.text] : []))
+  // ours is there twice where a foreign one stands before it
+  const overlayAddress = new Set(
+    onDevice(addresses.values()).flatMap(({ ip }) => (ip.text.startsWith('10.') ? [ip.text] : [])),
+  )
   const read = (name: string): string => new RegExp(`${name}=(.*)`).exec(file)?.[1] ?? 'missing'
   const foreign = kernel.foreignRoutes
   return [
     `lease ${ownKey} of ${OUR_ID}, ${OUR_ID} it should be`,
     `published ${device?.vxlan?.local?.text ?? 'nothing'}`,
     `other leases with our id: ${othersOfOurs(world)}`,
-    `device ${device?.up === true ? 'up' : 'down'} mtu ${device?.mtu ?? '-'} mac ${device?.mac ?? '-'} address ${overlayAddress.join(' ')}`,
+    `device ${device?.up === true ? 'up' : 'down'} mtu ${device?.mtu ?? '-'} mac ${device?.mac ?? '-'} address ${[...overlayAddress].join(' ')}`,
     `file ${read('FLANNEL_SUBNET')} mtu ${read('FLANNEL_MTU')}`,
     ...onDevice(neighbours.values()).map(({ value }) => `neighbour ${value.ip.text} ${value.mac ?? ''}`),
     ...onDevice(fdb.values()).map(({ value }) => `fdb ${value.mac} ${value.remote?.text ?? ''}`),

@@ -101,7 +101,7 @@ describe('what is written is read back', () => {
         const writer = new MessageWriter(128)
         writeOperation(writer, { op: 'address.add', linkIndex: index, ip: address, prefixLength }, 1)
         const flags = address.family === 6 ? ['nodad'] : []
-        const expected = { linkIndex: index, ip: address, prefixLength, scope: 'global', flags }
+        const expected = { linkIndex: index, ip: address, prefixLength, scope: 'global', flags, protocol: '70' }
         expect(readBack(writer, 0)).toEqual([{ kind: 'address', address: expected, gone: false }])
       }),
     )

@@ -122,9 +122,10 @@ describe('a node of both families', () => {
     world.etcd.putConfig(DUAL)
     await world.start()
     await world.until('IPv4', () => world.subnet !== undefined && world.holds('forwarding of IPv4'))
-    await world.clock.settle()
-    await world.advance(5_000)
-    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    await world.until('subnet file', async () => {
+      await world.advance(1_000)
+      return (await world.readSubnetFile()) !== undefined
+    })
     expect(await world.readSubnetFile()).toMatch(/^FLANNEL_NETWORK=.*\nFLANNEL_SUBNET=10\..*\nFLANNEL_MTU=1250\n/)
     await world.until('the word', () => world.status.state.startable)
     expect(world.status.state).toMatchObject({ ready: false, degraded: [] })
