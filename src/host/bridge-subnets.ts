@@ -9,6 +9,9 @@ const USUAL = ['docker0', 'cni0']
 /** Bridges of other networks than flanneld's, by the names that they are given: of Docker's further ones, libvirt, LXC, LXD, Incus, Podman. */
 const OF_OTHERS = /^(?:br-[0-9a-f]{12}|virbr\d+|lxcbr\d+|lxdbr\d+|incusbr\d+|(?:cni-)?podman\d+)$/
 
+/** What Docker takes of itself for docker0, on every host alike: it tells nothing. */
+const OF_DOCKER = '172.17.0.0/16'
+
 /**
  * Subnets whose first usable address is that of a bridge on this host, as flanneld has Docker and CNI make them: where store and subnet
  * file are lost, containers that still run tell by it which subnet was ours. Pure. The dearest first.
@@ -20,7 +23,7 @@ export function bridgeSubnets(links: readonly LinkState[], addresses: readonly A
     .flatMap(({ index }) => addresses.filter(({ linkIndex }) => linkIndex === index))
     .flatMap(({ ip, prefixLength }) => {
       const subnet = prefixOf(ip, prefixLength)
-      return sameIp(gatewayOf(subnet), ip) ? [subnet] : []
+      return sameIp(gatewayOf(subnet), ip) && subnet.text !== OF_DOCKER ? [subnet] : []
     })
 }
 

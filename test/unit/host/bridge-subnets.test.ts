@@ -37,3 +37,9 @@ test("Docker's own bridge and CNI's come first, those of other networks do not c
     ),
   ).toEqual(['10.4.0.0/24', '10.3.0.0/24', '10.2.0.0/24', '10.10.0.0/24'])
 })
+
+test("Docker's default network is not the subnet of this host: every host has it", () => {
+  const links = [link(2, 'docker0')]
+  expect(found(links, on(2, '172.17.0.1/16'))).toEqual([])
+  expect(found(links, on(2, '172.17.1.1/24'))).toEqual(['172.17.1.0/24'])
+})
