@@ -46,8 +46,16 @@ export class OwnAddresses implements Task {
     return index === undefined ? undefined : (this.#names.get(index) ?? `link ${index}`)
   }
 
-  /** To be called before the first question. @throws never; what cannot be read now is read when the task runs */
+  /**
+   * To be called before the first question; what it finds is no change. @throws never; what cannot be read now is read when the task
+   * runs
+   */
   async read(signal: AbortSignal): Promise<void> {
+    await this.#read(signal)
+    this.#hasChanged = false
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
     const { kernel } = this.#input.ports
     try {
       const [links, addresses] = [await kernel.links(signal), await kernel.addresses(signal)]
@@ -75,12 +83,12 @@ export class OwnAddresses implements Task {
 
   /** To be called when the kernel is being listened to. */
   async run({ signal, rest }: Loop): Promise<void> {
-    await this.read(signal)
+    await this.#read(signal)
     while (!isStopped(signal)) {
       if (this.#takeChange()) this.#input.onChange()
       await rest(APART_MS)
       await rest(this.#isOutdated || this.#hasChanged ? 0 : IDLE_MS, this.#bell)
-      if (this.#isOutdated) await this.read(signal)
+      if (this.#isOutdated) await this.#read(signal)
     }
   }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { OwnAddresses } from '../../../../src/agent/host/own-addresses.ts'
 import { ChangesTask } from '../../../../src/agent/datapath/kernel-changes-task.ts'
 import { runTogether } from '../../../../src/agent/runtime/task.ts'
-import type { KernelOp } from '../../../../src/kernel/kernel.ts'
+import { KernelError, type KernelOp } from '../../../../src/kernel/kernel.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -78,4 +78,23 @@ test('are read again when reports were lost', async () => {
   kernel.heal()
   await clock.advance(5_000)
   expect([addresses.interfaceOf('172.18.0.1'), changes]).toEqual(['eth1', 1])
+})
+
+test('are no change when they are read first, and judge nobody a second time', () => {
+  expect(changes).toBe(0)
+})
+
+test('that could not be read at first are told of when they are', async () => {
+  stop.abort()
+  await running
+  stop = new AbortController()
+  const ports = { kernel, clock, log: recordingLog() }
+  addresses = new OwnAddresses({ ports, subnets: [], onChange: () => changes++ })
+  const refusal = { op: 'links', errno: 105, code: 'ENOBUFS', target: '', message: 'no buffer space' } as const
+  kernel.faults.gate = () => Promise.reject(new KernelError(refusal))
+  await addresses.read(stop.signal)
+  kernel.heal()
+  running = runTogether([new ChangesTask({ ports, followers: [addresses] }), addresses], runtime(clock, stop.signal))
+  await clock.advance(5_000)
+  expect([addresses.interfaceOf('10.0.2.15'), changes]).toEqual(['eth0', 1])
 })
