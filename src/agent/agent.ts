@@ -11,7 +11,7 @@ import { laidOver, refuseSwallowing } from '../host/underlay/underlay-conflict.t
 import { readPreviousSubnets } from '../host/subnet-env.ts'
 import { bridgeSubnets } from '../host/bridge-subnets.ts'
 import { otherNetworks } from '../host/underlay/other-networks.ts'
-import type { Seen } from './other-networks.ts'
+import type { Seen } from './around/other-networks.ts'
 import { CloneError, OtherAddressError, RivalError } from '../lease/errors.ts'
 import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'

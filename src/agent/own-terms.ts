@@ -1,11 +1,11 @@
 import type { ConfiguredBackend, Publisher } from '../backend/backend.ts'
-import type { NetworkConfig } from '../config/network.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import type { Lease } from '../lease/lease.ts'
 import type { LeaseTerms, Trace } from '../lease/terms.ts'
-import type { Family, Ip } from '../net/ip.ts'
+import type { Family } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
-import { hostPrefix, type Prefix } from '../net/prefix.ts'
+import type { Prefix } from '../net/prefix.ts'
+import { protectedPrefixes, type HostNetwork } from './around/host-network.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 
 /** Life of a lease, as upstream grants it: one day. */
@@ -19,19 +19,6 @@ export interface Traces {
   readonly previousSubnets: readonly Prefix[]
   /** Of bridges: they say nothing of whose a lease is. */
   readonly hintedSubnets: readonly Prefix[]
-}
-
-/** The underlay, and what else a lease must not cover. */
-export interface HostNetwork {
-  readonly config: NetworkConfig
-  /** By family of the overlay. */
-  readonly underlays: ReadonlyMap<Family, Underlay>
-  /** Addresses of the subnet manager, as far as they are known. */
-  readonly endpoints: readonly Ip[]
-  /** Other networks of this host in the overlay's range. */
-  readonly others?: readonly Prefix[]
-  /** What our lease says of our address has not been asked yet. */
-  readonly isAddressOpen?: true | undefined
 }
 
 /** What terms are made with. */
@@ -77,15 +64,6 @@ async function findPublishers(
   }
   return publishers
 }
-
-/** What must stay reachable over the underlay: no subnet, a peer's or our own, may cover any of it. */
-export const protectedPrefixes = ({ underlays, endpoints }: HostNetwork): readonly Prefix[] => [
-  ...[...underlays.values()].flatMap(({ prefix, address, publicIp, gateways }) => [
-    prefix,
-    ...[address, publicIp, ...gateways].map(hostPrefix),
-  ]),
-  ...endpoints.map(hostPrefix),
-]
 
 /** On what terms a backend wants its lease, on a host on which earlier runs have left what they have. */
 export function ownTerms(

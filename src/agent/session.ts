@@ -5,7 +5,6 @@ import type { NetworkConfig } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { HostAddresses } from '../host/underlay/underlay.ts'
 import type { Underlay } from '../kernel/underlay.ts'
-import type { PeerLimits } from '../lease/peers/peer-rules.ts'
 import type { LeaseTerms } from '../lease/terms.ts'
 import { PeerTable, type Judge } from '../lease/peers/peer-table.ts'
 import type { Family } from '../net/ip.ts'
@@ -16,8 +15,6 @@ import { ConfigTask } from './config-task.ts'
 import { ForeignBackendLog } from './peers/foreign-backend-log.ts'
 import { overlayView, type OverlayView } from './host/overlay-view.ts'
 import { HostTasks } from './host/host-tasks.ts'
-import { OwnAddresses } from './host/own-addresses.ts'
-import { StoreWayTask } from './host/store-way-task.ts'
 import { Datapath } from './datapath/datapath.ts'
 import { AbsentFamiliesTask } from './datapath/absent-families-task.ts'
 import { FormerTask, type PresentFamily } from './datapath/former-task.ts'
@@ -31,8 +28,9 @@ import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
 import { runTogether, type Runtime, type Task } from './runtime/task.ts'
-import { OtherNetworks, type Seen } from './other-networks.ts'
-import { ownTerms, protectedPrefixes, type HostNetwork } from './own-terms.ts'
+import type { Seen } from './around/other-networks.ts'
+import { ownTerms } from './own-terms.ts'
+import { Surroundings } from './around/surroundings.ts'
 
 export interface SessionInput {
   readonly options: DaemonOptions
@@ -59,16 +57,13 @@ export class OverlaySession {
   readonly #configured: ConfiguredBackend
   readonly #backends: readonly Backend[]
   readonly #own: readonly OwnSubnet[]
-  readonly #underlays: Map<Family, Underlay>
+  readonly #surroundings: Surroundings
   readonly #held: HeldSubnet
   readonly #subnetFile: SubnetFile
   readonly #peers: PeersTask
   readonly #datapaths: readonly Datapath[]
   readonly #former: FormerTask
-  readonly #others: OtherNetworks
   readonly #host: HostTasks
-  readonly #addresses: OwnAddresses
-  readonly #storeWay: StoreWayTask
   readonly #tasks: readonly Task[]
   /** What is in force. */
   #config: NetworkConfig
@@ -77,7 +72,6 @@ export class OverlaySession {
     const { ports, acquired, options } = input
     this.#input = input
     this.#config = input.config
-    this.#underlays = new Map(input.underlays)
     this.#configured = chooseBackend(input.config.backend)
     const overlays = input.config.overlays.filter(({ family }) => input.underlays.has(family))
     this.#backends = backendsOf(this.#configured, overlays, acquired.lease)
@@ -88,15 +82,11 @@ export class OverlaySession {
     const families = own.map(({ overlay }) => overlay.family)
     const release = new SubnetRelease({ ports, file: subnetFile, families })
     const peers = new PeerTable(this.#makeJudge())
-    const onAround = (): void => {
-      this.#peers.rejudge()
-    }
-    this.#storeWay = new StoreWayTask({ ports, underlays: () => this.#underlays.values() })
-    this.#addresses = new OwnAddresses({ ports, subnets: this.#subnets, onChange: onAround })
-    this.#others = new OtherNetworks({
-      ...{ ports, overlays: input.config.overlays, own: this.#subnets, seen: input.seen, onChange: onAround },
-      rejected: () => peers.rejected,
-      underlayOf: (family) => this.#underlays.get(family),
+    this.#surroundings = new Surroundings({
+      ...{ ...input, subnets: this.#subnets, rejected: () => peers.rejected },
+      onChange: () => {
+        this.#peers.rejudge()
+      },
     })
     const former = new FormerTask({
       ports,
@@ -123,7 +113,7 @@ export class OverlaySession {
       sinks: filter === undefined ? datapaths : [filter, ...datapaths],
       stalePeerGraceMs: options.stalePeerGraceMs,
       onRejections: () => {
-        this.#others.ask()
+        this.#surroundings.rejectionsChanged()
       },
     })
     this.#held = acquired.hold({
@@ -131,7 +121,10 @@ export class OverlaySession {
       peers: this.#peers,
       isForwarding: () => release.isForwarding,
     })
-    const changes = new ChangesTask({ ports, followers: [...datapaths, this.#host, this.#addresses, former, absent] })
+    const changes = new ChangesTask({
+      ports,
+      followers: [...datapaths, this.#host, ...this.#surroundings.followers, former, absent],
+    })
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
@@ -147,9 +140,7 @@ export class OverlaySession {
       config,
       former,
       absent,
-      this.#addresses,
-      this.#others,
-      this.#storeWay,
+      ...this.#surroundings.tasks,
       ...this.#host.tasks,
     ]
   }
@@ -159,7 +150,7 @@ export class OverlaySession {
     return overlayView({
       backends: this.#backends,
       devices: devicesOf(this.#datapaths),
-      underlays: this.#underlays,
+      underlays: this.#surroundings.underlays,
       port: this.#configured.guarded?.port,
       hasDirectRouting: backend.type === 'vxlan' && backend.directRouting,
     })
@@ -171,14 +162,14 @@ export class OverlaySession {
       this.#followUnderlay(underlay)
     }
     const onHost = (family: Family, host: HostAddresses): void => {
-      this.#others.see(family, host)
+      this.#surroundings.see(family, host)
     }
     const setMtu = (family: Family, mtu: number): void => {
       this.#subnetFile.setMtu(family, mtu)
     }
     return this.#backends.map((backend) => {
       const { family } = backend.own.overlay
-      const underlay = this.#underlays.get(family)
+      const underlay = this.#surroundings.underlays.get(family)
       if (leader === undefined || underlay === undefined) throw new TypeError(`no underlay for IPv${family}`)
       const own = { backend, underlay, leader: leader.overlay.family, setMtu }
       return new Datapath({ ...this.#input, ...own, readiness, onUnderlay, onHost, gate })
@@ -203,7 +194,7 @@ export class OverlaySession {
     return backendJudge({
       backends: this.#backends,
       ownKey: this.#input.acquired.lease.key,
-      limits: () => this.#peerLimits(),
+      limits: () => this.#surroundings.limits(this.#config),
       onForeign: (backendType) => {
         foreign.say(backendType)
       },
@@ -215,10 +206,10 @@ export class OverlaySession {
     const { ports, acquired } = this.#input
     const { endpoints } = ports.subnets
     const unsubscribe = endpoints.subscribe(() => {
-      this.#storeWay.ask()
+      this.#surroundings.storeMoved()
       this.#peers.rejudge()
     })
-    await this.#addresses.read(runtime.signal)
+    await this.#surroundings.read(runtime.signal)
     this.#peers.begin(acquired.peers)
     ports.status.sessionBegan(
       this.#subnets.map(({ text }) => text).join(' '),
@@ -246,11 +237,6 @@ export class OverlaySession {
     if (config.enableNftables !== before.enableNftables) this.#host.configure(config)
   }
 
-  #hostNetwork(): HostNetwork {
-    const { endpoints } = this.#input.ports.subnets
-    return { config: this.#config, underlays: this.#underlays, endpoints: endpoints.all }
-  }
-
   get #subnets(): readonly Prefix[] {
     return this.#own.map(({ subnet }) => subnet)
   }
@@ -258,39 +244,17 @@ export class OverlaySession {
   /** The terms on which we hold what we have: these subnets, these devices. */
   #ownTerms(): LeaseTerms {
     const { ports, acquired } = this.#input
-    return ownTerms({ ...ports, node: acquired.node }, this.#hostNetwork(), this.#configured, {
+    return ownTerms({ ...ports, node: acquired.node }, this.#surroundings.network(this.#config), this.#configured, {
       publishers: new Map(this.#backends.map((backend) => [backend.own.overlay.family, backend])),
       previousSubnets: this.#subnets,
       hintedSubnets: [],
     })
   }
 
-  #peerLimits(): PeerLimits {
-    return {
-      overlays: this.#config.overlays,
-      own: this.#subnets,
-      ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
-      interfaceOf: (ip) => this.#addresses.interfaceOf(ip),
-      protectedPrefixes: protectedPrefixes(this.#hostNetwork()),
-      others: this.#others.guarded,
-    }
-  }
-
   /** Our address on the underlay, or what is around it, has changed: it is published, and peers are judged anew. */
   #followUnderlay(underlay: Underlay): void {
-    const { ports } = this.#input
-    const { publicIp, address } = underlay
-    const before = this.#underlays.get(address.family)
-    this.#underlays.set(address.family, underlay)
-    if (before?.publicIp.text !== publicIp.text || before.address.text !== address.text) {
-      ports.log.warn('our address on the underlay has changed', {
-        publicIp: publicIp.text,
-        before: before?.publicIp.text,
-      })
-      ports.subnets.refreshConnections()
-    }
+    this.#surroundings.follow(underlay)
     this.#held.publish(this.#ownTerms())
-    this.#storeWay.ask()
     this.#peers.rejudge()
     this.#former.ask()
   }

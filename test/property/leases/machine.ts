@@ -1,4 +1,5 @@
-import { ownTerms, termsToAcquire, type HostNetwork } from '../../../src/agent/own-terms.ts'
+import type { HostNetwork } from '../../../src/agent/around/host-network.ts'
+import { ownTerms, termsToAcquire } from '../../../src/agent/own-terms.ts'
 import type { AcquiredSubnet } from '../../../src/agent/runtime/subnet-manager.ts'
 import type { Backend } from '../../../src/backend/backend.ts'
 import { chooseBackend } from '../../../src/backend/choice/choose-backend.ts'

@@ -134,6 +134,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'it is handed peers, and programs them',
   },
+  'agent/around': {
+    sees: ['net', 'time', 'config', 'kernel', 'lease/peers', 'host/underlay', 'agent/runtime', 'agent/datapath'],
+    because: 'it says what is around the overlay, and programs nothing',
+  },
   'agent/peer-filter': {
     sees: ['net', 'observe', 'time', 'config', 'kernel', 'reconcile', 'backend', 'agent/runtime', 'agent/peers'],
     because: 'it knows whom to let in, and not how they are reached',
@@ -155,6 +159,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'agent/host',
       'agent/peers',
       'agent/datapath',
+      'agent/around',
       'agent/peer-filter',
     ],
     because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',

@@ -1,13 +1,13 @@
-import type { OverlayNetwork } from '../config/network.ts'
-import { otherNetworks, standingSubnets, type OtherNetwork } from '../host/underlay/other-networks.ts'
-import type { HostAddresses } from '../host/underlay/underlay.ts'
-import type { Underlay } from '../kernel/underlay.ts'
-import { isForOtherNeeds } from '../lease/peers/peer-rules.ts'
-import type { Family, Ip } from '../net/ip.ts'
-import { prefixesOverlap, type Prefix } from '../net/prefix.ts'
-import { Wakeup } from '../time/wakeup.ts'
-import type { AgentPorts } from './runtime/ports.ts'
-import { isStopped, ROUND_MS, type Task, type TaskContext } from './runtime/task.ts'
+import type { OverlayNetwork } from '../../config/network.ts'
+import { otherNetworks, standingSubnets, type OtherNetwork } from '../../host/underlay/other-networks.ts'
+import type { HostAddresses } from '../../host/underlay/underlay.ts'
+import type { Underlay } from '../../kernel/underlay.ts'
+import { isForOtherNeeds } from '../../lease/peers/peer-rules.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import { prefixesOverlap, type Prefix } from '../../net/prefix.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { AgentPorts } from '../runtime/ports.ts'
+import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
 
 /** Without a look at the host, nothing has changed: this long, in milliseconds. */
 const IDLE_MS = 3_600_000

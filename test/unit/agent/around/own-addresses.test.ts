@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { OwnAddresses } from '../../../../src/agent/host/own-addresses.ts'
+import { OwnAddresses } from '../../../../src/agent/around/own-addresses.ts'
 import { ChangesTask } from '../../../../src/agent/datapath/kernel-changes-task.ts'
 import { runTogether } from '../../../../src/agent/runtime/task.ts'
 import { KernelError, type KernelOp } from '../../../../src/kernel/kernel.ts'

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { KernelOp } from '../../../src/kernel/kernel.ts'
-import { ip } from '../../../src/net/ip.ts'
-import { prefix, prefixesOverlap } from '../../../src/net/prefix.ts'
-import { AgentWorld, upstreamLease } from '../../fake/agent-world.ts'
+import type { KernelOp } from '../../../../src/kernel/kernel.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix, prefixesOverlap } from '../../../../src/net/prefix.ts'
+import { AgentWorld, upstreamLease } from '../../../fake/agent-world.ts'
 
 const WHAT = 'networks of this host'
 const PEER = '10.15.96.0-20'
