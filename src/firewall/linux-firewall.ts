@@ -37,6 +37,8 @@ export class LinuxFirewall implements Firewall {
   readonly #variants: Readonly<Record<IptablesVariant, readonly IptablesRules[]>>
   /** Parts known to hold nothing of ours: looked at once, not at every turn. */
   readonly #empty = new Set<string>()
+  /** Whether all that was wanted stood after a look before this one. */
+  #hasStood = false
 
   constructor(run: RunTool = runTool) {
     this.#nftables = new NftablesRules(run)
@@ -53,8 +55,9 @@ export class LinuxFirewall implements Firewall {
     if (!own.stands) return own
     const other = await this.#syncParts(this.#otherParts(spec.kind, rules), signal)
     // What nobody uses can wait until the start is over; where nothing is wanted, there may be no other look.
-    const isSettled = own.changed.length + other.changed.length === 0 || !rules.some(hasRules)
-    const unused = isSettled ? await this.#syncParts(this.#unusedVariant(), signal) : QUIET
+    const isSettled = this.#hasStood && own.changed.length + other.changed.length === 0
+    this.#hasStood = true
+    const unused = isSettled || !rules.some(hasRules) ? await this.#syncParts(this.#unusedVariant(), signal) : QUIET
     return {
       ...own,
       changed: [...own.changed, ...other.changed, ...unused.changed],

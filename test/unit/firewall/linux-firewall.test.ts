@@ -237,6 +237,18 @@ describe('what is not asked for', () => {
   })
 })
 
+describe('a start over rules that stand already', () => {
+  test('runs no program but the one that reads them; the variant that is not in use is looked at next time', async () => {
+    await sync(IN_IPTABLES)
+    tools.unused.iptables.write('filter', ':FLANNEL-FWD - [0:0]')
+    tools.ran.length = 0
+    const restarted = new LinuxFirewall(tools.run)
+    expect(await restarted.sync(IN_IPTABLES, signal)).toEqual(QUIET)
+    expect(tools.ran).toEqual(['iptables-save', 'ip6tables-save', 'nft'])
+    expect((await restarted.sync(IN_IPTABLES, signal)).changed).toEqual(['iptables-nft FLANNEL-FWD'])
+  })
+})
+
 describe('a table that iptables does not print', () => {
   beforeEach(() => {
     tools.iptables.save = () => "# Table `filter' is incompatible, use 'nft' tool.\n"
