@@ -186,6 +186,13 @@ describe.each(FAMILIES)('with the peer filter, over IPv%i', (family) => {
     expect(await arrives(pod, PEER[family])).toBe(true)
   })
 
+  test('VXLAN of a container that leaves with another source is dropped, whatever network its first datagram names', async () => {
+    await masquerade()
+    expect(await arrives(pod, PEER[family], { vni: 99 })).toBe(false)
+    expect(await dropped()).toBe(1)
+    expect(await arrives(host, PEER[family], { vni: 99 })).toBe(true)
+  })
+
   test('VXLAN of other networks, to other ports and to others than peers goes its way', async () => {
     for (const place of [host, pod]) {
       expect(await arrives(place, PEER[family], { vni: 99 })).toBe(true)
@@ -197,7 +204,7 @@ describe.each(FAMILIES)('with the peer filter, over IPv%i', (family) => {
 })
 
 test("what a container forges with a peer's address is dropped, and that peer's own packets are forwarded", async () => {
-  expect(await arrives(pod, PEER[4], { from: BEHIND })).toBe(false)
+  for (const vni of [OVERLAY.vni, 99]) expect(await arrives(pod, PEER[4], { from: BEHIND, vni })).toBe(false)
   expect(await arrives(behind, PEER[4])).toBe(true)
 })
 

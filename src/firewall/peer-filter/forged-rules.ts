@@ -31,6 +31,12 @@ const LAST = 30_000
  */
 const MARK = { of: meta('priority'), value: 'f1a7:0', bits: 'ffff:0', others: '0:ffff' } as const
 
+/**
+ * One packet may hold several datagrams (UDP_SEGMENT of udp(7)), which are parted behind all rules, and of which the first alone shows its VNI:
+ * what containers send to a peer as VXLAN of another network bears this until it is known whether its source has been changed.
+ */
+const IN_QUESTION = 'f1a8:0'
+
 /** A packet without a socket of a process has none of its users: the kernel's own, and all that is forwarded. */
 const OF_A_PROCESS = differs(meta('skuid'), 0xffff_ffff)
 
@@ -89,7 +95,17 @@ export function forgedChains(
           comment: 'of a peer whose way leads through us',
           expr: [ofPeer(family), REACHED_THAT_WAY, { return: null }],
         })),
+        ...FAMILIES.map((family) => ({
+          comment: 'in the name of a peer',
+          expr: [ofPeer(family), toPeer(family), ...drop],
+        })),
         { comment: 'of anybody else', expr: [jump('to-peers')] },
+        ...(isTracked
+          ? FAMILIES.map((family) => ({
+              comment: 'another network at first sight',
+              expr: [toPeer(family), setMark({ '|': [MARK.of, IN_QUESTION] })],
+            }))
+          : []),
       ],
     },
     {
@@ -110,13 +126,28 @@ export function forgedChains(
       })),
     },
     {
+      name: 'in-question',
+      rules: isTracked
+        ? [
+            { comment: 'no answer would find its way back', expr: [SOURCE_CHANGED, ...drop] },
+            { comment: 'a stranger to the peer', expr: [setMark(masked(MARK.of, MARK.others))] },
+          ]
+        : [],
+    },
+    {
       name: 'leaving',
       hook: { hook: 'postrouting', prio: LAST },
       rules: [
         // One question for all packets that go elsewhere: all names of deviceName begin so.
         { comment: 'into an overlay', expr: [equal(meta('oifname'), 'flan*'), jump('into-overlay')] },
         ...(isTracked
-          ? [{ comment: 'VXLAN that was sent elsewhere', expr: [vxlan, REDIRECTED, jump('to-peers')] }]
+          ? [
+              { comment: 'VXLAN that was sent elsewhere', expr: [vxlan, REDIRECTED, jump('to-peers')] },
+              {
+                comment: 'VXLAN of a container',
+                expr: [vxlan, equal(masked(MARK.of, MARK.bits), IN_QUESTION), jump('in-question')],
+              },
+            ]
           : []),
       ],
     },
@@ -130,6 +161,9 @@ const setMark = (value: NftObject): NftObject => ({ mangle: { key: MARK.of, valu
 
 /** The host would send to that source over the interface on which the packet came. */
 const REACHED_THAT_WAY = equal({ fib: { result: 'oif', flags: ['saddr', 'iif'] } }, true)
+
+/** Answers to VXLAN go to its port, not to where it came from: nobody lawful sends it from behind a changed source. */
+const SOURCE_CHANGED: NftObject = { match: { op: 'in', left: { ct: { key: 'status' } }, right: 'snat' } }
 
 /** Its destination was changed on the way: our device sends to peers alone. */
 const REDIRECTED: NftObject = { match: { op: 'in', left: { ct: { key: 'status' } }, right: 'dnat' } }
