@@ -84,5 +84,7 @@ export function createLogger({ verbosity, format, isJournal }: LoggerOptions): L
     (message: string, fields: LogFields = {}): void => {
       log.log({ level, message, fields })
     }
-  return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
+  // winston would make the line first, one for each of ten thousand peers, and leave it to the transport to drop it.
+  const debug = levelOf(verbosity) === 'debug' ? say('debug') : () => undefined
+  return { error: say('error'), warn: say('warn'), info: say('info'), debug }
 }

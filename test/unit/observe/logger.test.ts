@@ -36,6 +36,11 @@ describe('createLogger', () => {
     expect(outputOf(verbosity, "log.debug('detail')").lines).toHaveLength(count)
   })
 
+  it('makes no line of what it does not say', () => {
+    const statements = "log.debug('detail', { get peer() { console.log('read'); return 3 } })"
+    expect([0, 1].map((verbosity) => outputOf(verbosity, statements).stdout)).toEqual(['', 'read\n'])
+  })
+
   it('has a priority instead of a time in the journal, which knows the time', () => {
     const statements = "log.error('a'); log.warn('b'); log.info('hello', { peer: 3 }); log.debug('d')"
     const { lines } = outputOf(1, statements, { isJournal: true })
