@@ -195,6 +195,7 @@ export class OverlaySession {
       backends: this.#backends,
       ownKey: this.#input.acquired.lease.key,
       limits: () => this.#surroundings.limits(this.#config),
+      nodeId: this.#input.acquired.node.id,
       onForeign: (backendType) => {
         foreign.say(backendType)
       },

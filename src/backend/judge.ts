@@ -27,6 +27,8 @@ export interface OwnNode {
   readonly backends: readonly Backend[]
   readonly ownKey: string
   readonly limits: () => PeerLimits
+  /** Our id, by which a lease of ours from before is told from one of another host. */
+  readonly nodeId?: string
   /** Called for every peer of another backend: it is none of ours, nor is anything wrong with it. */
   readonly onForeign?: (backendType: string) => void
 }
@@ -43,7 +45,7 @@ export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
   }
 }
 
-function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
+function judgeLease(lease: Lease, { backends, limits, nodeId, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
   // one without a type is a reservation that waits for its node, or of upstream's udp
   if (!backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
@@ -51,12 +53,13 @@ function judgeLease(lease: Lease, { backends, limits, onForeign }: OwnNode): Pee
     return { ignored: true }
   }
   const entriesByFamily = new Map<Family, ReachablePeer>()
+  const owner = lease.node !== undefined && lease.node.id === nodeId ? undefined : ownerName(lease)
   const names: string[] = []
   for (const { own, reach, claimedNames } of backends) {
     const { family } = own.overlay
     const part = leaseFamily(lease, family)
     if (part === undefined || reach === undefined) continue
-    const objection = peerObjection(part, limits(), ownerName(lease))
+    const objection = peerObjection(part, limits(), owner)
     if (objection !== undefined) return { rejected: objection, claims: claimsInVain(lease, backends) }
     const entries = reach(lease)
     if ('rejected' in entries) return entries

@@ -42,9 +42,9 @@ export interface OtherNeeds {
 
 /**
  * Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth.
- * @param owner whose it is, in words
+ * @param owner whose it is, in words; undefined: it names our own id
  */
-export function peerObjection(part: LeaseFamily, around: PeerLimits, owner: string): string | undefined {
+export function peerObjection(part: LeaseFamily, around: PeerLimits, owner: string | undefined): string | undefined {
   const { subnet } = part
   const overlay = around.overlays.find(({ family }) => family === part.family)
   const overlapped = around.own.find((own) => prefixesOverlap(own, subnet))
@@ -55,7 +55,11 @@ export function peerObjection(part: LeaseFamily, around: PeerLimits, owner: stri
 }
 
 /** Why nobody is reached at its PublicIP. */
-function addressObjection({ publicIp }: LeaseFamily, around: PeerLimits, owner: string): string | undefined {
+function addressObjection(
+  { publicIp }: LeaseFamily,
+  around: PeerLimits,
+  owner: string | undefined,
+): string | undefined {
   if (!isReachableUnicast(publicIp)) return `PublicIP ${publicIp.text} is not an address another host can have`
   const broadcast = around.protectedPrefixes.find((network) => isNetworkOrBroadcast(publicIp, network))
   if (broadcast !== undefined)
@@ -64,7 +68,9 @@ function addressObjection({ publicIp }: LeaseFamily, around: PeerLimits, owner: 
     return `PublicIP ${publicIp.text} is within our own subnet`
   const link = around.interfaceOf(publicIp.text)
   if (link !== undefined || around.ownPublicIps.some((own) => sameIp(own, publicIp)))
-    return `PublicIP ${publicIp.text} is our own${link === undefined ? '' : `, on ${link}`}: ${owner} needs another, by --iface there`
+    return owner === undefined
+      ? `PublicIP ${publicIp.text} is our own, and so is the node id: a lease that this node had before, or of a copy of its machine`
+      : `PublicIP ${publicIp.text} is our own${link === undefined ? '' : `, on ${link}`}: ${owner} needs another, by --iface there`
   return undefined
 }
 

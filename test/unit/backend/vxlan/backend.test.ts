@@ -48,6 +48,22 @@ describe('backendJudge', () => {
     expect(judge(record)).toHaveProperty('rejected', expect.stringContaining(reason))
   })
 
+  it('does not send the operator to another host for a lease that this node had before', () => {
+    const limits = { ...AROUND, interfaceOf: () => 'eth0' }
+    const judge = backendJudge({
+      backends: [vxlanBackend({ vtep: VTEP, config: VXLAN })],
+      ownKey: OWN_KEY,
+      limits: () => limits,
+      nodeId: 'node1',
+    })
+    const reasonFor = (id: string) => {
+      const node = { id, hostname: 'host1' }
+      return judge(leaseRecord('10.15.64.0-20', leaseValue({ publicIp: '10.0.2.15', mac: '02:00:00:00:00:01', node })))
+    }
+    expect(reasonFor('node1')).toHaveProperty('rejected', expect.stringContaining('that this node had before'))
+    expect(reasonFor('node2')).toHaveProperty('rejected', expect.stringContaining('host1 (node2) needs another'))
+  })
+
   it.each([['VtepMAC', peer(2, '10.30.0.0-20', '02:00:00:00:00:01')]])(
     'lets only the older of two peers have the same %s',
     (_, younger) => {
