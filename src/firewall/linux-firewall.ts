@@ -60,7 +60,8 @@ export class LinuxFirewall implements Firewall {
     const unused = isSettled || !rules.some(hasRules) ? await this.#syncParts(this.#unusedVariant(), signal) : QUIET
     return {
       ...own,
-      changed: [...own.changed, ...other.changed, ...unused.changed],
+      changed: [...own.changed, ...other.changed],
+      ...(unused.changed.length === 0 ? {} : { leftovers: unused.changed }),
       problems: distinct([
         ...own.problems,
         ...[...other.problems, ...unused.problems].filter(({ code }) => code !== 'MISSING'),

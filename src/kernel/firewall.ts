@@ -58,6 +58,8 @@ export class FirewallError extends Error {
 export interface FirewallReport {
   /** What was not as it should be, and has been put right: `nftables ip flannel-ipv4`. */
   readonly changed: readonly string[]
+  /** Rules of an earlier run that stood where this host has none any more, and are gone now. Absent: none. */
+  readonly leftovers?: readonly string[]
   /** Whether all rules asked for stand. Rules of an earlier run that cannot be removed do not count. */
   readonly stands: boolean
   /** What could not be put right. */

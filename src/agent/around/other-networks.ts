@@ -11,8 +11,12 @@ import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/tas
 
 /** Without a look at the host, nothing has changed: this long, in milliseconds. */
 const IDLE_MS = 3_600_000
-/** Between two looks, in milliseconds, however often leases change. */
+/** Between two looks, in milliseconds, however often leases and addresses change. */
 const APART_MS = 1_000
+/** A look, and judging the peers anew for it, may take one part in this many of the time. */
+const SHARE = 50
+/** So many are guarded, the widest: every peer is held against each. Hosts have thousands of addresses where these are virtual services. */
+const MOST_GUARDED = 256
 const MOST_NAMED = 3
 
 /** Network of the host, with those subnets of peers that may lie over it all the same. */
@@ -28,7 +32,7 @@ export interface Seen {
 }
 
 export interface OtherNetworksInput {
-  readonly ports: Pick<AgentPorts, 'conditions' | 'readResolvers'>
+  readonly ports: Pick<AgentPorts, 'clock' | 'conditions' | 'readResolvers'>
   readonly overlays: readonly OverlayNetwork[]
   /** Our subnets. */
   readonly own: readonly Prefix[]
@@ -77,14 +81,19 @@ export class OtherNetworks implements Task {
   }
 
   async run({ signal, rest }: TaskContext): Promise<void> {
+    const { clock } = this.#input.ports
+    let pauseMs = APART_MS
     this.#report()
     while (!isStopped(signal)) {
       await rest(IDLE_MS, this.#bell)
       if (isStopped(signal)) break
-      await rest(APART_MS)
+      await rest(pauseMs)
       if (isStopped(signal)) break
-      if (this.#update(await this.#input.ports.readResolvers())) this.#input.onChange()
+      const resolvers = await this.#input.ports.readResolvers()
+      const beganMs = clock.monotonicMs()
+      if (this.#update(resolvers)) this.#input.onChange()
       this.#report()
+      pauseMs = Math.max(APART_MS, (clock.monotonicMs() - beganMs) * SHARE)
     }
   }
 
@@ -97,10 +106,10 @@ export class OtherNetworks implements Task {
       const host = this.#hosts.get(overlay.family)
       if (host === undefined) continue
       const standing = standingSubnets(host, overlay.family)
-      for (const network of otherNetworks(host, { overlay, own, underlay: underlayOf(overlay.family), resolvers })) {
+      const networks = otherNetworks(host, { overlay, own, underlay: underlayOf(overlay.family), resolvers })
+      for (const network of widest(networks)) {
         const key = `${network.prefix.text} ${network.what}`
-        const over = standing.filter((subnet) => prefixesOverlap(subnet, network.prefix))
-        now.set(key, before.get(key) ?? { ...network, conceded: new Set(over.map(({ text }) => text)) })
+        now.set(key, before.get(key) ?? { ...network, conceded: overlapping(standing, network) })
       }
     }
     this.#guarded = now
@@ -143,3 +152,15 @@ export class OtherNetworks implements Task {
     return over.length === 0 ? [] : [`${prefix.text}, ${what}, overlaps ${over.join(', ')}`]
   }
 }
+
+/** Default gateways and resolvers, which come last, are few: they go before addresses that are as narrow. */
+const widest = (networks: readonly OtherNetwork[]): readonly OtherNetwork[] =>
+  networks.length <= MOST_GUARDED
+    ? networks
+    : networks
+        .toReversed()
+        .toSorted((a, b) => a.prefix.length - b.prefix.length)
+        .slice(0, MOST_GUARDED)
+
+const overlapping = (standing: readonly Prefix[], { prefix }: OtherNetwork): ReadonlySet<string> =>
+  new Set(standing.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text))

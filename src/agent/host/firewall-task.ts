@@ -102,9 +102,10 @@ export class FirewallTask implements Task {
     return Math.max(SHORTEST_RESYNC_MS, resyncMs, notBeforeMs)
   }
 
-  #judge(spec: FirewallSpec, { changed, stands, problems, lacksRandomFully }: FirewallReport): void {
+  #judge(spec: FirewallSpec, { changed, leftovers, stands, problems, lacksRandomFully }: FirewallReport): void {
     this.#sayLacking(lacksRandomFully)
-    const { conditions } = this.#input.ports
+    const { conditions, log } = this.#input.ports
+    if (leftovers !== undefined) log.info('firewall rules of an earlier run removed', { rules: leftovers.join(', ') })
     const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
     this.#isFine = stands && !isFoughtOver

@@ -53,6 +53,14 @@ describe("a peer's subnet over a network of this host", () => {
     },
   )
 
+  test('is rejected for a resolver also where the host has a thousand addresses in the network, as of virtual services', async () => {
+    world.etcd.put(PEER, upstreamLease(11))
+    for (let n = 0; n < 1_000; n++) network('address.add', 'kube-ipvs0', `10.15.${n >> 8}.${n & 255}/32`)
+    world.resolvers = [ip('10.15.97.53')]
+    await start()
+    expect(rejections()).toEqual([expect.stringMatching(/covers 10\.15\.97\.53\/32, a resolver of this host/)])
+  })
+
   test('is taken where it lies within a wider one, as with the docker0 that nobody uses, and named', async () => {
     world.etcd.put(PEER, upstreamLease(11))
     network('address.add', 'docker0', '10.15.64.1/18')
