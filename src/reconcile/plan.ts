@@ -1,21 +1,25 @@
 import type { PlannedRow } from './row.ts'
 import type { PlannedTable } from './table.ts'
 
+/** A link whose tables are known. */
+export interface PlannedLink {
+  readonly linkIndex: number
+  readonly tables: readonly PlannedTable[]
+  /** Whether rows that no peer wants may go. */
+  readonly prune: boolean
+}
+
 /**
  * The rows to send, in order: first what is to be written, peer by peer, and within a peer as the tables are given (neighbour, fdb,
  * route), so that a route never stands before what it needs; then what is to be erased, the tables in reverse. Interleaving the
  * tables per peer is also what the kernel takes fastest.
  */
-export function planRows(
-  links: readonly { readonly linkIndex: number; readonly tables: readonly PlannedTable[] }[],
-  nowMs: number,
-  prune: boolean,
-): readonly PlannedRow[] {
+export function planRows(links: readonly PlannedLink[], nowMs: number): readonly PlannedRow[] {
   const peers = new Map<string, number>()
   const writes: PlannedRow[] = []
   const groups: number[] = []
   const erasures: PlannedRow[][] = []
-  for (const { linkIndex, tables } of links)
+  for (const { linkIndex, tables, prune } of links)
     for (const table of tables) {
       const erased: PlannedRow[] = []
       for (const row of table.plan(linkIndex, nowMs, prune)) {

@@ -15,7 +15,7 @@ import { GatewayGuides } from './gateway-guides.ts'
 import type { RouteOwnership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { MovingPeers } from './moving-peers.ts'
-import { planRows } from './plan.ts'
+import { planRows, type PlannedLink } from './plan.ts'
 import type { PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
 import { isOwnDirectRoute, isOwnRoute, type Cut } from './ownership.ts'
@@ -187,17 +187,26 @@ export class Reconciler {
     await this.#kernel.catchUp() // or a burst of reports would be answered row by row, each answer outdated by the next report
     const nowMs = this.#clock.monotonicMs()
     const looked = { linkIndex: this.linkIndex, tookSnapshot: false }
-    const known: { linkIndex: number; tables: LinkTables['tables'] }[] = []
+    const known: PlannedLink[] = []
     for (const link of this.#links) {
       const { linkIndex, tables } = link
       if (linkIndex === undefined) continue
       const isReadNow = link.isReadDue(nowMs) && (await this.#read(link, linkIndex, signal))
       if (isReadNow && link === this.#device) looked.tookSnapshot = true
       if (linkIndex === link.linkIndex && (isReadNow || !link.isUnknown) && !link.isDown)
-        known.push({ linkIndex, tables })
+        known.push({ linkIndex, tables, prune: this.#mayPruneOn(link) })
     }
-    const rows = planRows(known, nowMs, this.#mayPrune)
+    const rows = planRows(known, nowMs)
     return { ...this.#report(rows, await this.#write(rows, signal)), ...looked }
+  }
+
+  /**
+   * What an earlier run has left on one link may be all by which peers are reached that are to be reached over the other: it stays until
+   * that one is there, and what is wanted of it is written in the same pass, before anything is erased.
+   */
+  #mayPruneOn(link: LinkTables): boolean {
+    const other = link === this.#device ? this.#underlay : this.#device
+    return this.#mayPrune && (other.isRead || other.wanted === 0)
   }
 
   #read(link: LinkTables, linkIndex: number, signal: AbortSignal): Promise<boolean> {
@@ -266,7 +275,7 @@ export class Reconciler {
   /** How long the next pass can wait if nothing is reported until then, in milliseconds; undefined: for ever. */
   nextPassInMs(): number | undefined {
     const nowMs = this.#clock.monotonicMs()
-    const times = this.#links.flatMap((link) => link.nextPassInMs(nowMs, this.#mayPrune) ?? [])
+    const times = this.#links.flatMap((link) => link.nextPassInMs(nowMs, this.#mayPruneOn(link)) ?? [])
     return times.length === 0 ? undefined : Math.min(...times)
   }
 }

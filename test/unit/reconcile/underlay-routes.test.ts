@@ -263,6 +263,23 @@ describe('routes on the underlay', () => {
   })
 })
 
+describe('what an earlier run has left on the link that a peer is not to be reached over any more', () => {
+  it('stays on the underlay until there is the device, and the new route', async () => {
+    reconciler.setPeer('a', direct(1))
+    await settle()
+    start()
+    reconciler.setPeer('a', entriesOf(1, 0))
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ linkIndex: underlay }])
+    expect(reconciler.nextPassInMs()).toBeUndefined()
+    asked = []
+    reconciler.attach(device)
+    await settle()
+    expect(routesTo(1)).toMatchObject([{ linkIndex: device }])
+    expect(names().slice(0, 3)).toEqual(['neighbour.replace', 'fdb.replace', 'route.replace'])
+  })
+})
+
 describe('a peer that moves between tunnel and underlay', () => {
   beforeEach(() => {
     reconciler.attach(device)
