@@ -20,8 +20,11 @@ const sorted = (rows: readonly JsonObject[]): readonly JsonObject[] =>
 
 const withSortedAddresses = (row: JsonObject): JsonObject => ({
   ...row,
-  addr_info: sorted(objectsAt(row, 'addr_info')),
+  addr_info: sorted(objectsAt(row, 'addr_info').filter((address) => !isTwin(address))),
 })
+
+/** Ours is there a second time, with the length of the network, where a foreign one has come to stand before it. */
+const isTwin = (address: JsonObject): boolean => address['noprefixroute'] === true
 
 /** What the kernel tries to resolve by itself comes and goes. */
 const isLasting = (row: JsonObject): boolean => textsAt(row, 'state').includes('PERMANENT')
