@@ -107,7 +107,7 @@ export class OtherNetworks implements Task {
       if (host === undefined) continue
       const standing = standingSubnets(host, overlay.family)
       const networks = otherNetworks(host, { overlay, own, underlay: underlayOf(overlay.family), resolvers })
-      for (const network of widest(networks)) {
+      for (const network of widest(networks.filter(({ toleratesPeers }) => toleratesPeers !== true))) {
         const key = `${network.prefix.text} ${network.what}`
         now.set(key, before.get(key) ?? { ...network, conceded: overlapping(standing, network) })
       }

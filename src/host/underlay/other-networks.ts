@@ -1,4 +1,4 @@
-import type { OverlayNetwork } from '../../config/network.ts'
+import { gatewayOf, type OverlayNetwork } from '../../config/network.ts'
 import type { AddressState, LinkState, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
@@ -13,6 +13,11 @@ export interface OtherNetwork {
   readonly prefix: Prefix
   /** In words: `the network of eth1`. */
   readonly what: string
+  /**
+   * A peer's subnet may be there all the same. A mere route may be one in the place of ours, and is found by its winning; a bridge may be
+   * that of our containers, from before another node got our subnet. Subnets of our own are chosen around both.
+   */
+  readonly toleratesPeers?: true
 }
 
 export interface Around {
@@ -31,7 +36,9 @@ export function otherNetworks(host: HostAddresses, around: Around): readonly Oth
   const { overlay, own, underlay, resolvers } = around
   const { family } = overlay
   const found = [
-    ...host.addresses.filter((address) => isOthers(address, host, around)).flatMap((one) => networkOf(one, host)),
+    ...host.addresses
+      .filter((address) => isOthers(address, host, around))
+      .flatMap((one) => networkOf(one, host, overlay)),
     ...host.routes.filter((route) => isConnected(route, host)).flatMap((route) => routedNetwork(route, host)),
     ...host.routes.flatMap(({ destination, gateway }) =>
       destination.length === 0 && gateway !== undefined
@@ -58,12 +65,17 @@ function isOthers(address: AddressState, host: HostAddresses, { own }: Around): 
   return !own.some((subnet) => prefixContains(subnet, address.ip))
 }
 
-function networkOf({ ip, prefixLength, linkIndex }: AddressState, host: HostAddresses): readonly OtherNetwork[] {
-  const name = linkOf(host, linkIndex)?.name ?? `link ${linkIndex}`
+function networkOf(
+  { ip, prefixLength, linkIndex }: AddressState,
+  host: HostAddresses,
+  { subnetLength }: OverlayNetwork,
+): readonly OtherNetwork[] {
+  const link = linkOf(host, linkIndex)
+  const name = link?.name ?? `link ${linkIndex}`
   const prefix = prefixOf(ip, prefixLength)
-  return [
-    { prefix, what: sameIp(prefix.base, ip) && isHost(prefix) ? `an address of ${name}` : `the network of ${name}` },
-  ]
+  const what = sameIp(prefix.base, ip) && isHost(prefix) ? `an address of ${name}` : `the network of ${name}`
+  const isOfContainers = link?.kind === 'bridge' && prefixLength === subnetLength && sameIp(gatewayOf(prefix), ip)
+  return [isOfContainers ? { prefix, what, toleratesPeers: true } : { prefix, what }]
 }
 
 const isHost = (prefix: Prefix): boolean => hostPrefix(prefix.base).text === prefix.text
@@ -81,7 +93,7 @@ function routedNetwork({ destination, linkIndex }: RouteState, host: HostAddress
   const isOfAddress = host.addresses.some(
     ({ ip, prefixLength, linkIndex: on }) => on === linkIndex && prefixOf(ip, prefixLength).text === destination.text,
   )
-  return isOfAddress ? [] : [{ prefix: destination, what: `a network behind ${name}` }]
+  return isOfAddress ? [] : [{ prefix: destination, what: `a network behind ${name}`, toleratesPeers: true }]
 }
 
 /** Destinations of our own routes that stand, of this run or an earlier one, ours or upstream's: whoever has them is reached now. */

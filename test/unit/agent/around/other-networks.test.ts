@@ -71,6 +71,18 @@ describe("a peer's subnet over a network of this host", () => {
     expect(world.fails(WHAT, /^10\.15\.64\.0\/18, the network of docker0, overlaps 10\.15\.96\.0\/20$/)).toBe(true)
   })
 
+  test("is taken where only a route of others leads there, or our containers' bridge stands, from before it was another's", async () => {
+    world.etcd.put(PEER, upstreamLease(11))
+    world.etcd.put('10.15.112.0-20', upstreamLease(12))
+    world.kernel.addCard('cni0', { kind: 'bridge' })
+    network('address.add', 'cni0', '10.15.96.1/20')
+    const linkIndex = world.kernel.addCard('wg0').index
+    const route = { destination: prefix('10.15.112.0/20'), gateway: undefined, linkIndex, metric: 9, onlink: false }
+    world.kernel.outside({ op: 'route.replace', type: 'unicast', ...route, protocol: 'boot' })
+    await start()
+    expect([world.rows().routes, rejections()]).toEqual([2, []])
+  })
+
   test('is rejected where it covers a resolver, or a default gateway', async () => {
     world.etcd.put(PEER, upstreamLease(11))
     world.etcd.put('10.15.112.0-20', upstreamLease(12))
