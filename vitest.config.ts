@@ -3,8 +3,11 @@ import { defineConfig } from 'vitest/config'
 /** Long tests that run once, wherever the others run twice. */
 const FAULTS = ['test/e2e/faults/**/*.test.ts', 'test/e2e/soak.test.ts']
 
+/** Stops whoever runs a suite outside of the laboratory. */
+const IN_LAB = { setupFiles: ['test/setup/inside-lab.ts'] }
+
 /** What every suite on whole hosts needs: time, and the laboratory for itself. */
-const WHOLE_HOSTS = { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
+const WHOLE_HOSTS = { ...IN_LAB, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
 
 /**
  * Suites by what they need: `core` runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
@@ -16,8 +19,8 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       { test: { name: 'core', include: ['test/{unit,property,golden,soak}/**/*.test.ts'], testTimeout: 120_000 } },
-      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], testTimeout: 60_000 } },
-      { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], testTimeout: 60_000 } },
+      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...IN_LAB, testTimeout: 60_000 } },
+      { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], ...IN_LAB, testTimeout: 60_000 } },
       {
         test: {
           name: 'e2e',

@@ -136,6 +136,7 @@ describe('the command line', () => {
     fc.assert(
       fc.property(flag, fc.string({ minLength: 1 }), (name, value) => {
         fc.pre(value.replace(/\/+$/, '') !== '')
+        fc.pre(name !== 'subnet-file' || !/\/["'\s]*$/.test(value)) // a folder is refused
         const withPassword = { FLANNELD_ETCD_USERNAME: 'u', FLANNELD_ETCD_PASSWORD: 'p' } // a name goes with one
         const expected = readCommandLine([`--${name}=${value}`], withPassword)
         for (const args of [[`-${name}=${value}`], [`-${name}`, value], [`--${name}`, value]])
