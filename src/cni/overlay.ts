@@ -60,14 +60,15 @@ export function parseOverlay(path: string, text: string): Overlay {
   return { subnets, networks, mtu, ipMasq: ipMasq === 'true' }
 }
 
-/** Later upstream versions write several networks, with commas between. */
+/** Later upstream versions write several networks, with commas between; a host has one subnet of a family. */
 function readNetworks(
   path: string,
   values: ReadonlyMap<string, Assignment>,
   name: string,
   family: Family,
 ): readonly Prefix[] {
-  const texts = (values.get(name)?.value ?? '').split(',').filter((text) => text !== '')
+  const value = values.get(name)?.value ?? ''
+  const texts = (name === SUBNET_VARIABLES[family].subnet ? [value] : value.split(',')).filter((text) => text !== '')
   return texts.map((text) => {
     const network = parsePrefix(text.trim())
     if (network?.family === family) return network

@@ -221,7 +221,9 @@ describe('planRows', () => {
     return { neighbour: neighbour(host), fdb: entry, route }
   }
   const order = (all: ReturnType<typeof tables>): readonly string[] =>
-    planRows([{ linkIndex: LINK, tables: [all.neighbours, all.fdb, all.routes], prune: true }], 0).map(({ op }) => op.op)
+    planRows([{ linkIndex: LINK, tables: [all.neighbours, all.fdb, all.routes], prune: true }], 0).map(
+      ({ op }) => op.op,
+    )
 
   it('writes peer by peer, the route last, and erases after all writing, the route first', () => {
     const all = tables()

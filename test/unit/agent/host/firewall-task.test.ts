@@ -66,7 +66,10 @@ describe('the rules of the firewall', () => {
   test("of an earlier run are removed, which is nobody's doing", async () => {
     await start()
     const sync = firewall.sync.bind(firewall)
-    firewall.sync = async (spec, signal) => ({ ...(await sync(spec, signal)), leftovers: ['iptables-legacy FLANNEL-FWD'] })
+    firewall.sync = async (spec, signal) => ({
+      ...(await sync(spec, signal)),
+      leftovers: ['iptables-legacy FLANNEL-FWD'],
+    })
     await clock.advance(5_000)
     expect(log.lines.at(-1)).toBe('info firewall rules of an earlier run removed rules=iptables-legacy FLANNEL-FWD')
     expect(state()).toBeUndefined()
