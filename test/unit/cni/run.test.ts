@@ -539,7 +539,10 @@ describe('what is refused', () => {
       'it lacks FLANNEL_SUBNET or FLANNEL_IPV6_SUBNET, FLANNEL_NETWORK or FLANNEL_IPV6_NETWORK, FLANNEL_MTU, FLANNEL_IPMASQ',
     ],
     [SUBNET_ENV.replace('10.15.64.1/20', '10.15.64.1'), 'FLANNEL_SUBNET: expected an IPv4 network, found "10.15.64.1"'],
-    [SUBNET_ENV.replace('10.15.64.1/20', '10.15.64.1/20,10.15.80.1/20'), 'FLANNEL_SUBNET: expected an IPv4 network'],
+    [
+      SUBNET_ENV.replace('10.15.64.1/20', '10.15.64.1/20,10.15.80.1/20'),
+      'FLANNEL_SUBNET: expected an IPv4 network, found "10.15.64.1/20,10.15.80.1/20"',
+    ],
     [SUBNET_ENV.replace('10.0.0.0/8', 'fd00::/8'), 'FLANNEL_NETWORK: expected an IPv4 network, found "fd00::/8"'],
     [SUBNET_ENV.replace('1450', 'big'), 'FLANNEL_MTU: expected a number of octets from 68 to 65535, found big'],
     [SUBNET_ENV.replace('1450', '0'), 'FLANNEL_MTU: expected a number of octets from 68 to 65535, found 0'],
