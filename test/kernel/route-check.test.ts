@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { describeWay, isDefaultRule, isOursMissing, isRightWay } from '../../src/agent/datapath/route-verdict.ts'
-import { addressAt, prefix } from '../../src/net/prefix.ts'
+import type { RouteAnswer } from '../../src/kernel/kernel.ts'
+import { addressAt, prefix, type Prefix } from '../../src/net/prefix.ts'
 import { ip, type Family } from '../../src/net/ip.ts'
 import { makeVxlan } from './peers.ts'
 import { check, realKernel, tool, workerSubnet, type RealHarness } from './real-kernel.ts'
@@ -27,6 +28,26 @@ function doing(added: string, family: Family = 4): void {
     ? added.replace(/ add (id \d+).*/, ' del $1')
     : added.replace(' add ', ' del ')
   undo.push(() => tool('ip', ...options, ...removed.split(' ')))
+}
+
+/** Our route to the subnet. */
+async function makeOurs(subnet: Prefix, linkIndex: number): Promise<void> {
+  const ours = {
+    destination: subnet,
+    gateway: subnet.base,
+    linkIndex,
+    metric: 5,
+    protocol: '70',
+    onlink: true,
+  } as const
+  check(await harness.kernel.apply([{ op: 'route.replace', type: 'unicast', ...ours }], signal))
+}
+
+/** Which way the kernel would take to a container in the subnet. */
+async function wayTo(subnet: Prefix): Promise<RouteAnswer> {
+  const [answer] = await harness.kernel.answers([{ destination: addressAt(subnet, 1n) }], signal)
+  if (answer === undefined) throw new Error('no answer')
+  return answer
 }
 
 /** Something of others that wins over our route to a subnet, what it is called, and whether our route is taken for missing. */
@@ -67,20 +88,8 @@ test.each(Object.keys(WINNING))(
     const device = harness.device(0).name
     const subnet = workerSubnet(200)
     const publicIp = ip('192.0.2.9')
-    const ours = {
-      destination: subnet,
-      gateway: subnet.base,
-      linkIndex,
-      metric: 5,
-      protocol: '70',
-      onlink: true,
-    } as const
-    check(await harness.kernel.apply([{ op: 'route.replace', type: 'unicast', ...ours }], signal))
-    const ask = async () => {
-      const [answer] = await harness.kernel.answers([{ destination: addressAt(subnet, 1n) }], signal)
-      if (answer === undefined) throw new Error('no answer')
-      return answer
-    }
+    await makeOurs(subnet, linkIndex)
+    const ask = (): Promise<RouteAnswer> => wayTo(subnet)
     const links = { device: linkIndex, underlay: 1 }
     expect(isRightWay(await ask(), { subnet, publicIp }, links)).toBe(true)
     const [commands, words] = WINNING[name]?.(subnet.text, device) ?? [[], /^$/]
@@ -109,22 +118,10 @@ test.each(Object.entries(WINNING_IPV6))(
   async (_, [command, words]) => {
     const linkIndex = await makeVxlan(harness)
     const subnet = prefix('fd00:7e57:1::/64')
-    const ours = {
-      destination: subnet,
-      gateway: subnet.base,
-      linkIndex,
-      metric: 5,
-      protocol: '70',
-      onlink: true,
-    } as const
-    check(await harness.kernel.apply([{ op: 'route.replace', type: 'unicast', ...ours }], signal))
+    await makeOurs(subnet, linkIndex)
     const peer = { subnet, publicIp: ip('fd00:1::9') }
     const links = { device: linkIndex, underlay: 1 }
-    const ask = async () => {
-      const [answer] = await harness.kernel.answers([{ destination: addressAt(subnet, 1n) }], signal)
-      if (answer === undefined) throw new Error('no answer')
-      return answer
-    }
+    const ask = (): Promise<RouteAnswer> => wayTo(subnet)
     expect(isRightWay(await ask(), peer, links)).toBe(true)
     doing(command, 6)
     const answer = await ask()

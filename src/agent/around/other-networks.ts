@@ -119,7 +119,8 @@ export class OtherNetworks implements Task {
   #report(): void {
     const { conditions } = this.#input.ports
     const what = 'networks of this host'
-    const named = [...this.guarded.flatMap((network) => this.#overlapped(network)), ...this.#rejected()]
+    const standing = [...this.#hosts].flatMap(([family, host]) => standingSubnets(host, family))
+    const named = [...this.guarded.flatMap((network) => this.#overlapped(network, standing)), ...this.#rejected()]
     if (named.length === 0) {
       conditions.holds(what)
       return
@@ -142,10 +143,9 @@ export class OtherNetworks implements Task {
   }
 
   /** In whose way it stands, in words. */
-  #overlapped({ prefix, what }: GuardedNetwork): readonly string[] {
-    const host = this.#hosts.get(prefix.family)
-    const standing = host === undefined ? [] : standingSubnets(host, prefix.family)
-    const peers = [...new Set(standing.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text))]
+  #overlapped(network: GuardedNetwork, standing: readonly Prefix[]): readonly string[] {
+    const { prefix, what } = network
+    const peers = [...overlapping(standing, network)]
     const own = this.#input.own.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text)
     const others = peers.length > MOST_NAMED ? [`${peers.length - MOST_NAMED} more`] : []
     const over = [...own.map((text) => `our own subnet ${text}`), ...peers.slice(0, MOST_NAMED), ...others]
