@@ -13,14 +13,18 @@ const FEWER_RUNS = '500'
 const bin = (name) => join(ROOT, 'node_modules', '.bin', name)
 const heading = (text) => say(`\n── ${text}`)
 
-const NOTHING = { passed: 0, failed: 0, skipped: 0 }
-const add = (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped })
-const asCheck = (ok) => (ok ? { ...NOTHING, passed: 1 } : { ...NOTHING, failed: 1 })
+const NOTHING = { passed: 0, failures: [], skipped: 0 }
+const add = (a, b) => ({
+  passed: a.passed + b.passed,
+  failures: [...a.failures, ...b.failures],
+  skipped: a.skipped + b.skipped,
+})
+const asCheck = (name, ok) => (ok ? { ...NOTHING, passed: 1 } : { ...NOTHING, failures: [name] })
 
 async function check(name, commands) {
   heading(name)
-  for (const [command, ...args] of commands) if ((await run(command, args)) !== 0) return asCheck(false)
-  return asCheck(true)
+  for (const [command, ...args] of commands) if ((await run(command, args)) !== 0) return asCheck(name, false)
+  return asCheck(name, true)
 }
 
 const lint = () =>
@@ -30,11 +34,11 @@ const lint = () =>
   ])
 const types = () => check('types', [[bin('tsc'), '--noEmit']])
 
-/** How many tests ended which way; whatever neither passed nor failed was skipped. */
-function countTests(tests) {
+/** How many tests ended which way, and which failed; whatever neither passed nor failed was skipped. */
+function countTests(tests, label) {
   const passed = tests.filter(({ status }) => status === 'passed').length
-  const failed = tests.filter(({ status }) => status === 'failed').length
-  return { passed, failed, skipped: tests.length - passed - failed }
+  const failures = tests.filter(({ status }) => status === 'failed').map(({ name }) => `${name} (Node ${label})`)
+  return { passed, failures, skipped: tests.length - passed - failures.length }
 }
 
 /** Runs one part among others: its output is shown in one piece, at its end. */
@@ -59,7 +63,7 @@ async function projects(node, label, names, extra, programs = {}) {
     if (parts.length === 0) continue
     heading(`${parts.map(({ name }) => name).join(' beside ')} on Node ${label}`)
     const work = (part) => (parts.length > 1 ? vitestAside(node, label, part) : vitest(node, part))
-    for (const tests of await Promise.all(parts.map(work))) counts = add(counts, countTests(tests))
+    for (const tests of await Promise.all(parts.map(work))) counts = add(counts, countTests(tests, label))
   }
   return counts
 }
@@ -73,7 +77,7 @@ function otherNode() {
     return { node: ensureNode24(), counts: NOTHING }
   } catch (error) {
     say(`Node 24: ${error.message}`)
-    return { counts: asCheck(false) }
+    return { counts: asCheck('Node 24', false) }
   }
 }
 
@@ -113,13 +117,17 @@ async function everything() {
   ])
 }
 
-const summary = ({ passed, failed, skipped }) =>
-  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+const summary = ({ passed, failures, skipped }) =>
+  `${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+
+/** Among thousands of lines, and of some only the end is kept: what failed stands together before the last one. */
+const listOf = (failures) =>
+  failures.length === 0 ? '' : `\nfailed:\n${failures.map((name) => `  ${name}\n`).join('')}`
 
 /** Without arguments everything; with arguments only the tests they select, on this Node. */
 export async function runTests(args) {
   const { names, extra } = selection(args)
   const counts = await (args.length === 0 ? everything() : onThisNode(names, extra))
-  console.log(`\n${summary(counts)}`)
-  return counts.failed === 0 ? 0 : 1
+  console.log(`${listOf(counts.failures)}\n${summary(counts)}`)
+  return counts.failures.length === 0 ? 0 : 1
 }
