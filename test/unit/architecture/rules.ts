@@ -92,6 +92,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'config', 'host', 'cli'],
     because: 'it lives for one start of Docker, and knows the agent by the subnet file alone',
   },
+  probe: {
+    sees: [],
+    because: 'what is asked of peers, and what their answers mean, is the same whatever socket it goes through',
+  },
+  status: {
+    sees: ['net', 'probe'],
+    because: 'it is the words in which an agent says how it is, for whoever says and whoever hears them',
+  },
+  doctor: { sees: [], because: 'it judges what it is handed, and knows neither socket nor store' },
   cleanup: {
     sees: ['net', 'time', 'kernel', 'lease', 'reconcile', 'reconcile/former', 'backend/vxlan'],
     because:

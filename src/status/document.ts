@@ -1,0 +1,239 @@
+import type { Family } from '../net/ip.ts'
+import type { Reach } from '../probe/reach.ts'
+
+/*
+ * What the status socket answers, as JSON. Within one version, fields are added and never change their meaning. Times are ISO 8601 in UTC;
+ * what is unknown, or not there, is null and never left out. No secret ever stands in it.
+ *
+ *   GET  /v1/status                 StatusDocument
+ *   GET  /v1/peers[?of=NAME|IP|SUBNET][&reach=WORD]      PeersDocument
+ *   GET  /v1/pending                PendingDocument
+ *   GET  /v1/rejected               RejectedDocument
+ *   GET  /v1/events                 EventsDocument; with `Accept: text/event-stream` each StatusEvent as it comes
+ *   POST /v1/probe?of=NAME|IP|SUBNET     asks now; PeersDocument once it is decided, at the latest after 10 s
+ *   GET  /metrics                   Prometheus' text format
+ */
+export const STATUS_VERSION = 1
+
+/** How many rows the status itself shows of what has a path of its own. */
+export const STATUS_ROWS = 20
+/** How many events are kept. */
+export const EVENTS_KEPT = 200
+
+export interface StatusDocument {
+  readonly version: typeof STATUS_VERSION
+  /** When this was written. */
+  readonly at: string
+  readonly state: 'ready' | 'degraded' | 'unready'
+  readonly node: { readonly id: string; readonly hostname: string; readonly instance: string }
+  readonly agent: {
+    readonly version: string
+    readonly commit: string
+    readonly pid: number
+    readonly startedAt: string
+    readonly uptimeSeconds: number
+  }
+  /** Those that others follow from first. */
+  readonly conditions: readonly ConditionStatus[]
+  readonly configuration: ConfigurationStatus | null
+  readonly lease: LeaseStatus | null
+  readonly families: readonly FamilyStatus[]
+  readonly peers: PeersSummary
+  /** The first {@link STATUS_ROWS}. */
+  readonly pending: Counted<PendingStatus>
+  readonly rejected: Counted<RejectedStatus>
+  readonly store: StoreStatus
+  readonly firewall: FirewallStatus
+  readonly kernel: {
+    readonly requests: number
+    readonly errors: number
+    readonly overruns: number
+    readonly writes: number
+  }
+  /** The last {@link STATUS_ROWS}, the newest last. */
+  readonly events: readonly StatusEvent[]
+}
+
+export interface Counted<T> {
+  readonly total: number
+  readonly rows: readonly T[]
+}
+
+export interface ConditionStatus {
+  readonly what: string
+  readonly reason: string
+  readonly effect: 'unready' | 'incomplete' | 'degraded' | 'none'
+  readonly since: string
+  readonly forSeconds: number
+}
+
+export interface ConfigurationStatus {
+  /** Where it comes from, such as `/coreos.com/network/config`. */
+  readonly source: string
+  readonly networks: readonly { readonly family: Family; readonly network: string; readonly subnetLength: number }[]
+  /** `vxlan`, `host-gw` or `alloc`, with what it says of itself, such as VNI and port. */
+  readonly backend: { readonly type: string; readonly settings: Readonly<Record<string, string | number | boolean>> }
+  /** What stands in the store and waits for a restart, in words. */
+  readonly waitsForRestart: readonly string[]
+  /** Flags of this agent that are not at their default, by name; secrets are left out. */
+  readonly flags: Readonly<Record<string, string>>
+}
+
+export interface LeaseStatus {
+  readonly key: string
+  readonly subnets: readonly string[]
+  /** Null: it does not expire, as a reservation. */
+  readonly expiresAt: string | null
+  readonly secondsLeft: number | null
+  readonly how: 'kept' | 'updated' | 'taken over' | 'created'
+}
+
+export interface FamilyStatus {
+  readonly family: Family
+  readonly subnet: string
+  readonly underlay: {
+    readonly interface: string
+    readonly index: number
+    readonly address: string
+    readonly publicIp: string
+    readonly mtu: number
+    readonly hasCarrier: boolean
+  }
+  /** Null: the backend has none. */
+  readonly device: {
+    readonly name: string
+    readonly index: number | null
+    readonly mac: string | null
+    readonly address: string
+    readonly mtu: number
+    readonly vni: number | null
+    readonly port: number | null
+  } | null
+  readonly tables: {
+    readonly peers: number
+    readonly pending: number
+    readonly synced: boolean
+    /** Rows that others had changed and that were put right, since the start, by table. */
+    readonly restored: Readonly<Record<'neighbour' | 'fdb' | 'route', number>>
+    readonly passes: number
+    readonly lastPassMs: number | null
+  }
+}
+
+export interface PeersSummary {
+  readonly total: number
+  readonly byReach: Readonly<Record<Reach, number>>
+  /** Whether peers are asked at all (`--peer-probes`), and why not. */
+  readonly probes: { readonly isOn: boolean; readonly why: string | null }
+  /** The first {@link STATUS_ROWS} that are neither reachable nor unknown, the worst first. */
+  readonly notReachable: readonly PeerStatus[]
+}
+
+/** One peer in one address family. */
+export interface PeerStatus {
+  readonly family: Family
+  /** Its host name, where its lease says one; else its PublicIP. */
+  readonly name: string
+  readonly nodeId: string | null
+  readonly key: string
+  readonly subnet: string
+  readonly publicIp: string
+  readonly backendType: string
+  /** Of its end point; null where its backend has none. */
+  readonly mac: string | null
+  /** Its address on the overlay, which is asked; null where its backend has none. */
+  readonly address: string | null
+  /** Whether packets take the underlay itself (DirectRouting, host-gw). */
+  readonly isDirect: boolean
+  readonly entries: readonly {
+    readonly table: 'neighbour' | 'fdb' | 'route'
+    readonly row: string
+    readonly isInKernel: boolean
+  }[]
+  readonly reach: Reach
+  readonly reachSince: string
+  readonly rttMs: number | null
+  readonly loss: number
+  readonly passesOctets: number | null
+  readonly underlay: { readonly answers: boolean; readonly rttMs: number | null; readonly says: string | null } | null
+}
+
+export interface PeersDocument {
+  readonly version: typeof STATUS_VERSION
+  readonly at: string
+  readonly peers: readonly PeerStatus[]
+}
+
+export interface PendingStatus {
+  readonly family: Family
+  readonly table: 'neighbour' | 'fdb' | 'route'
+  readonly row: string
+  readonly peer: string | null
+  readonly why: string
+  readonly until: string | null
+}
+
+export interface PendingDocument extends Counted<PendingStatus> {
+  readonly version: typeof STATUS_VERSION
+}
+
+export interface RejectedStatus {
+  readonly key: string
+  readonly subnet: string | null
+  readonly publicIp: string | null
+  readonly name: string | null
+  readonly reason: string
+}
+
+export interface RejectedDocument extends Counted<RejectedStatus> {
+  readonly version: typeof STATUS_VERSION
+}
+
+export interface StoreStatus {
+  /** Whether the last thing that was asked of it was answered. */
+  readonly isUp: boolean
+  readonly since: string
+  readonly endpoints: readonly EndpointStatus[]
+  readonly reconnects: number
+  /** When our lease was last renewed. */
+  readonly renewedAt: string | null
+  readonly certificates: readonly {
+    readonly file: string
+    readonly expiresAt: string | null
+    readonly problem: string | null
+  }[]
+}
+
+export interface EndpointStatus {
+  readonly url: string
+  readonly isUp: boolean | null
+  readonly latencyMs: number | null
+  readonly lastError: string | null
+  readonly lastErrorAt: string | null
+}
+
+export interface FirewallStatus {
+  readonly isWanted: boolean
+  /** `nftables`, `iptables`; null while nobody has looked. */
+  readonly kind: string | null
+  readonly holds: boolean | null
+  readonly repairs: number
+  readonly lastLookAt: string | null
+  /** `--vxlan-peer-filter`: null where it is off. */
+  readonly peerFilter: { readonly holds: boolean; readonly drops: number | null } | null
+}
+
+/** Something that happened, once. `kind` and the keys of `fields` are documented in docs/events.md and stay. */
+export interface StatusEvent {
+  /** Counts up from 1 at each start. */
+  readonly id: number
+  readonly at: string
+  readonly level: 'info' | 'warn' | 'error'
+  readonly text: string
+  readonly fields: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface EventsDocument {
+  readonly version: typeof STATUS_VERSION
+  readonly events: readonly StatusEvent[]
+}
