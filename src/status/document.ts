@@ -70,13 +70,22 @@ export interface ConditionStatus {
 export interface ConfigurationStatus {
   /** Where it comes from, such as `/coreos.com/network/config`. */
   readonly source: string
-  readonly networks: readonly { readonly family: Family; readonly network: string; readonly subnetLength: number }[]
+  readonly networks: readonly NetworkStatus[]
   /** `vxlan`, `host-gw` or `alloc`, with what it says of itself, such as VNI and port. */
   readonly backend: { readonly type: string; readonly settings: Readonly<Record<string, string | number | boolean>> }
   /** What stands in the store and waits for a restart, in words. */
   readonly waitsForRestart: readonly string[]
   /** Flags of this agent that are not at their default, by name; secrets are left out. */
   readonly flags: Readonly<Record<string, string>>
+}
+
+export interface NetworkStatus {
+  readonly family: Family
+  readonly network: string
+  readonly subnetLength: number
+  /** Base addresses of the first and the last subnet that are handed out (SubnetMin, SubnetMax). */
+  readonly firstSubnet: string
+  readonly lastSubnet: string
 }
 
 export interface LeaseStatus {
@@ -139,6 +148,8 @@ export interface PeerStatus {
   readonly subnet: string
   readonly publicIp: string
   readonly backendType: string
+  /** Whether its lease never expires, as a reservation; null where that is not known. */
+  readonly isReserved: boolean | null
   /** Of its end point; null where its backend has none. */
   readonly mac: string | null
   /** Its address on the overlay, which is asked; null where its backend has none. */
