@@ -16,6 +16,16 @@ export interface Finding {
   readonly peer?: string
   /** Names of the conditions that it explains, so that they are not told twice. */
   readonly explains?: readonly string[]
+  /**
+   * What it explains of peers that do not answer: that of its own ({@link peer}, the default where it has one), of all, or none (the default
+   * where it has no peer). See {@link isInferred}.
+   */
+  readonly covers?: 'peer' | 'all peers' | 'none'
+  /**
+   * It follows only from what is seen of a peer from afar, and gives way to any finding that is not inferred and covers that peer: a rule
+   * on this host that drops every packet explains a peer's silence better than one that is supposed there.
+   */
+  readonly isInferred?: true
 }
 
 /**

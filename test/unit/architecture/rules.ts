@@ -100,7 +100,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'probe'],
     because: 'it is the words in which an agent says how it is, for whoever says and whoever hears them',
   },
-  doctor: { sees: [], because: 'it judges what it is handed, and knows neither socket nor store' },
+  doctor: {
+    sees: ['net', 'time', 'kernel', 'status'],
+    because: 'it judges what it is handed, and knows neither socket nor store',
+  },
   cleanup: {
     sees: ['net', 'time', 'kernel', 'lease', 'reconcile', 'reconcile/former', 'backend/vxlan'],
     because:

@@ -1,0 +1,53 @@
+import type { ConditionStatus } from '../status/document.ts'
+import { rankOf } from './causes.ts'
+import type { Finding } from './finding.ts'
+
+/** Of conditions that no check explains. */
+export const UNEXPLAINED = 'condition'
+
+/**
+ * What is told of what was found: nothing twice, nothing that only follows from something else, the root cause first. Conditions that no
+ * finding explains are findings of their own.
+ */
+export function diagnose(found: readonly Finding[], conditions: readonly ConditionStatus[]): readonly Finding[] {
+  const certain = distinct(found).filter((finding, _, all) => !givesWay(finding, all))
+  const explained = certain.flatMap(({ explains = [] }) => explains)
+  const rest = conditions.filter(({ what }) => !explained.some((name) => isNamed(what, name))).map(unexplained)
+  return [...certain, ...rest].toSorted((a, b) => weight(a) - weight(b))
+}
+
+/** A name of a condition, or the beginning of one with a star: `peers that do not answer*`. */
+const isNamed = (what: string, name: string): boolean =>
+  name.endsWith('*') ? what.startsWith(name.slice(0, -1)) : what === name
+
+const BEHIND_ALL_CAUSES = 1_000
+
+/** What loses packets comes before what may; of each, the root cause first. */
+const weight = ({ cause, severity }: Finding): number => rankOf(cause) + (severity === 'risk' ? BEHIND_ALL_CAUSES : 0)
+
+function distinct(found: readonly Finding[]): readonly Finding[] {
+  const byText = new Map<string, Finding>()
+  for (const finding of found) {
+    const key = JSON.stringify([finding.cause, finding.peer, finding.summary])
+    if (!byText.has(key)) byText.set(key, finding)
+  }
+  return [...byText.values()]
+}
+
+function givesWay(finding: Finding, all: readonly Finding[]): boolean {
+  if (finding.isInferred !== true) return false
+  return all.some((other) => other.isInferred !== true && other.severity === 'broken' && covers(other, finding))
+}
+
+function covers(other: Finding, { peer }: Finding): boolean {
+  const { covers = other.peer === undefined ? 'none' : 'peer' } = other
+  return covers === 'all peers' || (covers === 'peer' && peer !== undefined && other.peer === peer)
+}
+
+const unexplained = ({ what, reason, effect, forSeconds }: ConditionStatus): Finding => ({
+  cause: UNEXPLAINED,
+  severity: effect === 'none' ? 'risk' : 'broken',
+  summary: `${what}: ${reason}`,
+  evidence: [`the agent has said so for ${forSeconds} s`],
+  cure: [`look for these words in docs/troubleshooting.md, and for "${what}" in docs/health.md`],
+})

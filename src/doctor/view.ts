@@ -1,0 +1,123 @@
+import type { ForeignVerdicts } from '../kernel/foreign-rules.ts'
+import type { Kernel, LinkState } from '../kernel/kernel.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Prefix } from '../net/prefix.ts'
+import type { PeerStatus, StatusDocument } from '../status/document.ts'
+
+/*
+ * What a check is handed. Each thing is read when the first check asks for it, and once: all checks see the same host. Whatever a host can do
+ * to a reader is an answer here (undefined: it is not there, or cannot be read); what rejects is told as "not looked into".
+ */
+
+/** One address family of the overlay on this host: as the agent says it, or as the kernel and the subnet file show it where none runs. */
+export interface OverlayHere {
+  readonly family: Family
+  /** The whole overlay, where it is known. */
+  readonly network: Prefix | undefined
+  /** The part of it that is ours. */
+  readonly subnet: Prefix
+  readonly underlay: {
+    readonly interface: string
+    readonly index: number
+    /** Outer source address of our packets. */
+    readonly address: Ip
+    /** Where peers send to. */
+    readonly publicIp: Ip
+  }
+  /** Undefined: the backend has none. */
+  readonly device:
+    | {
+        readonly name: string
+        readonly index: number | undefined
+        /** Our own address on the overlay. */
+        readonly address: Ip
+        readonly mtu: number
+        readonly vni: number | undefined
+        /** UDP. */
+        readonly port: number | undefined
+      }
+    | undefined
+}
+
+/** Reads of the kernel. Changes nothing. */
+export type KernelReads = Pick<
+  Kernel,
+  'links' | 'addresses' | 'lookup' | 'answers' | 'rules' | 'routes' | 'selectiveRoutes' | 'snapshot'
+>
+
+/** What a program printed, and how it ended. */
+export interface ToolOutput {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A process of this host. */
+export interface ProgramHere {
+  readonly pid: number
+  readonly name: string
+}
+
+export interface HostReads {
+  readonly kernel: KernelReads
+  /** Without the line feed at its end; undefined where there is no such file. At most 1 MiB of it. */
+  text(path: string): Promise<string | undefined>
+  /** Names in a folder; empty where there is none. */
+  names(folder: string): Promise<readonly string[]>
+  /** A program that only shows something; undefined where it is not installed. What it asks for is read once. */
+  show(program: string, ...args: readonly string[]): Promise<ToolOutput | undefined>
+  /** Who holds a socket, by its inode (as /proc/net/udp has it); undefined: no process that can be seen, such as the kernel itself. */
+  holderOf(inode: string): Promise<ProgramHere | undefined>
+  /** Rules of others, as they befall the overlay's packets; undefined where they cannot be read. */
+  verdicts(): Promise<ForeignVerdicts | undefined>
+}
+
+/** What came of a question to another host. */
+export type Echo =
+  | { readonly is: 'answered'; readonly rttMs: number }
+  | { readonly is: 'silence' }
+  /** What a router, or the host itself, sent instead, or the errno of the kernel, in words. */
+  | { readonly is: 'refused'; readonly says: string }
+
+/** What came of a datagram to a port: silence is what an open one says. */
+export type Knock =
+  | { readonly is: 'silence' }
+  /** ICMP port unreachable: nobody listens, or a firewall rejects in these words. */
+  | { readonly is: 'closed' }
+  /** ICMP of another kind, such as `administratively prohibited`, or an errno of our own kernel's. */
+  | { readonly is: 'refused'; readonly says: string }
+
+/** Questions to other hosts. Few packets each, and none but to those that are named. */
+export interface Probes {
+  /** ICMP echo. @param octets of the whole IP packet, which must not be fragmented then */
+  echo(to: Ip, how: { readonly source?: Ip; readonly octets?: number }): Promise<Echo>
+  /** A datagram of UDP that no VXLAN device takes for one of its own. */
+  knock(to: Ip, port: number): Promise<Knock>
+  /** Who answers for an IPv4 address on a link (ARP, RFC 826); undefined: it cannot be asked. */
+  holders(link: LinkState, address: Ip): Promise<readonly Mac[] | undefined>
+}
+
+/** A peer that does not answer as it should: a row of the agent's, or one that was asked for this. */
+export type Suspect = PeerStatus
+
+export interface View {
+  /** Milliseconds since 1970. */
+  readonly nowMs: number
+  /** The peer that `--peer` names. */
+  readonly about: string | undefined
+  /** What the agent says; undefined: none answers here. */
+  agent(): Promise<StatusDocument | undefined>
+  /** Empty while there is neither an agent nor anything that one has left. */
+  overlay(): Promise<readonly OverlayHere[]>
+  /**
+   * Peers that do not answer, the worst first, each asked again for this; with `--peer`, that one whatever it says. At most
+   * {@link MOST_SUSPECTS}.
+   */
+  suspects(): Promise<readonly Suspect[]>
+  readonly host: HostReads
+  readonly probes: Probes
+}
+
+/** So many peers are looked into: a fault of theirs is theirs, and one of ours shows with any of them. */
+export const MOST_SUSPECTS = 12

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { diagnose, UNEXPLAINED } from '../../../src/doctor/diagnosis.ts'
+import type { ConditionStatus } from '../../../src/status/document.ts'
+import { finding } from './samples.ts'
+
+const condition = (what: string, effect: ConditionStatus['effect'] = 'degraded'): ConditionStatus => ({
+  ...{ what, effect, reason: 'is not well', since: '2026-01-01T00:00:00Z', forSeconds: 61, fault: null },
+})
+
+const causes = (...args: Parameters<typeof diagnose>): readonly string[] => diagnose(...args).map(({ cause }) => cause)
+
+describe('what is told of what was found', () => {
+  it('is nothing where nothing was found', () => {
+    expect(diagnose([], [])).toEqual([])
+  })
+
+  it('begins with the root cause, and ends with what may do harm', () => {
+    const found = [
+      finding({ cause: 'underlay-down', severity: 'risk' }),
+      finding({ cause: 'peer-off', peer: 'b' }),
+      finding({ cause: 'underlay-without-carrier' }),
+    ]
+    expect(causes(found, [])).toEqual(['underlay-without-carrier', 'peer-off', 'underlay-down'])
+  })
+
+  it('says nothing twice', () => {
+    expect(causes([finding(), finding(), finding({ summary: 'other' })], [])).toHaveLength(2)
+  })
+
+  it('hides what is only inferred of a peer behind what is certain of all', () => {
+    const inferred = finding({ cause: 'peer-off', peer: 'b', isInferred: true })
+    expect(causes([inferred, finding({ covers: 'all peers' })], [])).toEqual(['udp-port-dropped-here'])
+    expect(causes([inferred, finding()], [])).toEqual(['udp-port-dropped-here', 'peer-off'])
+    expect(causes([inferred, finding({ covers: 'all peers', severity: 'risk' })], [])).toHaveLength(2)
+  })
+
+  it('hides what is only inferred of a peer behind what is certain of that peer alone', () => {
+    const inferred = finding({ cause: 'peer-off', peer: 'b', isInferred: true })
+    expect(causes([inferred, finding({ cause: 'vni-differs', peer: 'b' })], [])).toEqual(['vni-differs'])
+    expect(causes([inferred, finding({ cause: 'vni-differs', peer: 'c' })], [])).toHaveLength(2)
+  })
+
+  it('tells conditions that nothing explains, each in its own words', () => {
+    expect(diagnose([finding({ explains: ['drops of others'] })], [condition('drops of others')])).toHaveLength(1)
+    expect(diagnose([], [condition('subnet file')])).toEqual([
+      expect.objectContaining({ cause: UNEXPLAINED, severity: 'broken', summary: 'subnet file: is not well' }),
+    ])
+    expect(diagnose([], [condition('expiry of certificates', 'none')])).toEqual([
+      expect.objectContaining({ severity: 'risk' }),
+    ])
+  })
+
+  it('takes a star at the end of a name for whatever follows', () => {
+    const found = [finding({ explains: ['routes to peers of*'] })]
+    expect(diagnose(found, [condition('routes to peers of IPv4'), condition('routes')])).toHaveLength(2)
+  })
+})
