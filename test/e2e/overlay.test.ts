@@ -93,12 +93,17 @@ describe('three nodes that share an etcd', () => {
     const { agent, place } = lab().host(0)
     const before = await callsToEtcd()
     const calls = ['-e', 'trace=write,writev,sendto,sendmsg,sendmmsg', '-e', 'signal=none']
-    const strace = ['strace', '-f', '-y', '-qq', ...calls, '-p', `${agent.pid}`]
+    const strace = ['strace', '-f', '-yy', '-qq', ...calls, '-p', `${agent.pid}`]
     const { stderr } = await place.attempt('timeout', ['-s', 'INT', `${WATCHED_SECONDS}`, ...strace])
-    const sent = stderr.split('\n').filter((line) => /(write|send)\w*\(\d+<socket:/.test(line))
     const after = await callsToEtcd()
-    const sockets = new Set(sent.map((line) => /<socket:\[\d+\]>/.exec(line)?.[0]))
-    expect(sockets.size, 'sockets that something is sent on').toBe(1)
+    const sent = Array.from(stderr.matchAll(/(?:write|send)\w*\(\d+(<[A-Z].*)/g), ([, call = '']) => call)
+    const isToKernel = (call: string): boolean => call.startsWith('<NETLINK:')
+    const changing = sent.filter((call) => isToKernel(call) && !/nlmsg_type=RTM_GET/.test(call))
+    expect(changing, 'messages that may change the kernel').toEqual([])
+    const sockets = new Set(sent.filter((call) => !isToKernel(call)).map((call) => /^<.*?>(?=,)/.exec(call)?.[0]))
+    expect([...sockets], 'connections that something is sent on').toEqual([
+      expect.stringMatching(/^<TCP:\[.*->.*:2379\]>$/),
+    ])
     const more = [...after].filter(([method, count]) => count !== before.get(method))
     expect(more.map(([method]) => method)).toEqual([READ])
     const reads = (after.get(READ) ?? 0) - (before.get(READ) ?? 0)

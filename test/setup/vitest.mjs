@@ -1,4 +1,5 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { insideNamespace, insideRootNamespace } from './namespace.mjs'
 import { whyNotAsRoot } from './root.mjs'
@@ -27,8 +28,11 @@ const SHARDS = {
   faults: { most: 3, folder: 'test/e2e/faults' },
 }
 
-/** Files at a time, where they share namespaces and wait for daemons; vitest's own number is one less than processors. */
-const WORKERS = { etcd: 3 }
+/**
+ * Files at a time, where they share namespaces and wait for daemons, or compute and nothing else; vitest's own number is one less than
+ * processors.
+ */
+const WORKERS = { core: Math.max(2, availableParallelism()), etcd: 3 }
 
 /** A test's name and how it ended, for the reports that vitest writes. */
 const testsOf = (file) =>
