@@ -10,6 +10,7 @@ import { flagReader, type FlagReader } from './flag.ts'
 import { KLOG_FLAGS, setKlogAside, whyGone } from './foreign-flags.ts'
 import { helpText } from './help.ts'
 import { normaliseGoFlags, type FlagShape } from './go-flags.ts'
+import type { Layer } from './layers.ts'
 import { firstMissing, isNotYet, NOT_YET, type MissingFlag } from './not-yet.ts'
 import { strayArgument, unknownFlag, valueMissing, type Usage } from './usage.ts'
 
@@ -38,9 +39,7 @@ export function readCommandLine(
   environment: Environment,
   lacking: readonly MissingFlag[] = NOT_YET,
 ): Invocation {
-  const normalised = normaliseGoFlags(args, SHAPES).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
-  const { own, klog } = setKlogAside(normalised)
-  const given = parseWithCommander(describeProgram(), own, normalised)
+  const { given, klog } = readGiven(args)
   const value = flagReader(given, environment)
   if (value(FLAGS.version)) return { kind: 'about', about: 'version' }
   if (value(FLAGS.licenses)) return { kind: 'about', about: 'licenses' }
@@ -49,6 +48,19 @@ export function readCommandLine(
   if (missing !== undefined) throw notYet(missing.source, missing.text)
   return { kind: 'run', options: readOptions(value), klog, isCheck: value(FLAGS.check) }
 }
+
+/** The texts given for each flag, and the names of those of klog. @throws {ConfigError} for what is no flag, or lacks its value */
+function readGiven(args: readonly string[]): {
+  readonly given: ReadonlyMap<string, readonly string[]>
+  readonly klog: readonly string[]
+} {
+  const normalised = normaliseGoFlags(args, SHAPES).map((arg) => (arg === '--h=true' ? '--help=true' : arg))
+  const { own, klog } = setKlogAside(normalised)
+  return { given: parseWithCommander(describeProgram(), own, normalised), klog }
+}
+
+/** What the arguments of a daemon say, as one of the places that settings come from. @throws {ConfigError} */
+export const daemonFlags = (args: readonly string[]): Layer['given'] => readGiven(args).given
 
 const SHAPES: readonly FlagShape[] = [
   ...Object.values(FLAGS).map(({ name, placeholder }) => ({ name, isBoolean: placeholder === undefined })),
@@ -129,7 +141,8 @@ const notYet = (source: string, found: string): ConfigError =>
     hideSecret(found),
   )
 
-function readOptions(value: FlagReader): DaemonOptions {
+/** @throws {ConfigError} */
+export function readOptions(value: FlagReader): DaemonOptions {
   const [healthzIp, healthzPort] = [value(FLAGS.healthzIp), value(FLAGS.healthzPort)]
   return {
     etcd: readEtcdAccess(value),

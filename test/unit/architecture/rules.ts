@@ -84,6 +84,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'who else may be an agent here does not depend on what an agent does to the host',
   },
   cli: { sees: ['net', 'config'], because: 'a command line is read before there is anything to run' },
+  'cli/settings': {
+    sees: ['config', 'cli'],
+    because: 'where else the settings of the daemon stand is found out for commands alone; the daemon reads its own',
+  },
   cni: {
     sees: ['net', 'config', 'host', 'host/files'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
@@ -200,6 +204,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'agent',
     ],
     because: 'each is a composition root',
+  },
+  'commands/settings': {
+    sees: ['config', 'cli', 'cli/settings', 'commands'],
+    because: 'commands beside the daemon find out what it was told in one way',
   },
   main: {
     sees: ['config', 'cli', 'commands'],

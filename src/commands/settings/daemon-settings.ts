@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import type { FlagReader } from '../../cli/flag.ts'
+import { readOptions } from '../../cli/flanneld.ts'
+import type { Layer } from '../../cli/layers.ts'
+import { processLayer, settingsReader, UNIT_FILES, unitLayer } from '../../cli/settings/daemon-layers.ts'
+import type { DaemonOptions } from '../../config/options.ts'
+import { agentOnThisHost } from '../this-host.ts'
+
+/** What the daemon of this host is told, or would be. */
+export interface DaemonSettings {
+  readonly options: DaemonOptions
+  /** The same, flag by flag. */
+  readonly value: FlagReader
+  /** Where it was found, besides the command's own flags and variables, in words: `the flanneld that runs here (pid 812)`. */
+  readonly from: string
+  /** The daemon that runs here, as far as it can be told; 0 where its process is not seen. */
+  readonly pid: number | undefined
+}
+
+/**
+ * The settings of the daemon of this host, so that nobody has to repeat them for a command: what the command itself was told, else what
+ * the daemon that runs here was started with, else what flanneld.service would start it with, else the defaults.
+ * @param own what the command was told
+ * @throws {ConfigError}
+ */
+export function daemonSettings(own: Layer): DaemonSettings {
+  const found = findBase()
+  const value = settingsReader(own, found.layer)
+  return { options: readOptions(value), value, from: found.from, pid: found.pid }
+}
+
+interface Base {
+  readonly layer: Layer | undefined
+  readonly from: string
+  readonly pid: number | undefined
+}
+
+function findBase(): Base {
+  const pid = agentOnThisHost()?.pid
+  const running = pid === undefined || pid === 0 ? undefined : layerOfProcess(pid)
+  if (running !== undefined) return { layer: running, from: `the flanneld that runs here (pid ${pid})`, pid }
+  const files = UNIT_FILES.flatMap((path) => {
+    const text = textOf(path)
+    return text === undefined ? [] : [{ path, text }]
+  })
+  if (files.length === 0) return { layer: undefined, from: 'defaults', pid }
+  const from = files.map(({ path }) => path).join(', ')
+  return { layer: unitLayer(files.map(({ text }) => text)), from, pid }
+}
+
+/** Undefined where /proc does not show it to us. */
+function layerOfProcess(pid: number): Layer | undefined {
+  const commandLine = textOf(`/proc/${pid}/cmdline`)
+  const environment = textOf(`/proc/${pid}/environ`)
+  if (commandLine === undefined || environment === undefined) return undefined
+  const variables = environment.split('\0').map((variable) => {
+    const at = variable.indexOf('=')
+    return [variable.slice(0, at), variable.slice(at + 1)] as const
+  })
+  return processLayer(commandLine.replace(/\0$/, '').split('\0'), Object.fromEntries(variables))
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined // it is not there, or not for us
+  }
+}
