@@ -11,7 +11,7 @@ const WHOLE_HOSTS = { ...IN_LAB, testTimeout: 120_000, hookTimeout: 120_000, fil
 
 /**
  * Suites by what they need: `core` runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
- * `e2e`, `faults` and `root` thrice, with a third of the files each). `root` does so with the rights of
+ * `e2e`, `faults` and `root` several times, with a part of the files each). `root` does so with the rights of
  * the machine's root.
  */
 export default defineConfig({

@@ -62,10 +62,28 @@ async function projects(node, label, names, extra, programs = {}) {
       .map((part) => ({ ...part, program: programs[part.project] }))
     if (parts.length === 0) continue
     heading(`${parts.map(({ name }) => name).join(' beside ')} on Node ${label}`)
-    const work = (part) => (parts.length > 1 ? vitestAside(node, label, part) : vitest(node, part))
-    for (const tests of await Promise.all(parts.map(work))) counts = add(counts, countTests(tests, label))
+    const work = async (part) =>
+      countTests(await (parts.length > 1 ? vitestAside(node, label, part) : vitest(node, part)), label)
+    counts = add(counts, await fewAtOnce(parts, work))
   }
   return counts
+}
+
+/** Parts of a row that run at the same time: more would wait for a processor, and not for daemons. */
+const MOST_AT_ONCE = 8
+
+/** Does the work of each part, beginning with the first; the next begins when one of those that run has ended. */
+async function fewAtOnce(parts, work) {
+  const waiting = [...parts]
+  let sum = NOTHING
+  const inTurn = async () => {
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+      const counts = await work(part)
+      sum = add(sum, counts)
+    }
+  }
+  await Promise.all(Array.from({ length: MOST_AT_ONCE }, inTurn))
+  return sum
 }
 
 const onThisNode = (names, extra) => projects(process.execPath, process.versions.node.split('.')[0], names, extra)
