@@ -93,6 +93,8 @@ interface StoreErrorFields {
   readonly message: string
   readonly cause?: unknown
   readonly root?: string | undefined
+  readonly url?: string | undefined
+  readonly parts?: readonly StoreError[] | undefined
 }
 
 /** A call to the store that failed. Errors are data: branch on the fields, never on the text. */
@@ -104,6 +106,10 @@ export class StoreError extends Error {
   readonly retryable: boolean
   /** What it comes from, in a word that is the same whichever endpoint was asked, and when: `ECONNREFUSED`; undefined: no more than `code` says. */
   readonly root: string | undefined
+  /** The endpoint that was asked; undefined: none, or several. */
+  readonly url: string | undefined
+  /** Where several endpoints failed for different reasons: of each its own. */
+  readonly parts: readonly StoreError[]
 
   constructor(fields: StoreErrorFields) {
     super(fields.message, { cause: fields.cause })
@@ -111,6 +117,8 @@ export class StoreError extends Error {
     this.code = fields.code
     this.retryable = fields.retryable
     this.root = fields.root
+    this.url = fields.url
+    this.parts = fields.parts ?? []
   }
 }
 

@@ -65,6 +65,25 @@ export interface ConditionStatus {
   readonly effect: 'unready' | 'incomplete' | 'degraded' | 'none'
   readonly since: string
   readonly forSeconds: number
+  /** The error that it fails with; null: none, or one that cannot be told apart. */
+  readonly fault: FaultStatus | null
+}
+
+/** An error as data, so that nobody need look into its words. */
+export interface FaultStatus {
+  /** Its class: `StoreError`, `KernelError`, `ConfigError`, `FirewallError`, `OutOfSubnetsError` … */
+  readonly error: string
+  /** gRPC's name of a status, the name of an errno, that of a failure of the firewall. */
+  readonly code: string | null
+  /** Of a store: what it comes from, in a word that stays the same: `ECONNREFUSED`. */
+  readonly root: string | null
+  readonly op: string | null
+  readonly url: string | null
+  /** An object of the kernel, a field or flag of the configuration, a program. */
+  readonly target: string | null
+  readonly says: string
+  /** Of a store whose endpoints fail for different reasons: that of each. */
+  readonly parts: readonly FaultStatus[]
 }
 
 export interface ConfigurationStatus {

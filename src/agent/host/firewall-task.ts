@@ -131,7 +131,7 @@ export class FirewallTask implements Task {
     const isBlocked = problems.some(({ code }) => code === 'BLOCKED')
     const effect = stands ? (isBlocked ? 'degraded' : 'none') : masquerade ? 'incomplete' : 'degraded'
     const says = `firewall: ${reason}; trying again, forwarding of the overlay goes on`
-    this.#input.ports.conditions.fails('firewall', reason, effect, { says, repeats: false })
+    this.#input.ports.conditions.fails('firewall', reason, effect, { says, repeats: false, ...errorOf(problems) })
   }
 
   /** @returns whether somebody keeps changing them: what stands now may be gone long before the next look */
@@ -149,3 +149,6 @@ export class FirewallTask implements Task {
     return isFoughtOver
   }
 }
+
+const errorOf = ([error]: FirewallReport['problems']): { readonly error?: Error } =>
+  error === undefined ? {} : { error }

@@ -116,9 +116,10 @@ export class ForwardingTask implements Task {
     this.#input.ports.conditions.holds(name)
   }
 
-  #failed({ name }: ForwardingSetting, { message }: Error): void {
-    const reason = `is not on, and cannot be turned on: ${message}`
+  #failed({ name }: ForwardingSetting, error: Error): void {
+    const reason = `is not on, and cannot be turned on: ${error.message}`
     this.#input.ports.conditions.fails(name, reason, 'unready', {
+      error,
       says:
         `${name} ${reason}; containers are not reached from other hosts until it is. Cure: sysctl -w ${name}=1 on the host (and in ` +
         '/etc/sysctl.d for the next boot), or let the agent write to /proc/sys',

@@ -4,6 +4,7 @@ import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ConditionLog, lineOf, type Telling } from './condition-log.ts'
 import { causeRank, stopsForwarding } from './condition-order.ts'
+import { faultOf, type Fault } from './fault.ts'
 import { Subscribers } from './subscribers.ts'
 import type { Task } from './task.ts'
 
@@ -23,6 +24,8 @@ export interface Condition {
   readonly effect: Effect
   /** Since when it fails, whatever the reasons were, on the monotonic clock. */
   readonly sinceMs: number
+  /** The error that it fails with, where it is one that can be told apart. */
+  readonly fault?: Fault | undefined
 }
 
 export interface FailsOptions extends Telling {
@@ -30,6 +33,8 @@ export interface FailsOptions extends Telling {
   readonly toleratedMs?: number
   /** Whether it ends with the session ({@link Conditions.sessionEnded}). Default: yes. */
   readonly isOfSession?: boolean
+  /** The error that the reason is made of, where that is a text. */
+  readonly error?: Error
 }
 
 /** What a task needs of {@link Conditions} to say how it fares. */
@@ -62,8 +67,9 @@ export class Conditions implements Task {
     const before = this.#failing.get(what)
     const text = printable(typeof reason === 'string' ? reason : reason.message)
     const sinceMs = before?.sinceMs ?? this.#clock.monotonicMs()
-    const { toleratedMs = 0, isOfSession = true } = options
-    this.#failing.set(what, { what, reason: text, effect, sinceMs, toleratedMs, isOfSession })
+    const { toleratedMs = 0, isOfSession = true, error = reason } = options
+    const fault = typeof error === 'string' ? undefined : faultOf(error)
+    this.#failing.set(what, { what, reason: text, effect, sinceMs, fault, toleratedMs, isOfSession })
     const level = effect === 'unready' || effect === 'incomplete' ? 'error' : 'warn'
     this.#log.fails(lineOf(what, reason, level, options))
     if (before?.reason !== text || before.effect !== effect) this.#subscribers.notify()
@@ -89,9 +95,9 @@ export class Conditions implements Task {
   /** All that fail, those first that others follow from. */
   all(): readonly Condition[] {
     const nowMs = this.#clock.monotonicMs()
-    return Array.from(this.#failing.values(), ({ what, reason, effect, sinceMs, toleratedMs }) => {
+    return Array.from(this.#failing.values(), ({ what, reason, effect, sinceMs, fault, toleratedMs }) => {
       const isTolerated = effect !== 'none' && nowMs - sinceMs < toleratedMs
-      return { what, reason, effect: isTolerated ? 'degraded' : effect, sinceMs }
+      return { what, reason, effect: isTolerated ? 'degraded' : effect, sinceMs, fault } as const
     }).sort((a, b) => causeRank(a.what) - causeRank(b.what) || a.sinceMs - b.sinceMs)
   }
 

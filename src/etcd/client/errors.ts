@@ -66,7 +66,7 @@ export interface CallSite {
 /** A failure of our own making. */
 export function storeError({ op, url }: CallSite, code: StoreErrorCode, message: string, cause?: unknown): StoreError {
   const where = url === undefined ? op : `${op} at ${url}`
-  return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause })
+  return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause, url })
 }
 
 /** Whatever a call through etcd3 rejected with, as data. Never holds what we sent: neither password nor token. */
@@ -82,8 +82,10 @@ export function together(newest: StoreError, byUrl: ReadonlyMap<string, StoreErr
   const roots = [...new Set(faults.map(([, { root, code }]) => root ?? code))].sort()
   if (roots.length < 2) return newest
   const { op, code, retryable, cause } = newest
+  const parts = faults.map(([, fault]) => fault)
   const each = faults.map(([url, { message }]) => `${url}: ${message.split(`at ${url}: `)[1] ?? message}`)
-  return new StoreError({ op, code, retryable, cause, message: `${op}: ${each.join('; ')}`, root: roots.join(' ') })
+  const message = `${op}: ${each.join('; ')}`
+  return new StoreError({ op, code, retryable, cause, message, root: roots.join(' '), parts })
 }
 
 /**

@@ -64,6 +64,8 @@ const ALERT_PREFIX = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_(?=ALERT_)/
 const NO_SPACE =
   'compact, defragment and disarm the alarm (etcdctl compact, defrag, alarm disarm), or raise --quota-backend-bytes'
 
+const NO_USER = 'etcd wants a user: --etcd-username and --etcd-password'
+
 /** What asks without changing anything, by the names of the port. */
 const READING: ReadonlySet<string> = new Set(['readConfig', 'list', 'watch', 'watchConfig', 'challenges'])
 
@@ -84,10 +86,10 @@ export function explain(failure: StoreError, circumstances: Circumstances): Stor
   const { op, code, retryable, message, cause } = failure
   const reason = reasonOf(failure, circumstances)
   const said = (text: string, root: string): StoreError =>
-    new StoreError({ op, code, retryable, message: text, cause, root })
+    new StoreError({ op, code, retryable, message: text, cause, root, url: circumstances.url })
   if (reason !== undefined) return said(`${op} at ${circumstances.url}: ${reason.saying} (${reason.root})`, reason.root)
   const help = helpFor(failure, circumstances)
-  if (help !== undefined) return said(`${message} (${help})`, code)
+  if (help !== undefined) return said(`${message} (${help})`, help === NO_USER ? 'no user' : code)
   const fault = code === 'UNAVAILABLE' ? circumstances.fault?.message.trim() : undefined
   const isNews = fault !== undefined && !message.toLowerCase().includes(fault.toLowerCase())
   return isNews ? said(`${message} (${fault})`, code) : failure
@@ -102,8 +104,7 @@ function helpFor({ op, code, message }: StoreError, { user, prefix }: Circumstan
   if (code === 'RESOURCE_EXHAUSTED') return NO_SPACE
   if (code === 'PERMISSION_DENIED')
     return `${user} lacks a role with ${READING.has(op) ? 'read' : 'write'} permission below ${prefix}/`
-  if (code === 'INVALID_ARGUMENT' && message.includes('user name is empty'))
-    return 'etcd wants a user: --etcd-username and --etcd-password'
+  if (code === 'INVALID_ARGUMENT' && message.includes('user name is empty')) return NO_USER
   return undefined
 }
 

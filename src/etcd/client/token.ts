@@ -45,9 +45,9 @@ export class TokenSource {
       const failure = toStoreError({ op: 'authenticate', url: this.#url }, error)
       // as etcd's own clients have it: a password that nobody asks for does no harm
       if (failure.code === 'FAILED_PRECONDITION') return undefined
-      const { op, code, retryable, cause } = failure
+      const { op, code, retryable, cause, url } = failure
       const message = `${failure.message} (user ${JSON.stringify(this.#name)})`
-      throw new StoreError({ op, code, retryable, message, cause })
+      throw new StoreError({ op, code, retryable, message, cause, url })
     }
   }
 }

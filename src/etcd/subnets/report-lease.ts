@@ -19,6 +19,7 @@ export function reportLease({ conditions, log }: ReportPorts, subnet: string, st
     conditions.holds('lease')
   } else if (state.is === 'unrenewed')
     conditions.fails('lease', `${what}: ${state.error.message}`, 'degraded', {
+      error: state.error,
       says: `lease ${what}: ${state.error.message}; forwarding goes on`,
       saysHolds: `lease ${RENEWED}`,
       subject: `${what} ${subjectOf(state.error)}`,

@@ -51,9 +51,11 @@ export class StoreOutages implements WatchStatus {
     this.#report(error, ANOTHER_REASON_EVERY_MS)
   }
 
-  #report({ message }: StoreError, againMs: number): void {
+  #report(error: StoreError, againMs: number): void {
     const { conditions, isForwarding } = this.#input
+    const { message } = error
     conditions.fails('etcd', `is out of reach: ${message}`, 'degraded', {
+      error,
       says: `etcd is out of reach: ${message}${isForwarding() ? FORWARDING : ''}`,
       saysHolds: 'etcd answers again',
       subject: this.#subject,
