@@ -12,6 +12,7 @@ import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
+import { AgentCounts } from '../counts/agent-counts.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { hearGrpc, type GrpcLog } from '../etcd/grpc-log.ts'
 import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
@@ -105,10 +106,11 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const conditions = new Conditions({ clock: systemClock, log })
-  const status = new AgentStatus({ clock: systemClock, conditions })
+  const counts = new AgentCounts()
+  const status = new AgentStatus({ clock: systemClock, conditions, counts })
   hearGrpc(grpcIn(log), systemClock)
-  const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random })
-  const own = { clock: systemClock, random: Math.random, log, conditions, status }
+  const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random, counts: counts.store })
+  const own = { clock: systemClock, random: Math.random, log, conditions, status, counts }
   log.info('this node', node)
   const ports: AgentPorts = {
     kernel,

@@ -22,7 +22,13 @@ import { Caller } from './client/call.ts'
 import { EtcdChallenges } from './challenges.ts'
 import { listenToConfig } from './config-listener.ts'
 import { Connection } from './client/connection.ts'
-import { EndpointRing, parseEndpoints } from './client/endpoints.ts'
+import {
+  EndpointRing,
+  EndpointStates,
+  parseEndpoints,
+  type CallCounts,
+  type EndpointState,
+} from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
 import { Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
@@ -39,6 +45,8 @@ export interface EtcdTools {
   readonly random: Random
   /** Time limit of one call. */
   readonly callTimeoutMs?: number
+  /** Told of every request. */
+  readonly counts?: CallCounts
   /** Keys per request of a list. */
   readonly pageSize?: number
 }
@@ -57,6 +65,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   readonly #challenges: EtcdChallenges
   readonly #tools: WatchTools
   readonly #pageSize: number
+  readonly #states: EndpointStates
 
   /**
    * Connects to nothing yet.
@@ -65,18 +74,27 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   constructor(options: EtcdAccess, tools: EtcdTools) {
     const addresses = parseEndpoints(options.endpoints)
     checkEtcdAccess(options)
-    const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE } = tools
+    const { clock, random, callTimeoutMs = CALL_TIMEOUT_MS, pageSize = PAGE_SIZE, counts } = tools
     this.#keyspace = Keyspace.leases(options.prefix)
     this.#configuration = this.#keyspace.configuration(LONGEST_CONFIGURATION)
     this.certificates = addresses.some(({ secure }) => secure) ? new TlsFiles(options) : undefined
     const whoAnswers = new WhoAnswers(clock)
     const connectionTools = { clock, random, whoAnswers, probeKey: this.#keyspace.config, tls: this.certificates }
     const ring = new EndpointRing(addresses, (address) => new Connection(address, options, connectionTools), random)
-    this.#caller = new Caller(ring, callTimeoutMs)
+    this.#states = new EndpointStates(
+      addresses.map(({ url }) => url),
+      counts,
+    )
+    this.#caller = new Caller(ring, callTimeoutMs, this.#states)
     this.#writer = new KeyWriter(this.#caller, this.#keyspace)
     this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }
     this.#challenges = new EtcdChallenges(this.#tools)
     this.#pageSize = pageSize
+  }
+
+  /** How its addresses are, as far as somebody has asked there. */
+  get endpoints(): readonly EndpointState[] {
+    return this.#states.all
   }
 
   async readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {

@@ -31,6 +31,12 @@ export type LeaseState =
   /** Somebody else holds our key now, or is to hold it. */
   | { readonly is: 'lost'; readonly reason: string }
 
+/** When a key ends, if nobody renews it. A reservation is never renewed, and does not end. */
+export interface LeaseLife {
+  readonly renewedAtMs: number | undefined
+  readonly expiresAtMs: number | undefined
+}
+
 export interface KeeperOptions {
   readonly store: LeaseStore
   readonly terms: Pick<LeaseTerms, 'node' | 'ttlSeconds'>
@@ -84,6 +90,8 @@ export class LeaseKeeper {
   #timesOvertaken = 0
   /** On the monotonic clock. */
   #renewAtMs: number
+  /** When the etcd lease that the key hangs on was granted or renewed last, on the same clock. */
+  #renewedAtMs: number
   /** Two machines that both believe the key theirs must not race each other at full speed. */
   readonly #damping: Damping
   readonly #cloneCheck: CloneCheck
@@ -102,6 +110,16 @@ export class LeaseKeeper {
     this.#repairs = new FailingCall(options.random)
     this.#renewals = new FailingCall(options.random)
     this.#renewAtMs = this.#nextRenewalMs(options.terms.ttlSeconds)
+    this.#renewedAtMs = options.clock.monotonicMs() // whoever acquires it has just done so
+  }
+
+  /** How long the key will live, on the monotonic clock; undefined: it is gone, or lost. */
+  get life(): LeaseLife | undefined {
+    const state = this.#state
+    if (state.is === 'lost' || state.is === 'to recreate') return undefined
+    const renewedAtMs = this.#renewedAtMs
+    if (state.home === NO_ETCD_LEASE) return { renewedAtMs: undefined, expiresAtMs: undefined }
+    return { renewedAtMs, expiresAtMs: renewedAtMs + state.ttlSeconds * 1_000 }
   }
 
   /** Orders leases by age. */
@@ -277,6 +295,7 @@ export class LeaseKeeper {
       this.#hear({ kind: 'expired', etcdLeaseId })
     } else {
       this.#hear({ kind: 'renewed', etcdLeaseId, ttlSeconds: result.ttlSeconds })
+      this.#renewedAtMs = this.#options.clock.monotonicMs()
       if (this.#state.is !== 'lost') this.#renewAtMs = this.#nextRenewalMs(this.#state.ttlSeconds)
     }
   }
@@ -385,6 +404,8 @@ export class LeaseKeeper {
       return
     }
     const { record } = result
+    if (this.#state.is !== 'lost' && record.etcdLeaseId !== this.#state.home)
+      this.#renewedAtMs = this.#options.clock.monotonicMs() // it was granted for this
     this.#hear({ kind: 'written', record })
     if (this.#state.is !== 'lost')
       this.#renewAtMs = Math.min(this.#renewAtMs, this.#nextRenewalMs(this.#state.ttlSeconds))

@@ -38,6 +38,8 @@ export interface Subscription {
   readonly otherRoutes: () => boolean
   /** Destinations of foreign routes that are told of. */
   readonly isOfInterest: (destination: Prefix) => boolean
+  /** Called when reports were lost; must not throw. */
+  readonly onLost?: () => void
 }
 
 /** One subscription to the kernel's notifications. Losing some is reported as `overrun` and never ends it. */
@@ -97,6 +99,7 @@ export class ChangeListener {
 
   /** What still waits is older than the snapshot that an overrun calls for, and would contradict it. */
   #overrun(because: 'lost' | 'muted'): void {
+    if (because === 'lost') this.#about.onLost?.()
     for (let stale = 0; stale < MOST_WAITING; stale++) if (this.#socket.receive(this.#cursor.buffer) === -EAGAIN) break
     this.queue.overrun(because)
   }

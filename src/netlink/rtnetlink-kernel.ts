@@ -84,6 +84,10 @@ export interface RequestCounts {
   readonly writes: number
   /** Operations and queries by name. */
   readonly byOp: Readonly<Record<string, number>>
+  /** Operations of `apply` that did not succeed, refused or without an answer; and queries that failed. */
+  readonly errors: number
+  /** Reports of changes that were lost, as often as that was noticed: what they said was read again. */
+  readonly overruns: number
 }
 
 /** The {@link Kernel} port over rtnetlink(7): one socket for requests, one at a time, and one for each subscription. */
@@ -99,6 +103,8 @@ export class RtnetlinkKernel implements Kernel {
   readonly #nameOf: LinkNamer = (index) => this.#names.nameOf(index)
   readonly #readLink = (message: MessageCursor): LinkState | undefined => this.#names.note(readLink(message))
   #writes = 0
+  #errors = 0
+  #overruns = 0
 
   /** @throws {KernelError} when no socket can be had; {AddonError} when there is no addon */
   constructor(options: RtnetlinkOptions = {}) {
@@ -110,7 +116,10 @@ export class RtnetlinkKernel implements Kernel {
 
   /** Requests sent so far, repeated dumps counted once. */
   stats(): RequestCounts {
-    return { writes: this.#writes, byOp: Object.fromEntries(this.#counts) }
+    return {
+      ...{ writes: this.#writes, errors: this.#errors, overruns: this.#overruns },
+      byOp: Object.fromEntries(this.#counts),
+    }
   }
 
   /** The kernel asks for the right before it looks for what is to be deleted (rtnetlink_rcv_msg). */
@@ -228,7 +237,10 @@ export class RtnetlinkKernel implements Kernel {
   ): AsyncIterable<KernelChange> {
     const bufferBytes = this.#options.listenerBufferBytes ?? LISTENER_BUFFER_BYTES
     const about = { watched, otherRoutes, isOfInterest }
-    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, about)
+    const onLost = (): void => {
+      this.#overruns++
+    }
+    const listener = new ChangeListener(this.#addon, bufferBytes, this.#socket.portId, { ...about, onLost })
     const end = (): void => {
       signal.removeEventListener('abort', end)
       this.#listeners.delete(listener)
@@ -263,6 +275,7 @@ export class RtnetlinkKernel implements Kernel {
     const creation = ops.findIndex(({ op }) => op === 'link.create')
     const results = await sendBatch(this.#conversation, creation < 0 ? ops : ops.slice(0, creation + 1), this.#nameOf)
     this.#writes += results.length
+    this.#errors += results.filter(({ ok }) => !ok).length
     for (let index = 0; index < results.length; index++) this.#count(ops[index]?.op ?? '')
     const last = ops[results.length - 1]
     if (last?.op !== 'link.create' || results.at(-1)?.ok !== true || last.spec.alias === '') return results
@@ -318,7 +331,8 @@ export class RtnetlinkKernel implements Kernel {
 
   #dump<T>(query: Query<T>, signal: AbortSignal): Promise<T[]> {
     this.#count(query.name)
-    return this.#inTurn(query.name, signal, () => dump(this.#conversation, query, () => signal.aborted))
+    const ask = (): Promise<T[]> => dump(this.#conversation, query, () => signal.aborted)
+    return this.#inTurn(query.name, signal, () => ask().catch(this.#failed))
   }
 
   /** Undefined for a refusal with one of the errnos that mean there is no such thing. */
@@ -335,6 +349,12 @@ export class RtnetlinkKernel implements Kernel {
       return task()
     }
     return this.#mutex.take(begin, { signal, error: () => fault(name, '', 'ABORTED') })
+  }
+
+  /** A query that failed. @throws the same */
+  readonly #failed = (error: unknown): never => {
+    this.#errors++
+    throw error
   }
 
   #count(name: string): void {

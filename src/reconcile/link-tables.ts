@@ -249,7 +249,7 @@ export class LinkTables {
 
   #note<V>(table: Table<V>, key: string, value: V | undefined): void {
     const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#trust === 'excused')
-    this.#drift.count(`${table.name} ${key}`, finding)
+    this.#drift.count(table.name, key, finding)
   }
 
   /** Whether the tables are to be read now. */
@@ -298,7 +298,7 @@ export class LinkTables {
 
   #replaceTable<V>(table: Table<V>, dump: readonly V[], excused: boolean): void {
     for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs(), excused))
-      this.#drift.count(`${table.name} ${key}`, finding)
+      this.#drift.count(table.name, key, finding)
   }
 
   /** How long the next pass can wait if nothing is reported until then, in milliseconds; undefined: for ever. */

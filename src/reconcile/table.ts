@@ -16,7 +16,7 @@ export type Finding = 'quiet' | 'undone' | 'flapping'
 
 /** A table as the planner sees it, whatever its rows look like. */
 export interface PlannedTable {
-  readonly name: string
+  readonly name: PendingRow['table']
   readonly desiredSize: number
   readonly pendingSize: number
   /** Rows to send now: those that differ and need not wait. Without `prune` nothing is erased. */
@@ -58,7 +58,7 @@ export class Table<V> implements PlannedTable {
     this.#damping = new Damping(random, ONCE_WITHIN_MS)
   }
 
-  get name(): string {
+  get name(): PendingRow['table'] {
     return this.#rules.name
   }
 

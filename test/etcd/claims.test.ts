@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AgentCounts } from '../../src/counts/agent-counts.ts'
 import { PeersTask } from '../../src/agent/peers/peers-task.ts'
 import { Conditions } from '../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../src/agent/runtime/task.ts'
@@ -52,7 +53,10 @@ const managerOn = (store: EtcdLeaseStore): EtcdSubnetManager => {
     resolveHost: () => Promise.resolve([]),
   }
   const conditions = new Conditions({ clock: systemClock, log })
-  return new EtcdSubnetManager({ etcd: { endpoints: [], prefix: PREFIX }, renewMarginMs: 0 }, { ...ports, conditions })
+  return new EtcdSubnetManager(
+    { etcd: { endpoints: [], prefix: PREFIX }, renewMarginMs: 0 },
+    { ...ports, conditions, counts: new AgentCounts() },
+  )
 }
 
 /** Begins as an agent does that starts now. @returns its store */

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AgentCounts } from '../../src/counts/agent-counts.ts'
 import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/runtime/ports.ts'
 import { Conditions } from '../../src/agent/runtime/conditions.ts'
@@ -68,6 +69,7 @@ export class AgentWorld {
   readonly sysctls = new FakeSettings((name) => this.kernel.indexOf(name) !== undefined)
   readonly #heldSettings = new Map<string, Promise<void>>()
   resolvers: readonly Ip[] = []
+  counts = new AgentCounts()
   conditions = this.#makeConditions()
   status = new AgentStatus(this)
   readonly #directory: string
@@ -101,6 +103,7 @@ export class AgentWorld {
   /** Starts the agent. */
   async start(options: Partial<DaemonOptions> = {}, node = HOST1): Promise<void> {
     this.#stop = new AbortController()
+    this.counts = new AgentCounts()
     this.conditions = this.#makeConditions()
     this.status = new AgentStatus(this)
     const all = { ...this.#options(), ...options }
@@ -248,6 +251,7 @@ export class AgentWorld {
       random: () => 0.5,
       conditions: this.conditions,
       status: this.status,
+      counts: this.counts,
       log: this.#makeLogger(),
     }
     return {

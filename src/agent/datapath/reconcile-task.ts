@@ -1,4 +1,5 @@
 import type { Wakeup } from '../../time/wakeup.ts'
+import { COUNTED_TABLES } from '../../counts/agent-counts.ts'
 import type { Family } from '../../net/ip.ts'
 import type { PassReport, Reconciler } from '../../reconcile/reconciler.ts'
 import type { RowFailure } from '../../reconcile/row.ts'
@@ -9,7 +10,7 @@ import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/tas
 import { unreachablePeers } from '../runtime/unreachable-peers.ts'
 
 export interface ReconcileTaskInput {
-  readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'conditions' | 'status'>
+  readonly ports: Pick<AgentPorts, 'clock' | 'log' | 'conditions' | 'status' | 'counts'>
   readonly reconciler: Reconciler
   /** Who is told of peers: what the reconciler holds need not be one key for each. */
   readonly sink: { readonly peers: number }
@@ -77,7 +78,9 @@ export class ReconcileTask implements Task {
     const { ports, reconciler, gate, readiness, family } = this.#input
     try {
       await gate?.admit(signal)
+      const beganMs = ports.clock.monotonicMs()
       const report = await watchdog.during(this.name, PASS_BOUND_MS, reconciler.pass(signal))
+      this.#count(report, ports.clock.monotonicMs() - beganMs)
       gate?.release()
       ports.conditions.holds(readingOf(family))
       this.#say(report)
@@ -106,6 +109,13 @@ export class ReconcileTask implements Task {
     const { linkIndex, wanted, pending } = reconciler
     const nothingIsRight = wanted > 0 && pending >= wanted
     return linkIndex !== undefined && linkIndex === this.#snapshotOf && !nothingIsRight
+  }
+
+  #count({ undoneIn, failures }: PassReport, tookMs: number): void {
+    const counts = this.#input.ports.counts.of(this.#input.family)
+    counts.passed(tookMs)
+    counts.refused += failures.length
+    for (const table of COUNTED_TABLES) counts.restored[table] += undoneIn[table]
   }
 
   #say(report: PassReport): void {

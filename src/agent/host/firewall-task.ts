@@ -7,6 +7,7 @@ import type { Logger } from '../../observe/logger.ts'
 import type { Firewall, FirewallReport, FirewallSpec } from '../../kernel/firewall.ts'
 import { Damping } from '../../time/damping.ts'
 import type { OwnSubnet } from '../../backend/backend.ts'
+import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
@@ -29,6 +30,7 @@ export interface FirewallPorts {
   readonly random: Random
   readonly log: Logger
   readonly conditions: ConditionReports
+  readonly counts: Pick<AgentCounts, 'firewallRepairs'>
 }
 
 export interface FirewallTaskInput {
@@ -137,12 +139,13 @@ export class FirewallTask implements Task {
   /** @returns whether somebody keeps changing them: what stands now may be gone long before the next look */
   #sayChanged(spec: FirewallSpec, changed: readonly string[]): boolean {
     if (changed.length === 0) return false
-    const { log, clock } = this.#input.ports
+    const { log, clock, counts } = this.#input.ports
     const what = { rules: changed.join(', ') }
     if (this.#stood !== spec) {
       log.info(spec.masquerade || spec.forward ? 'firewall rules written' : 'firewall rules removed', what)
       return false
     }
+    counts.firewallRepairs++
     const isFoughtOver = this.#damping.undone(ALL_RULES, clock.monotonicMs())
     if (isFoughtOver) log.warn(`${FOUGHT_OVER}. Another agent?`, what)
     else log.warn('firewall rules were changed from outside; restored', what)

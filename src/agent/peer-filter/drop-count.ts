@@ -13,12 +13,15 @@ export interface DropNews {
 /** Follows one counter of the peer filter: all of it is said, and seldom. */
 export class DropCount {
   readonly #lines: RateLimit
+  readonly #onDrops: (packets: number) => void
   /** The counter as last read; undefined before: what an earlier run of the agent has let be counted is no news. */
   #counted: number | undefined
   #unsaid = 0
   #total = 0
 
-  constructor(clock: Clock) {
+  /** @param onDrops told how many there are more than at the last look; must not throw */
+  constructor(clock: Clock, onDrops: (packets: number) => void = () => undefined) {
+    this.#onDrops = onDrops
     this.#lines = new RateLimit(clock, LINES)
   }
 
@@ -34,6 +37,7 @@ export class DropCount {
     const news = more < 0 ? packets : more // made anew by somebody else
     this.#unsaid += news
     this.#total += news
+    if (news > 0) this.#onDrops(news)
     if (this.#unsaid === 0 || !this.#lines.take()) return undefined
     const said = { packets: this.#unsaid, total: this.#total }
     this.#unsaid = 0

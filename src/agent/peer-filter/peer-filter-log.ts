@@ -1,7 +1,15 @@
+import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Drops, GuardedOverlay } from '../../kernel/peer-filter.ts'
 import { DropCount } from './drop-count.ts'
+
+export interface PeerFilterLogInput {
+  readonly log: Logger
+  readonly overlay: GuardedOverlay
+  readonly clock: Clock
+  readonly counts: Pick<AgentCounts, 'filterDrops'>
+}
 
 /** Says what others do to the peer filter, and what it drops. */
 export class PeerFilterLog {
@@ -11,11 +19,12 @@ export class PeerFilterLog {
   readonly #forged: DropCount
   #oneWay: string | undefined
 
-  constructor(input: { readonly log: Logger; readonly overlay: GuardedOverlay; readonly clock: Clock }) {
+  constructor(input: PeerFilterLogInput) {
+    const { clock, counts } = input
     this.#log = input.log
     this.#overlay = input.overlay
-    this.#strangers = new DropCount(input.clock)
-    this.#forged = new DropCount(input.clock)
+    this.#strangers = new DropCount(clock, (packets) => (counts.filterDrops.strangers += packets))
+    this.#forged = new DropCount(clock, (packets) => (counts.filterDrops.forged += packets))
   }
 
   /** The filter counts from 0 again. */

@@ -8,6 +8,7 @@ import type { Logger } from '../../observe/logger.ts'
 import { PeerAddresses } from './peer-addresses.ts'
 import { PeerFilterError, type Drops, type GuardedOverlay, type PeerFilter } from '../../kernel/peer-filter.ts'
 import { Damping } from '../../time/damping.ts'
+import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
 import { PeerFilterLog } from './peer-filter-log.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
@@ -35,6 +36,7 @@ export interface PeerFilterTaskInput {
   readonly random: Random
   readonly log: Logger
   readonly conditions: ConditionReports
+  readonly counts: Pick<AgentCounts, 'filterDrops'>
   /** Between looks at the rules, in milliseconds. */
   readonly resyncMs: number
   /** Addresses to which the kernel sends for peers, also for those that are to go: they stay let in. Undefined: not known yet. */

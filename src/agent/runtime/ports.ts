@@ -1,4 +1,5 @@
 import type { DevicePorts } from '../../backend/device-keeper.ts'
+import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
@@ -19,6 +20,8 @@ export interface AgentPorts extends DevicePorts {
   readonly subnets: SubnetManager
   /** Where tasks report what fails and what holds. */
   readonly conditions: Conditions
+  /** Where what happens is counted, for metrics. */
+  readonly counts: AgentCounts
   /** Told of the session and its tables. */
   readonly status: AgentStatus
   readonly node: NodeIdentity

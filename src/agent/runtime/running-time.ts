@@ -12,11 +12,14 @@ const MOST_MS = 2 * TICK_MS
  */
 export class RunningTime {
   readonly #clock: Clock
+  readonly #onLate: (ms: number) => void
   #lookedAtMs: number
   #runningMs = 0
 
-  constructor(clock: Clock) {
+  /** @param onLate told after every look by how much it came late, in milliseconds; must not throw */
+  constructor(clock: Clock, onLate: (ms: number) => void = () => undefined) {
     this.#clock = clock
+    this.#onLate = onLate
     this.#lookedAtMs = clock.monotonicMs()
   }
 
@@ -32,7 +35,9 @@ export class RunningTime {
   async run(signal: AbortSignal): Promise<void> {
     while (!isStopped(signal)) {
       this.readMs()
+      const sinceMs = this.#clock.monotonicMs()
       await this.#clock.sleep(TICK_MS, signal)
+      if (!isStopped(signal)) this.#onLate(Math.max(0, this.#clock.monotonicMs() - sinceMs - TICK_MS))
     }
   }
 }

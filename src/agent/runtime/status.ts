@@ -1,3 +1,4 @@
+import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Health, HealthAnswer } from '../../observe/health-server.ts'
@@ -29,6 +30,12 @@ export interface TablesState {
   readonly unreachable: UnreachablePeers
 }
 
+export interface StatusInput {
+  readonly clock: Clock
+  readonly conditions: Conditions
+  readonly counts?: Pick<AgentCounts, 'late'>
+}
+
 /** Entries that somebody changes are right again within moments. What is wrong for longer does not heal by itself, in milliseconds. */
 export const DRIFT_TOLERATED_MS = 30_000
 
@@ -56,10 +63,10 @@ export class AgentStatus implements Health {
   /** Leases of others that break a rule, or wait for others that claim the same. */
   #rejected = 0
 
-  constructor({ clock, conditions }: { readonly clock: Clock; readonly conditions: Conditions }) {
+  constructor({ clock, conditions, counts }: StatusInput) {
     this.#clock = clock
     this.#conditions = conditions
-    this.watchdog = new Watchdog(clock)
+    this.watchdog = new Watchdog(clock, (ms) => counts?.late(ms / 1_000))
     this.sessionEnded()
   }
 

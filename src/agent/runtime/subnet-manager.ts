@@ -123,6 +123,11 @@ export interface HeldSubnet {
    * changed. An outage loses nothing.
    */
   readonly lost: string | undefined
+  /**
+   * When it ends if nobody renews it, and when it was renewed last, on the monotonic clock; undefined each: it does not end. Undefined: at
+   * this moment it is not published. Kubernetes: it does not end.
+   */
+  readonly life: { readonly renewedAtMs: number | undefined; readonly expiresAtMs: number | undefined } | undefined
   /** What we say of ourselves is to be this from now on: written as soon as may be, and put right when somebody changes it. */
   publish(terms: LeaseTerms): void
 }

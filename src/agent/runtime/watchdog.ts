@@ -23,8 +23,9 @@ export class Watchdog implements Task {
   readonly #running: RunningTime
   readonly #open = new Set<Work>()
 
-  constructor(clock: Clock) {
-    this.#running = new RunningTime(clock)
+  /** @param onLate told by how much the process was late for a timer, in milliseconds; must not throw */
+  constructor(clock: Clock, onLate?: (ms: number) => void) {
+    this.#running = new RunningTime(clock, onLate)
   }
 
   /** Keeps track of the time. */

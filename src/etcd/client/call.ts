@@ -1,5 +1,5 @@
 import type { StoreError, StoreErrorCode } from '../../lease/store.ts'
-import type { Endpoint, EndpointRing } from './endpoints.ts'
+import type { Endpoint, EndpointRing, EndpointStates } from './endpoints.ts'
 import { storeError, together, toStoreError } from './errors.ts'
 import { authenticated, type EtcdCall } from './request.ts'
 
@@ -21,12 +21,14 @@ const SHARE_OF_ONE_ADDRESS = 0.4
 export class Caller {
   readonly #ring: EndpointRing
   readonly #timeoutMs: number
+  readonly #states: EndpointStates
   /** What each address has failed with since one of them answered, by URL. */
   readonly #faults = new Map<string, StoreError>()
   #closed = false
 
-  constructor(ring: EndpointRing, timeoutMs: number) {
+  constructor(ring: EndpointRing, timeoutMs: number, states: EndpointStates) {
     this.#ring = ring
+    this.#states = states
     this.#timeoutMs = timeoutMs
   }
 
@@ -39,12 +41,14 @@ export class Caller {
     const shareMs = this.#ring.size > 1 ? this.#timeoutMs * SHARE_OF_ONE_ADDRESS : this.#timeoutMs
     for (let left = this.#ring.size; ; left--) {
       const endpoint = this.endpoint(op)
-      const timeoutMs = Math.min(shareMs, deadlineMs - performance.now())
+      const beganMs = performance.now()
+      const timeoutMs = Math.min(shareMs, deadlineMs - beganMs)
       try {
         const bounds = { op, url: endpoint.address.url, timeoutMs, signal }
         const answer = await authenticated(endpoint.connection, bounds, request)
         endpoint.connection.liveness.heard()
         this.#faults.clear()
+        this.#states.answered(endpoint.address.url, performance.now() - beganMs)
         return answer
       } catch (error) {
         const failure = await this.failed(endpoint, op, error)
@@ -72,7 +76,10 @@ export class Caller {
   async failed(endpoint: Endpoint, op: string, error: unknown): Promise<StoreError> {
     const failure = toStoreError({ op }, error)
     const explained = failure.code === 'ABORTED_BY_CALLER' ? failure : await endpoint.connection.explain(failure)
-    if (!ANOTHER_MAY_ANSWER.has(failure.code)) return explained
+    const isAway = ANOTHER_MAY_ANSWER.has(failure.code)
+    if (failure.code !== 'ABORTED_BY_CALLER')
+      this.#states.failed(endpoint.address.url, explained, isAway, performance.now())
+    if (!isAway) return explained
     this.#faults.set(endpoint.address.url, explained)
     this.#ring.advance(endpoint)
     if (!endpoint.connection.connected) this.#ring.drop(endpoint)

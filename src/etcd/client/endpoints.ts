@@ -1,4 +1,5 @@
 import { readEndpoints } from '../../config/endpoints.ts'
+import type { StoreError } from '../../lease/store.ts'
 import type { Random } from '../../time/clock.ts'
 import type { Connection } from './connection.ts'
 
@@ -88,5 +89,56 @@ export class EndpointRing {
     const address = this.#addresses[this.#at]
     if (address === undefined) throw new RangeError('a ring of no endpoints')
     return address
+  }
+}
+
+/** What the last requests to one address of etcd came to. */
+export interface EndpointState {
+  /** Fit for logs. */
+  readonly url: string
+  /** Whether the last request was answered; undefined: nothing was asked there yet. */
+  readonly isUp: boolean | undefined
+  /** How long the last answer took, in milliseconds. */
+  readonly latencyMs: number | undefined
+  /** What the last request that failed failed with, and when, on the monotonic clock; it stays when later ones are answered. */
+  readonly lastError: { readonly message: string; readonly atMs: number } | undefined
+}
+
+/** Told of every request, and must not throw. Whoever counts is handed in. */
+export interface CallCounts {
+  /** A request was answered, after so many milliseconds. */
+  answered(ms: number): void
+  /** An attempt at it was not. @param code of the error, of which there are few */
+  failed(code: string): void
+}
+
+/** How the addresses of etcd are, as the requests that are made anyway tell it. */
+export class EndpointStates {
+  readonly #states = new Map<string, EndpointState>()
+  readonly #counts: CallCounts | undefined
+
+  constructor(urls: readonly string[], counts?: CallCounts) {
+    for (const url of urls) this.#states.set(url, { url, isUp: undefined, latencyMs: undefined, lastError: undefined })
+    this.#counts = counts
+  }
+
+  get all(): readonly EndpointState[] {
+    return [...this.#states.values()]
+  }
+
+  answered(url: string, ms: number): void {
+    this.#counts?.answered(ms)
+    this.#change(url, { isUp: true, latencyMs: ms })
+  }
+
+  /** @param isAway whether that says something of the address, and not only of the request */
+  failed(url: string, { code, message }: StoreError, isAway: boolean, nowMs: number): void {
+    this.#counts?.failed(code)
+    this.#change(url, { ...(isAway ? { isUp: false } : {}), lastError: { message, atMs: nowMs } })
+  }
+
+  #change(url: string, change: Partial<EndpointState>): void {
+    const before = this.#states.get(url)
+    if (before !== undefined) this.#states.set(url, { ...before, ...change })
   }
 }

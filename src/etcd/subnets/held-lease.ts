@@ -5,7 +5,7 @@ import type { Acquired } from '../../lease/acquire/acquisition.ts'
 import type { Challenger, Challenges } from '../../lease/challenges.ts'
 import { earlierSubnets, encodeLease } from '../../lease/codec.ts'
 import type { Lease } from '../../lease/lease.ts'
-import { LeaseKeeper, type LeaseState } from '../../lease/keeper.ts'
+import { LeaseKeeper, type LeaseLife, type LeaseState } from '../../lease/keeper.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import { claimFor, type LeaseTerms } from '../../lease/terms.ts'
@@ -19,7 +19,7 @@ import { StaleLeasesTask } from './stale-leases-task.ts'
 import { StoreOutages } from './store-outages.ts'
 
 /** The outside world as a lease in etcd sees it. */
-export interface LeasePorts extends Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions'> {
+export interface LeasePorts extends Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions' | 'counts'> {
   readonly store: LeaseStore & Challenges
 }
 
@@ -58,7 +58,7 @@ export class HeldLease implements HeldSubnet {
       keeper.renewSoon()
       clones.afterOutage()
     }
-    const outages = new StoreOutages({ conditions: ports.conditions, onBack, isForwarding })
+    const outages = new StoreOutages({ ...ports, onBack, isForwarding })
     const staleLeases = new StaleLeasesTask({ ...ports, ourselves, own: keeper, makeWay })
     this.tasks = [
       new LeaseFollower({ ports, keeper, staleLeases, peers, outages, list, ownRevision: record.modRevision }),
@@ -83,6 +83,10 @@ export class HeldLease implements HeldSubnet {
 
   get lost(): string | undefined {
     return this.#lost
+  }
+
+  get life(): LeaseLife | undefined {
+    return this.#keeper.life
   }
 
   publish(terms: LeaseTerms): void {

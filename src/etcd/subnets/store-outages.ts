@@ -1,4 +1,5 @@
 import type { StoreError, WatchStatus } from '../../lease/store.ts'
+import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { ConditionReports } from '../../agent/runtime/conditions.ts'
 
 /** Said once for each, whatever it comes from at first. */
@@ -11,6 +12,7 @@ const FORWARDING = '; forwarding goes on as it is'
 
 export interface StoreOutagesInput {
   readonly conditions: ConditionReports
+  readonly counts: Pick<AgentCounts, 'store'>
   /** Called whenever a lost connection is back. */
   readonly onBack: () => void
   /** Whether there is anything that an outage leaves as it is. */
@@ -33,6 +35,7 @@ export class StoreOutages implements WatchStatus {
     if (!this.#isAway) return
     this.#isAway = false
     this.#input.conditions.holds('etcd')
+    this.#input.counts.store.reconnects++
     this.#input.onBack()
   }
 

@@ -1,3 +1,4 @@
+import { AgentCounts } from '../../../src/counts/agent-counts.ts'
 import { Conditions } from '../../../src/agent/runtime/conditions.ts'
 import { LossBackoff } from '../../../src/agent/loss-backoff.ts'
 import { untilItWorks } from '../../../src/agent/runtime/retry.ts'
@@ -80,7 +81,7 @@ export class OwnNode extends WorldNode {
     const log = this.#logger()
     const conditions = new Conditions({ clock, log })
     const ports = {
-      ...{ store, clock, random, log, conditions },
+      ...{ store, clock, random, log, conditions, counts: new AgentCounts() },
       wallMs: () => clock.monotonicMs(),
       resolveHost: () => Promise.resolve([]),
     }

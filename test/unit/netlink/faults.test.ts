@@ -340,7 +340,12 @@ describe('what has been asked', () => {
     await kernel.apply(ops(3), signal)
     await kernel.apply([{ op: 'address.delete', ...address(1) }], signal)
     await kernel.addresses(signal)
-    expect(kernel.stats()).toEqual({ writes: 4, byOp: { 'address.add': 3, 'address.delete': 1, addresses: 1 } })
+    expect(kernel.stats()).toEqual({
+      writes: 4,
+      errors: 0,
+      overruns: 0,
+      byOp: { 'address.add': 3, 'address.delete': 1, addresses: 1 },
+    })
   })
 })
 

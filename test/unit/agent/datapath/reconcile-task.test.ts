@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { ReconcileTask } from '../../../../src/agent/datapath/reconcile-task.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
@@ -12,6 +13,7 @@ import { runtime } from '../../../fake/runtime.ts'
 
 const NOTHING: PassReport = {
   ...{ written: 0, erased: 0, failures: [], tookSnapshot: false, linkIndex: 7, undone: 0 },
+  undoneIn: { neighbour: 0, fdb: 0, route: 0 },
   ...{ undoneExample: undefined, flapping: undefined },
 }
 const UNREADABLE = new KernelError({ op: 'snapshot', errno: 105, code: 'ENOBUFS', target: '', message: 'lost' })
@@ -67,7 +69,7 @@ const reconciler = (): Partial<Reconciler> => ({
 async function start(): Promise<void> {
   const conditions = new Conditions({ clock, log })
   const task = new ReconcileTask({
-    ports: { clock, log, conditions, status: new AgentStatus({ clock, conditions }) },
+    ports: { clock, log, conditions, status: new AgentStatus({ clock, conditions }), counts: new AgentCounts() },
     reconciler: reconciler() as Reconciler,
     sink: { peers: 1 },
     readiness: { forwards: () => forwards++ },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { FirewallTask } from '../../../../src/agent/host/firewall-task.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
@@ -21,7 +22,7 @@ let conditions: Conditions
 let looks: number
 
 async function start(spec = SPEC): Promise<void> {
-  const ports = { firewall, clock, log, conditions, random: () => 0.5 }
+  const ports = { firewall, clock, log, conditions, counts: new AgentCounts(), random: () => 0.5 }
   task = new FirewallTask({ ports, spec, resyncMs: 5_000, onLooked: () => looks++ })
   running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()

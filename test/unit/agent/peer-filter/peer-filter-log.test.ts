@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { PeerFilterLog } from '../../../../src/agent/peer-filter/peer-filter-log.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
@@ -10,7 +11,7 @@ let reporter: PeerFilterLog
 beforeEach(() => {
   clock = new FakeClock()
   log = recordingLog()
-  reporter = new PeerFilterLog({ log, clock, overlay: { vni: 100, port: 8472 } })
+  reporter = new PeerFilterLog({ log, clock, counts: new AgentCounts(), overlay: { vni: 100, port: 8472 } })
 })
 
 const strangers = (packets: number): void => {

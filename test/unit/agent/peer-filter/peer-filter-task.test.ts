@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { PeerFilterTask } from '../../../../src/agent/peer-filter/peer-filter-task.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { ip } from '../../../../src/net/ip.ts'
@@ -32,7 +33,7 @@ describe('the peer filter task', () => {
     stop = new AbortController()
     running = Promise.resolve()
     conditions = new Conditions({ clock, log })
-    const ports = { filter, clock, log, conditions, random: () => 0.5 }
+    const ports = { filter, clock, log, conditions, counts: new AgentCounts(), random: () => 0.5 }
     task = new PeerFilterTask({ ...ports, overlay: OVERLAY, resyncMs: RESYNC_MS, inUse: () => inUse })
     task.setPeer('a', [A])
     task.setPeer('b', [B])

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import type { HeldSubnet, PeerChanges, PeerList } from '../../../../src/agent/runtime/subnet-manager.ts'
 import { runTogether } from '../../../../src/agent/runtime/task.ts'
@@ -54,6 +55,7 @@ beforeEach(() => {
       random: () => 0.5,
       log,
       conditions: new Conditions({ clock, log }),
+      counts: new AgentCounts(),
       resolveHost: () => Promise.resolve([]),
       wallMs: Date.now,
     },

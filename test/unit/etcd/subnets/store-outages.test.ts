@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { StoreOutages } from '../../../../src/etcd/subnets/store-outages.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
@@ -26,7 +27,12 @@ beforeEach(() => {
   timesBack = 0
   isForwarding = true
   conditions = new Conditions({ clock, log })
-  outages = new StoreOutages({ conditions, onBack: () => timesBack++, isForwarding: () => isForwarding })
+  outages = new StoreOutages({
+    conditions,
+    counts: new AgentCounts(),
+    onBack: () => timesBack++,
+    isForwarding: () => isForwarding,
+  })
   running = runTask(conditions, runtime(clock, stop.signal))
 })
 
