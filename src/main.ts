@@ -14,6 +14,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   cleanup: () => import('./commands/cleanup.ts'),
   cni: () => import('./commands/cni.ts'),
   'docker-opts': () => import('./commands/docker-opts.ts'),
+  status: () => import('./commands/look/status.ts'),
 }
 
 async function main(): Promise<number> {

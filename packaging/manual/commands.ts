@@ -3,6 +3,9 @@ import { SUBCOMMANDS } from '../../src/cli/commands.ts'
 import { CNI_HELP } from '../../src/cni/help.ts'
 import { DOCKER_OPTS_HELP } from '../../src/docker/docker-opts.ts'
 
+import { helpOf } from '../../src/cli/command/spec.ts'
+import { STATUS } from '../../src/cli/specs/status.ts'
+
 type Name = (typeof SUBCOMMANDS)[number]['name']
 
 /** The help of each command. */
@@ -10,6 +13,7 @@ const HELP: Readonly<Record<Name, string>> = {
   'docker-opts': DOCKER_OPTS_HELP,
   cleanup: CLEANUP_HELP,
   cni: CNI_HELP,
+  status: helpOf(STATUS),
 }
 
 export interface DescribedCommand {

@@ -9,24 +9,43 @@ export interface Subcommand {
   readonly name: string
   /** Names of links to the program that stand for it; upstream ships these as programs of their own. */
   readonly links: readonly string[]
+  /** Under which heading it stands in `--help`. */
+  readonly group: CommandGroup
   /** For `--help`: what it does, in one line. */
   readonly summary: string
 }
 
+/** Headings of commands, in their order. */
+export const COMMAND_GROUPS = {
+  look: 'Commands that look',
+  change: 'Commands that change something',
+  host: 'Commands for this host, and for programs on it',
+} as const
+export type CommandGroup = keyof typeof COMMAND_GROUPS
+
 export const SUBCOMMANDS = [
+  {
+    name: 'status',
+    links: [],
+    group: 'look',
+    summary: 'say how the agent of this host is, and what is wrong first',
+  },
   {
     name: 'docker-opts',
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
+    group: 'host',
     summary: 'write options for dockerd, made of what the daemon says in the subnet file',
   },
   {
     name: 'cni',
     links: ['flannel'],
+    group: 'host',
     summary: 'be the CNI plugin flannel, as container runtimes call it',
   },
   {
     name: 'cleanup',
     links: [],
+    group: 'host',
     summary: 'take away what the daemon has left on this host: devices, routes, firewall rules, the subnet file',
   },
 ] as const satisfies readonly Subcommand[]

@@ -40,6 +40,25 @@ export async function endWithOutput<Code extends number>(
   }
 }
 
+/** As {@link endWithOutput}, for what people look at: who has seen enough of it (`| head`) may go, which is no failure. */
+export async function endWithView<Code extends number>(
+  text: string,
+  code: Code,
+  stopSignal: AbortSignal,
+): Promise<Code | typeof EXIT.failed> {
+  try {
+    if (text !== '') await writeOutput(text, stopSignal)
+    return code
+  } catch (error) {
+    if (isReaderGone(error)) return code
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Whether nobody reads the other end of the pipe any more. */
+export const isReaderGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EPIPE'
+
 /** As {@link endWithOutput}, for what the caller cannot do without: a standard output that was closed is a failure too. */
 export function endWithProduct<Code extends number>(
   text: string,
@@ -56,7 +75,7 @@ function fail(reason: string): typeof EXIT.failed {
 }
 
 /** @throws the system's own error; one of ours when the process is asked to stop while nobody reads */
-async function writeOutput(text: string, stopSignal: AbortSignal): Promise<void> {
+export async function writeOutput(text: string, stopSignal: AbortSignal): Promise<void> {
   // Node's stream for files takes a short write, as on a full disk, for a whole one.
   if (fstatSync(STDOUT_FD).isFile()) writeFileSync(STDOUT_FD, text)
   else await Promise.race([writeToStream(text), unreadWhenStopped(stopSignal)])
@@ -68,7 +87,10 @@ const writeToStream = (text: string): Promise<void> =>
     process.stdout.on('error', reject) // said once more than to the callback: unheard, it would end the process
     process.stdout.write(text, (error) => {
       if (error) reject(error)
-      else resolve()
+      else {
+        process.stdout.off('error', reject)
+        resolve()
+      }
     })
   })
 

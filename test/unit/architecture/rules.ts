@@ -17,6 +17,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   net: { sees: [], because: 'value types stand at the bottom, for everybody to use' },
   text: { sees: [], because: 'how text of others can be shown is the same wherever it is shown' },
   observe: { sees: ['text'], because: 'everybody reports to it, so it may need nobody who reports' },
+  present: { sees: [], because: 'how a table, a colour or an age is drawn does not depend on what is shown' },
   time: { sees: [], because: 'waiting is the same whatever is waited for' },
   counts: { sees: ['net'], because: 'what is counted is the same whoever counts, and whoever reads it' },
   config: { sees: ['net'], because: 'what is configured does not depend on what is made of it' },
@@ -89,6 +90,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['config', 'cli'],
     because: 'where else the settings of the daemon stand is found out for commands alone; the daemon reads its own',
   },
+  'cli/command': {
+    sees: ['config', 'cli'],
+    because: 'how a command line is read is the same whatever the command does',
+  },
+  'cli/specs': { sees: ['cli/command'], because: 'what a command takes is read, and explained, without the command' },
   cni: {
     sees: ['net', 'config', 'host', 'host/files'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
@@ -104,6 +110,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   status: {
     sees: ['net', 'probe'],
     because: 'it is the words in which an agent says how it is, for whoever says and whoever hears them',
+  },
+  'status/client': {
+    sees: ['status'],
+    because: 'an agent is asked through its socket by whoever wants to know, and nothing of it is loaded for that',
+  },
+  show: {
+    sees: ['text', 'present', 'probe', 'status'],
+    because: 'what people read of a document is made of the document alone, so that tests need no agent',
   },
   doctor: {
     sees: ['net', 'time', 'kernel', 'status'],
@@ -246,8 +260,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['config', 'cli', 'cli/settings', 'commands'],
     because: 'commands beside the daemon find out what it was told in one way',
   },
+  'commands/asking': {
+    sees: ['text', 'present', 'cli', 'cli/command', 'status/client', 'commands'],
+    because: 'what all commands have in common that people look at is done once, whatever they ask',
+  },
+  'commands/look': {
+    sees: ['cli', 'cli/command', 'cli/specs', 'status', 'status/client', 'show', 'commands/asking'],
+    because: 'each asks the agent, and loads no more than it takes to ask and to show',
+  },
   main: {
-    sees: ['config', 'cli', 'commands'],
+    sees: ['config', 'cli', 'commands', 'commands/look'],
     because: 'it only chooses which command to load, so that none pays for another',
   },
 }

@@ -1,0 +1,25 @@
+import { ago } from '../present/age.ts'
+import type { Hue } from '../present/paint.ts'
+import { table, type Column, type Looks } from '../present/table.ts'
+import type { StatusEvent } from '../status/document.ts'
+import { printable } from '../text/printable.ts'
+
+const HUES: Readonly<Record<StatusEvent['level'], Hue | undefined>> = { info: undefined, warn: 'warn', error: 'bad' }
+
+/** Events with how long ago each was, the newest last. */
+export function eventLines(events: readonly StatusEvent[], at: number, looks: Looks): string {
+  const columns: readonly Column<StatusEvent>[] = [
+    { title: 'WHEN', cell: ({ at: time }) => ago(time, at) },
+    { title: 'LEVEL', cell: ({ level }) => ({ text: level, hue: HUES[level] }) },
+    { title: 'EVENT', cell: ({ text }) => printable(text) },
+  ]
+  return table(columns, events, { ...looks, width: undefined, indent: '  ' })
+}
+
+/** One event as it comes, with its time and what a script would read of it. */
+export function eventLine({ at, level, text, fields }: StatusEvent, { paint }: Looks): string {
+  const hue = HUES[level]
+  const shown = Object.entries(fields).map(([key, value]) => `${printable(key)}=${printable(String(value))}`)
+  const words = `${level.padEnd(5)} ${printable(text)}`
+  return `${at} ${hue === undefined ? words : paint(hue, words)}${shown.length === 0 ? '' : ` ${paint('dim', shown.join(' '))}`}\n`
+}

@@ -1,0 +1,78 @@
+import { counted, grouped, milliseconds, since } from '../present/age.ts'
+import type { Hue } from '../present/paint.ts'
+import { table, type Cell, type Column, type Looks } from '../present/table.ts'
+import { REACHES, type Reach } from '../probe/reach.ts'
+import type { PeersDocument, PeersSummary, PeerStatus } from '../status/document.ts'
+import { printable } from '../text/printable.ts'
+import { WORDS } from './facts.ts'
+
+const HUES: Readonly<Record<Reach, Hue>> = {
+  reachable: 'good',
+  lossy: 'warn',
+  mtu: 'warn',
+  unreachable: 'bad',
+  unknown: 'dim',
+}
+
+export const reachCell = ({ reach }: Pick<PeerStatus, 'reach'>): Cell => ({ text: WORDS[reach], hue: HUES[reach] })
+
+const isMissing = ({ entries }: PeerStatus): number => entries.filter(({ isInKernel }) => !isInKernel).length
+
+const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
+  { title: 'PEER', cell: ({ name }) => printable(name), least: 12 },
+  { title: 'SUBNET', cell: ({ subnet }) => subnet },
+  { title: 'PUBLIC IP', cell: ({ publicIp }) => publicIp },
+  { title: 'REACH', cell: reachCell },
+  { title: 'FOR', cell: ({ reachSince }) => since(reachSince, at), spare: 2 },
+  { title: 'RTT', cell: ({ rttMs }) => milliseconds(rttMs), isRight: true, spare: 3 },
+  { title: 'LOSS', cell: ({ loss }) => lossCell(loss), isRight: true, spare: 4 },
+  { title: 'ENTRIES', cell: entriesCell, spare: 1 },
+  { title: 'MORE', cell: (peer) => remark(peer), least: 16, spare: 5 },
+]
+
+const lossCell = (loss: number): Cell =>
+  loss === 0 ? '0 %' : { text: `${Math.max(1, Math.round(loss * 100))} %`, hue: 'warn' }
+
+function entriesCell(peer: PeerStatus): Cell {
+  const missing = isMissing(peer)
+  return missing === 0 ? 'all' : { text: `${missing} of ${peer.entries.length} missing`, hue: 'bad' }
+}
+
+/** What else is known of a peer, in short. */
+export function remark({ isDirect, passesOctets, underlay }: PeerStatus): string {
+  const size = passesOctets === null ? [] : [`${passesOctets} octets pass`]
+  const below =
+    underlay === null
+      ? []
+      : [
+          underlay.answers
+            ? `underlay answers in ${milliseconds(underlay.rttMs)}`
+            : `underlay: ${printable(underlay.says ?? 'silent')}`,
+        ]
+  return [...(isDirect ? ['direct'] : []), ...size, ...below].join('; ')
+}
+
+/** For `flanneld status`: the worst ones, and how many more there are. */
+export function notReachableTable(
+  { notReachable, byReach }: PeersSummary,
+  most: number,
+  at: number,
+  looks: Looks,
+): string {
+  const shown = notReachable.slice(0, most)
+  const total = byReach.lossy + byReach.mtu + byReach.unreachable
+  const rest =
+    total > shown.length ? `  … and ${grouped(total - shown.length)} more: flanneld peers --reach not-reachable\n` : ''
+  return table(columnsAt(at), shown, { ...looks, indent: '  ' }) + rest
+}
+
+/** `flanneld peers`, the worst first, then by subnet as the document has them. */
+export function showPeers({ peers, at }: PeersDocument, looks: Looks): string {
+  const sorted = REACHES.flatMap((reach) => peers.filter((peer) => peer.reach === reach))
+  const counts = REACHES.toReversed().flatMap((reach) => {
+    const count = peers.filter((peer) => peer.reach === reach).length
+    return count === 0 ? [] : [`${grouped(count)} ${WORDS[reach]}`]
+  })
+  const summary = `${counted(peers.length, 'peer')}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}\n`
+  return table(columnsAt(Date.parse(at)), sorted, looks) + (sorted.length === 0 ? summary : `\n${summary}`)
+}

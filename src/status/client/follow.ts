@@ -1,0 +1,40 @@
+import type { StatusEvent } from '../document.ts'
+import { open, type AskOptions } from './ask.ts'
+import { AgentAnswerError } from './errors.ts'
+
+/** Of one event; longer ones are nobody's. In UTF-16 units. */
+const LONGEST_EVENT = 1024 * 1024
+
+/**
+ * Events as they come, as server-sent events (HTML Living Standard §9.2), until the agent ends or `signal` says so.
+ * @throws {AgentAwayError}, {AgentAnswerError}
+ */
+export async function* follow(options: AskOptions): AsyncGenerator<StatusEvent> {
+  const answer = await open('/v1/events', { ...options, accept: 'text/event-stream' })
+  if (answer.statusCode !== 200 || !String(answer.headers['content-type']).startsWith('text/event-stream')) {
+    answer.destroy()
+    throw new AgentAnswerError(`the agent sends no events (${String(answer.statusCode)})`, answer.statusCode)
+  }
+  answer.setEncoding('utf8')
+  let rest = ''
+  for await (const chunk of answer as AsyncIterable<string>) {
+    const blocks = `${rest}${chunk}`.replaceAll('\r\n', '\n').split('\n\n')
+    rest = blocks.pop() ?? ''
+    if (rest.length > LONGEST_EVENT) throw new AgentAnswerError('an event is longer than any of an agent')
+    for (const block of blocks) {
+      const event = eventIn(block)
+      if (event !== undefined) yield event
+    }
+  }
+}
+
+/** Comments, by which the connection is kept, are none. */
+function eventIn(block: string): StatusEvent | undefined {
+  const data = block.split('\n').flatMap((line) => (/^data: ?/.test(line) ? [line.replace(/^data: ?/, '')] : []))
+  if (data.length === 0) return undefined
+  try {
+    return JSON.parse(data.join('\n')) as StatusEvent // as the document promises
+  } catch {
+    return undefined
+  }
+}
