@@ -24,10 +24,36 @@ export interface TunnelEnd {
   readonly port: number
 }
 
-/** What rules of others do to packets of the overlay. The texts name the rule and the cure. */
+/** What a rule of others does to packets of the overlay. */
+export interface ForeignVerdict {
+  /** Drops what is forwarded, what comes to the port of the tunnels, or what comes to single containers; or rewrites sources. */
+  readonly kind: 'forward' | 'tunnel' | 'container' | 'masquerade'
+  /** Table, chain and rule: `nftables inet firewalld, chain filter_FWD_public (handle 12),`. */
+  readonly place: string
+  /** What it does: `drops packets between containers of different hosts`. */
+  readonly does: string
+  /** A command, or what else puts it right. */
+  readonly cure: string
+}
+
+/** The rule, what it does, and the cure. */
+export const sayVerdict = ({ place, does, cure }: ForeignVerdict): string => `${place} ${does}. Cure: ${cure}`
+
+/** Rules of both kinds of iptables in one host: the kernel heeds all of them, and each of the two commands shows its own only. */
+export interface MixedVariants {
+  readonly family: Family
+  /** The one that `iptables` is here. */
+  readonly used: 'nft' | 'legacy'
+  /** How many rules, and policies to drop, stand in tables of each. */
+  readonly ofNft: number
+  readonly ofLegacy: number
+}
+
 export interface ForeignVerdicts {
-  readonly drops: readonly string[]
-  readonly masquerades: readonly string[]
+  readonly drops: readonly ForeignVerdict[]
+  readonly masquerades: readonly ForeignVerdict[]
+  /** By family; absent: there are none. */
+  readonly mixed?: readonly MixedVariants[]
 }
 
 /** Port: what others have written into the host's firewall. Nothing is ever changed. */

@@ -31,6 +31,7 @@ export type ConditionName =
   | 'firewall'
   | 'drops of others'
   | 'masquerading of others'
+  | 'variants of iptables'
   | 'container bridge'
   | 'subnet file'
   | 'blackhole route'

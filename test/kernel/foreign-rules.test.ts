@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runTool, type RunTool } from '../../src/firewall/command.ts'
 import { LinuxForeignRules } from '../../src/firewall/others/linux-foreign-rules.ts'
-import type { ForeignVerdicts, OverlayPath } from '../../src/kernel/foreign-rules.ts'
+import { sayVerdict, type ForeignVerdicts, type OverlayPath } from '../../src/kernel/foreign-rules.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import { ADDRESSES, FirewallWorld, SPEC } from './firewall-world.ts'
 
@@ -39,7 +39,7 @@ const shell = (script: string): Promise<string> => world.host.exec('sh', ['-ec',
 const arrives = async (family: 4 | 6): Promise<boolean> =>
   (await world.seenFrom(world.remote, undefined, ADDRESSES[family].pod, world.pod)) !== undefined
 
-const texts = ({ drops }: ForeignVerdicts): string => drops.join('\n')
+const texts = ({ drops }: ForeignVerdicts): string => drops.map(sayVerdict).join('\n')
 
 describe('what is said of other people’s rules is what the kernel does', () => {
   it('without any, nothing, and packets arrive', async () => {
@@ -116,7 +116,7 @@ describe('what is said of other people’s rules is what the kernel does', () =>
     expect(await world.seenFrom(world.pod, undefined, ADDRESSES[4].remotePod, world.remote)).toBe(ADDRESSES[4].device)
     const { drops, masquerades } = await verdicts()
     expect(drops).toEqual([])
-    expect(masquerades).toEqual([
+    expect(masquerades.map(sayVerdict)).toEqual([
       expect.stringMatching(
         /^nftables ip nat, chain POSTROUTING .*changes the source of packets from containers of this host/,
       ),

@@ -1,6 +1,6 @@
 import { bridgeOf, bridgeProblems, type Links } from '../../host/container-bridge.ts'
 import { isOnFrom, nameOfForwardingFrom, type ForwardingPorts } from '../../host/forwarding.ts'
-import type { ForeignRules } from '../../kernel/foreign-rules.ts'
+import { sayVerdict, type ForeignRules, type MixedVariants } from '../../kernel/foreign-rules.ts'
 import type { Kernel, KernelChange } from '../../kernel/kernel.ts'
 import { prefixContains } from '../../net/prefix.ts'
 import type { Clock } from '../../time/clock.ts'
@@ -39,7 +39,8 @@ type Findings = ReadonlyMap<string, readonly string[]>
 const DROPS = 'drops of others'
 const MASQUERADES = 'masquerading of others'
 const BRIDGE = 'container bridge'
-const ALWAYS = [DROPS, MASQUERADES, BRIDGE] as const
+const VARIANTS = 'variants of iptables'
+const ALWAYS = [DROPS, MASQUERADES, BRIDGE, VARIANTS] as const
 
 /**
  * Looks, when the overlay stands, for what others have set up on this host that keeps its packets from containers, and names it with its
@@ -106,8 +107,9 @@ export class OthersTask implements Task {
       const paths = parts.map((part, at) => ({ ...part, bridge: bridges[at] }))
       const verdicts = await foreignRules.judge(paths, tunnels, signal)
       if (verdicts === undefined) return found
-      found.set(DROPS, distinct(verdicts.drops))
-      found.set(MASQUERADES, distinct(verdicts.masquerades))
+      found.set(DROPS, distinct(verdicts.drops.map(sayVerdict)))
+      found.set(MASQUERADES, distinct(verdicts.masquerades.map(sayVerdict)))
+      found.set(VARIANTS, (verdicts.mixed ?? []).map(sayMixed))
     } catch (error) {
       if (!isStopped(signal) && !isCurable(error)) throw error
     }
@@ -148,9 +150,15 @@ export class OthersTask implements Task {
     if (what === DROPS) conditions.fails('drops of others', reason, 'degraded', { repeats: false })
     else if (what === MASQUERADES) conditions.fails('masquerading of others', reason, 'degraded', { repeats: false })
     else if (what === BRIDGE) conditions.fails('container bridge', reason, 'degraded', { repeats: false })
+    else if (what === VARIANTS) conditions.fails('variants of iptables', reason, 'none', { repeats: false })
     else conditions.fails(what, reason, 'incomplete', { repeats: false })
   }
 }
+
+const sayMixed = ({ family, used, ofNft, ofLegacy }: MixedVariants): string =>
+  `${ofNft} rules of IPv${family} stand in iptables-nft and ${ofLegacy} in iptables-legacy: the kernel heeds both, and iptables (${used} here) ` +
+  `shows its own only. Cure: have all that write rules use one (update-alternatives --set iptables /usr/sbin/iptables-${used}), start them anew, ` +
+  `and empty the other: iptables-${used === 'nft' ? 'legacy' : 'nft'} -F`
 
 const distinct = <T>(items: readonly (T | undefined)[]): readonly T[] =>
   [...new Set(items)].filter((item) => item !== undefined)

@@ -1,4 +1,4 @@
-import type { ForeignVerdicts, OverlayPath, TunnelEnd } from '../../kernel/foreign-rules.ts'
+import type { ForeignVerdict, ForeignVerdicts, OverlayPath, TunnelEnd } from '../../kernel/foreign-rules.ts'
 import { hostPrefix, parsePrefix, prefix, prefixCovers, type Prefix } from '../../net/prefix.ts'
 import { NFT_TABLES } from '../names.ts'
 import { TABLE as PEER_FILTER } from '../peer-filter/filter-rules.ts'
@@ -65,7 +65,7 @@ const WAYS = {
   both: 'between containers of different hosts',
 } as const
 
-function dropsOn(path: OverlayPath, base: Base): readonly string[] {
+function dropsOn(path: OverlayPath, base: Base): readonly ForeignVerdict[] {
   const { table, chain } = base
   if (!isOfFamily(base, path.family) || isNat(base) || !PASSED.has(chain.hook ?? '')) return []
   const dropped = (['in', 'out'] as const).flatMap((way) => {
@@ -75,7 +75,8 @@ function dropsOn(path: OverlayPath, base: Base): readonly string[] {
   const [first] = dropped
   if (first === undefined) return []
   const way = dropped.length === 2 ? 'both' : first.way
-  return [`${place(base, first.fate)} drops packets ${WAYS[way]}. Cure: ${acceptCure(base, path)}`]
+  const does = `drops packets ${WAYS[way]}`
+  return [{ kind: 'forward', place: place(base, first.fate), does, cure: acceptCure(base, path) }]
 }
 
 /** `nftables inet firewalld, chain filter_FWD_public (handle 12)`. */
@@ -86,7 +87,7 @@ function place({ table }: Base, { chain, rule }: Fate): string {
 }
 
 /** Docker keeps what has not come over its bridge from single containers: from the overlay, it all has. */
-function guards(path: OverlayPath, base: Base): readonly string[] {
+function guards(path: OverlayPath, base: Base): readonly ForeignVerdict[] {
   const { table, chain } = base
   if (!isOfFamily(base, path.family) || chain.hook !== 'prerouting' || isNat(base)) return []
   const guarded = chain.rules.flatMap((rule) => guardedContainers(rule, path))
@@ -95,8 +96,8 @@ function guards(path: OverlayPath, base: Base): readonly string[] {
     const fate = fateOf(table, chain, { ...traffic, destination: { within } })
     if (fate?.is !== 'drop') continue
     const others = guarded.length === 1 ? '' : ` and ${guarded.length - 1} more`
-    const what = `drops what comes from other hosts to the container ${within.base.text}${others}`
-    return [`${place(base, fate)} ${what}. Cure: ${DOCKER_RAW_CURE}`]
+    const does = `drops what comes from other hosts to the container ${within.base.text}${others}`
+    return [{ kind: 'container', place: place(base, fate), does, cure: DOCKER_RAW_CURE }]
   }
   return []
 }
@@ -108,7 +109,7 @@ const guardedContainers = ({ guarded = [] }: ForeignRule, { subnet }: OverlayPat
     return isHere && network.length > subnet.length ? [network] : []
   })
 
-function closed(end: TunnelEnd, base: Base): readonly string[] {
+function closed(end: TunnelEnd, base: Base): readonly ForeignVerdict[] {
   const { table, chain } = base
   if (!isOfFamily(base, end.family) || isNat(base)) return []
   if (chain.hook !== 'input' && chain.hook !== 'prerouting') return []
@@ -122,17 +123,17 @@ function closed(end: TunnelEnd, base: Base): readonly string[] {
     destinationPort: end.port,
   })
   if (fate?.is !== 'drop') return []
-  return [`${place(base, fate)} drops what other hosts send to UDP port ${end.port}. Cure: ${tunnelCure(base, end)}`]
+  const does = `drops what other hosts send to UDP port ${end.port}`
+  return [{ kind: 'tunnel', place: place(base, fate), does, cure: tunnelCure(base, end) }]
 }
 
-function rewrites(path: OverlayPath, base: Base): readonly string[] {
+function rewrites(path: OverlayPath, base: Base): readonly ForeignVerdict[] {
   const { table, chain } = base
   if (!isOfFamily(base, path.family) || chain.hook !== 'postrouting' || !isNat(base)) return []
   return (['out', 'in'] as const).flatMap((way) => {
     const fate = fateOf(table, chain, overlayTraffic(path, way, chain.hook))
     if (fate?.is !== 'nat') return []
-    return [
-      `${place(base, fate)} changes the source of packets ${WAYS[way]}. Cure: ${masqueradeCure(fate, base, path)}`,
-    ]
+    const does = `changes the source of packets ${WAYS[way]}`
+    return [{ kind: 'masquerade', place: place(base, fate), does, cure: masqueradeCure(fate, base, path) } as const]
   })
 }

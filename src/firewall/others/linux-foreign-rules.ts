@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { FirewallError } from '../../kernel/firewall.ts'
-import type { ForeignRules, ForeignVerdicts, OverlayPath, TunnelEnd } from '../../kernel/foreign-rules.ts'
+import type {
+  ForeignRules,
+  ForeignVerdicts,
+  MixedVariants,
+  OverlayPath,
+  TunnelEnd,
+} from '../../kernel/foreign-rules.ts'
 import type { Family } from '../../net/ip.ts'
 import { runTool, type RunTool } from '../command.ts'
 import { readNotes } from '../iptables-read.ts'
@@ -8,6 +14,7 @@ import { readNftChains, type NftChain } from '../nft-chains.ts'
 import { readSavedTables } from './iptables-tables.ts'
 import { judge } from './judge.ts'
 import { withWordsOf } from './merge.ts'
+import { mixOf } from './mixed.ts'
 import { tableFromNft } from './nft-tables.ts'
 import type { ForeignTable } from './rule-set.ts'
 
@@ -48,7 +55,9 @@ export class LinuxForeignRules implements ForeignRules {
   ): Promise<ForeignVerdicts | undefined> {
     const families = [...new Set([...paths, ...tunnels].map(({ family }) => family))]
     try {
-      return judge(await this.#readTables(families, signal), paths, tunnels)
+      const { tables, mixed } = await this.#readTables(families, signal)
+      const verdicts = judge(tables, paths, tunnels)
+      return mixed.length === 0 ? verdicts : { ...verdicts, mixed }
     } catch (error) {
       if (error instanceof FirewallError || error instanceof SyntaxError) return undefined
       throw error
@@ -56,9 +65,10 @@ export class LinuxForeignRules implements ForeignRules {
   }
 
   /** @throws {FirewallError | SyntaxError} */
-  async #readTables(families: readonly Family[], signal: AbortSignal): Promise<readonly ForeignTable[]> {
+  async #readTables(families: readonly Family[], signal: AbortSignal): Promise<Tables> {
     const ofNft = await this.#nftTables(families, signal)
     const tables: ForeignTable[] = []
+    const mixed: MixedVariants[] = []
     for (const family of families) {
       const saved = await this.#savedTables(SAVE[family], family, signal)
       const protocol = family === 4 ? 'ip' : 'ip6'
@@ -67,10 +77,14 @@ export class LinuxForeignRules implements ForeignRules {
         isSame ? withWordsOf(table, byName(saved.tables, table.name)) : table
       tables.push(...(ofNft.get(protocol) ?? []).map(inWords))
       if (!isSame || ofNft.size === 0) tables.push(...saved.tables)
-      if (saved.variant !== 'legacy' && (await this.#hasLegacyTables(family)))
-        tables.push(...(await this.#savedTables(LEGACY_SAVE[family], family, signal)).tables)
+      const isLegacy = saved.variant === 'legacy'
+      const hasLegacy = !isLegacy && (await this.#hasLegacyTables(family))
+      const others = hasLegacy ? (await this.#savedTables(LEGACY_SAVE[family], family, signal)).tables : []
+      tables.push(...others)
+      const legacy = isLegacy ? saved.tables : others
+      mixed.push(...mixOf({ family, used: isLegacy ? 'legacy' : 'nft', nft: ofNft.get(protocol) ?? [], legacy }))
     }
-    return [...tables, ...(ofNft.get('inet') ?? [])]
+    return { tables: [...tables, ...(ofNft.get('inet') ?? [])], mixed }
   }
 
   /** By their family, as nft calls it; empty where there is no nft. */
@@ -147,6 +161,11 @@ export class LinuxForeignRules implements ForeignRules {
     const names = await this.#readText(LEGACY_TABLES[family]).catch(() => '')
     return names.trim() !== ''
   }
+}
+
+interface Tables {
+  readonly tables: readonly ForeignTable[]
+  readonly mixed: readonly MixedVariants[]
 }
 
 interface Saved {

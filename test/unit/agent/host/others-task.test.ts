@@ -3,6 +3,7 @@ import { OthersTask } from '../../../../src/agent/host/others-task.ts'
 import type { OverlayView } from '../../../../src/agent/host/overlay-view.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
+import type { ForeignVerdict } from '../../../../src/kernel/foreign-rules.ts'
 import type { LinkState } from '../../../../src/kernel/kernel.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
@@ -18,6 +19,9 @@ const SURE_MS = 2_000
 const MINUTE_MS = 60_000
 const CNI0 = 'net.ipv4.conf.cni0.forwarding'
 const ETH0 = 'net.ipv4.conf.eth0.forwarding'
+
+const FIREWALLD: ForeignVerdict = { kind: 'forward', place: 'firewalld', does: 'drops', cure: 'stop it' }
+const DOCKER: ForeignVerdict = { kind: 'masquerade', place: 'Docker', does: 'rewrites', cure: 'stop it' }
 
 let clock: FakeClock
 let kernel: FakeKernel
@@ -98,26 +102,39 @@ describe('what others do to the overlay', () => {
   })
 
   test('degrades the node while it lasts; one line says so, and one when it is over', async () => {
-    rules.verdicts = { drops: ['firewalld drops'], masquerades: ['Docker rewrites'] }
+    rules.verdicts = { drops: [FIREWALLD], masquerades: [DOCKER] }
     await begin()
     expect(failing()).toEqual([
-      'degraded drops of others: firewalld drops',
-      'degraded masquerading of others: Docker rewrites',
+      'degraded drops of others: firewalld drops. Cure: stop it',
+      'degraded masquerading of others: Docker rewrites. Cure: stop it',
     ])
     await clock.advance(10 * MINUTE_MS)
     rules.verdicts = { drops: [], masquerades: [] }
     await clock.advance(MINUTE_MS)
     expect(failing()).toEqual([])
     expect(log.lines).toEqual([
-      'warn drops of others: firewalld drops',
-      'warn masquerading of others: Docker rewrites',
+      'warn drops of others: firewalld drops. Cure: stop it',
+      'warn masquerading of others: Docker rewrites. Cure: stop it',
       'info drops of others: works now',
       'info masquerading of others: works now',
     ])
   })
 
+  test('names rules in both variants of iptables, which does not degrade the node', async () => {
+    rules.verdicts = { drops: [], masquerades: [], mixed: [{ family: 4, used: 'nft', ofNft: 3, ofLegacy: 2 }] }
+    await begin()
+    expect(failing()).toEqual([
+      expect.stringMatching(
+        /^none variants of iptables: 3 rules of IPv4 .* 2 in iptables-legacy.* iptables-legacy -F$/,
+      ),
+    ])
+    rules.verdicts = { drops: [], masquerades: [] }
+    await clock.advance(MINUTE_MS)
+    expect(failing()).toEqual([])
+  })
+
   test('that is so for a moment only, as when rules are reloaded, is not said', async () => {
-    rules.verdicts = { drops: ['for a moment'], masquerades: [] }
+    rules.verdicts = { drops: [FIREWALLD], masquerades: [] }
     await start()
     task.begin()
     await clock.advance(FIRST_LOOK_MS)
@@ -127,11 +144,11 @@ describe('what others do to the overlay', () => {
   })
 
   test('stays said while the rules cannot be read', async () => {
-    rules.verdicts = { drops: ['firewalld drops'], masquerades: [] }
+    rules.verdicts = { drops: [FIREWALLD], masquerades: [] }
     await begin()
     rules.verdicts = undefined
     await clock.advance(5 * MINUTE_MS)
-    expect(failing()).toEqual(['degraded drops of others: firewalld drops'])
+    expect(failing()).toEqual(['degraded drops of others: firewalld drops. Cure: stop it'])
   })
 
   test('is looked for again when the bridge comes, and seldom where a look takes long', async () => {

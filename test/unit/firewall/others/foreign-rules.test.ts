@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest'
 import type { RunTool } from '../../../../src/firewall/command.ts'
 import { LinuxForeignRules } from '../../../../src/firewall/others/linux-foreign-rules.ts'
 import { FirewallError } from '../../../../src/kernel/firewall.ts'
-import type { ForeignVerdicts, OverlayPath, TunnelEnd } from '../../../../src/kernel/foreign-rules.ts'
+import {
+  sayVerdict,
+  type ForeignVerdicts,
+  type OverlayPath,
+  type TunnelEnd,
+} from '../../../../src/kernel/foreign-rules.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { textOf, toolsOf, type Captured } from './captured.ts'
@@ -15,21 +20,31 @@ const PATH: OverlayPath = {
 }
 const DOCKER: OverlayPath = { ...PATH, bridge: 'docker0' }
 const TUNNEL: TunnelEnd = { family: 4, link: 'eth0', address: ip('192.168.205.10'), network, port: 8472 }
-const NOTHING: ForeignVerdicts = { drops: [], masquerades: [] }
+/** Verdicts in words. */
+interface Said {
+  readonly drops: readonly string[]
+  readonly masquerades: readonly string[]
+}
+
+const NOTHING: Said = { drops: [], masquerades: [] }
+const inWords = (verdicts: ForeignVerdicts | undefined): Said | undefined =>
+  verdicts && { drops: verdicts.drops.map(sayVerdict), masquerades: verdicts.masquerades.map(sayVerdict) }
 const noLegacy = (): Promise<string> => Promise.resolve('')
 
-const judged = (name: Captured, path = PATH, absent: readonly string[] = []): Promise<ForeignVerdicts | undefined> =>
-  new LinuxForeignRules(toolsOf(name, absent).run, noLegacy).judge([path], [TUNNEL], signal)
+const judged = (name: Captured, path = PATH, absent: readonly string[] = []): Promise<Said | undefined> =>
+  new LinuxForeignRules(toolsOf(name, absent).run, noLegacy).judge([path], [TUNNEL], signal).then(inWords)
 
 /** A host where iptables-save prints this, and there is no nft. */
-const saved = (text: string, path = PATH): Promise<ForeignVerdicts | undefined> =>
+const saved = (text: string, path = PATH): Promise<Said | undefined> =>
   new LinuxForeignRules(
     (tool) =>
       tool === 'nft'
         ? Promise.reject(new FirewallError(tool, 'MISSING', 'no nft'))
         : Promise.resolve(tool === 'iptables-save' ? text : ''),
     noLegacy,
-  ).judge([path], [], signal)
+  )
+    .judge([path], [], signal)
+    .then(inWords)
 
 describe('rules of others that let the overlay through', () => {
   it.each<[string, Captured, OverlayPath]>([
@@ -121,16 +136,20 @@ describe('rules of others that keep the overlay out are named with the cure', ()
       tool === 'iptables-legacy-save' ? Promise.resolve(legacy) : tools.run(tool, ...rest)
     const rules = new LinuxForeignRules(run, (path) => Promise.resolve(path.includes('ip6') ? '' : 'filter\nnat\n'))
     const verdicts = await rules.judge([DOCKER], [], signal)
-    expect(verdicts?.drops).toEqual([
+    expect(inWords(verdicts)?.drops).toEqual([
       expect.stringMatching(
         /^the policy of iptables-legacy filter, chain FORWARD, .* Cure: iptables-legacy -I FORWARD /,
       ),
     ])
+    expect(verdicts?.mixed).toMatchObject([{ family: 4, used: 'nft' }])
+    const [mix] = verdicts?.mixed ?? []
+    expect(mix?.ofLegacy).toBe(legacy.split('\n').filter((line) => /^-A|^:\S+ DROP/.test(line)).length)
+    expect(mix?.ofNft).toBeGreaterThan(1)
   })
 })
 
 /** The same in the words of a host without nft. */
-const renamed = ({ drops, masquerades }: ForeignVerdicts): ForeignVerdicts => ({
+const renamed = ({ drops, masquerades }: Said): Said => ({
   drops: drops.map((text) => text.replace('iptables filter', 'nftables ip filter')),
   masquerades,
 })
@@ -205,7 +224,7 @@ describe('reading', () => {
     }
     const verdicts = await new LinuxForeignRules(long, noLegacy).judge([PATH], [TUNNEL], signal)
     expect(ran).toContain('nft -j -t list chain inet filter input')
-    expect(verdicts?.drops).toEqual([expect.stringContaining('chain forward')])
+    expect(inWords(verdicts)?.drops).toEqual([expect.stringContaining('chain forward')])
   })
 
   it('judges nothing where a program fails', async () => {
