@@ -40,8 +40,13 @@ describe('what stands in the way of the device', () => {
     return waitFor('the overlay to be up', look, { deadlineMs })
   }
 
-  const namesIt = async ({ agent }: LabHost, known: number, said: RegExp): Promise<boolean> =>
-    waitFor(`the log to say ${said}`, async () => said.test((await agent.log()).slice(known)), { deadlineMs: 5_000 })
+  const namesIt = ({ agent }: LabHost, known: number, said: RegExp): Promise<boolean> => {
+    const look = async (): Promise<boolean> => {
+      expect((await agent.log()).slice(known)).toMatch(said)
+      return true
+    }
+    return waitFor('the log to name it', look, { deadlineMs: 5_000 })
+  }
 
   let whole: OverlayState | undefined
 
