@@ -106,7 +106,7 @@ export class AgentWorld {
     this.counts = new AgentCounts()
     this.conditions = this.#makeConditions()
     this.status = new AgentStatus(this)
-    const all = { ...this.#options(), ...options }
+    const all = { ...this.options(), ...options }
     const agent = new Agent(all, this.makePorts(node, all))
     const running = runTask(agent, runtime(this.clock, this.#stop.signal, this.status.watchdog))
     this.#running = running
@@ -197,7 +197,7 @@ export class AgentWorld {
     return { neighbours: count(neighbours.values()), fdb: count(fdb.values()), routes: count(routes.values()) }
   }
 
-  #options(): DaemonOptions {
+  options(): DaemonOptions {
     return {
       etcd: {
         endpoints: ['http://192.168.205.2:2379'],
@@ -244,7 +244,7 @@ export class AgentWorld {
     return { kernel: this.kernel, store: this.store, clock: this.clock }
   }
 
-  makePorts(node: NodeIdentity, options = this.#options()): AgentPorts {
+  makePorts(node: NodeIdentity, options = this.options()): AgentPorts {
     const { kernel, store, clock } = this.outer
     const own = {
       clock,

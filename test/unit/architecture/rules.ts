@@ -230,6 +230,23 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',
   },
+  plan: {
+    sees: [
+      'net',
+      'observe',
+      'time',
+      'counts',
+      'config',
+      'kernel',
+      'lease',
+      'host/files',
+      'agent/runtime',
+      'etcd/subnets',
+      'agent',
+    ],
+    because:
+      'it runs the agent as it is, on ports that write nothing: another idea of what an agent does would be wrong',
+  },
   commands: {
     sees: [
       'native',
@@ -276,7 +293,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Rooms whose types a room may use but not their code. */
 const TYPES_ONLY = {
-  rooms: (room: string, other: string) => /^(agent|backend|etcd\/subnets)(\/|$)/.test(room) && other === 'observe',
+  rooms: (room: string, other: string) => /^(agent|backend|etcd\/subnets|plan)(\/|$)/.test(room) && other === 'observe',
   because: 'it is handed its logger, so that tests need not have its output',
 }
 

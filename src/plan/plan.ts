@@ -1,0 +1,167 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Agent } from '../agent/agent.ts'
+import { Conditions } from '../agent/runtime/conditions.ts'
+import type { AgentPorts } from '../agent/runtime/ports.ts'
+import { AgentStatus } from '../agent/runtime/status.ts'
+import { runTogether } from '../agent/runtime/task.ts'
+import { AgentCounts } from '../counts/agent-counts.ts'
+import type { DaemonOptions } from '../config/options.ts'
+import { EtcdSubnetManager, type EtcdSubnetPorts } from '../etcd/subnets/etcd-subnet-manager.ts'
+import { readRegularFile } from '../host/files/regular-file.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Firewall } from '../kernel/firewall.ts'
+import type { PeerFilter } from '../kernel/peer-filter.ts'
+import type { Logger } from '../observe/logger.ts'
+import { Journal, type PlannedChange } from './journal.ts'
+import { plannedPrograms, plannedSettings, type RunProgram } from './planned-host.ts'
+import { PlannedKernel } from './planned-kernel.ts'
+import { PlannedStore, type StoreAtRest } from './planned-store.ts'
+import { Activity, PlanClock } from './stillness.ts'
+
+/** The host and the store that a plan is made for. All of it is only read. */
+export interface PlanPorts extends Pick<
+  AgentPorts,
+  'node' | 'instance' | 'readResolvers' | 'deriveCopyId' | 'deriveMac' | 'random' | 'readSysctl'
+> {
+  readonly kernel: Kernel
+  readonly store: StoreAtRest
+  readonly resolveHost: EtcdSubnetPorts['resolveHost']
+  readonly runProgram: RunProgram
+  /** The firewall, by way of these programs. */
+  readonly makeFirewall: (run: RunProgram) => { readonly firewall: Firewall; readonly peerFilter: PeerFilter }
+  /** Whether files are being read or written at the moment. */
+  readonly isReadingFiles: () => boolean
+}
+
+/** What an agent that was started now would do, up to where it has nothing left to do. */
+export interface Plan {
+  readonly changes: readonly PlannedChange[]
+  /** Whether it would come so far; if not, why. */
+  readonly isWhole: boolean
+  readonly reasons: readonly string[]
+  /** What it would warn of, and what the plan does not know. */
+  readonly notes: readonly string[]
+}
+
+/** So long after the last change the agent has looked at everything once more, in milliseconds of its own time. */
+const SETTLED_MS = 7_000
+/** Who is not ready by then waits for something that does not come in a plan, in milliseconds of its own time. */
+const GIVE_UP_MS = 60_000
+/** The firewall is looked at again after this long, in milliseconds: the second look is for what the first has left. */
+const RESYNC_MS = 2_000
+/** A note is a line, and these are enough to read. */
+const MOST_NOTES = 20
+
+/**
+ * What an agent with these options would do if it was started now. Nothing is changed.
+ * @throws {ConfigError} for options that cannot be followed; the file system's own error
+ */
+export async function planFor(options: DaemonOptions, host: PlanPorts, signal: AbortSignal): Promise<Plan> {
+  const folder = await mkdtemp(join(tmpdir(), 'flanneld-plan-'))
+  try {
+    const subnetFile = join(folder, 'subnet.env')
+    const before = await textOf(options.subnetFile)
+    if (before !== undefined) await writeFile(subnetFile, before)
+    const plan = await runToEnd({ ...options, subnetFile }, host, signal)
+    const text = await textOf(subnetFile)
+    const isSame = text === undefined || text === before
+    const file = { on: 'file', path: options.subnetFile, text: text ?? '' } as const
+    return isSame ? plan : { ...plan, changes: [...plan.changes, file] }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Undefined where there is none, or something else in its place. */
+const textOf = (path: string): Promise<string | undefined> => readRegularFile(path).catch(() => undefined)
+
+/** Runs the agent until it has nothing left to do. Its subnet file is a copy. */
+async function runToEnd(options: DaemonOptions, host: PlanPorts, signal: AbortSignal): Promise<Plan> {
+  const clock = new PlanClock()
+  const activity = new Activity(host.isReadingFiles)
+  const journal = new Journal(() => clock.monotonicMs())
+  const notes = new Set<string>()
+  const log = notingLog(notes)
+  const conditions = new Conditions({ clock, log })
+  const counts = new AgentCounts()
+  const status = new AgentStatus({ clock, conditions, counts })
+  const store = new PlannedStore(host.store, journal, activity)
+  const quick = { ...options, firewallResyncMs: RESYNC_MS }
+  const agent = new Agent(
+    quick,
+    makePorts(quick, host, { clock, activity, journal, log, conditions, status, store, counts }),
+  )
+  const stop = new AbortController()
+  const running = runTogether([agent, status.watchdog], {
+    signal: AbortSignal.any([signal, stop.signal]),
+    clock,
+    watchdog: status.watchdog,
+  })
+  const run = { hasEnded: false }
+  const ended = running.finally(() => {
+    run.hasEnded = true
+  })
+  ended.catch(() => undefined) // heard below
+  const isSettled = (): boolean => status.state.startable && clock.monotonicMs() - journal.lastMs >= SETTLED_MS
+  await activity.ends()
+  while (!run.hasEnded && !isSettled() && clock.monotonicMs() < GIVE_UP_MS) {
+    if (!clock.advance()) break
+    await activity.ends()
+  }
+  const { startable, reasons } = status.state
+  stop.abort()
+  await ended
+  signal.throwIfAborted()
+  const unasked = [...store.unasked].map(
+    (key) => `whether the holder of lease ${key} lives was not asked, since that is to write`,
+  )
+  return { changes: journal.changes, isWhole: startable, reasons, notes: [...notes, ...unasked].slice(0, MOST_NOTES) }
+}
+
+interface Tools {
+  readonly clock: PlanClock
+  readonly activity: Activity
+  readonly journal: Journal
+  readonly log: Logger
+  readonly conditions: Conditions
+  readonly status: AgentStatus
+  readonly store: PlannedStore
+  readonly counts: AgentCounts
+}
+
+function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): AgentPorts {
+  const { activity, journal, store, ...own } = tools
+  const isPlanned = (link: string): boolean =>
+    journal.changes.some((change) => change.on === 'kernel' && change.op.op === 'link.create' && change.link === link)
+  const settings = plannedSettings(host.readSysctl, isPlanned, journal, activity)
+  const during =
+    <Args extends readonly unknown[], T>(ask: (...args: Args) => Promise<T>) =>
+    (...args: Args): Promise<T> =>
+      activity.during(ask(...args))
+  const resolveHost = during(host.resolveHost)
+  return {
+    ...own,
+    ...host.makeFirewall(plannedPrograms(host.runProgram, journal, activity)),
+    random: host.random,
+    kernel: new PlannedKernel(host.kernel, journal, activity),
+    foreignRules: { judge: () => Promise.resolve({ drops: [], masquerades: [] }) },
+    kernelWrites: () => 0,
+    subnets: new EtcdSubnetManager(options, { ...own, random: host.random, store, resolveHost, wallMs: () => 0 }),
+    node: host.node,
+    instance: host.instance,
+    readSysctl: settings.read,
+    setSysctl: settings.set,
+    readResolvers: during(host.readResolvers),
+    deriveCopyId: host.deriveCopyId,
+    deriveMac: host.deriveMac,
+  }
+}
+
+function notingLog(notes: Set<string>): Logger {
+  const note = (text: string): void => {
+    if (notes.size < MOST_NOTES) notes.add(text)
+  }
+  return { error: note, warn: note, info: () => undefined, debug: () => undefined }
+}

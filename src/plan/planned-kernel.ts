@@ -1,0 +1,159 @@
+import {
+  KernelError,
+  type AddressState,
+  type Kernel,
+  type KernelChange,
+  type KernelOp,
+  type KernelTables,
+  type LinkState,
+  type OpResult,
+  type RouteAnswer,
+  type RouteLookup,
+  type RouteQuestion,
+  type RouteState,
+  type RuleState,
+  type SelectiveRoute,
+} from '../kernel/kernel.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { Journal } from './journal.ts'
+import { PlannedTables } from './planned-tables.ts'
+import type { Activity } from './stillness.ts'
+
+/** Reads the kernel once, at the first question, and never writes: it notes what is to be written, and answers as if it had been. */
+export class PlannedKernel implements Kernel {
+  readonly #kernel: Kernel
+  readonly #journal: Journal
+  readonly #activity: Activity
+  #tables: Promise<PlannedTables> | undefined
+
+  /** @param kernel is only read */
+  constructor(kernel: Kernel, journal: Journal, activity: Activity) {
+    this.#kernel = kernel
+    this.#journal = journal
+    this.#activity = activity
+  }
+
+  /** Nothing is written that could be refused for that. */
+  mayWrite(): Promise<boolean> {
+    return Promise.resolve(true)
+  }
+
+  async links(signal: AbortSignal): Promise<readonly LinkState[]> {
+    return (await this.#read(signal)).links
+  }
+
+  async link(name: string, signal: AbortSignal): Promise<LinkState | undefined> {
+    return (await this.links(signal)).find((link) => link.name === name || link.altNames?.includes(name) === true)
+  }
+
+  async addresses(signal: AbortSignal): Promise<readonly AddressState[]> {
+    return (await this.#read(signal)).addresses
+  }
+
+  async routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
+    return (await this.#read(signal)).routes(family, linkIndex)
+  }
+
+  lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined> {
+    return this.#activity.during(this.#kernel.lookup(destination, signal))
+  }
+
+  /** Of a link that is only planned, the kernel knows nothing. */
+  async answers(questions: readonly RouteQuestion[], signal: AbortSignal): Promise<readonly RouteAnswer[]> {
+    const links = new Set((await this.#activity.during(this.#kernel.links(signal))).map(({ index }) => index))
+    const isKnown = ({ forwarded }: RouteQuestion): boolean => forwarded === undefined || links.has(forwarded.linkIndex)
+    const asked = await this.#activity.during(this.#kernel.answers(questions.filter(isKnown), signal))
+    const answers = asked[Symbol.iterator]()
+    const none: RouteAnswer = { is: 'none', code: 'ENODEV' }
+    return questions.map((question) => {
+      const answer = isKnown(question) ? answers.next() : undefined
+      return answer === undefined || answer.done === true ? none : answer.value
+    })
+  }
+
+  selectiveRoutes(family: Family, signal: AbortSignal): Promise<readonly SelectiveRoute[]> {
+    return this.#activity.during(this.#kernel.selectiveRoutes(family, signal))
+  }
+
+  rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]> {
+    return this.#activity.during(this.#kernel.rules(family, signal))
+  }
+
+  async snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
+    const tables = await this.#read(signal)
+    if (tables.isUnread(linkIndex)) await this.#readRows(tables, linkIndex, signal)
+    return tables.snapshot(linkIndex, families)
+  }
+
+  async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
+    const tables = await this.#read(signal)
+    for (const index of new Set(ops.flatMap((op) => ('linkIndex' in op && op.linkIndex) || [])))
+      if (tables.isUnread(index)) await this.#readRows(tables, index, signal)
+    return ops.map((op) => this.#perform(tables, op))
+  }
+
+  catchUp(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  /** A plan is made for one moment: nothing changes in it. */
+  async *changes(
+    _watched: () => readonly number[],
+    signal: AbortSignal,
+  ): AsyncGenerator<KernelChange, void, undefined> {
+    await aborted(signal)
+  }
+
+  close(): void {
+    this.#kernel.close()
+  }
+
+  #read(signal: AbortSignal): Promise<PlannedTables> {
+    this.#tables ??= this.#activity.during(this.#readAll(signal)).catch((error: unknown) => {
+      this.#tables = undefined
+      throw error
+    })
+    return this.#tables
+  }
+
+  async #readAll(signal: AbortSignal): Promise<PlannedTables> {
+    const kernel = this.#kernel
+    const [links, addresses] = [await kernel.links(signal), await kernel.addresses(signal)]
+    const [ipv4, ipv6] = [await kernel.routes(4, signal), await kernel.routes(6, signal)]
+    const isIpv6 = ({ destination }: RouteState): boolean => destination.family === 6
+    return new PlannedTables(links, addresses, [...ipv4, ...ipv6.filter(isIpv6)]) // without IPv6 a kernel may answer with all it has
+  }
+
+  /** Of a link that is no vxlan there are neighbours alone; whoever asks for its tables wants none of them. */
+  async #readRows(tables: PlannedTables, linkIndex: number, signal: AbortSignal): Promise<void> {
+    if (tables.link(linkIndex)?.vxlan === undefined) return
+    tables.readRows(linkIndex, await this.#activity.during(this.#kernel.snapshot(linkIndex, [4, 6], signal)))
+  }
+
+  #perform(tables: PlannedTables, op: KernelOp): OpResult {
+    const nameOf = (index: number | undefined): string | undefined =>
+      index === undefined ? undefined : tables.link(index)?.name
+    const link = op.op === 'link.create' ? op.spec.name : nameOf(op.linkIndex)
+    const over = op.op === 'link.create' ? nameOf(op.spec.vxlan.underlayIndex) : undefined
+    const code = tables.perform(op)
+    if (code !== undefined) {
+      const fields = { op: op.op, errno: 1, code, target: link ?? '' }
+      return { ok: false, error: new KernelError({ ...fields, message: `the kernel would refuse it (${code})` }) }
+    }
+    this.#journal.add({ on: 'kernel', op, link, over })
+    return { ok: true }
+  }
+}
+
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true },
+      )
+  })
