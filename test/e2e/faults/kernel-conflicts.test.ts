@@ -40,13 +40,16 @@ describe('what stands in the way of the device', () => {
     return waitFor('the overlay to be up', look, { deadlineMs })
   }
 
-  const namesIt = ({ agent }: LabHost, known: number, said: RegExp): Promise<boolean> => {
-    const look = async (): Promise<boolean> => {
-      expect((await agent.log()).slice(known)).toMatch(said)
-      return true
-    }
-    return waitFor('the log to name it', look, { deadlineMs: 5_000 })
-  }
+  const namesIt = ({ agent }: LabHost, known: number, said: RegExp): Promise<boolean> =>
+    waitFor(
+      `the log to say ${said}`,
+      async () => {
+        const log = (await agent.log()).slice(known)
+        if (!said.test(log)) throw new Error(`it says ${log}`)
+        return true
+      },
+      { deadlineMs: 5_000 },
+    )
 
   let whole: OverlayState | undefined
 
