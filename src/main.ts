@@ -14,6 +14,10 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   cleanup: () => import('./commands/cleanup.ts'),
   cni: () => import('./commands/cni.ts'),
   'docker-opts': () => import('./commands/docker-opts.ts'),
+  completion: () => import('./commands/look/completion.ts'),
+  events: () => import('./commands/look/events.ts'),
+  peers: () => import('./commands/look/peers.ts'),
+  ping: () => import('./commands/look/ping.ts'),
   status: () => import('./commands/look/status.ts'),
 }
 

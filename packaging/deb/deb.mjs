@@ -31,6 +31,7 @@ function installed(product) {
     link('usr/share/man/man8/mk-docker-opts.sh.8.gz', 'flanneld.8.gz'),
     file('usr/share/bash-completion/completions/flanneld', texts.bash),
     file('usr/share/zsh/vendor-completions/_flanneld', texts.zsh),
+    file('usr/share/fish/vendor_completions.d/flanneld.fish', texts.fish),
     file('usr/share/lintian/overrides/flannel-agent', overrides()),
     ...documents(product),
   ]

@@ -1,9 +1,9 @@
 import type { Flag } from '../../src/cli/flag.ts'
 import { FLAG_GROUPS } from '../../src/cli/flags.ts'
 import { isNotYet } from '../../src/cli/not-yet.ts'
-import { COMMANDS, type DescribedCommand } from './commands.ts'
+import { COMMANDS, type DescribedCommand } from '../../src/completion/commands.ts'
 import type { Facts } from './texts.ts'
-import { environmentName, defaultText } from './values.ts'
+import { environmentName, defaultText } from '../../src/completion/values.ts'
 
 /** Text as roff takes it: no escapes, no requests, hyphens that can be copied. */
 export const roff = (text: string): string =>

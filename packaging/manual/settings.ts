@@ -1,4 +1,4 @@
-import { ALL_FLAGS, defaultText, environmentName, SETTABLE_GROUPS } from './values.ts'
+import { ALL_FLAGS, defaultText, environmentName, SETTABLE_GROUPS } from '../../src/completion/values.ts'
 
 const WIDTH = 100
 

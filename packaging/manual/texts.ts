@@ -1,7 +1,8 @@
-import { bashCompletion } from './bash.ts'
+import { bashCompletion } from '../../src/completion/bash.ts'
 import { manualPage } from './man.ts'
 import { defaultSettings, settingNames } from './settings.ts'
-import { zshCompletion } from './zsh.ts'
+import { fishCompletion } from '../../src/completion/fish.ts'
+import { zshCompletion } from '../../src/completion/zsh.ts'
 
 /** What the texts say of the build they belong to. */
 export interface Facts {
@@ -15,6 +16,7 @@ export interface Texts {
   readonly manual: string
   readonly bash: string
   readonly zsh: string
+  readonly fish: string
   /** /etc/default/flanneld */
   readonly settings: string
   /** Every variable that it may hold. */
@@ -25,6 +27,7 @@ export const texts = (facts: Facts): Texts => ({
   manual: manualPage(facts),
   bash: bashCompletion(),
   zsh: zshCompletion(),
+  fish: fishCompletion(),
   settings: defaultSettings(),
   settingNames: settingNames(),
 })

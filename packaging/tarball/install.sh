@@ -180,6 +180,7 @@ put_files() {
   put "$HERE/man/flanneld.8" "$SHARE/man/man8/flanneld.8" 0644
   put "$HERE/completions/flanneld.bash" "$SHARE/bash-completion/completions/flanneld" 0644
   put "$HERE/completions/_flanneld" "$SHARE/zsh/site-functions/_flanneld" 0644
+  put "$HERE/completions/flanneld.fish" "$SHARE/fish/vendor_completions.d/flanneld.fish" 0644
   for name in README.md LICENSE CHANGELOG.md THIRD-PARTY-LICENSES.txt; do
     put "$HERE/$name" "$SHARE/doc/flannel-agent/$name" 0644
   done

@@ -29,6 +29,7 @@ function contents(product) {
     file('man/flanneld.8', texts.manual),
     file('completions/flanneld.bash', texts.bash),
     file('completions/_flanneld', texts.zsh),
+    file('completions/flanneld.fish', texts.fish),
     file('LICENSE', licence()),
     file('CHANGELOG.md', changelog()),
     file('THIRD-PARTY-LICENSES.txt', thirdPartyLicences()),

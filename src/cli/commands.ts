@@ -31,6 +31,24 @@ export const SUBCOMMANDS = [
     summary: 'say how the agent of this host is, and what is wrong first',
   },
   {
+    name: 'peers',
+    links: [],
+    group: 'look',
+    summary: 'list the other nodes, whether packets arrive there, and whether all entries for them stand',
+  },
+  {
+    name: 'ping',
+    links: [],
+    group: 'look',
+    summary: 'ask another node over the overlay, and say how far packets come',
+  },
+  {
+    name: 'events',
+    links: [],
+    group: 'look',
+    summary: 'show what has happened on this node, or what happens',
+  },
+  {
     name: 'docker-opts',
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
     group: 'host',
@@ -47,6 +65,12 @@ export const SUBCOMMANDS = [
     links: [],
     group: 'host',
     summary: 'take away what the daemon has left on this host: devices, routes, firewall rules, the subnet file',
+  },
+  {
+    name: 'completion',
+    links: [],
+    group: 'host',
+    summary: 'print what completes commands and flags in bash, zsh or fish',
   },
 ] as const satisfies readonly Subcommand[]
 

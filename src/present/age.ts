@@ -39,8 +39,5 @@ export function milliseconds(ms: number | null): string {
   return `${ms < 10 ? Number(ms.toPrecision(2)) : Math.round(ms)} ms`
 }
 
-/** `1 peer`, `10 000 peers`: thousands apart by a space that does not break a line. */
-export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${grouped(count)} ${count === 1 ? one : many}`
-
-export const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+(?!\d))/g, '\u00a0')
+/** `1 peer`, `10000 peers`. */
+export const counted = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`

@@ -1,6 +1,5 @@
-import { ago, counted, duration, grouped, milliseconds, since, until } from '../present/age.ts'
+import { ago, counted, duration, milliseconds, since, until } from '../present/age.ts'
 import type { Labelled } from '../present/lines.ts'
-import { REACHES, type Reach } from '../probe/reach.ts'
 import type {
   ConfigurationStatus,
   EndpointStatus,
@@ -12,6 +11,7 @@ import type {
   StoreStatus,
 } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
+import { reachCounts } from './reach.ts'
 
 /** So many of etcd's endpoints are shown each by itself. */
 const MOST_ENDPOINTS = 5
@@ -66,20 +66,8 @@ function familyText({ underlay, device, tables }: FamilyStatus): string {
 }
 
 function peersText({ total, byReach, probes }: PeersSummary): string {
-  const shown = REACHES.toReversed().flatMap((reach) =>
-    byReach[reach] === 0 ? [] : [`${grouped(byReach[reach])} ${WORDS[reach]}`],
-  )
   const off = probes.isOn && probes.why === null ? '' : `; not asked: ${printable(probes.why ?? '--peer-probes=false')}`
-  return total === 0 ? `none${off}` : `${grouped(total)}: ${shown.join(', ')}${off}`
-}
-
-/** How the states are put to people. */
-export const WORDS: Readonly<Record<Reach, string>> = {
-  reachable: 'reachable',
-  lossy: 'lossy',
-  mtu: 'mtu too small',
-  unreachable: 'unreachable',
-  unknown: 'not known yet',
+  return total === 0 ? `none${off}` : `${total}: ${reachCounts(byReach)}${off}`
 }
 
 function endpointRows(store: StoreStatus, at: number): readonly Labelled[] {

@@ -1,4 +1,4 @@
-import { grouped, since, until } from '../present/age.ts'
+import { since, until } from '../present/age.ts'
 import { labelled } from '../present/lines.ts'
 import type { Hue } from '../present/paint.ts'
 import { table, type Column, type Looks } from '../present/table.ts'
@@ -25,7 +25,7 @@ const INDENT = '  '
 
 /** What a table of the first rows leaves out, and where it stands. */
 const rest = (total: number, shown: number, command: string): string =>
-  total > shown ? `${INDENT}… and ${grouped(total - shown)} more: ${command}\n` : ''
+  total > shown ? `${INDENT}… and ${total - shown} more: ${command}\n` : ''
 
 export function pendingTable({ total, rows }: Counted<PendingStatus>, most: number, at: number, looks: Looks): string {
   const columns: readonly Column<PendingStatus>[] = [

@@ -1,18 +1,9 @@
-import { counted, grouped, milliseconds, since } from '../present/age.ts'
-import type { Hue } from '../present/paint.ts'
+import { counted, milliseconds, since } from '../present/age.ts'
 import { table, type Cell, type Column, type Looks } from '../present/table.ts'
 import { REACHES, type Reach } from '../probe/reach.ts'
 import type { PeersDocument, PeersSummary, PeerStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
-import { WORDS } from './facts.ts'
-
-const HUES: Readonly<Record<Reach, Hue>> = {
-  reachable: 'good',
-  lossy: 'warn',
-  mtu: 'warn',
-  unreachable: 'bad',
-  unknown: 'dim',
-}
+import { HUES, reachCounts, WORDS } from './reach.ts'
 
 export const reachCell = ({ reach }: Pick<PeerStatus, 'reach'>): Cell => ({ text: WORDS[reach], hue: HUES[reach] })
 
@@ -62,17 +53,15 @@ export function notReachableTable(
   const shown = notReachable.slice(0, most)
   const total = byReach.lossy + byReach.mtu + byReach.unreachable
   const rest =
-    total > shown.length ? `  … and ${grouped(total - shown.length)} more: flanneld peers --reach not-reachable\n` : ''
+    total > shown.length ? `  … and ${total - shown.length} more: flanneld peers --reach not-reachable\n` : ''
   return table(columnsAt(at), shown, { ...looks, indent: '  ' }) + rest
 }
 
 /** `flanneld peers`, the worst first, then by subnet as the document has them. */
 export function showPeers({ peers, at }: PeersDocument, looks: Looks): string {
   const sorted = REACHES.flatMap((reach) => peers.filter((peer) => peer.reach === reach))
-  const counts = REACHES.toReversed().flatMap((reach) => {
-    const count = peers.filter((peer) => peer.reach === reach).length
-    return count === 0 ? [] : [`${grouped(count)} ${WORDS[reach]}`]
-  })
-  const summary = `${counted(peers.length, 'peer')}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}\n`
+  const counts: Record<Reach, number> = { unreachable: 0, mtu: 0, lossy: 0, unknown: 0, reachable: 0 }
+  for (const { reach } of peers) counts[reach]++
+  const summary = `${counted(peers.length, 'peer')}${peers.length === 0 ? '' : `: ${reachCounts(counts)}`}\n`
   return table(columnsAt(Date.parse(at)), sorted, looks) + (sorted.length === 0 ? summary : `\n${summary}`)
 }

@@ -47,12 +47,18 @@ export async function askText(path: string, options: AskOptions): Promise<string
 /** Sends the request, and waits for the head of the answer. @throws {AgentAwayError} */
 export function open(
   path: string,
-  { socket, method = 'GET', signal, withinMs = ANSWERS_WITHIN_MS[method], accept }: AskOptions & { accept?: string },
+  {
+    socket,
+    method = 'GET',
+    signal,
+    withinMs = ANSWERS_WITHIN_MS[method],
+    headers,
+  }: AskOptions & { readonly headers?: Readonly<Record<string, string>> },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asked = request({
       ...{ socketPath: socket, path, method, agent: false, signal },
-      headers: { host: 'localhost', connection: 'close', ...(accept && { accept }) },
+      headers: { host: 'localhost', connection: 'close', ...headers },
     })
     const timer = giveUpAfter(withinMs, asked, socket)
     asked.once('error', (error) => {
@@ -60,7 +66,7 @@ export function open(
       reject(awayFor(error, socket))
     })
     asked.once('response', (answer: IncomingMessage) => {
-      if (accept !== undefined)
+      if (headers !== undefined)
         clearTimeout(timer) // a stream goes on as long as it likes
       else
         answer.once('close', () => {

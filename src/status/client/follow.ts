@@ -9,8 +9,12 @@ const LONGEST_EVENT = 1024 * 1024
  * Events as they come, as server-sent events (HTML Living Standard §9.2), until the agent ends or `signal` says so.
  * @throws {AgentAwayError}, {AgentAnswerError}
  */
-export async function* follow(options: AskOptions): AsyncGenerator<StatusEvent> {
-  const answer = await open('/v1/events', { ...options, accept: 'text/event-stream' })
+export async function* follow({
+  since,
+  ...options
+}: AskOptions & { /** Only those with a higher `id`. */ readonly since: number }): AsyncGenerator<StatusEvent> {
+  const headers = { accept: 'text/event-stream', 'last-event-id': String(since) }
+  const answer = await open('/v1/events', { ...options, headers })
   if (answer.statusCode !== 200 || !String(answer.headers['content-type']).startsWith('text/event-stream')) {
     answer.destroy()
     throw new AgentAnswerError(`the agent sends no events (${String(answer.statusCode)})`, answer.statusCode)

@@ -94,7 +94,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['config', 'cli'],
     because: 'how a command line is read is the same whatever the command does',
   },
-  'cli/specs': { sees: ['cli/command'], because: 'what a command takes is read, and explained, without the command' },
+  'cli/specs': {
+    sees: ['cli', 'cli/command'],
+    because: 'what a command takes is read, and explained, without the command',
+  },
   cni: {
     sees: ['net', 'config', 'host', 'host/files'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
@@ -102,6 +105,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   docker: {
     sees: ['net', 'config', 'host', 'cli'],
     because: 'it lives for one start of Docker, and knows the agent by the subnet file alone',
+  },
+  completion: {
+    sees: ['cli', 'cli/command', 'cli/specs', 'cni', 'docker'],
+    because: 'what a shell offers, and a manual page says, is made of what every command says of itself',
   },
   probe: {
     sees: [],
@@ -282,7 +289,19 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what all commands have in common that people look at is done once, whatever they ask',
   },
   'commands/look': {
-    sees: ['cli', 'cli/command', 'cli/specs', 'status', 'status/client', 'show', 'commands/asking'],
+    sees: [
+      'text',
+      'config',
+      'cli',
+      'cli/command',
+      'cli/specs',
+      'completion',
+      'status',
+      'status/client',
+      'show',
+      'commands',
+      'commands/asking',
+    ],
     because: 'each asks the agent, and loads no more than it takes to ask and to show',
   },
   main: {

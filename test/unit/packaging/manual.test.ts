@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { bashCompletion } from '../../../packaging/manual/bash.ts'
+import { bashCompletion } from '../../../src/completion/bash.ts'
 import { manualPage } from '../../../packaging/manual/man.ts'
 import { defaultSettings, settingNames } from '../../../packaging/manual/settings.ts'
-import { zshCompletion } from '../../../packaging/manual/zsh.ts'
+import { fishCompletion } from '../../../src/completion/fish.ts'
+import { zshCompletion } from '../../../src/completion/zsh.ts'
 import { SUBCOMMANDS } from '../../../src/cli/commands.ts'
 import { readCommandLine } from '../../../src/cli/flanneld.ts'
 import { environmentName, FLAGS } from '../../../src/cli/flags.ts'
@@ -123,5 +124,17 @@ describe('completion in zsh', () => {
   it('ends every quotation that it begins', () => {
     const { status, stderr } = spawnSync('bash', ['-n'], { encoding: 'utf8', input: zshCompletion() })
     expect([status, stderr]).toEqual([0, ''])
+  })
+})
+
+describe('completion in fish', () => {
+  it('has every flag and command', () => {
+    for (const name of FLAG_NAMES) expect(fishCompletion()).toMatch(new RegExp(`-l ${name}( |$)`, 'm'))
+    for (const name of COMMAND_NAMES) expect(fishCompletion()).toContain(` -f -a ${name} -d '`)
+  })
+
+  it('has one command in each line, and ends every quotation that it begins', () => {
+    const lines = fishCompletion().split('\n').slice(1, -1)
+    expect(lines.filter((line) => !/^complete -c flanneld( ('([^'\\]|\\.)*'|[\w./-]+))*$/.test(line))).toEqual([])
   })
 })

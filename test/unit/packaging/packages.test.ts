@@ -114,6 +114,7 @@ describe.skipIf(!hasDpkg)('the .deb', () => {
     ['-rw-r--r-- root/root', './lib/systemd/system/flannel-docker-opts.service'],
     ['-rw-r--r-- root/root', './usr/share/man/man8/flanneld.8.gz'],
     ['-rw-r--r-- root/root', './usr/share/bash-completion/completions/flanneld'],
+    ['-rw-r--r-- root/root', './usr/share/fish/vendor_completions.d/flanneld.fish'],
     ['-rw-r--r-- root/root', './usr/share/zsh/vendor-completions/_flanneld'],
     ['-rw-r--r-- root/root', './usr/share/doc/flannel-agent/copyright'],
     ['lrwxrwxrwx root/root', './usr/bin/mk-docker-opts.sh -> flanneld'],

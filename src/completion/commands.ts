@@ -1,10 +1,14 @@
-import { CLEANUP_HELP } from '../../src/cli/cleanup.ts'
-import { SUBCOMMANDS } from '../../src/cli/commands.ts'
-import { CNI_HELP } from '../../src/cni/help.ts'
-import { DOCKER_OPTS_HELP } from '../../src/docker/docker-opts.ts'
+import { CLEANUP_HELP } from '../cli/cleanup.ts'
+import { SUBCOMMANDS } from '../cli/commands.ts'
+import { CNI_HELP } from '../cni/help.ts'
+import { DOCKER_OPTS_HELP } from '../docker/docker-opts.ts'
 
-import { helpOf } from '../../src/cli/command/spec.ts'
-import { STATUS } from '../../src/cli/specs/status.ts'
+import { helpOf } from '../cli/command/spec.ts'
+import { COMPLETION } from '../cli/specs/completion.ts'
+import { EVENTS } from '../cli/specs/events.ts'
+import { PEERS } from '../cli/specs/peers.ts'
+import { PING } from '../cli/specs/ping.ts'
+import { STATUS } from '../cli/specs/status.ts'
 
 type Name = (typeof SUBCOMMANDS)[number]['name']
 
@@ -14,6 +18,10 @@ const HELP: Readonly<Record<Name, string>> = {
   cleanup: CLEANUP_HELP,
   cni: CNI_HELP,
   status: helpOf(STATUS),
+  peers: helpOf(PEERS),
+  events: helpOf(EVENTS),
+  ping: helpOf(PING),
+  completion: helpOf(COMPLETION),
 }
 
 export interface DescribedCommand {

@@ -1,6 +1,6 @@
-import { environmentName, type Flag } from '../../src/cli/flag.ts'
-import { FLAG_GROUPS } from '../../src/cli/flags.ts'
-import { isNotYet } from '../../src/cli/not-yet.ts'
+import { environmentName, type Flag } from '../cli/flag.ts'
+import { FLAG_GROUPS } from '../cli/flags.ts'
+import { isNotYet } from '../cli/not-yet.ts'
 
 /** Flags that only print something: no settings. */
 const PRINTING = new Set(['version', 'help', 'check', 'licenses'])

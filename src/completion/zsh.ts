@@ -1,4 +1,4 @@
-import type { Flag } from '../../src/cli/flag.ts'
+import type { Flag } from '../cli/flag.ts'
 import { COMMANDS } from './commands.ts'
 import { ALL_FLAGS, valueKind, type ValueKind } from './values.ts'
 

@@ -1,0 +1,66 @@
+import { setTimeout } from 'node:timers/promises'
+import type { CommandCall } from '../../cli/commands.ts'
+import { EXIT } from '../../cli/exit-codes.ts'
+import { COUNT, INTERVAL, PING } from '../../cli/specs/ping.ts'
+import { pingLine, PingTally } from '../../show/ping.ts'
+import type { PeerStatus } from '../../status/document.ts'
+import { printable } from '../../text/printable.ts'
+import { asking, type Asking, type Said } from '../asking/asking.ts'
+import { Progress } from '../asking/terminal.ts'
+import { isReaderGone, writeOutput } from '../output.ts'
+import { nobodyIs, peersMeant } from './peers.ts'
+
+/** `flanneld ping`. */
+export const run = (call: CommandCall): Promise<number> => asking(PING, call, ping)
+
+async function ping(asked: Asking): Promise<Said> {
+  const { signal, isJson } = asked
+  const [count, everyMs] = [asked.value(COUNT), asked.value(INTERVAL) * 1_000]
+  const tallies = new Map<string, PingTally>()
+  for (let turn = 1; !signal.aborted; turn++) {
+    const peers = await question(asked)
+    if (peers === undefined) break // stopped
+    for (const peer of peers) tallyOf(peer, tallies).add(peer)
+    const lines = peers.map((peer) => (isJson ? `${JSON.stringify(peer)}\n` : pingLine(peer, asked.terminal)))
+    if (!(await isTaken(lines.join(''), signal)) || turn === count) break
+    await setTimeout(everyMs, undefined, { signal }).catch(() => undefined)
+  }
+  const lines = [...tallies].map(([name, tally]) => `${name}: ${tally.toString()}\n`)
+  const isWell = tallies.size > 0 && [...tallies.values()].every((tally) => tally.isWell)
+  return { text: isJson ? '' : lines.join(''), code: isWell ? EXIT.done : EXIT.failed }
+}
+
+/** @returns undefined when stopped meanwhile @throws {AgentAwayError}, {AgentAnswerError} also where nobody is meant */
+async function question(asked: Asking): Promise<readonly PeerStatus[] | undefined> {
+  const [of = ''] = asked.operands
+  const progress = new Progress()
+  progress.say(`asking ${of} …`)
+  try {
+    const { peers } = await peersMeant(of, asked, '/v1/probe')
+    if (peers.length === 0) throw nobodyIs(of)
+    return peers
+  } catch (error) {
+    if (asked.signal.aborted) return undefined
+    throw error
+  } finally {
+    progress.end()
+  }
+}
+
+function tallyOf({ name, address, publicIp }: PeerStatus, tallies: Map<string, PingTally>): PingTally {
+  const key = `${printable(name)} (${address ?? publicIp})`
+  const tally = tallies.get(key) ?? new PingTally()
+  tallies.set(key, tally)
+  return tally
+}
+
+/** @returns false when nobody reads any more */
+async function isTaken(text: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await writeOutput(text, signal)
+    return true
+  } catch (error) {
+    if (isReaderGone(error)) return false
+    throw error
+  }
+}
