@@ -3,6 +3,7 @@
 //   dist/flanneld                   Node, the bundle and the addon
 //   dist/flanneld.cjs               not minified: a crash shows the line, not the whole source
 //   dist/netlink.node               the addon for this architecture
+//   dist/page.html                  what `flanneld page` and --healthz-page serve (page/page.mjs)
 //   dist/THIRD-PARTY-LICENSES.txt   of the packages inside flanneld.cjs
 //
 //   node packaging/build.mjs --bundle [entry [folder]]   the bundle alone; of another program than src/main.ts, into another folder than dist
@@ -27,6 +28,7 @@ import { bundle } from './bundle/bundle.mjs'
 import { licenceSection, thirdPartyLicences } from './bundle/licenses.mjs'
 import { makeEmptyExecutable, makeExecutable } from './executable/executable.mjs'
 import { NODE_VERSION, nodeBinary } from './executable/node-binary.mjs'
+import { buildPage } from './page/page.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/native')
@@ -49,14 +51,15 @@ function replaceFile(path, write) {
 
 async function buildBundle(entry, folder) {
   const addon = addonFor(process.arch)
-  const { text, metafile } = await bundle(entry)
-  const licences = thirdPartyLicences(ROOT, metafile)
+  const [{ text, metafile }, page] = await Promise.all([bundle(entry), buildPage()])
+  const licences = thirdPartyLicences(ROOT, { outputs: { ...metafile.outputs, ...page.metafile.outputs } })
   mkdirSync(folder, { recursive: true })
   replaceFile(join(folder, 'netlink.node'), (path) => copyFileSync(addon, path))
   replaceFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), (path) => writeFileSync(path, licences))
+  replaceFile(join(folder, 'page.html'), (path) => writeFileSync(path, page.text))
   replaceFile(join(folder, 'flanneld.cjs'), (path) => writeFileSync(path, text, { mode: 0o755 }))
   console.log(`${join(folder, 'flanneld.cjs')}: ${Math.round(text.length / 1024)} KiB`)
-  return licences
+  return { licences, page: page.text }
 }
 
 /**
@@ -74,11 +77,11 @@ function writeInPieces(path, bytes) {
 
 const PIECE = 0x1_0000
 
-async function buildExecutable(arch, licences, path) {
+async function buildExecutable(arch, { licences, page }, path) {
   const node = nodeBinary(arch)
   const ofNode = licenceSection(`Node.js ${NODE_VERSION}`, readFileSync(join(node, 'LICENSE'), 'utf8').trim())
   const all = `${licences}\n${ofNode}`
-  const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), licences: all })
+  const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), texts: { licenses: all, page } })
   replaceFile(path, (fresh) => writeInPieces(fresh, bytes))
   console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)
 }
@@ -97,10 +100,10 @@ async function main() {
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   if (values.empty !== undefined) return buildEmpty(values.empty)
   const [entry = 'src/main.ts', folder = join(ROOT, 'dist')] = positionals
-  const licences = await buildBundle(entry, folder)
+  const texts = await buildBundle(entry, folder)
   if (values.bundle) return
   const name = values.arch === process.arch ? 'flanneld' : `flanneld-${values.arch}`
-  await buildExecutable(values.arch, licences, join(folder, name))
+  await buildExecutable(values.arch, texts, join(folder, name))
 }
 
 await main()

@@ -20,20 +20,20 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
  * @param arch the executable's, as Node names it
  * @param node folder of the Node binary for it, see node-binary.mjs
  * @param addon path of the addon for it
- * @param licences text
+ * @param texts that it carries, by the names under which the program asks for them (src/host/executable.ts)
  * @returns {Promise<Buffer>} the executable
  */
-export function makeExecutable({ arch, node, addon, licences }) {
+export function makeExecutable({ arch, node, addon, texts }) {
   return inFolder(async (folder) => {
     const write = (name, content) => writeFileSync(join(folder, name), content)
     const parts = await programInParts()
     const names = Object.keys(parts)
     for (const name of names) write(name, parts[name])
-    write('licenses', licences)
+    for (const [name, text] of Object.entries(texts)) write(name, text)
     copyFileSync(addon, join(folder, 'netlink.node'))
     makeCodeCaches(arch, join(node, 'bin/node'), folder, names)
     write('boot', await bootProgram())
-    const assets = [...names, ...names.map((name) => `${name}.cache`), 'licenses', 'netlink.node']
+    const assets = [...names, ...names.map((name) => `${name}.cache`), ...Object.keys(texts), 'netlink.node']
     return wrap({ arch, node, folder, assets, addon: readFileSync(addon) })
   })
 }

@@ -126,6 +126,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['text', 'present', 'probe', 'status'],
     because: 'what people read of a document is made of the document alone, so that tests need no agent',
   },
+  'page/model': {
+    sees: ['net', 'probe', 'status'],
+    because: 'it makes of documents what is to be seen, and is computed and tested without a browser',
+  },
+  'page/view': {
+    sees: ['probe', 'status', 'page/model'],
+    because: 'it runs in a browser, and knows an agent by its documents alone',
+  },
+  page: { sees: ['host'], because: 'it serves a text, and does not know what the text is' },
   doctor: {
     sees: ['net', 'time', 'kernel', 'status'],
     because: 'it judges what it is handed, and knows neither socket nor store',

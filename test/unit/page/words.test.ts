@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { adviceFor } from '../../../src/page/model/advice.ts'
+import { duration, headlineOf, milliseconds, number, reachedText } from '../../../src/page/model/words.ts'
+import type { ConditionStatus } from '../../../src/status/document.ts'
+import { documentsOf } from '../../fake/page/documents.ts'
+
+const condition = (what: string, effect: ConditionStatus['effect']): ConditionStatus =>
+  ({ what, reason: 'is so', effect, since: '2026-01-01T00:00:00.000Z', forSeconds: 5 }) as ConditionStatus
+
+describe('the headline', () => {
+  it('says that all is well, and how many peers are reached', () => {
+    expect(headlineOf(documentsOf({ peers: 5 }).status)).toEqual({
+      level: 'good',
+      title: 'All is well',
+      detail: '5 of 5 peers reached',
+    })
+  })
+
+  it('names first why the node is not ready, even when peers are not reached', () => {
+    const conditions = [condition('underlay', 'unready'), condition('etcd', 'degraded')]
+    const { status } = documentsOf({ peers: 5, conditions, reaches: new Map([[0, 'unreachable']]) })
+    expect(headlineOf(status)).toEqual({ level: 'bad', title: 'This node is not ready', detail: 'underlay: is so' })
+  })
+
+  it('counts the peers with a broken path', () => {
+    const { status } = documentsOf({ peers: 3, reaches: new Map([[0, 'unreachable'], [1, 'mtu']]) }) // prettier-ignore
+    expect(headlineOf(status)).toMatchObject({ level: 'bad', title: '2 peers of 3 have a broken path' })
+  })
+
+  it('does not alarm for what is only noted', () => {
+    const { status } = documentsOf({ peers: 1, conditions: [condition('former configuration', 'none')] })
+    expect(headlineOf(status)).toMatchObject({ level: 'good' })
+  })
+
+  it('is a warning while the node is degraded', () => {
+    const { status } = documentsOf({ peers: 1, conditions: [condition('etcd', 'degraded')] })
+    expect(headlineOf(status)).toMatchObject({ level: 'warn', detail: 'etcd: is so' })
+  })
+
+  it('says so where peers are not asked', () => {
+    const { status } = documentsOf({ peers: 2 })
+    const peers = { ...status.peers, probes: { isOn: false, why: '--peer-probes=false' } }
+    expect(reachedText(peers)).toBe('2 peers; they are not asked: --peer-probes=false')
+  })
+})
+
+describe('numbers and times in words', () => {
+  it.each([
+    [0.4, '0 s'],
+    [59, '59 s'],
+    [60, '1 min'],
+    [125, '2 min 5 s'],
+    [7_260, '2 h 1 min'],
+    [90_000, '1 d 1 h'],
+    [-5, '0 s'],
+  ])('%f seconds are %s', (seconds, text) => {
+    expect(duration(seconds)).toBe(text)
+  })
+
+  it('groups digits, and rounds milliseconds', () => {
+    expect(number(1_234_567)).toBe('1\u00a0234\u00a0567')
+    expect([null, 0.44, 12.6].map(milliseconds)).toEqual(['–', '0.4 ms', '13 ms'])
+  })
+})
+
+describe('what to do', () => {
+  it.each([
+    ['underlay of IPv6', 'Give the underlay an IPv6 address'],
+    ['IPv4 underlay link', 'Look at the interface below the overlay'],
+    ['device flannel.100', 'Look at the device'],
+    ['tables of IPv4', 'Entries in the kernel'],
+    ['peers of IPv6', 'Entries in the kernel'],
+    ['net.ipv4.conf.flannel/100.forwarding', 'The host must forward'],
+    ['etcd', 'Packets go on as they are'],
+    ['something new', 'Let the agent look for the cause'],
+  ])('of %j begins with %j', (what, says) => {
+    expect(adviceFor(what).says.startsWith(says)).toBe(true)
+  })
+})
