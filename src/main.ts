@@ -18,6 +18,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   events: () => import('./commands/look/events.ts'),
   peers: () => import('./commands/look/peers.ts'),
   ping: () => import('./commands/look/ping.ts'),
+  doctor: () => import('./commands/examine/doctor.ts'),
   status: () => import('./commands/look/status.ts'),
 }
 

@@ -49,6 +49,12 @@ export const SUBCOMMANDS = [
     summary: 'show what has happened on this node, or what happens',
   },
   {
+    name: 'doctor',
+    links: [],
+    group: 'look',
+    summary: 'find what is wrong on this host and between it and its peers, and say what cures it',
+  },
+  {
     name: 'docker-opts',
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
     group: 'host',

@@ -5,6 +5,7 @@ import { DOCKER_OPTS_HELP } from '../docker/docker-opts.ts'
 
 import { helpOf } from '../cli/command/spec.ts'
 import { COMPLETION } from '../cli/specs/completion.ts'
+import { DOCTOR } from '../cli/specs/doctor.ts'
 import { EVENTS } from '../cli/specs/events.ts'
 import { PEERS } from '../cli/specs/peers.ts'
 import { PING } from '../cli/specs/ping.ts'
@@ -17,6 +18,7 @@ const HELP: Readonly<Record<Name, string>> = {
   'docker-opts': DOCKER_OPTS_HELP,
   cleanup: CLEANUP_HELP,
   cni: CNI_HELP,
+  doctor: helpOf(DOCTOR),
   status: helpOf(STATUS),
   peers: helpOf(PEERS),
   events: helpOf(EVENTS),

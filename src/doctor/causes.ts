@@ -11,24 +11,23 @@ export const CAUSES = [
   'rp-filter-drops',
   'foreign-route-wins',
   'foreign-rule-wins',
-  'public-ip-not-ours',
+  'public-ip-hidden',
   'public-ip-behind-nat',
   'address-conflict-here',
   // Single peers.
   'duplicate-public-ip',
+  'duplicate-machine-id',
   'address-conflict-there',
-  'backend-differs',
   'vni-differs',
   'udp-port-differs',
   'peer-off',
   'peer-unreachable-on-underlay',
   'udp-port-dropped-there',
+  'lease-rejected',
   'path-mtu-smaller',
   'masqueraded-by-others',
   'checksum-offload',
 ] as const
-
-export type DataPlaneCause = (typeof CAUSES)[number]
 
 /** Where a cause stands among others; what is not known comes last. */
 export function rankOf(cause: string): number {

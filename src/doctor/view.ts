@@ -107,14 +107,16 @@ export interface View {
   /** The peer that `--peer` names. */
   readonly about: string | undefined
   /** What the agent says; undefined: none answers here. */
-  agent(): Promise<StatusDocument | undefined>
+  readonly agent: () => Promise<StatusDocument | undefined>
   /** Empty while there is neither an agent nor anything that one has left. */
-  overlay(): Promise<readonly OverlayHere[]>
+  readonly overlay: () => Promise<readonly OverlayHere[]>
   /**
    * Peers that do not answer, the worst first, each asked again for this; with `--peer`, that one whatever it says. At most
    * {@link MOST_SUSPECTS}.
    */
-  suspects(): Promise<readonly Suspect[]>
+  readonly suspects: () => Promise<readonly Suspect[]>
+  /** All peers, as the agent says them: many, so only where something is known to be wrong. Empty where none answers. */
+  readonly peers: () => Promise<readonly PeerStatus[]>
   readonly host: HostReads
   readonly probes: Probes
 }

@@ -22,11 +22,13 @@ export interface TunnelEnd {
   readonly network: Prefix
   /** UDP. */
   readonly port: number
+  /** Hosts at the other ends that are to be judged one by one, beside all of them alike: few. Absent: none. */
+  readonly others?: readonly Ip[]
 }
 
 /** What a rule of others does to packets of the overlay. */
 export interface ForeignVerdict {
-  /** Drops what is forwarded, what comes to the port of the tunnels, or what comes to single containers; or rewrites sources. */
+  /** Drops what is forwarded, what comes to the port of the tunnels or is sent to it, or what comes to single containers; or rewrites sources. */
   readonly kind: 'forward' | 'tunnel' | 'container' | 'masquerade'
   /** Table, chain and rule: `nftables inet firewalld, chain filter_FWD_public (handle 12),`. */
   readonly place: string

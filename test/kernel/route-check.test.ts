@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { describeWay, isDefaultRule, isOursMissing, isRightWay } from '../../src/agent/datapath/route-verdict.ts'
+import { describeWay, isDefaultRule, isOursMissing, isRightWay } from '../../src/kernel/route-way.ts'
 import type { RouteAnswer } from '../../src/kernel/kernel.ts'
 import { addressAt, prefix, type Prefix } from '../../src/net/prefix.ts'
 import { ip, type Family } from '../../src/net/ip.ts'

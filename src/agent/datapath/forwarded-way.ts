@@ -1,7 +1,7 @@
 import type { Kernel, KernelChange, RouteQuestion, RuleState } from '../../kernel/kernel.ts'
+import { isDefaultRule } from '../../kernel/route-way.ts'
 import { addressAt, hostPrefix, prefixContains, subnetCount, type Prefix } from '../../net/prefix.ts'
 import { addressBits, type Ip } from '../../net/ip.ts'
-import { isDefaultRule } from './route-verdict.ts'
 
 /**
  * As whom to ask for packets of containers, and whether to: where all packets follow the same rules, the host's own tell enough. Where

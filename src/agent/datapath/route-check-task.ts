@@ -2,6 +2,7 @@ import type { OwnSubnet } from '../../backend/backend.ts'
 import type { ReachablePeer } from '../../backend/judge.ts'
 import type { KernelChange, RouteAnswer, RouteQuestion, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
+import { isOursMissing, isRightWay, type RightLinks } from '../../kernel/route-way.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
@@ -13,7 +14,6 @@ import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/tas
 import { ForwardedWay } from './forwarded-way.ts'
 import { isAboutPeers, RouteQuestions, type AskedPeer } from './route-questions.ts'
 import { WinningRoutes } from './winning-routes.ts'
-import { isOursMissing, isRightWay, type RightLinks } from './route-verdict.ts'
 
 export interface RouteCheckInput {
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>

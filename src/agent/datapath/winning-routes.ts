@@ -1,5 +1,5 @@
 import type { RouteAnswer, RouteQuestion, RuleState, SelectiveRoute } from '../../kernel/kernel.ts'
-import { describeWay } from './route-verdict.ts'
+import { describeWay } from '../../kernel/route-way.ts'
 import type { AskedPeer } from './route-questions.ts'
 import type { RouteCheckInput } from './route-check-task.ts'
 

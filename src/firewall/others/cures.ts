@@ -24,11 +24,16 @@ export function acceptCure(base: Base, { network }: OverlayPath): string {
   return `${insertInto(base)} ${address} saddr ${text} accept, and the same with daddr`
 }
 
-/** What lets tunnels end here. */
+/** What lets tunnels end here, or leave. */
 export function tunnelCure(base: Base, { port }: TunnelEnd): string {
-  if (isFirewalld(base)) return `firewall-cmd --permanent --add-port=${port}/udp && firewall-cmd --reload`
-  if (isUfw(base)) return `ufw allow ${port}/udp`
-  if (isIptables(base)) return `${toolOf(base)} -I ${base.chain.name} -p udp --dport ${port} -j ACCEPT`
+  const { hook } = base.chain
+  const isLeaving = hook === 'output' || hook === 'postrouting'
+  if (isFirewalld(base) && !isLeaving) return `firewall-cmd --permanent --add-port=${port}/udp && firewall-cmd --reload`
+  if (isUfw(base)) return `ufw allow${isLeaving ? ' out' : ''} ${port}/udp`
+  if (isIptables(base)) {
+    const table = isRaw(base) ? ` -t ${base.table.name}` : ''
+    return `${toolOf(base)}${table} -I ${base.chain.name} -p udp --dport ${port} -j ACCEPT`
+  }
   return `${insertInto(base)} udp dport ${port} accept`
 }
 

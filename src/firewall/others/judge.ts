@@ -1,4 +1,5 @@
 import type { ForeignVerdict, ForeignVerdicts, OverlayPath, TunnelEnd } from '../../kernel/foreign-rules.ts'
+import type { Ip } from '../../net/ip.ts'
 import { hostPrefix, parsePrefix, prefix, prefixCovers, type Prefix } from '../../net/prefix.ts'
 import { NFT_TABLES } from '../names.ts'
 import { TABLE as PEER_FILTER } from '../peer-filter/filter-rules.ts'
@@ -109,22 +110,35 @@ const guardedContainers = ({ guarded = [] }: ForeignRule, { subnet }: OverlayPat
     return isHere && network.length > subnet.length ? [network] : []
   })
 
+/** Chains that see tunnels as they come, and as they go. */
+const COMING: ReadonlySet<string> = new Set(['input', 'prerouting'])
+const GOING: ReadonlySet<string> = new Set(['output', 'postrouting'])
+
+/** What is dropped of all tunnels, else of those of single hosts. */
 function closed(end: TunnelEnd, base: Base): readonly ForeignVerdict[] {
-  const { table, chain } = base
-  if (!isOfFamily(base, end.family) || isNat(base)) return []
-  if (chain.hook !== 'input' && chain.hook !== 'prerouting') return []
-  const fate = fateOf(table, chain, {
-    family: end.family,
-    input: end.link,
-    output: undefined,
-    source: { within: ANYBODY[end.family], except: end.network },
-    destination: { within: hostPrefix(end.address) },
-    protocol: 'udp',
-    destinationPort: end.port,
+  const { hook = '' } = base.chain
+  const way = COMING.has(hook) ? 'in' : GOING.has(hook) ? 'out' : undefined
+  if (way === undefined || !isOfFamily(base, end.family) || isNat(base)) return []
+  const found = closedTo(end, base, way, undefined)
+  return found ? [found] : (end.others ?? []).flatMap((other) => closedTo(end, base, way, other) ?? [])
+}
+
+/** @param other one host; undefined: all of them */
+function closedTo(end: TunnelEnd, base: Base, way: 'in' | 'out', other: Ip | undefined): ForeignVerdict | undefined {
+  const { family, port, network, link } = end
+  if (other !== undefined && other.family !== family) return undefined
+  const here: Side = { within: hostPrefix(end.address) }
+  const there: Side = other === undefined ? { within: ANYBODY[family], except: network } : { within: hostPrefix(other) }
+  const fate = fateOf(base.table, base.chain, {
+    ...{ family, protocol: 'udp', destinationPort: port },
+    ...(way === 'in'
+      ? { input: link, output: undefined, source: there, destination: here }
+      : { input: undefined, output: link, source: here, destination: there }),
   })
-  if (fate?.is !== 'drop') return []
-  const does = `drops what other hosts send to UDP port ${end.port}`
-  return [{ kind: 'tunnel', place: place(base, fate), does, cure: tunnelCure(base, end) }]
+  if (fate?.is !== 'drop') return undefined
+  const whom = other?.text ?? 'other hosts'
+  const does = `drops what ${way === 'in' ? `${whom} send${other ? 's' : ''}` : `this host sends ${whom}`} to UDP port ${port}`
+  return { kind: 'tunnel', place: place(base, fate), does, cure: tunnelCure(base, end) }
 }
 
 function rewrites(path: OverlayPath, base: Base): readonly ForeignVerdict[] {

@@ -29,7 +29,7 @@ const MOST_BYTES = 1 << 20
  */
 const MOST_CHAINS = 400
 
-const HOOKS: readonly string[] = ['prerouting', 'input', 'forward', 'postrouting']
+const HOOKS: readonly string[] = ['prerouting', 'input', 'forward', 'output', 'postrouting']
 const SAVE = { 4: 'iptables-save', 6: 'ip6tables-save' } as const
 const LEGACY_SAVE = { 4: 'iptables-legacy-save', 6: 'ip6tables-legacy-save' } as const
 /** The tables that the legacy variant has made in this network namespace, a name a line: none, where nobody has. */

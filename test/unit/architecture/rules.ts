@@ -122,10 +122,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['status'],
     because: 'an agent is asked through its socket by whoever wants to know, and nothing of it is loaded for that',
   },
-  show: {
-    sees: ['text', 'present', 'probe', 'status'],
-    because: 'what people read of a document is made of the document alone, so that tests need no agent',
-  },
   'page/model': {
     sees: ['net', 'probe', 'status'],
     because: 'it makes of documents what is to be seen, and is computed and tested without a browser',
@@ -138,6 +134,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   doctor: {
     sees: ['net', 'time', 'kernel', 'status'],
     because: 'it judges what it is handed, and knows neither socket nor store',
+  },
+  'doctor/packets': {
+    sees: ['net', 'kernel', 'status', 'doctor'],
+    because: 'why packets do not arrive follows from what is seen, however it is read',
+  },
+  'doctor/read': {
+    sees: ['net', 'kernel', 'firewall', 'host', 'probe', 'status', 'doctor'],
+    because: 'it reads for checks what they are handed, and judges nothing',
+  },
+  show: {
+    sees: ['text', 'present', 'probe', 'status', 'doctor'],
+    because: 'what people read of a document is made of the document alone, so that tests need no agent',
   },
   cleanup: {
     sees: ['net', 'time', 'kernel', 'lease', 'reconcile', 'reconcile/former', 'backend/vxlan'],
@@ -313,8 +321,28 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'each asks the agent, and loads no more than it takes to ask and to show',
   },
+  'commands/examine': {
+    sees: [
+      'config',
+      'netlink',
+      'firewall',
+      'firewall/others',
+      'host',
+      'cli',
+      'cli/specs',
+      'status',
+      'status/client',
+      'doctor',
+      'doctor/packets',
+      'doctor/read',
+      'show',
+      'commands/settings',
+      'commands/asking',
+    ],
+    because: 'it is a composition root: it puts together what checks are handed, and shows what they find',
+  },
   main: {
-    sees: ['config', 'cli', 'commands', 'commands/look'],
+    sees: ['config', 'cli', 'commands', 'commands/look', 'commands/examine'],
     because: 'it only chooses which command to load, so that none pays for another',
   },
 }

@@ -238,3 +238,44 @@ describe('reading', () => {
     ).toBeUndefined()
   })
 })
+
+describe('tunnels', () => {
+  const rules = (lines: readonly string[], table = 'filter', chain = 'INPUT'): string =>
+    [`*${table}`, `:${chain} ACCEPT [0:0]`, ...lines, 'COMMIT', ''].join('\n')
+
+  /** Of a host where iptables-save prints this, and there is no nft. */
+  async function tunnels(text: string, end: TunnelEnd = TUNNEL): Promise<readonly string[]> {
+    const run: RunTool = (tool) =>
+      tool === 'nft'
+        ? Promise.reject(new FirewallError(tool, 'MISSING', 'no nft'))
+        : Promise.resolve(tool === 'iptables-save' ? text : '')
+    return (await new LinuxForeignRules(run, noLegacy).judge([], [end], signal).then(inWords))?.drops ?? []
+  }
+
+  it('are judged as they leave, too', async () => {
+    expect(await tunnels(rules(['-A OUTPUT -p udp -m udp --dport 8472 -j DROP'], 'filter', 'OUTPUT'))).toEqual([
+      'iptables filter, chain OUTPUT (-A OUTPUT -p udp -m udp --dport 8472 -j DROP), drops what this host sends other hosts to UDP port 8472. Cure: iptables -I OUTPUT -p udp --dport 8472 -j ACCEPT',
+    ])
+  })
+
+  it.each(['raw', 'mangle'])('are judged in the table %s, whose cure names it', async (table) => {
+    expect(await tunnels(rules(['-A PREROUTING -p udp -m udp --dport 8472 -j DROP'], table, 'PREROUTING'))).toEqual([
+      expect.stringContaining(`Cure: iptables -t ${table} -I PREROUTING -p udp --dport 8472 -j ACCEPT`),
+    ])
+  })
+
+  it('are left alone by rules for other ports, other interfaces, and what is forwarded', async () => {
+    expect(await tunnels(rules(['-A INPUT -p udp -m udp --dport 8473 -j DROP']))).toEqual([])
+    expect(await tunnels(rules(['-A OUTPUT -o eth1 -p udp -j DROP'], 'filter', 'OUTPUT'))).toEqual([])
+    expect(await tunnels(rules(['-A FORWARD -p udp -j DROP'], 'filter', 'FORWARD'))).toEqual([])
+  })
+
+  it('of single hosts are judged where these are named', async () => {
+    const text = rules(['-A INPUT -s 192.168.205.11/32 -p udp -j DROP'])
+    expect(await tunnels(text)).toEqual([])
+    const others = [ip('192.168.205.11'), ip('192.168.205.12'), ip('fd00::1')]
+    expect(await tunnels(text, { ...TUNNEL, others })).toEqual([
+      expect.stringContaining('drops what 192.168.205.11 sends to UDP port 8472. Cure: iptables -I INPUT '),
+    ])
+  })
+})

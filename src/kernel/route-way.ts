@@ -1,5 +1,13 @@
-import type { ErrnoName, RouteAnswer, RouteState, RuleState } from '../../kernel/kernel.ts'
-import type { AskedPeer } from './route-questions.ts'
+import type { Ip } from '../net/ip.ts'
+import type { Prefix } from '../net/prefix.ts'
+import type { ErrnoName, RouteAnswer, RouteState, RuleState } from './kernel.ts'
+
+/** A peer as far as routes to it go. */
+export interface RoutedPeer {
+  readonly subnet: Prefix
+  /** Where it is on the underlay. */
+  readonly publicIp: Ip
+}
 
 /** The links over which packets may go to a peer. */
 export interface RightLinks {
@@ -10,7 +18,7 @@ export interface RightLinks {
 /** Whether it is the way that we have made: through the tunnel by the base of its subnet, or straight to its address on the underlay. */
 export function isRightWay(
   answer: RouteAnswer,
-  { subnet, publicIp }: AskedPeer,
+  { subnet, publicIp }: RoutedPeer,
   { device, underlay }: RightLinks,
 ): boolean {
   if (answer.is === 'none') return false
@@ -26,7 +34,7 @@ export function isRightWay(
  * Whether our route is not there, rather than beaten: what the packets follow is wider than the subnet, and a rule that leads elsewhere
  * is not behind it.
  */
-export const isOursMissing = (answer: RouteAnswer, { subnet }: AskedPeer, rules: readonly RuleState[]): boolean =>
+export const isOursMissing = (answer: RouteAnswer, { subnet }: RoutedPeer, rules: readonly RuleState[]): boolean =>
   answer.is === 'none'
     ? answer.code === 'ENETUNREACH' && rules.length === 0
     : answer.route.table === 'main' && answer.route.destination.length < subnet.length
@@ -57,7 +65,8 @@ export function describeWay(
   return `${describeRoute(answer.route, nameOf)}${rule === undefined ? '' : ` (rule ${describeRule(rule)})`}`
 }
 
-function describeRoute(route: RouteState, nameOf: (linkIndex: number) => string): string {
+/** As `ip route` shows it, but for what is of no interest here. */
+export function describeRoute(route: RouteState, nameOf: (linkIndex: number) => string): string {
   const { type, destination, gateway, linkIndex, protocol, metric, table } = route
   return [
     ...(type === 'unicast' ? [] : [type]),

@@ -1,0 +1,15 @@
+import type { AgentHere } from '../../doctor/read/live-view.ts'
+import { ask, type AskOptions } from '../../status/client/ask.ts'
+import { AgentAwayError } from '../../status/client/errors.ts'
+import type { PeersDocument, StatusDocument } from '../../status/document.ts'
+
+/** The agent behind a status socket. */
+export const agentBehind = (options: Pick<AskOptions, 'socket' | 'signal'>): AgentHere => ({
+  status: () =>
+    ask<StatusDocument>('/v1/status', options).catch((error: unknown) => {
+      if (error instanceof AgentAwayError) return undefined
+      throw error
+    }),
+  peers: (of) => ask<PeersDocument>(`/v1/peers${of === undefined ? '' : `?of=${encodeURIComponent(of)}`}`, options),
+  probe: (of) => ask<PeersDocument>(`/v1/probe?of=${encodeURIComponent(of)}`, { ...options, method: 'POST' }),
+})

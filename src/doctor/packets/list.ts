@@ -1,0 +1,26 @@
+import type { Check } from '../finding.ts'
+import type { View } from '../view.ts'
+import { addressConflict } from './address-conflict.ts'
+import { pathMtu } from './path-mtu.ts'
+import { published } from './published.ts'
+import { rejectedLeases } from './rejected-leases.ts'
+import { reversePath } from './reverse-path.ts'
+import { routes } from './routes.ts'
+import { rulesOfOthers } from './rules-of-others.ts'
+import { silentPeers } from './silent-peer.ts'
+import { taken } from './taken.ts'
+import { underlayLink } from './underlay-link.ts'
+
+/** What is looked into between this host's containers and those of its peers. */
+export const PACKET_CHECKS: readonly Check<View>[] = [
+  underlayLink,
+  taken,
+  rulesOfOthers,
+  reversePath,
+  routes,
+  published,
+  addressConflict,
+  rejectedLeases,
+  silentPeers,
+  pathMtu,
+]

@@ -1,0 +1,91 @@
+import type { AddressState, LinkState } from '../../kernel/kernel.ts'
+import type { StatusDocument } from '../../status/document.ts'
+import type { Check, Finding } from '../finding.ts'
+import type { OverlayHere, View } from '../view.ts'
+import { SILENCE } from './words.ts'
+
+/**
+ * Where VirtualBox and QEMU put a machine that they hide behind NAT: each machine has the same address, and none reaches another by it
+ * (VirtualBox manual 6.3, QEMU user networking). Vagrant's first interface is of that kind.
+ */
+const HIDDEN = '10.0.2.15'
+
+/** Whether the address that peers send to can be reached by them. */
+export const published: Check<View> = {
+  name: 'the published address',
+  async look({ agent, overlay, host }, signal) {
+    const status = await agent()
+    const addresses = await host.kernel.addresses(signal)
+    const links = await host.kernel.links(signal)
+    return (await overlay()).flatMap((here) => judgePublished({ here, status, addresses, links }))
+  },
+}
+
+interface PublishedFacts {
+  readonly here: OverlayHere
+  readonly status: StatusDocument | undefined
+  readonly addresses: readonly AddressState[]
+  readonly links: readonly LinkState[]
+}
+
+/** Pure. As long as any peer answers, the address works. */
+export function judgePublished({ here, status, addresses, links }: PublishedFacts): readonly Finding[] {
+  const { family, underlay, device } = here
+  const { publicIp } = underlay
+  const total = status?.peers.total ?? 0
+  const reached = status === undefined ? 0 : status.peers.byReach.reachable + status.peers.byReach.lossy
+  const isCutOff = total > 0 && reached === 0 && (status?.peers.byReach.unreachable ?? 0) > 0
+  const port = device?.port ?? 8472
+  const silence = [`flanneld peers: of ${total} peers, none answers`]
+  if (publicIp.text === HIDDEN && (isCutOff || total === 0))
+    return [
+      {
+        ...{
+          cause: 'public-ip-hidden',
+          severity: isCutOff ? 'broken' : 'risk',
+          covers: 'all peers',
+          explains: [...SILENCE],
+        },
+        summary: `the published address ${HIDDEN} is the one that VirtualBox or QEMU gives to every machine behind its NAT: no other machine reaches it`,
+        evidence: [`ip address show ${underlay.interface}: ${HIDDEN}`, ...(isCutOff ? silence : [])],
+        cure: [chooseAnother(here, addresses, links)],
+      },
+    ]
+  if (!isCutOff || addresses.some(({ ip }) => ip.text === publicIp.text)) return []
+  const flag = family === 4 ? '--public-ip' : '--public-ipv6'
+  return [
+    {
+      ...{
+        cause: 'public-ip-behind-nat',
+        severity: 'broken',
+        isInferred: true,
+        covers: 'all peers',
+        explains: [...SILENCE],
+      },
+      summary: `peers send to ${publicIp.text}, which is no address of this host: nothing has reached it through there`,
+      evidence: [`ip address: no interface has ${publicIp.text}`, `${flag}=${publicIp.text} publishes it`, ...silence],
+      cure: [
+        `on the router that has ${publicIp.text}: forward UDP port ${port} to ${underlay.address.text}, in both directions with the same port`,
+        `or, if peers reach this host by an address of its own, leave ${flag} out`,
+      ],
+    },
+  ]
+}
+
+/** An interface that other machines may reach. */
+function chooseAnother(
+  { family, underlay }: OverlayHere,
+  addresses: readonly AddressState[],
+  links: readonly LinkState[],
+): string {
+  const named = addresses.flatMap(({ ip, linkIndex, scope }) => {
+    const link = links.find(({ index }) => index === linkIndex)
+    const isOther = link !== undefined && !link.loopback && link.kind !== 'bridge' && link.vxlan === undefined
+    return isOther && ip.family === family && scope === 'global' && linkIndex !== underlay.index
+      ? [`--iface=${link.name} (${ip.text})`]
+      : []
+  })
+  return named.length === 0
+    ? 'give the machine an interface on a network that the others are on too (Vagrant: config.vm.network "private_network"), and name it with --iface'
+    : `start flanneld with ${named.join(' or ')}`
+}

@@ -1,0 +1,193 @@
+import { parseIp } from '../../net/ip.ts'
+import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
+import type { Check, Finding } from '../finding.ts'
+import type { Echo, HostReads, Knock, OverlayHere, Suspect, View } from '../view.ts'
+import { onHost, SILENCE } from './words.ts'
+
+/** UDP ports of VXLAN: of Linux, of IANA (RFC 7348), of Windows' flannel. */
+const USUAL_PORTS = [8472, 4789, 4790]
+
+/** Why a peer does not answer, as far as that is seen from here. */
+export const silentPeers: Check<View> = {
+  name: 'peers that do not answer',
+  async look({ overlay, suspects, host, probes }, signal) {
+    const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
+    if (silent.length === 0) return []
+    const addresses = await host.kernel.addresses(signal)
+    const looks = (await overlay()).flatMap((here) => {
+      const own = addresses.find(({ ip }) => ip.text === here.underlay.address.text)
+      const network = own && prefixOf(own.ip, own.prefixLength)
+      return silent
+        .filter(({ family }) => family === here.family)
+        .map(async (peer) => {
+          const asked = await askPeer(probes, here, peer)
+          // read behind it: what was asked has the kernel look for its neighbours
+          return judgeSilence({ here, peer, network, neighbours: await arpTable(host), ...asked })
+        })
+    })
+    return (await Promise.all(looks)).flat()
+  },
+}
+
+interface Asked {
+  readonly echo: Echo
+  /** At our port; undefined: there is none, as with host-gw. */
+  readonly knock: Knock | undefined
+  /** Of the usual ports of VXLAN, those that are open there, where ours is closed. */
+  readonly openPorts: readonly number[]
+}
+
+async function askPeer(probes: View['probes'], { device, underlay }: OverlayHere, peer: Suspect): Promise<Asked> {
+  const to = parseIp(peer.publicIp)
+  const port = peer.isDirect ? undefined : device?.port
+  if (to === undefined) return { echo: { is: 'silence' }, knock: undefined, openPorts: [] }
+  const [echo, knock] = await Promise.all([
+    probes.echo(to, { source: underlay.address }),
+    port === undefined ? undefined : probes.knock(to, port),
+  ])
+  if (knock?.is !== 'closed') return { echo, knock, openPorts: [] }
+  const others = USUAL_PORTS.filter((other) => other !== port)
+  const knocks = await Promise.all(others.map((other) => probes.knock(to, other)))
+  return { echo, knock, openPorts: others.filter((_, at) => knocks[at]?.is === 'silence') }
+}
+
+/** MAC by IPv4 address as /proc/net/arp has it; undefined where nobody answered for it. */
+export type ArpTable = ReadonlyMap<string, string | undefined>
+
+/** ATF_COM: complete (linux/if_arp.h). */
+const COMPLETE = 2
+
+async function arpTable(host: HostReads): Promise<ArpTable> {
+  return readArpTable((await host.text('/proc/self/net/arp')) ?? '')
+}
+
+/** Pure. Columns: IP address, HW type, flags, HW address, mask, device (proc_pid_net(5)). */
+export function readArpTable(text: string): ArpTable {
+  const rows = text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+  return new Map(
+    rows.flatMap(([address, , flags, mac]) =>
+      address === undefined || address === ''
+        ? []
+        : [[address, (Number(flags) & COMPLETE) === 0 ? undefined : mac] as const],
+    ),
+  )
+}
+
+interface Silence extends Asked {
+  readonly here: OverlayHere
+  readonly peer: Suspect
+  /** Of our address on the underlay. */
+  readonly network: Prefix | undefined
+  readonly neighbours: ArpTable
+}
+
+/** Pure. */
+export function judgeSilence(facts: Silence): readonly Finding[] {
+  const { knock, peer, here } = facts
+  const common = { severity: 'broken', peer: peer.name, isInferred: true, explains: [...SILENCE] } as const
+  const port = here.device?.port ?? 0
+  if (knock?.is === 'closed') return [{ ...common, ...closed(facts, port) }]
+  if (knock?.is === 'refused')
+    return [
+      {
+        ...{ ...common, cause: 'udp-port-dropped-there', cure: openThere(peer, port) },
+        summary: `a firewall of ${peer.name}, or before it, refuses UDP port ${port}`,
+        evidence: [`a datagram to ${peer.publicIp}:${port} comes back as "${knock.says}"`],
+      },
+    ]
+  return [{ ...common, ...(isOn(facts) ? dropped(facts, port) : away(facts)) }]
+}
+
+type Told = Pick<Finding, 'cause' | 'summary' | 'evidence' | 'cure'>
+
+const isOnLink = ({ network, peer }: Silence): boolean => {
+  const address = parseIp(peer.publicIp)
+  return network !== undefined && address?.family === network.family && prefixContains(network, address)
+}
+
+/** It answers on the underlay, if not an echo, then the question for its MAC. */
+const isOn = (facts: Silence): boolean =>
+  facts.echo.is === 'answered' || (isOnLink(facts) && facts.neighbours.get(facts.peer.publicIp) !== undefined)
+
+function closed({ peer, openPorts, here }: Silence, port: number): Told {
+  const [other] = openPorts
+  const name = here.device?.name ?? 'the device'
+  const open = other === undefined ? [] : [`its port ${other} does not say so: its device may be there`]
+  return {
+    cause: 'udp-port-differs',
+    summary: `nobody at ${peer.name} listens on UDP port ${port}: its flannel has no device, or one with another port`,
+    evidence: [`a datagram to ${peer.publicIp}:${port} comes back as "port unreachable"`, ...open],
+    cure: [
+      onHost(peer.name, `ip -d link show type vxlan, which shows dstport: it should be ${port} as ${name} has here`),
+      onHost(
+        peer.name,
+        'systemctl restart flanneld, which then takes Backend.Port from the network configuration, as this host has',
+      ),
+      onHost(
+        peer.name,
+        `if it does listen there, a firewall rejects in these words: see nft list ruleset, iptables -S INPUT`,
+      ),
+    ],
+  }
+}
+
+function dropped({ peer, echo, neighbours }: Silence, port: number): Told {
+  const answer =
+    echo.is === 'answered'
+      ? `ping ${peer.publicIp}: answers in ${echo.rttMs.toFixed(1)} ms`
+      : `ip neigh show ${peer.publicIp}: ${neighbours.get(peer.publicIp) ?? ''} answers`
+  return {
+    cause: 'udp-port-dropped-there',
+    summary: `${peer.name} is on, but what is sent to it through the overlay is not answered: its firewall, or one between, drops UDP port ${port}`,
+    evidence: [
+      answer,
+      `ping ${peer.address ?? peer.subnet}: no answer through the overlay`,
+      `nothing on this host drops UDP port ${port}`,
+      ...saysOf(peer),
+    ],
+    cure: openThere(peer, port),
+  }
+}
+
+const saysOf = ({ underlay }: Suspect): readonly string[] =>
+  underlay?.says === undefined || underlay.says === null ? [] : [underlay.says]
+
+const openThere = (peer: Suspect, port: number): readonly string[] => [
+  onHost(peer.name, 'flanneld doctor, which names the rule'),
+  onHost(
+    peer.name,
+    `or look for it: nft list ruleset, iptables -S INPUT; it should say: iptables -I INPUT -p udp --dport ${port} -j ACCEPT`,
+  ),
+  `between the hosts: let UDP port ${port} pass in both directions (security groups, routers)`,
+]
+
+function away(facts: Silence): Told {
+  const { peer, echo, here } = facts
+  const { publicIp, name } = peer
+  const says = echo.is === 'refused' ? [`ping ${publicIp}: ${echo.says}`] : [`ping ${publicIp}: no answer`]
+  if (isOnLink(facts))
+    return {
+      cause: 'peer-off',
+      summary: `${name} is off, or its network is: nobody on ${here.underlay.interface} has its address ${publicIp}`,
+      evidence: [...says, `ip neigh show ${publicIp}: FAILED, nobody answers for it`],
+      cure: [
+        onHost(name, 'turn it on, and see to its network (ip link, ip address)'),
+        `if it will not come back: flanneld release ${peer.subnet}`,
+      ],
+    }
+  return {
+    cause: 'peer-unreachable-on-underlay',
+    summary: `nothing reaches ${name} at ${publicIp}, with or without the overlay: it is off, or there is no way to that address from here`,
+    evidence: [...says, `ip route get ${publicIp}`],
+    cure: [
+      onHost(
+        name,
+        `turn it on; if it has another address that this host reaches, flanneld with --iface or --public-ip`,
+      ),
+      `ping ${publicIp}, and mend the way to it; many hosts do not answer a ping though they are on`,
+    ],
+  }
+}

@@ -1,0 +1,136 @@
+import { bridgeOf } from '../../host/container-bridge.ts'
+import { parseNetworks, parseSubnets } from '../../host/subnet-env.ts'
+import type { ForeignRules, ForeignVerdicts } from '../../kernel/foreign-rules.ts'
+import { parseIp } from '../../net/ip.ts'
+import type { PeersDocument, PeerStatus, StatusDocument } from '../../status/document.ts'
+import { MOST_SUSPECTS, type HostReads, type OverlayHere, type Probes, type Suspect, type View } from '../view.ts'
+import type { LinuxHost } from './linux-host.ts'
+import { once } from './once.ts'
+import { overlayOfHost, overlayOfStatus } from './overlay-here.ts'
+import { askAll, peersOfTables } from './peers-of-kernel.ts'
+
+/** The agent of this host, asked over its socket. */
+export interface AgentHere {
+  /** Undefined: none answers. */
+  status(): Promise<StatusDocument | undefined>
+  /** @param of a name, an address or a subnet; undefined: all */
+  peers(of: string | undefined): Promise<PeersDocument>
+  /** Asks a peer now. */
+  probe(of: string): Promise<PeersDocument>
+}
+
+export interface LiveViewInput {
+  readonly agent: AgentHere
+  readonly host: LinuxHost
+  readonly probes: Probes
+  readonly foreignRules: ForeignRules
+  readonly subnetFile: string
+  /** The peer that `--peer` names. */
+  readonly about: string | undefined
+  /** Milliseconds since 1970. */
+  readonly nowMs: number
+  readonly signal: AbortSignal
+}
+
+/** What checks see of this host. */
+export function liveView(input: LiveViewInput): View {
+  const { about, nowMs, probes, agent } = input
+  const status = once(() => agent.status())
+  const overlay = once(async () => {
+    const said = await status()
+    const told = said === undefined ? [] : overlayOfStatus(said)
+    return told.length > 0 ? told : overlayLeft(input)
+  })
+  const verdicts = once(async () => judgeRules(input, await overlay(), await status()))
+  const peers = once(async () => ((await status()) === undefined ? [] : (await agent.peers(undefined)).peers))
+  const asked = once(async () => ((await isAsking(status)) ? askAgent(input, status) : askHere(input, await overlay())))
+  const host: HostReads = {
+    kernel: input.host.kernel,
+    text: (path) => input.host.text(path),
+    names: (folder) => input.host.names(folder),
+    show: (program, ...args) => input.host.show(program, ...args),
+    holderOf: (inode) => input.host.holderOf(inode),
+    verdicts,
+  }
+  const suspects = once(async () => worstFirst(await asked(), about).slice(0, MOST_SUSPECTS))
+  return { nowMs, about, agent: status, overlay, peers, suspects, host, probes }
+}
+
+/** Whether the agent asks its peers: where it does not, we do. */
+const isAsking = async (status: () => Promise<StatusDocument | undefined>): Promise<boolean> =>
+  (await status())?.peers.probes.isOn === true
+
+const RANK = ['unreachable', 'mtu', 'lossy', 'unknown', 'reachable']
+
+const worstFirst = (peers: readonly PeerStatus[], about: string | undefined): readonly Suspect[] =>
+  peers
+    .filter(({ reach }) => about !== undefined || (reach !== 'reachable' && reach !== 'unknown'))
+    .toSorted((a, b) => RANK.indexOf(a.reach) - RANK.indexOf(b.reach))
+
+/** Those that do not answer are asked again: it may be over. */
+async function askAgent(
+  { agent, about }: LiveViewInput,
+  status: () => Promise<StatusDocument | undefined>,
+): Promise<readonly PeerStatus[]> {
+  if (about !== undefined) return (await agent.probe(about)).peers
+  const rows = (await status())?.peers.notReachable.slice(0, MOST_SUSPECTS) ?? []
+  const subnets = [...new Set(rows.map(({ subnet }) => subnet))]
+  const again = await Promise.all(
+    subnets.map((subnet) =>
+      agent.probe(subnet).then(
+        ({ peers }) => peers,
+        () => undefined,
+      ),
+    ),
+  )
+  return subnets.flatMap((subnet, at) => again[at] ?? rows.filter((row) => row.subnet === subnet))
+}
+
+async function askHere(
+  { host, probes, about, signal }: LiveViewInput,
+  overlay: readonly OverlayHere[],
+): Promise<readonly PeerStatus[]> {
+  const asked = overlay.map(async (here) => {
+    const index = here.device?.index
+    if (index === undefined) return []
+    const all = peersOfTables(here, await host.kernel.snapshot(index, [here.family], signal))
+    return askAll(about === undefined ? all : all.filter((peer) => isMeant(peer, about)), here, probes)
+  })
+  return (await Promise.all(asked)).flat()
+}
+
+const isMeant = ({ name, subnet, publicIp, address }: PeerStatus, about: string): boolean =>
+  [name, subnet, publicIp, address].includes(about)
+
+async function overlayLeft({ host, subnetFile, signal }: LiveViewInput): Promise<readonly OverlayHere[]> {
+  const { kernel } = host
+  const text = (await host.text(subnetFile)) ?? ''
+  return overlayOfHost({
+    links: await kernel.links(signal),
+    addresses: await kernel.addresses(signal),
+    routes: await kernel.routes(4, signal),
+    networks: parseNetworks(text).map(({ network }) => network),
+    subnets: parseSubnets(text),
+  })
+}
+
+async function judgeRules(
+  { host, foreignRules, signal }: LiveViewInput,
+  overlay: readonly OverlayHere[],
+  status: StatusDocument | undefined,
+): Promise<ForeignVerdicts | undefined> {
+  const all = { links: await host.kernel.links(signal), addresses: await host.kernel.addresses(signal) }
+  const paths = overlay.flatMap(({ family, network, subnet, device, underlay }) => {
+    if (network === undefined) return []
+    const part = { family, network, subnet, device: device?.name ?? underlay.interface }
+    return [{ ...part, bridge: bridgeOf(part, all)?.name }]
+  })
+  const silent = status?.peers.notReachable.slice(0, MOST_SUSPECTS) ?? []
+  const others = silent.flatMap(({ publicIp }) => parseIp(publicIp) ?? [])
+  const tunnels = overlay.flatMap(({ family, network, device, underlay }) =>
+    device?.port === undefined || network === undefined
+      ? []
+      : [{ family, link: underlay.interface, address: underlay.address, network, port: device.port, others }],
+  )
+  return paths.length + tunnels.length === 0 ? undefined : foreignRules.judge(paths, tunnels, signal)
+}

@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest'
+import { judgeSizes } from '../../../../src/doctor/packets/path-mtu.ts'
+import { judgePublished } from '../../../../src/doctor/packets/published.ts'
+import { judgeRejected } from '../../../../src/doctor/packets/rejected-leases.ts'
+import { judgeWays } from '../../../../src/doctor/packets/routes.ts'
+import { judgeSilence, readArpTable } from '../../../../src/doctor/packets/silent-peer.ts'
+import type { Echo, Knock } from '../../../../src/doctor/view.ts'
+import type { RouteState, RuleState } from '../../../../src/kernel/kernel.ts'
+import { ip } from '../../../../src/net/ip.ts'
+import { prefix } from '../../../../src/net/prefix.ts'
+import type { RejectedStatus, StatusDocument } from '../../../../src/status/document.ts'
+import { HERE, link, silent } from '../samples.ts'
+
+describe('a peer that does not answer', () => {
+  const judged = (knock: Knock, echo: Echo = { is: 'silence' }, openPorts: readonly number[] = [], mac?: string) =>
+    judgeSilence({
+      ...{ here: HERE, peer: silent(), network: prefix('192.168.205.0/24'), knock, echo, openPorts },
+      neighbours: new Map([['192.168.205.11', mac]]),
+    })
+  const quiet = { is: 'silence' } as const
+  const answered = { is: 'answered', rttMs: 0.4 } as const
+
+  it('has nobody on the port', () => {
+    const [found] = judged({ is: 'closed' }, answered, [4789])
+    expect(found).toMatchObject({ cause: 'udp-port-differs', peer: 'two', isInferred: true })
+    expect(found?.evidence).toEqual([
+      'a datagram to 192.168.205.11:8472 comes back as "port unreachable"',
+      expect.stringContaining('port 4789'),
+    ])
+    expect(found?.cure[0]).toContain('on two: ip -d link show type vxlan')
+  })
+
+  it('is on, and drops the port without a word, or somebody between does', () => {
+    const [found] = judged(quiet, answered)
+    expect(found).toMatchObject({ cause: 'udp-port-dropped-there' })
+    expect(found?.evidence[0]).toBe('ping 192.168.205.11: answers in 0.4 ms')
+  })
+
+  it('refuses the port in words', () => {
+    const [found] = judged({ is: 'refused', says: 'administratively prohibited' }, answered)
+    expect(found).toMatchObject({ cause: 'udp-port-dropped-there' })
+    expect(found?.evidence[0]).toContain('administratively prohibited')
+  })
+
+  it('is on though it answers no ping, where it answers for its MAC', () => {
+    const [found] = judged(quiet, quiet, [], '02:00:00:00:00:11')
+    expect(found).toMatchObject({ cause: 'udp-port-dropped-there' })
+    expect(found?.evidence[0]).toBe('ip neigh show 192.168.205.11: 02:00:00:00:00:11 answers')
+  })
+
+  it('is off, where nobody on the link answers for it', () => {
+    expect(judged(quiet)[0]).toMatchObject({ cause: 'peer-off' })
+  })
+
+  it('is off or out of reach, where it is behind a router', () => {
+    const far = silent({ publicIp: '203.0.113.9', name: 'far' })
+    const facts = { here: HERE, peer: far, network: prefix('192.168.205.0/24'), openPorts: [], neighbours: new Map() }
+    const [found] = judgeSilence({
+      ...facts,
+      knock: quiet,
+      echo: { is: 'refused', says: 'host unreachable from 192.168.205.1' },
+    })
+    expect(found).toMatchObject({ cause: 'peer-unreachable-on-underlay', peer: 'far' })
+    expect(found?.evidence[0]).toBe('ping 203.0.113.9: host unreachable from 192.168.205.1')
+  })
+
+  it('is known to answer for its address by what /proc/net/arp says', () => {
+    const text = [
+      'IP address       HW type     Flags       HW address            Mask     Device',
+      '192.168.205.11   0x1         0x2         02:00:00:00:00:11     *        eth0',
+      '192.168.205.12   0x1         0x0         00:00:00:00:00:00     *        eth0',
+    ].join('\n')
+    expect([...readArpTable(text)]).toEqual([
+      ['192.168.205.11', '02:00:00:00:00:11'],
+      ['192.168.205.12', undefined],
+    ])
+    expect([...readArpTable('')]).toEqual([])
+  })
+})
+
+describe('the size of packets that pass', () => {
+  it('is the MTU for Backend, which is that of the underlay', () => {
+    const [found] = judgeSizes(HERE, [silent({ reach: 'mtu', passesOctets: 1350 })])
+    expect(found).toMatchObject({ cause: 'path-mtu-smaller', peer: 'two' })
+    expect(found?.cure[0]).toMatch(/^"MTU": 1400 in "Backend"/)
+    expect(found?.evidence[0]).toBe('ping -M do -s 1322 10.15.65.0 passes, one octet more does not')
+  })
+
+  it('is told once of all peers that it is the same to', () => {
+    const peers = ['two', 'three'].map((name) => silent({ name, reach: 'mtu', passesOctets: 1350 }))
+    const found = judgeSizes(HERE, [...peers, silent({ name: 'four', reach: 'mtu', passesOctets: 1200 })])
+    expect(found.map(({ peer }) => peer)).toEqual([undefined, 'four'])
+    expect(found[0]?.summary).toContain('two, three')
+  })
+
+  it('is nobody’s business where it is not known, or the peer is of another family', () => {
+    expect(
+      judgeSizes(HERE, [silent({ reach: 'mtu' }), silent({ family: 6, reach: 'mtu', passesOctets: 1300 })]),
+    ).toEqual([])
+  })
+})
+
+describe('a lease that is rejected', () => {
+  const row = (reason: string): RejectedStatus => ({
+    ...{ key: '10.15.65.0-24', subnet: '10.15.65.0/24', publicIp: '192.168.205.11', name: 'two', reason },
+  })
+
+  it.each([
+    ['its VNI is 7, ours 100', 'vni-differs', 'two has VNI 7, this host 100'],
+    [
+      'PublicIP 192.168.205.11 is our own, on eth0: two needs another, by --iface there',
+      'duplicate-public-ip',
+      'two publishes 192.168.205.11',
+    ],
+    [
+      'its VtepMAC 02:00:00:00:01:11 is our own: has another machine the same machine id? Give one of them --node-id',
+      'duplicate-machine-id',
+      'same machine id',
+    ],
+  ])('because %s', (reason, cause, words) => {
+    const found = judgeRejected(row(reason))
+    expect(found).toMatchObject({ cause, severity: 'broken', peer: 'two' })
+    expect(found.summary).toContain(words)
+  })
+
+  it('for anything else is told in the agent’s words, as what may do harm', () => {
+    expect(judgeRejected(row('subnet 1.2.3.0/24 is outside Network 10.15.0.0/16'))).toMatchObject({
+      ...{ cause: 'lease-rejected', severity: 'risk' },
+      evidence: ['lease 10.15.65.0-24 is rejected: subnet 1.2.3.0/24 is outside Network 10.15.0.0/16'],
+    })
+  })
+})
+
+describe('the published address', () => {
+  const status = (reachable: number, unreachable: number): StatusDocument =>
+    ({
+      peers: {
+        total: reachable + unreachable,
+        byReach: { reachable, lossy: 0, mtu: 0, unreachable, unknown: 0 },
+      },
+    }) as StatusDocument
+  const address = (text: string, linkIndex: number) => ({
+    ...({ linkIndex, ip: ip(text), prefixLength: 24, scope: 'global', flags: [] } as const),
+  })
+  const facts = {
+    addresses: [address('192.168.205.10', 2), address('10.0.2.15', 3)],
+    links: [link(), link({ index: 3, name: 'enp0s3' })],
+  }
+  const natted = { ...HERE, underlay: { ...HERE.underlay, publicIp: ip('203.0.113.5') } }
+  const hidden = {
+    ...HERE,
+    underlay: { interface: 'enp0s3', index: 3, address: ip('10.0.2.15'), publicIp: ip('10.0.2.15') },
+  }
+
+  it('is fine where any peer answers, wherever it leads', () => {
+    expect(judgePublished({ ...facts, here: natted, status: status(1, 2) })).toEqual([])
+    expect(judgePublished({ ...facts, here: hidden, status: status(1, 0) })).toEqual([])
+    expect(judgePublished({ ...facts, here: HERE, status: status(0, 3) })).toEqual([])
+  })
+
+  it('is a router’s, which lets nothing through', () => {
+    const [found] = judgePublished({ ...facts, here: natted, status: status(0, 2) })
+    expect(found).toMatchObject({ cause: 'public-ip-behind-nat', isInferred: true })
+    expect(found?.cure[0]).toContain('forward UDP port 8472 to 192.168.205.10')
+  })
+
+  it('is what every machine of Vagrant has, where another interface is to be named', () => {
+    const [found] = judgePublished({ ...facts, here: hidden, status: status(0, 2) })
+    expect(found).toMatchObject({ cause: 'public-ip-hidden', severity: 'broken' })
+    expect(found?.cure).toEqual(['start flanneld with --iface=eth0 (192.168.205.10)'])
+    expect(judgePublished({ ...facts, here: hidden, status: status(0, 0) })[0]?.severity).toBe('risk')
+  })
+})
+
+describe('what packets to a peer follow', () => {
+  const route = (fields: Partial<RouteState> = {}): RouteState => ({
+    ...{ destination: prefix('10.15.65.0/24'), gateway: ip('192.168.205.1'), metric: 0, protocol: 'static' },
+    ...{ scope: 'global', onlink: false, type: 'unicast', table: 'main', linkIndex: 2 },
+    ...fields,
+  })
+  const rule: RuleState = {
+    ...{ family: 4, priority: 100, isInverted: false, table: '200', action: 'lookup 200', to: prefix('10.15.0.0/16') },
+  }
+  const question = { destination: ip('10.15.65.0') }
+  const judged = (
+    answer: Parameters<typeof judgeWays>[0]['wrong'][number]['answer'],
+    rules: readonly RuleState[] = [],
+  ) => judgeWays({ here: HERE, rules, nameOf: () => 'eth0', wrong: [{ peer: silent(), question, answer }] })
+
+  it('is a route of others, which is removed', () => {
+    expect(judged({ is: 'route', route: route() })).toEqual([
+      expect.objectContaining({
+        ...{ cause: 'foreign-route-wins', peer: 'two' },
+        summary: 'packets to two follow 10.15.65.0/24 via 192.168.205.1 dev eth0 proto static, not flannel.100',
+        cure: ['ip route del 10.15.65.0/24 via 192.168.205.1 dev eth0 proto static', expect.any(String)],
+      }),
+    ])
+  })
+
+  it('is another table, by a rule of others', () => {
+    const [found] = judged({ is: 'route', route: route({ table: '200' }) }, [rule])
+    expect(found).toMatchObject({ cause: 'foreign-rule-wins' })
+    expect(found?.cure).toEqual(['ip rule del priority 100', expect.stringContaining('lookup main priority 99')])
+    expect(found?.explains).toContain('routes to peers of IPv4')
+  })
+
+  it('is a refusal', () => {
+    expect(judged({ is: 'none', code: 'EINVAL' })[0]?.summary).toContain('a blackhole')
+    const refusing: RuleState = { ...rule, table: undefined, action: 'prohibit' }
+    expect(judged({ is: 'none', code: 'EACCES' }, [refusing])[0]?.cause).toBe('foreign-rule-wins')
+  })
+
+  it('is told once, however many peers it takes', () => {
+    const answer = { is: 'route', route: route({ destination: prefix('10.15.0.0/16') }) } as const
+    const wrong = ['two', 'three', 'four', 'five'].map((name) => ({ peer: silent({ name }), question, answer }))
+    const found = judgeWays({ here: HERE, rules: [], nameOf: () => 'eth0', wrong })
+    expect(found).toEqual([expect.objectContaining({ covers: 'all peers' })])
+    expect(found[0]?.summary).toContain('two, three, four and 1 more')
+  })
+})
