@@ -19,6 +19,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   peers: () => import('./commands/look/peers.ts'),
   ping: () => import('./commands/look/ping.ts'),
   doctor: () => import('./commands/examine/doctor.ts'),
+  plan: () => import('./commands/planning/plan.ts'),
   status: () => import('./commands/look/status.ts'),
 }
 

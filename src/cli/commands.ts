@@ -55,6 +55,12 @@ export const SUBCOMMANDS = [
     summary: 'find what is wrong on this host and between it and its peers, and say what cures it',
   },
   {
+    name: 'plan',
+    links: [],
+    group: 'look',
+    summary: 'say what an agent would change on this host, also for a configuration not yet put',
+  },
+  {
     name: 'docker-opts',
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
     group: 'host',

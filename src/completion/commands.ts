@@ -9,6 +9,7 @@ import { DOCTOR } from '../cli/specs/doctor.ts'
 import { EVENTS } from '../cli/specs/events.ts'
 import { PEERS } from '../cli/specs/peers.ts'
 import { PING } from '../cli/specs/ping.ts'
+import { PLAN } from '../cli/specs/plan.ts'
 import { STATUS } from '../cli/specs/status.ts'
 
 type Name = (typeof SUBCOMMANDS)[number]['name']
@@ -19,6 +20,7 @@ const HELP: Readonly<Record<Name, string>> = {
   cleanup: CLEANUP_HELP,
   cni: CNI_HELP,
   doctor: helpOf(DOCTOR),
+  plan: helpOf(PLAN),
   status: helpOf(STATUS),
   peers: helpOf(PEERS),
   events: helpOf(EVENTS),

@@ -21,8 +21,27 @@ interface Level {
 export function remarksOn(text: string, where: string): readonly string[] {
   const { json, oddities } = readLeniently(text)
   const fields = parseMarked(json)
+  const levels = levelsOf(fields)
+  const refusedFor = [...oddities, ...levels.flatMap(oddNumbers)].join(', ')
+  const remarks = [
+    ...(refusedFor === '' ? [] : [notOurs(where, refusedFor)]),
+    ...levels.flatMap((level) => misplaced(where, level)),
+    ...notEnabled(where, fields),
+  ]
+  return remarks.map(({ remark }) => remark)
+}
+
+/** Paths of all fields that nothing reads, such as `Backend.Vnii`, of a configuration that {@link parseNetworkConfig} takes. */
+export const unreadFields = (text: string): readonly string[] =>
+  levelsOf(parseMarked(readLeniently(text).json)).flatMap(({ fields, prefix, known }) =>
+    Object.keys(fields)
+      .filter((key) => !known.some((name) => sameName(key, name)))
+      .map((key) => `${prefix}${key}`),
+  )
+
+function levelsOf(fields: JsonObject): readonly Level[] {
   const backend = valueOf(fields, 'Backend')
-  const levels: readonly Level[] = [
+  return [
     { fields, prefix: '', known: CONFIG_FIELDS, elsewhere: BACKEND_FIELDS, place: 'inside of Backend' },
     {
       fields: isObject(backend) ? backend : {},
@@ -32,13 +51,6 @@ export function remarksOn(text: string, where: string): readonly string[] {
       place: 'outside of Backend',
     },
   ]
-  const refusedFor = [...oddities, ...levels.flatMap(oddNumbers)].join(', ')
-  const remarks = [
-    ...(refusedFor === '' ? [] : [notOurs(where, refusedFor)]),
-    ...levels.flatMap((level) => misplaced(where, level)),
-    ...notEnabled(where, fields),
-  ]
-  return remarks.map(({ remark }) => remark)
 }
 
 interface Remark {

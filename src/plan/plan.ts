@@ -15,6 +15,7 @@ import type { Firewall } from '../kernel/firewall.ts'
 import type { PeerFilter } from '../kernel/peer-filter.ts'
 import type { Logger } from '../observe/logger.ts'
 import { Journal, type PlannedChange } from './journal.ts'
+import { plannedFirewall, PlannedPeerFilter } from './planned-firewall.ts'
 import { plannedPrograms, plannedSettings, type RunProgram } from './planned-host.ts'
 import { PlannedKernel } from './planned-kernel.ts'
 import { PlannedStore, type StoreAtRest } from './planned-store.ts'
@@ -141,9 +142,11 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): Agent
     (...args: Args): Promise<T> =>
       activity.during(ask(...args))
   const resolveHost = during(host.resolveHost)
+  const { firewall, peerFilter } = host.makeFirewall(plannedPrograms(host.runProgram, journal, activity))
   return {
     ...own,
-    ...host.makeFirewall(plannedPrograms(host.runProgram, journal, activity)),
+    firewall: plannedFirewall(firewall),
+    peerFilter: new PlannedPeerFilter(peerFilter),
     random: host.random,
     kernel: new PlannedKernel(host.kernel, journal, activity),
     foreignRules: { judge: () => Promise.resolve({ drops: [], masquerades: [] }) },

@@ -19,6 +19,8 @@ import type { Journal } from './journal.ts'
 import { PlannedTables } from './planned-tables.ts'
 import type { Activity } from './stillness.ts'
 
+const UNKNOWN: RouteAnswer = { is: 'none', code: 'ENETUNREACH' }
+
 /** Reads the kernel once, at the first question, and never writes: it notes what is to be written, and answers as if it had been. */
 export class PlannedKernel implements Kernel {
   readonly #kernel: Kernel
@@ -58,17 +60,14 @@ export class PlannedKernel implements Kernel {
     return this.#activity.during(this.#kernel.lookup(destination, signal))
   }
 
-  /** Of a link that is only planned, the kernel knows nothing. */
+  /** The kernel is asked of nothing that hangs on what is only planned. */
   async answers(questions: readonly RouteQuestion[], signal: AbortSignal): Promise<readonly RouteAnswer[]> {
-    const links = new Set((await this.#activity.during(this.#kernel.links(signal))).map(({ index }) => index))
-    const isKnown = ({ forwarded }: RouteQuestion): boolean => forwarded === undefined || links.has(forwarded.linkIndex)
-    const asked = await this.#activity.during(this.#kernel.answers(questions.filter(isKnown), signal))
+    const tables = await this.#read(signal)
+    const planned = questions.map(({ destination }) => tables.plannedRouteTo(destination))
+    const isAsked = (_: unknown, at: number): boolean => planned[at] === undefined
+    const asked = await this.#activity.during(this.#kernel.answers(questions.filter(isAsked), signal))
     const answers = asked[Symbol.iterator]()
-    const none: RouteAnswer = { is: 'none', code: 'ENODEV' }
-    return questions.map((question) => {
-      const answer = isKnown(question) ? answers.next() : undefined
-      return answer === undefined || answer.done === true ? none : answer.value
-    })
+    return planned.map((route) => (route === undefined ? (answers.next().value ?? UNKNOWN) : { is: 'route', route }))
   }
 
   selectiveRoutes(family: Family, signal: AbortSignal): Promise<readonly SelectiveRoute[]> {

@@ -10,7 +10,8 @@ import type {
   VxlanSpec,
 } from '../kernel/kernel.ts'
 import { leadsOver } from '../kernel/kernel.ts'
-import { sameIp, type Family } from '../net/ip.ts'
+import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
+import { prefixOf } from '../net/prefix.ts'
 
 type OpOf<Name extends KernelOp['op']> = Extract<KernelOp, { op: Name }>
 
@@ -29,6 +30,7 @@ export class PlannedTables {
   #addresses: readonly AddressState[]
   /** By destination: the kernel keeps several of one. */
   readonly #routes = new Map<string, readonly RouteState[]>()
+  readonly #planned = new Set<RouteState>()
   readonly #rows = new Map<number, RowsOfLink>()
   #nextIndex = FIRST_PLANNED_INDEX
 
@@ -55,6 +57,17 @@ export class PlannedTables {
       .flat()
       .filter((route) => route.destination.family === family)
       .filter((route) => linkIndex === undefined || leadsOver(route, linkIndex))
+  }
+
+  /** The route that packets to there follow in the main table, where that is one that is only planned. */
+  plannedRouteTo(destination: Ip): RouteState | undefined {
+    for (let length: number = addressBits(destination.family); length >= 0; length--) {
+      const [best] = [...(this.#routes.get(prefixOf(destination, length).text) ?? [])].sort(
+        (a, b) => a.metric - b.metric,
+      )
+      if (best !== undefined) return this.#planned.has(best) ? best : undefined
+    }
+    return undefined
   }
 
   /** Whether the link is there in the kernel, and its rows have not been read yet. */
@@ -186,6 +199,7 @@ export class PlannedTables {
     const at = routes.findIndex((route) => route.metric === metric)
     const made = { destination, gateway, metric, protocol, type, linkIndex, onlink: onlink ?? false } as const
     const route: RouteState = { ...made, scope: 'global', table: 'main' }
+    this.#planned.add(route)
     const others = routes.filter((other, index) => index !== at && !isSameWay(other, route))
     this.#routes.set(destination.text, at < 0 ? [...others, route] : [route, ...others])
   }

@@ -271,6 +271,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because:
       'it runs the agent as it is, on ports that write nothing: another idea of what an agent does would be wrong',
   },
+  admin: {
+    sees: ['config', 'lease'],
+    because: 'what may be done to the store follows from what stands there, whoever does it',
+  },
+  'admin/show': {
+    sees: ['text', 'config', 'present', 'plan', 'admin'],
+    because: 'what people read of it is made of values alone, so that tests need neither store nor host',
+  },
   commands: {
     sees: [
       'native',
@@ -298,12 +306,31 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'each is a composition root',
   },
   'commands/settings': {
-    sees: ['config', 'cli', 'cli/settings', 'commands'],
+    sees: ['config', 'lease', 'etcd', 'host', 'cli', 'cli/settings', 'commands'],
     because: 'commands beside the daemon find out what it was told in one way',
   },
   'commands/asking': {
     sees: ['text', 'present', 'cli', 'cli/command', 'status/client', 'commands'],
     because: 'what all commands have in common that people look at is done once, whatever they ask',
+  },
+  'commands/planning': {
+    sees: [
+      'config',
+      'lease',
+      'etcd',
+      'netlink',
+      'firewall',
+      'firewall/peer-filter',
+      'host',
+      'cli',
+      'cli/specs',
+      'plan',
+      'admin',
+      'admin/show',
+      'commands/settings',
+      'commands/asking',
+    ],
+    because: 'it is the composition root of a plan, as the daemon is that of an agent',
   },
   'commands/look': {
     sees: [
@@ -342,7 +369,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it is a composition root: it puts together what checks are handed, and shows what they find',
   },
   main: {
-    sees: ['config', 'cli', 'commands', 'commands/look', 'commands/examine'],
+    sees: ['config', 'cli', 'commands', 'commands/look', 'commands/examine', 'commands/planning'],
     because: 'it only chooses which command to load, so that none pays for another',
   },
 }

@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../lab/command.ts'
+import { SUBNET_FILE, waitFor, type LabHost } from '../lab/index.ts'
+import { ping } from '../lab/ping.ts'
+import { agentCall } from '../lab/program.ts'
+import { bringUp, CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
+import { difference, everything } from './whole-host.ts'
+
+describe('flanneld plan', () => {
+  const lab = useLab({ hosts: 3 }, bringUp)
+
+  const FLAGS = ['--iface=eth0', '--ip-masq']
+
+  const plan = (host: LabHost, flags: readonly string[], input = ''): Promise<Outcome> =>
+    host.place.attempt(...agentCall('plan', ...flags), { input })
+
+  test('of a host whose agent has stopped prints what the agent would do; a shell does it, and then there is nothing left', async () => {
+    const [host, peer] = [lab().host(0), lab().host(1)]
+    const flags = [`--etcd-endpoints=${lab().etcd.endpoints.join(',')}`, ...FLAGS]
+    await host.agent.stop()
+    host.agent.start(FLAGS)
+    const masquerades = async (): Promise<boolean> =>
+      (await host.subnetFile())?.variables.get('FLANNEL_IPMASQ') === 'true'
+    await waitFor('everything to stand', masquerades)
+    await host.agent.stop()
+    const whole = await everything(host)
+    const nothing = await plan(host, flags)
+    expect([nothing.code, nothing.stdout]).toEqual([0, expect.stringContaining('nothing to change')])
+
+    const { subnet } = await peer.ready()
+    const base = subnet.base.text
+    await host.place.exec('sh', [
+      '-ec',
+      `ip neighbour delete ${base} dev ${DEVICE}
+       bridge fdb flush dev ${DEVICE} 2>/dev/null || true
+       ip route delete ${subnet.text}
+       ip link set dev ${DEVICE} mtu 1300 down
+       ip route add 10.98.0.0/20 via ${host.address} dev eth0 proto 70
+       iptables -F FLANNEL-FWD
+       rm ${SUBNET_FILE}`,
+    ])
+    const broken = await everything(host)
+    const found = await plan(host, flags)
+    expect(found).toMatchObject({ code: 1, stderr: '' })
+    expect(await everything(host)).toEqual(broken)
+    expect(found.stdout).toMatch(
+      new RegExp(`^ip neighbour replace ${base} lladdr \\S+ dev ${DEVICE} nud permanent$`, 'm'),
+    )
+    expect(found.stdout).toContain('iptables-restore')
+    expect(found.stdout).not.toContain('note:')
+
+    await host.place.exec('sh', ['-ec', found.stdout])
+    await host.place.attempt('sh', ['-c', found.stdout]) // once more does no harm
+    expect(await plan(host, flags)).toMatchObject({ code: 0, stderr: '' })
+    expect(difference(await everything(host), whole)).toEqual([])
+    const [from, to] = [host, peer].map(({ containers: [first] }) => first)
+    expect(from === undefined || to === undefined ? 0 : (await ping(from.place, to.address)).received).toBeGreaterThan(
+      0,
+    )
+  })
+
+  test('of a configuration not yet put says what becomes of it, by the flags of the agent that runs, and writes nothing', async () => {
+    const host = lab().host(2)
+    const leases = await lab().leases()
+    const before = await everything(host)
+    const next = { ...CONFIG, SubnetMax: '10.10.0.0', Backend: { ...CONFIG.Backend, VNI: 7 } }
+    const { code, stdout } = await plan(host, ['--config=-'], JSON.stringify(next))
+    expect(code).toBe(1)
+    for (const text of [
+      'agents that run follow at once: SubnetMax from 10.99.0.0 to 10.10.0.0',
+      'until they are started again: Backend.VNI from 100 to 7',
+      'leases would lie outside',
+      'ip link add flannel.7 ',
+      'ip link delete dev flannel.100',
+    ])
+      expect(stdout).toContain(text)
+    expect(await everything(host)).toEqual(before)
+    expect(await lab().leases()).toEqual(leases)
+  })
+})
