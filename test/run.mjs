@@ -6,6 +6,7 @@
 import { ensureBuilt } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { insideNamespace } from './setup/namespace.mjs'
+import { ensurePrometheus } from './setup/prometheus.mjs'
 import { repeatTests } from './setup/repeat.mjs'
 import { ensureScriptTools } from './setup/script-tools.mjs'
 import { run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
@@ -36,7 +37,10 @@ async function main([verb, ...args]) {
   ensureTools()
   ensureDependencies()
   ensureBuilt()
-  if (verb === 'test' || verb === 'repeat') ensureScriptTools()
+  if (verb === 'test' || verb === 'repeat') {
+    ensureScriptTools()
+    ensurePrometheus()
+  }
   return VERBS[verb](args)
 }
 

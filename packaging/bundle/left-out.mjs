@@ -8,6 +8,12 @@ const LEFT_OUT = [
   { loads: /^@colors\/colors\/safe$/, within: 'logform', instead: 'module.exports = {}' },
   // Says in colours what winston does, for those who debug winston.
   { loads: /^@dabh\/diagnostics$/, within: 'winston', instead: 'module.exports = () => () => false' },
+  // Clusters, a gateway to push to, metrics of Node, summaries: what we have no use for, and packages that only they load.
+  {
+    loads: /^\.\/lib\/(cluster|pushgateway|defaultMetrics|summary)$/,
+    within: 'prom-client',
+    instead: 'module.exports = {}',
+  },
 ]
 
 export const leftOut = {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { extendElf } from './elf.mjs'
 import { nodeBinary } from './node-binary.mjs'
-import { programInParts } from './parts.mjs'
+import { programInParts, WITHOUT_CACHE } from './parts.mjs'
 import { preludeFor } from './prelude.mjs'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
@@ -71,8 +71,10 @@ function makeCodeCaches(arch, binary, folder, parts) {
     return
   }
   const line = [...(arch === process.arch ? [] : runner), binary, '--random-seed=1']
-  run([...line, join(HERE, 'warm-up.cjs')], folder)
-  run([...line, join(HERE, 'warm-up.cjs'), '--verify'], folder)
+  for (const part of WITHOUT_CACHE) writeFileSync(join(folder, `${part}.cache`), '')
+  const others = parts.filter((part) => part !== 'first' && !WITHOUT_CACHE.includes(part))
+  run([...line, join(HERE, 'warm-up.cjs'), 'write', ...others], folder)
+  run([...line, join(HERE, 'warm-up.cjs'), 'verify', ...others], folder)
 }
 
 async function bootProgram() {

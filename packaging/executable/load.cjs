@@ -2,7 +2,8 @@
 'use strict'
 const { Script } = require('node:vm')
 
-const FROM = /^(first|late|seldom):/
+/** A part, and what is in it; `node:` is Node's own. */
+const FROM = /^(?!node:)([a-z]+):/
 
 /**
  * @param compile makes a vm.Script of a part by its name

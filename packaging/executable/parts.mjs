@@ -1,12 +1,21 @@
-// The program in three texts: what it says its first line with, what it loads after that, and what is seldom needed. V8 reads a code cache
-// as a whole, and that of etcd's client would take as long as all that comes before the first line.
+// The program in several texts: what it says its first line with, what it loads after that, and what is needed by some only. V8 reads a code
+// cache as a whole, and that of etcd's client would take as long as all that comes before the first line.
 import { build } from 'esbuild'
 import { dirname, join, relative } from 'node:path'
 import { BUNDLING, inAscii } from '../bundle/bundle.mjs'
 
 const ENTRY = 'src/main.ts'
-/** Modules that are loaded late, and with them all that only they need. */
-const LATE = ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts', 'src/commands/about.ts']
+/** Modules that are loaded late, by the part that they are in, and with them all that only they need. What two parts need is in both. */
+const LATE = {
+  late: ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts', 'src/commands/about.ts'],
+  // When somebody scrapes.
+  metrics: ['src/metrics/answer.ts'],
+}
+/**
+ * Parts that a running daemon loads: without a code cache, which V8 would refuse. Caches are taken by the flags that they were made with, and
+ * the daemon has set one by then (run-daemon.ts).
+ */
+export const WITHOUT_CACHE = ['metrics']
 /** A package that is loaded when a flag is given that needs it: a third of the first code cache would be its. */
 const SELDOM = 're2js'
 
@@ -58,16 +67,21 @@ async function bundlePart(ids, { start = '', plugins = [] }) {
 /** A module is a function of what it is handed, in one line so that lines in stack traces are those of the text. */
 const asFunction = (text) => `(function (require, __dirname, module) {${text}\n})`
 
-/** @returns {Promise<Readonly<Record<'first' | 'late' | 'seldom', string>>>} scripts, each a function (require, __dirname, module) */
+/** The late part whose entry a module is. */
+const lateFor = (path) => Object.keys(LATE).find((part) => LATE[part].includes(path))
+
+/** Parts by name: scripts, each a function (require, __dirname, module); `first` is the first. */
 export async function programInParts() {
-  const isLate = (path) => (LATE.includes(path) ? 'late' : undefined)
-  const how = { start: `require('./${ENTRY}')`, plugins: [elsewhere(isLate), seldom] }
+  const how = { start: `require('./${ENTRY}')`, plugins: [elsewhere(lateFor), seldom] }
   const { inputs } = await bundlePart([], how)
   const shared = inputs.filter((path) => path.startsWith('src/') && path !== ENTRY)
-  const isFirst = (path) => (shared.includes(path) ? 'first' : undefined)
+  const lateParts = Object.entries(LATE).map(([part, entries]) => {
+    const isElsewhere = (path) => (shared.includes(path) ? 'first' : lateFor(path) === part ? undefined : lateFor(path))
+    return [part, bundlePart(entries, { plugins: [elsewhere(isElsewhere)] })]
+  })
   const parts = {
     first: bundlePart(shared, how),
-    late: bundlePart(LATE, { plugins: [elsewhere(isFirst)] }),
+    ...Object.fromEntries(lateParts),
     seldom: bundlePart([SELDOM], {}),
   }
   const bundled = Object.entries(parts).map(async ([name, part]) => [name, (await part).text])

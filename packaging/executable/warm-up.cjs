@@ -1,5 +1,5 @@
-// node warm-up.cjs: writes beside each part of the program in this folder its code cache, to be made by the very Node that is to use it. With
-// --verify it only sees whether V8 takes these caches.
+// node warm-up.cjs write|verify PART …: writes beside the first and these parts of the program in this folder their code caches, to be made by
+// the very Node that is to use them; or only sees whether V8 takes these caches.
 //
 // Of the first part it holds what is compiled when the daemon has said that it starts: the time until then is what its size costs. Of the
 // others it holds everything: what is compiled while it runs would take three times as long as to read it (40 of 190 ms of a start, for 2 MB
@@ -10,6 +10,7 @@ const { setFlagsFromString } = require('node:v8')
 const { compilePart, runParts } = require('./load.cjs')
 
 const NOTHING = new Uint8Array()
+const [, , task, ...others] = process.argv
 const sourceOf = (part) => readFileSync(part, 'latin1')
 
 function writeFirst() {
@@ -35,13 +36,13 @@ function writeWhole(part) {
 }
 
 function verify() {
-  for (const part of ['first', 'late', 'seldom'])
+  for (const part of ['first', ...others])
     if (compilePart(part, sourceOf(part), readFileSync(`${part}.cache`)).cachedDataRejected !== false)
       throw new Error(`V8 does not take its own code cache of "${part}"`)
 }
 
-if (process.argv[2] === '--verify') verify()
+if (task === 'verify') verify()
 else {
-  for (const part of ['late', 'seldom']) writeWhole(part)
+  for (const part of others) writeWhole(part)
   writeFirst()
 }

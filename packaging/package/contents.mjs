@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './product.mjs'
 
-/** Recipes for other inits, network managers and operating systems: examples for whoever needs one. */
-const RECIPES = ['network', 'init', 'coreos', 'systemd/docker.service.d']
+/** Recipes for other inits, network managers and operating systems, and for monitoring: examples for whoever needs one. */
+const RECIPES = ['network', 'init', 'coreos', 'systemd/docker.service.d', 'prometheus', 'grafana']
 
 /** All files below a folder of the repository, by their path in it. */
 export function filesBelow(folder) {

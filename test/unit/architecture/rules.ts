@@ -131,6 +131,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it runs in a browser, and knows an agent by its documents alone',
   },
   page: { sees: ['host'], because: 'it serves a text, and does not know what the text is' },
+  metrics: {
+    sees: ['text', 'counts', 'probe', 'status'],
+    because: 'it writes what is known in the words of Prometheus, and asks nobody: it is loaded when somebody scrapes',
+  },
   doctor: {
     sees: ['net', 'time', 'kernel', 'status'],
     because: 'it judges what it is handed, and knows neither socket nor store',
@@ -401,6 +405,7 @@ const PACKAGES: Readonly<Record<string, Room>> = {
   etcd3: { sees: ['etcd', 'etcd/client', 'etcd/keys'], because: 'its faults are worked around in one place' },
   '@grpc/grpc-js': { sees: ['etcd', 'etcd/client', 'etcd/keys'], because: 'it is how etcd3 speaks' },
   cockatiel: { sees: ['etcd/client'], because: 'it is how etcd3 retries' },
+  'prom-client': { sees: ['metrics'], because: 'the others count, and need not know for whom' },
   winston: { sees: ['observe'], because: 'the others know a Logger' },
   commander: { sees: ['cli'], because: 'the others know typed options' },
   re2js: { sees: ['cli'], because: 'the others know a pattern that fits or does not' },
