@@ -41,12 +41,18 @@ export class ConfigTask implements Task {
   #inForce: NetworkConfig
   /** What was written there last. */
   #seen: { readonly value: string | undefined } | undefined
+  #waits: readonly string[] = []
 
   constructor(input: ConfigTaskInput) {
     this.#input = input
     this.#inForce = input.config
     this.#said = new RateLimit(input.ports.clock, SAID)
     this.#unsaid = new RateLimit(input.ports.clock, UNSAID)
+  }
+
+  /** What stands in the store and is not in force, in words. */
+  get waitsForRestart(): readonly string[] {
+    return this.#waits
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
@@ -87,6 +93,7 @@ export class ConfigTask implements Task {
       const { applied, followed, refused } = compareConfig(this.#inForce, parseConfig(value))
       if (followed.length > 0) apply(applied)
       this.#inForce = applied
+      this.#waits = refused.map(({ path, from, to }) => `${path} is ${from}, and ${to} from the next start on`)
       for (const { path, from, to } of followed) log.info(`${path} changed in the configuration`, { from, to })
       for (const { path, from, to } of refused)
         log.warn(`${path} changed in the configuration; applied at the next start`, { inForce: from, then: to })

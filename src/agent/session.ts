@@ -24,6 +24,8 @@ import { SessionFilter } from './peer-filter/session-filter.ts'
 import { PeersTask } from './peers/peers-task.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import type { AcquiredSubnet, HeldSubnet } from './runtime/subnet-manager.ts'
+import type { SessionView } from './view/session-view.ts'
+import { shownSession } from './status/shown-session.ts'
 import { SetUpReport } from './datapath/set-up.ts'
 import { SubnetFile } from './subnet-file/subnet-file.ts'
 import { SubnetRelease } from './subnet-file/subnet-release.ts'
@@ -65,6 +67,7 @@ export class OverlaySession {
   readonly #former: FormerTask
   readonly #host: HostTasks
   readonly #tasks: readonly Task[]
+  readonly #shown: SessionView
   /** What is in force. */
   #config: NetworkConfig
 
@@ -129,6 +132,11 @@ export class OverlaySession {
       this.#applyConfig(changed)
     }
     const config = new ConfigTask({ ...input, apply })
+    this.#shown = shownSession({
+      ...{ acquired, peers, held: this.#held, configTask: config, datapaths },
+      config: () => this.#config,
+      firewall: () => ({ ...this.#host.firewall, peerFilter: filter?.task.state }),
+    })
     this.#tasks = [
       changes, // first: whoever looks after that misses nothing
       ...(filter?.tasks ?? [unwantedFilter(ports)]),
@@ -216,6 +224,7 @@ export class OverlaySession {
       this.#subnets.map(({ text }) => text).join(' '),
       this.#own.map(({ overlay }) => overlay.family),
     )
+    ports.status.shows(this.#shown)
     try {
       await runTogether(this.#tasks, runtime)
     } finally {

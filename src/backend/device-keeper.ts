@@ -1,6 +1,7 @@
 import type { BackendConfig } from '../config/backend.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Underlay } from '../kernel/underlay.ts'
+import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Clock, Random } from '../time/clock.ts'
@@ -39,6 +40,8 @@ export interface DeviceReport {
 /** Keeps the one device of ours of an address family. Passive: it waits for nobody, and does something only when it is called. */
 export interface DeviceKeeper {
   readonly name: string
+  /** What peers know of it, where it is the end of tunnels. */
+  readonly endPoint?: { readonly mac: Mac; readonly vni: number; readonly port: number }
   /**
    * Brings the device about, as it must be on the underlay as it is, and says in the log what it did.
    * @throws {DeviceError | KernelError} what the world may undo again

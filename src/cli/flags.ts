@@ -141,8 +141,18 @@ const FILES = {
     'file to write the subnet and MTU to',
     (value, fail) => (value === '' || value.endsWith('/') ? fail('the name of a file') : value),
   ),
+  statusSocket: text(
+    'status-socket',
+    'path',
+    'Unix socket to answer flanneld status and other commands at (default: flanneld.sock beside the subnet file); none serves nothing',
+  ),
   healthzIp: flag<Ip>('healthz-ip', 'ip', { family: 4, bytes: [0, 0, 0, 0], text: '0.0.0.0' }, 'address to serve /healthz and /readyz at', readIp), // prettier-ignore
   healthzPort: integer('healthz-port', 0, 0, MAX_PORT, 'port to serve /healthz and /readyz at; 0 serves neither'),
+  healthzStatus: boolean(
+    'healthz-status',
+    false,
+    'answer /status and the rest of the status at the health port as well, to whoever can reach it; it changes nothing there',
+  ),
   verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
   logFormat: choice('log-format', ['text', 'json'], 'lines of the log: for people, or each a JSON object'),
 } as const

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import type { Environment } from '../config/environment.ts'
 import { ConfigError } from '../config/error.ts'
@@ -158,12 +159,42 @@ export function readOptions(value: FlagReader): DaemonOptions {
     peerFilter: value(FLAGS.peerFilter),
     healthz: healthzPort === 0 ? undefined : { ip: healthzIp, port: healthzPort },
     subnetFile: value(FLAGS.subnetFile),
+    statusSocket: statusSocketOf(value(FLAGS.statusSocket), value(FLAGS.subnetFile)),
+    healthzStatus: value(FLAGS.healthzStatus),
+    given: givenFlags(value),
     renewMarginMs: value(FLAGS.renewMarginMinutes) * MS_PER_MINUTE,
     stalePeerGraceMs: value(FLAGS.stalePeerGraceSeconds) * MS_PER_SECOND,
     nodeId: value(FLAGS.nodeId),
     verbosity: value(FLAGS.verbosity),
     logFormat: value(FLAGS.logFormat),
   }
+}
+
+const NO_SOCKET = 'none'
+
+const statusSocketOf = (given: string | undefined, subnetFile: string): string | undefined => {
+  if (given?.toLowerCase() === NO_SOCKET) return undefined
+  return given ?? join(dirname(subnetFile), 'flanneld.sock')
+}
+
+/** Flags whose values are not their defaults, as they would be given; a secret is left out, and one inside a URL hidden. */
+function givenFlags(value: FlagReader): Readonly<Record<string, string>> {
+  const flags: readonly Flag<unknown>[] = Object.values(FLAGS)
+  const given = flags.flatMap((flag) => {
+    const [now, otherwise] = [shownValue(value(flag)), shownValue(flag.fallback)]
+    return flag.isVerbatim === true || now === otherwise ? [] : [[flag.name, hideSecret(now)] as const]
+  })
+  return Object.fromEntries(given)
+}
+
+/** A pattern or an address has a text. */
+function shownValue(value: unknown): string {
+  if (Array.isArray(value)) return value.map(shownValue).join(',')
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value !== 'object' || value === null) return ''
+  if ('text' in value) return shownValue(value.text)
+  return 'source' in value ? shownValue(value.source) : ''
 }
 
 const byFamily = (...addresses: readonly (Ip | undefined)[]): ReadonlyMap<Family, Ip> =>

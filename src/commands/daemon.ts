@@ -8,7 +8,9 @@ import type { Environment } from '../config/environment.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { exitAtOnce } from '../native/exit.ts'
 import { isStderrTheJournal } from '../observe/journal.ts'
+import { EventRing } from '../observe/event-ring.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
+import { EVENTS_KEPT } from '../status/document.ts'
 import { sendLastWordsTo } from './last-words.ts'
 import { endWithOutput } from './output.ts'
 
@@ -36,13 +38,14 @@ export async function run({ args, environment, version, stopSignal }: CommandCal
   limitStopping(stopSignal)
   process.on('SIGHUP', () => undefined) // until run-daemon.ts knows which files there are
   nameProcess()
-  const log = openLog(invocation.options, environment)
-  log.info(`flanneld ${version} starts`, { pid: process.pid })
+  const events = new EventRing(EVENTS_KEPT, Date.now)
+  const log = events.recording(openLog(invocation.options, environment))
+  log.info(`flanneld ${version} starts`, { pid: process.pid }, { kind: 'agent-started', version })
   remarkOn(invocation, environment, (text) => {
     log.warn(text)
   })
   const { runDaemon } = await import('./run-daemon.ts')
-  const code = await runDaemon(invocation.options, log, { environment, version, stopSignal })
+  const code = await runDaemon(invocation.options, log, { environment, version, stopSignal, events })
   return stopSignal.aborted ? exitAtOnce(code) : code
 }
 

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { NoRightsError } from '../agent/rights.ts'
 import { Agent } from '../agent/agent.ts'
 import { systemClock } from '../host/system-clock.ts'
+import type { EventsView } from '../agent/status/live-agent.ts'
 import type { AgentPorts } from '../agent/runtime/ports.ts'
 import { Conditions } from '../agent/runtime/conditions.ts'
 import { AgentStatus } from '../agent/runtime/status.ts'
@@ -30,6 +31,9 @@ import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
 import { takeHangUp } from './hang-up.ts'
+import { liveAgent } from './serve/live-agent.ts'
+import { networkRoutes } from './serve/routes.ts'
+import { statusSocketOf } from './serve/status-socket.ts'
 import { serveHealth } from './health-endpoint.ts'
 import { sayLast } from './last-words.ts'
 import { notifyServiceManager } from './notify-service-manager.ts'
@@ -78,7 +82,10 @@ function partingOf(status: AgentStatus, stopSignal: AbortSignal): () => string {
   return note
 }
 
-type DaemonCall = Omit<CommandCall, 'args'>
+type DaemonCall = Omit<CommandCall, 'args'> & {
+  /** What has been logged so far, and will be. */
+  readonly events: EventsView
+}
 
 /** One host carries one agent. @throws {HostTakenError} */
 async function runAlone(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
@@ -102,7 +109,9 @@ const grpcIn = (log: Logger): GrpcLog => ({
   },
 })
 
-async function runAgent(options: DaemonOptions, log: Logger, { environment, stopSignal }: DaemonCall): Promise<number> {
+async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
+  const { environment, stopSignal } = call
+  const startedMs = systemClock.monotonicMs()
   const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const conditions = new Conditions({ clock: systemClock, log })
@@ -131,14 +140,16 @@ async function runAgent(options: DaemonOptions, log: Logger, { environment, stop
     deriveCopyId,
     deriveMac: deriveVtepMac,
   }
-  const { healthz } = options
+  const live = liveAgent({ ...call, options, ports, store, kernel, startedMs })
+  const { healthz, healthzStatus = false } = options
+  const routes = healthzStatus ? networkRoutes(live) : undefined
   takeHangUp(log, () => store.certificates?.look().problem)
-  const server = healthz && (await serveHealth(healthz, status, conditions))
+  const server = healthz && (await serveHealth(healthz, status, conditions, undefined, routes))
   const parting = partingOf(status, stopSignal)
   try {
     const agent = new Agent(options, ports)
     const watchers = notifyServiceManager(environment, status, log, stopSignal)
-    const tasks = [agent, status.watchdog, ...watchers]
+    const tasks = [agent, status.watchdog, ...watchers, ...statusSocketOf(options, live, conditions)]
     await runTogether(tasks, { signal: stopSignal, clock: systemClock, watchdog: status.watchdog })
     log.info(`stopped${parting()}`)
     return EXIT.done

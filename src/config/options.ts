@@ -50,6 +50,12 @@ export interface DaemonOptions {
   readonly peerFilter: boolean
   /** Where to serve /healthz and /readyz; undefined: nowhere. */
   readonly healthz: { readonly ip: Ip; readonly port: number } | undefined
+  /** Where whoever may read files of root asks how we are; undefined: nowhere. */
+  readonly statusSocket?: string | undefined
+  /** Whether the health port answers what that socket does, as far as it changes nothing. */
+  readonly healthzStatus?: boolean
+  /** Flags that are not at their default, by name, as they were given; without secrets. */
+  readonly given?: Readonly<Record<string, string>>
   readonly subnetFile: string
   /** Renewal of the lease, at the latest this long before it expires, in milliseconds. */
   readonly renewMarginMs: number

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server } from 'node:http'
+import { HttpServer } from '../http/server.ts'
+import { json, type Route, type Routes } from '../http/answer.ts'
 
 /** An answer to whoever asks how we are. */
 export interface HealthAnswer {
@@ -19,6 +20,10 @@ export interface HealthServerOptions {
   readonly ip: string
   readonly port: number
   readonly health: Health
+  /** What else is answered there. */
+  readonly routes?: Routes
+  /** Names of this host, in lower case, by which the other routes may be asked for. */
+  readonly ownNames?: ReadonlySet<string>
   /** Called when it listens, and each time that it cannot, with the reason and its cure. Must not throw. */
   readonly onListening: () => void
   readonly onFailure: (reason: string) => void
@@ -29,12 +34,7 @@ export interface HealthServerOptions {
 }
 
 const RETRY_MS = 5_000
-const DEADLINE_MS = 5_000
-/** Probes come one at a time; a flood must not use up our file descriptors. Whoever has been connected for longest makes room. */
-const MOST_CONNECTIONS = 64
-/** A probe's request is a tenth of this, in octets. */
-const MOST_HEADER_OCTETS = 8_192
-const NO_STORE = { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' } as const
+const BACKLOG = 64
 
 const CURES: ReadonlyMap<string, string> = new Map([
   ['EADDRINUSE', 'another program listens there: end it, or choose another --healthz-port'],
@@ -43,40 +43,32 @@ const CURES: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * Serves `/healthz` and `/readyz`: 200 or 503, with the reasons as JSON. Never keeps the process from ending, and the agent goes on
- * without it: while it cannot listen it tries again.
+ * Serves `/healthz` and `/readyz`, 200 or 503 with the reasons as JSON, and what else it is given routes for. Never keeps the process
+ * from ending, and the agent goes on without it: while it cannot listen it tries again.
  */
 export class HealthServer {
   readonly #options: HealthServerOptions
+  readonly #http: HttpServer
   readonly #server: Server
-  /** In the order they came. */
-  readonly #sockets = new Set<Socket>()
   #retry: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: HealthServerOptions) {
-    const deadlineMs = options.deadlineMs ?? DEADLINE_MS
+    const { health, routes = new Map<string, Route>(), ownNames = new Set<string>(), deadlineMs } = options
     this.#options = options
-    this.#server = createServer(
-      {
-        maxHeaderSize: MOST_HEADER_OCTETS,
-        headersTimeout: deadlineMs,
-        requestTimeout: deadlineMs,
-        keepAliveTimeout: deadlineMs,
-        connectionsCheckingInterval: deadlineMs / 2,
-      },
-      (request, response) => {
-        this.#answer(request, response)
-      },
-    )
-    this.#server.setTimeout(deadlineMs)
-    this.#server.on('connection', (socket) => {
-      this.#admit(socket.unref())
+    const probes: Routes = new Map([
+      ['/healthz', probe(() => health.liveness())],
+      ['/readyz', probe(() => health.readiness())],
+    ])
+    this.#http = new HttpServer({
+      routes: new Map([...probes, ...routes]),
+      ownNames,
+      ...(deadlineMs !== undefined && { deadlineMs }),
     })
+    this.#server = this.#http.server
     this.#server.on('error', (error) => {
       this.#failed(error)
     })
-    this.#server.unref()
     this.#listen()
   }
 
@@ -89,22 +81,12 @@ export class HealthServer {
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#retry)
-    this.#server.close()
-    this.#server.closeAllConnections()
-  }
-
-  /** Idle connections must not keep probes out, or whoever opens them could have the node drained. */
-  #admit(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
-    if (this.#sockets.size <= MOST_CONNECTIONS) return
-    const [oldest] = this.#sockets
-    oldest?.destroy()
+    this.#http.close()
   }
 
   #listen(): void {
     const { ip, port, onListening } = this.#options
-    if (!this.#isClosed) this.#server.listen({ host: ip, port, backlog: MOST_CONNECTIONS }, onListening)
+    if (!this.#isClosed) this.#server.listen({ host: ip, port, backlog: BACKLOG }, onListening)
   }
 
   #failed(error: Error): void {
@@ -117,25 +99,13 @@ export class HealthServer {
       this.#listen()
     }, retryMs).unref()
   }
-
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { health } = this.#options
-    const path = request.url?.split('?')[0]
-    const ask =
-      path === '/healthz' ? () => health.liveness() : path === '/readyz' ? () => health.readiness() : undefined
-    if (ask === undefined) send(request, response, 404, { error: 'there are /healthz and /readyz' })
-    else if (request.method !== 'GET' && request.method !== 'HEAD')
-      send(request, response.setHeader('allow', 'GET, HEAD'), 405, { error: 'ask with GET' })
-    else {
-      const { ok, body } = ask()
-      send(request, response, ok ? 200 : 503, body)
-    }
-  }
 }
 
-/** Whatever else the request brings along is not read. */
-function send(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
-  const text = `${JSON.stringify(body)}\n`
-  response.writeHead(status, { ...NO_STORE, 'content-length': Buffer.byteLength(text) })
-  response.end(request.method === 'HEAD' ? undefined : text)
-}
+/** Whoever watches over us asks by any name. */
+const probe = (ask: () => HealthAnswer): Route => ({
+  isForAnyName: true,
+  respond: () => {
+    const { ok, body } = ask()
+    return json(body, ok ? 200 : 503)
+  },
+})

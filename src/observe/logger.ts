@@ -1,14 +1,18 @@
 import winston from 'winston'
+import type { EventFields } from './event-kinds.ts'
 import { withPriority } from './journal.ts'
 import { LONGEST_TEXT, printable, visible } from '../text/printable.ts'
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** Says things to people. Fields are for grep (`msg key=value`) and for programs. Secrets never go in. */
+/**
+ * Says things to people. Fields are for grep (`msg key=value`) and for programs. Secrets never go in. `event` is for programs alone: what
+ * of the notable things this is, with what a person reads in the message. It stands in lines of JSON and in the events of the status.
+ */
 export interface Logger {
-  error(message: string, fields?: LogFields): void
-  warn(message: string, fields?: LogFields): void
-  info(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields, event?: EventFields): void
+  warn(message: string, fields?: LogFields, event?: EventFields): void
+  info(message: string, fields?: LogFields, event?: EventFields): void
   debug(message: string, fields?: LogFields): void
 }
 
@@ -48,6 +52,7 @@ interface Entry {
   readonly level: Level
   readonly message: string
   readonly fields: LogFields
+  readonly event: EventFields | undefined
 }
 
 /** Names that a line has of its own: a field of such a name has an underscore behind it. */
@@ -56,9 +61,12 @@ const OWN_KEYS: ReadonlySet<string> = new Set(['time', 'level', 'message'])
 const textLine = ({ timestamp, level, message, fields }: Entry, isJournal: boolean): string =>
   `${isJournal ? '' : `${timestamp} `}${level} ${printable(message, LONGEST_MESSAGE)}${renderFields(fields)}`
 
-/** An object in one line: the keys `time` (ISO 8601, UTC), `level` and `message` come first, then the fields, as they are. */
-function jsonLine({ timestamp, level, message, fields }: Entry): string {
-  const shown = Object.entries(fields).map(([name, value]) => [
+/**
+ * An object in one line: the keys `time` (ISO 8601, UTC), `level` and `message` come first, then of an event its `kind` and keys, then
+ * the fields, as they are.
+ */
+function jsonLine({ timestamp, level, message, fields, event }: Entry): string {
+  const shown = Object.entries({ ...event, ...fields }).map(([name, value]) => [
     OWN_KEYS.has(name) ? `${name}_` : name,
     typeof value === 'string' ? printable(value) : value,
   ])
@@ -81,8 +89,8 @@ export function createLogger({ verbosity, format, isJournal }: LoggerOptions): L
   })
   const say =
     (level: Level) =>
-    (message: string, fields: LogFields = {}): void => {
-      log.log({ level, message, fields })
+    (message: string, fields: LogFields = {}, event?: EventFields): void => {
+      log.log({ level, message, fields, event })
     }
   // winston would make the line first, one for each of ten thousand peers, and leave it to the transport to drop it.
   const debug = levelOf(verbosity) === 'debug' ? say('debug') : () => undefined

@@ -13,6 +13,7 @@ import {
 import { LinkRoutes, type RouteOwnership } from './link-routes.ts'
 import { ABSENT, linkAfter, takesRows, type KnownLink, type LinkEvent, type Trust } from './known-link.ts'
 import type { PendingRow } from './pending-row.ts'
+import type { ShownRow } from './shown-row.ts'
 import { Table, type PlannedTable } from './table.ts'
 import { ownFdb, ownNeighbour } from './ownership.ts'
 import { fdbRules, neighbourRules, routeRules } from './table-rules.ts'
@@ -103,6 +104,13 @@ export class LinkTables {
         else if (row.peer === undefined && !prune) yield waitingFor('the first list of peers', row)
         else yield row
       }
+  }
+
+  /** Rows that a peer wants here, as people are shown them. */
+  *shown({ neighbours, fdb, routes }: LinkRows): Generator<ShownRow> {
+    for (const row of neighbours) yield this.#neighbours.shown(row)
+    for (const row of fdb) yield this.#fdb.shown(row)
+    for (const row of routes) yield this.#routes.table.shown(row)
   }
 
   /** Rows that some peer wants. */

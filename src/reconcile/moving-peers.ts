@@ -1,6 +1,7 @@
 import { NO_ENTRIES, NO_ROWS, type LinkRows, type PeerEntries } from './entries.ts'
 import { gatewayRows } from './gateway-guides.ts'
 import type { LinkTables } from './link-tables.ts'
+import type { ShownRow } from './shown-row.ts'
 
 /*
  * What peers want on which of the two links, our device and the underlay's, and how they go over from one to the other without a moment in
@@ -21,7 +22,7 @@ interface Left {
   readonly isWanted: boolean
 }
 
-type Tables = Pick<LinkTables, 'change' | 'keep' | 'mayStand' | 'isSettled' | 'replacedElsewhere'>
+type Tables = Pick<LinkTables, 'shown' | 'change' | 'keep' | 'mayStand' | 'isSettled' | 'replacedElsewhere'>
 
 /** What each peer wants, and on which link. What it has left stays until it has arrived, however often it turns back on its way. */
 export class MovingPeers {
@@ -42,6 +43,17 @@ export class MovingPeers {
 
   entriesOf(peer: string): PeerEntries {
     return this.#peers.get(peer) ?? NO_ENTRIES
+  }
+
+  /** What a peer wants on the link that it is reached over, or on its way to, and whether it is there. */
+  rowsOf(peer: string): Iterable<ShownRow> {
+    const entries = this.entriesOf(peer)
+    return this.#linkOf(entries).shown(rowsOf(entries))
+  }
+
+  /** Whether a peer is reached, or about to be, without a tunnel. */
+  isDirect(peer: string): boolean {
+    return isDirect(this.entriesOf(peer))
   }
 
   /** Sets, changes or (undefined) gives up what one peer needs. */

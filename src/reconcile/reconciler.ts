@@ -18,6 +18,7 @@ import { MovingPeers } from './moving-peers.ts'
 import { planRows, type PlannedLink } from './plan.ts'
 import type { PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
+import type { ShownRow } from './shown-row.ts'
 import { isOwnDirectRoute, isOwnRoute, type Cut } from './ownership.ts'
 import { routeRules } from './table-rules.ts'
 
@@ -109,6 +110,16 @@ export class Reconciler {
   *pendingRows(): Generator<PendingRow> {
     for (const link of this.#links)
       for (const row of link.pendingRows(this.#mayPrune)) yield link === this.#device ? this.#unlessGuided(row) : row
+  }
+
+  /** What one peer wants, and whether it is there: a pure look. */
+  rowsOf(peer: string): Iterable<ShownRow> {
+    return this.#peers.rowsOf(peer)
+  }
+
+  /** Whether one peer is reached without a tunnel. */
+  isDirect(peer: string): boolean {
+    return this.#peers.isDirect(peer)
   }
 
   #unlessGuided(row: PendingRow): PendingRow {

@@ -3,6 +3,7 @@ import { DeltaTracker } from './delta-tracker.ts'
 import type { KernelError } from '../kernel/kernel.ts'
 import type { PendingRow, Why } from './pending-row.ts'
 import { Row, type PlannedRow } from './row.ts'
+import type { ShownRow } from './shown-row.ts'
 import { Damping } from '../time/damping.ts'
 import type { TableRules } from './table-rules.ts'
 
@@ -80,6 +81,11 @@ export class Table<V> implements PlannedTable {
 
   actual(key: string): V | undefined {
     return this.#rows.actual(key)
+  }
+
+  /** A row that a peer wants, as people are shown it. */
+  shown(value: V): ShownRow {
+    return { table: this.#rules.name, row: this.#rules.show(value), isInKernel: this.isSettled(value) }
   }
 
   /** Whether the row stands as it is wanted. */

@@ -259,6 +259,8 @@ export interface StatusEvent {
   readonly id: number
   readonly at: string
   readonly level: 'info' | 'warn' | 'error'
+  /** Which of the events of docs/events.md; null: a line of the log that is none of them. */
+  readonly kind: string | null
   readonly text: string
   readonly fields: Readonly<Record<string, string | number | boolean>>
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentCounts } from '../../src/counts/agent-counts.ts'
 import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/runtime/ports.ts'
+import type { LiveAgent, ReachView } from '../../src/agent/status/live-agent.ts'
 import { Conditions } from '../../src/agent/runtime/conditions.ts'
 import { AgentStatus } from '../../src/agent/runtime/status.ts'
 import { runTask } from '../../src/agent/runtime/task.ts'
@@ -14,7 +15,9 @@ import { deriveCopyId, deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
+import { EventRing } from '../../src/observe/event-ring.ts'
 import type { Logger } from '../../src/observe/logger.ts'
+import { EVENTS_KEPT } from '../../src/status/document.ts'
 import type { Clock } from '../../src/time/clock.ts'
 import { FORWARDING, type ConditionName } from './condition-names.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -43,6 +46,13 @@ export const upstreamLease = (octet: number): string =>
 const REAL_DEADLINE_MS = 5_000
 
 const HOST1: NodeIdentity = { id: 'a'.repeat(32), hostname: 'host1' }
+/** Wall-clock time at which the agent's own clock shows 0, in milliseconds. */
+export const WALL_MS = Date.UTC(2030, 0, 1)
+/** Without probes. */
+const NOBODY_ASKED: ReachView = {
+  ...{ isOn: false, why: 'nobody asks', reach: () => undefined, askNow: () => Promise.resolve() },
+  counts: () => ({ reachable: 0, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 }),
+}
 /** Of all agents of this test run. */
 let starts = 0
 
@@ -70,9 +80,12 @@ export class AgentWorld {
   readonly #heldSettings = new Map<string, Promise<void>>()
   resolvers: readonly Ip[] = []
   counts = new AgentCounts()
+  /** What was logged at `info` and above. */
+  readonly events = new EventRing(EVENTS_KEPT, () => WALL_MS + this.clock.monotonicMs())
   conditions = this.#makeConditions()
   status = new AgentStatus(this)
   readonly #directory: string
+  #ports: AgentPorts | undefined
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   /** What the agent failed with by itself. */
@@ -107,7 +120,7 @@ export class AgentWorld {
     this.conditions = this.#makeConditions()
     this.status = new AgentStatus(this)
     const all = { ...this.options(), ...options }
-    const agent = new Agent(all, this.makePorts(node, all))
+    const agent = new Agent(all, (this.#ports = this.makePorts(node, all)))
     const running = runTask(agent, runtime(this.clock, this.#stop.signal, this.status.watchdog))
     this.#running = running
     running.catch((cause: unknown) => {
@@ -232,7 +245,25 @@ export class AgentWorld {
         const values = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)
         this.log.push([level, message, ...values].join(' '))
       }
-    return { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
+    return this.events.recording({
+      error: say('error'),
+      warn: say('warn'),
+      info: say('info'),
+      debug: say('debug'),
+    })
+  }
+
+  /** The agent as whoever answers for it sees it. */
+  live(reaches: ReachView = NOBODY_ASKED): LiveAgent {
+    const ports = this.#ports
+    if (ports === undefined) throw new TypeError('it has not been started')
+    return {
+      ...{ program: { version: '0.0.0', commit: 'none', pid: 1 }, node: ports.node, instance: ports.instance },
+      ...{ clock: this.clock, wallMs: () => WALL_MS + this.clock.monotonicMs(), startedMs: 0, flags: {} },
+      ...{ status: this.status, counts: this.counts, reaches, events: this.events },
+      store: { configuration: ports.subnets.configuration.name, endpoints: [], certificates: undefined },
+      kernelCounts: () => ({ requests: 0, errors: 0, overruns: 0, writes: this.kernel.stats().writes }),
+    }
   }
 
   #makeConditions(): Conditions {

@@ -41,6 +41,7 @@ export type ConditionName =
   | 'answers to challenges'
   | 'way to etcd'
   | 'health endpoint'
+  | 'status socket'
 
 /** Those that fail until the overlay of a family has been complete for the first time since there is a lease. */
 export const FORWARDING: readonly ConditionName[] = ['forwarding', 'forwarding of IPv4', 'forwarding of IPv6']

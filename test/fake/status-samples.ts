@@ -53,6 +53,7 @@ export const sampleEvent = (id: number, changed: Partial<StatusEvent> = {}): Sta
   id,
   at: secondsBefore(1_000 / id),
   level: 'info',
+  kind: 'peer-joined',
   text: `peer host-${id} joined`,
   fields: { subnet: '10.15.16.0/20' },
   ...changed,

@@ -28,11 +28,12 @@ const ERRORS = [
     'HostTakenError',
     'NoRightsError',
   ],
-  ...['NoRegularFileError', 'ForeignLinkError', 'AddonError', 'BrokenAnswer'],
+  ...['NoRegularFileError', 'ForeignLinkError', 'AddonError', 'BrokenAnswer', 'InTheWay'],
 ]
 
 /** Other commands than the agent: what they say is said to whoever has called them. */
-const ELSEWHERE = /^src\/(cli|cni|docker|cleanup|commands\/(cleanup|cni|docker-opts|output))\b/
+const ELSEWHERE =
+  /^src\/(cli|cni|docker|cleanup|plan|commands\/(cleanup|cni|docker-opts|output|asking|look|settings))\b/
 
 /** Texts that say little by themselves: what stands in their holes is made, and looked for, elsewhere. */
 const COMPOSED: Readonly<Record<string, string>> = {

@@ -1,9 +1,9 @@
-import type { Backend } from '../../backend/backend.ts'
+import type { Backend, OwnSubnet } from '../../backend/backend.ts'
 import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRouter } from '../../backend/peer-router.ts'
 import type { BackendConfig } from '../../config/backend.ts'
-import type { NetworkConfig, OverlayNetwork } from '../../config/network.ts'
+import type { NetworkConfig } from '../../config/network.ts'
 import type { HostAddresses, InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family, Ip } from '../../net/ip.ts'
@@ -16,6 +16,7 @@ import { Reconciler } from '../../reconcile/reconciler.ts'
 import { LinkTask } from './link-task.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
+import type { FamilyView } from '../view/session-view.ts'
 import type { SetUpReport } from './set-up.ts'
 import { ReconcileTask, type PeerGate } from './reconcile-task.ts'
 import { RouteCheckTask } from './route-check-task.ts'
@@ -44,7 +45,7 @@ export interface DatapathInput {
 export class Datapath implements PeerSink {
   readonly family: Family
   readonly tasks: readonly Task[]
-  readonly #network: OverlayNetwork
+  readonly #own: OwnSubnet
   readonly #reconciler: Reconciler
   readonly #device: DeviceKeeper | undefined
   /** Decides what peers need, where that hangs on more than their leases. */
@@ -60,7 +61,7 @@ export class Datapath implements PeerSink {
     const { ports, backend, readiness, gate } = input
     const { family } = backend.own.overlay
     this.family = family
-    this.#network = backend.own.overlay
+    this.#own = backend.own
     const somethingToDo = this.#somethingToDo
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
@@ -111,6 +112,23 @@ export class Datapath implements PeerSink {
     })
   }
 
+  /** What it shows of itself. */
+  get view(): FamilyView {
+    const reconciler = this.#reconciler
+    const device = this.#device
+    return {
+      family: this.family,
+      own: this.#own,
+      underlay: this.#link.underlay,
+      device: device && { name: device.name, index: reconciler.linkIndex, endPoint: device.endPoint },
+      mtu: this.#link.mtu,
+      pending: reconciler.pending,
+      pendingRows: () => reconciler.pendingRows(),
+      rowsOf: (key) => reconciler.rowsOf(key),
+      isDirect: (key) => reconciler.isDirect(key),
+    }
+  }
+
   /** Undefined: there is no device of ours. */
   get deviceName(): string | undefined {
     return this.#device?.name
@@ -133,7 +151,7 @@ export class Datapath implements PeerSink {
 
   /** What is kept here: whatever else of this family is ours is of another configuration. */
   get present(): PresentFamily {
-    const { network } = this.#network
+    const { network } = this.#own.overlay
     return { family: this.family, device: this.#device?.name, links: this.watchedLinks, network }
   }
 

@@ -58,6 +58,7 @@ export class LinkTask implements Task {
   readonly #underlay: UnderlayWatch
   /** When a change of routes or peers last asked for a look, on the monotonic clock. */
   #wayAskedMs = Number.NEGATIVE_INFINITY
+  #mtu: number | undefined
 
   constructor(input: LinkTaskInput) {
     const { ports, options, underlay, family, leader, overlays, peers, device } = input
@@ -71,6 +72,11 @@ export class LinkTask implements Task {
       look: (signal) => this.#look(signal),
       dueInMs: () => this.#dueInMs(),
     })
+  }
+
+  /** Of what carries the containers' packets, in octets; undefined before the first look. */
+  get mtu(): number | undefined {
+    return this.#mtu
   }
 
   /** The underlay as last seen. */
@@ -92,10 +98,10 @@ export class LinkTask implements Task {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { device, onLook, onMtu, somethingToDo } = this.#input
+    const { device, onLook, somethingToDo } = this.#input
     await this.#followUnderlay(signal)
     onLook(this.underlay, this.#underlay.routes)
-    if (device === undefined) onMtu(mtuOf(this.underlay))
+    if (device === undefined) this.#setMtu(mtuOf(this.underlay))
     else if (!(await this.#tend(device, signal))) return
     somethingToDo.ring()
   }
@@ -109,7 +115,7 @@ export class LinkTask implements Task {
 
   /** Brings the device about and hands it to the reconciler. @returns whether it is there */
   async #tend(device: DeviceKeeper, signal: AbortSignal): Promise<boolean> {
-    const { reconciler, onMtu, ports } = this.#input
+    const { reconciler, ports } = this.#input
     const { linkIndex, hasChanged, mtu, problem, foreignAddresses } = await device.tend(this.underlay, signal)
     if (linkIndex === undefined) return false // of a device that is not there, nothing holds and nothing fails
     const settings = `settings of ${device.name}`
@@ -117,8 +123,13 @@ export class LinkTask implements Task {
     else ports.conditions.fails(settings, problem, 'none', { says: problem.message })
     this.#sayForeign(device.name, foreignAddresses)
     if (reconciler.linkIndex !== linkIndex || hasChanged) reconciler.attach(linkIndex)
-    onMtu(mtu)
+    this.#setMtu(mtu)
     return true
+  }
+
+  #setMtu(mtu: number): void {
+    this.#mtu = mtu
+    this.#input.onMtu(mtu)
   }
 
   #sayForeign(device: string, foreign: readonly string[]): void {

@@ -9,6 +9,7 @@ import { Damping } from '../../time/damping.ts'
 import type { OwnSubnet } from '../../backend/backend.ts'
 import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
+import type { FirewallView } from '../view/session-view.ts'
 import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** What the rules should be, by what we were told and what we hold. */
@@ -42,6 +43,9 @@ export interface FirewallTaskInput {
   readonly onLooked: () => void
 }
 
+/** How the rules are, as of the last look. */
+export type FirewallState = Omit<FirewallView, 'peerFilter'>
+
 /** What could not be removed is tried again after this long, in milliseconds: nothing hangs on it. */
 const CLEAN_UP_AGAIN_MS = 60_000
 /** However short the interval asked for: looking starts programs. In milliseconds. */
@@ -68,6 +72,8 @@ export class FirewallTask implements Task {
   /** Whether all rules asked for stand since the last look, and nobody keeps changing them. */
   #isFine = false
   #hasSaidLacking = false
+  /** On the monotonic clock; undefined: never. */
+  #lookedMs: number | undefined
   /** Whether nothing was left that should have gone. */
   #isClean = false
 
@@ -75,6 +81,16 @@ export class FirewallTask implements Task {
     this.#input = input
     this.#spec = input.spec
     this.#damping = new Damping(input.ports.random)
+  }
+
+  /** How it is, as of the last look. */
+  get state(): FirewallState {
+    const { kind, masquerade, forward } = this.#spec
+    const hasLooked = this.#lookedMs !== undefined
+    return {
+      ...{ kind, isWanted: masquerade || forward, lastLookMs: this.#lookedMs },
+      holds: hasLooked ? this.#isFine : undefined,
+    }
   }
 
   /** Other rules from now on. */
@@ -90,6 +106,7 @@ export class FirewallTask implements Task {
       const spec = this.#spec
       const report = await ports.firewall.sync(spec, signal)
       if (isStopped(signal)) return
+      this.#lookedMs = ports.clock.monotonicMs()
       this.#judge(spec, report)
       onLooked()
       await rest(this.#nextLookInMs(spec), this.#look)

@@ -3,7 +3,7 @@ import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
 import { BlackholeTask } from './blackhole-task.ts'
-import { FirewallTask, firewallSpec } from './firewall-task.ts'
+import { FirewallTask, firewallSpec, type FirewallState } from './firewall-task.ts'
 import { ForwardingTask } from './forwarding-task.ts'
 import { OthersTask } from './others-task.ts'
 import type { OverlayView } from './overlay-view.ts'
@@ -51,6 +51,11 @@ export class HostTasks {
     this.#others = new OthersTask(input)
     const blackhole = new BlackholeTask(ports, own, options.ipBlackholeRoute)
     this.tasks = [this.#firewall, this.#forwarding, blackhole, this.#others]
+  }
+
+  /** The rules of the firewall, as of the last look. */
+  get firewall(): FirewallState {
+    return this.#firewall.state
   }
 
   /** The network configuration has changed in what concerns the host. */

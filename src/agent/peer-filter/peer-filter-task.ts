@@ -83,6 +83,11 @@ export class PeerFilterTask implements Task {
     this.#addresses.setPeer(peer, addresses)
   }
 
+  /** Whether it stands, as far as is known, and nobody keeps changing it. */
+  get state(): { readonly holds: boolean } {
+    return { holds: this.#filter.is === 'standing' && this.#hold.is === 'none' }
+  }
+
   /** Resolves when the filter stands for the first time, or `signal` aborts: nothing is let in before. */
   async stands(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#installed.signal])

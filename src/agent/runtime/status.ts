@@ -5,6 +5,7 @@ import type { Health, HealthAnswer } from '../../observe/health-server.ts'
 import { printable } from '../../text/printable.ts'
 import type { Condition, Conditions, Effect } from './conditions.ts'
 import { familyOfCondition } from './condition-order.ts'
+import type { SessionView } from '../view/session-view.ts'
 import { Subscribers } from './subscribers.ts'
 import { Watchdog } from './watchdog.ts'
 import { describeUnreachable, type UnreachablePeers } from './unreachable-peers.ts'
@@ -58,6 +59,7 @@ export class AgentStatus implements Health {
   readonly #tables = new Map<Family, TablesState>()
   readonly #subscribers = new Subscribers()
   #subnet: string | undefined
+  #session: SessionView | undefined
   /** Families that containers are started without, though they belong to the overlay. */
   #without: readonly Family[] = []
   /** Leases of others that break a rule, or wait for others that claim the same. */
@@ -90,10 +92,21 @@ export class AgentStatus implements Health {
     this.#subscribers.notify()
   }
 
+  /** The session of the lease that is held, as it is now; undefined: none is. */
+  get session(): SessionView | undefined {
+    return this.#session
+  }
+
+  /** The session that has begun shows this of itself. */
+  shows(session: SessionView): void {
+    this.#session = session
+  }
+
   /** No lease is held. @param reason why it was lost; absent when there never was one */
   sessionEnded(reason = NO_LEASE): void {
     const conditions = this.#conditions
     this.#subnet = undefined
+    this.#session = undefined
     this.#without = []
     this.#tables.clear()
     this.#rejected = 0
@@ -110,7 +123,16 @@ export class AgentStatus implements Health {
     this.#subscribers.notify()
   }
 
-  /** All that fail, with the effect that it has on this node. */
+  /** Where the tables of one family stand; undefined: nobody has looked. */
+  tablesOf(family: Family): TablesState | undefined {
+    return this.#tables.get(family)
+  }
+
+  /** All that fail, with the effect that it has on this node, those first that others follow from. */
+  get failing(): readonly Condition[] {
+    return this.#all()
+  }
+
   #all(): readonly Condition[] {
     const isLeftOut = ({ what, effect }: Condition): boolean => {
       const family = familyOfCondition(what)

@@ -20,6 +20,7 @@ export interface VxlanDeviceKeeperInput {
 /** Keeps the VXLAN device of one family as it must be. */
 export class VxlanDeviceKeeper implements DeviceKeeper {
   readonly name: string
+  readonly endPoint: NonNullable<DeviceKeeper['endPoint']>
   readonly #vtep: Vtep
   readonly #ports: DevicePorts
   readonly #damping: DeviceDamping
@@ -29,6 +30,7 @@ export class VxlanDeviceKeeper implements DeviceKeeper {
 
   constructor({ vtep, config, ports }: VxlanDeviceKeeperInput) {
     this.name = deviceName(vtep.family, vtep.vni)
+    this.endPoint = { mac: vtep.mac, vni: vtep.vni, port: config.port }
     this.#vtep = vtep
     this.#ports = ports
     this.#config = config

@@ -84,6 +84,11 @@ export class TlsFiles {
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error)
     }
+    return this.known
+  }
+
+  /** As they were when they were last read. */
+  get known(): TlsFilesState {
     const validities = [...(this.#inUse?.validities ?? []), ...this.#servers.values()]
     return { problem: this.#problem, inUse: this.#inUse !== undefined, validities }
   }

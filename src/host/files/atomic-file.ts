@@ -76,7 +76,7 @@ async function writeInPlace(target: string, text: string): Promise<void> {
  * As `mkdir -p`. Node's own `recursive` calls a read-only file system "no such file or directory", and tries for ever where the kernel
  * says that below a directory that stands, as in /proc.
  */
-async function makeDirectory(path: string, mode: number): Promise<void> {
+export async function makeDirectory(path: string, mode: number): Promise<void> {
   const parent = dirname(path)
   let failure = await failureToMake(path, mode)
   if (failure !== undefined && codeOf(failure) === 'ENOENT' && parent !== path) {

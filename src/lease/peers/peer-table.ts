@@ -68,6 +68,21 @@ export class PeerTable<E> {
     return this.#reported.has(key)
   }
 
+  /** Those in force, as of the last `drain`, by key. May be read on while they change. */
+  *inForce(): Generator<readonly [string, E]> {
+    for (const [key, { entries }] of this.#reported) yield [key, entries]
+  }
+
+  /** What one in force has, as of the last `drain`. */
+  entriesOf(key: string): E | undefined {
+    return this.#reported.get(key)?.entries
+  }
+
+  /** What stands there; undefined: there is no such key, or what it says was too long to keep. */
+  recordOf(key: string): PeerRecord | undefined {
+    return this.#known.get(key)?.record
+  }
+
   /** Rejected leases and those that wait, as of the last `drain`: key → reason. */
   get rejected(): ReadonlyMap<string, string> {
     return this.#rejected

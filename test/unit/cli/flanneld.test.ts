@@ -117,6 +117,9 @@ describe('without arguments', () => {
       peerFilter: false,
       healthz: undefined,
       subnetFile: '/run/flannel/subnet.env',
+      statusSocket: '/run/flannel/flanneld.sock',
+      healthzStatus: false,
+      given: {},
       renewMarginMs: 3_600_000,
       stalePeerGraceMs: 300_000,
       nodeId: undefined,
@@ -251,8 +254,10 @@ const SAMPLES: Readonly<Record<string, string>> = {
   'iptables-resync': '7',
   'vxlan-peer-filter': 'true',
   'subnet-file': '/sample',
+  'status-socket': '/sample.sock',
   'healthz-ip': '10.7.7.7',
   'healthz-port': '7',
+  'healthz-status': 'true',
   v: '7',
   'log-format': 'json',
   'node-id': 'sample',
@@ -266,6 +271,31 @@ const WITH: Environment = {
   FLANNELD_ETCD_PASSWORD: 'p',
   FLANNELD_HEALTHZ_PORT: '1',
 }
+
+describe('what a node shows of itself', () => {
+  it.each([
+    ['--subnet-file=/run/other/subnet.env', '/run/other/flanneld.sock'],
+    ['--status-socket=/run/x.sock --subnet-file=/run/other/subnet.env', '/run/x.sock'],
+    ['--status-socket=none', undefined],
+    ['--status-socket=', '/run/flannel/flanneld.sock'],
+  ])('%s: its status socket is %s', (line, path) => {
+    expect(options(line.split(' ')).statusSocket).toBe(path)
+  })
+
+  it('names the flags that are not at their default, without secrets', () => {
+    const args = ['--iface=eth1', '--iface=eth2', '--ip-masq', '--healthz-port=0', '--public-ip=10.7.7.7']
+    const { given } = options(
+      [...args, '--etcd-username=u', '--etcd-password=--geheim', '--etcd-cafile=//me:geheim@ca', '--iface-regex=^e'],
+      { ...WITH, FLANNELD_ETCD_PASSWORD: 'geheim', FLANNELD_V: '1', FLANNELD_HEALTHZ_PORT: '' },
+    )
+    expect(given).toMatchObject({
+      ...{ iface: 'eth1,eth2', 'ip-masq': 'true', 'public-ip': '10.7.7.7', v: '1', 'iface-regex': '^e' },
+      ...{ 'etcd-username': 'u', 'etcd-certfile': 'c', 'etcd-endpoints': 'https://10.9.9.8:2379' },
+    })
+    expect(Object.keys(given ?? {})).not.toContain('healthz-port')
+    expect(JSON.stringify(given)).not.toContain('geheim')
+  })
+})
 
 /** As files for the environment have them whose reader takes nothing away. */
 const quoted = [(text: string) => `"${text}"`, (text: string) => `'${text}'`, (text: string) => ` "${text} "\r`]

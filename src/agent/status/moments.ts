@@ -1,0 +1,31 @@
+import type { LiveAgent } from './live-agent.ts'
+
+/** Turns times of the monotonic clock into those of the wall clock, as both stand now. */
+export class Moments {
+  readonly nowMs: number
+  readonly #offsetMs: number
+
+  constructor({ clock, wallMs }: Pick<LiveAgent, 'clock' | 'wallMs'>) {
+    this.nowMs = clock.monotonicMs()
+    this.#offsetMs = wallMs() - this.nowMs
+  }
+
+  /** ISO 8601, UTC. */
+  get now(): string {
+    return this.iso(this.nowMs)
+  }
+
+  iso(monotonicMs: number): string {
+    return new Date(monotonicMs + this.#offsetMs).toISOString()
+  }
+
+  /** Null for what is not known, or never comes. */
+  isoOrNull(monotonicMs: number | undefined): string | null {
+    return monotonicMs === undefined || !Number.isFinite(monotonicMs) ? null : this.iso(monotonicMs)
+  }
+
+  /** Whole seconds from then until now. */
+  secondsSince(monotonicMs: number): number {
+    return Math.floor((this.nowMs - monotonicMs) / 1_000)
+  }
+}

@@ -1,0 +1,60 @@
+import type { AgentPorts } from '../../agent/runtime/ports.ts'
+import type { EventsView, LiveAgent, ReachView } from '../../agent/status/live-agent.ts'
+import type { DaemonOptions } from '../../config/options.ts'
+import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
+import type { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
+
+/** Put in by packaging/build.mjs; there is none when the sources run as they are. */
+declare const BUILD_COMMIT: string | undefined
+
+export interface LiveInput {
+  readonly options: DaemonOptions
+  readonly ports: AgentPorts
+  readonly store: Pick<EtcdLeaseStore, 'endpoints' | 'certificates'>
+  readonly kernel: Pick<RtnetlinkKernel, 'stats'>
+  readonly version: string
+  readonly events: EventsView
+  /** On the monotonic clock. */
+  readonly startedMs: number
+}
+
+/** Nobody is asked. */
+const NO_REACHES: ReachView = {
+  isOn: false,
+  why: 'this version does not ask',
+  reach: () => undefined,
+  counts: () => ({ reachable: 0, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 }),
+  askNow: () => Promise.resolve(),
+}
+
+/** What those see of this agent who answer for it. */
+export const liveAgent = ({ options, ports, store, kernel, version, events, startedMs }: LiveInput): LiveAgent => ({
+  program: {
+    version,
+    commit: typeof BUILD_COMMIT === 'string' ? BUILD_COMMIT : 'unknown',
+    pid: process.pid,
+  },
+  node: ports.node,
+  instance: ports.instance,
+  clock: ports.clock,
+  wallMs: Date.now,
+  startedMs,
+  flags: options.given ?? {},
+  status: ports.status,
+  counts: ports.counts,
+  store: {
+    configuration: ports.subnets.configuration.name,
+    get endpoints() {
+      return store.endpoints
+    },
+    get certificates() {
+      return store.certificates?.known
+    },
+  },
+  reaches: NO_REACHES,
+  events,
+  kernelCounts: () => {
+    const { byOp, errors, overruns, writes } = kernel.stats()
+    return { requests: Object.values(byOp).reduce((sum, count) => sum + count, 0), errors, overruns, writes }
+  },
+})

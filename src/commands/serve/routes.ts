@@ -1,0 +1,41 @@
+import type { LiveAgent } from '../../agent/status/live-agent.ts'
+import type { Route, Routes } from '../../http/answer.ts'
+
+/** Where something is answered: at the Unix socket, over the network where `--healthz-status` asks for it, or on either. */
+interface StatusRoute extends Route {
+  readonly isOnSocketOnly?: boolean
+}
+
+/**
+ * What is answered of an agent that runs, by path. What makes an answer is loaded when somebody asks for it: an agent that nobody asks
+ * pays for none.
+ */
+const routesOf = (live: LiveAgent): ReadonlyMap<string, StatusRoute> => {
+  const documents = () => import('../../agent/status/answers.ts')
+  return new Map<string, StatusRoute>([
+    ['/v1/status', { respond: async () => (await documents()).answerStatus(live) }],
+    ['/v1/peers', { respond: async (question) => (await documents()).answerPeers(live, question) }],
+    ['/v1/pending', { respond: async () => (await documents()).answerPending(live) }],
+    ['/v1/rejected', { respond: async () => (await documents()).answerRejected(live) }],
+    ['/v1/events', { respond: async (question) => (await documents()).answerEvents(live, question) }],
+    [
+      '/v1/probe',
+      {
+        method: 'POST',
+        isOnSocketOnly: true,
+        respond: async (question) => (await documents()).answerProbe(live, question),
+      },
+    ],
+  ])
+}
+
+/** For whoever may open the Unix socket, which root alone may. */
+export const socketRoutes = (live: LiveAgent): Routes => routesOf(live)
+
+/** For whoever reaches the health port: nothing that changes anything, and no flags. */
+export function networkRoutes(live: LiveAgent): Routes {
+  const all = routesOf({ ...live, flags: {} })
+  const open = [...all].filter(([, { isOnSocketOnly }]) => isOnSocketOnly !== true)
+  const status = all.get('/v1/status')
+  return new Map([...open, ...(status === undefined ? [] : [['/status', status] as const])])
+}
