@@ -8,6 +8,11 @@ const ENTRY = 'src/main.ts'
 /** Modules that are loaded late, by the part that they are in, and with them all that only they need. What two parts need is in both. */
 const LATE = {
   late: ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts', 'src/commands/about.ts'],
+  // Commands that ask the agent, which need no part but this.
+  ask: ['status', 'peers', 'ping', 'events'].map((name) => `src/commands/look/${name}.ts`),
+  // Commands that read the host and the store.
+  inspect: ['trace', 'without-agent'].map((name) => `src/commands/inspect/${name}.ts`),
+  completion: ['src/commands/look/completion.ts'],
   // When somebody scrapes.
   metrics: ['src/metrics/answer.ts'],
 }

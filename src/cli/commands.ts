@@ -43,6 +43,12 @@ export const SUBCOMMANDS = [
     summary: 'ask another node over the overlay, and say how far packets come',
   },
   {
+    name: 'trace',
+    links: [],
+    group: 'look',
+    summary: 'follow the way to another node through etcd, kernel and network, and mark what is wrong',
+  },
+  {
     name: 'events',
     links: [],
     group: 'look',

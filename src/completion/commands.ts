@@ -11,6 +11,7 @@ import { PEERS } from '../cli/specs/peers.ts'
 import { PING } from '../cli/specs/ping.ts'
 import { PLAN } from '../cli/specs/plan.ts'
 import { STATUS } from '../cli/specs/status.ts'
+import { TRACE } from '../cli/specs/trace.ts'
 
 type Name = (typeof SUBCOMMANDS)[number]['name']
 
@@ -22,6 +23,7 @@ const HELP: Readonly<Record<Name, string>> = {
   doctor: helpOf(DOCTOR),
   plan: helpOf(PLAN),
   status: helpOf(STATUS),
+  trace: helpOf(TRACE),
   peers: helpOf(PEERS),
   events: helpOf(EVENTS),
   ping: helpOf(PING),

@@ -125,7 +125,7 @@ function expectedType(type: string): string {
   return near === undefined ? types.join(' or ') : `${types.join(' or ')}; did you mean ${near}?`
 }
 
-const VXLAN_DEFAULTS: VxlanConfig = {
+export const VXLAN_DEFAULTS: VxlanConfig = {
   type: 'vxlan',
   vni: DEFAULT_VNI,
   port: LINUX_VXLAN_PORT,

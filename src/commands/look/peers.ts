@@ -5,10 +5,9 @@ import { PEERS, REACH } from '../../cli/specs/peers.ts'
 import { showPeer } from '../../show/peer.ts'
 import { showPeers } from '../../show/peers.ts'
 import { isBad } from '../../show/reach.ts'
-import { ask } from '../../status/client/ask.ts'
-import { AgentAnswerError } from '../../status/client/errors.ts'
-import type { PeersDocument, PeerStatus } from '../../status/document.ts'
+import type { PeerStatus } from '../../status/document.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
+import { peersMeant } from '../asking/peers-meant.ts'
 import { watching } from '../asking/watching.ts'
 
 /** `flanneld peers`. */
@@ -18,7 +17,6 @@ export const run = (call: CommandCall): Promise<number> =>
 async function look(asked: Asking): Promise<Said> {
   const [of] = asked.operands
   const all = await peersMeant(of, asked)
-  if (of !== undefined && all.peers.length === 0) throw nobodyIs(of)
   const document = { ...all, peers: all.peers.filter(isWanted(asked.value(REACH))) }
   const show = of === undefined || document.peers.length > MOST_IN_FULL ? showPeers : showPeer
   const text = asked.isJson ? asJson(document) : show(document, asked.terminal)
@@ -27,20 +25,6 @@ async function look(asked: Asking): Promise<Said> {
 
 /** More than this are a table: one name may stand for many addresses. */
 const MOST_IN_FULL = 4
-
-/** All, or those that a name, address or subnet stands for. @throws {AgentAwayError}, {AgentAnswerError} */
-export async function peersMeant(of: string | undefined, asked: Asking, path = '/v1/peers'): Promise<PeersDocument> {
-  const query = of === undefined ? '' : `?of=${encodeURIComponent(of)}`
-  try {
-    return await ask<PeersDocument>(`${path}${query}`, { ...asked, method: path === '/v1/peers' ? 'GET' : 'POST' })
-  } catch (error) {
-    if (of !== undefined && error instanceof AgentAnswerError && error.status === 404) throw nobodyIs(of)
-    throw error
-  }
-}
-
-export const nobodyIs = (of: string): AgentAnswerError =>
-  new AgentAnswerError(`no peer has the name, address or subnet ${of}: flanneld peers lists all`)
 
 function isWanted(wanted: ReturnType<(typeof REACH)['parse']>): (peer: PeerStatus) => boolean {
   if (wanted === 'all') return () => true

@@ -6,9 +6,9 @@ import { pingLine, PingTally } from '../../show/ping.ts'
 import type { PeerStatus } from '../../status/document.ts'
 import { printable } from '../../text/printable.ts'
 import { asking, type Asking, type Said } from '../asking/asking.ts'
+import { peersMeant } from '../asking/peers-meant.ts'
 import { Progress } from '../asking/terminal.ts'
 import { isReaderGone, writeOutput } from '../output.ts'
-import { nobodyIs, peersMeant } from './peers.ts'
 
 /** `flanneld ping`. */
 export const run = (call: CommandCall): Promise<number> => asking(PING, call, ping)
@@ -37,7 +37,6 @@ async function question(asked: Asking): Promise<readonly PeerStatus[] | undefine
   progress.say(`asking ${of} …`)
   try {
     const { peers } = await peersMeant(of, asked, '/v1/probe')
-    if (peers.length === 0) throw nobodyIs(of)
     return peers
   } catch (error) {
     if (asked.signal.aborted) return undefined

@@ -60,28 +60,25 @@ export function open(
       ...{ socketPath: socket, path, method, agent: false, signal },
       headers: { host: 'localhost', connection: 'close', ...headers },
     })
-    const timer = giveUpAfter(withinMs, asked, socket)
+    let late: ClientRequest | IncomingMessage = asked
+    const timer = setTimeout(() => {
+      late.destroy(new AgentAwayError('silent', socket, `does not answer within ${Math.ceil(withinMs / 1_000)} s`))
+    }, withinMs)
     asked.once('error', (error) => {
       clearTimeout(timer)
       reject(awayFor(error, socket))
     })
     asked.once('response', (answer: IncomingMessage) => {
-      if (headers !== undefined)
-        clearTimeout(timer) // a stream goes on as long as it likes
-      else
-        answer.once('close', () => {
-          clearTimeout(timer)
-        })
+      late = answer
+      if (headers !== undefined) clearTimeout(timer) // a stream goes on as long as it likes
+      answer.once('close', () => {
+        clearTimeout(timer)
+      })
       resolve(answer)
     })
     asked.end()
   })
 }
-
-const giveUpAfter = (ms: number, asked: ClientRequest, socket: string): NodeJS.Timeout =>
-  setTimeout(() => {
-    asked.destroy(new AgentAwayError('silent', socket, `does not answer within ${Math.round(ms / 1_000)} s`))
-  }, ms)
 
 function awayFor(error: Error, socket: string): Error {
   if (error instanceof AgentAwayError || error.name === 'AbortError') return error

@@ -243,6 +243,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'it is handed peers, and programs them',
   },
+  trace: {
+    sees: ['net', 'text', 'present', 'config', 'kernel', 'lease', 'backend/vxlan', 'status'],
+    because: 'it follows the way to a peer through what it is handed, and asks nobody but the kernel port',
+  },
   'agent/around': {
     sees: ['net', 'time', 'config', 'kernel', 'lease/peers', 'host/underlay', 'agent/runtime', 'agent/datapath'],
     because: 'it says what is around the overlay, and programs nothing',
@@ -350,7 +354,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'commands beside the daemon find out what it was told in one way',
   },
   'commands/asking': {
-    sees: ['text', 'present', 'cli', 'cli/command', 'status/client', 'commands'],
+    sees: ['text', 'present', 'cli', 'cli/command', 'status', 'status/client', 'commands'],
     because: 'what all commands have in common that people look at is done once, whatever they ask',
   },
   'commands/planning': {
@@ -372,6 +376,27 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'it is the composition root of a plan, as the daemon is that of an agent',
   },
+  'commands/inspect': {
+    sees: [
+      'config',
+      'kernel',
+      'lease',
+      'etcd',
+      'netlink',
+      'host',
+      'host/files',
+      'cli',
+      'cli/specs',
+      'status',
+      'status/client',
+      'show',
+      'trace',
+      'commands',
+      'commands/asking',
+      'commands/settings',
+    ],
+    because: 'each reads the host and the store itself, which takes loading what the others need not',
+  },
   'commands/look': {
     sees: [
       'text',
@@ -385,6 +410,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'show',
       'commands',
       'commands/asking',
+      'commands/inspect',
     ],
     because: 'each asks the agent, and loads no more than it takes to ask and to show',
   },
@@ -409,7 +435,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it is a composition root: it puts together what checks are handed, and shows what they find',
   },
   main: {
-    sees: ['config', 'cli', 'commands', 'commands/look', 'commands/examine', 'commands/planning'],
+    sees: ['config', 'cli', 'commands', 'commands/look', 'commands/examine', 'commands/planning', 'commands/inspect'],
     because: 'it only chooses which command to load, so that none pays for another',
   },
 }

@@ -1,0 +1,102 @@
+import type { CommandCall } from '../../cli/commands.ts'
+import { EXIT } from '../../cli/exit-codes.ts'
+import { TRACE } from '../../cli/specs/trace.ts'
+import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
+import { ask } from '../../status/client/ask.ts'
+import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
+import type { PeerStatus, RejectedDocument, StatusDocument } from '../../status/document.ts'
+import type { TraceFacts, TracedPeer } from '../../trace/facts.ts'
+import { findAtAgent, findInStore } from '../../trace/find.ts'
+import { gather } from '../../trace/gather.ts'
+import { showTrace } from '../../trace/show.ts'
+import { steps } from '../../trace/steps.ts'
+import { asJson, asking, wordsFor, type Asking, type Said } from '../asking/asking.ts'
+import { peersMeant } from '../asking/peers-meant.ts'
+import { Progress } from '../asking/terminal.ts'
+import { listStore } from './store.ts'
+
+/** `flanneld trace`. */
+export const run = (call: CommandCall): Promise<number> => asking(TRACE, call, trace)
+
+async function trace(asked: Asking): Promise<Said> {
+  const progress = new Progress()
+  progress.say('asking etcd, the kernel and the peer …')
+  try {
+    return await traceMeant(asked)
+  } finally {
+    progress.end()
+  }
+}
+
+async function traceMeant(asked: Asking): Promise<Said> {
+  const [word = ''] = asked.operands
+  const [store, agent] = await Promise.all([listStore(asked.own, asked.signal), askAgent(word, asked)])
+  if (store.is === 'away') asked.complain(`etcd at ${store.endpoints} cannot be asked: ${store.problem}`)
+  const known = store.is === 'read' ? findInStore(store.records, word) : []
+  const peers = known.length > 0 ? known : findAtAgent(agent.peers, agent.vni)
+  if (peers.length === 0)
+    throw new AgentAnswerError(`no lease has the name, address or subnet ${word}: flanneld leases lists all`)
+  const traced = await traceEach(peers, agent, asked.signal)
+  const isWell = traced.every(({ found }) => found.every(({ is }) => is !== 'wrong'))
+  const text = asked.isJson
+    ? asJson({ version: 1, traces: traced.map(({ peer, found }) => ({ ...inJson(peer), steps: found })) })
+    : traced.map(({ peer, found }) => showTrace(peer, found, asked.terminal)).join('\n')
+  return { text, code: isWell ? EXIT.done : EXIT.failed }
+}
+
+const inJson = ({ subnet, publicIp, ...rest }: TracedPeer): object => ({
+  ...rest,
+  subnet: subnet.text,
+  publicIp: publicIp.text,
+})
+
+interface Agent {
+  readonly isHere: boolean
+  readonly peers: readonly PeerStatus[]
+  readonly rejected: RejectedDocument['rows']
+  readonly vni: number | null
+}
+
+/** What the agent says of it, asked anew; where none answers, that is said, and the trace goes on without. */
+async function askAgent(word: string, asked: Asking): Promise<Agent> {
+  try {
+    const [status, { rows }, peers] = await Promise.all([
+      ask<StatusDocument>('/v1/status', asked),
+      ask<RejectedDocument>('/v1/rejected', asked),
+      peersMeant(word, asked, '/v1/probe').then(({ peers: found }) => found, whereNobody),
+    ])
+    const vni = status.families.find(({ device }) => device !== null)?.device?.vni ?? null
+    return { isHere: true, peers, rejected: rows, vni }
+  } catch (error) {
+    if (!(error instanceof AgentAwayError || error instanceof AgentAnswerError)) throw error
+    asked.complain(wordsFor(error))
+    return { isHere: false, peers: [], rejected: [], vni: null }
+  }
+}
+
+function whereNobody(error: unknown): readonly PeerStatus[] {
+  if (error instanceof AgentAnswerError && error.status === 404) return []
+  throw error
+}
+
+async function traceEach(
+  peers: readonly TracedPeer[],
+  agent: Agent,
+  signal: AbortSignal,
+): Promise<readonly { readonly peer: TracedPeer; readonly found: ReturnType<typeof steps> }[]> {
+  const kernel = new RtnetlinkKernel()
+  try {
+    const traced = []
+    for (const peer of peers) {
+      const facts: TraceFacts = {
+        ...{ peer, isAgentHere: agent.isHere, kernel: await gather(kernel, peer, signal) },
+        rejected: agent.rejected.find(({ key }) => key.endsWith(peer.key))?.reason,
+        asked: agent.peers.find(({ family, subnet }) => family === peer.family && subnet === peer.subnet.text),
+      }
+      traced.push({ peer, found: steps(facts) })
+    }
+    return traced
+  } finally {
+    kernel.close()
+  }
+}

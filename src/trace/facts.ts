@@ -1,0 +1,57 @@
+import type { KernelTables, LinkState, RouteAnswer, RuleState } from '../kernel/kernel.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
+import type { Prefix } from '../net/prefix.ts'
+import type { PeerStatus } from '../status/document.ts'
+
+/** The node at the other end, in one address family, as its lease says. */
+export interface TracedPeer {
+  readonly family: Family
+  /** Its host name, else its PublicIP. */
+  readonly name: string
+  readonly key: string
+  readonly subnet: Prefix
+  readonly publicIp: Ip
+  /** `vxlan`, `host-gw` … */
+  readonly backendType: string
+  /** Of its tunnel end point; undefined where its backend has none. */
+  readonly mac: Mac | undefined
+  readonly vni: number | undefined
+  /** Who says so: `etcd`, or `the agent`. */
+  readonly source: string
+}
+
+/** What the kernel holds for a peer, and by which ways it would send. */
+export interface KernelFacts {
+  /** Undefined: the backend has none. */
+  readonly deviceName: string | undefined
+  /** Undefined: there is none of that name. */
+  readonly device: LinkState | undefined
+  readonly tables: KernelTables
+  /** To a container of the peer. */
+  readonly toContainer: RouteAnswer
+  /** To its PublicIP. */
+  readonly toPublicIp: RouteAnswer
+  /** But for those that every host has. */
+  readonly rules: readonly RuleState[]
+  readonly links: ReadonlyMap<number, LinkState>
+}
+
+export interface TraceFacts {
+  readonly peer: TracedPeer
+  /** Why the agent does not use the lease, where it says so. */
+  readonly rejected: string | undefined
+  readonly kernel: KernelFacts
+  readonly isAgentHere: boolean
+  /** What the agent found when it asked the peer for this; undefined: nobody could ask. */
+  readonly asked: Pick<PeerStatus, 'reach' | 'rttMs' | 'loss' | 'passesOctets' | 'underlay' | 'publicIp'> | undefined
+}
+
+export interface Step {
+  readonly name: 'lease' | 'device' | 'neighbour' | 'fdb' | 'route' | 'underlay' | 'probe'
+  readonly is: 'right' | 'wrong' | 'unknown'
+  /** What was found, in the words of the tool that shows it. */
+  readonly found: string
+  /** Commands, or a sentence; empty where nothing is wrong. */
+  readonly cure: readonly string[]
+}

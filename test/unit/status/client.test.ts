@@ -1,0 +1,114 @@
+import { writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { dirname, join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ask, askText } from '../../../src/status/client/ask.ts'
+import { follow } from '../../../src/status/client/follow.ts'
+import type { StatusDocument, StatusEvent } from '../../../src/status/document.ts'
+import { fakeStatusServer, type FakeAnswer, type FakeStatusServer } from '../../fake/fake-status-server.ts'
+import { sampleEvent, sampleStatus } from '../../fake/status-samples.ts'
+
+const opened: FakeStatusServer[] = []
+const raw: Server[] = []
+
+async function serve(answers: Readonly<Record<string, FakeAnswer>>): Promise<FakeStatusServer> {
+  const server = await fakeStatusServer(answers)
+  opened.push(server)
+  return server
+}
+
+afterEach(async () => {
+  for (const server of raw.splice(0)) server.close()
+  await Promise.all(opened.splice(0).map((server) => server.close()))
+})
+
+describe('an agent that is asked', () => {
+  it('answers with its document', async () => {
+    const { socket, asked } = await serve({ '/v1/status': sampleStatus([]) })
+    expect(await ask<StatusDocument>('/v1/status', { socket })).toEqual(sampleStatus([]))
+    expect(asked).toEqual(['GET /v1/status'])
+  })
+
+  it('says in words what it does not answer', async () => {
+    const { socket } = await serve({})
+    await expect(ask('/v1/x', { socket })).rejects.toMatchObject({
+      name: 'AgentAnswerError',
+      status: 404,
+      message: 'the agent answers /v1/x with 404: no such path',
+    })
+  })
+
+  it.each([
+    ['a newer version', { version: 2 }, 'the agent speaks version 2 of its status, and this program version 1'],
+    ['something else', ['x'], 'what answers /v1/status is no status of an agent'],
+  ])('with %s is not believed', async (_, answer, message) => {
+    const { socket } = await serve({ '/v1/status': answer })
+    await expect(ask('/v1/status', { socket })).rejects.toThrow(message)
+  })
+
+  it('and says nothing is not waited for without end', async () => {
+    const { socket } = await serve({ '/v1/status': () => undefined })
+    await expect(ask('/v1/status', { socket, withinMs: 20 })).rejects.toMatchObject({ why: 'silent' })
+  })
+
+  it('and stops in the middle is not waited for either', async () => {
+    const { socket } = await serve({
+      '/v1/status': (_, response) => {
+        response.writeHead(200).write('{"version"')
+      },
+    })
+    await expect(askText('/v1/status', { socket, withinMs: 20 })).rejects.toMatchObject({ why: 'silent' })
+  })
+
+  it('and ends meanwhile is told', async () => {
+    const { socket } = await serve({
+      '/v1/status': (_, response) => {
+        response.writeHead(200, { 'content-length': '100' }).write('{')
+        response.destroy()
+      },
+    })
+    await expect(ask('/v1/status', { socket })).rejects.toMatchObject({ name: 'AgentAwayError' })
+  })
+})
+
+describe('where no agent answers', () => {
+  it('it is said why: nothing there, a file, nobody behind it, or no HTTP', async () => {
+    const { socket } = await serve({})
+    const folder = dirname(socket)
+    const at = (name: string): string => join(folder, name)
+    writeFileSync(at('file'), '')
+    const other = createServer((connection) => connection.end('SSH-2.0\r\n')).listen(at('other'))
+    raw.push(other)
+    await expect(ask('/v1/status', { socket: at('none') })).rejects.toMatchObject({
+      why: 'absent',
+      message: `${at('none')} is not there`,
+    })
+    await expect(ask('/v1/status', { socket: at('file') })).rejects.toMatchObject({ why: 'refused' })
+    await expect(ask('/v1/status', { socket: at('other') })).rejects.toMatchObject({ why: 'strange' })
+  })
+})
+
+describe('events', () => {
+  const blockOf = (event: StatusEvent): string => `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`
+
+  it('come one by one, however they are cut into pieces, until the agent ends', async () => {
+    const text = `: hello\n\n${blockOf(sampleEvent(7))}data: {broken\n\n${blockOf(sampleEvent(8)).replaceAll('\n', '\r\n')}`
+    const { socket, asked } = await serve({
+      '/v1/events': (request, response) => {
+        expect(request.headers).toMatchObject({ accept: 'text/event-stream', 'last-event-id': '6' })
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        for (const octet of text) response.write(octet)
+        response.end()
+      },
+    })
+    const seen: number[] = []
+    for await (const { id } of follow({ socket, since: 6 })) seen.push(id)
+    expect(seen).toEqual([7, 8])
+    expect(asked).toHaveLength(1)
+  })
+
+  it('that an agent does not send are told', async () => {
+    const { socket } = await serve({ '/v1/events': { version: 1, events: [] } })
+    await expect(follow({ socket, since: 0 }).next()).rejects.toThrow('the agent sends no events (200)')
+  })
+})
