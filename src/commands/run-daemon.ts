@@ -22,6 +22,7 @@ import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { LinuxForeignRules } from '../firewall/others/linux-foreign-rules.ts'
 import { NftPeerFilter } from '../firewall/peer-filter/nft-peer-filter.ts'
 import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
+import { readChecksumErrors } from '../host/checksum-errors.ts'
 import { obstacleAt } from '../host/files/regular-file.ts'
 import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/claim/sole-agent.ts'
@@ -137,6 +138,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     setSysctl,
     readSysctl,
     readResolvers: () => readResolvers(),
+    readChecksumErrors: () => readChecksumErrors(),
     deriveCopyId,
     deriveMac: deriveVtepMac,
   }

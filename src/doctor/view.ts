@@ -69,6 +69,8 @@ export interface HostReads {
   show(program: string, ...args: readonly string[]): Promise<ToolOutput | undefined>
   /** Who holds a socket, by its inode (as /proc/net/udp has it); undefined: no process that can be seen, such as the kernel itself. */
   holderOf(inode: string): Promise<ProgramHere | undefined>
+  /** Packets that came in with a wrong checksum since the host was started, as it is now: read at each call. */
+  checksumErrors(): Promise<number | undefined>
   /** Rules of others, as they befall the overlay's packets; undefined where they cannot be read. */
   verdicts(): Promise<ForeignVerdicts | undefined>
 }

@@ -157,6 +157,7 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): Agent
     readSysctl: settings.read,
     setSysctl: settings.set,
     readResolvers: during(host.readResolvers),
+    readChecksumErrors: () => Promise.resolve(undefined),
     deriveCopyId: host.deriveCopyId,
     deriveMac: host.deriveMac,
   }

@@ -306,6 +306,7 @@ export class AgentWorld {
       },
       readSysctl: this.sysctls.readSysctl,
       readResolvers: () => Promise.resolve(this.resolvers),
+      readChecksumErrors: () => Promise.resolve(0),
       deriveCopyId,
       deriveMac: deriveVtepMac,
     }

@@ -33,6 +33,7 @@ export type ConditionName =
   | 'masquerading of others'
   | 'variants of iptables'
   | 'container bridge'
+  | 'checksums'
   | 'subnet file'
   | 'blackhole route'
   | 'former configuration'

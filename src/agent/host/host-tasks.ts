@@ -3,6 +3,7 @@ import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { KernelChange } from '../../kernel/kernel.ts'
 import { BlackholeTask } from './blackhole-task.ts'
+import { ChecksumTask } from './checksum-task.ts'
 import { FirewallTask, firewallSpec, type FirewallState } from './firewall-task.ts'
 import { ForwardingTask } from './forwarding-task.ts'
 import { OthersTask } from './others-task.ts'
@@ -50,7 +51,7 @@ export class HostTasks {
     })
     this.#others = new OthersTask(input)
     const blackhole = new BlackholeTask(ports, own, options.ipBlackholeRoute)
-    this.tasks = [this.#firewall, this.#forwarding, blackhole, this.#others]
+    this.tasks = [this.#firewall, this.#forwarding, blackhole, this.#others, new ChecksumTask(input)]
   }
 
   /** The rules of the firewall, as of the last look. */

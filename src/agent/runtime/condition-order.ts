@@ -24,6 +24,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^firewall$/,
   /^(drops|masquerading) of others$/,
   /^container bridge$/,
+  /^checksums$/,
   /^variants of iptables$/,
   /^subnet file$/,
 ]

@@ -31,6 +31,8 @@ export interface AgentPorts extends DevicePorts {
   readonly readSysctl: (name: readonly string[]) => Promise<string | undefined>
   /** Addresses of the servers that this host's names are asked of. Never rejects. */
   readonly readResolvers: () => Promise<readonly Ip[]>
+  /** Packets that came in with a wrong checksum since the host was started; undefined: nobody says. Never rejects. */
+  readonly readChecksumErrors: () => Promise<number | undefined>
   /** Who a node is whose id another machine has too, told from it by the hardware address of its underlay: the same at every start. */
   readonly deriveCopyId: (nodeId: string, hardware: Mac) => string
   /** MAC of a node's end point in an overlay, for a node that has none yet: the same at every start. */

@@ -1,6 +1,7 @@
 import type { Check } from '../finding.ts'
 import type { View } from '../view.ts'
 import { addressConflict } from './address-conflict.ts'
+import { checksums } from './checksums.ts'
 import { pathMtu } from './path-mtu.ts'
 import { published } from './published.ts'
 import { rejectedLeases } from './rejected-leases.ts'
@@ -23,4 +24,5 @@ export const PACKET_CHECKS: readonly Check<View>[] = [
   rejectedLeases,
   silentPeers,
   pathMtu,
+  checksums,
 ]

@@ -1,5 +1,6 @@
 import { open, readdir, readlink } from 'node:fs/promises'
 import { runTool, type RunTool } from '../../firewall/command.ts'
+import { readChecksumErrors } from '../../host/checksum-errors.ts'
 import { FirewallError } from '../../kernel/firewall.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { HostReads, KernelReads, ProgramHere, ToolOutput } from '../view.ts'
@@ -37,6 +38,10 @@ export class LinuxHost implements Omit<HostReads, 'verdicts'> {
       if (!(error instanceof FirewallError)) throw error
       return error.code === 'MISSING' ? undefined : { code: 1, stdout: '', stderr: error.message }
     }
+  }
+
+  checksumErrors(): Promise<number | undefined> {
+    return readChecksumErrors()
   }
 
   async holderOf(inode: string): Promise<ProgramHere | undefined> {

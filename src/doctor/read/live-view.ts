@@ -49,6 +49,7 @@ export function liveView(input: LiveViewInput): View {
     text: (path) => input.host.text(path),
     names: (folder) => input.host.names(folder),
     show: (program, ...args) => input.host.show(program, ...args),
+    checksumErrors: () => input.host.checksumErrors(),
     holderOf: (inode) => input.host.holderOf(inode),
     verdicts,
   }
