@@ -16,7 +16,9 @@ import { fileURLToPath } from 'node:url'
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/native')
 const DIST = join(ROOT, 'dist')
-const SOURCES = ['netlink.c', 'binding.gyp']
+/** What is compiled, and with it what it is made of. */
+const UNITS = ['netlink.c', 'icmp.c']
+const SOURCES = [...UNITS, 'socket.h', 'binding.gyp']
 const BUILT = join(NATIVE, 'build/Release')
 const prebuiltFor = (arch) => join(NATIVE, 'prebuilds', `linux-${arch}`)
 const PREBUILT = prebuiltFor(process.arch)
@@ -129,8 +131,9 @@ export function compileTo(output, cc = compiler()) {
 function compileDirectly(cc, headers, output = join(BUILT, 'netlink.node')) {
   mkdirSync(dirname(output), { recursive: true })
   return (
-    spawnSync(cc, [...FLAGS, `-I${headers}`, join(NATIVE, 'netlink.c'), '-o', output], { stdio: 'inherit' }).status ===
-    0
+    spawnSync(cc, [...FLAGS, `-I${headers}`, ...UNITS.map((name) => join(NATIVE, name)), '-o', output], {
+      stdio: 'inherit',
+    }).status === 0
   )
 }
 

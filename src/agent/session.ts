@@ -22,6 +22,7 @@ import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
 import { PeersTask } from './peers/peers-task.ts'
+import { ProbeTask } from './probes/probe-task.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import type { AcquiredSubnet, HeldSubnet } from './runtime/subnet-manager.ts'
 import type { SessionView } from './view/session-view.ts'
@@ -62,6 +63,8 @@ export class OverlaySession {
   readonly #surroundings: Surroundings
   readonly #held: HeldSubnet
   readonly #subnetFile: SubnetFile
+  /** Undefined: peers are not asked. */
+  readonly #probes: ProbeTask | undefined
   readonly #peers: PeersTask
   readonly #datapaths: readonly Datapath[]
   readonly #former: FormerTask
@@ -109,11 +112,13 @@ export class OverlaySession {
     const filter = makeFilter(input, this.#configured, () => datapaths)
     const datapaths = this.#makeDatapaths(readiness, filter?.task)
     this.#datapaths = datapaths
+    this.#probes = this.#makeProbes()
+    const probes = this.#probes === undefined ? [] : [this.#probes]
     this.#host = new HostTasks({ ...input, own, devices: devicesOf(datapaths), view: () => this.#view(), release })
     this.#peers = new PeersTask({
       ports,
       peers,
-      sinks: filter === undefined ? datapaths : [filter, ...datapaths],
+      sinks: [...(filter === undefined ? [] : [filter]), ...datapaths, ...probes],
       stalePeerGraceMs: options.stalePeerGraceMs,
       onRejections: () => {
         this.#surroundings.rejectionsChanged()
@@ -150,7 +155,26 @@ export class OverlaySession {
       absent,
       ...this.#surroundings.tasks,
       ...this.#host.tasks,
+      ...probes,
     ]
+  }
+
+  /** Undefined: peers are not to be asked. */
+  #makeProbes(): ProbeTask | undefined {
+    const { ports, options } = this.#input
+    if (!options.peerProbes) {
+      ports.reaches.end('--peer-probes is false')
+      return undefined
+    }
+    const devices = devicesOf(this.#datapaths)
+    return new ProbeTask({
+      ports,
+      own: this.#backends.map(({ own, routesOn }) => {
+        const { family } = own.overlay
+        return { ...own, routesOn, deviceName: devices.get(family) }
+      }),
+      underlay: (family) => this.#surroundings.underlays.get(family),
+    })
   }
 
   #view(): OverlayView {
@@ -174,6 +198,7 @@ export class OverlaySession {
     }
     const setMtu = (family: Family, mtu: number): void => {
       this.#subnetFile.setMtu(family, mtu)
+      this.#probes?.setMtu(family, mtu)
     }
     return this.#backends.map((backend) => {
       const { family } = backend.own.overlay

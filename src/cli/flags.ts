@@ -131,6 +131,11 @@ const OVERLAY = {
     false,
     'take VXLAN packets only from hosts that hold a lease (not in upstream)',
   ),
+  peerProbes: boolean(
+    'peer-probes',
+    true,
+    'ask peers by ICMP echo over the overlay whether packets arrive (not in upstream)',
+  ),
 } as const
 
 const FILES = {

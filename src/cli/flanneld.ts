@@ -157,6 +157,7 @@ export function readOptions(value: FlagReader): DaemonOptions {
     forwardRules: value(FLAGS.forwardRules),
     firewallResyncMs: value(FLAGS.firewallResyncSeconds) * MS_PER_SECOND,
     peerFilter: value(FLAGS.peerFilter),
+    peerProbes: value(FLAGS.peerProbes),
     healthz: healthzPort === 0 ? undefined : { ip: healthzIp, port: healthzPort },
     subnetFile: value(FLAGS.subnetFile),
     statusSocket: statusSocketOf(value(FLAGS.statusSocket), value(FLAGS.subnetFile)),

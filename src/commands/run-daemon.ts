@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { NoRightsError } from '../agent/rights.ts'
@@ -7,6 +7,7 @@ import { systemClock } from '../host/system-clock.ts'
 import type { EventsView } from '../agent/status/live-agent.ts'
 import type { AgentPorts } from '../agent/runtime/ports.ts'
 import { Conditions } from '../agent/runtime/conditions.ts'
+import { PeerReaches } from '../probe/peer-reaches.ts'
 import { AgentStatus } from '../agent/runtime/status.ts'
 import { runTogether } from '../agent/runtime/task.ts'
 import type { CommandCall } from '../cli/commands.ts'
@@ -28,6 +29,7 @@ import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/claim/sole-agent.ts'
 import { readResolvers } from '../host/resolvers.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
+import { openIcmp } from '../icmp/icmp-socket.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
@@ -122,6 +124,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
   const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random, counts: counts.store })
   const own = { clock: systemClock, random: Math.random, log, conditions, status, counts }
   log.info('this node', node)
+  const identifier = randomInt(0x1_0000)
   const ports: AgentPorts = {
     kernel,
     firewall: new LinuxFirewall(),
@@ -133,6 +136,9 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
       certificates: store.certificates,
     }),
     ...own,
+    reaches: new PeerReaches(systemClock),
+    openProbe: (family) => openIcmp(family, identifier),
+    entropy: randomBytes,
     node,
     instance: randomUUID(),
     setSysctl,

@@ -48,6 +48,8 @@ export interface DaemonOptions {
   readonly firewallResyncMs: number
   /** Whether VXLAN packets are taken from holders of leases only. */
   readonly peerFilter: boolean
+  /** Whether peers are asked over the overlay whether packets arrive. */
+  readonly peerProbes: boolean
   /** Where to serve /healthz and /readyz; undefined: nowhere. */
   readonly healthz: { readonly ip: Ip; readonly port: number } | undefined
   /** Where whoever may read files of root asks how we are; undefined: nowhere. */

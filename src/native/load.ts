@@ -30,8 +30,26 @@ export interface NetlinkAddon {
   readonly close: (socket: SocketHandle) => void
 }
 
-/** The whole addon: netlink, and what else only C can do. */
-export interface Addon extends NetlinkAddon {
+/** What icmp.c exports; errors as in {@link NetlinkAddon}. */
+export interface IcmpAddon extends Pick<NetlinkAddon, 'setOption' | 'attachFilter' | 'close'> {
+  /** Only a raw one hears what others ask (raw(7)); one that is not is for whom `net.ipv4.ping_group_range` lets have it (icmp(7)). */
+  readonly openIcmp: (family: 4 | 6, isRaw: boolean) => SocketHandle | number
+  /** When it was sent, in microseconds on the wall clock. `from` is empty, and `ifIndex` 0, where routes are to say. */
+  readonly sendIcmp: (
+    socket: SocketHandle,
+    bytes: Uint8Array,
+    to: Uint8Array,
+    from: Uint8Array,
+    ifIndex: number,
+  ) => number
+  /** Frames of one EtherType on one interface, with their headers (packet(7)); sent by {@link NetlinkAddon.send}. */
+  readonly openPacket: (protocol: number, ifIndex: number) => SocketHandle | number
+  /** How many packets, or what is said against those sent, it has put into `bytes`: `Packet` of icmp.c, 192 octets each. */
+  readonly receivePackets: (socket: SocketHandle, bytes: Uint8Array, errors: boolean) => number
+}
+
+/** The whole addon: netlink, ICMP, and what else only C can do. */
+export interface Addon extends NetlinkAddon, IcmpAddon {
   /** Ends the process at once, as `_exit(2)` does: nothing is run and nobody is waited for. */
   readonly exit: (code: number) => never
   /** One datagram to a Unix socket, without waiting; `address` is a path, or a zero byte and an abstract name (unix(7)). */
@@ -58,6 +76,10 @@ const FUNCTIONS = [
   'listenerOf',
   'listenUnix',
   'dismiss',
+  'openIcmp',
+  'sendIcmp',
+  'openPacket',
+  'receivePackets',
 ] as const
 
 const isAddon = (value: unknown): value is Addon =>

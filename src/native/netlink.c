@@ -1,49 +1,27 @@
 /*
  * A netlink socket for Node: open, options, send, receive, poll, close. Knows nothing of the messages; every byte of the
  * protocol is src/netlink's business. System errors come back as negative errno; wrong arguments and use after close throw.
- * Beside it what else Node has no call for: an exit that waits for nobody, a datagram to a Unix socket, whose process listens
+ * ICMP's socket (icmp.c) is made by the same rules. Beside them what else Node has no call for: an exit that waits for nobody, a datagram to a Unix socket, whose process listens
  * at one, and one that is listened at without anybody being answered.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* struct ucred */
-#endif
-#include <errno.h>
+#include "socket.h"
+
 #include <linux/netlink.h>
-#include <node_api.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <uv.h>
-
-/*
- * Freed when nobody can reach it any more: the JavaScript handle was collected AND libuv has let go of the poll handle.
- * Either may happen first; a worker that is terminated closes the poll handle through the cleanup hook.
- */
-typedef struct {
-  uv_poll_t poll;
-  napi_env env;
-  napi_async_cleanup_hook_handle hook;
-  napi_ref callback; /* while polling */
-  napi_ref self;     /* while polling: a polled socket is not garbage */
-  int fd;            /* -1 once closed */
-  bool collected;
-  bool released;
-} Socket;
 
 static const napi_type_tag SOCKET_TAG = {0x9b1f3ac8d2e64b05, 0xa7c04e5d18f2963b};
 
-static napi_value integer(napi_env env, int64_t value) {
+napi_value integer(napi_env env, int64_t value) {
   napi_value result = NULL;
   napi_create_int64(env, value, &result);
   return result;
 }
 
-static napi_value type_error(napi_env env, const char *message) {
+napi_value type_error(napi_env env, const char *message) {
   napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", message);
   return NULL;
 }
@@ -97,14 +75,14 @@ static Socket *any_socket(napi_env env, napi_callback_info info, size_t count, n
   return s;
 }
 
-static Socket *open_socket_of(napi_env env, napi_callback_info info, size_t count, napi_value *argv) {
+Socket *open_socket_of(napi_env env, napi_callback_info info, size_t count, napi_value *argv) {
   Socket *s = any_socket(env, info, count, argv);
   if (s == NULL || s->fd >= 0) return s;
   napi_throw_error(env, "ERR_SOCKET_CLOSED", "the netlink socket is closed");
   return NULL;
 }
 
-static bool take_bytes(napi_env env, napi_value value, uint8_t **data, size_t *length) {
+bool take_bytes(napi_env env, napi_value value, uint8_t **data, size_t *length) {
   napi_typedarray_type type;
   bool is_typed_array = false;
   napi_is_typedarray(env, value, &is_typed_array);
@@ -112,21 +90,11 @@ static bool take_bytes(napi_env env, napi_value value, uint8_t **data, size_t *l
          type == napi_uint8_array;
 }
 
-/* open(protocol): socket | -errno */
-static napi_value open_socket(napi_env env, napi_callback_info info) {
-  napi_value argument, result;
-  size_t count = 1;
-  int32_t protocol;
+napi_value adopt(napi_env env, int fd) {
+  napi_value result;
   uv_loop_t *loop;
-  struct sockaddr_nl any = {.nl_family = AF_NETLINK};
-  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
-  if (napi_get_value_int32(env, argument, &protocol) != napi_ok) return type_error(env, "protocol is not a number");
-
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-  if (fd < 0) return integer(env, -errno);
   Socket *s = calloc(1, sizeof *s);
   int error = s == NULL ? ENOMEM : 0;
-  if (error == 0 && bind(fd, (struct sockaddr *)&any, sizeof any) < 0) error = errno;
   if (error == 0 && napi_get_uv_event_loop(env, &loop) != napi_ok) error = ENOTSUP;
   if (error == 0) error = -uv_poll_init(loop, &s->poll, fd);
   if (error != 0) {
@@ -145,6 +113,25 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
   }
   napi_type_tag_object(env, result, &SOCKET_TAG);
   return result;
+}
+
+/* open(protocol): socket | -errno */
+static napi_value open_socket(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  size_t count = 1;
+  int32_t protocol;
+  struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  if (napi_get_value_int32(env, argument, &protocol) != napi_ok) return type_error(env, "protocol is not a number");
+
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) return integer(env, -errno);
+  if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0) {
+    int error = errno;
+    close(fd);
+    return integer(env, -error);
+  }
+  return adopt(env, fd);
 }
 
 /* portId(socket): the kernel's name for this socket, which it puts into nlmsg_pid */
@@ -392,7 +379,8 @@ NAPI_MODULE_INIT() {
       {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
       {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
       {"exit", exit_process},       {"sendUnix", send_unix},     {"listenerOf", listener_of},
-      {"listenUnix", listen_unix},  {"dismiss", dismiss},
+      {"listenUnix", listen_unix},  {"dismiss", dismiss},        {"openIcmp", open_icmp},
+      {"sendIcmp", send_icmp},      {"receivePackets", receive_packets}, {"openPacket", open_packet},
   };
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
     napi_value function;

@@ -8,6 +8,7 @@ import { AgentStatus } from '../agent/runtime/status.ts'
 import { runTogether } from '../agent/runtime/task.ts'
 import { AgentCounts } from '../counts/agent-counts.ts'
 import type { DaemonOptions } from '../config/options.ts'
+import { PeerReaches } from '../probe/peer-reaches.ts'
 import { EtcdSubnetManager, type EtcdSubnetPorts } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { readRegularFile } from '../host/files/regular-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -89,7 +90,7 @@ async function runToEnd(options: DaemonOptions, host: PlanPorts, signal: AbortSi
   const counts = new AgentCounts()
   const status = new AgentStatus({ clock, conditions, counts })
   const store = new PlannedStore(host.store, journal, activity)
-  const quick = { ...options, firewallResyncMs: RESYNC_MS }
+  const quick = { ...options, firewallResyncMs: RESYNC_MS, peerProbes: false }
   const agent = new Agent(
     quick,
     makePorts(quick, host, { clock, activity, journal, log, conditions, status, store, counts }),
@@ -152,6 +153,9 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): Agent
     foreignRules: { judge: () => Promise.resolve({ drops: [], masquerades: [] }) },
     kernelWrites: () => 0,
     subnets: new EtcdSubnetManager(options, { ...own, random: host.random, store, resolveHost, wallMs: () => 0 }),
+    reaches: new PeerReaches(tools.clock),
+    openProbe: () => ({ why: 'nothing is sent' }),
+    entropy: (octets) => new Uint8Array(octets),
     node: host.node,
     instance: host.instance,
     readSysctl: settings.read,

@@ -26,4 +26,8 @@ export interface PeerReach {
   /** Largest IP packet that passes, in octets, where the overlay's MTU does not. */
   readonly passesOctets?: number | undefined
   readonly underlay?: UnderlayAnswer | undefined
+  /** Whether it has ever answered since this agent knows of it: some hosts never do, though packets arrive. */
+  readonly hasAnswered?: boolean | undefined
+  /** When a question of its own was last heard, on the monotonic clock, in milliseconds: so far, its packets arrive here. */
+  readonly heardMs?: number | undefined
 }

@@ -7,6 +7,7 @@ import { Agent } from '../../src/agent/agent.ts'
 import type { AgentPorts } from '../../src/agent/runtime/ports.ts'
 import type { LiveAgent, ReachView } from '../../src/agent/status/live-agent.ts'
 import { Conditions } from '../../src/agent/runtime/conditions.ts'
+import { PeerReaches } from '../../src/probe/peer-reaches.ts'
 import { AgentStatus } from '../../src/agent/runtime/status.ts'
 import { runTask } from '../../src/agent/runtime/task.ts'
 import type { DaemonOptions } from '../../src/config/options.ts'
@@ -25,6 +26,7 @@ import { runtime } from './runtime.ts'
 import { FakeEtcd } from './fake-etcd.ts'
 import { FakeFirewall } from './fake-firewall.ts'
 import { FakeForeignRules } from './fake-foreign-rules.ts'
+import { FakeIcmp } from './fake-icmp.ts'
 import { FakeKernel } from './fake-kernel.ts'
 import { FakeSettings } from './fake-settings.ts'
 import { FakePeerFilter } from './fake-peer-filter.ts'
@@ -69,6 +71,7 @@ export class AgentWorld {
   readonly kernel: FakeKernel
   readonly firewall = new FakeFirewall()
   readonly peerFilter = new FakePeerFilter()
+  readonly icmp = new FakeIcmp(this.clock)
   readonly foreignRules = new FakeForeignRules()
   readonly etcd: FakeEtcd
   readonly store: FakeLeaseStore
@@ -83,6 +86,7 @@ export class AgentWorld {
   /** What was logged at `info` and above. */
   readonly events = new EventRing(EVENTS_KEPT, () => WALL_MS + this.clock.monotonicMs())
   conditions = this.#makeConditions()
+  reaches = new PeerReaches(this.clock)
   status = new AgentStatus(this)
   readonly #directory: string
   #ports: AgentPorts | undefined
@@ -228,6 +232,7 @@ export class AgentWorld {
       forwardRules: true,
       firewallResyncMs: 5_000,
       peerFilter: false,
+      peerProbes: false,
       healthz: undefined,
       subnetFile: this.subnetFile,
       renewMarginMs: 3_600_000,
@@ -298,6 +303,9 @@ export class AgentWorld {
         wallMs: Date.now,
       }),
       ...own,
+      reaches: this.reaches,
+      openProbe: (family) => this.icmp.open(family),
+      entropy: (octets) => new Uint8Array(octets),
       node,
       instance: `${node.hostname}, start ${++starts}`,
       setSysctl: async (name, value) => {

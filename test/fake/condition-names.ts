@@ -24,6 +24,10 @@ export type ConditionName =
   | `routes to peers of IPv${Family}`
   | `asking for routes of IPv${Family}`
   | `peers of IPv${Family}`
+  | `answers of peers over IPv${Family}`
+  | `losses to peers over IPv${Family}`
+  | `packet size to peers over IPv${Family}`
+  | `probes over IPv${Family}`
   | 'net.ipv4.ip_forward'
   | 'net.ipv6.conf.all.forwarding'
   | `net.ipv4.conf.${string}.forwarding`

@@ -20,6 +20,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^tables of IPv[46]$/,
   /^routes to peers of IPv[46]$/,
   /^peers of IPv[46]$/,
+  /^(answers of|losses to|packet size to) peers over IPv[46]$/,
   /^net\./, // settings of the host
   /^firewall$/,
   /^(drops|masquerading) of others$/,

@@ -6,7 +6,9 @@ import type { Mac } from '../../net/mac.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
 import type { ForeignRules } from '../../kernel/foreign-rules.ts'
 import type { PeerFilter } from '../../kernel/peer-filter.ts'
+import type { OpenEchoSocket } from '../../probe/echo-socket.ts'
 import type { Conditions } from './conditions.ts'
+import type { PeerReaches } from '../../probe/peer-reaches.ts'
 import type { AgentStatus } from './status.ts'
 import type { SubnetManager } from './subnet-manager.ts'
 
@@ -24,6 +26,12 @@ export interface AgentPorts extends DevicePorts {
   readonly counts: AgentCounts
   /** Told of the session and its tables. */
   readonly status: AgentStatus
+  /** Told whether packets arrive at peers; whoever wants to know asks it. */
+  readonly reaches: PeerReaches
+  /** Opens a socket by which peers are asked. */
+  readonly openProbe: OpenEchoSocket
+  /** As many random octets, which nobody can guess. */
+  readonly entropy: (octets: number) => Uint8Array
   readonly node: NodeIdentity
   /** Random, new at every start: tells machines with one machine id apart. */
   readonly instance: string

@@ -112,9 +112,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what a shell offers, and a manual page says, is made of what every command says of itself',
   },
   probe: {
-    sees: [],
+    sees: ['net', 'time'],
     because: 'what is asked of peers, and what their answers mean, is the same whatever socket it goes through',
   },
+  icmp: { sees: ['native', 'net', 'probe'], because: PORT },
   status: {
     sees: ['net', 'probe'],
     because: 'it is the words in which an agent says how it is, for whoever says and whoever hears them',
@@ -175,6 +176,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'backend',
       'host/underlay',
       'agent/view',
+      'probe',
     ],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
@@ -266,6 +268,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'it knows whom to let in, and not how they are reached',
   },
+  'agent/probes': {
+    sees: ['net', 'time', 'kernel', 'backend', 'probe', 'agent/runtime', 'agent/peers'],
+    because: 'it asks peers and says how they answer, and nothing is programmed otherwise for it',
+  },
   agent: {
     sees: [
       'net',
@@ -287,6 +293,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'agent/around',
       'agent/peer-filter',
       'agent/status',
+      'agent/probes',
     ],
     because: 'it drives the core against ports: with etcd/ or netlink/ in it, it could not run on fakes',
   },
@@ -303,6 +310,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'agent/runtime',
       'etcd/subnets',
       'agent',
+      'probe',
     ],
     because:
       'it runs the agent as it is, on ports that write nothing: another idea of what an agent does would be wrong',
@@ -340,6 +348,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'cli',
       'cni',
       'docker',
+      'probe',
+      'icmp',
       'cleanup',
       'agent/runtime',
       'agent/status',
@@ -446,7 +456,7 @@ const TYPES_ONLY = {
   because: 'it is handed its logger, so that tests need not have its output',
 }
 
-const isCore = (room: string): boolean => /^(net|time|config|kernel|reconcile|lease|backend)(\/|$)/.test(room)
+const isCore = (room: string): boolean => /^(net|time|config|kernel|reconcile|lease|backend|probe)(\/|$)/.test(room)
 
 /** What the core must be handed instead of taking it. */
 const BANNED_IN_CORE: ReadonlyMap<string, string> = new Map([

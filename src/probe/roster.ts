@@ -1,0 +1,150 @@
+import { REACHES, type Reach } from './reach.ts'
+import type { Row } from './row.ts'
+
+const FIRST_SIZE = 64
+/** Numbers below 256 that a row has. */
+const SMALL = 7
+const ANSWERED = 1
+const NEXT_SMALL = 2
+
+/**
+ * Rows by number, in typed arrays: some fifty octets each, where an object would take four times as much. Numbers of rows that were
+ * removed are given again.
+ */
+export class Roster {
+  readonly #free: number[] = []
+  #size = 0
+  #used = 0
+  /** Whether there is a row of this number: 1. */
+  #isThere = new Uint8Array(FIRST_SIZE)
+  #due = new Float64Array(FIRST_SIZE)
+  #since = new Float64Array(FIRST_SIZE)
+  #heard = new Float64Array(FIRST_SIZE)
+  #rtt = new Float32Array(FIRST_SIZE)
+  #missed = new Uint16Array(FIRST_SIZE)
+  #passes = new Uint16Array(FIRST_SIZE)
+  #small = new Uint8Array(FIRST_SIZE * SMALL)
+
+  /** How many rows there are. */
+  get size(): number {
+    return this.#size
+  }
+
+  add(row: Row): number {
+    const slot = this.#free.pop() ?? this.#used++
+    if (slot >= this.#isThere.length) this.#grow()
+    this.#isThere[slot] = 1
+    this.#size++
+    this.write(slot, row)
+    return slot
+  }
+
+  remove(slot: number): void {
+    this.#isThere[slot] = 0
+    this.#due[slot] = Number.POSITIVE_INFINITY
+    this.#free.push(slot)
+    this.#size--
+  }
+
+  write(slot: number, row: Row): void {
+    this.#due[slot] = row.dueMs
+    this.#since[slot] = row.sinceMs
+    this.#heard[slot] = row.heardMs
+    this.#rtt[slot] = row.rttMs
+    this.#missed[slot] = row.missed
+    this.#passes[slot] = row.passes
+    const flags = (row.hasAnswered ? ANSWERED : 0) | (row.next === 'small' ? NEXT_SMALL : 0)
+    const { asked, fullMisses, smallMisses, hits, extra } = row
+    this.#small.set([REACHES.indexOf(row.reach), asked, fullMisses, smallMisses, hits, extra, flags], slot * SMALL)
+  }
+
+  read(slot: number): Row {
+    const small = (at: number): number => this.#small[slot * SMALL + at] ?? 0
+    const flags = small(6)
+    return {
+      reach: this.reach(slot),
+      sinceMs: this.#since[slot] ?? 0,
+      dueMs: this.dueMs(slot),
+      next: (flags & NEXT_SMALL) === 0 ? 'full' : 'small',
+      heardMs: this.#heard[slot] ?? Number.NaN,
+      rttMs: this.#rtt[slot] ?? Number.NaN,
+      missed: this.#missed[slot] ?? 0,
+      asked: small(1),
+      fullMisses: small(2),
+      smallMisses: small(3),
+      hits: small(4),
+      extra: small(5),
+      passes: this.#passes[slot] ?? 0,
+      hasAnswered: (flags & ANSWERED) !== 0,
+    }
+  }
+
+  reach(slot: number): Reach {
+    return REACHES[this.#small[slot * SMALL] ?? 0] ?? 'unknown'
+  }
+
+  dueMs(slot: number): number {
+    return this.#due[slot] ?? Number.POSITIVE_INFINITY
+  }
+
+  setDue(slot: number, dueMs: number): void {
+    this.#due[slot] = dueMs
+  }
+
+  setHeard(slot: number, heardMs: number): void {
+    this.#heard[slot] = heardMs
+  }
+
+  /** Numbers of all rows. */
+  *slots(): Generator<number> {
+    for (let slot = 0; slot < this.#used; slot++) if (this.#isThere[slot] === 1) yield slot
+  }
+
+  /**
+   * Those that are due first, up to now.
+   * @param most how many; a handful: costs grow with it
+   */
+  firstDue(nowMs: number, most: number, isAsked: (slot: number) => boolean): readonly number[] {
+    const first: number[] = []
+    for (let slot = 0; slot < this.#used; slot++) {
+      const dueMs = this.dueMs(slot)
+      const last = first.at(-1)
+      if (dueMs > nowMs || (first.length >= most && last !== undefined && dueMs >= this.dueMs(last))) continue
+      if (!isAsked(slot)) continue
+      let at = first.length
+      while (at > 0 && dueMs < this.dueMs(first[at - 1] ?? 0)) at--
+      first.splice(at, 0, slot)
+      if (first.length > most) first.pop()
+    }
+    return first
+  }
+
+  /** When the first of them is due; Infinity: none is. */
+  nextDueMs(isAsked: (slot: number) => boolean): number {
+    let next = Number.POSITIVE_INFINITY
+    for (let slot = 0; slot < this.#used; slot++) {
+      const dueMs = this.dueMs(slot)
+      if (dueMs < next && isAsked(slot)) next = dueMs
+    }
+    return next
+  }
+
+  #grow(): void {
+    const length = this.#isThere.length * 2
+    this.#isThere = grown(this.#isThere, new Uint8Array(length))
+    this.#due = grown(this.#due, new Float64Array(length))
+    this.#since = grown(this.#since, new Float64Array(length))
+    this.#heard = grown(this.#heard, new Float64Array(length))
+    this.#rtt = grown(this.#rtt, new Float32Array(length))
+    this.#missed = grown(this.#missed, new Uint16Array(length))
+    this.#passes = grown(this.#passes, new Uint16Array(length))
+    this.#small = grown(this.#small, new Uint8Array(length * SMALL))
+  }
+}
+
+type Column = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+
+function grown<C extends Column>(from: C, to: C): C {
+  to.set(from)
+  return to
+}
