@@ -1,5 +1,6 @@
 import type { ConditionStatus } from '../status/document.ts'
 import { rankOf } from './causes.ts'
+import { curesOf } from './condition-cures.ts'
 import type { Finding } from './finding.ts'
 
 /** Of conditions that no check explains. */
@@ -49,5 +50,5 @@ const unexplained = ({ what, reason, effect, forSeconds }: ConditionStatus): Fin
   severity: effect === 'none' ? 'risk' : 'broken',
   summary: `${what}: ${reason}`,
   evidence: [`the agent has said so for ${forSeconds} s`],
-  cure: [`look for these words in docs/troubleshooting.md, and for "${what}" in docs/health.md`],
+  cure: curesOf(what, reason),
 })

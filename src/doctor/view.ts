@@ -4,6 +4,7 @@ import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { PeerStatus, StatusDocument } from '../status/document.ts'
+import type { StoreReads } from './store-facts.ts'
 
 /*
  * What a check is handed. Each thing is read when the first check asks for it, and once: all checks see the same host. Whatever a host can do
@@ -121,6 +122,9 @@ export interface View {
   readonly peers: () => Promise<readonly PeerStatus[]>
   readonly host: HostReads
   readonly probes: Probes
+  readonly store: StoreReads
+  /** The process that has claimed this host (host/claim); undefined: none has. */
+  readonly claim: number | undefined
 }
 
 /** So many peers are looked into: a fault of theirs is theirs, and one of ours shows with any of them. */

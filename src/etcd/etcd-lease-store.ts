@@ -20,6 +20,7 @@ import {
 import type { Clock, Random } from '../time/clock.ts'
 import { Caller } from './client/call.ts'
 import { EtcdChallenges } from './challenges.ts'
+import { EtcdExamination } from './examination.ts'
 import { listenToConfig } from './config-listener.ts'
 import { Connection } from './client/connection.ts'
 import {
@@ -34,6 +35,7 @@ import { Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
 import { readRange } from './keys/answer.ts'
 import { readPastRecord } from './keys/same-history.ts'
+import { serverClock, type ServerClock } from './server-clock.ts'
 import { TlsFiles } from './client/tls.ts'
 import { WhoAnswers } from './client/who-answers.ts'
 import { KeyWatch, type WatchTools } from './keys/watch.ts'
@@ -58,6 +60,8 @@ const PAGE_SIZE = 1_000
 export class EtcdLeaseStore implements LeaseStore, Challenges {
   /** Those that etcd is met with; undefined without TLS. */
   readonly certificates: TlsFiles | undefined
+  /** Questions of whoever wants to know why an agent fares badly with this etcd. */
+  readonly examination: EtcdExamination
   readonly #keyspace: Keyspace
   readonly #configuration: Keyspace
   readonly #caller: Caller
@@ -86,6 +90,7 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
       counts,
     )
     this.#caller = new Caller(ring, callTimeoutMs, this.#states)
+    this.examination = new EtcdExamination(this.#caller, options)
     this.#writer = new KeyWriter(this.#caller, this.#keyspace)
     this.#tools = { caller: this.#caller, keyspace: this.#keyspace, clock, random, openTimeoutMs: callTimeoutMs }
     this.#challenges = new EtcdChallenges(this.#tools)
@@ -95,6 +100,16 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   /** How its addresses are, as far as somebody has asked there. */
   get endpoints(): readonly EndpointState[] {
     return this.#states.all
+  }
+
+  /** The clock of the first address that tells it. @param wallMs ours */
+  clock(wallMs: () => number, signal: AbortSignal): Promise<ServerClock | undefined> {
+    return serverClock(
+      this.endpoints.map(({ url }) => url),
+      this.certificates,
+      wallMs,
+      signal,
+    )
   }
 
   async readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {

@@ -29,8 +29,20 @@ export function bridgeOf({ subnet, device }: OverlayPart, { links, addresses }: 
   return links.find(({ index, name, loopback }) => carrying.has(index) && name !== device && !loopback)
 }
 
-/** What is wrong with the bridges of containers, with the cure; a host without any is as well as one whose bridge is right. Pure. */
-export const bridgeProblems = (parts: readonly OverlayPart[], all: Links): readonly string[] => [
+/** What is wrong with a bridge of containers. */
+export interface BridgeProblem {
+  /** It has addresses of another subnet, or its containers send packets that are too large. */
+  readonly of: 'subnet' | 'mtu'
+  readonly bridge: string
+  readonly says: string
+  readonly cure: string
+}
+
+/** What is wrong, and the cure. */
+export const sayBridgeProblem = ({ says, cure }: BridgeProblem): string => `${says}. Cure: ${cure}`
+
+/** What is wrong with the bridges of containers; a host without any is as well as one whose bridge is right. Pure. */
+export const bridgeProblems = (parts: readonly OverlayPart[], all: Links): readonly BridgeProblem[] => [
   ...parts.flatMap((part) => [...USUAL].flatMap(([name, cure]) => strayBridge({ name, cure }, part, all))),
   ...largeMtus(parts, all),
 ]
@@ -43,7 +55,7 @@ function strayBridge(
   { name, cure }: { readonly name: string; readonly cure: string },
   part: OverlayPart,
   all: Links,
-): readonly string[] {
+): readonly BridgeProblem[] {
   const { network, subnet, family } = part
   const link = all.links.find((one) => one.name === name)
   const own = all.addresses.filter(
@@ -54,13 +66,12 @@ function strayBridge(
   const isOfOverlay = own.some(({ ip }) => prefixContains(network, ip))
   const isInItsPlace = bridgeOf(part, all) === undefined && (name === 'cni0' || portsOf(link, all).length > 0)
   if (!isOfOverlay && !isInItsPlace) return []
-  return [
-    `${name} has ${first.ip.text}/${first.prefixLength}, which is not in our subnet ${subnet.text}: other hosts do not reach its containers. Cure: ${cure}`,
-  ]
+  const says = `${name} has ${first.ip.text}/${first.prefixLength}, which is not in our subnet ${subnet.text}: other hosts do not reach its containers`
+  return [{ of: 'subnet', bridge: name, says, cure }]
 }
 
 /** A bridge without ports has an MTU that nobody uses. What containers send must fit the overlay in either family. */
-function largeMtus(parts: readonly OverlayPart[], all: Links): readonly string[] {
+function largeMtus(parts: readonly OverlayPart[], all: Links): readonly BridgeProblem[] {
   const bridges = new Set(parts.flatMap((part) => bridgeOf(part, all) ?? []))
   const devices = all.links.filter(({ name }) => parts.some(({ device }) => device === name))
   const mtu = Math.min(...devices.map((device) => device.mtu))
@@ -68,7 +79,8 @@ function largeMtus(parts: readonly OverlayPart[], all: Links): readonly string[]
     const largest = Math.max(0, ...portsOf(bridge, all).map((port) => port.mtu))
     if (largest <= mtu) return []
     const cure = `give the containers ${mtu} and start them anew (Docker: flanneld docker-opts; CNI: "mtu" of the plugin)`
-    return [`containers on ${bridge.name} have an MTU of ${largest}, the overlay carries ${mtu}. Cure: ${cure}`]
+    const says = `containers on ${bridge.name} have an MTU of ${largest}, the overlay carries ${mtu}`
+    return [{ of: 'mtu' as const, bridge: bridge.name, says, cure }]
   })
 }
 

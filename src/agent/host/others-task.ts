@@ -1,4 +1,4 @@
-import { bridgeOf, bridgeProblems, type Links } from '../../host/container-bridge.ts'
+import { bridgeOf, bridgeProblems, sayBridgeProblem, type Links } from '../../host/container-bridge.ts'
 import { isOnFrom, nameOfForwardingFrom, type ForwardingPorts } from '../../host/forwarding.ts'
 import { sayVerdict, type ForeignRules, type MixedVariants } from '../../kernel/foreign-rules.ts'
 import type { Kernel, KernelChange } from '../../kernel/kernel.ts'
@@ -100,7 +100,7 @@ export class OthersTask implements Task {
     if (parts.length === 0 && tunnels.length === 0) return found
     try {
       const all: Links = { links: await kernel.links(signal), addresses: await kernel.addresses(signal) }
-      found.set(BRIDGE, distinct(bridgeProblems(parts, all)))
+      found.set(BRIDGE, distinct(bridgeProblems(parts, all).map(sayBridgeProblem)))
       const bridges = parts.map((part) => bridgeOf(part, all)?.name)
       const bridges4 = bridges.filter((_, at) => parts[at]?.family === 4)
       for (const link of distinct([...bridges4, ...entrances])) await this.#lookAt(link, found)

@@ -4,7 +4,8 @@ import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ConditionLog, lineOf, type Telling } from './condition-log.ts'
 import { causeRank, stopsForwarding } from './condition-order.ts'
-import { faultOf, type Fault } from './fault.ts'
+import type { FaultStatus } from '../../status/document.ts'
+import { faultOf } from '../../status/fault.ts'
 import { Subscribers } from './subscribers.ts'
 import type { Task } from './task.ts'
 
@@ -25,7 +26,7 @@ export interface Condition {
   /** Since when it fails, whatever the reasons were, on the monotonic clock. */
   readonly sinceMs: number
   /** The error that it fails with, where it is one that can be told apart. */
-  readonly fault?: Fault | undefined
+  readonly fault?: FaultStatus | undefined
 }
 
 export interface FailsOptions extends Telling {

@@ -2,22 +2,29 @@ import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { DOCTOR, DOCTOR_FLAGS } from '../../cli/specs/doctor.ts'
 import { ConfigError } from '../../config/error.ts'
+import type { EtcdAccess } from '../../config/options.ts'
 import { diagnose } from '../../doctor/diagnosis.ts'
 import { isBroken, type DoctorDocument } from '../../doctor/document.ts'
 import { examine } from '../../doctor/examine.ts'
 import type { Check } from '../../doctor/finding.ts'
 import { PACKET_CHECKS } from '../../doctor/packets/list.ts'
+import { HOST_CHECKS } from '../../doctor/host/checks.ts'
+import { STORE_CHECKS } from '../../doctor/store/checks.ts'
 import { LinuxHost, onceReads } from '../../doctor/read/linux-host.ts'
 import { liveView } from '../../doctor/read/live-view.ts'
+import { storeReads } from '../../doctor/read/store.ts'
 import { linuxProbes, type Questions } from '../../doctor/read/probes.ts'
 import type { View } from '../../doctor/view.ts'
+import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { LinuxForeignRules } from '../../firewall/others/linux-foreign-rules.ts'
+import { readNodeId } from '../../host/identity.ts'
 import { systemClock } from '../../host/system-clock.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import { showFindings } from '../../show/doctor.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
+import { agentOnThisHost } from '../this-host.ts'
 import { agentBehind } from './agent-here.ts'
 import { applyFixes } from './fixes.ts'
 
@@ -26,7 +33,19 @@ const NO_ICMP: Questions = {
   holders: () => Promise.resolve(undefined),
 }
 
-const CHECKS: readonly Check<View>[] = [...PACKET_CHECKS]
+const CHECKS: readonly Check<View>[] = [...STORE_CHECKS, ...HOST_CHECKS, ...PACKET_CHECKS]
+
+/** A check has eight seconds: etcd is asked for some of them, several times over. */
+const ASK_TIMEOUT_MS = 2_500
+const SUBNET_FILE = '/run/flannel/subnet.env'
+
+interface Settings {
+  /** Text: why they make no sense. */
+  readonly etcd: EtcdAccess | string
+  readonly subnetFile: string
+  readonly nodeId: string | undefined
+  readonly claim: number | undefined
+}
 
 /** `flanneld doctor`. */
 export const run = (call: CommandCall): Promise<number> =>
@@ -81,13 +100,36 @@ async function look(asked: Asking): Promise<DoctorDocument> {
 
 function viewOf(asked: Asking, kernel: RtnetlinkKernel): View {
   const { signal } = asked
-  const { options } = daemonSettings(asked.own)
+  const { etcd, subnetFile, nodeId, claim } = settingsOf(asked)
   return liveView({
     ...{ signal, about: asked.value(DOCTOR_FLAGS.peer), nowMs: Date.now() },
     agent: agentBehind(asked),
     host: new LinuxHost(onceReads(kernel), signal),
     probes: linuxProbes(NO_ICMP, signal),
     foreignRules: new LinuxForeignRules(),
-    subnetFile: options.subnetFile,
+    ...{ subnetFile, claim },
+    store: storeReads({
+      ...{ etcd, signal, open: openStore, wallMs: Date.now },
+      nodeId: () => (nodeId === undefined ? readNodeId().catch(() => undefined) : Promise.resolve(nodeId)),
+    }),
   })
+}
+
+/** Loaded when etcd is to be asked: nothing else takes as long. */
+async function openStore(etcd: EtcdAccess): Promise<EtcdLeaseStore> {
+  const { EtcdLeaseStore: Store } = await import('../../etcd/etcd-lease-store.ts')
+  const { hearGrpc } = await import('../../etcd/grpc-log.ts')
+  hearGrpc({ error: () => undefined, debug: () => undefined }, systemClock) // what it means is in the findings
+  return new Store(etcd, { clock: systemClock, random: Math.random, callTimeoutMs: ASK_TIMEOUT_MS })
+}
+
+/** Flags that make no sense are a finding, and not the end of it: what the agent is given may be wrong. */
+function settingsOf({ own }: Asking): Settings {
+  try {
+    const { options, pid } = daemonSettings(own)
+    return { etcd: options.etcd, subnetFile: options.subnetFile, nodeId: options.nodeId, claim: pid }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { etcd: error.message, subnetFile: SUBNET_FILE, nodeId: undefined, claim: agentOnThisHost()?.pid }
+  }
 }

@@ -56,6 +56,10 @@ export function judgeRejected(row: RejectedStatus): Finding {
   return {
     ...{ ...common, cause: 'lease-rejected', severity: 'risk' },
     summary: `the lease ${key}${name === key ? '' : ` of ${name}`} is not honoured: ${reason}`,
-    cure: ['look for these words in docs/troubleshooting.md'],
+    cure: [
+      onHost(name, 'flanneld doctor; systemctl restart flanneld, where the configuration has changed since it started'),
+      `if no host has it any more: flanneld release ${key} (or etcdctl del PREFIX/subnets/${key})`,
+      'docs/troubleshooting.md explains the reason in the words of the agent',
+    ],
   }
 }

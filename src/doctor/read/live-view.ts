@@ -4,6 +4,7 @@ import type { ForeignRules, ForeignVerdicts } from '../../kernel/foreign-rules.t
 import { parseIp } from '../../net/ip.ts'
 import type { PeersDocument, PeerStatus, StatusDocument } from '../../status/document.ts'
 import { MOST_SUSPECTS, type HostReads, type OverlayHere, type Probes, type Suspect, type View } from '../view.ts'
+import type { StoreReads } from '../store-facts.ts'
 import type { LinuxHost } from './linux-host.ts'
 import { once } from './once.ts'
 import { overlayOfHost, overlayOfStatus } from './overlay-here.ts'
@@ -25,6 +26,9 @@ export interface LiveViewInput {
   readonly probes: Probes
   readonly foreignRules: ForeignRules
   readonly subnetFile: string
+  readonly store: StoreReads
+  /** The process that has claimed this host. */
+  readonly claim: number | undefined
   /** The peer that `--peer` names. */
   readonly about: string | undefined
   /** Milliseconds since 1970. */
@@ -54,7 +58,8 @@ export function liveView(input: LiveViewInput): View {
     verdicts,
   }
   const suspects = once(async () => worstFirst(await asked(), about).slice(0, MOST_SUSPECTS))
-  return { nowMs, about, agent: status, overlay, peers, suspects, host, probes }
+  const { store, claim } = input
+  return { nowMs, about, agent: status, overlay, peers, suspects, host, probes, store, claim }
 }
 
 /** Whether the agent asks its peers: where it does not, we do. */

@@ -117,7 +117,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   icmp: { sees: ['native', 'net', 'probe'], because: PORT },
   status: {
-    sees: ['net', 'probe'],
+    sees: ['config', 'kernel', 'lease', 'net', 'probe'],
     because: 'it is the words in which an agent says how it is, for whoever says and whoever hears them',
   },
   'status/client': {
@@ -146,8 +146,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'why packets do not arrive follows from what is seen, however it is read',
   },
   'doctor/read': {
-    sees: ['net', 'kernel', 'firewall', 'host', 'probe', 'status', 'doctor'],
+    sees: ['net', 'config', 'kernel', 'lease', 'etcd', 'firewall', 'host', 'probe', 'status', 'doctor'],
     because: 'it reads for checks what they are handed, and judges nothing',
+  },
+  'doctor/store': {
+    sees: ['net', 'status', 'doctor'],
+    because: 'what a failure of etcd means follows from what it says, whoever asks',
+  },
+  'doctor/host': {
+    sees: ['net', 'kernel', 'host', 'status', 'doctor'],
+    because: 'it judges what is read of a host, and reads nothing itself',
   },
   show: {
     sees: ['text', 'present', 'probe', 'status', 'doctor'],
@@ -177,6 +185,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'host/underlay',
       'agent/view',
       'probe',
+      'status',
     ],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
@@ -427,6 +436,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'commands/examine': {
     sees: [
       'config',
+      'etcd',
       'netlink',
       'firewall',
       'firewall/others',
@@ -436,9 +446,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'status',
       'status/client',
       'doctor',
+      'doctor/store',
+      'doctor/host',
       'doctor/packets',
       'doctor/read',
       'show',
+      'commands',
       'commands/settings',
       'commands/asking',
     ],

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { bridgeOf, bridgeProblems, type OverlayPart } from '../../../src/host/container-bridge.ts'
+import { bridgeOf, bridgeProblems, sayBridgeProblem, type OverlayPart } from '../../../src/host/container-bridge.ts'
 import type { LinkState } from '../../../src/kernel/kernel.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
@@ -31,7 +31,7 @@ const all = () => ({
   links: [...kernel.tables.links.values()],
   addresses: [...kernel.tables.addresses.values()],
 })
-const problems = (): readonly string[] => bridgeProblems([PART], all())
+const problems = (): readonly string[] => bridgeProblems([PART], all()).map(sayBridgeProblem)
 
 describe('the bridge of the containers', () => {
   it('is whatever carries an address of our subnet, but for our own device', () => {
@@ -83,7 +83,7 @@ describe('the bridge of the containers', () => {
       device: 'flannel-v6.100',
     }
     port(bridge('docker0', '10.15.1.1'), 1450)
-    expect(bridgeProblems([PART, six], all())).toEqual([
+    expect(bridgeProblems([PART, six], all()).map(sayBridgeProblem)).toEqual([
       expect.stringContaining('an MTU of 1450, the overlay carries 1430'),
     ])
   })

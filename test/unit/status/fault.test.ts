@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { faultOf } from '../../../../src/agent/runtime/fault.ts'
-import { ConfigError } from '../../../../src/config/error.ts'
-import { FirewallError } from '../../../../src/kernel/firewall.ts'
-import { KernelError } from '../../../../src/kernel/kernel.ts'
-import { OutOfSubnetsError } from '../../../../src/lease/errors.ts'
-import { StoreError } from '../../../../src/lease/store.ts'
+import { faultOf } from '../../../src/status/fault.ts'
+import { ConfigError } from '../../../src/config/error.ts'
+import { FirewallError } from '../../../src/kernel/firewall.ts'
+import { KernelError } from '../../../src/kernel/kernel.ts'
+import { OutOfSubnetsError } from '../../../src/lease/errors.ts'
+import { StoreError } from '../../../src/lease/store.ts'
 
 const NONE = { code: null, root: null, op: null, url: null, target: null, parts: [] }
 

@@ -1,0 +1,60 @@
+/** What puts a condition right of which no check knows the cause, by its name (docs/health.md). What the reason says of a cure goes before. */
+const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
+  [
+    /^underlay\b/,
+    [
+      'ip -br address; FLANNELD_IFACE= in /etc/default/flanneld with the interface by which the hosts reach each other, then systemctl restart flanneld',
+    ],
+  ],
+  [
+    /^IPv[46] underlay address$/,
+    ['ip -br address: the address that the lease publishes is gone; bring it back, or wait: the agent follows'],
+  ],
+  [/^IPv[46] underlay/, ['ip -br link: plug it in, or ip link set IFACE up']],
+  [/^certificates of etcd$/, ['bring the file that is named; the agent waits for it']],
+  [/^expiry of certificates$/, ['renew what is named; the agent reads its files again by itself']],
+  [/^etcd$/, ['systemctl status etcd on its hosts; etcdctl --endpoints=URL endpoint health from here']],
+  [/^network configuration$/, ['flanneld config get; flanneld config validate FILE; flanneld config set FILE']],
+  [
+    /^lease$/,
+    ['flanneld leases shows who has what; find who writes below PREFIX/subnets/ (roles in etcd keep others out)'],
+  ],
+  [/^list of leases$/, ['etcdctl get --prefix --keys-only PREFIX/subnets/']],
+  [/^peer filter$|^unwanted peer filter$/, ['nft list table inet flannel-peers; install nftables where there is none']],
+  [/^device /, ['ip -d link show type vxlan: rename or remove what has the name, the VNI or the port']],
+  [
+    /^(settings|addresses) of /,
+    ['ip -d address show dev DEVICE: let network managers leave it alone (docs/network-managers.md)'],
+  ],
+  [
+    /^forwarding\b/,
+    ['nothing of its own: the overlay has never been complete, and what keeps it from that is named beside this'],
+  ],
+  [/^(reading )?tables of /, ['flanneld status shows the rows that are pending, with the reasons of the kernel']],
+  [/^routes to peers of /, ['ip route get ADDRESS_OF_A_CONTAINER_THERE; remove what wins: ip route del, ip rule del']],
+  [/^asking for routes of /, ['nothing, if seldom']],
+  [/^peers of /, ['flanneld peers shows them, with the reasons of the kernel']],
+  [/^(answers of|losses to|packet size to) peers /, ['flanneld doctor --peer NAME; flanneld ping NAME']],
+  [/^probes over /, ['AmbientCapabilities=CAP_NET_RAW in a drop-in of flanneld.service, or --peer-probes=false']],
+  [/^net\./, ['sysctl -w NAME=1 on the host, and the same in /etc/sysctl.d']],
+  [/^firewall$/, ['nft list ruleset; iptables -S (docs/firewall.md)']],
+  [/^networks of this host$/, ['give that network other addresses, or move Network (flanneld config set)']],
+  [/^former configuration$/, ['ip -d link show type vxlan; ip link delete NAME, if nobody uses it']],
+  [/^blackhole route$/, ['ip route show type blackhole']],
+  [
+    /^stale leases$|^answers to challenges$/,
+    ['readwrite permission for all of PREFIX/ in etcd, challenges/ too; otherwise nothing: it is tried again'],
+  ],
+  [/^way to etcd$/, ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing']],
+  [/^subnet file$/, ['ls -l /run/flannel; make way for the file']],
+]
+
+const NOTED = /\bCure: (.+?)(?=; (?:the policy|nftables|iptables)|$)/
+
+/** Sentences and commands that may put it right; always one at least. */
+export function curesOf(what: string, reason: string): readonly string[] {
+  const [, said] = NOTED.exec(reason) ?? []
+  const [, known = []] = CURES.find(([name]) => name.test(what)) ?? []
+  const cures = [...(said === undefined ? [] : [said]), ...known]
+  return cures.length > 0 ? cures : [`look for "${what}" in docs/health.md`]
+}

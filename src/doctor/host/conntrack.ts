@@ -1,0 +1,41 @@
+import type { Finding } from '../finding.ts'
+
+/** The kernel's table of connections (Documentation/networking/nf_conntrack-sysctl.rst). */
+export interface ConntrackFacts {
+  readonly entries: number
+  readonly most: number
+  /** Packets dropped because there was no room, since the start of the network namespace (`drop` in /proc/net/stat/nf_conntrack). */
+  readonly drops: number
+}
+
+/** At so much of the table, new connections are about to be dropped, or are. */
+export const ALMOST_FULL = 0.95
+
+/** The sum of a column over all processors. The kernel writes hexadecimal numbers, a line for each. Pure. */
+export function sumOfColumn(text: string, name: string): number {
+  const [header = '', ...lines] = text.split('\n')
+  const at = header.trim().split(/\s+/).indexOf(name)
+  if (at < 0) return 0
+  return lines.reduce((sum, line) => sum + (Number.parseInt(line.trim().split(/\s+/)[at] ?? '0', 16) || 0), 0)
+}
+
+/** Pure. */
+export function judgeConntrack({ entries, most, drops }: ConntrackFacts): readonly Finding[] {
+  if (most <= 0 || entries < most * ALMOST_FULL) return []
+  return [
+    {
+      cause: 'conntrack-full',
+      severity: 'broken',
+      summary: `the kernel's table of connections is full (${entries} of ${most}): packets of new connections are dropped, on this host and for its containers`,
+      evidence: [
+        `sysctl net.netfilter.nf_conntrack_count: ${entries}, net.netfilter.nf_conntrack_max: ${most}`,
+        `/proc/net/stat/nf_conntrack, drop: ${drops}; dmesg says "nf_conntrack: table full, dropping packet"`,
+      ],
+      cure: [
+        `sysctl -w net.netfilter.nf_conntrack_max=${most * 2} on the host itself, and the same in /etc/sysctl.d`,
+        'conntrack -L | sort | uniq -c, or conntrack -S: who opens so many; shorter net.netfilter.nf_conntrack_tcp_timeout_established',
+      ],
+      explains: ['table of connections'],
+    },
+  ]
+}

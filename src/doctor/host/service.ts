@@ -1,0 +1,118 @@
+import type { Finding } from '../finding.ts'
+
+/** What is known of an agent that does not answer. */
+export interface ServiceFacts {
+  /** Properties of flanneld.service (systemctl show); empty: there is no systemd, or no such unit. */
+  readonly unit: ReadonlyMap<string, string>
+  /** The process that has claimed this host; undefined: none. */
+  readonly pid: number | undefined
+  /** Its last lines in the journal, the newest last; empty: not known. */
+  readonly lastWords: readonly string[]
+}
+
+/** What `systemctl show` prints, `Name=value` a line. Pure. */
+export function readUnit(text: string): ReadonlyMap<string, string> {
+  const all = new Map(
+    text.split('\n').flatMap((line) => {
+      const at = line.indexOf('=')
+      return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const]
+    }),
+  )
+  return all.get('LoadState') === 'loaded' ? all : new Map()
+}
+
+/** Exit code of a mistake in usage or configuration, after which the unit is not started again. */
+const USAGE = '2'
+/** Started again so often, it does not end by chance. */
+const CRASH_LOOP = 3
+
+/** Why no agent answers. Pure. */
+export function judgeService(facts: ServiceFacts): readonly Finding[] {
+  const { unit, pid, lastWords } = facts
+  const state = `systemctl show flanneld: ActiveState=${unit.get('ActiveState') ?? ''} SubState=${unit.get('SubState') ?? ''} Result=${unit.get('Result') ?? ''} ExecMainStatus=${unit.get('ExecMainStatus') ?? ''} NRestarts=${unit.get('NRestarts') ?? ''}`
+  const evidence = [
+    ...(unit.size === 0 ? ['no process has claimed this host; there is no flanneld.service'] : [state]),
+    ...lastWords.map((line) => `journalctl -u flanneld: ${line}`),
+  ]
+  const common = { severity: 'broken', evidence, explains: [] } as const
+  if (pid !== undefined)
+    return [
+      {
+        ...common,
+        severity: 'risk',
+        cause: 'agent-silent',
+        summary: `the agent runs (pid ${pid}) and does not answer at its status socket`,
+        evidence: [`process ${pid} has claimed this host`],
+        cure: [
+          'flanneld status --socket FILE where --status-socket names another one',
+          `an agent before this version has none: systemctl restart flanneld; if it hangs: cat /proc/${pid}/stack, then systemctl restart flanneld`,
+        ],
+      },
+    ]
+  const lacksRights = lacksNetAdmin(unit, lastWords)
+  if (lacksRights)
+    return [
+      {
+        ...common,
+        cause: 'agent-without-rights',
+        summary: 'the agent may not change the network: CAP_NET_ADMIN is missing, so it ends as soon as it starts',
+        cure: [
+          'systemctl edit flanneld: [Service] AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW and the same in CapabilityBoundingSet=, then systemctl restart flanneld',
+          'Docker: --cap-add=NET_ADMIN --cap-add=NET_RAW; Kubernetes: securityContext.capabilities.add',
+        ],
+      },
+    ]
+  if (unit.size === 0)
+    return [
+      {
+        ...common,
+        cause: 'agent-not-running',
+        summary: 'no agent runs on this host',
+        cure: [
+          'systemctl enable --now flanneld, or however it is started here; what stands in the kernel goes on forwarding, and is not kept up',
+        ],
+      },
+    ]
+  if (unit.get('ExecMainStatus') === USAGE && unit.get('ActiveState') !== 'active')
+    return [
+      {
+        ...common,
+        cause: 'flags-invalid',
+        summary:
+          'the agent has ended with 2: a flag, a variable or a file that it is given is wrong, and it is not started again',
+        cure: ['flanneld --check, with what stands in /etc/default/flanneld; then systemctl restart flanneld'],
+      },
+    ]
+  if (Number(unit.get('NRestarts') ?? 0) >= CRASH_LOOP || unit.get('Result') === 'start-limit-hit')
+    return [
+      {
+        ...common,
+        cause: 'agent-crashing',
+        summary: `the agent ends again and again (started ${unit.get('NRestarts') ?? ''} times)`,
+        cure: ['journalctl -u flanneld -n 50 --no-pager', 'what its last lines say: docs/troubleshooting.md'],
+      },
+    ]
+  const isOff = unit.get('ActiveState') === 'inactive'
+  return [
+    {
+      ...common,
+      cause: 'agent-not-running',
+      summary: `the agent does not run: flanneld.service is ${unit.get('ActiveState') ?? 'not known'}${unit.get('UnitFileState') === 'disabled' ? ' and not enabled' : ''}`,
+      cure: [
+        isOff
+          ? 'systemctl enable --now flanneld'
+          : 'systemctl restart flanneld; journalctl -u flanneld -n 50 --no-pager',
+      ],
+    },
+  ]
+}
+
+/** By what systemd gives the process, or by its own last words. */
+function lacksNetAdmin(unit: ReadonlyMap<string, string>, lastWords: readonly string[]): boolean {
+  const bounding = unit.get('CapabilityBoundingSet')
+  const isRoot = ['', 'root', '0', undefined].includes(unit.get('User'))
+  const ambient = unit.get('AmbientCapabilities') ?? ''
+  const isBounded = bounding !== undefined && !bounding.includes('cap_net_admin')
+  const isNotGiven = unit.size > 0 && !isRoot && !ambient.includes('cap_net_admin')
+  return isBounded || isNotGiven || lastWords.some((line) => line.includes('lacks CAP_NET_ADMIN'))
+}
