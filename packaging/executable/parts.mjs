@@ -13,14 +13,14 @@ const LATE = {
   // Commands that read the host and the store.
   inspect: ['trace', 'without-agent'].map((name) => `src/commands/inspect/${name}.ts`),
   completion: ['src/commands/look/completion.ts'],
-  // When somebody scrapes.
-  metrics: ['src/metrics/answer.ts'],
+  // When somebody asks a running daemon how it is, or scrapes it.
+  answers: ['src/agent/status/answers.ts', 'src/agent/status/metrics-answer.ts'],
 }
 /**
  * Parts that a running daemon loads: without a code cache, which V8 would refuse. Caches are taken by the flags that they were made with, and
  * the daemon has set one by then (run-daemon.ts).
  */
-export const WITHOUT_CACHE = ['metrics']
+export const WITHOUT_CACHE = ['answers']
 /** A package that is loaded when a flag is given that needs it: a third of the first code cache would be its. */
 const SELDOM = 're2js'
 

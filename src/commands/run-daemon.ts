@@ -35,7 +35,7 @@ import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
 import { takeHangUp } from './hang-up.ts'
 import { liveAgent } from './serve/live-agent.ts'
-import { networkRoutes } from './serve/routes.ts'
+import { metricsRoutes, networkRoutes } from './serve/routes.ts'
 import { statusSocketOf } from './serve/status-socket.ts'
 import { serveHealth } from './health-endpoint.ts'
 import { sayLast } from './last-words.ts'
@@ -150,7 +150,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
   }
   const live = liveAgent({ ...call, options, ports, store, kernel, startedMs })
   const { healthz, healthzStatus = false } = options
-  const routes = healthzStatus ? networkRoutes(live) : undefined
+  const routes = healthzStatus ? networkRoutes(live) : metricsRoutes(live)
   takeHangUp(log, () => store.certificates?.look().problem)
   const server = healthz && (await serveHealth(healthz, status, conditions, undefined, routes))
   const parting = partingOf(status, stopSignal)

@@ -3,8 +3,11 @@ import type { ProcessReadings } from './readings.ts'
 
 const MICROSECONDS = 1e6
 
+/** As Unix time. Worked out once: the clock may be set, and who started when does not change with it. */
+const startSeconds = (Date.now() - process.uptime() * 1_000) / 1_000
+
 /** How this process is. Never rejects: without /proc, what stands there is not known. */
-export async function readProcess(startSeconds: number): Promise<ProcessReadings> {
+export async function readProcess(): Promise<ProcessReadings> {
   const { user, system } = process.cpuUsage()
   const [status, limits, openFds] = await Promise.all([
     readFile('/proc/self/status', 'utf8').catch(() => ''),

@@ -3,7 +3,7 @@ import type { HistogramReading } from '../counts/histogram.ts'
 import type { PeerStatus, StatusDocument } from '../status/document.ts'
 
 /** What the probes have come to since the start. */
-export interface ProbeTotals {
+export interface ProbeReadings {
   readonly questions: number
   readonly answers: number
   /** Questions that were not answered in time. */
@@ -12,8 +12,14 @@ export interface ProbeTotals {
   readonly roundTrips: HistogramReading
 }
 
+/** A row that is not as it should be. */
+export interface PendingCount {
+  readonly family: 4 | 6
+  readonly table: CountedTable
+}
+
 /** How the subnets of one address family are handed out. */
-export interface SubnetUse {
+export interface SubnetsOfFamily {
   readonly family: 4 | 6
   /** How many the network configuration lets nodes have. */
   readonly all: number
@@ -37,12 +43,12 @@ export interface Readings {
   readonly status: StatusDocument
   readonly counts: AgentCounts
   /** Undefined: peers are not asked. */
-  readonly probes: ProbeTotals | undefined
+  readonly probes: ProbeReadings | undefined
   /** Rows that are not as they should be. */
-  readonly pending: Iterable<{ readonly family: 4 | 6; readonly table: CountedTable }>
+  readonly pending: Iterable<PendingCount>
   /** Why leases are rejected, one for each, in words. */
   readonly rejections: Iterable<string>
-  readonly subnets: readonly SubnetUse[]
+  readonly subnets: readonly SubnetsOfFamily[]
   readonly process: ProcessReadings
 }
 

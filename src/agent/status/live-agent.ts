@@ -2,6 +2,7 @@ import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
 import type { Family } from '../../net/ip.ts'
 import type { PeerReach, Reach } from '../../probe/reach.ts'
+import type { ProbeReadings } from '../../metrics/readings.ts'
 import type { StatusEvent } from '../../status/document.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { AgentStatus } from '../runtime/status.ts'
@@ -14,6 +15,8 @@ export interface ReachView {
   readonly reach: (key: string, family: Family) => PeerReach | undefined
   /** Of all, in each family. */
   readonly counts: () => Readonly<Record<Reach, number>>
+  /** What all questions have come to since the start. */
+  readonly totals?: () => ProbeReadings
   /** Asks now. Resolves once it is decided, or `signal` aborts. */
   readonly askNow: (keys: readonly string[], signal: AbortSignal) => Promise<void>
 }

@@ -13,6 +13,7 @@ interface StatusRoute extends Route {
 const routesOf = (live: LiveAgent): ReadonlyMap<string, StatusRoute> => {
   const documents = () => import('../../agent/status/answers.ts')
   return new Map<string, StatusRoute>([
+    [METRICS, metricsRoute(live)],
     ['/v1/status', { respond: async () => (await documents()).answerStatus(live) }],
     ['/v1/peers', { respond: async (question) => (await documents()).answerPeers(live, question) }],
     ['/v1/pending', { respond: async () => (await documents()).answerPending(live) }],
@@ -28,6 +29,20 @@ const routesOf = (live: LiveAgent): ReadonlyMap<string, StatusRoute> => {
     ],
   ])
 }
+
+const METRICS = '/metrics'
+
+/** Prometheus asks by whatever name it knows a host by. */
+const metricsRoute = (live: LiveAgent): StatusRoute => ({
+  isForAnyName: true,
+  respond: async (question) => {
+    const { answerMetricsOf } = await import('../../agent/status/metrics-answer.ts')
+    return answerMetricsOf(live, question)
+  },
+})
+
+/** For whoever reaches the health port, where nothing is asked for but probes. */
+export const metricsRoutes = (live: LiveAgent): Routes => new Map([[METRICS, metricsRoute(live)]])
 
 /** For whoever may open the Unix socket, which root alone may. */
 export const socketRoutes = (live: LiveAgent): Routes => routesOf(live)

@@ -206,6 +206,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'backend',
       'probe',
       'status',
+      'metrics',
       'agent/view',
       'agent/runtime',
     ],
