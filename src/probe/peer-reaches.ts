@@ -1,7 +1,7 @@
 import type { Family } from '../net/ip.ts'
 import type { ReachChange } from './prober.ts'
 import type { PeerReach, Reach } from './reach.ts'
-import type { ProbeTotals } from './totals.ts'
+import { inAll, NOTHING_ASKED, type ProbeTotals } from './totals.ts'
 import type { Clock } from '../time/clock.ts'
 
 /** Who asks peers in a session. */
@@ -16,7 +16,6 @@ export interface ReachSource {
 }
 
 const NOBODY: Readonly<Record<Reach, number>> = { unreachable: 0, mtu: 0, lossy: 0, unknown: 0, reachable: 0 }
-const NOTHING: ProbeTotals = { questions: 0, answers: 0, lost: 0, rttCounts: [], rttSumMs: 0 }
 
 /**
  * Whether packets arrive at peers, for whoever wants to know: the session's task asks them ({@link ReachSource}), and everybody asks here.
@@ -26,6 +25,8 @@ export class PeerReaches {
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #listeners = new Map<symbol, (changes: readonly ReachChange[]) => void>()
   #source: ReachSource | undefined
+  /** Of sessions that have ended. */
+  #ended = NOTHING_ASKED
   #why = 'there is no lease yet'
   #sinceMs: number
 
@@ -54,9 +55,9 @@ export class PeerReaches {
     return this.#source?.counts() ?? NOBODY
   }
 
-  /** Since the session began. */
+  /** Since the agent was started, whatever sessions there were. */
   totals(): ProbeTotals {
-    return this.#source?.totals ?? NOTHING
+    return this.#source === undefined ? this.#ended : inAll(this.#ended, this.#source.totals)
   }
 
   /**
@@ -96,6 +97,7 @@ export class PeerReaches {
 
   /** Nobody is asked any more, or not at all. */
   end(why: string): void {
+    this.#ended = this.totals()
     this.#source = undefined
     this.#why = why
     this.#sinceMs = this.#clock.monotonicMs()

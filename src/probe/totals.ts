@@ -13,6 +13,20 @@ export interface ProbeTotals {
   readonly rttSumMs: number
 }
 
+export const NOTHING_ASKED: ProbeTotals = { questions: 0, answers: 0, lost: 0, rttCounts: [], rttSumMs: 0 }
+
+/** Two of them together. */
+export const inAll = (a: ProbeTotals, b: ProbeTotals): ProbeTotals => ({
+  questions: a.questions + b.questions,
+  answers: a.answers + b.answers,
+  lost: a.lost + b.lost,
+  rttCounts: Array.from(
+    { length: Math.max(a.rttCounts.length, b.rttCounts.length) },
+    (_, at) => (a.rttCounts[at] ?? 0) + (b.rttCounts[at] ?? 0),
+  ),
+  rttSumMs: a.rttSumMs + b.rttSumMs,
+})
+
 export class Totals {
   #questions = 0
   #answers = 0

@@ -2,7 +2,7 @@ import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
 import type { Family } from '../../net/ip.ts'
 import type { PeerReach, Reach } from '../../probe/reach.ts'
-import type { ProbeReadings } from '../../metrics/readings.ts'
+import type { ProbeTotals } from '../../probe/totals.ts'
 import type { StatusEvent } from '../../status/document.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { AgentStatus } from '../runtime/status.ts'
@@ -16,7 +16,7 @@ export interface ReachView {
   /** Of all, in each family. */
   readonly counts: () => Readonly<Record<Reach, number>>
   /** What all questions have come to since the start. */
-  readonly totals?: () => ProbeReadings
+  readonly totals?: () => ProbeTotals
   /** Asks now. Resolves once it is decided, or `signal` aborts. */
   readonly askNow: (keys: readonly string[], signal: AbortSignal) => Promise<void>
 }

@@ -3,8 +3,9 @@ import { parseLeaseKey } from '../../lease/codec.ts'
 import { subnetUse } from '../../lease/subnet-use.ts'
 import { answerMetrics } from '../../metrics/answer.ts'
 import { readProcess } from '../../metrics/process-readings.ts'
-import type { PendingCount, Readings, SubnetsOfFamily } from '../../metrics/readings.ts'
+import type { PendingCount, ProbeReadings, Readings, SubnetsOfFamily } from '../../metrics/readings.ts'
 import type { Prefix } from '../../net/prefix.ts'
+import { RTT_BOUNDS_MS } from '../../probe/totals.ts'
 import type { SessionView } from '../view/session-view.ts'
 import type { LiveAgent } from './live-agent.ts'
 import { peerStatuses } from './peer-statuses.ts'
@@ -26,12 +27,23 @@ async function readingsOf(live: LiveAgent): Promise<Readings> {
   return {
     status: statusDocument(live),
     counts: live.counts,
-    probes: live.reaches.totals?.(),
+    probes: probesOf(live),
     pending: session === undefined ? [] : pendingOf(session),
     rejections: session?.peers.rejected.values() ?? [],
     subnets: session === undefined ? [] : subnetsOf(session),
     process,
   }
+}
+
+/** In seconds, and counted as Prometheus' histograms are. */
+function probesOf({ reaches }: LiveAgent): ProbeReadings | undefined {
+  const totals = reaches.totals?.()
+  if (totals === undefined) return undefined
+  const { questions, answers, lost, rttCounts, rttSumMs } = totals
+  let sum = 0
+  const cumulative = RTT_BOUNDS_MS.map((_, at) => (sum += rttCounts[at] ?? 0))
+  const bounds = RTT_BOUNDS_MS.map((ms) => ms / 1_000)
+  return { questions, answers, lost, roundTrips: { bounds, cumulative, count: answers, sum: rttSumMs / 1_000 } }
 }
 
 function* pendingOf({ families }: SessionView): Generator<PendingCount> {

@@ -1,5 +1,5 @@
 import type { AgentPorts } from '../../agent/runtime/ports.ts'
-import type { EventsView, LiveAgent, ReachView } from '../../agent/status/live-agent.ts'
+import type { EventsView, LiveAgent } from '../../agent/status/live-agent.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import type { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
@@ -16,15 +16,6 @@ export interface LiveInput {
   readonly events: EventsView
   /** On the monotonic clock. */
   readonly startedMs: number
-}
-
-/** Nobody is asked. */
-const NO_REACHES: ReachView = {
-  isOn: false,
-  why: 'this version does not ask',
-  reach: () => undefined,
-  counts: () => ({ reachable: 0, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 }),
-  askNow: () => Promise.resolve(),
 }
 
 /** What those see of this agent who answer for it. */
@@ -51,7 +42,7 @@ export const liveAgent = ({ options, ports, store, kernel, version, events, star
       return store.certificates?.known
     },
   },
-  reaches: NO_REACHES,
+  reaches: ports.reaches,
   events,
   kernelCounts: () => {
     const { byOp, errors, overruns, writes } = kernel.stats()

@@ -4,6 +4,7 @@ import type { ReachView } from '../../../../src/agent/status/live-agent.ts'
 import { metricsRoutes, networkRoutes, socketRoutes } from '../../../../src/commands/serve/routes.ts'
 import type { Routes } from '../../../../src/http/answer.ts'
 import { HttpServer } from '../../../../src/http/server.ts'
+import { Totals } from '../../../../src/probe/totals.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../../fake/agent-world.ts'
 
 let world: AgentWorld
@@ -106,6 +107,20 @@ describe('metrics of an agent', () => {
     ])
     expect(valueOf(await scrape('/metrics', reaches), 'flannel_peers{reach="mtu"}')).toBe('1')
   })
+})
+
+test('round trips are told in seconds, and counted under every bound that they do not exceed', async () => {
+  await running(11)
+  const totals = new Totals()
+  for (const ms of [0.4, 3, 2_000]) totals.answered(ms)
+  const text = await scrape('/metrics', { ...world.live().reaches, totals: () => totals.read() })
+  const series = 'flannel_probe_round_trip_seconds'
+  expect(valueOf(text, `${series}_bucket{le="0.00025"}`)).toBe('0')
+  expect(valueOf(text, `${series}_bucket{le="0.0005"}`)).toBe('1')
+  expect(valueOf(text, `${series}_bucket{le="0.005"}`)).toBe('2')
+  expect(valueOf(text, `${series}_bucket{le="1"}`)).toBe('2')
+  expect(valueOf(text, `${series}_bucket{le="+Inf"}`)).toBe('3')
+  expect(valueOf(text, `${series}_sum`)).toBe('2.0034')
 })
 
 describe('on the health port', () => {
