@@ -20,6 +20,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   ping: () => import('./commands/look/ping.ts'),
   doctor: () => import('./commands/examine/doctor.ts'),
   plan: () => import('./commands/planning/plan.ts'),
+  bugreport: () => import('./commands/inspect/bugreport.ts'),
   trace: () => import('./commands/inspect/trace.ts'),
   status: () => import('./commands/look/status.ts'),
 }

@@ -11,7 +11,7 @@ const LATE = {
   // Commands that ask the agent, which need no part but this.
   ask: ['status', 'peers', 'ping', 'events'].map((name) => `src/commands/look/${name}.ts`),
   // Commands that read the host and the store.
-  inspect: ['trace', 'without-agent'].map((name) => `src/commands/inspect/${name}.ts`),
+  inspect: ['trace', 'without-agent', 'bugreport'].map((name) => `src/commands/inspect/${name}.ts`),
   completion: ['src/commands/look/completion.ts'],
   // When somebody asks a running daemon how it is, or scrapes it.
   answers: ['src/agent/status/answers.ts', 'src/agent/status/metrics-answer.ts'],

@@ -67,6 +67,12 @@ export const SUBCOMMANDS = [
     summary: 'say what an agent would change on this host, also for a configuration not yet put',
   },
   {
+    name: 'bugreport',
+    links: [],
+    group: 'look',
+    summary: 'write an archive with what somebody else needs to see what is wrong, without secrets',
+  },
+  {
     name: 'docker-opts',
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
     group: 'host',

@@ -4,6 +4,7 @@ import { CNI_HELP } from '../cni/help.ts'
 import { DOCKER_OPTS_HELP } from '../docker/docker-opts.ts'
 
 import { helpOf } from '../cli/command/spec.ts'
+import { BUGREPORT } from '../cli/specs/bugreport.ts'
 import { COMPLETION } from '../cli/specs/completion.ts'
 import { DOCTOR } from '../cli/specs/doctor.ts'
 import { EVENTS } from '../cli/specs/events.ts'
@@ -24,6 +25,7 @@ const HELP: Readonly<Record<Name, string>> = {
   plan: helpOf(PLAN),
   status: helpOf(STATUS),
   trace: helpOf(TRACE),
+  bugreport: helpOf(BUGREPORT),
   peers: helpOf(PEERS),
   events: helpOf(EVENTS),
   ping: helpOf(PING),

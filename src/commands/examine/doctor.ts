@@ -55,7 +55,7 @@ export const run = (call: CommandCall): Promise<number> =>
     if (isSure && !isToFix) throw new ConfigError('--yes', 'only together with --fix', undefined)
     if (isToFix && !isSure && !asked.terminal.isLive)
       throw new ConfigError('--fix', '--yes with it, where nobody is there to be asked', undefined)
-    const first = await look(asked)
+    const first = await examineHost(asked)
     if (!isToFix) return shown(first, asked)
     const hasDone = await applyFixes(first.findings, {
       isSure,
@@ -64,7 +64,7 @@ export const run = (call: CommandCall): Promise<number> =>
         asked.complain(text)
       },
     })
-    return shown(hasDone ? await look(asked) : first, asked)
+    return shown(hasDone ? await examineHost(asked) : first, asked)
   })
 
 function shown(document: DoctorDocument, asked: Asking): Said {
@@ -72,8 +72,8 @@ function shown(document: DoctorDocument, asked: Asking): Said {
   return { text, code: isBroken(document) ? EXIT.failed : EXIT.done }
 }
 
-/** Everything is read anew. */
-async function look(asked: Asking): Promise<DoctorDocument> {
+/** Looks into this host, and finds what is wrong. Everything is read anew. */
+export async function examineHost(asked: Asking): Promise<DoctorDocument> {
   const { signal } = asked
   const kernel = new RtnetlinkKernel()
   const progress = new Progress()

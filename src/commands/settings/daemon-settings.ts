@@ -29,6 +29,14 @@ export function daemonSettings(own: Layer): DaemonSettings {
   return { options: readOptions(value), value, from: found.from, pid: found.pid }
 }
 
+/** All that is known of what a daemon of this host was, or would be, told: by its process, by its unit. It may hold secrets. */
+export function daemonLayers(): readonly Layer[] {
+  const pid = agentOnThisHost()?.pid
+  const running = pid === undefined || pid === 0 ? undefined : layerOfProcess(pid)
+  const unit = unitLayer(UNIT_FILES.flatMap((path) => textOf(path) ?? []))
+  return running === undefined ? [unit] : [running, unit]
+}
+
 interface Base {
   readonly layer: Layer | undefined
   readonly from: string
