@@ -94,7 +94,7 @@ export type Knock =
 /** Questions to other hosts. Few packets each, and none but to those that are named. */
 export interface Probes {
   /** ICMP echo. @param octets of the whole IP packet, which must not be fragmented then */
-  echo(to: Ip, how: { readonly source?: Ip; readonly octets?: number }): Promise<Echo>
+  echo(to: Ip, how: { readonly source: Ip; readonly octets?: number }): Promise<Echo>
   /** A datagram of UDP that no VXLAN device takes for one of its own. */
   knock(to: Ip, port: number): Promise<Knock>
   /** Who answers for an IPv4 address on a link (ARP, RFC 826); undefined: it cannot be asked. */

@@ -10,10 +10,11 @@ import type { Check } from '../../doctor/finding.ts'
 import { PACKET_CHECKS } from '../../doctor/packets/list.ts'
 import { HOST_CHECKS } from '../../doctor/host/checks.ts'
 import { STORE_CHECKS } from '../../doctor/store/checks.ts'
+import { EchoAsker } from '../../doctor/read/icmp.ts'
 import { LinuxHost, onceReads } from '../../doctor/read/linux-host.ts'
 import { liveView } from '../../doctor/read/live-view.ts'
 import { storeReads } from '../../doctor/read/store.ts'
-import { linuxProbes, type Questions } from '../../doctor/read/probes.ts'
+import { linuxProbes } from '../../doctor/read/probes.ts'
 import type { View } from '../../doctor/view.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { LinuxForeignRules } from '../../firewall/others/linux-foreign-rules.ts'
@@ -27,11 +28,6 @@ import { daemonSettings } from '../settings/daemon-settings.ts'
 import { agentOnThisHost } from '../this-host.ts'
 import { agentBehind } from './agent-here.ts'
 import { applyFixes } from './fixes.ts'
-
-const NO_ICMP: Questions = {
-  echo: () => Promise.resolve({ is: 'refused', says: 'this program cannot ask by ICMP' }),
-  holders: () => Promise.resolve(undefined),
-}
 
 const CHECKS: readonly Check<View>[] = [...STORE_CHECKS, ...HOST_CHECKS, ...PACKET_CHECKS]
 
@@ -76,9 +72,10 @@ function shown(document: DoctorDocument, asked: Asking): Said {
 export async function examineHost(asked: Asking): Promise<DoctorDocument> {
   const { signal } = asked
   const kernel = new RtnetlinkKernel()
+  const echoes = new EchoAsker(systemClock, signal)
   const progress = new Progress()
   try {
-    const view = viewOf(asked, kernel)
+    const view = viewOf(asked, kernel, echoes)
     const status = await view.agent()
     const { found, notLookedInto } = await examine(CHECKS, view, {
       ...{ clock: systemClock, signal },
@@ -94,18 +91,19 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
     }
   } finally {
     progress.end()
+    echoes.close()
     kernel.close()
   }
 }
 
-function viewOf(asked: Asking, kernel: RtnetlinkKernel): View {
+function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View {
   const { signal } = asked
   const { etcd, subnetFile, nodeId, claim } = settingsOf(asked)
   return liveView({
     ...{ signal, about: asked.value(DOCTOR_FLAGS.peer), nowMs: Date.now() },
     agent: agentBehind(asked),
     host: new LinuxHost(onceReads(kernel), signal),
-    probes: linuxProbes(NO_ICMP, signal),
+    probes: linuxProbes(echoes, systemClock, signal),
     foreignRules: new LinuxForeignRules(),
     ...{ subnetFile, claim },
     store: storeReads({

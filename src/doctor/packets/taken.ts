@@ -57,7 +57,7 @@ interface SocketHere {
 
 const FILES = { 4: ['udp'], 6: ['udp6'] } as const
 
-/** Sockets of programs on the port; the kernel's own have no inode. A socket of IPv6 may take IPv4's packets as well. */
+/** Sockets on the port: of programs, and of the kernel's devices. A socket of IPv6 may take IPv4's packets as well. */
 async function socketsOn(host: HostReads, { family, device }: OverlayHere): Promise<readonly SocketHere[]> {
   const found: SocketHere[] = []
   if (device?.port === undefined) return found
@@ -82,23 +82,23 @@ export function inodesOn(table: string, port: number): readonly string[] {
   })
 }
 
-/** Pure. */
+/** Pure. What no process holds is the kernel's own: our device's, or another's, which is seen as a link. */
 export function judgePrograms({ device }: OverlayHere, sockets: readonly SocketHere[]): readonly Finding[] {
-  const [socket] = sockets
-  if (socket === undefined || device?.port === undefined) return []
+  const [held] = sockets.flatMap(({ inode, holder }) => (holder === undefined ? [] : [{ inode, holder }]))
+  if (held === undefined || device?.port === undefined) return []
   const { name, port } = device
-  const { holder } = socket
-  const who = holder === undefined ? 'a program' : `the program ${holder.name} (process ${holder.pid})`
-  const stop = holder === undefined ? 'stop it' : `stop it: kill ${holder.pid}`
+  const { inode, holder } = held
   return [
     {
       ...{ cause: 'udp-port-taken', ...FOR_ALL, explains: [`device ${name}`, ...SILENCE] },
-      summary: `${who} has UDP port ${port}, on which ${name} is to listen`,
+      summary: `the program ${holder.name} (process ${holder.pid}) has UDP port ${port}, on which ${name} is to listen`,
       evidence: [
-        `ss -ulnp 'sport = :${port}'${holder === undefined ? '' : `: ${holder.name}, pid ${holder.pid}`}`,
-        `/proc/net/udp has a socket on that port, with inode ${socket.inode}`,
+        `ss -ulnp 'sport = :${port}': ${holder.name}, pid ${holder.pid}`,
+        `/proc/net/udp: a socket on that port, with inode ${inode}`,
       ],
-      cure: [`${stop} (or have its service use another port); else configure another Backend.Port, on all nodes`],
+      cure: [
+        `kill ${holder.pid}; or have its service use another port, or configure another Backend.Port, on all nodes`,
+      ],
     },
   ]
 }

@@ -1,8 +1,9 @@
 import { createSocket } from 'node:dgram'
-import type { LinkState } from '../../kernel/kernel.ts'
 import type { Ip } from '../../net/ip.ts'
-import type { Mac } from '../../net/mac.ts'
-import type { Echo, Knock, Probes } from '../view.ts'
+import type { Clock } from '../../time/clock.ts'
+import type { Knock, Probes } from '../view.ts'
+import { holdersOf } from './arp.ts'
+import type { EchoAsker } from './icmp.ts'
 
 /** An answer that has not come after this long does not come, in milliseconds: four times what goes around the earth. */
 const ANSWERS_WITHIN_MS = 800
@@ -54,14 +55,9 @@ function answerFor(error: Error): Knock {
   return code === 'ECONNREFUSED' ? { is: 'closed' } : { is: 'refused', says: SAYS[code] ?? code }
 }
 
-/** How hosts are asked otherwise; see {@link Probes}. */
-export interface Questions {
-  echo(to: Ip, how: { readonly source?: Ip; readonly octets?: number }): Promise<Echo>
-  holders(link: LinkState, address: Ip): Promise<readonly Mac[] | undefined>
-}
-
-export const linuxProbes = (questions: Questions, signal: AbortSignal): Probes => ({
-  echo: (to, how) => questions.echo(to, how),
+/** Asks other hosts. @param echoes closed by who has made it */
+export const linuxProbes = (echoes: EchoAsker, clock: Clock, signal: AbortSignal): Probes => ({
+  echo: (to, { source, octets }) => echoes.ask(to, source, octets),
   knock: (to, port) => knock(to, port, signal),
-  holders: (link, address) => questions.holders(link, address),
+  holders: (link, address) => holdersOf(link, address, clock, signal),
 })

@@ -146,7 +146,21 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'why packets do not arrive follows from what is seen, however it is read',
   },
   'doctor/read': {
-    sees: ['net', 'config', 'kernel', 'lease', 'etcd', 'firewall', 'host', 'probe', 'status', 'doctor'],
+    sees: [
+      'native',
+      'net',
+      'time',
+      'config',
+      'kernel',
+      'lease',
+      'etcd',
+      'firewall',
+      'host',
+      'probe',
+      'icmp',
+      'status',
+      'doctor',
+    ],
     because: 'it reads for checks what they are handed, and judges nothing',
   },
   'doctor/store': {

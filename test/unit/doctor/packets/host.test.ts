@@ -62,6 +62,7 @@ describe('who else has the VNI and the port', () => {
     ].join('\n')
     expect(inodesOn(table, 8472)).toEqual(['4711'])
     expect(judgePrograms(HERE, [])).toEqual([])
+    expect(judgePrograms(HERE, [{ inode: '4710', holder: undefined }])).toEqual([]) // the kernel's
     const [found] = judgePrograms(HERE, [{ inode: '4711', holder: { pid: 812, name: 'socat' } }])
     expect(found).toMatchObject({ cause: 'udp-port-taken' })
     expect(found?.summary).toContain('socat (process 812)')

@@ -1,0 +1,65 @@
+import type { Lab, LabHost } from '../lab/index.ts'
+import { leaseOf, type ReadLease } from '../lab/expected-tables.ts'
+import { objectsAt, parseObject, textAt, textsAt } from '../lab/json.ts'
+import { agentCall } from '../lab/program.ts'
+import { leaveUpstreamBehind } from './upstream-node.ts'
+
+/** What `flanneld doctor` has found. */
+export interface Told {
+  readonly code: number | null
+  readonly findings: readonly ToldFinding[]
+}
+
+export interface ToldFinding {
+  readonly cause: string
+  readonly severity: string
+  readonly summary: string
+  readonly peer: string | undefined
+  readonly evidence: readonly string[]
+  readonly cure: readonly string[]
+}
+
+/** Asks for it on that machine. */
+export async function doctorOn({ place }: LabHost, ...flags: readonly string[]): Promise<Told> {
+  const { code, stdout, stderr } = await place.attempt(...agentCall('doctor', '--json', ...flags))
+  if (!stdout.startsWith('{')) throw new Error(`flanneld doctor prints no document: ${stderr}`)
+  const document = parseObject(stdout)
+  const unknown = objectsAt(document, 'notLookedInto')
+  if (unknown.length > 0) throw new Error(`not looked into: ${JSON.stringify(unknown)}`)
+  const findings = objectsAt(document, 'findings').map((row): ToldFinding => ({
+    cause: textAt(row, 'cause') ?? '',
+    severity: textAt(row, 'severity') ?? '',
+    summary: textAt(row, 'summary') ?? '',
+    peer: textAt(row, 'peer'),
+    evidence: textsAt(row, 'evidence'),
+    cure: textsAt(row, 'cure'),
+  }))
+  return { code, findings }
+}
+
+export const causesOf = ({ findings }: Told): readonly string[] => findings.map(({ cause }) => cause)
+
+/** Runs a cure as it is told, where it is a command of a shell; words behind it are left out. */
+export async function follow({ place }: LabHost, { cure }: ToldFinding): Promise<void> {
+  const [command = ''] = (cure[0] ?? '').split(/, (?:and the same|if|or) |; /)
+  await place.exec('sh', ['-ec', command])
+}
+
+/** The lease that an upstream node at that place of the lab has. */
+export const upstreamLease = (host: LabHost, at: number): ReadLease => ({
+  base: `10.60.${at * 16}.0`,
+  subnet: `10.60.${at * 16}.0/20`,
+  publicIp: host.address,
+  mac: `6e:00:00:00:00:${(16 + at).toString(16)}`,
+})
+
+/** Makes upstream nodes of these machines, which know those that have agents. */
+export async function joinAsUpstream(lab: Lab, hosts: readonly LabHost[], agents: readonly LabHost[]): Promise<void> {
+  const peers = await Promise.all(agents.map(async (agent) => ({ v4: await leaseOf(lab, agent) })))
+  await Promise.all(
+    hosts.map((host) => {
+      const own = { v4: upstreamLease(host, lab.hosts.indexOf(host)) }
+      return leaveUpstreamBehind(lab, host, { own, peers })
+    }),
+  )
+}
