@@ -97,7 +97,11 @@ export class Agent implements Task {
 
   async #afterLoss(lost: string, { rest }: Loop): Promise<void> {
     const { log } = this.#ports
-    log.error(`lease lost: ${lost}; acquiring another, containers must move to the new subnet`)
+    log.error(
+      `lease lost: ${lost}; acquiring another, containers must move to the new subnet`,
+      {},
+      { kind: 'lease-lost', reason: lost },
+    )
     const pauseMs = this.#lossBackoff.lost()
     if (this.#lossBackoff.losses === 2)
       log.error('one lease after the other is lost: somebody writes over them; waiting ever longer between them')
@@ -127,12 +131,13 @@ export class Agent implements Task {
   async #readConfig(loop: Loop): Promise<NetworkConfig> {
     const read = (): Promise<NetworkConfig> => this.#read(loop.signal)
     const config = await untilItWorks('network configuration', read, this.#ports, loop, STARTING)
-    this.#ports.log.info('network configuration read', {
+    const fields = {
       network: config.overlays.map(({ network }) => network.text).join(' '),
       subnetLen: config.overlays.map(({ subnetLength }) => subnetLength).join(' '),
       backend: config.backend.type,
       ...chooseBackend(config.backend).logFields,
-    })
+    }
+    this.#ports.log.info('network configuration read', fields, { kind: 'configuration-read' })
     return config
   }
 
@@ -158,7 +163,7 @@ export class Agent implements Task {
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
     const result = await untilItWorks('lease', attempt, this.#ports, loop, { ...STARTING, hint })
     const { lease, peers, how, warnings } = result.acquired
-    log.info(`lease ${how}`, { subnet: lease.key, peers: peers.length })
+    log.info(`lease ${how}`, { subnet: lease.key, peers: peers.length }, { kind: 'lease-acquired', how })
     for (const warning of warnings) log.warn(warning)
     return { ...result, formerSubnets: previousSubnets }
   }

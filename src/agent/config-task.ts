@@ -94,9 +94,14 @@ export class ConfigTask implements Task {
       if (followed.length > 0) apply(applied)
       this.#inForce = applied
       this.#waits = refused.map(({ path, from, to }) => `${path} is ${from}, and ${to} from the next start on`)
-      for (const { path, from, to } of followed) log.info(`${path} changed in the configuration`, { from, to })
+      for (const { path, from, to } of followed)
+        log.info(`${path} changed in the configuration`, { from, to }, { kind: 'configuration-changed', path })
       for (const { path, from, to } of refused)
-        log.warn(`${path} changed in the configuration; applied at the next start`, { inForce: from, then: to })
+        log.warn(
+          `${path} changed in the configuration; applied at the next start`,
+          { inForce: from, then: to },
+          { kind: 'configuration-waits', path },
+        )
       if (refused.length === 0) return true
       const reason = `${refused.map(({ path }) => path).join(', ')} changed; applied at the next start`
       conditions.fails(CONFIGURATION, reason, 'none', { says: false, saysHolds: IN_FORCE })

@@ -96,12 +96,11 @@ export class OwnUnderlays {
     const known = new Set([...before.values()].map(({ address }) => address.text))
     for (const { link, address, publicIp } of this.#underlays.values())
       if (!known.has(address.text))
-        this.#ports.log.info('underlay chosen', {
-          iface: link.name,
-          address: address.text,
-          publicIp: publicIp.text,
-          mtu: link.mtu,
-        })
+        this.#ports.log.info(
+          'underlay chosen',
+          { iface: link.name, address: address.text, publicIp: publicIp.text, mtu: link.mtu },
+          { kind: 'underlay-chosen' },
+        )
   }
 
   /** A session after the first stays on the interface of the one before. @throws {NoInterfaceError | KernelError} */

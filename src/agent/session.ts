@@ -22,6 +22,7 @@ import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
 import { PeersTask } from './peers/peers-task.ts'
+import { ReachLog } from './probes/reach-log.ts'
 import { ProbeTask } from './probes/probe-task.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import type { AcquiredSubnet, HeldSubnet } from './runtime/subnet-manager.ts'
@@ -239,10 +240,16 @@ export class OverlaySession {
   async run(runtime: Runtime): Promise<string | undefined> {
     const { ports, acquired } = this.#input
     const { endpoints } = ports.subnets
-    const unsubscribe = endpoints.subscribe(() => {
-      this.#surroundings.storeMoved()
-      this.#peers.rejudge()
-    })
+    const reachLog = new ReachLog({ ...ports, peer: (key) => this.#shown.peers.entriesOf(key) })
+    const subscriptions = [
+      endpoints.subscribe(() => {
+        this.#surroundings.storeMoved()
+        this.#peers.rejudge()
+      }),
+      ports.reaches.subscribe((changes) => {
+        reachLog.say(changes)
+      }),
+    ]
     await this.#surroundings.read(runtime.signal)
     this.#peers.begin(acquired.peers)
     ports.status.sessionBegan(
@@ -253,7 +260,7 @@ export class OverlaySession {
     try {
       await runTogether(this.#tasks, runtime)
     } finally {
-      unsubscribe()
+      for (const unsubscribe of subscriptions) unsubscribe()
     }
     const { lost } = this.#held
     if (lost !== undefined) {

@@ -159,7 +159,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     const watchers = notifyServiceManager(environment, status, log, stopSignal)
     const tasks = [agent, status.watchdog, ...watchers, ...statusSocketOf(options, live, conditions)]
     await runTogether(tasks, { signal: stopSignal, clock: systemClock, watchdog: status.watchdog })
-    log.info(`stopped${parting()}`)
+    log.info(`stopped${parting()}`, {}, { kind: 'agent-stopped' })
     return EXIT.done
   } finally {
     server?.close()

@@ -50,11 +50,15 @@ const REAL_DEADLINE_MS = 5_000
 const HOST1: NodeIdentity = { id: 'a'.repeat(32), hostname: 'host1' }
 /** Wall-clock time at which the agent's own clock shows 0, in milliseconds. */
 export const WALL_MS = Date.UTC(2030, 0, 1)
-/** Without probes. */
-const NOBODY_ASKED: ReachView = {
-  ...{ isOn: false, why: 'nobody asks', reach: () => undefined, askNow: () => Promise.resolve() },
-  counts: () => ({ reachable: 0, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 }),
-}
+/** Without a class, so that a test can put something else in the place of a part. */
+const asReachView = (reaches: AgentPorts['reaches']): ReachView => ({
+  ...{ isOn: reaches.isOn, why: reaches.why },
+  reach: (key, family) => reaches.reach(key, family),
+  counts: () => reaches.counts(),
+  totals: () => reaches.totals(),
+  askNow: (keys, signal) => reaches.askNow(keys, signal),
+})
+
 /** Of all agents of this test run. */
 let starts = 0
 
@@ -259,13 +263,18 @@ export class AgentWorld {
   }
 
   /** The agent as whoever answers for it sees it. */
-  live(reaches: ReachView = NOBODY_ASKED): LiveAgent {
+  live(asked?: ReachView): LiveAgent {
     const ports = this.#ports
     if (ports === undefined) throw new TypeError('it has not been started')
     return {
       ...{ program: { version: '0.0.0', commit: 'none', pid: 1 }, node: ports.node, instance: ports.instance },
       ...{ clock: this.clock, wallMs: () => WALL_MS + this.clock.monotonicMs(), startedMs: 0, flags: {} },
-      ...{ status: this.status, counts: this.counts, reaches, events: this.events },
+      ...{
+        status: this.status,
+        counts: this.counts,
+        reaches: asked ?? asReachView(ports.reaches),
+        events: this.events,
+      },
       store: { configuration: ports.subnets.configuration.name, endpoints: [], certificates: undefined },
       kernelCounts: () => ({ requests: 0, errors: 0, overruns: 0, writes: this.kernel.stats().writes }),
     }

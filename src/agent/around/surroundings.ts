@@ -84,10 +84,11 @@ export class Surroundings {
     const before = this.#underlays.get(address.family)
     this.#underlays.set(address.family, underlay)
     if (before?.publicIp.text !== publicIp.text || before.address.text !== address.text) {
-      ports.log.warn('our address on the underlay has changed', {
-        publicIp: publicIp.text,
-        before: before?.publicIp.text,
-      })
+      ports.log.warn(
+        'our address on the underlay has changed',
+        { publicIp: publicIp.text, before: before?.publicIp.text },
+        { kind: 'underlay-changed' },
+      )
       ports.subnets.refreshConnections()
     }
     this.#storeWay.ask()

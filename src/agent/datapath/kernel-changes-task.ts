@@ -51,6 +51,10 @@ export class ChangesTask implements Task {
   /** The kernel had more to tell than we could take. */
   #sayLoss(): void {
     if (!this.#lossLines.take()) return
-    this.#ports.log.warn('notifications of the kernel were lost; reading devices and tables again')
+    this.#ports.log.warn(
+      'notifications of the kernel were lost; reading devices and tables again',
+      {},
+      { kind: 'notifications-lost' },
+    )
   }
 }

@@ -121,18 +121,31 @@ export class ReconcileTask implements Task {
   #say(report: PassReport): void {
     const { log } = this.#input.ports
     const { undone, undoneExample, flapping, failures, written, erased } = report
-    if (undone > 0) log.warn('entries changed from outside; restoring them', { entries: undone, one: undoneExample })
+    const of = { family: this.#input.family }
+    if (undone > 0)
+      log.warn(
+        'entries changed from outside; restoring them',
+        { entries: undone, one: undoneExample },
+        { kind: 'entries-restored', ...of },
+      )
     if (flapping !== undefined)
-      log.warn('an entry keeps being changed from outside; restoring it ever more slowly. Another agent or script?', {
-        entry: flapping,
-      })
+      log.warn(
+        'an entry keeps being changed from outside; restoring it ever more slowly. Another agent or script?',
+        { entry: flapping },
+        { kind: 'entry-fought-over', ...of },
+      )
     for (const failure of failures.filter(isWorthSaying).slice(0, MOST_FAILURES_NAMED)) this.#sayFailure(failure)
-    if (failures.length > MOST_FAILURES_NAMED) log.warn('further entries were refused', { entries: failures.length })
+    if (failures.length > MOST_FAILURES_NAMED)
+      log.warn('further entries were refused', { entries: failures.length }, { kind: 'entries-refused', ...of })
     if (written + erased > 0) log.debug('entries programmed', { written, erased })
   }
 
   #sayFailure({ row, peer, error, times }: RowFailure): void {
-    this.#input.ports.log.warn(`the kernel refuses ${row}: ${error.message}`, { peer, code: error.code, times })
+    this.#input.ports.log.warn(
+      `the kernel refuses ${row}: ${error.message}`,
+      { peer, code: error.code, times },
+      { kind: 'entry-refused', family: this.#input.family, row, reason: error.message },
+    )
   }
 }
 

@@ -35,13 +35,14 @@ export class SetUpReport {
     this.#onFamily(family)
     if (this.#waiting.size > 0) return
     const sum = (count: (one: Done) => number): number => this.#done.reduce((total, one) => total + count(one), 0)
-    this.#ports.log.info('forwarding is set up', {
+    const fields = {
       peers: this.#peers.size,
       rejected: this.#peers.rejected.size,
       written: sum(({ written }) => written),
       erased: sum(({ erased }) => erased),
       failed: sum(({ failures }) => failures.length),
       kernelWrites: this.#ports.kernelWrites(),
-    })
+    }
+    this.#ports.log.info('forwarding is set up', fields, { kind: 'overlay-complete' })
   }
 }

@@ -53,6 +53,8 @@ const SHORTEST_RESYNC_MS = 1_000
 
 const FOUGHT_OVER = 'firewall rules keep being changed from outside; restoring them ever more slowly'
 
+const REMOVED = { kind: 'firewall-removed' } as const
+
 /** For the damping of somebody who keeps undoing the rules, which are one thing. */
 const ALL_RULES = 'rules'
 
@@ -124,7 +126,8 @@ export class FirewallTask implements Task {
   #judge(spec: FirewallSpec, { changed, leftovers, stands, problems, lacksRandomFully }: FirewallReport): void {
     this.#sayLacking(lacksRandomFully)
     const { conditions, log } = this.#input.ports
-    if (leftovers !== undefined) log.info('firewall rules of an earlier run removed', { rules: leftovers.join(', ') })
+    if (leftovers !== undefined)
+      log.info('firewall rules of an earlier run removed', { rules: leftovers.join(', ') }, REMOVED)
     const isFoughtOver = this.#sayChanged(spec, changed)
     this.#stood = stands ? spec : undefined
     this.#isFine = stands && !isFoughtOver
@@ -159,13 +162,14 @@ export class FirewallTask implements Task {
     const { log, clock, counts } = this.#input.ports
     const what = { rules: changed.join(', ') }
     if (this.#stood !== spec) {
-      log.info(spec.masquerade || spec.forward ? 'firewall rules written' : 'firewall rules removed', what)
+      if (spec.masquerade || spec.forward) log.info('firewall rules written', what, { kind: 'firewall-written' })
+      else log.info('firewall rules removed', what, REMOVED)
       return false
     }
     counts.firewallRepairs++
     const isFoughtOver = this.#damping.undone(ALL_RULES, clock.monotonicMs())
-    if (isFoughtOver) log.warn(`${FOUGHT_OVER}. Another agent?`, what)
-    else log.warn('firewall rules were changed from outside; restored', what)
+    if (isFoughtOver) log.warn(`${FOUGHT_OVER}. Another agent?`, what, { kind: 'firewall-fought-over' })
+    else log.warn('firewall rules were changed from outside; restored', what, { kind: 'firewall-restored' })
     return isFoughtOver
   }
 }

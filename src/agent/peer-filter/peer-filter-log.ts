@@ -36,15 +36,17 @@ export class PeerFilterLog {
   drops({ packets, forged }: Drops): void {
     const strangers = this.#strangers.read(packets)
     if (strangers !== undefined)
-      this.#log.warn('peer filter: a host that is no peer sends to our overlay; its packets are dropped', {
-        ...strangers,
-        ...this.#overlay,
-      })
+      this.#log.warn(
+        'peer filter: a host that is no peer sends to our overlay; its packets are dropped',
+        { ...strangers, ...this.#overlay },
+        { kind: 'strangers-dropped' },
+      )
     const own = this.#forged.read(forged)
     if (own !== undefined)
       this.#log.warn(
         'peer filter: a process or container of this host sends to peers what only our device may send; its packets are dropped',
         { ...own, ...this.#overlay },
+        { kind: 'forged-dropped' },
       )
   }
 

@@ -13,9 +13,19 @@ const COUNTED_EVERY_MS = 10_000
 
 type Event = 'joined' | 'left' | 'moved'
 
+/** Keys of docs/events.md. */
+interface PeerFields {
+  readonly node: string | undefined
+  readonly publicIp: string
+  /** Where it was before. */
+  readonly from: string | undefined
+  /** The key of its lease. */
+  readonly subnet: string
+}
+
 interface Said {
   readonly event: Event
-  readonly fields: LogFields
+  readonly fields: PeerFields & LogFields
 }
 
 /**
@@ -45,7 +55,8 @@ export class PeerLog {
       else events.push({ event, fields: fieldsOf(change) })
     }
     for (const { event, fields } of events)
-      if (events.length <= NAMED_AT_ONCE && this.#named.take()) this.#log.info(`peer ${event}`, fields)
+      if (events.length <= NAMED_AT_ONCE && this.#named.take())
+        this.#log.info(`peer ${event}`, fields, { kind: `peer-${event}` })
       else this.#count(event, fields)
     this.count(peers)
   }
@@ -58,7 +69,8 @@ export class PeerLog {
   /** Says how many there were that were not named, if it is time. */
   count(peers: number): void {
     if (this.dueInMs !== 0) return
-    this.#log.info('peers joined, left or moved', { ...Object.fromEntries(this.#unsaid), peers })
+    const [joined, left, moved] = (['joined', 'left', 'moved'] as const).map((event) => this.#unsaid.get(event))
+    this.#log.info('peers joined, left or moved', { joined, left, moved, peers }, { kind: 'peers-changed' })
     this.#unsaid = new Map()
     this.#countedAgainMs = this.#clock.monotonicMs() + COUNTED_EVERY_MS
   }
@@ -79,7 +91,7 @@ function eventOf({ before, entries }: PeerChange<EntriesByFamily>): Event | unde
 const addressesOf = (entries: EntriesByFamily): string =>
   Array.from(entries.values(), ({ publicIp }) => publicIp.text).join(' ')
 
-function fieldsOf({ key, before, entries }: PeerChange<EntriesByFamily>): LogFields {
+function fieldsOf({ key, before, entries }: PeerChange<EntriesByFamily>): Said['fields'] {
   const shown = entries ?? before ?? new Map<never, never>()
   const [first] = shown.values()
   const from = before !== undefined && entries !== undefined ? addressesOf(before) : undefined

@@ -139,11 +139,14 @@ export class PeersTask implements PeerListener, Task {
     const { ports, stalePeerGraceMs } = this.#input
     const fields = { peers: keys.length, seconds: stalePeerGraceMs / 1_000 }
     if (stalePeerGraceMs === 0)
-      ports.log.error('the store has lost leases of peers; giving them up, as configured', fields)
+      ports.log.error('the store has lost leases of peers; giving them up, as configured', fields, {
+        kind: 'peers-lost',
+      })
     else
       ports.log.error(
         'the store has lost leases of peers; their entries are kept for a while, until they publish themselves again',
         fields,
+        { kind: 'peers-lost' },
       )
     this.#stale.hold(keys, ports.clock.monotonicMs() + stalePeerGraceMs)
     this.#laterChanged.ring()
@@ -162,7 +165,11 @@ export class PeersTask implements PeerListener, Task {
       const [stale, gone] = [this.#stale.takeExpired(nowMs), this.#lingering.takeExpired(nowMs)]
       for (const key of [...stale, ...gone]) peers.delete(key)
       if (stale.length > 0)
-        ports.log.warn('peers did not publish themselves again; giving them up', { peers: stale.length })
+        ports.log.warn(
+          'peers did not publish themselves again; giving them up',
+          { peers: stale.length },
+          { kind: 'peers-given-up' },
+        )
       if (stale.length + gone.length > 0) this.#passOn()
       this.#log.count(peers.size)
       await rest(Math.min(this.#nextReleaseMs() - nowMs, this.#log.dueInMs ?? IDLE_MS), this.#laterChanged)

@@ -56,12 +56,12 @@ export class RejectionLog {
     }
     this.#unsaid += unnamed
     if (unnamed === 0 || !this.#counted.take()) return
-    this.#log.warn('further leases rejected', { leases: this.#unsaid })
+    this.#log.warn('further leases rejected', { leases: this.#unsaid }, { kind: 'leases-rejected' })
     this.#unsaid = 0
   }
 
   #name(key: string, reason: string): void {
-    this.#log.warn('lease rejected', { lease: key, reason })
+    this.#log.warn('lease rejected', { lease: key, reason }, { kind: 'lease-rejected' })
     this.#recent.add(key, AGAIN_MS)
     this.#said.delete(key) // the latest is the last
     this.#said.set(key, { reason, isOver: false })

@@ -42,7 +42,7 @@ export interface ConditionLogInput {
 }
 
 /** A {@link Telling} in which nothing is left open. */
-export type Line = Required<Telling> & { readonly what: string }
+export type Line = Required<Telling> & { readonly what: string; readonly reason: string }
 
 /**
  * Decides what the log says of conditions. That one fails is said at once, also when it had held for a moment, but only a few times a
@@ -96,7 +96,8 @@ export class ConditionLog {
     const open = this.#open.get(what)
     if (open === undefined) return
     this.#open.delete(what)
-    if (open.saysHolds !== false) this.#log.info(open.saysHolds, open.fields)
+    if (open.saysHolds !== false)
+      this.#log.info(open.saysHolds, open.fields, { kind: 'condition-held', condition: what })
   }
 
   /** Nobody is concerned any more: nothing is said of it. */
@@ -114,12 +115,14 @@ export class ConditionLog {
   }
 
   #say(line: Line): void {
-    const { what, says, level, fields, againMs } = line
+    const { what, says, level, fields, againMs, reason } = line
     const key = this.#freeKey(line)
     if (key !== undefined) this.#said.add(key, againMs)
     this.#open.set(what, line)
     this.#heldBack.delete(what)
-    if (says !== false) this.#log[level](this.#isForwarding() ? says : says.replace(GOES_ON, ''), fields)
+    if (says === false) return
+    const text = this.#isForwarding() ? says : says.replace(GOES_ON, '')
+    this.#log[level](text, fields, { kind: 'condition-failed', condition: what, reason })
   }
 
   #nextInMs(): number {
@@ -137,6 +140,7 @@ export function lineOf(what: string, reason: string | Error, level: 'error' | 'w
   const text = typeof reason === 'string' ? reason : reason.message
   return {
     what,
+    reason: text,
     says: telling.says ?? `${what}: ${text}`,
     level: telling.level ?? level,
     fields: telling.fields ?? {},

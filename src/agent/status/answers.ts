@@ -61,7 +61,8 @@ export async function answerProbe(
 ): Promise<Answer> {
   const choice = peerChoice(query)
   if ('wrong' in choice) return refusal(400, choice.wrong)
-  if (!live.reaches.isOn) return refusal(503, `peers are not asked: ${live.reaches.why ?? 'nobody knows why'}`)
+  const isAnybodyAsked = live.reaches.isOn || Object.values(live.reaches.counts()).some((peers) => peers > 0)
+  if (!isAnybodyAsked) return refusal(503, `peers are not asked: ${live.reaches.why ?? 'there is none'}`)
   const keys = new Set<string>()
   for (const { key } of peerStatuses(live, choice)) {
     if (keys.size >= MOST_ASKED) return refusal(400, `of= names more than ${MOST_ASKED} peers`)

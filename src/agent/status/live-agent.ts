@@ -1,25 +1,13 @@
 import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
-import type { Family } from '../../net/ip.ts'
-import type { PeerReach, Reach } from '../../probe/reach.ts'
-import type { ProbeTotals } from '../../probe/totals.ts'
+import type { PeerReaches } from '../../probe/peer-reaches.ts'
 import type { StatusEvent } from '../../status/document.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { AgentStatus } from '../runtime/status.ts'
 
 /** Whether packets arrive at peers: what the probes know. */
-export interface ReachView {
-  readonly isOn: boolean
-  /** Why nobody is asked; null: they are. */
-  readonly why: string | null
-  readonly reach: (key: string, family: Family) => PeerReach | undefined
-  /** Of all, in each family. */
-  readonly counts: () => Readonly<Record<Reach, number>>
-  /** What all questions have come to since the start. */
-  readonly totals?: () => ProbeTotals
-  /** Asks now. Resolves once it is decided, or `signal` aborts. */
-  readonly askNow: (keys: readonly string[], signal: AbortSignal) => Promise<void>
-}
+export type ReachView = Pick<PeerReaches, 'isOn' | 'why' | 'reach' | 'counts' | 'askNow'> &
+  Partial<Pick<PeerReaches, 'totals'>>
 
 /** What has happened. */
 export interface EventsView {

@@ -28,8 +28,8 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
       const peer = entries.get(family.family)
       if (peer === undefined || !mayBeMeant(choice, key, peer)) continue
       const known = live.reaches.reach(key, family.family)
-      if (choice.reach !== undefined && (known?.reach ?? 'unknown') !== choice.reach) continue
-      const status = peerStatus({ live, moments, session, family, key, peer, known })
+      if (choice.reach !== undefined && known.reach !== choice.reach) continue
+      const status = peerStatus({ moments, session, family, key, peer, known })
       if (choice.matches?.(status) !== false) yield status
     }
   }
@@ -38,16 +38,15 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
 const mayBeMeant = ({ mayBe }: PeerChoice, key: string, peer: ReachablePeer): boolean => mayBe?.(key, peer) !== false
 
 interface Found {
-  readonly live: Pick<LiveAgent, 'startedMs'>
   readonly moments: Moments
   readonly session: SessionView
   readonly family: FamilyView
   readonly key: string
   readonly peer: ReachablePeer
-  readonly known: PeerReach | undefined
+  readonly known: PeerReach
 }
 
-function peerStatus({ live, moments, session, family, key, peer, known }: Found): PeerStatus {
+function peerStatus({ moments, session, family, key, peer, known }: Found): PeerStatus {
   const { subnet, publicIp, onDevice } = peer
   const said = saidBy(session, key)
   return {
@@ -63,7 +62,7 @@ function peerStatus({ live, moments, session, family, key, peer, known }: Found)
     address: onDevice.neighbours[0]?.ip.text ?? null,
     isDirect: family.isDirect(key),
     entries: [...family.rowsOf(key)],
-    ...reachOf(known, moments, live.startedMs),
+    ...reachOf(known, moments),
   }
 }
 
@@ -86,12 +85,7 @@ function saidBy({ peers }: SessionView, key: string): Pick<PeerStatus, 'nodeId' 
 
 type ReachPart = Pick<PeerStatus, 'reach' | 'reachSince' | 'rttMs' | 'loss' | 'passesOctets' | 'underlay'>
 
-function reachOf(known: PeerReach | undefined, moments: Moments, startedMs: number): ReachPart {
-  if (known === undefined)
-    return {
-      ...{ reach: 'unknown', reachSince: moments.iso(startedMs), rttMs: null, loss: 0 },
-      ...{ passesOctets: null, underlay: null },
-    }
+function reachOf(known: PeerReach, moments: Moments): ReachPart {
   const { reach, sinceMs, rttMs = null, loss, passesOctets = null, underlay } = known
   return {
     ...{ reach, reachSince: moments.iso(sinceMs), rttMs, loss, passesOctets },

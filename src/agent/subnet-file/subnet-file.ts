@@ -124,14 +124,18 @@ export class SubnetFile implements Task {
     this.#written = text
     this.#conditions.holds(SUBNET_FILE)
     this.#watchAnew()
-    this.#log.info('subnet file written', { file: this.#path, mtu: this.#mtu })
+    this.#log.info('subnet file written', { file: this.#path, mtu: this.#mtu }, { kind: 'subnet-file-written' })
     return undefined
   }
 
   /** Whether the file still says what we wrote. If not, it counts as not written from now on. */
   async #isUntouched(): Promise<boolean> {
     if (await fileSays(this.#path, this.#written)) return true
-    this.#log.warn('the subnet file was changed or removed by somebody; writing it again', { file: this.#path })
+    this.#log.warn(
+      'the subnet file was changed or removed by somebody; writing it again',
+      { file: this.#path },
+      { kind: 'subnet-file-undone' },
+    )
     this.#written = ''
     return false
   }

@@ -39,11 +39,23 @@ export class DeviceLog {
     if (outcome === 'unchanged') return
     const fields = { device: this.#name, mac: link?.mac, mtu: link?.mtu }
     const done = outcome === 'adopted' ? 'mended' : 'made anew'
-    if (isNew)
-      this.#log.info(`device ${outcome}`, { ...fields, because: outcome === 'created' ? undefined : listed(mended) })
-    else if (follows) this.#log.info(`device ${this.#name} follows the underlay: ${listed(mended)}; ${done}`, fields)
-    else if (outcome === 'created') this.#log.info(`device ${this.#name} was deleted from outside; made anew`, fields)
-    else this.#log.info(`device ${this.#name} was changed from outside: ${listed(mended)}; ${done}`, fields)
+    const because = outcome === 'created' ? undefined : listed(mended)
+    const log = this.#log
+    if (isNew) log.info(`device ${outcome}`, { ...fields, because }, { kind: 'device-made', outcome })
+    else if (follows)
+      log.info(`device ${this.#name} follows the underlay: ${listed(mended)}; ${done}`, fields, {
+        kind: 'device-followed',
+        outcome,
+        because,
+      })
+    else if (outcome === 'created')
+      log.info(`device ${this.#name} was deleted from outside; made anew`, fields, { kind: 'device-restored', outcome })
+    else
+      log.info(`device ${this.#name} was changed from outside: ${listed(mended)}; ${done}`, fields, {
+        kind: 'device-restored',
+        outcome,
+        because,
+      })
   }
 
   /** A configured MTU that the underlay does not carry is worth saying once, and again for another one. */

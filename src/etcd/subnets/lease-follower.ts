@@ -62,8 +62,17 @@ export class LeaseFollower implements Task {
   #take(event: FollowEvent): void {
     const { log } = this.#input.ports
     if (event.kind === 'compacted')
-      log.info('etcd has compacted the history we need; listing again', { revision: String(event.compactRevision) })
-    else if (event.kind === 'reset') log.warn(`etcd is not what it was: ${event.reason}; listing again`)
+      log.info(
+        'etcd has compacted the history we need; listing again',
+        { revision: String(event.compactRevision) },
+        { kind: 'store-history-compacted' },
+      )
+    else if (event.kind === 'reset')
+      log.warn(
+        `etcd is not what it was: ${event.reason}; listing again`,
+        {},
+        { kind: 'store-reset', reason: event.reason },
+      )
     else if (event.kind === 'list') this.#takeList(event.list, event.wasReset)
     else this.#takeDeltas(event.deltas)
   }

@@ -15,7 +15,7 @@ const RENEWED = 'renewed again'
 export function reportLease({ conditions, log }: ReportPorts, subnet: string, state: LeaseState, what: string): void {
   const fields = { subnet }
   if (state.is === 'held') {
-    if (what !== RENEWED) log.info(`lease ${what}`, fields)
+    if (what !== RENEWED) log.info(`lease ${what}`, fields, { kind: 'lease-changed', what })
     conditions.holds('lease')
   } else if (state.is === 'unrenewed')
     conditions.fails('lease', `${what}: ${state.error.message}`, 'degraded', {

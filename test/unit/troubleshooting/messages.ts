@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import ts from 'typescript'
+import { eventCalls, type EventCall } from './event-calls.ts'
 import { HOLE, Texts } from './texts.ts'
 
 /** A text that an operator may meet, with a hole ({@link HOLE}) for whatever is known at run time only. */
@@ -30,6 +31,11 @@ export class Sources {
     return this.#find((node) =>
       ts.isCallExpression(node) && nameOf(node.expression) === name ? this.#texts.of(node.arguments[argument]) : [],
     )
+  }
+
+  /** Calls of the log that say which event they are. */
+  events(): readonly EventCall[] {
+    return eventCalls(this.#program, (file) => file.startsWith(`${join(this.#root, 'src')}/`))
   }
 
   /** What the log says at the levels `warn` and `error`. */
