@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
+import { isIP } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { TlsCredentials } from './client/tls.ts'
 
@@ -38,8 +39,10 @@ export function lookAt(
     const take = (response: IncomingMessage): void => {
       void readAnswer(response).then(resolve)
     }
+    const { hostname } = new URL(url)
+    const servername = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? hostname : '' // no address goes there (RFC 6066 §3)
     const request = url.startsWith('https:')
-      ? httpsGet(url, { ...options, ...tlsOptions(tls) }, take)
+      ? httpsGet(url, { ...options, ...tlsOptions(tls), servername }, take)
       : httpGet(url, options, take)
     request.on('error', () => {
       resolve(undefined)

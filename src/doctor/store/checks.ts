@@ -91,7 +91,11 @@ function judgeStore({ access, agent, facts, nowMs }: Known): readonly Finding[] 
   )
   const known = new Set(byUs.map(({ cause }) => cause))
   const explains = [...conditions.map(({ what }) => what), ...(agent?.lease === null ? FOLLOWS : [])]
-  return [...byUs, ...byAgent.filter(({ cause }) => !known.has(cause))].map((finding) => ({ ...finding, explains }))
+  const all = [...byUs, ...byAgent.filter(({ cause }) => !known.has(cause))]
+  // what is wrong with files is told by who looks at them, where somebody has
+  const rest =
+    facts?.certificates.problem === undefined ? all : all.filter(({ cause }) => cause !== 'certificate-files')
+  return [...new Map(rest.map((finding) => [finding.summary, { ...finding, explains }])).values()]
 }
 
 const certificatesOf = (
