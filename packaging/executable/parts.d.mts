@@ -1,0 +1,2 @@
+export function programInParts(): Promise<Readonly<Record<string, string>>>
+export const WITHOUT_CACHE: readonly string[]
