@@ -73,6 +73,30 @@ export const SUBCOMMANDS = [
     summary: 'write an archive with what somebody else needs to see what is wrong, without secrets',
   },
   {
+    name: 'leases',
+    links: [],
+    group: 'look',
+    summary: 'list all leases in etcd, who holds them, when they end, and how many subnets are free',
+  },
+  {
+    name: 'config',
+    links: [],
+    group: 'change',
+    summary: 'read, check, compare and write the network configuration in etcd',
+  },
+  {
+    name: 'reserve',
+    links: [],
+    group: 'change',
+    summary: 'reserve a subnet for one node, without an end',
+  },
+  {
+    name: 'release',
+    links: [],
+    group: 'change',
+    summary: 'give a reservation back, the lease of a node that is gone, or that of this host',
+  },
+  {
     name: 'docker-opts',
     links: ['mk-docker-opts', 'mk-docker-opts.sh'],
     group: 'host',

@@ -10,6 +10,10 @@ import { DOCTOR } from '../cli/specs/doctor.ts'
 import { EVENTS } from '../cli/specs/events.ts'
 import { PEERS } from '../cli/specs/peers.ts'
 import { PING } from '../cli/specs/ping.ts'
+import { CONFIG } from '../cli/specs/config.ts'
+import { LEASES } from '../cli/specs/leases.ts'
+import { RELEASE } from '../cli/specs/release.ts'
+import { RESERVE } from '../cli/specs/reserve.ts'
 import { PLAN } from '../cli/specs/plan.ts'
 import { STATUS } from '../cli/specs/status.ts'
 import { TRACE } from '../cli/specs/trace.ts'
@@ -23,6 +27,10 @@ const HELP: Readonly<Record<Name, string>> = {
   cni: CNI_HELP,
   doctor: helpOf(DOCTOR),
   plan: helpOf(PLAN),
+  leases: helpOf(LEASES),
+  config: helpOf(CONFIG),
+  reserve: helpOf(RESERVE),
+  release: helpOf(RELEASE),
   status: helpOf(STATUS),
   trace: helpOf(TRACE),
   bugreport: helpOf(BUGREPORT),

@@ -39,6 +39,12 @@ export const unreadFields = (text: string): readonly string[] =>
       .map((key) => `${prefix}${key}`),
   )
 
+/** Paths of all fields that are read and given, such as `Backend.VNI`, in the spelling of the documentation. */
+export const givenFields = (text: string): readonly string[] =>
+  levelsOf(parseMarked(readLeniently(text).json)).flatMap(({ fields, prefix, known }) =>
+    known.filter((name) => valueOf(fields, name) !== undefined).map((name) => `${prefix}${name}`),
+  )
+
 function levelsOf(fields: JsonObject): readonly Level[] {
   const backend = valueOf(fields, 'Backend')
   return [

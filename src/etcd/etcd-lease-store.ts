@@ -2,7 +2,7 @@ import { checkEtcdAccess } from '../config/endpoints.ts'
 import { LONGEST_CONFIGURATION } from '../config/network.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
-import type { EtcdLeaseId, Revision } from '../lease/lease.ts'
+import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from '../lease/lease.ts'
 import {
   StoreError,
   type CasResult,
@@ -31,7 +31,8 @@ import {
   type EndpointState,
 } from './client/endpoints.ts'
 import { keepAliveOnce } from './keep-alive.ts'
-import { Keyspace } from './keys/keyspace.ts'
+import { askLives, type LeaseLife } from './lease-lives.ts'
+import { CONFIG, Keyspace } from './keys/keyspace.ts'
 import { listKeys } from './keys/list.ts'
 import { readRange } from './keys/answer.ts'
 import { readPastRecord } from './keys/same-history.ts'
@@ -52,6 +53,11 @@ export interface EtcdTools {
   /** Keys per request of a list. */
   readonly pageSize?: number
 }
+
+/** Done, or what stands there instead (undefined: there is none). */
+export type ConfigWrite =
+  | { readonly ok: true; readonly record: ConfigRecord }
+  | { readonly ok: false; readonly found: ConfigRecord | undefined }
 
 const CALL_TIMEOUT_MS = 5_000
 const PAGE_SIZE = 1_000
@@ -117,6 +123,24 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     const { kvs } = await readRange(this.#caller, 'readConfig', range, signal)
     const [found] = kvs
     return found && this.#configuration.record(found)
+  }
+
+  /**
+   * Writes the configuration if it is still as seen (undefined: there is none), to the last octet.
+   * @returns what stands there instead where it is not
+   * @throws {StoreError}
+   */
+  async writeConfig(seen: ConfigRecord | undefined, value: string, signal: AbortSignal): Promise<ConfigWrite> {
+    const record = seen && { ...seen, key: CONFIG, etcdLeaseId: NO_ETCD_LEASE, createRevision: seen.modRevision }
+    const put = { op: 'writeConfig', key: CONFIG, value, seen: record, isValueCompared: true } as const
+    const writer = new KeyWriter(this.#caller, this.#configuration)
+    const result = await writer.put(put, { kind: 'reservation' }, signal)
+    return result.ok ? { ok: true, record: result.record } : result
+  }
+
+  /** How long etcd leases have left, as far as we may know; those that are over are left out. @throws {StoreError} */
+  livesOf(etcdLeases: Iterable<EtcdLeaseId>, signal: AbortSignal): Promise<ReadonlyMap<EtcdLeaseId, LeaseLife>> {
+    return askLives(this.#caller, etcdLeases, signal)
   }
 
   watchConfig(signal: AbortSignal): AsyncIterable<ConfigRecord | undefined> {

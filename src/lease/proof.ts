@@ -8,7 +8,7 @@ import type { LeaseTerms } from './terms.ts'
  * How long a rival has for its answer. An agent of ours notices a dead connection to etcd within 10 s and has another within 5 s more,
  * so one that lives answers in this time even if its connection died just before it was asked.
  */
-const RIVAL_ANSWERS_WITHIN_MS = 20_000
+export const RIVAL_ANSWERS_WITHIN_MS = 20_000
 
 /**
  * How long the holder of a lease with our own node id has. Shorter, for this is the way of every reboot and the answer is nearly

@@ -26,7 +26,7 @@ export const isWithin = ({ key, range_end }: KeyRange, asked: Buffer): boolean =
   range_end === undefined ? asked.equals(key) : asked.compare(key) >= 0 && asked.compare(range_end) < 0
 
 /** The configuration's key below the prefix. */
-const CONFIG = 'config'
+export const CONFIG = 'config'
 
 /** One directory below flannel's prefix, and the configuration beside it. */
 export class Keyspace {

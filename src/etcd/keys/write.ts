@@ -9,13 +9,15 @@ import { readRecord, transact, type TransactionOutcome } from './transaction.ts'
 
 /** What a put is to leave behind, and the state it is allowed to change. */
 interface Put {
-  readonly op: 'create' | 'replace' | 'ask' | 'answer'
+  readonly op: 'create' | 'replace' | 'ask' | 'answer' | 'writeConfig'
   readonly key: string
   readonly value: string
   /** State it applies to; undefined: the key does not exist. */
   readonly seen: KeyRecord | undefined
   /** Who must not have been faster. */
   readonly unless?: Newcomers | undefined
+  /** Also only if it says what was seen: an etcd that was restored meanwhile gives the same revision to another value. */
+  readonly isValueCompared?: boolean
 }
 
 /**

@@ -101,8 +101,8 @@ async function* configurations(
   for await (const record of store.watchConfig(signal)) yield record?.value
 }
 
-/** Settings that are valid, and that a later version will honour. Saying so beats half a network. */
-function refuseUnnamed({ overlays }: NetworkConfig): void {
+/** Settings that are valid, and that a later version will honour. Saying so beats half a network. @throws {ConfigError} */
+export function refuseUnnamed({ overlays }: NetworkConfig): void {
   if (!overlays.some(({ family }) => family === 4))
     throw new ConfigError('EnableIPv4', 'true: a lease in etcd is named for its IPv4 subnet, as upstream has it', false)
 }

@@ -341,11 +341,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'it runs the agent as it is, on ports that write nothing: another idea of what an agent does would be wrong',
   },
   admin: {
-    sees: ['config', 'lease'],
+    sees: ['net', 'config', 'lease'],
     because: 'what may be done to the store follows from what stands there, whoever does it',
   },
   'admin/show': {
-    sees: ['text', 'config', 'present', 'plan', 'admin'],
+    sees: ['text', 'config', 'lease', 'present', 'plan', 'admin'],
     because: 'what people read of it is made of values alone, so that tests need neither store nor host',
   },
   'commands/serve': {
@@ -391,6 +391,28 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'commands/asking': {
     sees: ['text', 'present', 'cli', 'cli/command', 'status', 'status/client', 'commands'],
     because: 'what all commands have in common that people look at is done once, whatever they ask',
+  },
+  'commands/store': {
+    sees: [
+      'net',
+      'config',
+      'kernel',
+      'lease',
+      'etcd',
+      'netlink',
+      'host',
+      'host/claim',
+      'cli',
+      'cli/specs',
+      'cleanup',
+      'etcd/subnets',
+      'admin',
+      'admin/show',
+      'commands',
+      'commands/settings',
+      'commands/asking',
+    ],
+    because: 'each asks etcd itself, and writes what it was told to, whether an agent runs or not',
   },
   'commands/planning': {
     sees: [
@@ -477,7 +499,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'each asks the agent, and loads no more than it takes to ask and to show',
   },
   main: {
-    sees: ['config', 'cli', 'commands', 'commands/look', 'commands/examine', 'commands/planning', 'commands/inspect'],
+    sees: [
+      'config',
+      'cli',
+      'commands',
+      'commands/look',
+      'commands/examine',
+      'commands/planning',
+      'commands/inspect',
+      'commands/store',
+    ],
     because: 'it only chooses which command to load, so that none pays for another',
   },
 }

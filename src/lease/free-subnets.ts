@@ -1,0 +1,46 @@
+import type { OverlayNetwork } from '../config/network.ts'
+import type { Family } from '../net/ip.ts'
+import { prefixesOverlap, prefixOf, subnetIndex, type Prefix } from '../net/prefix.ts'
+
+/** What is left of one address family. */
+export interface FreeSubnets {
+  readonly family: Family
+  readonly network: string
+  readonly subnetLength: number
+  readonly first: string
+  readonly last: string
+  /** Between the first and the last. Texts: an IPv6 network can have more than a number can count. */
+  readonly total: string
+  readonly taken: string
+  readonly free: string
+}
+
+/** Cost: n log n, however large the network is. */
+export function freeSubnets(overlay: OverlayNetwork, taken: readonly Prefix[]): FreeSubnets {
+  const { family, network, subnetLength, subnetMin, subnetMax } = overlay
+  const first = subnetIndex(network, prefixOf(subnetMin, subnetLength))
+  const last = subnetIndex(network, prefixOf(subnetMax, subnetLength))
+  const ranges = taken
+    .filter((subnet) => prefixesOverlap(network, subnet))
+    .map((subnet) => rangeOf(network, subnetLength, subnet))
+    .sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0))
+  let [count, next] = [0n, first]
+  for (const { from, to } of ranges) {
+    const begin = from > next ? from : next
+    const end = to < last ? to : last
+    if (begin > end) continue
+    count += end - begin + 1n
+    next = end + 1n
+  }
+  const total = last - first + 1n
+  return {
+    ...{ family, subnetLength, network: network.text, first: subnetMin.text, last: subnetMax.text },
+    ...{ total: String(total), taken: String(count), free: String(total - count) },
+  }
+}
+
+/** The subnets of the overlay, by number, that a network spoils. */
+function rangeOf(network: Prefix, length: number, { base, length: own }: Prefix): { from: bigint; to: bigint } {
+  const from = subnetIndex(network, prefixOf(base, length))
+  return { from, to: own >= length ? from : from + (1n << BigInt(length - own)) - 1n }
+}
