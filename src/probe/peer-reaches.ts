@@ -11,6 +11,8 @@ export interface ReachSource {
   counts(): Readonly<Record<Reach, number>>
   askNow(keys: readonly string[]): Promise<void>
   readonly totals: ProbeTotals
+  /** Whether anybody is asked. */
+  readonly isOn: boolean
   /** Why nobody is asked at present, or not in some family; undefined: all are. */
   readonly why: string | undefined
 }
@@ -37,7 +39,7 @@ export class PeerReaches {
 
   /** Whether peers are asked. */
   get isOn(): boolean {
-    return this.#source !== undefined && this.#source.why === undefined
+    return this.#source?.isOn === true
   }
 
   /** Why not, or not in some family; null: they are. */

@@ -59,7 +59,10 @@ describe('three nodes that share an etcd', () => {
     const pairs = containers.flatMap((from) => containers.filter((to) => to !== from).map((to) => ({ from, to })))
     for (const { from, to } of pairs)
       expect(await from.ping(to.address, { count: 3 })).toEqual({ sent: 3, received: 3 })
-    const requests = (await capture.stop()).filter(({ icmpType }) => icmpType === ECHO_REQUEST)
+    const own = new Set(containers.map(({ address }) => address))
+    const requests = (await capture.stop()).filter(
+      ({ icmpType, innerSource }) => icmpType === ECHO_REQUEST && own.has(innerSource), // agents ask each other, too
+    )
     expect(requests).toHaveLength(pairs.length * 3)
     expect(new Set(requests.map(({ vni, port }) => `${vni} ${port}`))).toEqual(new Set(['100 8472']))
     const [first, second] = [lab().host(0), lab().host(1)]
@@ -89,7 +92,7 @@ describe('three nodes that share an etcd', () => {
     return new Map(Array.from(lines, ([, method = '', service = '', count]) => [`${service}/${method}`, Number(count)]))
   }
 
-  test('send nothing while nothing changes, except a small read on their connection to etcd every five seconds', async () => {
+  test('send nothing while nothing changes, except a small read on their connection to etcd every five seconds, and each peer one question every nine', async () => {
     const { agent, place } = lab().host(0)
     const before = await callsToEtcd()
     const calls = ['-e', 'trace=write,writev,sendto,sendmsg,sendmmsg', '-e', 'signal=none']
@@ -98,12 +101,25 @@ describe('three nodes that share an etcd', () => {
     const after = await callsToEtcd()
     const sent = Array.from(stderr.matchAll(/(?:write|send)\w*\(\d+(<[A-Z].*)/g), ([, call = '']) => call)
     const isToKernel = (call: string): boolean => call.startsWith('<NETLINK:')
-    const changing = sent.filter((call) => isToKernel(call) && !/nlmsg_type=RTM_GET/.test(call))
+    // 0xa10 is NFT_MSG_GETGEN; nft lists what others have written
+    const isRead = (call: string): boolean =>
+      /nlmsg_type=(RTM_GET|NFNL_SUBSYS_NFTABLES<<8\|NFT_MSG_GET|0xa10 )/.test(call)
+    const changing = sent.filter((call) => isToKernel(call) && !isRead(call))
     expect(changing, 'messages that may change the kernel').toEqual([])
-    const sockets = new Set(sent.filter((call) => !isToKernel(call)).map((call) => /^<.*?>(?=,)/.exec(call)?.[0]))
+    const isQuestion = (call: string): boolean => call.startsWith('<RAW:')
+    const rest = sent.filter((call) => !isToKernel(call) && !isQuestion(call))
+    const sockets = new Set(rest.map((call) => /^<.*?>(?=,)/.exec(call)?.[0]))
     expect([...sockets], 'connections that something is sent on').toEqual([
       expect.stringMatching(/^<TCP:\[.*->.*:2379\]>$/),
     ])
+    const questions = sent.filter(isQuestion)
+    expect(questions.length, 'questions to peers').toBeLessThanOrEqual(
+      (lab().hosts.length - 1) * Math.ceil(WATCHED_SECONDS / 9),
+    )
+    expect(
+      questions.filter((call) => !/ = 1430$/.test(call)),
+      'questions of another than full size',
+    ).toEqual([])
     const more = [...after].filter(([method, count]) => count !== before.get(method))
     expect(more.map(([method]) => method)).toEqual([READ])
     const reads = (after.get(READ) ?? 0) - (before.get(READ) ?? 0)

@@ -42,7 +42,7 @@ export class ProbeTask implements Task, PeerSink {
       ...ports,
       onChanges: (changes) => {
         ports.reaches.tell(changes)
-        this.#tellMs = Math.min(this.#tellMs, Math.max(this.#nowMs, this.#toldMs + 4 * TELL_AFTER_MS) + TELL_AFTER_MS)
+        this.#tellMs = Math.min(this.#tellMs, Math.max(this.#nowMs, this.#toldMs + TELL_AFTER_MS) + TELL_AFTER_MS)
       },
     })
     const prober = this.#prober
@@ -112,6 +112,9 @@ export class ProbeTask implements Task, PeerSink {
       },
       get totals() {
         return prober.totals
+      },
+      get isOn() {
+        return prober.book.ways.size > 0
       },
       get why() {
         return ways.why

@@ -60,7 +60,7 @@ export class ReachConditions {
     if (judged > 1 && unreachable > 1 && isSilent) {
       const reason = `no peer answers any more, of ${judged}: the fault is likely on this side, or echo requests are dropped everywhere`
       const says = `no peer answers over IPv${family}: packets of the overlay do not leave this host, or do not come back to it`
-      conditions.fails(what, reason, effect, { ...ONCE, says, subject: 'all', saysHolds: again(family), fields: { peers: judged } }) // prettier-ignore
+      conditions.fails(what, reason, effect, { ...ONCE, says, subject: 'all', saysHolds: again(family) })
       return
     }
     const named = list(fresh.length === 0 ? all : fresh, () => '')
@@ -70,7 +70,6 @@ export class ReachConditions {
       says: `peers do not answer over IPv${family}: ${named}`,
       subject: subjectOf(all),
       saysHolds: again(family),
-      fields: { peers: unreachable, of: judged },
     })
   }
 
@@ -93,7 +92,6 @@ export class ReachConditions {
       says: `packets to peers get lost over IPv${family}: ${named}`,
       subject: subjectOf(lossy),
       saysHolds: `packets to peers get lost no more over IPv${family}`,
-      fields: { peers: lossy.length },
     })
   }
 
@@ -111,7 +109,6 @@ export class ReachConditions {
       says: `large packets do not reach peers over IPv${family}, small ones do: ${named}`,
       subject: subjectOf(narrow),
       saysHolds: `packets of full size reach peers over IPv${family} again`,
-      fields: { peers: narrow.length },
     })
   }
 }

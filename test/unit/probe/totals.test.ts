@@ -10,6 +10,7 @@ const sourceOf = (totals: Totals): ReachSource => ({
   get totals() {
     return totals.read()
   },
+  isOn: false,
   why: undefined,
 })
 
