@@ -81,7 +81,7 @@ async function buildExecutable(arch, { licences, page }, path) {
   const node = nodeBinary(arch)
   const ofNode = licenceSection(`Node.js ${NODE_VERSION}`, readFileSync(join(node, 'LICENSE'), 'utf8').trim())
   const all = `${licences}\n${ofNode}`
-  const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), texts: { licenses: all, page } })
+  const bytes = await makeExecutable({ arch, node, addon: addonFor(arch), texts: { licenses: all, 'page.html': page } })
   replaceFile(path, (fresh) => writeInPieces(fresh, bytes))
   console.log(`${path}: ${Math.round(bytes.length / 1024 / 1024)} MiB`)
 }

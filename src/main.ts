@@ -27,6 +27,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   bugreport: () => import('./commands/inspect/bugreport.ts'),
   trace: () => import('./commands/inspect/trace.ts'),
   status: () => import('./commands/look/status.ts'),
+  page: () => import('./commands/page/page.ts'),
 }
 
 async function main(): Promise<number> {

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo`, `npm run bench` and `npm run mutate` on a clone where nothing is installed yet: fetches what is missing, builds,
+ * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo`, `npm run bench`, `npm run mutate` and `npm run pictures` on a clone where nothing is installed yet: fetches what is missing, builds,
  * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
  */
+import { ensureBrowser } from './setup/browser.mjs'
 import { ensureBuilt } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { insideNamespace } from './setup/namespace.mjs'
@@ -21,6 +22,12 @@ const inLab = (script) => (args) => {
 /** Outside of the laboratory: each of its workers enters one of its own. */
 const mutate = (args) => run(process.execPath, ['--import', 'tsx', 'test/mutate/main.ts', ...args])
 
+/** Of the page, for docs/operating.md. */
+const pictures = (args) => {
+  ensureBrowser()
+  return run(process.execPath, ['--import', 'tsx', 'test/docs/pictures.ts', ...args])
+}
+
 const VERBS = {
   test: runTests,
   repeat: repeatTests,
@@ -28,6 +35,7 @@ const VERBS = {
   demo: inLab('test/lab/demo.ts'),
   bench: inLab('test/bench/main.ts'),
   mutate,
+  pictures,
 }
 
 async function main([verb, ...args]) {

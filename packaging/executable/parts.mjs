@@ -13,6 +13,7 @@ const LATE = {
   // Commands that read the host and the store.
   inspect: ['trace', 'without-agent', 'bugreport'].map((name) => `src/commands/inspect/${name}.ts`),
   completion: ['src/commands/look/completion.ts'],
+  page: ['src/commands/page/page.ts'],
   // When somebody asks a running daemon how it is, or scrapes it.
   answers: ['src/agent/status/answers.ts', 'src/agent/status/metrics-answer.ts'],
 }

@@ -73,6 +73,12 @@ export const SUBCOMMANDS = [
     summary: 'write an archive with what somebody else needs to see what is wrong, without secrets',
   },
   {
+    name: 'page',
+    links: [],
+    group: 'look',
+    summary: 'serve the overlay as a picture, for a browser',
+  },
+  {
     name: 'leases',
     links: [],
     group: 'look',

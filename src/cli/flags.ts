@@ -158,6 +158,11 @@ const FILES = {
     false,
     'answer /status and the rest of the status at the health port as well, to whoever can reach it; it changes nothing there',
   ),
+  healthzPage: boolean(
+    'healthz-page',
+    false,
+    'serve a page there that shows the overlay in a browser, and what --healthz-status answers, to whoever can reach it',
+  ),
   verbosity: integer('v', 0, 0, 1_000, 'log verbosity; 1 and more log every change'),
   logFormat: choice('log-format', ['text', 'json'], 'lines of the log: for people, or each a JSON object'),
 } as const

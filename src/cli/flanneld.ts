@@ -162,6 +162,7 @@ export function readOptions(value: FlagReader): DaemonOptions {
     subnetFile: value(FLAGS.subnetFile),
     statusSocket: statusSocketOf(value(FLAGS.statusSocket), value(FLAGS.subnetFile)),
     healthzStatus: value(FLAGS.healthzStatus),
+    healthzPage: value(FLAGS.healthzPage),
     given: givenFlags(value),
     renewMarginMs: value(FLAGS.renewMarginMinutes) * MS_PER_MINUTE,
     stalePeerGraceMs: value(FLAGS.stalePeerGraceSeconds) * MS_PER_SECOND,

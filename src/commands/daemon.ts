@@ -68,6 +68,8 @@ function remarkOn(
   const ofKlog = ignoredKlog(klog, environment)
   if (ofKlog !== undefined) remark(ofKlog)
   for (const ignored of options.etcd.ignoredPaths ?? []) remark(describeIgnored(ignored))
+  const isUnserved = options.healthz === undefined && (options.healthzStatus === true || options.healthzPage === true)
+  if (isUnserved) remark('--healthz-status and --healthz-page answer at --healthz-port, which is not given')
 }
 
 function limitStopping(stopSignal: AbortSignal): void {

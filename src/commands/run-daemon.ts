@@ -149,8 +149,9 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     deriveMac: deriveVtepMac,
   }
   const live = liveAgent({ ...call, options, ports, store, kernel, startedMs })
-  const { healthz, healthzStatus = false } = options
-  const routes = healthzStatus ? networkRoutes(live) : metricsRoutes(live)
+  const { healthz, healthzStatus = false, healthzPage = false } = options
+  const isOpen = healthzStatus || healthzPage
+  const routes = isOpen ? networkRoutes(live, { hasPage: healthzPage }) : metricsRoutes(live)
   takeHangUp(log, () => store.certificates?.look().problem)
   const server = healthz && (await serveHealth(healthz, status, conditions, undefined, routes))
   const parting = partingOf(status, stopSignal)

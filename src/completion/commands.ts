@@ -8,6 +8,7 @@ import { BUGREPORT } from '../cli/specs/bugreport.ts'
 import { COMPLETION } from '../cli/specs/completion.ts'
 import { DOCTOR } from '../cli/specs/doctor.ts'
 import { EVENTS } from '../cli/specs/events.ts'
+import { PAGE } from '../cli/specs/page.ts'
 import { PEERS } from '../cli/specs/peers.ts'
 import { PING } from '../cli/specs/ping.ts'
 import { CONFIG } from '../cli/specs/config.ts'
@@ -37,6 +38,7 @@ const HELP: Readonly<Record<Name, string>> = {
   peers: helpOf(PEERS),
   events: helpOf(EVENTS),
   ping: helpOf(PING),
+  page: helpOf(PAGE),
   completion: helpOf(COMPLETION),
 }
 

@@ -56,6 +56,8 @@ export interface DaemonOptions {
   readonly statusSocket?: string | undefined
   /** Whether the health port answers what that socket does, as far as it changes nothing. */
   readonly healthzStatus?: boolean
+  /** Whether it serves the page as well, which asks for that. */
+  readonly healthzPage?: boolean
   /** Flags that are not at their default, by name, as they were given; without secrets. */
   readonly given?: Readonly<Record<string, string>>
   readonly subnetFile: string

@@ -7,7 +7,7 @@ const sea = (): typeof Sea | undefined => process.getBuiltinModule('node:sea')
  * A text that the single executable carries, under the name by which packaging/executable has put it in.
  * @returns undefined where this is not the executable, or it has none such
  */
-export function textInside(name: 'licenses' | 'page'): string | undefined {
+export function textInside(name: 'licenses' | 'page.html'): string | undefined {
   try {
     return sea()?.isSea() === true ? sea()?.getAsset(name, 'utf8') : undefined
   } catch {

@@ -26,7 +26,6 @@ export function pageFile(body: string): PageFile {
   return {
     body,
     headers: {
-      'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
       'content-security-policy': policy.join('; '),
       'x-content-type-options': 'nosniff',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ensureBrowser } from './browser.mjs'
 import { ensureNode24, runsNode24 } from './node24.mjs'
 import { ROOT, run, say } from './shell.mjs'
 import { logPath, PROGRAMS, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
@@ -150,6 +151,7 @@ const listOf = (failures) =>
 /** Without arguments everything; with arguments only the tests they select, on this Node. */
 export async function runTests(args) {
   const { names, extra } = selection(args)
+  if (names.includes('e2e')) ensureBrowser()
   const counts = await (args.length === 0 ? everything() : onThisNode(names, extra))
   console.log(`${listOf(counts.failures)}\n${summary(counts)}`)
   return counts.failures.length === 0 ? 0 : 1

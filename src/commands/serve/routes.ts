@@ -1,5 +1,6 @@
 import type { LiveAgent } from '../../agent/status/live-agent.ts'
 import type { Route, Routes } from '../../http/answer.ts'
+import { PAGE_ROUTE } from '../../page/page-routes.ts'
 
 /** Where something is answered: at the Unix socket, over the network where `--healthz-status` asks for it, or on either. */
 interface StatusRoute extends Route {
@@ -47,10 +48,11 @@ export const metricsRoutes = (live: LiveAgent): Routes => new Map([[METRICS, met
 /** For whoever may open the Unix socket, which root alone may. */
 export const socketRoutes = (live: LiveAgent): Routes => routesOf(live)
 
-/** For whoever reaches the health port: nothing that changes anything, and no flags. */
-export function networkRoutes(live: LiveAgent): Routes {
+/** For whoever reaches the health port: nothing that changes anything, and no flags; with the page or without. */
+export function networkRoutes(live: LiveAgent, { hasPage = false } = {}): Routes {
   const all = routesOf({ ...live, flags: {} })
   const open = [...all].filter(([, { isOnSocketOnly }]) => isOnSocketOnly !== true)
   const status = all.get('/v1/status')
-  return new Map([...open, ...(status === undefined ? [] : [['/status', status] as const])])
+  const page = hasPage ? [['/', PAGE_ROUTE] as const] : []
+  return new Map([...page, ...open, ...(status === undefined ? [] : [['/status', status] as const])])
 }

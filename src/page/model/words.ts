@@ -9,7 +9,7 @@ export const SIGNS: Readonly<Record<Level, string>> = { good: '✓', warn: '!', 
 export const REACH_WORDS: Readonly<Record<Reach, string>> = {
   unreachable: 'not reached',
   mtu: 'only small packets pass',
-  lossy: 'loses packets',
+  lossy: 'losing packets',
   unknown: 'not known',
   reachable: 'reached',
 }
@@ -35,9 +35,17 @@ export interface Headline {
   readonly detail: string
 }
 
+/** Conditions that say of peers what each of them is shown with, and in more detail. */
+const OF_PEERS = /^(answers of|losses to|packet size to) peers over /
+
+/** Conditions that stand for themselves. */
+export const ownConditions = ({ conditions }: StatusDocument): readonly ConditionStatus[] =>
+  conditions.filter(({ what }) => !OF_PEERS.test(what))
+
 /** What a person must read first. */
-export function headlineOf({ state, conditions, peers }: StatusDocument): Headline {
-  const [first] = conditions.filter(({ effect }) => effect !== 'none')
+export function headlineOf(status: StatusDocument): Headline {
+  const { state, peers } = status
+  const [first] = ownConditions(status).filter(({ effect }) => effect !== 'none')
   const missed = missedOf(peers)
   const detail = first === undefined ? reachedText(peers) : `${first.what}: ${first.reason}`
   if (state === 'unready') return { level: 'bad', title: 'This node is not ready', detail }

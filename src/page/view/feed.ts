@@ -119,7 +119,7 @@ export class Feed {
     for (let failures = 0; ; failures++) {
       try {
         this.#take((await this.#source.events()).events)
-        await this.#source.follow((event) => {
+        await this.#source.follow(this.#lastEvent, (event) => {
           failures = 0
           this.#take([event])
         })

@@ -177,7 +177,7 @@ class Brush {
     this.#context = context
     this.#cells = cells
     this.#gap = Math.min(cells.cellWidth, cells.cellHeight) >= GAP_FROM ? 1 : 0
-    context.font = '12px system-ui, sans-serif'
+    context.font = `12px ${getComputedStyle(document.body).fontFamily}`
     context.textBaseline = 'middle'
   }
 

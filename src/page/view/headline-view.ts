@@ -1,15 +1,18 @@
 import { REACHES, type Reach } from '../../probe/reach.ts'
-import type { StatusDocument } from '../../status/document.ts'
+import type { ConditionStatus, PeerStatus, StatusDocument } from '../../status/document.ts'
 import { adviceFor } from '../model/advice.ts'
+import { commonPlace } from '../model/common.ts'
 import {
   count,
   duration,
   EFFECT_LEVELS,
   EFFECT_WORDS,
   headlineOf,
+  missedOf,
+  ownConditions,
+  secondsBetween,
   milliseconds,
   number,
-  reachedText,
   REACH_LEVELS,
   REACH_WORDS,
   SIGNS,
@@ -24,13 +27,13 @@ export class HeadlineView {
   readonly #icon = byId('icon')
   #last: StatusDocument | undefined
 
-  show(status: StatusDocument): void {
+  show(status: StatusDocument, peers: readonly PeerStatus[]): void {
     this.#last = status
     this.#head(headlineOf(status), status)
     say(byId('node'), `${status.node.hostname} · flanneld ${status.agent.version}`)
     say(byId('asof'), `as of ${clockTime(status.at)}`)
     fill(byId('tiles'), ...tiles(status))
-    showWrong(status)
+    showWrong(status, peers)
   }
 
   /** It does not answer. */
@@ -78,20 +81,13 @@ const tile = (name: string, level: Level, value: string, detail: string): HTMLEl
     el('span.detail', {}, detail),
   )
 
-const MS_PER_SECOND = 1_000
-
 function tiles(status: StatusDocument): readonly HTMLElement[] {
   const { peers, lease, store, families, pending, rejected, firewall, agent } = status
   const [endpoint] = store.endpoints.filter(({ isUp }) => isUp === true)
-  const missed = peers.byReach.unreachable + peers.byReach.mtu + peers.byReach.lossy
-  const age = (Date.parse(status.at) - Date.parse(store.since)) / MS_PER_SECOND
+  const missed = missedOf(peers)
+  const latency = endpoint === undefined ? '' : `, ${milliseconds(endpoint.latencyMs)}`
   return [
-    tile(
-      'Peers',
-      missed > 0 ? 'bad' : 'good',
-      `${number(peers.total - missed)} of ${number(peers.total)}`,
-      reachedText(peers),
-    ),
+    tile('Peers', missed > 0 ? 'bad' : 'good', peersText(peers), peers.probes.isOn ? 'reached' : 'not asked'),
     lease === null
       ? tile('Lease', 'bad', 'none', 'no subnet yet')
       : tile('Lease', 'good', lease.subnets.join(', '), leaseText(lease.secondsLeft)),
@@ -99,75 +95,88 @@ function tiles(status: StatusDocument): readonly HTMLElement[] {
       'etcd',
       store.isUp ? 'good' : 'bad',
       store.isUp ? 'answers' : 'out of reach',
-      `for ${duration(age)}${endpoint === undefined ? '' : `, in ${milliseconds(endpoint.latencyMs)}`}`,
+      `for ${duration(secondsBetween(store.since, status.at))}${latency}`,
     ),
-    ...families.map(({ family, tables, device, underlay }) =>
-      tile(
-        `IPv${family}`,
-        !underlay.hasCarrier ? 'bad' : tables.pending > 0 || !tables.synced ? 'warn' : 'good',
-        tables.pending > 0 ? count(tables.pending, 'row') + ' pending' : 'in step',
-        `${device?.name ?? 'no device'} over ${underlay.interface}, ${underlay.publicIp}${underlay.hasCarrier ? '' : ', no carrier'}`,
-      ),
-    ),
-    tile('Pending', pending.total > 0 ? 'warn' : 'good', number(pending.total), 'entries not as they should be'),
-    tile('Rejected', rejected.total > 0 ? 'warn' : 'good', number(rejected.total), 'leases of others'),
-    tile(
-      'Firewall',
-      firewall.holds === false ? 'bad' : firewall.isWanted ? 'good' : 'none',
-      firewall.holds === false ? 'rules missing' : firewall.isWanted ? 'rules in place' : 'not wanted',
-      firewall.kind === null ? '' : `${firewall.kind}, ${count(firewall.repairs, 'repair')}`,
-    ),
-    tile('Agent', 'good', `up ${duration(agent.uptimeSeconds)}`, `process ${agent.pid}, ${agent.commit}`),
+    ...families.map(familyTile),
+    tile('Pending', pending.total > 0 ? 'warn' : 'good', number(pending.total), 'entries'),
+    tile('Rejected', rejected.total > 0 ? 'warn' : 'good', number(rejected.total), 'leases'),
+    firewallTile(firewall),
+    tile('Agent', 'good', `up ${duration(agent.uptimeSeconds)}`, `process ${agent.pid}`),
   ]
 }
 
-const leaseText = (secondsLeft: number | null): string =>
-  secondsLeft === null ? 'does not expire' : `renewed in time; ${duration(secondsLeft)} left`
+const peersText = ({ total, byReach, probes }: StatusDocument['peers']): string =>
+  probes.isOn ? `${number(byReach.reachable)} of ${number(total)}` : number(total)
 
-/** Conditions with what to do, and the first of the peers that are not reached. */
-function showWrong({ conditions, peers, configuration }: StatusDocument): void {
-  const items = conditions.map(({ what, reason, effect, since, forSeconds }) => {
-    const { says, command } = adviceFor(what)
-    return el(
-      'li.wrong',
-      {},
-      mark(EFFECT_LEVELS[effect], SIGNS[EFFECT_LEVELS[effect]], EFFECT_WORDS[effect]),
-      el('h3', {}, what),
-      el('p', {}, reason),
-      el('p.todo', {}, `${says} `, el('code', {}, command)),
-      el('p.since', {}, `since ${clockTime(since)}, for ${duration(forSeconds)}`),
-    )
-  })
-  const missed = missedCards(peers)
-  const waiting = (configuration?.waitsForRestart ?? []).map((text) =>
+function familyTile({ family, tables, device, underlay }: StatusDocument['families'][number]): HTMLElement {
+  const isBehind = tables.pending > 0 || !tables.synced
+  const level = underlay.hasCarrier ? (isBehind ? 'warn' : 'good') : 'bad'
+  const text = tables.pending > 0 ? `${number(tables.pending)} pending` : tables.synced ? 'in step' : 'not read yet'
+  return tile(
+    `IPv${family}`,
+    level,
+    underlay.hasCarrier ? text : 'no carrier',
+    `${device?.name ?? 'routes'} over ${underlay.interface}`,
+  )
+}
+
+function firewallTile({ holds, isWanted, kind, repairs }: StatusDocument['firewall']): HTMLElement {
+  if (!isWanted) return tile('Firewall', 'none', 'no rules', 'none are wanted')
+  if (holds === null) return tile('Firewall', 'none', 'not seen yet', '')
+  const detail = `${kind ?? ''}${repairs === 0 ? '' : `, ${count(repairs, 'repair')}`}`
+  return holds ? tile('Firewall', 'good', 'in place', detail) : tile('Firewall', 'bad', 'not in place', detail)
+}
+
+const leaseText = (secondsLeft: number | null): string =>
+  secondsLeft === null ? 'does not expire' : `${duration(secondsLeft)} left`
+
+/** Conditions with what to do, and the peers that are not reached. */
+function showWrong(status: StatusDocument, peers: readonly PeerStatus[]): void {
+  const missed = peers.filter(isMissed)
+  const conditions = missed.length > 0 ? ownConditions(status) : status.conditions
+  const waiting = (status.configuration?.waitsForRestart ?? []).map((text) =>
     el('li.wrong', {}, mark('none', SIGNS.none, 'waits'), el('h3', {}, 'A restart is due'), el('p', {}, text)),
   )
-  const all = [...items, ...missed, ...waiting]
+  const all = [...conditions.map(conditionCard), ...missedCards(missed, peers), ...waiting]
   byId('wrong').hidden = all.length === 0
   fill(byId('wrong-list'), ...all)
 }
 
-type Missed = StatusDocument['peers']['notReachable'][number]
+function conditionCard({ what, reason, effect, since, forSeconds }: ConditionStatus): HTMLElement {
+  const { says, command } = adviceFor(what)
+  return el(
+    'li.wrong',
+    {},
+    mark(EFFECT_LEVELS[effect], SIGNS[EFFECT_LEVELS[effect]], EFFECT_WORDS[effect]),
+    el('h3', {}, what),
+    el('p', {}, reason),
+    el('p.todo', {}, `${says} `, el('code', {}, command)),
+    el('p.since', {}, `since ${clockTime(since)}, for ${duration(forSeconds)}`),
+  )
+}
 
 /** Up to so many peers have a card each; of more, those of one state share one. */
 const MOST_CARDS = 4
 const MOST_NAMES = 8
 
-function missedCards({ notReachable, byReach }: StatusDocument['peers']): readonly HTMLElement[] {
-  if (notReachable.length <= MOST_CARDS) return notReachable.map(cardOf)
+const isMissed = ({ reach }: PeerStatus): boolean => REACH_LEVELS[reach] === 'bad' || REACH_LEVELS[reach] === 'warn'
+
+function missedCards(missed: readonly PeerStatus[], all: readonly PeerStatus[]): readonly HTMLElement[] {
+  if (missed.length <= MOST_CARDS) return missed.map(cardOf)
+  const reached = all.filter(({ reach }) => reach === 'reachable')
   return REACHES.flatMap((reach) => {
-    const named = notReachable.filter((peer) => peer.reach === reach)
-    return named.length === 0 ? [] : [groupCard(reach, byReach[reach], named)]
+    const some = missed.filter((peer) => peer.reach === reach)
+    return some.length === 0 ? [] : [groupCard(reach, some, reached)]
   })
 }
 
-const opener = ({ subnet, name }: Missed): HTMLElement =>
+const opener = ({ subnet, name }: PeerStatus): HTMLElement =>
   el('button.opener', { type: 'button', 'data-subnet': subnet, 'data-key': `wrong ${subnet}` }, name)
 
 const reachMark = (reach: Reach): HTMLElement =>
   mark(REACH_LEVELS[reach], SIGNS[REACH_LEVELS[reach]], REACH_WORDS[reach])
 
-const cardOf = (peer: Missed): HTMLElement =>
+const cardOf = (peer: PeerStatus): HTMLElement =>
   el(
     'li.wrong',
     {},
@@ -178,23 +187,30 @@ const cardOf = (peer: Missed): HTMLElement =>
     el('p.since', {}, `since ${clockTime(peer.reachSince)}`),
   )
 
-function groupCard(reach: Reach, all: number, named: readonly Missed[]): HTMLElement {
-  const shown = named.slice(0, MOST_NAMES)
+function groupCard(reach: Reach, some: readonly PeerStatus[], reached: readonly PeerStatus[]): HTMLElement {
+  const shown = some.slice(0, MOST_NAMES)
   const names = shown.flatMap((peer, at) => [at === 0 ? '' : ', ', opener(peer)])
-  const more = all > shown.length ? ` and ${number(all - shown.length)} more, all in the table below` : ''
-  const since = named.map((peer) => peer.reachSince).sort()
+  const more =
+    some.length > shown.length ? ` and ${number(some.length - shown.length)} more, all in the table below` : ''
+  const last =
+    some
+      .map((peer) => peer.reachSince)
+      .sort()
+      .at(-1) ?? ''
+  const place = commonPlace(some, reached)
   return el(
     'li.wrong',
     {},
     reachMark(reach),
-    el('h3', {}, count(all, 'peer')),
+    el('h3', {}, count(some.length, 'peer')),
+    place && el('p', {}, `All of them are in ${place.text}, where nobody is reached: look there first.`),
     el('p', {}, ...names, more),
-    el('p.todo', {}, 'Let the agent look for what they have in common: ', el('code', {}, 'flanneld doctor')),
-    el('p.since', {}, `the last one since ${clockTime(since.at(-1) ?? '')}`),
+    el('p.todo', {}, 'See why: ', el('code', {}, 'flanneld doctor')),
+    el('p.since', {}, `the last one since ${clockTime(last)}`),
   )
 }
 
-function whyText({ underlay, passesOctets }: Missed): string {
+function whyText({ underlay, passesOctets }: PeerStatus): string {
   if (passesOctets !== null) return `: packets of up to ${passesOctets} octets pass`
   if (underlay === null) return ''
   if (underlay.says !== null) return `: ${underlay.says}`

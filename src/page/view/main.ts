@@ -69,7 +69,7 @@ class Page {
   onPicture(picture: Picture): void {
     this.#picture = picture
     const { status, peers, pending, rejected } = picture
-    this.#headline.show(status)
+    this.#headline.show(status, peers)
     this.#timeline.show(status, this.#events.events)
     this.#peers.show(peers)
     this.#showReach()
@@ -123,7 +123,7 @@ class Page {
 function start(): void {
   const page = new Page()
   const feed = (source: Source): Feed => new Feed(source, page)
-  if (key === undefined) feed(new Source('', './', undefined))
+  if (key === undefined) feed(new Source('', '', undefined))
   else void new Neighbourhood(key, page, feed).start()
 }
 

@@ -1,6 +1,6 @@
 import type { Feed } from './feed.ts'
 import type { NodeView } from './reach-view.ts'
-import { Source } from './source.ts'
+import { askFor, Source, withKey } from './source.ts'
 import { byId, el, fill } from './dom.ts'
 
 /** What `flanneld page` answers under /nodes: whom it asks, the first of them shown at first. */
@@ -63,9 +63,7 @@ export class Neighbourhood {
   async #sources(): Promise<readonly Source[]> {
     for (;;)
       try {
-        const response = await fetch('./nodes', { headers: { authorization: `Bearer ${this.#key}` } })
-        if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
-        const { nodes } = (await response.json()) as NodesDocument
+        const { nodes } = await askFor<NodesDocument>('nodes', withKey(this.#key))
         return nodes.map(({ name, path }) => new Source(name, path, this.#key))
       } catch (error) {
         this.#shows.onLost(error instanceof Error ? error.message : String(error))

@@ -96,7 +96,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'how a command line is read is the same whatever the command does',
   },
   'cli/specs': {
-    sees: ['cli', 'cli/command'],
+    sees: ['net', 'cli', 'cli/command'],
     because: 'what a command takes is read, and explained, without the command',
   },
   cni: {
@@ -132,7 +132,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['probe', 'status', 'page/model'],
     because: 'it runs in a browser, and knows an agent by its documents alone',
   },
-  page: { sees: ['host'], because: 'it serves a text, and does not know what the text is' },
+  page: { sees: ['http', 'host'], because: 'it serves a text, and does not know what the text is' },
   metrics: {
     sees: ['text', 'counts', 'probe', 'status'],
     because: 'it writes what is known in the words of Prometheus, and asks nobody: it is loaded when somebody scrapes',
@@ -349,7 +349,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what people read of it is made of values alone, so that tests need neither store nor host',
   },
   'commands/serve': {
-    sees: ['native', 'http', 'config', 'etcd', 'netlink', 'host', 'agent/runtime', 'agent/status'],
+    sees: ['native', 'http', 'config', 'etcd', 'netlink', 'host', 'page', 'agent/runtime', 'agent/status'],
     because: 'it puts together what the daemon answers with, and where',
   },
   commands: {
@@ -498,6 +498,21 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'each asks the agent, and loads no more than it takes to ask and to show',
   },
+  'commands/page': {
+    sees: [
+      'text',
+      'http',
+      'cli',
+      'cli/command',
+      'cli/specs',
+      'status',
+      'status/client',
+      'page',
+      'commands',
+      'commands/asking',
+    ],
+    because: 'it serves a page beside the agent, which it asks as everybody does',
+  },
   main: {
     sees: [
       'config',
@@ -508,6 +523,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'commands/planning',
       'commands/inspect',
       'commands/store',
+      'commands/page',
     ],
     because: 'it only chooses which command to load, so that none pays for another',
   },
