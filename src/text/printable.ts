@@ -11,12 +11,16 @@ const LINE_ENDS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
  */
 const INVISIBLE = /[\p{C}\p{Default_Ignorable_Code_Point}\u2800]/gu
 
+/** Nothing but what ASCII prints: nearly every text, of which ten thousand may be shown at once. */
+const PLAIN = /^[ -~]*$/
+
 /**
  * Text that others have chosen (who writes into etcd, who answers on the network), as it can be shown to people: in one line, with nothing
  * that is invisible in it, and not without end. It can neither forge a line of its own nor talk to the terminal.
  * @param most UTF-16 units of the text that are shown; what is cut off is said
  */
 export function printable(text: string, most = LONGEST_TEXT): string {
+  if (text.length <= most && PLAIN.test(text)) return text
   const shown = text.length > most ? `${text.slice(0, most)}… (${text.length} characters)` : text
   return visible(shown.replace(LINE_ENDS, ' '))
 }

@@ -4,6 +4,8 @@ import type { LiveAgent } from './live-agent.ts'
 export class Moments {
   readonly nowMs: number
   readonly #offsetMs: number
+  #lastMs = NaN
+  #last = ''
 
   constructor({ clock, wallMs }: Pick<LiveAgent, 'clock' | 'wallMs'>) {
     this.nowMs = clock.monotonicMs()
@@ -15,8 +17,13 @@ export class Moments {
     return this.iso(this.nowMs)
   }
 
+  /** Ten thousand peers were often judged at few moments. */
   iso(monotonicMs: number): string {
-    return new Date(monotonicMs + this.#offsetMs).toISOString()
+    if (monotonicMs !== this.#lastMs) {
+      this.#lastMs = monotonicMs
+      this.#last = new Date(monotonicMs + this.#offsetMs).toISOString()
+    }
+    return this.#last
   }
 
   /** Null for what is not known, or never comes. */

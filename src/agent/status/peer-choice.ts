@@ -1,6 +1,7 @@
 import type { ReachablePeer } from '../../backend/judge.ts'
 import { parseIp } from '../../net/ip.ts'
 import { parsePrefix, prefixContains, prefixCovers } from '../../net/prefix.ts'
+import type { PeersView } from '../view/session-view.ts'
 import { REACHES, type Reach } from '../../probe/reach.ts'
 import type { PeerStatus } from '../../status/document.ts'
 
@@ -10,7 +11,7 @@ export interface PeerChoice {
   readonly key?: string
   readonly reach?: Reach
   /** A first look, by what is at hand. */
-  readonly mayBe?: (key: string, peer: ReachablePeer) => boolean
+  readonly mayBe?: (key: string, peer: ReachablePeer, peers: Pick<PeersView, 'recordOf'>) => boolean
   /** A second one, at all there is to say of it. */
   readonly matches?: (status: PeerStatus) => boolean
 }
@@ -28,7 +29,11 @@ function named(of: string): PeerChoice {
     return { mayBe: (_, { subnet }) => prefixCovers(network, subnet) || prefixCovers(subnet, network) }
   const name = of.toLowerCase()
   const isName = (text: string): boolean => text.toLowerCase() === name || text.toLowerCase().split('.')[0] === name
-  return { matches: ({ name: shown, nodeId, key }) => isName(shown) || nodeId?.toLowerCase() === name || key === of }
+  return {
+    mayBe: (key, { node = '' }, peers) =>
+      key === of || isName(node) || peers.recordOf(key)?.value.toLowerCase().includes(name) === true,
+    matches: ({ name: shown, nodeId, key }) => isName(shown) || nodeId?.toLowerCase() === name || key === of,
+  }
 }
 
 const isReach = (word: string): word is Reach => REACHES.some((reach) => reach === word)

@@ -1,5 +1,4 @@
 import type { ReachablePeer } from '../../backend/judge.ts'
-import { decodeLease } from '../../lease/codec.ts'
 import { NO_ETCD_LEASE, type PeerRecord } from '../../lease/lease.ts'
 import type { LeaseRecord } from '../../lease/store.ts'
 import type { PeerReach } from '../../probe/reach.ts'
@@ -26,7 +25,7 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
     if (choice.key !== undefined && choice.key !== key) continue
     for (const family of families) {
       const peer = entries.get(family.family)
-      if (peer === undefined || !mayBeMeant(choice, key, peer)) continue
+      if (peer === undefined || choice.mayBe?.(key, peer, session.peers) === false) continue
       const known = live.reaches.reach(key, family.family)
       if (choice.reach !== undefined && known.reach !== choice.reach) continue
       const status = peerStatus({ moments, session, family, key, peer, known })
@@ -34,8 +33,6 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
     }
   }
 }
-
-const mayBeMeant = ({ mayBe }: PeerChoice, key: string, peer: ReachablePeer): boolean => mayBe?.(key, peer) !== false
 
 interface Found {
   readonly moments: Moments
@@ -62,7 +59,12 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
     address: onDevice.neighbours[0]?.ip.text ?? null,
     isDirect: family.isDirect(key),
     entries: [...family.rowsOf(key)],
-    ...reachOf(known, moments),
+    reach: known.reach,
+    reachSince: moments.iso(known.sinceMs),
+    rttMs: known.rttMs ?? null,
+    loss: known.loss,
+    passesOctets: known.passesOctets ?? null,
+    underlay: underlayOf(known),
   }
 }
 
@@ -70,28 +72,33 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
 export const nameOf = ({ node, publicIp }: Pick<ReachablePeer, 'node' | 'publicIp'>): string =>
   node === undefined ? publicIp.text : printable(node, LONGEST_NAME)
 
-/** What its lease says and its entries do not. */
+/** What its lease says and its entries do not. It was judged when it was accepted: of ten thousand, no more than this is read here. */
 function saidBy({ peers }: SessionView, key: string): Pick<PeerStatus, 'nodeId' | 'backendType' | 'isReserved'> {
   const record: (PeerRecord & Partial<LeaseRecord>) | undefined = peers.recordOf(key)
-  const lease = record && decodeLease(record)
-  if (record === undefined || lease === undefined || 'rejected' in lease)
-    return { nodeId: null, backendType: '', isReserved: null }
+  if (record === undefined) return { nodeId: null, backendType: '', isReserved: null }
+  const value = parsed(record.value)
+  const id = memberOf(memberOf(value, 'Node'), 'ID')
+  const backendType = memberOf(value, 'BackendType')
   return {
     isReserved: record.etcdLeaseId === undefined ? null : record.etcdLeaseId === NO_ETCD_LEASE,
-    nodeId: lease.node === undefined ? null : printable(lease.node.id, LONGEST_NAME),
-    backendType: printable(lease.backendType, LONGEST_NAME),
+    nodeId: typeof id === 'string' ? printable(id, LONGEST_NAME) : null,
+    backendType: typeof backendType === 'string' ? printable(backendType, LONGEST_NAME) : '',
   }
 }
 
-type ReachPart = Pick<PeerStatus, 'reach' | 'reachSince' | 'rttMs' | 'loss' | 'passesOctets' | 'underlay'>
-
-function reachOf(known: PeerReach, moments: Moments): ReachPart {
-  const { reach, sinceMs, rttMs = null, loss, passesOctets = null, underlay } = known
-  return {
-    ...{ reach, reachSince: moments.iso(sinceMs), rttMs, loss, passesOctets },
-    underlay:
-      underlay === undefined
-        ? null
-        : { answers: underlay.answers, rttMs: underlay.rttMs ?? null, says: underlay.says ?? null },
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
+}
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined
+
+function underlayOf({ underlay }: PeerReach): PeerStatus['underlay'] {
+  if (underlay === undefined) return null
+  const { answers, rttMs = null, says = null } = underlay
+  return { answers, rttMs, says: says === null ? null : printable(says) }
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readCommandLine } from '../../../../src/cli/flanneld.ts'
+import type { ReachView } from '../../../../src/agent/status/live-agent.ts'
 import { networkRoutes, socketRoutes } from '../../../../src/commands/serve/routes.ts'
 import { HttpServer } from '../../../../src/http/server.ts'
 import type { Routes } from '../../../../src/http/answer.ts'
@@ -117,6 +119,62 @@ describe('the peers', () => {
         { table: 'route', isInKernel: true },
       ],
     })
+  })
+})
+
+test('no secret stands in any document, wherever it was given', async () => {
+  const secret = 'geheim-0815'
+  const read = readCommandLine(
+    [`--etcd-password=${secret}`, '--etcd-username=u', `--etcd-cafile=https://me:${secret}@ca`, '--iface=eth0'],
+    { FLANNELD_ETCD_PASSWORD: secret, FLANNELD_ETCD_ENDPOINTS: 'https://10.9.9.8:2379' },
+  )
+  if (read.kind !== 'run') throw new TypeError('it asks for nothing else')
+  const { etcd, given } = read.options
+  world.etcd.putConfig(CONFIG)
+  world.etcd.put('10.2.176.0-20', upstreamLease(11))
+  world.etcd.put('10.2.192.0-20', upstreamLease(11)) // rejected: the same MAC
+  await world.start({ etcd, given: given ?? {} })
+  await world.until('in step', () => world.status.state.ready)
+  const url = await serve(socketRoutes({ ...world.live(), flags: given ?? {} }))
+  const documents = await Promise.all(
+    ['status', 'peers', 'pending', 'rejected', 'events'].map(async (name) => (await fetch(`${url}/v1/${name}`)).text()),
+  )
+  expect(documents.join('')).toContain('"iface":"eth0"')
+  expect(documents.filter((text) => text.includes(secret))).toEqual([])
+})
+
+describe('peers that are asked now', () => {
+  const asked: string[][] = []
+  const reaches = (isOn: boolean): ReachView => ({
+    ...{ isOn, why: isOn ? null : '--peer-probes is false' },
+    reach: () => ({ reach: asked.length > 0 ? 'reachable' : 'unknown', sinceMs: 0, loss: 0 }),
+    counts: () => ({ reachable: 0, lossy: 0, mtu: 0, unreachable: 0, unknown: isOn ? 2 : 0 }),
+    askNow: (keys) => {
+      asked.push([...keys])
+      return Promise.resolve()
+    },
+  })
+  const probe = async (query: string, isOn = true): Promise<Response> => {
+    asked.length = 0
+    await running(11, 12)
+    return fetch(`${await serve(socketRoutes(world.live(reaches(isOn))))}/v1/probe${query}`, { method: 'POST' })
+  }
+
+  test('are answered for once it is decided', async () => {
+    const answer = await probe('?of=192.168.205.12')
+    expect(await answer.json()).toMatchObject({ peers: [{ publicIp: '192.168.205.12', reach: 'reachable' }] })
+    expect(asked).toEqual([['10.2.192.0-20']])
+  })
+
+  test.each([
+    ['', false, 503, /peers are not asked: --peer-probes is false/],
+    ['?off=x', true, 400, /there are of= and reach=/],
+    ['?reach=fine', true, 400, /reach= is one of unreachable/],
+  ])('%s with probes %s: %i', async (query, isOn, status, words) => {
+    const answer = await probe(query, isOn)
+    expect(answer.status).toBe(status)
+    expect(await answer.text()).toMatch(words)
+    expect(asked).toEqual([])
   })
 })
 
