@@ -134,6 +134,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     subnets: new EtcdSubnetManager(options, {
       ...{ ...own, store, resolveHost, wallMs: Date.now },
       certificates: store.certificates,
+      storeClock: (signal) => store.clock(Date.now, signal),
     }),
     ...own,
     reaches: new PeerReaches(systemClock),

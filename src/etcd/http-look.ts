@@ -1,8 +1,5 @@
-import type { X509Certificate } from 'node:crypto'
-import { get as httpGet, type IncomingMessage } from 'node:http'
-import { get as httpsGet } from 'node:https'
-import { isIP } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { TlsCredentials } from './client/tls.ts'
 
 /** What is read of an answer, in octets. */
@@ -10,64 +7,55 @@ const ENOUGH = 65_536
 /** Nobody waits for longer, in milliseconds. */
 const TIMEOUT_MS = 2_000
 
-/** What somebody answered in HTTP/1. Nothing of it is believed. */
-export interface HttpAnswer {
-  readonly status: number
-  readonly body: string
-  /** Wall-clock time of whoever answered (RFC 9110 §6.6.1), in milliseconds; undefined: it does not say. */
-  readonly dateMs: number | undefined
-  /** Of TLS. */
-  readonly certificate: X509Certificate | undefined
-}
-
 /**
- * Asks an address of etcd for a path in HTTP/1, which etcd speaks beside gRPC. Never fails.
+ * Asks an address of etcd for a path in HTTP/1, which etcd speaks beside gRPC (etcd: dev-guide/api_grpc_gateway.md), without loading
+ * anything for it. Never fails.
  * @param tls for https: what the server must prove itself by, and what we show; undefined: nothing is proved, and nothing shown
- * @returns undefined where nobody answers, or what is no HTTP/1
+ * @returns the answer as it came, headers and all, of which nothing is to be believed; empty where there is none
  */
 export function lookAt(
   url: string,
-  tls: TlsCredentials | undefined,
+  path: string,
+  tls: Pick<TlsCredentials, 'rootCertificate' | 'certChain' | 'privateKey'> | undefined,
   signal: AbortSignal,
-): Promise<HttpAnswer | undefined> {
-  return new Promise((resolve) => {
-    const options = {
-      agent: false,
-      timeout: TIMEOUT_MS,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    } as const
-    const take = (response: IncomingMessage): void => {
-      void readAnswer(response).then(resolve)
-    }
-    const { hostname } = new URL(url)
-    const servername = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? hostname : '' // no address goes there (RFC 6066 §3)
-    const request = url.startsWith('https:')
-      ? httpsGet(url, { ...options, ...tlsOptions(tls), servername }, take)
-      : httpGet(url, options, take)
-    request.on('error', () => {
-      resolve(undefined)
-    })
-  })
+): Promise<string> {
+  const { protocol, hostname, port } = new URL(url)
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  const place = { host, port: Number(port === '' ? '2379' : port) }
+  const ask = (socket: Socket): unknown =>
+    socket.write(`GET ${path} HTTP/1.0\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`)
+  if (protocol !== 'https:') {
+    const socket: Socket = connect(place, () => ask(socket))
+    return answerOf(socket, signal)
+  }
+  // No address is a server's name (RFC 6066 §3).
+  const named = isIP(host) === 0 ? { ...place, servername: host } : place
+  const socket: Socket = connectTls({ ...named, ...proofs(tls) }, () => ask(socket))
+  return answerOf(socket, signal)
 }
 
-const tlsOptions = (tls: TlsCredentials | undefined): object =>
+const proofs = (tls: Parameters<typeof lookAt>[2]): object =>
   tls === undefined
     ? { rejectUnauthorized: false }
     : { ca: tls.rootCertificate, cert: tls.certChain, key: tls.privateKey }
 
-async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
-  const certificate = response.socket instanceof TLSSocket ? response.socket.getPeerX509Certificate() : undefined
-  const dateMs = Date.parse(response.headers.date ?? '')
-  let body = ''
-  try {
-    response.setEncoding('utf8')
-    for await (const piece of response) {
-      body += String(piece)
-      if (body.length > ENOUGH) break
+/** What comes until the other end, the time, or our patience is over. */
+function answerOf(socket: Socket, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    let words = ''
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      socket.destroy()
+      resolve(words)
     }
-  } catch {
-    // what has come so far has to do
-  }
-  response.destroy()
-  return { status: response.statusCode ?? 0, body, dateMs: Number.isNaN(dateMs) ? undefined : dateMs, certificate }
+    const timer = setTimeout(done, TIMEOUT_MS)
+    signal.addEventListener('abort', done)
+    socket.setEncoding('utf8')
+    socket.on('data', (piece) => {
+      words += String(piece)
+      if (words.length > ENOUGH) done()
+    })
+    socket.on('error', done).on('close', done)
+  })
 }

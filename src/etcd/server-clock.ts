@@ -24,18 +24,25 @@ export async function serverClock(
 ): Promise<ServerClock | undefined> {
   for (const url of urls) {
     const beganMs = wallMs()
-    const answer = (await verified(url, tls, signal)) ?? (await lookAt(`${url}${PATH}`, undefined, signal))
+    const dateMs = dateIn(await verified(url, tls, signal)) ?? dateIn(await lookAt(url, PATH, undefined, signal))
     const endedMs = wallMs()
     // half a second is what the header leaves open, and the question took some time, too
-    if (answer?.dateMs !== undefined) return { url, theirsMs: answer.dateMs + 500, oursMs: (beganMs + endedMs) / 2 }
+    if (dateMs !== undefined) return { url, theirsMs: dateMs + 500, oursMs: (beganMs + endedMs) / 2 }
   }
   return undefined
 }
 
-async function verified(url: string, tls: TlsFiles | undefined, signal: AbortSignal): ReturnType<typeof lookAt> {
+async function verified(url: string, tls: TlsFiles | undefined, signal: AbortSignal): Promise<string> {
   try {
-    return url.startsWith('https:') && tls !== undefined ? await lookAt(`${url}${PATH}`, tls.get(), signal) : undefined
+    return url.startsWith('https:') && tls !== undefined ? await lookAt(url, PATH, tls.get(), signal) : ''
   } catch {
-    return undefined
+    return '' // there are no certificates yet
   }
+}
+
+/** The header Date of an answer in HTTP (RFC 9110 §6.6.1), as wall-clock time in milliseconds. */
+function dateIn(answer: string): number | undefined {
+  const [, date] = /^date: *(.+?)\r?$/im.exec(answer) ?? []
+  const ms = date === undefined ? Number.NaN : Date.parse(date)
+  return Number.isNaN(ms) ? undefined : ms
 }

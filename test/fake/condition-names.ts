@@ -36,6 +36,8 @@ export type ConditionName =
   | 'drops of others'
   | 'masquerading of others'
   | 'variants of iptables'
+  | 'table of connections'
+  | 'clock'
   | 'container bridge'
   | 'checksums'
   | 'subnet file'

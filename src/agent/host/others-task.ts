@@ -1,4 +1,5 @@
 import { bridgeOf, bridgeProblems, sayBridgeProblem, type Links } from '../../host/container-bridge.ts'
+import { isFull, readConntrack } from '../../host/conntrack.ts'
 import { isOnFrom, nameOfForwardingFrom, type ForwardingPorts } from '../../host/forwarding.ts'
 import { sayVerdict, type ForeignRules, type MixedVariants } from '../../kernel/foreign-rules.ts'
 import type { Kernel, KernelChange } from '../../kernel/kernel.ts'
@@ -40,7 +41,8 @@ const DROPS = 'drops of others'
 const MASQUERADES = 'masquerading of others'
 const BRIDGE = 'container bridge'
 const VARIANTS = 'variants of iptables'
-const ALWAYS = [DROPS, MASQUERADES, BRIDGE, VARIANTS] as const
+const CONNECTIONS = 'table of connections'
+const ALWAYS = [DROPS, MASQUERADES, BRIDGE, VARIANTS, CONNECTIONS] as const
 
 /**
  * Looks, when the overlay stands, for what others have set up on this host that keeps its packets from containers, and names it with its
@@ -101,6 +103,7 @@ export class OthersTask implements Task {
     try {
       const all: Links = { links: await kernel.links(signal), addresses: await kernel.addresses(signal) }
       found.set(BRIDGE, distinct(bridgeProblems(parts, all).map(sayBridgeProblem)))
+      found.set(CONNECTIONS, await this.#lookAtConnections())
       const bridges = parts.map((part) => bridgeOf(part, all)?.name)
       const bridges4 = bridges.filter((_, at) => parts[at]?.family === 4)
       for (const link of distinct([...bridges4, ...entrances])) await this.#lookAt(link, found)
@@ -114,6 +117,17 @@ export class OthersTask implements Task {
       if (!isStopped(signal) && !isCurable(error)) throw error
     }
     return found
+  }
+
+  /** Without numbers, which are others at each look. */
+  async #lookAtConnections(): Promise<readonly string[]> {
+    const table = await readConntrack(this.#input.ports).catch(() => undefined)
+    if (table === undefined || !isFull(table)) return []
+    const { most } = table
+    return [
+      `is full, so that packets of new connections are dropped: net.netfilter.nf_conntrack_count is about nf_conntrack_max, ${most}. ` +
+        `Cure: sysctl -w net.netfilter.nf_conntrack_max=${2 * most} on the host, and the same in /etc/sysctl.d`,
+    ]
   }
 
   /** Whether what comes in by an interface of others is passed on. */
@@ -150,6 +164,7 @@ export class OthersTask implements Task {
     if (what === DROPS) conditions.fails('drops of others', reason, 'degraded', { repeats: false })
     else if (what === MASQUERADES) conditions.fails('masquerading of others', reason, 'degraded', { repeats: false })
     else if (what === BRIDGE) conditions.fails('container bridge', reason, 'degraded', { repeats: false })
+    else if (what === CONNECTIONS) conditions.fails('table of connections', reason, 'degraded', { repeats: false })
     else if (what === VARIANTS) conditions.fails('variants of iptables', reason, 'none', { repeats: false })
     else conditions.fails(what, reason, 'incomplete', { repeats: false })
   }

@@ -26,6 +26,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^(drops|masquerading) of others$/,
   /^container bridge$/,
   /^checksums$/,
+  /^table of connections$/,
   /^variants of iptables$/,
   /^subnet file$/,
 ]

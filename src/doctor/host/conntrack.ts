@@ -1,15 +1,10 @@
+import { isFull, type Conntrack } from '../../host/conntrack.ts'
 import type { Finding } from '../finding.ts'
 
-/** The kernel's table of connections (Documentation/networking/nf_conntrack-sysctl.rst). */
-export interface ConntrackFacts {
-  readonly entries: number
-  readonly most: number
+export interface ConntrackFacts extends Conntrack {
   /** Packets dropped because there was no room, since the start of the network namespace (`drop` in /proc/net/stat/nf_conntrack). */
   readonly drops: number
 }
-
-/** At so much of the table, new connections are about to be dropped, or are. */
-export const ALMOST_FULL = 0.95
 
 /** The sum of a column over all processors. The kernel writes hexadecimal numbers, a line for each. Pure. */
 export function sumOfColumn(text: string, name: string): number {
@@ -21,7 +16,7 @@ export function sumOfColumn(text: string, name: string): number {
 
 /** Pure. */
 export function judgeConntrack({ entries, most, drops }: ConntrackFacts): readonly Finding[] {
-  if (most <= 0 || entries < most * ALMOST_FULL) return []
+  if (!isFull({ entries, most })) return []
   return [
     {
       cause: 'conntrack-full',

@@ -130,6 +130,6 @@ const ownAmong = ({ records }: LeaseList, id: string | undefined): readonly stri
 async function ofV2({ endpoints, prefix }: EtcdAccess, signal: AbortSignal): Promise<readonly string[]> {
   const [url] = endpoints
   const answer =
-    url?.startsWith('http:') === true ? await lookAt(`${url}/v2/keys${prefix}/config`, undefined, signal) : undefined
-  return answer?.status === 200 && answer.body.includes('"node"') ? [`${prefix}/config`] : []
+    url?.startsWith('http:') === true ? await lookAt(url, `/v2/keys${prefix}/config`, undefined, signal) : ''
+  return /^HTTP\/1\.\d 200/.test(answer) && answer.includes('"node"') ? [`${prefix}/config`] : []
 }

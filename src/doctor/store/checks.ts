@@ -21,7 +21,8 @@ const isOfStore = ({ what, fault }: ConditionStatus): boolean =>
   fault?.error === 'StoreError' ||
   what === 'etcd' ||
   what === 'certificates of etcd' ||
-  what === 'network configuration'
+  what === 'network configuration' ||
+  what === 'clock'
 
 /** etcd is asked where no agent tells, or where the agent is not well with it: asking takes longer than all the rest. */
 async function knownOf(view: View): Promise<Known | undefined> {

@@ -64,9 +64,15 @@ export interface CallSite {
 }
 
 /** A failure of our own making. */
-export function storeError({ op, url }: CallSite, code: StoreErrorCode, message: string, cause?: unknown): StoreError {
+export function storeError(
+  { op, url }: CallSite,
+  code: StoreErrorCode,
+  message: string,
+  cause?: unknown,
+  root?: string,
+): StoreError {
   const where = url === undefined ? op : `${op} at ${url}`
-  return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause, url })
+  return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause, url, root })
 }
 
 /** Whatever a call through etcd3 rejected with, as data. Never holds what we sent: neither password nor token. */

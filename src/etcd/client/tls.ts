@@ -5,7 +5,7 @@ import { rootCertificates } from 'node:tls'
 import { ConfigError } from '../../config/error.ts'
 import type { EtcdAccess } from '../../config/options.ts'
 import { hideSecret } from '../../config/secrets.ts'
-import { StoreError } from '../../lease/store.ts'
+import { storeError } from './errors.ts'
 import { checkKey, readCertificates, validityOf, type PemFile, type Validity } from './certificates.ts'
 
 /** PEM texts of a TLS client. */
@@ -68,8 +68,7 @@ export class TlsFiles {
   get(): TlsCredentials {
     this.look()
     if (this.#inUse !== undefined) return this.#inUse
-    const message = `connect: ${String(this.#problem)}`
-    throw new StoreError({ op: 'connect', code: 'UNAVAILABLE', retryable: true, message, root: 'files' })
+    throw storeError({ op: 'connect' }, 'UNAVAILABLE', String(this.#problem), undefined, 'files')
   }
 
   /** A server has shown this certificate, and it was good. */

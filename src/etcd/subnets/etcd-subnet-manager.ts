@@ -13,6 +13,7 @@ import type { PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import { CertificatesTask, type CertificateFiles } from './certificates-task.ts'
+import { ClockTask, type StoreClock } from './clock-task.ts'
 import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
 import { HeldLease, type LeasePorts } from './held-lease.ts'
 
@@ -21,6 +22,8 @@ export interface EtcdSubnetPorts extends LeasePorts {
   readonly resolveHost: ResolveHost
   /** Those of TLS; undefined: etcd is not met with any. */
   readonly certificates?: CertificateFiles | undefined
+  /** The clock of etcd beside ours; undefined where it is not told. */
+  readonly storeClock?: (signal: AbortSignal) => Promise<StoreClock | undefined>
   /** Wall-clock time, in milliseconds: certificates end by it. */
   readonly wallMs: () => number
 }
@@ -40,8 +43,12 @@ export class EtcdSubnetManager implements SubnetManager {
     this.#renewMarginMs = renewMarginMs
     this.configuration = configurationIn(ports.store, `${etcd.prefix}/config`)
     this.endpoints = new EtcdAddresses(etcd.endpoints, ports.resolveHost, ports.clock)
-    const { certificates: files, conditions, wallMs } = ports
-    this.tasks = [this.endpoints, ...(files === undefined ? [] : [new CertificatesTask({ files, conditions, wallMs })])]
+    const { certificates: files, storeClock: ask, conditions, wallMs, random } = ports
+    this.tasks = [
+      this.endpoints,
+      ...(files === undefined ? [] : [new CertificatesTask({ files, conditions, wallMs })]),
+      ...(ask === undefined ? [] : [new ClockTask({ ask, conditions, random })]),
+    ]
   }
 
   prepare(signal: AbortSignal): Promise<void> {

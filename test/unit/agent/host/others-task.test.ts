@@ -133,6 +133,26 @@ describe('what others do to the overlay', () => {
     expect(failing()).toEqual([])
   })
 
+  test('degrades the node while the table of connections is full, and says so once, whatever the numbers are', async () => {
+    settings.set('net/netfilter/nf_conntrack_max', '1000')
+    settings.set('net/netfilter/nf_conntrack_count', '949')
+    await begin()
+    expect(failing()).toEqual([])
+    settings.set('net/netfilter/nf_conntrack_count', '950')
+    await clock.advance(MINUTE_MS)
+    settings.set('net/netfilter/nf_conntrack_count', '999')
+    await clock.advance(MINUTE_MS)
+    expect(failing()).toEqual([
+      expect.stringMatching(
+        /^degraded table of connections: is full, .*sysctl -w net\.netfilter\.nf_conntrack_max=2000/,
+      ),
+    ])
+    settings.set('net/netfilter/nf_conntrack_count', '10')
+    await clock.advance(MINUTE_MS)
+    expect(failing()).toEqual([])
+    expect(log.lines).toHaveLength(2)
+  })
+
   test('that is so for a moment only, as when rules are reloaded, is not said', async () => {
     rules.verdicts = { drops: [FIREWALLD], masquerades: [] }
     await start()
