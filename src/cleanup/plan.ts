@@ -35,6 +35,8 @@ export interface SubnetFiles {
   readonly networks: readonly Cut[]
   /** What killed writers have left beside it. */
   readonly temporaryFiles: readonly string[]
+  /** The status socket of an agent that was killed; undefined: there is none. */
+  readonly statusSocket?: string | undefined
 }
 
 export type CleanupAction =
@@ -84,7 +86,7 @@ export function planCleanup(state: HostRemains): CleanupPlan {
 
 const PEER_FILTER_STEP: CleanupStep = { things: ['peer filter in nftables'], action: { on: 'peer filter' } }
 
-function fileSteps({ path, content, temporaryFiles }: SubnetFiles): readonly CleanupStep[] {
+function fileSteps({ path, content, temporaryFiles, statusSocket }: SubnetFiles): readonly CleanupStep[] {
   const step = (kind: string, found: string): CleanupStep => ({
     things: [`${kind} ${found}`],
     action: { on: 'file', path: found },
@@ -92,6 +94,7 @@ function fileSteps({ path, content, temporaryFiles }: SubnetFiles): readonly Cle
   return [
     ...(content === 'subnet' ? [step('subnet file', path)] : []),
     ...temporaryFiles.map((file) => step('temporary file', file)),
+    ...(statusSocket === undefined ? [] : [step('status socket', statusSocket)]),
   ]
 }
 

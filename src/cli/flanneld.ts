@@ -1,9 +1,9 @@
-import { dirname, join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import type { Environment } from '../config/environment.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { hideSecret } from '../config/secrets.ts'
+import { statusSocketBeside } from '../config/status-socket.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import { readEtcdAccess } from './etcd-access.ts'
 import { FLAGS, type Flag } from './flags.ts'
@@ -176,7 +176,7 @@ const NO_SOCKET = 'none'
 
 const statusSocketOf = (given: string | undefined, subnetFile: string): string | undefined => {
   if (given?.toLowerCase() === NO_SOCKET) return undefined
-  return given ?? join(dirname(subnetFile), 'flanneld.sock')
+  return given ?? statusSocketBeside(subnetFile)
 }
 
 /** Flags whose values are not their defaults, as they would be given; a secret is left out, and one inside a URL hidden. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { lstat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { systemClock } from '../host/system-clock.ts'
 import { cleanUp, type CleanupPorts, type CleanupReport } from '../cleanup/clean-up.ts'
@@ -10,6 +11,7 @@ import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { unknownVariables } from '../cli/unknown-variables.ts'
 import { describeIgnored } from '../config/endpoints.ts'
+import { statusSocketBeside } from '../config/status-socket.ts'
 import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
 import { hearGrpc } from '../etcd/grpc-log.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
@@ -19,6 +21,7 @@ import { NoRegularFileError, readRegularFile } from '../host/files/regular-file.
 import { HostTakenError } from '../host/claim/sole-agent.ts'
 import { findTemporaryFiles, removeFile } from '../host/files/atomic-file.ts'
 import { isSubnetEnv, parseNetworks, parseSubnets } from '../host/subnet-env.ts'
+import { listenerOf } from '../native/unix-listener.ts'
 import { decodeLease } from '../lease/codec.ts'
 import { printable, visible } from '../text/printable.ts'
 import type { LeaseStore } from '../lease/store.ts'
@@ -125,11 +128,12 @@ function print(
 
 async function findSubnetFiles(path: string): Promise<SubnetFiles> {
   const temporaryFiles = await findTemporaryFiles(path)
-  const nothing: SubnetFiles = { path, content: 'none', subnets: [], networks: [], temporaryFiles }
+  const beside = { temporaryFiles, statusSocket: await leftSocket(statusSocketBeside(path)) }
+  const nothing: SubnetFiles = { path, content: 'none', subnets: [], networks: [], ...beside }
   try {
     const text = await readRegularFile(path)
     return isSubnetEnv(text)
-      ? { path, content: 'subnet', subnets: parseSubnets(text), networks: parseNetworks(text), temporaryFiles }
+      ? { path, content: 'subnet', subnets: parseSubnets(text), networks: parseNetworks(text), ...beside }
       : { ...nothing, content: 'other' }
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
@@ -137,4 +141,10 @@ async function findSubnetFiles(path: string): Promise<SubnetFiles> {
     if (error instanceof NoRegularFileError) return { ...nothing, content: 'other' }
     throw error
   }
+}
+
+/** A socket that nobody listens at any more; one of an agent in another network namespace that shares the folder is not ours to take. */
+async function leftSocket(path: string): Promise<string | undefined> {
+  const found = await lstat(path).catch(() => undefined)
+  return found?.isSocket() === true && listenerOf(path) === 'ECONNREFUSED' ? path : undefined
 }

@@ -199,13 +199,17 @@ describe('planCleanup', () => {
     const things = thingsIn({
       links: [device('flannel.100', 100, {}, OURS)],
       routes: [route('10.3.0.0/20', { type: 'blackhole' })],
-      files: { ...NO_FILES, content: 'subnet', temporaryFiles: ['/run/.subnet.env.x.tmp'] },
+      files: {
+        ...{ ...NO_FILES, content: 'subnet', temporaryFiles: ['/run/.subnet.env.x.tmp'] },
+        statusSocket: '/run/flanneld.sock',
+      },
       firewall: ['nftables table ip flannel-ipv4', 'iptables chain nat FLANNEL-POSTRTG (rules: 6)'],
       hasPeerFilter: true,
     })
     expect(things).toEqual([
       'subnet file /run/subnet.env',
       'temporary file /run/.subnet.env.x.tmp',
+      'status socket /run/flanneld.sock',
       'blackhole route 10.3.0.0/20',
       expect.stringMatching(/^device flannel\.100 /),
       'peer filter in nftables',
