@@ -1,5 +1,6 @@
 import type { Definition } from './definition.ts'
 import { CONTENT_TYPES, expose, type Format } from './expose.ts'
+import { inPieces } from './in-pieces.ts'
 import { NODE_METRICS } from './node-metrics.ts'
 import { PEER_METRICS } from './peer-metrics.ts'
 import { PROCESS_METRICS } from './process-metrics.ts'
@@ -24,13 +25,16 @@ export interface MetricsQuestion {
 export interface MetricsAnswer {
   readonly status: 200 | 400
   readonly contentType: string
-  readonly body: string
+  readonly body: string | Iterable<string>
 }
 
 /** What can be asked for by `collect[]`, as exporters have it; by default what does not grow with the number of peers. */
 const COLLECTIONS = ['agent', 'peers'] as const
 
-/** Answers who asks for metrics. Costs in proportion to what is pending and rejected; to peers only if they are asked for. */
+/**
+ * Answers who asks for metrics. Costs in proportion to what is pending and rejected, and a look at each peer; series of each only if they are
+ * asked for.
+ */
 export async function answerMetrics({ query, accept }: MetricsQuestion, source: MetricsSource): Promise<MetricsAnswer> {
   const asked = new Set(query.getAll('collect[]'))
   const unknown = [...asked].find((name) => !COLLECTIONS.some((known) => known === name))
@@ -41,18 +45,19 @@ export async function answerMetrics({ query, accept }: MetricsQuestion, source: 
       body: `collect[]: expected ${COLLECTIONS.join(' or ')}, found ${JSON.stringify(unknown.slice(0, 50))}\n`,
     }
   const format = formatFor(accept)
-  const definitions = [
-    ...(asked.size === 0 || asked.has('agent') ? bind(AGENT_METRICS, await source.agent()) : []),
-    ...(asked.has('peers') ? bind(PEER_METRICS, source.peers()) : []),
-  ]
-  return { status: 200, contentType: CONTENT_TYPES[format], body: await expose(definitions, undefined, format) }
+  const contentType = CONTENT_TYPES[format]
+  const isForAgent = asked.size === 0 || asked.has('agent')
+  const ofAgent = isForAgent ? await expose(AGENT_METRICS, await source.agent(), format) : ''
+  if (!asked.has('peers')) return { status: 200, contentType, body: ofAgent }
+  return { status: 200, contentType, body: withPeers(ofAgent, source.peers(), format) }
 }
 
-/** Metrics that know where they read. */
-function bind<R>(definitions: readonly Definition<R>[], readings: R): readonly Definition<undefined>[] {
-  return definitions.map((one) =>
-    one.type === 'histogram' ? { ...one, read: () => one.read(readings) } : { ...one, read: () => one.read(readings) },
-  )
+const END = '# EOF\n'
+
+function* withPeers(ofAgent: string, readings: PeerReadings, format: Format): Generator<string> {
+  yield ofAgent.endsWith(END) ? ofAgent.slice(0, -END.length) : ofAgent
+  yield* inPieces(PEER_METRICS, readings)
+  if (format === 'openmetrics') yield END
 }
 
 /** OpenMetrics for who prefers it (RFC 9110 section 12.5.1); Prometheus' text for everybody else. */

@@ -21,9 +21,15 @@ interface Named {
   readonly labels: readonly string[]
 }
 
+/** One with a value for each series. */
+export type PlainDefinition<R> = Named & {
+  readonly type: 'gauge' | 'counter'
+  readonly read: (readings: R) => Iterable<Sample>
+}
+
 /** A metric: what it is called, and how it is read from what the agent knows. */
 export type Definition<R> =
-  | (Named & { readonly type: 'gauge' | 'counter'; readonly read: (readings: R) => Iterable<Sample> })
+  | PlainDefinition<R>
   | (Named & { readonly type: 'histogram'; readonly read: (readings: R) => Iterable<HistogramSample> })
 
 /** The series of something that is in exactly one of a few states: 1 for the one that it is in. */

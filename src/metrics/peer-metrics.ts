@@ -1,6 +1,6 @@
 import type { PeerStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
-import type { Definition, Labels } from './definition.ts'
+import type { Labels, PlainDefinition } from './definition.ts'
 import type { PeerReadings } from './readings.ts'
 
 const LABELS = ['family', 'subnet', 'public_ip', 'peer']
@@ -13,14 +13,14 @@ const labelsOf = ({ family, subnet, publicIp, name }: PeerStatus): Labels => ({
 })
 
 /** Of each peer: only for who asks for them, since there are as many series as peers, and as many again on every node. */
-export const PEER_METRICS: readonly Definition<PeerReadings>[] = [
+export const PEER_METRICS: readonly PlainDefinition<PeerReadings>[] = [
   {
     name: 'flannel_peer_reachable',
     type: 'gauge',
     help: 'Whether packets of all sizes reach this peer over the overlay; absent while that is not known',
     labels: LABELS,
     *read({ peers }) {
-      for (const peer of peers)
+      for (const peer of peers())
         if (peer.reach !== 'unknown') yield { labels: labelsOf(peer), value: Number(peer.reach === 'reachable') }
     },
   },
@@ -30,7 +30,7 @@ export const PEER_METRICS: readonly Definition<PeerReadings>[] = [
     help: 'Round trip of the last answer of this peer over the overlay',
     labels: LABELS,
     *read({ peers }) {
-      for (const peer of peers) if (peer.rttMs !== null) yield { labels: labelsOf(peer), value: peer.rttMs / 1_000 }
+      for (const peer of peers()) if (peer.rttMs !== null) yield { labels: labelsOf(peer), value: peer.rttMs / 1_000 }
     },
   },
   {
@@ -39,7 +39,7 @@ export const PEER_METRICS: readonly Definition<PeerReadings>[] = [
     help: 'Share of the last questions to this peer that were not answered',
     labels: LABELS,
     *read({ peers }) {
-      for (const peer of peers) if (peer.reach !== 'unknown') yield { labels: labelsOf(peer), value: peer.loss }
+      for (const peer of peers()) if (peer.reach !== 'unknown') yield { labels: labelsOf(peer), value: peer.loss }
     },
   },
 ]

@@ -54,5 +54,6 @@ export interface Readings {
 
 /** For series of each peer. */
 export interface PeerReadings {
-  readonly peers: Iterable<PeerStatus>
+  /** All of them, each time that it is called. */
+  readonly peers: () => Iterable<PeerStatus>
 }

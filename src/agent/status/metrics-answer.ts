@@ -16,7 +16,7 @@ export async function answerMetricsOf(live: LiveAgent, question: Pick<Question, 
   const { query, header } = question
   const { status, contentType, body } = await answerMetrics(
     { query, accept: header('accept') },
-    { agent: () => readingsOf(live), peers: () => ({ peers: peerStatuses(live) }) },
+    { agent: () => readingsOf(live), peers: () => ({ peers: () => peerStatuses(live) }) },
   )
   return { status, type: contentType, body }
 }

@@ -1,21 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { AGENT_METRICS, answerMetrics, type MetricsSource } from '../../../src/metrics/answer.ts'
+import { AGENT_METRICS, answerMetrics, type MetricsAnswer, type MetricsSource } from '../../../src/metrics/answer.ts'
 import type { ConditionStatus } from '../../../src/status/document.ts'
 import type { Readings } from '../../../src/metrics/readings.ts'
 import { samplePeer, sampleReadings, sampleStatus } from '../../fake/sample-readings.ts'
 
 const sourceOf = (
   other: Partial<Readings> = {},
-  peers: MetricsSource['peers'] = () => ({ peers: [] }),
+  peers: MetricsSource['peers'] = () => ({ peers: () => [] }),
 ): MetricsSource => ({
   agent: () => Promise.resolve(sampleReadings(other)),
   peers,
 })
 
+const textOf = (body: MetricsAnswer['body']): string => (typeof body === 'string' ? body : [...body].join(''))
+
 async function scrape(source: MetricsSource, query = '', accept?: string): Promise<string> {
   const answer = await answerMetrics({ query: new URLSearchParams(query), accept }, source)
   expect(answer.status).toBe(200)
-  return answer.body
+  return textOf(answer.body)
 }
 
 /** Lines that are series, without help and types. */
@@ -120,7 +122,7 @@ describe('who asks', () => {
       samplePeer(2, { reach: 'unreachable', rttMs: null, loss: 1, name: 'b"\n\\' }),
       samplePeer(3, { reach: 'unknown', rttMs: null }),
     ]
-    const source = sourceOf({}, () => ({ peers }))
+    const source = sourceOf({}, () => ({ peers: () => peers }))
     expect(await scrape(source)).not.toMatch(/flannel_peer_(reachable|round|loss)/)
     const text = await scrape(source, 'collect[]=peers')
     expect(seriesNamed(text, 'flannel_peer_reachable')).toEqual([
@@ -131,7 +133,10 @@ describe('who asks', () => {
     ])
     expect(seriesNamed(text, 'flannel_peer_round_trip_seconds')).toHaveLength(1)
     expect(text).not.toContain('flannel_build_info')
-    expect(await scrape(source, 'collect[]=peers&collect[]=agent')).toContain('flannel_build_info')
+    const both = await scrape(source, 'collect[]=peers&collect[]=agent', 'application/openmetrics-text;version=1.0.0')
+    expect(seriesNamed(both, 'flannel_build_info')).toHaveLength(1)
+    expect(seriesNamed(both, 'flannel_peer_loss_ratio')).toHaveLength(2)
+    expect(both.split('# EOF\n')).toEqual([expect.any(String) as unknown, ''])
   })
 
   it('is told what can be asked for', async () => {
@@ -157,8 +162,9 @@ describe('who asks', () => {
   ])('and accepts %s is answered in %s', async (accept, format) => {
     const { contentType, body } = await answerMetrics({ query: new URLSearchParams(), accept }, sourceOf())
     expect(contentType.startsWith('application/openmetrics-text')).toBe(format === 'openmetrics')
-    expect(body.endsWith('# EOF\n')).toBe(format === 'openmetrics')
-    expect(body).toContain('process_cpu_seconds_total 1.25\n')
+    const text = textOf(body)
+    expect(text.endsWith('# EOF\n')).toBe(format === 'openmetrics')
+    expect(text).toContain('process_cpu_seconds_total 1.25\n')
   })
 
   it('twice at once is answered twice, each in its own format', async () => {

@@ -4,12 +4,13 @@ import { samplePeer, sampleReadings } from '../../fake/sample-readings.ts'
 
 const SOURCE: MetricsSource = {
   agent: () => Promise.resolve(sampleReadings()),
-  peers: () => ({ peers: [samplePeer(1), samplePeer(2)] }),
+  peers: () => ({ peers: () => [samplePeer(1), samplePeer(2)] }),
 }
 
 /** What a node tells that fares well. */
 export async function exposition(accept?: string, query = ''): Promise<string> {
-  return (await answerMetrics({ query: new URLSearchParams(query), accept }, SOURCE)).body
+  const { body } = await answerMetrics({ query: new URLSearchParams(query), accept }, SOURCE)
+  return typeof body === 'string' ? body : [...body].join('')
 }
 
 /** Names under which series of our metrics are found: of a histogram there are three. */

@@ -105,6 +105,8 @@ describe('metrics of an agent', () => {
       ['10.2.176.0/20', '1'],
       ['10.2.192.0/20', '0'],
     ])
+    for (const name of ['flannel_peer_round_trip_seconds', 'flannel_peer_loss_ratio'])
+      expect(text.split('\n').filter((line) => line.startsWith(`${name}{`))).toHaveLength(2)
     expect(valueOf(await scrape('/metrics', reaches), 'flannel_peers{reach="mtu"}')).toBe('1')
   })
 })
