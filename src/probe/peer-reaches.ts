@@ -1,6 +1,5 @@
 import type { Family } from '../net/ip.ts'
-import type { ReachChange } from './prober.ts'
-import type { PeerReach, Reach } from './reach.ts'
+import type { PeerReach, Reach, ReachChange } from './reach.ts'
 import { inAll, NOTHING_ASKED, type ProbeTotals } from './totals.ts'
 import type { Clock } from '../time/clock.ts'
 

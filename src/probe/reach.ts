@@ -1,3 +1,5 @@
+import type { Family } from '../net/ip.ts'
+
 /** Whether packets arrive at a peer over the overlay, as far as this node's own questions tell. */
 export type Reach = 'reachable' | 'lossy' | 'mtu' | 'unreachable' | 'unknown'
 
@@ -30,4 +32,13 @@ export interface PeerReach {
   readonly hasAnswered?: boolean | undefined
   /** When a question of its own was last heard, on the monotonic clock, in milliseconds: so far, its packets arrive here. */
   readonly heardMs?: number | undefined
+}
+
+/** A peer is judged otherwise than before. */
+export interface ReachChange {
+  /** Of its lease. */
+  readonly key: string
+  readonly family: Family
+  readonly before: PeerReach
+  readonly after: PeerReach
 }

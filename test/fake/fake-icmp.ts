@@ -11,6 +11,8 @@ export interface FakeWay {
   /** Whether this packet, counted from 0, is lost. */
   readonly loses?: (count: number) => boolean
   readonly rttMs?: number
+  /** Somebody else answers in its place. */
+  readonly answersFrom?: string
   /** What somebody says instead of an answer. */
   readonly says?: string
   /** What cannot even be sent. */
@@ -31,6 +33,8 @@ export class FakeIcmp {
   /** Why no socket can be had. */
   why: string | undefined
   opened = 0
+  /** By how much the wall clock goes before or behind where answers come in, in milliseconds. */
+  wallMs = 0
   readonly #clock: Clock
   readonly #ways = new Map<string, FakeWay>()
   readonly #counts = new Map<string, number>()
@@ -98,7 +102,8 @@ export class FakeIcmp {
     if (way.says !== undefined) return { kind: 'refusal', sequence, nonce, says: way.says }
     if (way.isCut === true || sent.packetLength > (way.passes ?? Infinity) || way.loses?.(sent.count) === true)
       return undefined
-    return { kind: 'reply', sequence, nonce, from, atMicros: (nowMs + (way.rttMs ?? 1)) * 1_000 }
+    const sender = way.answersFrom === undefined ? from : ip(way.answersFrom)
+    return { kind: 'reply', sequence, nonce, from: sender, atMicros: (nowMs + (way.rttMs ?? 1) + this.wallMs) * 1_000 }
   }
 
   #receive(family: Family): readonly EchoReport[] {

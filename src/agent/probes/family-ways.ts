@@ -3,7 +3,7 @@ import type { Backend } from '../../backend/backend.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import type { EchoSocket } from '../../probe/echo-socket.ts'
-import type { Way } from '../../probe/peer-book.ts'
+import type { Way } from '../../probe/asking/peer-book.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import { whyNotAsked } from './suspension.ts'
 

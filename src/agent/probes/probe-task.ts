@@ -1,6 +1,6 @@
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { Family } from '../../net/ip.ts'
-import { Prober } from '../../probe/prober.ts'
+import { Prober } from '../../probe/asking/prober.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
 import type { AgentPorts } from '../runtime/ports.ts'

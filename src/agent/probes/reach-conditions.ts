@@ -1,5 +1,5 @@
 import type { Family } from '../../net/ip.ts'
-import type { NamedReach, PeerBook } from '../../probe/peer-book.ts'
+import type { NamedReach, PeerBook } from '../../probe/asking/peer-book.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { ConditionReports } from '../runtime/conditions.ts'
 

@@ -1,5 +1,5 @@
 import type { EntriesByFamily } from '../../backend/judge.ts'
-import type { ReachChange } from '../../probe/prober.ts'
+import type { ReachChange } from '../../probe/reach.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 

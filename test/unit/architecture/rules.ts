@@ -115,6 +115,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'time'],
     because: 'what is asked of peers, and what their answers mean, is the same whatever socket it goes through',
   },
+  'probe/asking': {
+    sees: ['net', 'time', 'probe'],
+    because: 'who is asked when, and how that is judged, is the same whoever wants to know and whatever carries it',
+  },
   icmp: { sees: ['native', 'net', 'probe'], because: PORT },
   status: {
     sees: ['config', 'kernel', 'lease', 'net', 'probe'],
@@ -294,7 +298,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it knows whom to let in, and not how they are reached',
   },
   'agent/probes': {
-    sees: ['net', 'time', 'kernel', 'backend', 'probe', 'agent/runtime', 'agent/peers'],
+    sees: ['net', 'time', 'kernel', 'backend', 'probe', 'probe/asking', 'agent/runtime', 'agent/peers'],
     because: 'it asks peers and says how they answer, and nothing is programmed otherwise for it',
   },
   agent: {

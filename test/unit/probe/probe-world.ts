@@ -1,7 +1,8 @@
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { EchoSocket } from '../../../src/probe/echo-socket.ts'
-import { Prober, type ReachChange } from '../../../src/probe/prober.ts'
+import { Prober } from '../../../src/probe/asking/prober.ts'
+import type { ReachChange } from '../../../src/probe/reach.ts'
 import type { Reach } from '../../../src/probe/reach.ts'
 import { FakeIcmp } from '../../fake/fake-icmp.ts'
 

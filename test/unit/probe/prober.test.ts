@@ -174,6 +174,20 @@ describe('answers', () => {
       world.icmp.forge(addressOf(1), sequence, new Uint8Array(8))
     world.pass(40_000)
     expect(world.reach(1)).toBe('unreachable')
+    world.icmp.set(addressOf(1), { answersFrom: addressOf(2) })
+    world.pass(40_000)
+    expect(world.reach(1)).toBe('unreachable')
+  })
+
+  it('that come late, or twice, or when somebody has set the clock, make no false round trip', () => {
+    const world = settled(1)
+    world.icmp.set(addressOf(1), { rttMs: 50 })
+    world.pass(30_000)
+    expect(world.prober.book.reach(keyOf(1), 4)?.rttMs).toBe(50)
+    world.icmp.wallMs = -3_600_000
+    world.pass(30_000)
+    expect(world.prober.book.reach(keyOf(1), 4)?.rttMs).toBeLessThanOrEqual(150)
+    expect(world.changes).toHaveLength(1)
   })
 })
 

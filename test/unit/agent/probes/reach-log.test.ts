@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ReachLog } from '../../../../src/agent/probes/reach-log.ts'
-import type { ReachChange } from '../../../../src/probe/prober.ts'
+import type { ReachChange } from '../../../../src/probe/reach.ts'
 import type { Reach } from '../../../../src/probe/reach.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog } from '../../../fake/recording-log.ts'

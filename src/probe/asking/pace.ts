@@ -1,4 +1,4 @@
-import type { Random } from '../time/clock.ts'
+import type { Random } from '../../time/clock.ts'
 
 /** Questions leave in ticks, so many in each at most, and these at least so far apart, in milliseconds: 50 in a second. */
 export const PER_TICK = 5

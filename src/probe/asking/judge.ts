@@ -1,4 +1,4 @@
-import type { Reach } from './reach.ts'
+import type { Reach } from '../reach.ts'
 import { HISTORY, lostOf, runsOf, type Row } from './row.ts'
 
 /** What became of a question to a peer. */

@@ -1,25 +1,17 @@
-import type { Family } from '../net/ip.ts'
-import type { Clock, Random } from '../time/clock.ts'
+import type { Family } from '../../net/ip.ts'
+import type { Clock, Random } from '../../time/clock.ts'
 import { Askers } from './askers.ts'
 import { beginBisection, isDone, onMissed, onPassed, type Bisection } from './bisection.ts'
-import { shortest } from './echo.ts'
-import type { EchoReport } from './echo-socket.ts'
-import { InFlight, type Waiting } from './in-flight.ts'
+import { shortest } from '../echo.ts'
 import { judge, judgeBisected, type Judged } from './judge.ts'
 import * as pace from './pace.ts'
 import { PeerBook, type Way } from './peer-book.ts'
-import type { PeerReach } from './reach.ts'
+import type { PeerReach, ReachChange } from '../reach.ts'
+import { Questions, type Question, type Reply } from './questions.ts'
 import { newRow } from './row.ts'
 import type { Target } from './targets.ts'
-import { Totals, type ProbeTotals } from './totals.ts'
+import { Totals, type ProbeTotals } from '../totals.ts'
 import { UnderlayExams } from './underlay-exams.ts'
-
-export interface ReachChange {
-  readonly key: string
-  readonly family: Family
-  readonly before: PeerReach
-  readonly after: PeerReach
-}
 
 export interface ProberInput {
   readonly clock: Pick<Clock, 'monotonicMs'>
@@ -38,8 +30,6 @@ const LISTEN_MS = 5_000
 const IDLE_MS = 3_600_000
 /** Where a question could not be sent for a reason of ours, in milliseconds. */
 const PUT_OFF_MS = 1_000
-/** Such errors say nothing of the peer. */
-const OURS: ReadonlySet<string> = new Set(['ENOBUFS', 'EAGAIN', 'ENOMEM', 'EMSGSIZE'])
 /** Who is asked for comes before all others, in milliseconds. */
 const URGENT_MS = 1e9
 
@@ -50,7 +40,7 @@ const URGENT_MS = 1e9
 export class Prober {
   readonly book: PeerBook
   readonly #input: ProberInput
-  readonly #inFlight: InFlight
+  readonly #questions: Questions
   readonly #exams = new UnderlayExams()
   readonly #totals = new Totals()
   readonly #askers = new Askers()
@@ -61,14 +51,11 @@ export class Prober {
   /** When the next turn was asked for, and when questions last left. */
   #expectedMs = Number.POSITIVE_INFINITY
   #sentMs = Number.NEGATIVE_INFINITY
-  /** As they are counted now and then: how often whom to ask hangs on it. */
-  #counts = { unreachable: 0, lossy: 0 }
 
   constructor(input: ProberInput) {
     this.#input = input
     this.book = new PeerBook((slot) => this.#exams.answer(slot))
-    const [high = 0, low = 0] = input.entropy(2)
-    this.#inFlight = new InFlight(input.entropy, high * 256 + low)
+    this.#questions = new Questions(input.entropy, this.#totals)
   }
 
   get totals(): ProbeTotals {
@@ -128,7 +115,7 @@ export class Prober {
   }
 
   #forgetQuestions(slot: number): void {
-    this.#inFlight.takeOf((other) => other === slot)
+    this.#questions.forget(slot)
     this.#searches.delete(slot)
   }
 
@@ -150,11 +137,12 @@ export class Prober {
   /** @returns how long the next turn may be put off, in milliseconds */
   turn(): number {
     const nowMs = this.#nowMs
-    for (const [family, way] of this.book.ways)
-      for (const report of way.socket.receive()) this.#hear(family, report, nowMs)
-    if (nowMs > this.#expectedMs + LATE_MS)
-      for (const { slot } of this.#inFlight.takeOf(() => true)) this.#putOff(slot, nowMs)
-    for (const waiting of this.#inFlight.takeExpired(nowMs)) this.#missed(waiting, nowMs)
+    for (const family of this.book.ways.keys()) this.#receive(family, nowMs)
+    if (nowMs > this.#expectedMs + LATE_MS) for (const slot of this.#questions.forget()) this.#putOff(slot, nowMs)
+    for (const { slot, asks } of this.#questions.takeExpired(nowMs)) {
+      const family = this.book.targets.family(slot)
+      if (family !== undefined) this.#hear({ slot, asks, family, rttMs: undefined }, nowMs)
+    }
     if (nowMs - this.#sentMs >= pace.TICK_MS) this.#send(nowMs)
     if (this.#changes.length > 0) this.#input.onChanges(this.#changes.splice(0))
     const inMs = this.#nextInMs(nowMs)
@@ -165,9 +153,9 @@ export class Prober {
   #nextInMs(nowMs: number): number {
     const { roster, ways } = this.book
     if (ways.size === 0 || roster.size === 0) return IDLE_MS
-    const dueMs = Math.min(roster.nextDueMs(this.#isAsked), this.#exams.nextDueMs)
+    const dueMs = Math.min(roster.nextDueMs(nowMs, this.#isAsked), this.#exams.nextDueMs)
     const askMs = Math.max(dueMs, this.#sentMs + pace.TICK_MS)
-    const readMs = nowMs + (this.#inFlight.size > 0 ? pace.TICK_MS : LISTEN_MS)
+    const readMs = nowMs + (this.#questions.open > 0 ? pace.TICK_MS : LISTEN_MS)
     return Math.ceil(Math.max(0, Math.min(askMs, readMs) - nowMs)) // in parts of a millisecond, a tick might never be over
   }
 
@@ -198,85 +186,59 @@ export class Prober {
     const small = row.passes === 0 ? shortest(target.family) : row.passes
     const packetLength = search?.asking ?? (row.next === 'full' ? way.mtu : Math.min(small, way.mtu))
     this.book.roster.setDue(slot, Number.POSITIVE_INFINITY)
-    const { address: to, family } = target
     const asks = search === undefined ? row.next : 'search'
-    const question = { slot, asks, to: to.text, packetLength } as const
-    this.#dispatch({ ...question, patienceMs: pace.patienceMs(row.rttMs) }, { to, from: way.from }, family, nowMs)
+    const patienceMs = pace.patienceMs(row.rttMs)
+    this.#dispatch(way, { slot, asks, to: target.address, from: way.from, packetLength, patienceMs }, nowMs)
   }
 
   #askUnderlay(slot: number, nowMs: number): void {
     const [target, way] = [this.book.targets.of(slot), this.book.way(slot)]
     if (target === undefined || way === undefined) return
-    const { family } = target
-    const to = target.peer.publicIp
-    const question = { slot, asks: 'underlay', to: to.text, packetLength: shortest(family) } as const
+    const packetLength = shortest(target.family)
+    const addresses = { to: target.peer.publicIp, from: way.underlayFrom }
     const patienceMs = pace.patienceMs(Number.NaN)
     this.#sentMs = nowMs
-    this.#dispatch({ ...question, patienceMs }, { to, from: way.underlayFrom }, family, nowMs)
+    this.#dispatch(way, { slot, asks: 'underlay', ...addresses, packetLength, patienceMs }, nowMs)
   }
 
-  #dispatch(
-    { patienceMs, ...asked }: Asked,
-    addresses: Pick<Parameters<Way['socket']['send']>[0], 'to' | 'from'>,
-    family: Family,
-    nowMs: number,
-  ): void {
-    const way = this.book.ways.get(family)
-    if (way === undefined) return
-    const drawn = this.#inFlight.draw()
-    this.#totals.asked()
-    const sent = way.socket.send({ ...drawn, ...addresses, packetLength: asked.packetLength })
-    const waiting = { ...asked, nonce: drawn.nonce, sentMs: nowMs, deadlineMs: nowMs + patienceMs }
-    if (typeof sent === 'number') this.#inFlight.add(drawn.sequence, { ...waiting, sentMicros: sent })
-    else if (OURS.has(sent.error) && asked.asks !== 'search') this.#putOff(asked.slot, nowMs)
-    else this.#missed({ ...waiting, sentMicros: 0 }, nowMs, `${sent.error} when it is sent`)
+  #dispatch(way: Way, question: Question, nowMs: number): void {
+    const outcome = this.#questions.send(way, question, nowMs)
+    if (outcome === 'not now') this.#putOff(question.slot, nowMs)
+    else if (outcome !== undefined) this.#hear(outcome, nowMs)
   }
 
-  #hear(family: Family, report: EchoReport, nowMs: number): void {
-    if (report.kind === 'request') {
-      const slot = this.book.targets.slotAt(report.from.text)
-      if (slot !== undefined) this.book.roster.setHeard(slot, nowMs)
-      return
-    }
-    const from = report.kind === 'reply' ? report.from.text : undefined
-    const waiting = this.#inFlight.take(report.sequence, report.nonce, from)
-    if (waiting === undefined) return
-    if (report.kind === 'refusal') this.#missed(waiting, nowMs, report.says, report.mtu)
-    else this.#answered(waiting, family, report.atMicros, nowMs)
+  #receive(family: Family, nowMs: number): void {
+    for (const report of this.book.ways.get(family)?.socket.receive() ?? [])
+      if (report.kind === 'request') {
+        const slot = this.book.targets.slotAt(report.from.text)
+        if (slot !== undefined) this.book.roster.setHeard(slot, nowMs)
+      } else {
+        const reply = this.#questions.take(family, report, nowMs)
+        if (reply !== undefined) this.#hear(reply, nowMs)
+      }
   }
 
-  #answered(waiting: Waiting, family: Family, atMicros: number, nowMs: number): void {
-    const { slot, asks, sentMs, sentMicros } = waiting
-    const measuredMs = (atMicros - sentMicros) / 1_000
-    // somebody has set the clock meanwhile
-    const rttMs = measuredMs >= 0 && measuredMs <= nowMs - sentMs + 1 ? measuredMs : nowMs - sentMs
+  #hear(reply: Reply, nowMs: number): void {
+    const { slot, asks, family, rttMs } = reply
     if (asks === 'underlay') {
-      this.#exams.answered(slot, rttMs, nowMs)
+      if (rttMs === undefined) this.#exams.missed(slot, nowMs, reply.says)
+      else this.#exams.answered(slot, rttMs, nowMs)
       this.#settleExamined(slot)
       return
     }
-    this.#totals.answered(rttMs)
-    this.#lastAnswerMs.set(family, nowMs)
-    const search = this.#searches.get(slot)
-    if (asks === 'search') {
-      if (search !== undefined) this.#searchOn(slot, onPassed(search), nowMs)
-    } else this.#take(slot, judge(this.book.roster.read(slot), { size: asks, nowMs, rttMs }), nowMs)
-    if (asks === 'full') this.#askers.settle(slot)
+    if (rttMs !== undefined) {
+      this.#totals.answered(rttMs)
+      this.#lastAnswerMs.set(family, nowMs)
+    } else if (asks === 'small') this.#totals.missed()
+    if (asks === 'search') this.#hearOfSearch(reply, nowMs)
+    else this.#take(slot, judge(this.book.roster.read(slot), { size: asks, nowMs, rttMs }), nowMs, reply.says)
+    if (asks === 'full' && rttMs !== undefined) this.#askers.settle(slot)
   }
 
-  #missed({ slot, asks }: Waiting, nowMs: number, says?: string, mtu?: number): void {
-    if (asks === 'underlay') {
-      this.#exams.missed(slot, nowMs, says)
-      this.#settleExamined(slot)
-      return
-    }
+  #hearOfSearch({ slot, rttMs, mtu }: Reply, nowMs: number): void {
     const search = this.#searches.get(slot)
-    if (asks === 'search') {
-      if (search !== undefined) this.#searchOn(slot, onMissed(search, mtu), nowMs)
-      return
-    }
-    if (asks === 'small') this.#totals.missed()
-    this.#take(slot, judge(this.book.roster.read(slot), { size: asks, nowMs, rttMs: undefined }), nowMs, says)
+    if (search !== undefined)
+      this.#searchOn(slot, rttMs === undefined ? onMissed(search, mtu) : onPassed(search), nowMs)
   }
 
   #searchOn(slot: number, search: Bisection, nowMs: number): void {
@@ -307,8 +269,6 @@ export class Prober {
   #note(slot: number, { key, family }: Target, before: PeerReach): void {
     const { roster } = this.book
     this.#changes.push({ key, family, before, after: this.book.reachOf(roster.read(slot), slot) })
-    const { unreachable, lossy } = this.book.counts()
-    this.#counts = { unreachable, lossy }
   }
 
   /** Of one that is not reached, what the underlay says belongs to it. */
@@ -321,10 +281,11 @@ export class Prober {
   }
 
   #periodMs(reach: PeerReach['reach']): number {
-    const { size } = this.book.roster
+    const { roster } = this.book
+    const { size } = roster
     const { random } = this.#input
     if (reach === 'unreachable' || reach === 'lossy')
-      return pace.jittered(pace.wrongPeriodMs(reach, this.#counts[reach], size), random)
+      return pace.jittered(pace.wrongPeriodMs(reach, roster.count(reach), size), random)
     return pace.jittered(pace.periodMs(size), random)
   }
 
@@ -337,5 +298,3 @@ export class Prober {
 
 const isAtSamePlace = (a: Target, b: Target): boolean =>
   a.address.text === b.address.text && a.peer.publicIp.text === b.peer.publicIp.text
-
-type Asked = Pick<Waiting, 'slot' | 'asks' | 'to' | 'packetLength'> & { readonly patienceMs: number }

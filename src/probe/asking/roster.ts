@@ -1,4 +1,4 @@
-import { REACHES, type Reach } from './reach.ts'
+import { REACHES, type Reach } from '../reach.ts'
 import type { Row } from './row.ts'
 
 const FIRST_SIZE = 64
@@ -13,6 +13,8 @@ const NEXT_SMALL = 2
  */
 export class Roster {
   readonly #free: number[] = []
+  /** How many there are of each reach, in the order of {@link REACHES}. */
+  readonly #counts = REACHES.map(() => 0)
   #size = 0
   #used = 0
   /** Whether there is a row of this number: 1. */
@@ -35,18 +37,35 @@ export class Roster {
     if (slot >= this.#isThere.length) this.#grow()
     this.#isThere[slot] = 1
     this.#size++
-    this.write(slot, row)
+    this.#count(REACHES.indexOf(row.reach), 1)
+    this.#put(slot, row)
     return slot
   }
 
   remove(slot: number): void {
     this.#isThere[slot] = 0
+    this.#count(this.#small[slot * SMALL] ?? 0, -1)
     this.#due[slot] = Number.POSITIVE_INFINITY
     this.#free.push(slot)
     this.#size--
   }
 
   write(slot: number, row: Row): void {
+    this.#count(this.#small[slot * SMALL] ?? 0, -1)
+    this.#count(REACHES.indexOf(row.reach), 1)
+    this.#put(slot, row)
+  }
+
+  /** How many rows are of this reach. */
+  count(reach: Reach): number {
+    return this.#counts[REACHES.indexOf(reach)] ?? 0
+  }
+
+  #count(at: number, more: 1 | -1): void {
+    this.#counts[at] = (this.#counts[at] ?? 0) + more
+  }
+
+  #put(slot: number, row: Row): void {
     this.#due[slot] = row.dueMs
     this.#since[slot] = row.sinceMs
     this.#heard[slot] = row.heardMs
@@ -119,12 +138,13 @@ export class Roster {
     return first
   }
 
-  /** When the first of them is due; Infinity: none is. */
-  nextDueMs(isAsked: (slot: number) => boolean): number {
+  /** When the first of them is due, or some time before now; Infinity: none is. */
+  nextDueMs(nowMs: number, isAsked: (slot: number) => boolean): number {
     let next = Number.POSITIVE_INFINITY
     for (let slot = 0; slot < this.#used; slot++) {
       const dueMs = this.dueMs(slot)
       if (dueMs < next && isAsked(slot)) next = dueMs
+      if (next <= nowMs) break // which of them is the first does not matter
     }
     return next
   }

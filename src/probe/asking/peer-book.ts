@@ -1,7 +1,7 @@
-import type { Family, Ip } from '../net/ip.ts'
-import type { EchoSocket } from './echo-socket.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import type { EchoSocket } from '../echo-socket.ts'
 import { lossOf, type Row } from './row.ts'
-import type { PeerReach, Reach, UnderlayAnswer } from './reach.ts'
+import type { PeerReach, Reach, UnderlayAnswer } from '../reach.ts'
 import { Roster } from './roster.ts'
 import { Targets, type Target } from './targets.ts'
 

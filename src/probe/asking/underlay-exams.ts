@@ -1,4 +1,4 @@
-import type { UnderlayAnswer } from './reach.ts'
+import type { UnderlayAnswer } from '../reach.ts'
 
 /** So many peers at most are asked at their PublicIP: where more are cut off, the fault is not theirs. */
 const MOST = 100

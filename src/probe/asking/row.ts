@@ -1,4 +1,4 @@
-import type { Reach } from './reach.ts'
+import type { Reach } from '../reach.ts'
 
 /** The last so many questions count for a peer's loss. */
 export const HISTORY = 16

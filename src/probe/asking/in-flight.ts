@@ -1,4 +1,4 @@
-import { NONCE_LENGTH } from './echo.ts'
+import { NONCE_LENGTH } from '../echo.ts'
 
 /** A question that waits for its answer. */
 export interface Waiting {

@@ -1,5 +1,5 @@
-import type { Family, Ip } from '../net/ip.ts'
-import type { Prefix } from '../net/prefix.ts'
+import type { Family, Ip } from '../../net/ip.ts'
+import type { Prefix } from '../../net/prefix.ts'
 
 /** What is known of a peer from its lease. */
 export interface ProbedPeer {

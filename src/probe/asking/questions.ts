@@ -1,0 +1,85 @@
+import type { Family, Ip } from '../../net/ip.ts'
+import type { EchoReport } from '../echo-socket.ts'
+import type { Totals } from '../totals.ts'
+import { InFlight, type Waiting } from './in-flight.ts'
+import type { Way } from './peer-book.ts'
+
+/** What is to be asked. */
+export interface Question extends Pick<Waiting, 'slot' | 'asks' | 'packetLength'> {
+  readonly to: Ip
+  readonly from: Ip
+  /** How long an answer is waited for, in milliseconds. */
+  readonly patienceMs: number
+}
+
+/** What became of a question. */
+export interface Reply extends Pick<Waiting, 'slot' | 'asks'> {
+  readonly family: Family
+  /** Round trip, in milliseconds; undefined: it was not answered. */
+  readonly rttMs: number | undefined
+  /** What a router or this host said against it. */
+  readonly says?: string | undefined
+  /** What the way carries, as a router says, in octets. */
+  readonly mtu?: number | undefined
+}
+
+/** Such errors say nothing of the peer. */
+const OURS: ReadonlySet<string> = new Set(['ENOBUFS', 'EAGAIN', 'ENOMEM', 'EMSGSIZE'])
+
+/** Sends questions, and finds out which of them each answer is for. */
+export class Questions {
+  readonly #inFlight: InFlight
+  readonly #totals: Totals
+
+  constructor(entropy: (octets: number) => Uint8Array, totals: Totals) {
+    const [high = 0, low = 0] = entropy(2)
+    this.#inFlight = new InFlight(entropy, high * 256 + low)
+    this.#totals = totals
+  }
+
+  /** How many wait for an answer. */
+  get open(): number {
+    return this.#inFlight.size
+  }
+
+  /** @returns undefined: it is under way; `not now`: for a reason of ours it is not; or that it cannot be sent, as if not answered */
+  send({ socket }: Way, { to, from, patienceMs, ...asked }: Question, nowMs: number): Reply | 'not now' | undefined {
+    const drawn = this.#inFlight.draw()
+    const sent = socket.send({ ...drawn, to, from, packetLength: asked.packetLength })
+    if (typeof sent === 'number') {
+      this.#totals.asked()
+      const waiting = { ...asked, to: to.text, nonce: drawn.nonce, sentMs: nowMs, sentMicros: sent }
+      this.#inFlight.add(drawn.sequence, { ...waiting, deadlineMs: nowMs + patienceMs })
+      return undefined
+    }
+    if (OURS.has(sent.error) && asked.asks !== 'search') return 'not now'
+    return { ...asked, family: to.family, rttMs: undefined, says: `${sent.error} when it is sent` }
+  }
+
+  /** @returns undefined for what answers no question of ours */
+  take(family: Family, report: EchoReport, nowMs: number): Reply | undefined {
+    const from = report.kind === 'reply' ? report.from.text : undefined
+    if (report.kind === 'request') return undefined
+    const waiting = this.#inFlight.take(report.sequence, report.nonce, from)
+    if (waiting === undefined) return undefined
+    const { slot, asks } = waiting
+    if (report.kind === 'refusal') return { slot, asks, family, rttMs: undefined, says: report.says, mtu: report.mtu }
+    return { slot, asks, family, rttMs: roundTripMs(waiting, report.atMicros, nowMs) }
+  }
+
+  /** Those whose time is over. */
+  takeExpired(nowMs: number): readonly Waiting[] {
+    return this.#inFlight.takeExpired(nowMs)
+  }
+
+  /** Forgets those that are about a peer, or about all. @returns whom they were about */
+  forget(slot?: number): readonly number[] {
+    return this.#inFlight.takeOf((other) => slot === undefined || other === slot).map((waiting) => waiting.slot)
+  }
+}
+
+/** As the kernel has seen it; where somebody has set the clock meanwhile, as we have. */
+function roundTripMs({ sentMs, sentMicros }: Waiting, atMicros: number, nowMs: number): number {
+  const measuredMs = (atMicros - sentMicros) / 1_000
+  return measuredMs >= 0 && measuredMs <= nowMs - sentMs + 1 ? measuredMs : nowMs - sentMs
+}
