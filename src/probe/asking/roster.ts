@@ -127,8 +127,9 @@ export class Roster {
     const first: number[] = []
     for (let slot = 0; slot < this.#used; slot++) {
       const dueMs = this.dueMs(slot)
+      if (dueMs > nowMs) continue
       const last = first.at(-1)
-      if (dueMs > nowMs || (first.length >= most && last !== undefined && dueMs >= this.dueMs(last))) continue
+      if (first.length >= most && last !== undefined && dueMs >= this.dueMs(last)) continue
       if (!isAsked(slot)) continue
       let at = first.length
       while (at > 0 && dueMs < this.dueMs(first[at - 1] ?? 0)) at--
