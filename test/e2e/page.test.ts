@@ -8,6 +8,10 @@ import type { Reach } from '../../src/probe/reach.ts'
 import { documentsOf, type AgentDocuments } from '../fake/page/documents.ts'
 import { FakeAgentServer } from '../fake/page/server.ts'
 import { launchBrowser, noBrowser } from '../lab/browser.ts'
+import { HEALTH } from '../lab/health.ts'
+import { waitFor } from '../lab/index.ts'
+import { AGENT } from '../lab/program.ts'
+import { CONFIG, useLab } from '../lab/use-lab.ts'
 
 const FILE = join(import.meta.dirname, '../../dist/page.html')
 const CUT: ReadonlyMap<number, Reach> = new Map([
@@ -189,3 +193,56 @@ describe.skipIf(noBrowser !== undefined)(
     })
   },
 )
+
+/** Where the browser, which is in none of them, reaches the hosts. */
+const SERVED = ['--healthz-ip=0.0.0.0', '--healthz-page']
+const PAGE_PORT = 8082
+
+describe.skipIf(noBrowser !== undefined)('the page of agents in a laboratory', () => {
+  const lab = useLab({ hosts: 3 }, async (made) => {
+    await made.putConfig(CONFIG)
+    for (const { agent } of made.hosts) agent.start(SERVED)
+    await Promise.all(made.hosts.map((host) => host.ready()))
+  })
+  let opened: Opened | undefined
+  afterEach(() => opened?.page.context().close())
+
+  test('shows in a browser that a peer is cut off, and that it is back', async () => {
+    const [host, other] = [lab().host(0), lab().host(1)]
+    opened = await open(`http://${host.address}:${HEALTH.port}/`)
+    const { page, complaints } = opened
+    await page.getByText('2 of 2 peers reached').waitFor({ timeout: 60_000 })
+    await other.faults.drop(100)
+    await title(page, '1 peer of 2 has a broken path', 60_000)
+    const row = page.locator('#nodes tr', { hasText: other.name })
+    await row.getByText('not reached').waitFor()
+    await page.locator('#events-list li', { hasText: other.name }).first().waitFor()
+    await other.faults.drop(0)
+    await title(page, 'All is well', 60_000)
+    await row.locator('.mark.good').waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('is served beside the agent to whoever has the key, and shows who reaches whom', async () => {
+    const host = lab().host(0)
+    const others = [1, 2].map((at) => `${lab().host(at).address}:${HEALTH.port}`)
+    const out = '/run/page'
+    const flags = ['page', '--listen=0.0.0.0', `--port=${PAGE_PORT}`, `--nodes=${others.join()}`]
+    const served = host.startScript(`exec ${AGENT.join(' ')} ${flags.join(' ')} > ${out}`)
+    const key = await waitFor(
+      'the address of the page',
+      async () => /#key=(\S+)/.exec((await host.place.attempt('cat', [out])).stdout)?.[1],
+    )
+    const url = `http://${host.address}:${PAGE_PORT}/`
+    opened = await open(url)
+    await opened.page.getByText('open the address that flanneld page has printed').waitFor()
+    await opened.page.context().close()
+    opened = await open(`${url}#key=${key}`)
+    const { page, complaints } = opened
+    await page.getByText('6 paths: 6 reached').waitFor({ timeout: 60_000 })
+    await page.getByRole('link', { name: others[1] ?? '' }).click()
+    await page.getByText(lab().host(2).name).first().waitFor()
+    expect(complaints).toEqual([])
+    await served.end()
+  })
+})

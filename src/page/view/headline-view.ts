@@ -1,6 +1,6 @@
+import { curesOf } from '../../doctor/condition-cures.ts'
 import { REACHES, type Reach } from '../../probe/reach.ts'
 import type { ConditionStatus, PeerStatus, StatusDocument } from '../../status/document.ts'
-import { adviceFor } from '../model/advice.ts'
 import { commonPlace } from '../model/common.ts'
 import {
   count,
@@ -143,14 +143,13 @@ function showWrong(status: StatusDocument, peers: readonly PeerStatus[]): void {
 }
 
 function conditionCard({ what, reason, effect, since, forSeconds }: ConditionStatus): HTMLElement {
-  const { says, command } = adviceFor(what)
   return el(
     'li.wrong',
     {},
     mark(EFFECT_LEVELS[effect], SIGNS[EFFECT_LEVELS[effect]], EFFECT_WORDS[effect]),
     el('h3', {}, what),
     el('p', {}, reason),
-    el('p.todo', {}, `${says} `, el('code', {}, command)),
+    ...curesOf(what, reason).map((cure) => el('p.todo', {}, `→ ${cure}`)),
     el('p.since', {}, `since ${clockTime(since)}, for ${duration(forSeconds)}`),
   )
 }

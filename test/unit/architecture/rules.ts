@@ -132,10 +132,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'probe', 'status'],
     because: 'it makes of documents what is to be seen, and is computed and tested without a browser',
   },
-  'page/view': {
-    sees: ['probe', 'status', 'page/model'],
-    because: 'it runs in a browser, and knows an agent by its documents alone',
-  },
   page: { sees: ['http', 'host'], because: 'it serves a text, and does not know what the text is' },
   metrics: {
     sees: ['text', 'counts', 'probe', 'status'],
@@ -144,6 +140,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   doctor: {
     sees: ['net', 'time', 'kernel', 'status'],
     because: 'it judges what it is handed, and knows neither socket nor store',
+  },
+  'page/view': {
+    sees: ['probe', 'status', 'page/model', 'doctor'],
+    because: 'it runs in a browser, and knows an agent by its documents, and of doctor what puts a condition right',
   },
   'doctor/packets': {
     sees: ['net', 'kernel', 'status', 'doctor'],

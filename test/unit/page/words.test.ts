@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { adviceFor } from '../../../src/page/model/advice.ts'
 import { duration, headlineOf, milliseconds, number, reachedText } from '../../../src/page/model/words.ts'
 import type { ConditionStatus } from '../../../src/status/document.ts'
 import { documentsOf } from '../../fake/page/documents.ts'
@@ -60,20 +59,5 @@ describe('numbers and times in words', () => {
   it('groups digits, and rounds milliseconds', () => {
     expect(number(1_234_567)).toBe('1\u00a0234\u00a0567')
     expect([null, 0.44, 12.6].map(milliseconds)).toEqual(['–', '0.4 ms', '13 ms'])
-  })
-})
-
-describe('what to do', () => {
-  it.each([
-    ['underlay of IPv6', 'Give the underlay an IPv6 address'],
-    ['IPv4 underlay link', 'Look at the interface below the overlay'],
-    ['device flannel.100', 'Look at the device'],
-    ['tables of IPv4', 'Entries in the kernel'],
-    ['peers of IPv6', 'Entries in the kernel'],
-    ['net.ipv4.conf.flannel/100.forwarding', 'The host must forward'],
-    ['etcd', 'Packets go on as they are'],
-    ['something new', 'Let the agent look for the cause'],
-  ])('of %j begins with %j', (what, says) => {
-    expect(adviceFor(what).says.startsWith(says)).toBe(true)
   })
 })
