@@ -107,7 +107,7 @@ describe('peers that are asked whether packets arrive', () => {
     await waitFor('nothing to be said', async () => (await ask(host0, '/readyz'))?.degraded.length === 0)
   })
 
-  test('are silent together where this host drops what comes in, and one thing is said; of one that is off, the underlay tells', async () => {
+  test('are silent together where this host drops what comes in, and one that is off is silent on the underlay as well', async () => {
     const [host0, host2] = [lab().host(0), lab().host(2)]
     await filterIn(host0, 'udp dport 8472 drop')
     await host2.faults.cut()
