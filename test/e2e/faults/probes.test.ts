@@ -71,7 +71,7 @@ describe('peers that are asked whether packets arrive', () => {
     expect((await ask(host0, '/readyz'))?.degraded).toEqual([])
   })
 
-  test('are told apart: one that drops UDP, one behind a narrow way, one that loses packets', async () => {
+  test('probes: a peer that drops UDP, one behind a narrow way and one that loses packets are told apart', async () => {
     const [host0, host1, host2, upstream] = [lab().host(0), lab().host(1), lab().host(2), lab().host(3)]
     await filterIn(host1, 'udp dport 8472 drop')
     await filterIn(host2, 'ip length > 1400 drop')
@@ -107,7 +107,7 @@ describe('peers that are asked whether packets arrive', () => {
     await waitFor('nothing to be said', async () => (await ask(host0, '/readyz'))?.degraded.length === 0)
   })
 
-  test('are silent together where this host drops what comes in, and one that is off is silent on the underlay as well', async () => {
+  test('probes: where this host drops what comes in, one thing is said, and a peer that is off is silent on the underlay as well', async () => {
     const [host0, host2] = [lab().host(0), lab().host(2)]
     await filterIn(host0, 'udp dport 8472 drop')
     await host2.faults.cut()
