@@ -61,7 +61,7 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
     entries: [...family.rowsOf(key)],
     reach: known.reach,
     reachSince: moments.iso(known.sinceMs),
-    rttMs: known.rttMs ?? null,
+    rttMs: known.reach === 'unreachable' ? null : (known.rttMs ?? null), // that of the last answer says nothing of now
     loss: known.loss,
     passesOctets: known.passesOctets ?? null,
     underlay: underlayOf(known),
