@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SUBNET_FILE, vxlanLease, waitFor, type LabHost } from '../lab/index.ts'
 import { firstPass } from '../lab/log.ts'
-import { objectAt, parseObject, textAt } from '../lab/json.ts'
+import { numberAt, objectAt, objectsAt, parseObject, textAt } from '../lab/json.ts'
 import { DEVICE, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 
 const ECHO_REQUEST6 = 128
@@ -87,6 +87,24 @@ describe('two nodes of both address families', () => {
     const payload = 1430 - 40 - 8
     const large = ['-c1', '-W2', '-M', 'do', '-s', `${payload}`, to?.address6 ?? '']
     expect((await from?.place.attempt('ping', large))?.code).toBe(0)
+  })
+
+  test('ask each other in both families, and answer', async () => {
+    const [host] = lab().hosts
+    await waitFor('both to answer', async () => {
+      const text = await host?.place.exec('curl', [
+        '-s',
+        '--unix-socket',
+        '/run/flannel/flanneld.sock',
+        'http://agent/v1/peers',
+      ])
+      const peers = objectsAt(parseObject(text ?? ''), 'peers')
+      expect(peers.map((peer) => [numberAt(peer, 'family'), textAt(peer, 'reach')]).sort()).toEqual([
+        [4, 'reachable'],
+        [6, 'reachable'],
+      ])
+      return true
+    })
   })
 
   test('take a peer of IPv4 alone for what it is', async () => {

@@ -1,5 +1,4 @@
-import type { OwnSubnet } from '../../backend/backend.ts'
-import type { Backend } from '../../backend/backend.ts'
+import type { Backend, OwnSubnet } from '../../backend/backend.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { Family } from '../../net/ip.ts'
 import type { EchoSocket } from '../../probe/echo-socket.ts'
@@ -86,7 +85,9 @@ export class FamilyWays {
 
   /** When another attempt to have a socket is due, on the monotonic clock; Infinity: none is. */
   get nextMs(): number {
-    return Math.min(Infinity, ...[...this.#reopenMs].map(([family, ms]) => (this.#sockets.has(family) ? Infinity : ms)))
+    const nowMs = this.#input.ports.clock.monotonicMs()
+    const waiting = [...this.#reopenMs].filter(([family, ms]) => !this.#sockets.has(family) && ms > nowMs)
+    return Math.min(Number.POSITIVE_INFINITY, ...waiting.map(([, ms]) => ms))
   }
 
   close(): void {

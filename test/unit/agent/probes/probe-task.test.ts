@@ -232,7 +232,10 @@ describe('the probes of a session', () => {
     await world.clock.advance(10_000)
     expect(world.condition('probes over IPv4')).toBe('none: no ICMP socket can be had')
     expect(world.reaches.isOn).toBe(false)
+    world.conditions.fails('IPv4 underlay link', 'is down', 'unready') // meanwhile nothing is tried, nor waited for
+    await world.clock.advance(300_000)
     world.icmp.why = undefined
+    world.conditions.holds('IPv4 underlay link')
     await world.clock.advance(70_000)
     expect(world.condition('probes over IPv4')).toBeUndefined()
     expect(world.reaches.counts()).toMatchObject({ reachable: 1 })
