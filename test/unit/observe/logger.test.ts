@@ -57,6 +57,14 @@ describe('createLogger', () => {
     ])
   })
 
+  it('says to programs which event a line is, in JSON alone', () => {
+    const statement = "log.info('peer joined', { subnet: 's' }, { kind: 'peer-joined', time: 1, none: undefined })"
+    expect(outputOf(0, statement, { isJournal: true }).lines).toEqual(['<6>info peer joined subnet=s'])
+    const { lines } = outputOf(0, statement, { format: 'json' })
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ kind: 'peer-joined', time_: 1, subnet: 's', level: 'info' })
+    expect(lines[0]).toMatch(/^\{"time":"[^"]*","level":"info","message":"peer joined","kind":"peer-joined"/)
+  })
+
   it('lets nobody forge a line, flood the log or talk to the terminal in JSON either', () => {
     const { lines } = outputOf(
       0,
