@@ -13,9 +13,17 @@ export const UNEXPLAINED = 'condition'
 export function diagnose(found: readonly Finding[], conditions: readonly ConditionStatus[]): readonly Finding[] {
   const certain = distinct(found).filter((finding, _, all) => !givesWay(finding, all))
   const explained = certain.flatMap(({ explains = [] }) => explains)
-  const rest = conditions.filter(({ what }) => !explained.some((name) => isNamed(what, name))).map(unexplained)
+  const open = conditions.filter(({ what }) => !SEEN_ANEW.test(what) && !explained.some((name) => isNamed(what, name)))
+  const rest = open.map(unexplained)
   return [...certain, ...rest].toSorted((a, b) => weight(a) - weight(b))
 }
+
+/**
+ * What checks look at themselves, whatever the agent says of it, which may be up to a minute old: where none of them finds anything, it is
+ * over.
+ */
+const SEEN_ANEW =
+  /^((drops|masquerading) of others|container bridge|variants of iptables|table of connections|net\..*forward(ing)?)$/
 
 /** A name of a condition, or the beginning of one with a star: `peers that do not answer*`. */
 const isNamed = (what: string, name: string): boolean =>

@@ -20,7 +20,7 @@ export interface ToldFinding {
 }
 
 /** Asks for it on that machine. */
-export async function doctorOn({ place }: LabHost, ...flags: readonly string[]): Promise<Told> {
+export async function doctorOn({ place }: Pick<LabHost, 'place'>, ...flags: readonly string[]): Promise<Told> {
   const { code, stdout, stderr } = await place.attempt(...agentCall('doctor', '--json', ...flags))
   if (!stdout.startsWith('{')) throw new Error(`flanneld doctor prints no document: ${stderr}`)
   const document = parseObject(stdout)

@@ -4,7 +4,7 @@ import type { Check, Finding } from '../finding.ts'
 import type { HostReads, OverlayHere, View } from '../view.ts'
 import { judgeBridge } from './bridge.ts'
 import { judgeConntrack, sumOfColumn } from './conntrack.ts'
-import { judgeOwnRules, judgeRules } from './firewall.ts'
+import { judgeOwnRules, judgeRules, judgeUnread } from './firewall.ts'
 import { isProcSysReadOnly, judgeForwarding, judgeForwardingFrom } from './forwarding.ts'
 import { judgeService, readUnit } from './service.ts'
 import { judgeSubnetFile, subnetsIn } from './subnet-file.ts'
@@ -62,7 +62,8 @@ async function lookAtRules(view: View): Promise<readonly Finding[]> {
   const [verdicts, agent] = [await view.host.verdicts(), await view.agent()]
   const flag = agent?.configuration?.flags['iptables-forward-rules']
   const own = agent?.conditions.flatMap(judgeOwnRules) ?? []
-  return [...own, ...(verdicts === undefined ? [] : judgeRules(verdicts, flag !== 'false'))]
+  if (verdicts !== undefined) return [...own, ...judgeRules(verdicts, flag !== 'false')]
+  return [...own, ...(agent?.conditions.flatMap(judgeUnread) ?? [])]
 }
 
 async function lookAtBridges(view: View, signal: AbortSignal): Promise<readonly Finding[]> {

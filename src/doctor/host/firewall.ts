@@ -1,5 +1,6 @@
 import type { ForeignVerdict, ForeignVerdicts, MixedVariants } from '../../kernel/foreign-rules.ts'
 import type { ConditionStatus } from '../../status/document.ts'
+import { curesOf } from '../condition-cures.ts'
 import type { Finding } from '../finding.ts'
 
 const CAUSES = { forward: 'forward-drop', container: 'container-drop' } as const
@@ -118,3 +119,23 @@ const CONTESTED = [
   'nft monitor (or auditctl) shows who: a script or a firewall that reloads with "flush ruleset"',
   'let it leave our tables and chains alone: docs/firewall.md',
 ]
+
+/** The rules cannot be read now: what the agent has seen of them stands. Pure. */
+export function judgeUnread({ what, reason }: ConditionStatus): readonly Finding[] {
+  const cause =
+    what === 'drops of others'
+      ? 'forward-drop'
+      : what === 'masquerading of others'
+        ? 'masqueraded-by-others'
+        : undefined
+  if (cause === undefined) return []
+  return [
+    {
+      cause,
+      severity: 'broken',
+      summary: `${what}: ${reason}`,
+      evidence: [`flanneld status: ${what}: ${reason}`],
+      cure: curesOf(what, reason),
+    },
+  ]
+}

@@ -50,6 +50,16 @@ describe('what is told of what was found', () => {
     ])
   })
 
+  it('says nothing of what the agent has seen, and is over by now as checks look at it themselves', () => {
+    const names = ['drops of others', 'container bridge', 'net.ipv4.ip_forward', 'net.ipv4.conf.cni0.forwarding']
+    expect(
+      diagnose(
+        [],
+        names.map((name) => condition(name)),
+      ),
+    ).toEqual([])
+  })
+
   it('takes a star at the end of a name for whatever follows', () => {
     const found = [finding({ explains: ['routes to peers of*'] })]
     expect(diagnose(found, [condition('routes to peers of IPv4'), condition('routes')])).toHaveLength(2)
