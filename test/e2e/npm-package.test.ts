@@ -24,7 +24,13 @@ describe('what npm packs', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
   test('holds the bundle and what its install script needs, and nothing that only builds or tests', () => {
-    for (const file of ['dist/flanneld.cjs', 'dist/netlink.node', 'packaging/addon.mjs', 'src/native/netlink.c'])
+    for (const file of [
+      'dist/flanneld.cjs',
+      'dist/netlink.node',
+      'dist/page.html',
+      'packaging/addon.mjs',
+      'src/native/netlink.c',
+    ])
       expect(list).toContain(`package/${file}`)
     expect(list.filter((path) => /^package\/(?:test|dist\/packages|dist\/flanneld$|src\/main)/.test(path))).toEqual([])
   })

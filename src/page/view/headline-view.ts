@@ -138,6 +138,8 @@ function showWrong(status: StatusDocument, peers: readonly PeerStatus[]): void {
     el('li.wrong', {}, mark('none', SIGNS.none, 'waits'), el('h3', {}, 'A restart is due'), el('p', {}, text)),
   )
   const all = [...conditions.map(conditionCard), ...missedCards(missed, peers), ...waiting]
+  const isWrong = conditions.some(({ effect }) => effect !== 'none') || missed.length > 0
+  say(byId('wrong-title'), isWrong ? 'What is wrong' : 'Worth knowing')
   byId('wrong').hidden = all.length === 0
   fill(byId('wrong-list'), ...all)
 }

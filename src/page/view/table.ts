@@ -80,13 +80,6 @@ export class Table<Row> {
     row?.querySelector('button')?.focus({ preventScroll: true })
   }
 
-  /** Shows only rows with these words. */
-  narrow(words: string): void {
-    this.#input.value = words
-    this.#page = 0
-    this.#draw()
-  }
-
   #drawHead(): void {
     const cells = this.#options.columns.map(({ title, isNumber = false }, at) => {
       const isSorted = at === this.#sortBy

@@ -77,7 +77,9 @@ describe('building', () => {
     const folders = ['one', 'two'].map((name) => join(folder, name))
     for (const each of folders) build('src/main.ts', each)
     const hashes = folders.map((each) =>
-      ['flanneld', 'flanneld.cjs', 'netlink.node', 'THIRD-PARTY-LICENSES.txt'].map((name) => hashOf(join(each, name))),
+      ['flanneld', 'flanneld.cjs', 'netlink.node', 'page.html', 'THIRD-PARTY-LICENSES.txt'].map((name) =>
+        hashOf(join(each, name)),
+      ),
     )
     expect(hashes[1]).toEqual(hashes[0])
   })
