@@ -41,8 +41,8 @@ export class ReachConditions {
     const counts = this.#input.book.counts(family)
     const judged = counts.unreachable + counts.mtu + counts.lossy + counts.reachable
     this.#tellAnswers(family, counts.unreachable, judged)
-    this.#tellLosses(family)
-    this.#tellSizes(family)
+    this.#tellLosses(family, counts.lossy)
+    this.#tellSizes(family, counts.mtu)
   }
 
   #tellAnswers(family: Family, unreachable: number, judged: number): void {
@@ -53,8 +53,9 @@ export class ReachConditions {
       return
     }
     const nowMs = clock.monotonicMs()
-    const all = [...book.judged(family, 'unreachable')]
-    const fresh = all.filter(({ reach }) => reach.hasAnswered === true || nowMs - reach.sinceMs < NEVER_ANSWERED_MS)
+    const isFresh = ({ reach }: NamedReach): boolean =>
+      reach.hasAnswered === true || nowMs - reach.sinceMs < NEVER_ANSWERED_MS
+    const fresh = firstOf(book.judged(family, 'unreachable'), isFresh)
     const effect = fresh.length === 0 ? 'none' : 'degraded'
     const isSilent = unreachable === judged || this.#isSilent(family, nowMs)
     if (judged > 1 && unreachable > 1 && isSilent) {
@@ -63,12 +64,13 @@ export class ReachConditions {
       conditions.fails(what, reason, effect, { ...ONCE, says, subject: 'all', saysHolds: again(family) })
       return
     }
-    const named = list(fresh.length === 0 ? all : fresh, () => '')
+    const first = fresh.length === 0 ? firstOf(book.judged(family, 'unreachable')) : fresh
+    const named = list(first, unreachable, () => '')
     const never = fresh.length === 0 ? ', and never did' : ''
     conditions.fails(what, `${unreachable} of ${judged} do not answer${never}: ${named}`, effect, {
       ...ONCE,
       says: `peers do not answer over IPv${family}: ${named}`,
-      subject: subjectOf(all),
+      subject: subjectOf(first, unreachable),
       saysHolds: again(family),
     })
   }
@@ -79,35 +81,35 @@ export class ReachConditions {
     return lastMs !== undefined && nowMs - lastMs > SILENCE_MS
   }
 
-  #tellLosses(family: Family): void {
+  #tellLosses(family: Family, count: number): void {
     const { conditions, book } = this.#input
-    const lossy = [...book.judged(family, 'lossy')]
-    if (lossy.length === 0) {
+    const lossy = firstOf(book.judged(family, 'lossy'))
+    if (count === 0) {
       conditions.holds(lossesOf(family))
       return
     }
-    const named = list(lossy, ({ loss }) => ` ${Math.round(loss * 100)} %`)
+    const named = list(lossy, count, ({ loss }) => ` ${Math.round(loss * 100)} %`)
     conditions.fails(lossesOf(family), named, 'degraded', {
       ...ONCE,
       says: `packets to peers get lost over IPv${family}: ${named}`,
-      subject: subjectOf(lossy),
+      subject: subjectOf(lossy, count),
       saysHolds: `packets to peers get lost no more over IPv${family}`,
     })
   }
 
-  #tellSizes(family: Family): void {
+  #tellSizes(family: Family, count: number): void {
     const { conditions, book } = this.#input
-    const narrow = [...book.judged(family, 'mtu')]
-    if (narrow.length === 0) {
+    const narrow = firstOf(book.judged(family, 'mtu'))
+    if (count === 0) {
       conditions.holds(sizesOf(family))
       return
     }
     const full = book.ways.get(family)?.mtu ?? 0
-    const named = list(narrow, ({ passesOctets = 0 }) => ` takes ${passesOctets} of ${full} octets`)
+    const named = list(narrow, count, ({ passesOctets = 0 }) => ` takes ${passesOctets} of ${full} octets`)
     conditions.fails(sizesOf(family), named, 'degraded', {
       ...ONCE,
       says: `large packets do not reach peers over IPv${family}, small ones do: ${named}`,
-      subject: subjectOf(narrow),
+      subject: subjectOf(narrow, count),
       saysHolds: `packets of full size reach peers over IPv${family} again`,
     })
   }
@@ -116,15 +118,28 @@ export class ReachConditions {
 const ONCE = { level: 'warn', repeats: false } as const
 const again = (family: Family): string => `all peers answer over IPv${family} again`
 
+/** As many as are named; whoever comes after them is not looked at. */
+function firstOf(
+  peers: Iterable<NamedReach>,
+  isMeant: (peer: NamedReach) => boolean = () => true,
+): readonly NamedReach[] {
+  const first: NamedReach[] = []
+  for (const peer of peers) {
+    if (isMeant(peer)) first.push(peer)
+    if (first.length === MOST_NAMED) break
+  }
+  return first
+}
+
 /** `node-b (10.1.2.0/24), node-c (10.1.3.0/24), node-d (10.1.4.0/24), 12 more` */
-function list(peers: readonly NamedReach[], of: (reach: NamedReach['reach']) => string): string {
-  const named = peers.slice(0, MOST_NAMED).map(({ target, reach }) => `${nameOf(target)}${of(reach)}`)
-  const more = peers.length > MOST_NAMED ? [`${peers.length - MOST_NAMED} more`] : []
+function list(first: readonly NamedReach[], count: number, of: (reach: NamedReach['reach']) => string): string {
+  const named = first.map(({ target, reach }) => `${nameOf(target)}${of(reach)}`)
+  const more = count > named.length ? [`${count - named.length} more`] : []
   return [...named, ...more].join(', ')
 }
 
 const nameOf = ({ peer }: NamedReach['target']): string => `${peer.node ?? peer.publicIp.text} (${peer.subnet.text})`
 
 /** Few are told each time others are among them; many, once. */
-const subjectOf = (all: readonly NamedReach[]): string =>
-  all.length > MOST_NAMED ? 'many' : all.map(({ target }) => target.key).join(' ')
+const subjectOf = (first: readonly NamedReach[], count: number): string =>
+  count > MOST_NAMED ? 'many' : first.map(({ target }) => target.key).join(' ')
