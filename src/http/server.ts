@@ -15,6 +15,8 @@ export interface HttpServerOptions {
 const DEADLINE_MS = 5_000
 /** A whole answer is read by then, in milliseconds: whoever reads an octet now and then must not hold a place for ever. */
 const ANSWER_MS = 60_000
+/** As far as a timer of Node's can be put off, in milliseconds. */
+const NEVER_MS = 2 ** 31 - 1
 /** Probes come one at a time; a flood must not use up our file descriptors. Whoever has been connected for longest makes room. */
 const MOST_CONNECTIONS = 64
 /** Of them, those that may listen without end. */
@@ -42,8 +44,8 @@ export class HttpServer {
   readonly server: Server
   readonly #options: HttpServerOptions
   readonly #deadlineMs: number
-  /** In the order they came. */
-  readonly #sockets = new Set<Socket>()
+  /** In the order they came, each with what hangs up on it when no question comes. */
+  readonly #sockets = new Map<Socket, NodeJS.Timeout>()
   #endless = 0
 
   constructor(options: HttpServerOptions) {
@@ -53,10 +55,9 @@ export class HttpServer {
     this.server = createServer(
       {
         maxHeaderSize: MOST_HEADER_OCTETS,
-        headersTimeout: deadlineMs,
-        requestTimeout: deadlineMs,
+        // Node would look at all connections every so often, also when there is none: each has a timer of its own instead.
+        ...{ headersTimeout: 0, requestTimeout: 0, connectionsCheckingInterval: NEVER_MS },
         keepAliveTimeout: deadlineMs,
-        connectionsCheckingInterval: deadlineMs / 2,
       },
       (request, response) => {
         void this.#answer(request, response)
@@ -78,10 +79,14 @@ export class HttpServer {
 
   /** Idle connections must not keep probes out, or whoever opens them could have the node drained. */
   #admit(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    const hangUp = setTimeout(() => socket.destroy(), this.#deadlineMs).unref()
+    this.#sockets.set(socket, hangUp)
+    socket.once('close', () => {
+      clearTimeout(hangUp)
+      this.#sockets.delete(socket)
+    })
     if (this.#sockets.size <= MOST_CONNECTIONS) return
-    const [oldest] = this.#sockets
+    const [oldest] = this.#sockets.keys()
     oldest?.destroy()
   }
 
@@ -92,6 +97,7 @@ export class HttpServer {
       gone.abort()
     })
     response.on('error', () => undefined)
+    clearTimeout(this.#sockets.get(request.socket))
     request.socket.setTimeout(0) // from here on it is we who take time; reading has deadlines of its own
     try {
       await this.#send(await this.#answerTo(request, gone.signal), request, response, gone.signal)

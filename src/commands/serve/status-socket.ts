@@ -10,7 +10,7 @@ import { socketRoutes } from './routes.ts'
 export const STATUS_SOCKET = 'status socket'
 
 /** Somebody may remove the socket, in milliseconds. */
-const LOOK_EVERY_MS = 30_000
+const LOOK_EVERY_MS = 60_000
 /** While it cannot be made, in milliseconds. */
 const RETRY_MS = 5_000
 

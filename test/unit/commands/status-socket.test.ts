@@ -63,12 +63,12 @@ test('the agent goes on without its status socket, names why in a condition, and
   expect(await readdir(folder)).toEqual([])
 })
 
-test('it is made anew within half a minute after somebody has removed it', async () => {
+test('it is made anew within a minute after somebody has removed it', async () => {
   const path = join(folder, 'flanneld.sock')
   const { stop, running } = start(path)
   await world.until('answered', () => isAnswered(path))
   await rm(path)
-  await world.until('answered again', () => afterwards(30_000, path))
+  await world.until('answered again', () => afterwards(60_000, path))
   stop.abort()
   await running
 })
