@@ -6,6 +6,8 @@ import { agentCall } from '../lab/program.ts'
 import { bringUp, CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 import { difference, everything } from './whole-host.ts'
 
+const containing = (text: string): unknown => expect.stringContaining(text)
+
 describe('flanneld plan', () => {
   const lab = useLab({ hosts: 3 }, bringUp)
 
@@ -25,7 +27,7 @@ describe('flanneld plan', () => {
     await host.agent.stop()
     const whole = await everything(host)
     const nothing = await plan(host, flags)
-    expect([nothing.code, nothing.stdout]).toEqual([0, expect.stringContaining('nothing to change')])
+    expect([nothing.code, nothing.stdout]).toEqual([0, containing('nothing to change')])
 
     const { subnet } = await peer.ready()
     const base = subnet.base.text
@@ -76,5 +78,47 @@ describe('flanneld plan', () => {
       expect(stdout).toContain(text)
     expect(await everything(host)).toEqual(before)
     expect(await lab().leases()).toEqual(leases)
+  })
+
+  test('beside it: leases, config, reserve and release ask the etcd of the agent that runs, and change just what they say', async () => {
+    const [host, peer] = [lab().host(1), lab().host(2)]
+    const run = async (words: readonly string[], input = ''): Promise<Outcome & { readonly all: string }> => {
+      const outcome = await host.place.attempt(...agentCall(...words), { input })
+      return { ...outcome, all: outcome.stdout + outcome.stderr }
+    }
+    const before = await run(['leases'])
+    expect([before.code, before.stderr]).toEqual([0, ''])
+    expect(before.stdout).toMatch(/^3 leases, in \/coreos\.com\/network in etcd http/)
+    expect(before.stdout.match(/\(this host\)/g)).toHaveLength(1)
+
+    const reserve = ['reserve', '10.20.0.0/20', '--public-ip=192.168.205.99']
+    expect(await run(reserve)).toMatchObject({ code: 0, stderr: '' })
+    expect(await run(reserve)).toMatchObject({ code: 1, stdout: '' })
+    expect((await run(['leases'])).stdout).toMatch(/^10\.20\.0\.0\/20 .* never /m)
+    expect(await run(['release', '10.20.0.0/20'])).toMatchObject({ code: 0, stderr: '' })
+    expect((await run(['leases', '--json'])).stdout).not.toContain('10.20.0.0')
+    const { subnet } = await peer.ready()
+    const kept = await run(['release', subnet.text])
+    expect([kept.code, kept.stderr]).toEqual([1, containing('its holder lives: node host2')])
+    expect((await run(['release'])).stderr).toMatch(/another flanneld \(pid \d+\) runs in this network namespace/)
+
+    const next = `${JSON.stringify({ ...CONFIG, Backend: { ...CONFIG.Backend, DirectRouting: true } }, undefined, 2)}\n`
+    const typo = await run(['config', 'set', '--yes', '-'], next.replace('DirectRouting', 'DirectRoute'))
+    expect([typo.code, typo.stderr]).toEqual([1, containing('is Backend.DirectRouting meant?')])
+    expect(await run(['config', 'validate', '-'], next.replace('vxlan', 'udp'))).toMatchObject({ code: 2 })
+    expect((await run(['config', 'diff', '-'], next)).stdout).toMatch(
+      /follow at once: Backend\.DirectRouting from false/,
+    )
+    const set = await run(['config', 'set', '--yes', '-'], next)
+    expect([set.code, set.stdout]).toEqual([0, containing('To undo:')])
+    const stored = await lab().etcd.etcdctl(['get', '--print-value-only', '/coreos.com/network/config'])
+    expect(stored).toBe(`${next}\n`)
+    expect(await run(['config', 'diff', '-'], next)).toMatchObject({ code: 0 })
+    expect((await run(['config', 'get'])).stdout).toMatch(/Backend\.GBP +false \(default\)/)
+
+    const away = await run(['leases', '--etcd-endpoints=http://192.168.205.2:1'])
+    expect([away.code, away.stderr]).toEqual([1, containing('nothing listens there (ECONNREFUSED)')])
+    const empty = await run(['leases', '--etcd-prefix=/typo'])
+    expect([empty.code, empty.stderr]).toEqual([1, containing('is it the right one')])
   })
 })
