@@ -1,6 +1,6 @@
 import type { Claims } from '../lease/peers/claims.ts'
 import { decodeLease } from '../lease/codec.ts'
-import { leaseFamily, type Lease } from '../lease/lease.ts'
+import { leaseFamily, NO_ETCD_LEASE, type Lease } from '../lease/lease.ts'
 import { ownerName } from '../lease/owner.ts'
 import { peerObjection, type PeerLimits } from '../lease/peers/peer-rules.ts'
 import type { Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
@@ -41,13 +41,15 @@ export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
   return (record) => {
     if (record.key === node.ownKey) return { ignored: true }
     const lease = decodeLease(record)
-    return 'rejected' in lease ? lease : judgeLease(lease, node)
+    if ('rejected' in lease) return lease
+    // a reservation that waits for its node is nobody's yet; without a type on an etcd lease, it is of upstream's udp
+    const isReservation = lease.backendType === '' && 'etcdLeaseId' in record && record.etcdLeaseId === NO_ETCD_LEASE
+    return isReservation ? { ignored: true } : judgeLease(lease, node)
   }
 }
 
 function judgeLease(lease: Lease, { backends, limits, nodeId, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
-  // one without a type is a reservation that waits for its node, or of upstream's udp
   if (!backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
     onForeign?.(backendType === '' ? 'none' : backendType)
     return { ignored: true }

@@ -138,9 +138,9 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     return result.ok ? { ok: true, record: result.record } : result
   }
 
-  /** How long etcd leases have left, as far as we may know; those that are over are left out. @throws {StoreError} */
+  /** How long etcd leases have left, as far as we may know and can ask in two seconds; those that are over are left out. @throws {StoreError} */
   livesOf(etcdLeases: Iterable<EtcdLeaseId>, signal: AbortSignal): Promise<ReadonlyMap<EtcdLeaseId, LeaseLife>> {
-    return askLives(this.#caller, etcdLeases, signal)
+    return askLives(this.#caller, etcdLeases, this.#tools.clock, signal)
   }
 
   watchConfig(signal: AbortSignal): AsyncIterable<ConfigRecord | undefined> {

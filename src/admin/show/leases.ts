@@ -1,4 +1,4 @@
-import { counted, duration } from '../../present/age.ts'
+import { duration } from '../../present/age.ts'
 import { table, type Cell, type Column, type Looks } from '../../present/table.ts'
 import { printable } from '../../text/printable.ts'
 import type { FreeSubnets } from '../../lease/free-subnets.ts'
@@ -9,7 +9,7 @@ export function showLeases({ leases, free, revision }: LeasesView, where: string
   const { paint } = looks
   const reservations = leases.filter(({ isReservation }) => isReservation).length
   const amiss = leases.filter(({ problems }) => problems.length > 0)
-  const total = `${counted(leases.length, 'lease')}${reservations === 0 ? '' : `, ${apart(String(reservations))} of them reserved`}`
+  const total = `${apart(String(leases.length))} ${leases.length === 1 ? 'lease' : 'leases'}${reservations === 0 ? '' : `, ${apart(String(reservations))} of them reserved`}`
   return [
     `${total}, in ${printable(where)} at revision ${revision}\n`,
     ...(free ?? []).map((one) => `${freeLine(one)}\n`),

@@ -39,11 +39,11 @@ export function showPlan(view: PlanView, { paint }: Looks): string {
 }
 
 function head({ from, pid, etcd, source, consequences }: PlanView): readonly string[] {
-  const agent = pid === undefined ? 'no flanneld runs here' : `flanneld runs here${pid === 0 ? '' : ` (pid ${pid})`}`
+  const agent = pid === undefined ? '; no flanneld runs here' : ''
   const config = consequences === undefined ? `${etcd.prefix}/config` : `the configuration in ${source ?? ''}`
   return [
-    `what a flanneld that is started now changes on this host, by ${config} and the leases in etcd ${etcd.endpoints.join(' ')}`,
-    `settings: ${from}; ${agent}`,
+    `what a flanneld that is started now would change on this host, by ${config} and the leases in etcd ${etcd.endpoints.join(' ')}`,
+    `settings: ${from}${agent}`,
   ]
 }
 

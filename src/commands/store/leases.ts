@@ -6,6 +6,7 @@ import { LEASES } from '../../cli/specs/leases.ts'
 import { ConfigError } from '../../config/error.ts'
 import { parseNetworkConfig, type NetworkConfig } from '../../config/network.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
+import { NO_ETCD_LEASE } from '../../lease/lease.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
@@ -37,10 +38,15 @@ async function leases(asked: Asking, store: EtcdLeaseStore, place: Place, givenI
   }
   progress.say('reading when they end')
   const lives = await store.livesOf(
-    records.flatMap(({ etcdLeaseId }) => (etcdLeaseId === '0' ? [] : [etcdLeaseId])),
+    records.flatMap(({ etcdLeaseId }) => (etcdLeaseId === NO_ETCD_LEASE ? [] : [etcdLeaseId])),
     signal,
   )
   progress.end()
+  const endless = records.filter(({ etcdLeaseId }) => etcdLeaseId === NO_ETCD_LEASE).length
+  if (lives.size < records.length - endless)
+    asked.complain(
+      `when ${records.length - endless - lives.size} of them end is not known: etcd was asked one by one, for two seconds`,
+    )
   const nodeId = await ownNodeId(givenId)
   const parsed = readable(config?.value, asked)
   const view = leasesView({ records, revision, config: parsed, nodeId, lives })
