@@ -67,7 +67,8 @@ function familyText({ underlay, device, tables }: FamilyStatus): string {
 
 function peersText({ total, byReach, probes }: PeersSummary): string {
   const off = probes.isOn && probes.why === null ? '' : `; not asked: ${printable(probes.why ?? '--peer-probes=false')}`
-  return total === 0 ? `none${off}` : `${total}: ${reachCounts(byReach)}${off}`
+  const counts = reachCounts(byReach)
+  return `${total === 0 ? 'none' : total}${counts === '' ? '' : `: ${counts}`}${off}`
 }
 
 function endpointRows(store: StoreStatus, at: number): readonly Labelled[] {

@@ -42,7 +42,8 @@ export interface TraceFacts {
   /** Why the agent does not use the lease, where it says so. */
   readonly rejected: string | undefined
   readonly kernel: KernelFacts
-  readonly isAgentHere: boolean
+  /** Whether the agent of this host answers, does not in time, or is not there. */
+  readonly agent: 'here' | 'silent' | 'away'
   /** What the agent found when it asked the peer for this; undefined: nobody could ask. */
   readonly asked: Pick<PeerStatus, 'reach' | 'rttMs' | 'loss' | 'passesOctets' | 'underlay' | 'publicIp'> | undefined
 }

@@ -34,11 +34,13 @@ function leaseStep({ peer, rejected }: TraceFacts): Step {
   return wrong('lease', `${found}; not used: ${rejected}`, 'flanneld leases', `on ${peer.name}: flanneld status`)
 }
 
-/** Who brings about again what is missing. */
-const mender = ({ isAgentHere }: TraceFacts): string =>
-  isAgentHere
-    ? 'the agent puts it back by itself; if it does not stay, somebody undoes it: flanneld status says who or why'
-    : 'systemctl start flanneld'
+/** What brings about again what is missing. */
+const MENDERS: Readonly<Record<TraceFacts['agent'], string>> = {
+  here: 'the agent puts it back by itself; if it does not stay, somebody undoes it: flanneld status says who or why',
+  silent: 'systemctl restart flanneld',
+  away: 'systemctl start flanneld',
+}
+const mender = ({ agent }: TraceFacts): string => MENDERS[agent]
 
 function deviceStep(facts: TraceFacts): Step {
   const { device, deviceName = '' } = facts.kernel

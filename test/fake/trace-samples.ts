@@ -65,7 +65,7 @@ export function traceFacts(kernel: Partial<KernelFacts> = {}, changed: Partial<T
   return {
     peer: TRACED,
     rejected: undefined,
-    isAgentHere: true,
+    agent: 'here',
     asked: { reach: 'reachable', rttMs: 0.3124, loss: 0, passesOctets: null, underlay: null, publicIp: '192.168.0.1' },
     kernel: {
       deviceName: 'flannel.1',

@@ -22,14 +22,30 @@ export async function collect(asked: Asking, say: (what: string) => void): Promi
     say(path)
     files.push({ path, text: await text.catch(problemOf) })
   }
-  for (const [path, file] of REPORT_DOCUMENTS) await add(file, askText(path, asked))
-  const isAway = files.some(({ path, text }) => path === 'status.json' && text.startsWith(PROBLEM))
-  if (isAway) await add('without-agent.json', lookWithoutAgent('see status.json', asked).then(asText))
+  const isHere = await documentsTo(add, asked)
+  if (!isHere) await add('without-agent.json', lookWithoutAgent('see status.json', asked).then(asText))
   await add('doctor.json', examineHost(asked).then(asText))
   await add('leases.json', leasesOf(asked))
   for (const [path, file] of [...REPORT_FILES, ...subnetFile(asked)]) await add(file, readText(path))
   for (const tool of REPORT_TOOLS) await add(tool.file, outputOf(tool, asked.signal))
   return files
+}
+
+/** @returns false where no agent answers: one that hangs is not waited for again and again */
+async function documentsTo(
+  add: (file: string, text: Promise<string>) => Promise<void>,
+  asked: Asking,
+): Promise<boolean> {
+  for (const [path, file] of REPORT_DOCUMENTS) {
+    const answer = askText(path, asked)
+    await add(file, answer)
+    const isAway = await answer.then(
+      () => false,
+      (error: unknown) => error instanceof AgentAwayError,
+    )
+    if (isAway) return false
+  }
+  return true
 }
 
 const aboutText = ({ call }: Asking): string =>

@@ -51,7 +51,7 @@ const inJson = ({ subnet, publicIp, ...rest }: TracedPeer): object => ({
 })
 
 interface Agent {
-  readonly isHere: boolean
+  readonly state: TraceFacts['agent']
   readonly peers: readonly PeerStatus[]
   readonly rejected: RejectedDocument['rows']
   readonly vni: number | null
@@ -66,16 +66,21 @@ async function askAgent(word: string, asked: Asking): Promise<Agent> {
       peersMeant(word, asked, '/v1/probe').then(({ peers: found }) => found, whereNobody),
     ])
     const vni = status.families.find(({ device }) => device !== null)?.device?.vni ?? null
-    return { isHere: true, peers, rejected: rows, vni }
+    return { state: 'here', peers, rejected: rows, vni }
   } catch (error) {
     if (!(error instanceof AgentAwayError || error instanceof AgentAnswerError)) throw error
     asked.complain(wordsFor(error))
-    return { isHere: false, peers: [], rejected: [], vni: null }
+    return { state: stateFor(error), peers: [], rejected: [], vni: null }
   }
 }
 
+function stateFor(error: AgentAwayError | AgentAnswerError): TraceFacts['agent'] {
+  if (error instanceof AgentAnswerError || error.why === 'forbidden') return 'here'
+  return error.why === 'silent' ? 'silent' : 'away'
+}
+
 function whereNobody(error: unknown): readonly PeerStatus[] {
-  if (error instanceof AgentAnswerError && error.status === 404) return []
+  if (error instanceof AgentAnswerError) return [] // it knows none of that name, or asks nobody: the probe is unknown then
   throw error
 }
 
@@ -89,7 +94,7 @@ async function traceEach(
     const traced = []
     for (const peer of peers) {
       const facts: TraceFacts = {
-        ...{ peer, isAgentHere: agent.isHere, kernel: await gather(kernel, peer, signal) },
+        ...{ peer, agent: agent.state, kernel: await gather(kernel, peer, signal) },
         rejected: agent.rejected.find(({ key }) => key.endsWith(peer.key))?.reason,
         asked: agent.peers.find(({ family, subnet }) => family === peer.family && subnet === peer.subnet.text),
       }

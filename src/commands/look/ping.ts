@@ -3,6 +3,7 @@ import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { COUNT, INTERVAL, PING } from '../../cli/specs/ping.ts'
 import { pingLine, PingTally } from '../../show/ping.ts'
+import { AgentAnswerError } from '../../status/client/errors.ts'
 import type { PeerStatus } from '../../status/document.ts'
 import { printable } from '../../text/printable.ts'
 import { asking, type Asking, type Said } from '../asking/asking.ts'
@@ -30,6 +31,9 @@ async function ping(asked: Asking): Promise<Said> {
   return { text: isJson ? '' : lines.join(''), code: isWell ? EXIT.done : EXIT.failed }
 }
 
+/** HTTP's "Service Unavailable": the agent asks no peers, and says why. */
+const NOT_ASKED = 503
+
 /** @returns undefined when stopped meanwhile @throws {AgentAwayError}, {AgentAnswerError} also where nobody is meant */
 async function question(asked: Asking): Promise<readonly PeerStatus[] | undefined> {
   const [of = ''] = asked.operands
@@ -40,7 +44,8 @@ async function question(asked: Asking): Promise<readonly PeerStatus[] | undefine
     return peers
   } catch (error) {
     if (asked.signal.aborted) return undefined
-    throw error
+    if (!(error instanceof AgentAnswerError && error.status === NOT_ASKED)) throw error
+    throw new AgentAnswerError(`${error.message}. Without that: flanneld trace ${of}`)
   } finally {
     progress.end()
   }

@@ -26,7 +26,7 @@ export async function ask<Document extends { readonly version: number }>(
   options: AskOptions,
 ): Promise<Document> {
   const text = await askText(path, options)
-  const found = parsed(text, path)
+  const found = parsed(text)
   if (found.version === STATUS_VERSION) return found as Document // as the version promises
   throw new AgentAnswerError(
     `the agent speaks version ${String(found.version)} of its status, and this program version ${STATUS_VERSION}: ask with the program that the agent was started from`,
@@ -38,10 +38,7 @@ export async function askText(path: string, options: AskOptions): Promise<string
   const answer = await open(path, options)
   const text = await readAll(answer, options.socket)
   if (answer.statusCode === 200) return text
-  throw new AgentAnswerError(
-    `the agent answers ${path} with ${String(answer.statusCode)}: ${problemIn(text)}`,
-    answer.statusCode,
-  )
+  throw new AgentAnswerError(`the agent says: ${problemIn(text)}`, answer.statusCode)
 }
 
 /** Sends the request, and waits for the head of the answer. @throws {AgentAwayError} */
@@ -107,14 +104,14 @@ async function readAll(answer: IncomingMessage, socket: string): Promise<string>
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function parsed(text: string, path: string): { readonly version: unknown } {
+function parsed(text: string): { readonly version: unknown } {
   try {
     const found: unknown = JSON.parse(text)
     if (typeof found === 'object' && found !== null && 'version' in found) return found
   } catch {
     // no JSON, which is said below
   }
-  throw new AgentAnswerError(`what answers ${path} is no status of an agent`)
+  throw new AgentAnswerError('what answers at the socket is no agent')
 }
 
 /** What an error's body says: `{"error": "…"}`, or its first line. */

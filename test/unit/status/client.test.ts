@@ -34,13 +34,13 @@ describe('an agent that is asked', () => {
     await expect(ask('/v1/x', { socket })).rejects.toMatchObject({
       name: 'AgentAnswerError',
       status: 404,
-      message: 'the agent answers /v1/x with 404: no such path',
+      message: 'the agent says: no such path',
     })
   })
 
   it.each([
     ['a newer version', { version: 2 }, 'the agent speaks version 2 of its status, and this program version 1'],
-    ['something else', ['x'], 'what answers /v1/status is no status of an agent'],
+    ['something else', ['x'], 'what answers at the socket is no agent'],
   ])('with %s is not believed', async (_, answer, message) => {
     const { socket } = await serve({ '/v1/status': answer })
     await expect(ask('/v1/status', { socket })).rejects.toThrow(message)
