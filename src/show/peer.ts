@@ -3,6 +3,7 @@ import { labelled, type Labelled } from '../present/lines.ts'
 import type { Looks } from '../present/table.ts'
 import type { PeersDocument, PeerStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
+import { rttOf } from './peers.ts'
 import { HUES, WORDS } from './reach.ts'
 
 /** `flanneld peers host-two`: everything that is known of a peer, for each address family. */
@@ -21,7 +22,7 @@ function onePeer(peer: PeerStatus, at: number, looks: Looks): string {
       address === null ? peer.backendType : `${peer.backendType}, ${address}${mac === null ? '' : ` at ${mac}`}`,
     ],
     ['Way', peer.isDirect ? 'directly over the underlay' : 'through the tunnel'],
-    ['Round trip', `${milliseconds(peer.rttMs)}, ${Math.round(peer.loss * 100)} % lost`],
+    ['Round trip', `${milliseconds(rttOf(peer))}, ${Math.round(peer.loss * 100)} % lost`],
     ...(peer.passesOctets === null
       ? []
       : [['Size', `packets of ${peer.passesOctets} octets pass, larger ones do not`] as const]),

@@ -15,11 +15,15 @@ const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
   { title: 'PUBLIC IP', cell: ({ publicIp }) => publicIp },
   { title: 'REACH', cell: reachCell },
   { title: 'FOR', cell: ({ reachSince }) => since(reachSince, at), spare: 2 },
-  { title: 'RTT', cell: ({ rttMs }) => milliseconds(rttMs), isRight: true, spare: 3 },
+  { title: 'RTT', cell: (peer) => milliseconds(rttOf(peer)), isRight: true, spare: 3 },
   { title: 'LOSS', cell: ({ loss }) => lossCell(loss), isRight: true, spare: 4 },
   { title: 'ENTRIES', cell: entriesCell, spare: 1 },
   { title: 'MORE', cell: (peer) => remark(peer), least: 16, spare: 5 },
 ]
+
+/** That of its last answer says nothing of a peer that does not answer any more. */
+export const rttOf = ({ reach, rttMs }: Pick<PeerStatus, 'reach' | 'rttMs'>): number | null =>
+  reach === 'unreachable' ? null : rttMs
 
 const lossCell = (loss: number): Cell =>
   loss === 0 ? '0 %' : { text: `${Math.max(1, Math.round(loss * 100))} %`, hue: 'warn' }
