@@ -12,16 +12,17 @@ const HUES: Readonly<Record<ConditionStatus['effect'], Hue>> = {
   none: 'dim',
 }
 
+const INDENT = '  '
+
 /** Each with its reason, those that others follow from first. */
 export const conditionLines = (conditions: readonly ConditionStatus[], at: number, looks: Looks): string =>
-  conditions
-    .map(({ what, reason, effect, since: from }) => {
-      const head = `${looks.paint(HUES[effect], effect === 'none' ? 'noted' : effect)} for ${since(from, at)}`
-      return labelled([[`  ${printable(what)}`, `${printable(reason)} (${head})`]], { ...looks, indent: '' })
-    })
-    .join('')
-
-const INDENT = '  '
+  labelled(
+    conditions.map(({ what, reason, effect, since: from }) => {
+      const head = `${effect === 'none' ? 'noted' : effect} for ${since(from, at)}`
+      return [printable(what), `${looks.paint(HUES[effect], head)}: ${printable(reason)}`]
+    }),
+    { ...looks, indent: INDENT },
+  )
 
 /** What a table of the first rows leaves out, and where it stands. */
 const rest = (total: number, shown: number, command: string): string =>

@@ -15,10 +15,10 @@ const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
   { title: 'PUBLIC IP', cell: ({ publicIp }) => publicIp },
   { title: 'REACH', cell: reachCell },
   { title: 'FOR', cell: ({ reachSince }) => since(reachSince, at), spare: 2 },
-  { title: 'RTT', cell: (peer) => milliseconds(rttOf(peer)), isRight: true, spare: 3 },
-  { title: 'LOSS', cell: ({ loss }) => lossCell(loss), isRight: true, spare: 4 },
+  { title: 'RTT', cell: (peer) => milliseconds(rttOf(peer)), isRight: true, spare: 4 },
+  { title: 'LOSS', cell: ({ loss }) => lossCell(loss), isRight: true, spare: 5 },
   { title: 'ENTRIES', cell: entriesCell, spare: 1 },
-  { title: 'MORE', cell: (peer) => remark(peer), least: 16, spare: 5 },
+  { title: 'MORE', cell: (peer) => remark(peer), least: 16, spare: 3 },
 ]
 
 /** That of its last answer says nothing of a peer that does not answer any more. */

@@ -26,7 +26,7 @@ export function samplePeer(number: number, changed: Partial<PeerStatus> = {}): P
     isDirect: false,
     entries: (['neighbour', 'fdb', 'route'] as const).map((table) => ({
       table,
-      row: `${table} ${subnet}`,
+      row: table === 'fdb' ? '0e:00:00:00:00:01' : table === 'route' ? `${subnet}/20` : subnet,
       isInKernel: true,
     })),
     reach: 'reachable',
