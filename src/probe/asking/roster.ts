@@ -151,7 +151,7 @@ export class Roster {
   }
 
   #grow(): void {
-    const length = this.#isThere.length * 2
+    const length = Math.ceil(this.#isThere.length * 1.25) // what is not used is paid for as well
     this.#isThere = grown(this.#isThere, new Uint8Array(length))
     this.#due = grown(this.#due, new Float64Array(length))
     this.#since = grown(this.#since, new Float64Array(length))
