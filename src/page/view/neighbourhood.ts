@@ -73,8 +73,9 @@ export class Neighbourhood {
 
   async #look(source: Source): Promise<void> {
     try {
+      const name = this.#views.get(source.name)?.name ?? (await source.status()).node.hostname
       const { peers } = await source.peers()
-      this.#views.set(source.name, { name: source.name, peers })
+      this.#views.set(source.name, { name, peers })
     } catch {
       this.#views.delete(source.name)
     }
