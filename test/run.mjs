@@ -49,6 +49,7 @@ async function main([verb, ...args]) {
     ensureScriptTools()
     ensurePrometheus()
   }
+  if (verb === 'repeat' && args.some((arg) => /\be2e$/.test(arg))) ensureBrowser()
   return VERBS[verb](args)
 }
 
