@@ -57,7 +57,7 @@ describe('the commands that ask the agent', () => {
     ) as StatusEvent[]
     const next = events.length + 2
     const follow = [AGENT, 'events', '--follow', '--json'].flat().join(' ')
-    const follower = host.place.attempt('bash', ['-c', `head -n ${next} < <(exec ${follow})`])
+    const follower = host.place.attempt('bash', ['-c', `head -n ${next} < <(exec timeout 60 ${follow} 2>/dev/null)`])
     await lab().putLease('10.77.0.0-20', '{"BackendType":"host-gw"}')
     await lab().putLease('10.78.0.0-20', 'junk')
     const { stdout } = await follower

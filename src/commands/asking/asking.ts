@@ -1,10 +1,11 @@
 import { readCommand, type CommandReading, type CommandSpec } from '../../cli/command/spec.ts'
 import type { CommandCall } from '../../cli/commands.ts'
-import { COMMON, DEFAULT_SOCKET } from '../../cli/command/common-flags.ts'
+import { COMMON } from '../../cli/command/common-flags.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
 import { printable } from '../../text/printable.ts'
 import { endWithOutput, endWithView } from '../output.ts'
+import { agentSocket } from './socket.ts'
 import { terminal, type Terminal } from './terminal.ts'
 
 type Running = Extract<CommandReading, { kind: 'run' }>
@@ -48,7 +49,7 @@ export async function asking(
     ...{ ...reading, call, complain, signal: call.stopSignal },
     terminal: terminal(value(COMMON.color), call.environment),
     isJson: value(COMMON.json),
-    socket: value(COMMON.socket) ?? (call.environment['FLANNELD_STATUS_SOCKET'] || DEFAULT_SOCKET),
+    socket: await agentSocket(value(COMMON.socket), reading.own),
   }
   try {
     const { text, code } = await body(asked)

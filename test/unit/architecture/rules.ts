@@ -393,7 +393,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'commands beside the daemon find out what it was told in one way',
   },
   'commands/asking': {
-    sees: ['text', 'present', 'cli', 'cli/command', 'status', 'status/client', 'commands'],
+    sees: [
+      'text',
+      'config',
+      'present',
+      'cli',
+      'cli/command',
+      'status',
+      'status/client',
+      'commands',
+      'commands/settings',
+    ],
     because: 'what all commands have in common that people look at is done once, whatever they ask',
   },
   'commands/store': {
