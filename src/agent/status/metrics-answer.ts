@@ -1,6 +1,6 @@
 import type { Answer, Question } from '../../http/answer.ts'
 import { parseLeaseKey } from '../../lease/codec.ts'
-import { subnetUse } from '../../lease/subnet-use.ts'
+import { freeSubnets } from '../../lease/free-subnets.ts'
 import { answerMetrics } from '../../metrics/answer.ts'
 import { readProcess } from '../../metrics/process-readings.ts'
 import type { PendingCount, ProbeReadings, Readings, SubnetsOfFamily } from '../../metrics/readings.ts'
@@ -52,7 +52,10 @@ function* pendingOf({ families }: SessionView): Generator<PendingCount> {
 
 function subnetsOf(session: SessionView): readonly SubnetsOfFamily[] {
   const leased = [...leasedSubnets(session)]
-  return session.config.overlays.map((overlay) => ({ family: overlay.family, ...subnetUse(overlay, leased) }))
+  return session.config.overlays.map((overlay) => {
+    const { family, total, taken } = freeSubnets(overlay, leased)
+    return { family, all: Number(total), leased: Number(taken) }
+  })
 }
 
 /** Ours, those of peers, and those of leases that are rejected: nobody else is given one of them. */
