@@ -10,6 +10,8 @@ export interface StoreAccess {
   readonly caFile: string | undefined
   readonly certFile: string | undefined
   readonly keyFile: string | undefined
+  /** Where the flags were found, in words: `the flanneld that runs here (pid 812)`. */
+  readonly from: string
 }
 
 /** A certificate that etcd is met with, or that it has shown. */

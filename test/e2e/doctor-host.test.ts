@@ -168,8 +168,9 @@ describe('a host whose agent ends', () => {
     const host = lab().host(0)
     await host.agent.stop()
     await sh(host, 'sysctl -qw net.ipv4.ip_forward=0')
-    expect(causesOf(await doctorOn(host))).toEqual(['agent-not-running', 'ip-forward-off'])
-    expect(causesOf(await doctorOn(host, '--fix', '--yes'))).toEqual(['agent-not-running'])
+    const etcd = `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`
+    expect(causesOf(await doctorOn(host, etcd))).toEqual(['agent-not-running', 'ip-forward-off'])
+    expect(causesOf(await doctorOn(host, etcd, '--fix', '--yes'))).toEqual(['agent-not-running'])
     await sh(
       host,
       'sysctl -qw net.ipv4.ip_forward=0; mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys',

@@ -52,7 +52,7 @@ afterAll(async () => {
 /** What doctor finds of etcd on a host whose agent does not answer. */
 async function found(options: Partial<EtcdAccess>): Promise<readonly Finding[]> {
   const store = storeReads({
-    ...{ etcd: { endpoints: [], prefix: PREFIX, ...options }, signal, wallMs: Date.now },
+    ...{ etcd: { endpoints: [], prefix: PREFIX, ...options }, signal, wallMs: Date.now, from: 'the test' },
     open: (etcd) => Promise.resolve(openStore(etcd, { callTimeoutMs: 2_500 })),
     nodeId: () => Promise.resolve(NODE),
   })
@@ -229,7 +229,12 @@ test('an etcd that is frozen', async () => {
 test('a clock that is far from that of etcd', async () => {
   const lookedMs = Date.now() + 7_200_000
   const store = storeReads({
-    ...{ etcd: { endpoints: tls.endpoints, prefix: PREFIX, ...mutual() }, signal, wallMs: () => lookedMs },
+    ...{
+      etcd: { endpoints: tls.endpoints, prefix: PREFIX, ...mutual() },
+      signal,
+      wallMs: () => lookedMs,
+      from: 'the test',
+    },
     open: (etcd) => Promise.resolve(openStore(etcd)),
     nodeId: () => Promise.resolve(undefined),
   })

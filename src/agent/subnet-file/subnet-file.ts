@@ -162,6 +162,7 @@ export class SubnetFile implements Task {
   #complain(error: unknown): void {
     const reason = reasonOf(error)
     this.#conditions.fails(SUBNET_FILE, `cannot be written: ${reason}`, 'unready', {
+      ...(error instanceof Error ? { error } : {}),
       says: `cannot write ${this.#path}: ${reason}; retrying every second, forwarding goes on`,
       saysHolds: false, // that it was written is said each time
     })

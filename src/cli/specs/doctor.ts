@@ -1,5 +1,7 @@
 import { COMMON } from '../command/common-flags.ts'
 import type { CommandSpec } from '../command/spec.ts'
+import { ETCD_ACCESS_FLAGS } from '../etcd-access.ts'
+import { FLAGS } from '../flags.ts'
 import { boolean, text } from '../flag.ts'
 
 /** Flags that only this command has. */
@@ -20,7 +22,12 @@ export const DOCTOR: CommandSpec = {
   about: `Looks for what keeps the overlay from working on this host and names the cause, how it is known, and the commands that cure it: the root cause first. Packets are sent only to peers that do not answer, and to the one that --peer names.
 
 It works without an agent too, and then knows less: what the kernel, the firewall, the subnet file and etcd say.`,
-  flags: [DOCTOR_FLAGS.peer, DOCTOR_FLAGS.fix, DOCTOR_FLAGS.yes, COMMON.json, COMMON.socket, COMMON.color],
+  flags: [
+    ...[DOCTOR_FLAGS.peer, DOCTOR_FLAGS.fix, DOCTOR_FLAGS.yes, COMMON.json, COMMON.socket, COMMON.color],
+    ...ETCD_ACCESS_FLAGS,
+    FLAGS.subnetFile,
+    FLAGS.nodeId,
+  ],
   exits:
     '0 when nothing is broken (something that may do harm later is told all the same); 1 when something is; 2 for bad usage.',
 }

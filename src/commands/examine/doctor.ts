@@ -41,6 +41,8 @@ interface Settings {
   readonly subnetFile: string
   readonly nodeId: string | undefined
   readonly claim: number | undefined
+  /** Where they were found. */
+  readonly from: string
 }
 
 /** `flanneld doctor`. */
@@ -98,7 +100,7 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
 
 function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View {
   const { signal } = asked
-  const { etcd, subnetFile, nodeId, claim } = settingsOf(asked)
+  const { etcd, subnetFile, nodeId, claim, from } = settingsOf(asked)
   return liveView({
     ...{ signal, about: asked.value(DOCTOR_FLAGS.peer), nowMs: Date.now() },
     agent: agentBehind(asked),
@@ -107,7 +109,7 @@ function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View
     foreignRules: new LinuxForeignRules(),
     ...{ subnetFile, claim },
     store: storeReads({
-      ...{ etcd, signal, open: openStore, wallMs: Date.now },
+      ...{ etcd, from, signal, open: openStore, wallMs: Date.now },
       nodeId: () => (nodeId === undefined ? readNodeId().catch(() => undefined) : Promise.resolve(nodeId)),
     }),
   })
@@ -124,10 +126,10 @@ async function openStore(etcd: EtcdAccess): Promise<EtcdLeaseStore> {
 /** Flags that make no sense are a finding, and not the end of it: what the agent is given may be wrong. */
 function settingsOf({ own }: Asking): Settings {
   try {
-    const { options, pid } = daemonSettings(own)
-    return { etcd: options.etcd, subnetFile: options.subnetFile, nodeId: options.nodeId, claim: pid }
+    const { options, pid, from } = daemonSettings(own)
+    return { from, etcd: options.etcd, subnetFile: options.subnetFile, nodeId: options.nodeId, claim: pid }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { etcd: error.message, subnetFile: SUBNET_FILE, nodeId: undefined, claim: agentOnThisHost()?.pid }
+    return { from: '', etcd: error.message, subnetFile: SUBNET_FILE, nodeId: undefined, claim: agentOnThisHost()?.pid }
   }
 }

@@ -21,7 +21,7 @@ function judgeDrop({ place, does, cure }: ForeignVerdict, kind: keyof typeof CAU
     summary: `${place} ${does}${isOff ? '; the accept of the agent is off (--iptables-forward-rules=false)' : ''}`,
     evidence: [`${toolFor(place)} shows the rule: ${place.replace(/,$/, '')}`],
     cure: [
-      cure,
+      asCommand(cure),
       ...(isOff
         ? ['or FLANNELD_IPTABLES_FORWARD_RULES=true in /etc/default/flanneld, then systemctl restart flanneld']
         : []),
@@ -29,6 +29,12 @@ function judgeDrop({ place, does, cure }: ForeignVerdict, kind: keyof typeof CAU
     explains: ['drops of others'],
     covers: 'none',
   }
+}
+
+/** A cure as a shell takes it, where it is a command. */
+function asCommand(cure: string): string {
+  const [command = cure, rest] = cure.split(/, (?:which is what --iptables-forward-rules does|and the same with )/)
+  return rest === 'daddr' ? `${command} && ${command.replace('saddr', 'daddr')}` : command
 }
 
 const toolFor = (place: string): string =>

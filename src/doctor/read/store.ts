@@ -13,6 +13,8 @@ import { once } from './once.ts'
 export interface StoreReadsInput {
   /** Text: why the flags make no sense. */
   readonly etcd: EtcdAccess | string
+  /** Where the flags were found, in words. */
+  readonly from: string
   /** Opens the store; @throws {ConfigError} where the files of TLS are none. */
   readonly open: (etcd: EtcdAccess) => Promise<EtcdLeaseStore>
   /** This node, by which its leases are known; undefined: not known. */
@@ -30,12 +32,15 @@ const NOTHING: StoreFacts = {
 
 /** Asks etcd, for checks of why an agent fares badly with it. */
 export const storeReads = (input: StoreReadsInput): StoreReads => ({
-  access: typeof input.etcd === 'string' ? input.etcd : accessOf(input.etcd),
+  access: typeof input.etcd === 'string' ? input.etcd : accessOf(input.etcd, input.from),
   ask: once(() => (typeof input.etcd === 'string' ? Promise.resolve(NOTHING) : examine(input.etcd, input))),
 })
 
-const accessOf = ({ endpoints, prefix, username, caFile, certFile, keyFile }: EtcdAccess): StoreAccess => ({
-  ...{ endpoints, prefix, user: username, caFile, certFile, keyFile },
+const accessOf = (
+  { endpoints, prefix, username, caFile, certFile, keyFile }: EtcdAccess,
+  from: string,
+): StoreAccess => ({
+  ...{ endpoints, prefix, user: username, caFile, certFile, keyFile, from },
 })
 
 async function examine(etcd: EtcdAccess, input: StoreReadsInput): Promise<StoreFacts> {

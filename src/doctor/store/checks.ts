@@ -73,7 +73,7 @@ const flags: Check<View> = {
     ),
 }
 
-const FOLLOWS = ['forwarding*', 'subnet file']
+const FOLLOWS = ['lease', 'forwarding*', 'subnet file']
 
 /** Why etcd does not do as it is asked: by the agent, and asked by ourselves. */
 function judgeStore({ access, agent, facts, nowMs }: Known): readonly Finding[] {
@@ -118,7 +118,7 @@ function judgeFiles({ access, agent, facts, nowMs }: Known): readonly Finding[] 
 
 function judgeConfiguration({ access, agent, facts }: Known): readonly Finding[] {
   const waits = agent?.configuration === null || agent === undefined ? [] : waitingConfiguration(agent.configuration)
-  const explains = ['network configuration', ...(agent?.lease === null ? [...FOLLOWS, 'lease'] : [])]
+  const explains = ['network configuration', ...(agent?.lease === null ? FOLLOWS : [])]
   const inForce = (agent?.configuration ?? null) !== null
   const said = agent?.conditions.find(
     ({ what, fault }) => what === 'network configuration' && fault?.error === 'ConfigError',

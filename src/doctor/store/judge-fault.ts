@@ -35,7 +35,7 @@ function judgeOne(fault: FaultStatus, context: FaultContext): Finding | undefine
     cause,
     severity: 'broken',
     summary: summary({ access, url, fault }),
-    evidence: [`${seenBy}: ${fault.says}`, ...dates(cause, context)],
+    evidence: [`${seenBy}: ${fault.says}`, ...dates(cause, context), `the flags for etcd are those of: ${access.from}`],
     cure: cure({ access, url, fault }),
   }
 }

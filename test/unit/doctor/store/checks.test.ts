@@ -40,7 +40,12 @@ describe('what the agent fails with', () => {
   it('is told as the agent says it where etcd answers us', async () => {
     const conditions = [condition('lease', { fault: fault({ code: 'PERMISSION_DENIED', op: 'create' }) })]
     const all = await found({ agent: { ...healthy, conditions } })
-    expect(all).toMatchObject([{ cause: 'etcd-role', evidence: [expect.stringContaining('the agent (lease)')] }])
+    expect(all).toMatchObject([
+      {
+        cause: 'etcd-role',
+        evidence: [expect.stringContaining('the agent (lease)'), expect.stringContaining('those of: defaults')],
+      },
+    ])
   })
 
   it('is found by asking where no agent runs: nothing can be read, or nothing written', async () => {
