@@ -110,10 +110,12 @@ describe('who answers', () => {
   })
 
   test('an etcd of v2 alone, a web server, something else', async () => {
-    const says = (status: number, body: string) =>
+    const webServer = (status: number, body: string) =>
       listening(httpServer((_, response) => response.writeHead(status, { connection: 'close' }).end(body)))
-    expect(await causes(at(await says(200, '{"etcdserver":"2.3.8","etcdcluster":"2.3.0"}')))).toEqual(['etcd-v2-only'])
-    expect(await causes(at(await says(404, 'no page')))).toEqual(['etcd-is-not-there'])
+    expect(await causes(at(await webServer(200, '{"etcdserver":"2.3.8","etcdcluster":"2.3.0"}')))).toEqual([
+      'etcd-v2-only',
+    ])
+    expect(await causes(at(await webServer(404, 'no page')))).toEqual(['etcd-is-not-there'])
     const ssh = createServer((socket) => socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n'))
     expect(await causes(at(await listening(ssh)))).toEqual(['etcd-is-not-there'])
   })
