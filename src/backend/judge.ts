@@ -1,6 +1,6 @@
 import type { Claims } from '../lease/peers/claims.ts'
 import { decodeLease } from '../lease/codec.ts'
-import { leaseFamily, NO_ETCD_LEASE, type Lease } from '../lease/lease.ts'
+import { leaseFamily, NO_ETCD_LEASE, type Lease, type PeerRecord } from '../lease/lease.ts'
 import { ownerName } from '../lease/owner.ts'
 import { peerObjection, type PeerLimits } from '../lease/peers/peer-rules.ts'
 import type { Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
@@ -43,10 +43,13 @@ export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
     const lease = decodeLease(record)
     if ('rejected' in lease) return lease
     // a reservation that waits for its node is nobody's yet; without a type on an etcd lease, it is of upstream's udp
-    const isReservation = lease.backendType === '' && 'etcdLeaseId' in record && record.etcdLeaseId === NO_ETCD_LEASE
+    const isTaken = node.backends.some(({ leaseTypes }) => leaseTypes.includes(lease.backendType))
+    const isReservation = !isTaken && lease.backendType === '' && isForEver(record)
     return isReservation ? { ignored: true } : judgeLease(lease, node)
   }
 }
+
+const isForEver = (record: PeerRecord): boolean => 'etcdLeaseId' in record && record.etcdLeaseId === NO_ETCD_LEASE
 
 function judgeLease(lease: Lease, { backends, limits, nodeId, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
   const { backendType } = lease
