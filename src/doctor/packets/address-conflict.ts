@@ -12,8 +12,9 @@ const MOST_ASKED = 4
 /** Whether two machines answer for one address on the underlay, this host's or a peer's. Asked where peers do not answer only. */
 export const addressConflict: Check<View> = {
   name: 'two machines with one address',
-  async look({ overlay, suspects, host, probes }, signal) {
-    const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
+  async look({ overlay, suspects, about, host, probes }, signal) {
+    const asked = await suspects()
+    const silent = asked.filter(({ reach }) => about !== undefined || reach === 'unreachable' || reach === 'lossy')
     if (silent.length === 0) return []
     const links = await host.kernel.links(signal)
     const found: Promise<readonly Finding[]>[] = []

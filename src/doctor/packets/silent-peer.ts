@@ -137,7 +137,7 @@ function closed({ peer, openPorts, here }: Silence, port: number): Told {
 function dropped({ peer, echo, neighbours }: Silence, port: number): Told {
   const answer =
     echo.is === 'answered'
-      ? `ping ${peer.publicIp}: answers in ${echo.rttMs.toFixed(1)} ms`
+      ? `ping ${peer.publicIp}: answers in ${Math.max(0.01, echo.rttMs).toFixed(2)} ms`
       : `ip neigh show ${peer.publicIp}: ${neighbours.get(peer.publicIp) ?? ''} answers`
   return {
     cause: 'udp-port-dropped-there',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { judgeOwn, judgePeer } from '../../../../src/doctor/packets/address-conflict.ts'
+import { judgeChecksums } from '../../../../src/doctor/packets/checksums.ts'
 import { judgeWayBack } from '../../../../src/doctor/packets/reverse-path.ts'
 import { droppedHere, masqueraded } from '../../../../src/doctor/packets/rules-of-others.ts'
 import { inodesOn, judgeDevices, judgePrograms } from '../../../../src/doctor/packets/taken.ts'
@@ -136,5 +137,26 @@ describe('two machines with one address', () => {
     const [found] = judgePeer(link(), silent(), [one, other])
     expect(found).toMatchObject({ cause: 'address-conflict-there', peer: 'two' })
     expect(found?.evidence[0]).toContain(`${one} and ${other} answer`)
+  })
+})
+
+describe('wrong checksums', () => {
+  const facts = { kernel: '4.19.0', driver: 'vmxnet3' }
+
+  it('are of the peers that do not answer', () => {
+    const found = judgeChecksums({ said: undefined, rise: 4, silent: ['two'], here: HERE, facts })
+    expect(found).toMatchObject({ cause: 'checksum-offload', covers: 'all peers' })
+    expect(found.evidence).toEqual([
+      'nstat -az UdpInCsumErrors TcpInCsumErrors: 4 more while peers were asked',
+      expect.stringContaining('4.19.0, and eth0 has the driver vmxnet3'),
+    ])
+    expect(found.cure[0]).toMatch(/^on two: ethtool -K flannel\.100 tx-checksum-ip-generic off/)
+  })
+
+  it('are of anybody, where all peers answer and the agent says so', () => {
+    const found = judgeChecksums({ said: '12 packets …', rise: 0, silent: [], here: HERE, facts })
+    expect(found).toMatchObject({ explains: expect.arrayContaining(['checksums']) as unknown })
+    expect(found.covers).toBeUndefined()
+    expect(found.cure[0]).toMatch(/^on a host that sends here: /)
   })
 })

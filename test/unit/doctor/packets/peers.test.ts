@@ -33,7 +33,7 @@ describe('a peer that does not answer', () => {
   it('is on, and drops the port without a word, or somebody between does', () => {
     const [found] = judged(quiet, answered)
     expect(found).toMatchObject({ cause: 'udp-port-dropped-there' })
-    expect(found?.evidence[0]).toBe('ping 192.168.205.11: answers in 0.4 ms')
+    expect(found?.evidence[0]).toBe('ping 192.168.205.11: answers in 0.40 ms')
   })
 
   it('refuses the port in words', () => {
