@@ -33,7 +33,7 @@ export function judgeSubnetFile({ path, says, leased, condition }: SubnetFileFac
       {
         cause: 'subnet-file-unwritable',
         severity: 'broken',
-        summary: `the subnet file ${path} cannot be written: ${condition.reason}`,
+        summary: `the subnet file ${path} cannot be written: ${condition.fault?.says ?? condition.reason}`,
         evidence: [`flanneld status: subnet file: ${condition.reason}`, `ls -l ${path}; df ${path}`],
         cure: [CURES[code] ?? `look at what stands in its place: ls -l ${path}`],
         explains: ['subnet file'],
