@@ -79,6 +79,15 @@ describe('the status socket of an agent', () => {
     })
   })
 
+  test('asks a peer at once whether packets arrive, and says that they do', async () => {
+    const { peers } = await ask<PeersDocument>(first(), `/v1/probe?of=${second().address}`, '-X', 'POST')
+    expect(peers).toMatchObject([{ name: second().name, reach: 'reachable', passesOctets: null, underlay: null }])
+    expect(peers[0]?.rttMs).toBeGreaterThan(0)
+    expect(await ask<StatusDocument>(first(), '/v1/status')).toMatchObject({
+      peers: { byReach: { reachable: 1 }, probes: { isOn: true }, notReachable: [] },
+    })
+  })
+
   test('is gone when the agent is stopped, and taken over when it was killed', async () => {
     const exists = async (): Promise<boolean> => (await first().place.attempt('test', ['-e', SOCKET])).code === 0
     await first().agent.kill()
