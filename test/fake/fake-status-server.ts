@@ -30,6 +30,10 @@ export async function fakeStatusServer(answers: Readonly<Record<string, FakeAnsw
     ...{ socket, asked },
     close: () =>
       new Promise((resolve) => {
+        if (!server.listening) {
+          resolve()
+          return
+        }
         server.closeAllConnections()
         server.close(() => {
           rmSync(folder, { recursive: true, force: true })

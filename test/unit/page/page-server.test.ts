@@ -15,6 +15,7 @@ async function ask(
   answers: Readonly<Record<string, FakeAnswer>>,
   { authorization = `Bearer ${KEY}`, accept = 'application/json' } = {},
 ): Promise<Answer & { readonly text: string }> {
+  await agent?.close()
   agent = await fakeStatusServer(answers)
   const upstreams = [{ name: 'host-one', where: { socketPath: agent.socket } }]
   const [bare = '', query = ''] = path.split('?')
