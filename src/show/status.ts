@@ -32,10 +32,16 @@ const section = (title: string, text: string, { paint }: Looks): string =>
 const HUES: Readonly<Record<StatusDocument['state'], Hue>> = { ready: 'good', degraded: 'warn', unready: 'bad' }
 
 /** How it is and why, and what to do next. */
-function headline({ state, node, conditions, agent }: StatusDocument, at: number, { paint }: Looks): string {
+function headline(status: StatusDocument, at: number, { paint }: Looks): string {
+  const { state, node, conditions, agent, rejected } = status
   const words = `${printable(node.hostname)} is ${state === 'unready' ? 'not ready' : state}`
   const [first, ...others] = conditions
-  if (first === undefined) return `${paint(HUES[state], words)}; its agent is up for ${since(agent.startedAt, at)}\n\n`
+  if (first === undefined) {
+    const upFor = `its agent is up for ${since(agent.startedAt, at)}\n`
+    if (rejected.total === 0) return `${paint(HUES[state], words)}; ${upFor}\n`
+    const left = `, but ${counted(rejected.total, 'lease')} of others ${rejected.total === 1 ? 'is' : 'are'} not used`
+    return `${paint('warn', words + left)}; ${upFor}${paint('bold', 'next: flanneld doctor')}\n\n`
+  }
   const more = others.length === 0 ? '' : ` (and ${counted(others.length, 'thing')} more)`
   const why = `${printable(first.what)}: ${printable(first.reason)}${more}`
   const next = state === 'ready' ? '' : `${paint('bold', 'next: flanneld doctor')}\n`
