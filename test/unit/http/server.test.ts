@@ -92,7 +92,7 @@ describe('a server of bounded answers', () => {
     const sleeper = await askAndNeverRead(url, '/unread')
     await waitFor('it to be given up', () => unread.isOver())
     sleeper.resume()
-    if (!sleeper.closed) await once(sleeper, 'close')
+    if (!sleeper.closed) await new Promise((resolve) => sleeper.once('close', resolve))
     expect(unread.made()).toBeLessThan(2_000) // what the kernel keeps for both ends, and no gigabyte
   })
 
