@@ -8,12 +8,13 @@ export const rejectedLeases: Check<View> = {
   name: 'leases that are rejected',
   async look({ agent }) {
     const status = await agent()
-    return (status?.rejected.rows ?? []).map((row) => judgeRejected(row))
+    const published = (status?.families ?? []).map(({ underlay }) => underlay.publicIp)
+    return (status?.rejected.rows ?? []).map((row) => judgeRejected(row, published))
   },
 }
 
-/** Pure. */
-export function judgeRejected(row: RejectedStatus): Finding {
+/** Pure. @param published the addresses that this host's own lease says */
+export function judgeRejected(row: RejectedStatus, published: readonly string[]): Finding {
   const { key, publicIp, reason } = row
   const name = row.name ?? publicIp ?? key
   const common = { severity: 'broken', peer: name, evidence: [`lease ${key} is rejected: ${reason}`] } as const
@@ -30,18 +31,7 @@ export function judgeRejected(row: RejectedStatus): Finding {
         'where both have been restarted since it was changed, compare which configuration they read: --etcd-prefix and --etcd-endpoints',
       ],
     }
-  if (/^PublicIP \S+ is our own\b/.test(reason))
-    return {
-      ...{ ...common, cause: 'duplicate-public-ip' },
-      summary: `${name} publishes ${publicIp ?? 'an address'} as its own, which is an address of this host`,
-      cure: [
-        onHost(
-          name,
-          "flanneld with --iface= or --public-ip= that names an address of its own; what Vagrant's first interface has (10.0.2.15), every machine has",
-        ),
-        `if no such node is left: etcdctl del PREFIX/subnets/${key} (or flanneld release ${key})`,
-      ],
-    }
+  if (/^PublicIP \S+ is our own\b/.test(reason)) return { ...common, ...sameAddress(row, name, published) }
   if (/VtepMAC \S+ is our own/.test(reason))
     return {
       ...{ ...common, cause: 'duplicate-machine-id' },
@@ -61,5 +51,29 @@ export function judgeRejected(row: RejectedStatus): Finding {
       `if no host has it any more: flanneld release ${key} (or etcdctl del PREFIX/subnets/${key})`,
       'docs/troubleshooting.md explains the reason in the words of the agent',
     ],
+  }
+}
+
+/** A peer publishes what is an address of this host: one that this host publishes too, or one that it only has besides. */
+function sameAddress(
+  { key, publicIp, reason }: RejectedStatus,
+  name: string,
+  published: readonly string[],
+): Pick<Finding, 'cause' | 'summary' | 'cure'> {
+  const cause = 'duplicate-public-ip'
+  const address = publicIp ?? 'an address'
+  const elsewhere = onHost(name, '--iface= or --public-ip= that names an address of its own')
+  const whereGone = `if there is no such node any more: flanneld release ${key}`
+  if (publicIp === null || published.includes(publicIp))
+    return {
+      cause,
+      summary: `${name} and this host both publish ${address}`,
+      cure: [`${elsewhere}; what Vagrant's first interface has (10.0.2.15), every machine has`, whereGone],
+    }
+  const [, device = 'DEVICE'] = /\bis our own, on ([^\s:]+)/.exec(reason) ?? []
+  return {
+    cause,
+    summary: `${name} publishes ${address}, which this host has on ${device} besides its own ${published.join(', ')}: packets for ${name} end here`,
+    cure: [`ip address delete ${address} dev ${device}, if it belongs to ${name}`, `else ${elsewhere}`, whereGone],
   }
 }

@@ -141,7 +141,7 @@ function dropped({ peer, echo, neighbours }: Silence, port: number): Told {
       : `ip neigh show ${peer.publicIp}: ${neighbours.get(peer.publicIp) ?? ''} answers`
   return {
     cause: 'udp-port-dropped-there',
-    summary: `${peer.name} is on, but what is sent to it through the overlay is not answered: its firewall, or one between, drops UDP port ${port}`,
+    summary: `${peer.name} is on, but what is sent to it through the overlay is not answered, and nothing here is in the way: most likely its firewall, or one between, drops UDP port ${port}`,
     evidence: [
       answer,
       `ping ${peer.address ?? peer.subnet}: no answer through the overlay`,
@@ -156,7 +156,7 @@ const saysOf = ({ underlay }: Suspect): readonly string[] =>
   underlay?.says === undefined || underlay.says === null ? [] : [underlay.says]
 
 const openThere = (peer: Suspect, port: number): readonly string[] => [
-  onHost(peer.name, 'flanneld doctor, which names the rule'),
+  onHost(peer.name, 'flanneld doctor, which names the rule, or the route that leads its answers elsewhere'),
   onHost(
     peer.name,
     `or look for it: nft list ruleset, iptables -S INPUT; it should say: iptables -I INPUT -p udp --dport ${port} -j ACCEPT`,
