@@ -320,6 +320,6 @@ describe('questions', () => {
     await apply(...addition(linkIndex, peer(1)), ...addition(linkIndex, peer(2)))
     await harness.kernel.snapshot(linkIndex, [4], signal)
     const byOp = { 'neighbour.replace': 2, 'fdb.replace': 2, 'route.replace': 2, fdb: 1, neighbours: 1, routes: 1 }
-    expect(harness.kernel.stats()).toEqual({ writes: 6, byOp })
+    expect(harness.kernel.stats()).toEqual({ writes: 6, byOp, errors: 0, overruns: 0 })
   })
 })
