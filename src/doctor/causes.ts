@@ -72,6 +72,7 @@ export const CAUSES = [
   'peer-off',
   'peer-unreachable-on-underlay',
   'udp-port-dropped-there',
+  'udp-port-dropped-somewhere',
   'lease-rejected',
   'path-mtu-smaller',
   'masqueraded-by-others',

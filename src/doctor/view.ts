@@ -72,7 +72,7 @@ export interface HostReads {
   holderOf(inode: string): Promise<ProgramHere | undefined>
   /** Packets that came in with a wrong checksum since the host was started, as it is now: read at each call. */
   checksumErrors(): Promise<number | undefined>
-  /** Rules of others, as they befall the overlay's packets; undefined where they cannot be read. */
+  /** Rules of others, as they befall the overlay's packets; undefined where there is no overlay. Rejects where they cannot be read. */
   verdicts(): Promise<ForeignVerdicts | undefined>
 }
 
@@ -93,7 +93,7 @@ export type Knock =
 
 /** Questions to other hosts. Few packets each, and none but to those that are named. */
 export interface Probes {
-  /** ICMP echo. @param octets of the whole IP packet, which must not be fragmented then */
+  /** ICMP echo. Rejects where this process may not ask. @param octets of the whole IP packet, which must not be fragmented then */
   echo(to: Ip, how: { readonly source: Ip; readonly octets?: number }): Promise<Echo>
   /** A datagram of UDP that no VXLAN device takes for one of its own. */
   knock(to: Ip, port: number): Promise<Knock>
@@ -111,6 +111,8 @@ export interface View {
   readonly about: string | undefined
   /** What the agent says; undefined: none answers here. */
   readonly agent: () => Promise<StatusDocument | undefined>
+  /** Whether one is there that takes questions at its socket, and leaves them without an answer. */
+  readonly isAgentSilent: () => Promise<boolean>
   /** Empty while there is neither an agent nor anything that one has left. */
   readonly overlay: () => Promise<readonly OverlayHere[]>
   /**

@@ -51,9 +51,11 @@ export interface Shown {
   readonly files?: Readonly<Record<string, string>>
   /** What programs print, by their command line; others are not installed. */
   readonly tools?: Readonly<Record<string, string | ToolOutput>>
-  readonly verdicts?: ForeignVerdicts
+  /** Text: why they cannot be read. */
+  readonly verdicts?: ForeignVerdicts | string
   readonly kernel?: FakeKernel
   readonly claim?: number
+  readonly isAgentSilent?: boolean
 }
 
 /** @returns the view, and how often etcd was asked */
@@ -66,6 +68,7 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
     nowMs: Date.parse(SAMPLE_AT),
     about: undefined,
     agent: () => Promise.resolve(shown.agent),
+    isAgentSilent: () => Promise.resolve(shown.isAgentSilent ?? false),
     overlay: () => Promise.resolve(shown.overlay ?? [OVERLAY]),
     peers: () => Promise.resolve([]),
     suspects: () => Promise.resolve([]),
@@ -86,7 +89,10 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
       },
       holderOf: () => Promise.resolve(undefined),
       checksumErrors: () => Promise.resolve(0),
-      verdicts: () => Promise.resolve(shown.verdicts ?? { drops: [], masquerades: [] }),
+      verdicts: () => {
+        const { verdicts = { drops: [], masquerades: [] } } = shown
+        return typeof verdicts === 'string' ? Promise.reject(new Error(verdicts)) : Promise.resolve(verdicts)
+      },
     },
     probes: {
       echo: () => Promise.resolve({ is: 'silence' }),

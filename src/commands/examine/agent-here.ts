@@ -4,12 +4,17 @@ import { AgentAwayError } from '../../status/client/errors.ts'
 import type { PeersDocument, StatusDocument } from '../../status/document.ts'
 
 /** The agent behind a status socket. */
-export const agentBehind = (options: Pick<AskOptions, 'socket' | 'signal'>): AgentHere => ({
-  status: () =>
-    ask<StatusDocument>('/v1/status', options).catch((error: unknown) => {
-      if (error instanceof AgentAwayError) return undefined
-      throw error
-    }),
-  peers: (of) => ask<PeersDocument>(`/v1/peers${of === undefined ? '' : `?of=${encodeURIComponent(of)}`}`, options),
-  probe: (of) => ask<PeersDocument>(`/v1/probe?of=${encodeURIComponent(of)}`, { ...options, method: 'POST' }),
-})
+export function agentBehind(options: Pick<AskOptions, 'socket' | 'signal'>): AgentHere {
+  let isSilent = false
+  return {
+    status: () =>
+      ask<StatusDocument>('/v1/status', options).catch((error: unknown) => {
+        if (!(error instanceof AgentAwayError)) throw error
+        isSilent = error.why === 'silent'
+        return undefined
+      }),
+    isSilent: () => isSilent,
+    peers: (of) => ask<PeersDocument>(`/v1/peers${of === undefined ? '' : `?of=${encodeURIComponent(of)}`}`, options),
+    probe: (of) => ask<PeersDocument>(`/v1/probe?of=${encodeURIComponent(of)}`, { ...options, method: 'POST' }),
+  }
+}

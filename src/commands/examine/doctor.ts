@@ -89,7 +89,7 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
       ...{ version: 1, at: new Date(view.nowMs).toISOString(), hasAgent: status !== undefined },
       findings: diagnose(found, status?.conditions ?? []),
       notLookedInto,
-      lookedInto: CHECKS.map(({ name }) => name),
+      lookedInto: CHECKS.map(({ name }) => name).filter((name) => !notLookedInto.some(({ what }) => what === name)),
     }
   } finally {
     progress.end()

@@ -6,7 +6,7 @@ import { judgeBridge } from './bridge.ts'
 import { judgeConntrack, sumOfColumn } from './conntrack.ts'
 import { judgeOwnRules, judgeRules, judgeUnread } from './firewall.ts'
 import { isProcSysReadOnly, judgeForwarding, judgeForwardingFrom } from './forwarding.ts'
-import { judgeService, readUnit } from './service.ts'
+import { judgeService, readUnit, stateIn } from './service.ts'
 import { judgeSubnetFile, subnetsIn } from './subnet-file.ts'
 import { judgeVxlan } from './vxlan.ts'
 
@@ -61,9 +61,15 @@ async function lookAtConntrack({ host }: View): Promise<readonly Finding[]> {
 async function lookAtRules(view: View): Promise<readonly Finding[]> {
   const [verdicts, agent] = [await view.host.verdicts(), await view.agent()]
   const flag = agent?.configuration?.flags['iptables-forward-rules']
-  const own = agent?.conditions.flatMap(judgeOwnRules) ?? []
-  if (verdicts !== undefined) return [...own, ...judgeRules(verdicts, flag !== 'false')]
-  return [...own, ...(agent?.conditions.flatMap(judgeUnread) ?? [])]
+  return verdicts === undefined ? [] : judgeRules(verdicts, flag !== 'false')
+}
+
+/** What the agent, which may read more than we, says of its own rules, and of others' where we cannot read them. */
+async function lookAtRulesOfAgent(view: View): Promise<readonly Finding[]> {
+  const conditions = (await view.agent())?.conditions ?? []
+  const own = conditions.flatMap(judgeOwnRules)
+  const verdicts = await view.host.verdicts().catch(() => undefined)
+  return verdicts === undefined ? [...own, ...conditions.flatMap(judgeUnread)] : own
 }
 
 async function lookAtBridges(view: View, signal: AbortSignal): Promise<readonly Finding[]> {
@@ -127,13 +133,16 @@ async function lookAtService(view: View): Promise<readonly Finding[]> {
       ? undefined
       : await view.host.show('journalctl', '-u', 'flanneld', '-n', LAST_WORDS, '-o', 'cat', '--no-pager')
   const lastWords = journal?.code === 0 ? journal.stdout.split('\n').filter((line) => line.trim() !== '') : []
-  return judgeService({ unit, pid: view.claim, lastWords })
+  const pid = view.claim
+  const stat = pid === undefined ? undefined : await view.host.text(`/proc/${pid}/stat`)
+  return judgeService({ unit, pid, isSilent: await view.isAgentSilent(), state: stateIn(stat ?? ''), lastWords })
 }
 
 /** What this host does to the overlay by its settings, its firewall, its modules, and by not running the agent. */
 export const HOST_CHECKS: readonly Check<View>[] = [
   { name: 'the agent', look: lookAtService },
   { name: 'forwarding', look: lookAtForwarding },
+  { name: "the agent's rules of the firewall", look: lookAtRulesOfAgent },
   { name: 'rules of the firewall', look: lookAtRules },
   { name: 'bridges of containers', look: lookAtBridges },
   { name: 'table of connections', look: lookAtConntrack },

@@ -128,9 +128,12 @@ const CONTESTED = [
 
 /** The rules cannot be read now: what the agent has seen of them stands. Pure. */
 export function judgeUnread({ what, reason }: ConditionStatus): readonly Finding[] {
+  const isOfTunnels = /to UDP port \d/.test(reason)
   const cause =
     what === 'drops of others'
-      ? 'forward-drop'
+      ? isOfTunnels
+        ? 'udp-port-dropped-here'
+        : 'forward-drop'
       : what === 'masquerading of others'
         ? 'masqueraded-by-others'
         : undefined
@@ -139,6 +142,7 @@ export function judgeUnread({ what, reason }: ConditionStatus): readonly Finding
     {
       cause,
       severity: 'broken',
+      ...(isOfTunnels ? { covers: 'all peers', explains: ['answers of peers*', 'losses to peers*'] } : {}),
       summary: `${what}: ${reason}`,
       evidence: [`flanneld status: ${what}: ${reason}`],
       cure: curesOf(what, reason),

@@ -6,6 +6,10 @@ export interface ServiceFacts {
   readonly unit: ReadonlyMap<string, string>
   /** The process that has claimed this host; undefined: none. */
   readonly pid: number | undefined
+  /** It takes questions at its status socket, and answers none. */
+  readonly isSilent: boolean
+  /** Of that process, a letter (proc_pid_stat(5)); empty: not known. */
+  readonly state: string
   /** Its last lines in the journal, the newest last; empty: not known. */
   readonly lastWords: readonly string[]
 }
@@ -35,6 +39,7 @@ export function judgeService(facts: ServiceFacts): readonly Finding[] {
     ...lastWords.map((line) => `journalctl -u flanneld: ${line}`),
   ]
   const common = { severity: 'broken', evidence, explains: [] } as const
+  if (facts.isSilent) return [{ ...common, ...hanging(facts) }]
   if (pid !== undefined)
     return [
       {
@@ -105,6 +110,33 @@ export function judgeService(facts: ServiceFacts): readonly Finding[] {
       ],
     },
   ]
+}
+
+/** State of a process, from its /proc/PID/stat: behind its name, which may hold anything. Pure. */
+export const stateIn = (stat: string): string => stat.slice(stat.lastIndexOf(')') + 1).trim()[0] ?? ''
+
+const STATES: Readonly<Record<string, string>> = {
+  T: 'stopped by a signal',
+  t: 'stopped by a debugger',
+  D: 'waiting in the kernel, for a disk as a rule',
+}
+
+/** An agent that hangs keeps nothing up, and its lease will end. */
+function hanging({ pid, state }: ServiceFacts): Pick<Finding, 'cause' | 'summary' | 'evidence' | 'cure'> {
+  const who = pid === undefined ? '' : ` (pid ${pid})`
+  const why = STATES[state]
+  const process =
+    pid === undefined ? [] : [`/proc/${pid}/stat: state ${state || '?'}${why === undefined ? '' : `, ${why}`}`]
+  const wake = pid !== undefined && state === 'T' ? [`kill -CONT ${pid}, and find out who has stopped it`] : []
+  return {
+    cause: 'agent-silent',
+    summary: `the agent${who} hangs${why === undefined ? '' : `: it is ${why}`}; what stands in the kernel goes on forwarding, and is not kept up`,
+    evidence: ['its status socket takes the question, and no answer comes', ...process],
+    cure: [
+      ...wake,
+      `${pid === undefined ? '' : `cat /proc/${pid}/stack, for whoever looks into it; then `}systemctl restart flanneld`,
+    ],
+  }
 }
 
 /** By what systemd gives the process, or by its own last words. */

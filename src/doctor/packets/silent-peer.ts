@@ -14,6 +14,10 @@ export const silentPeers: Check<View> = {
     const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
     if (silent.length === 0) return []
     const addresses = await host.kernel.addresses(signal)
+    const hasReadRules = await host.verdicts().then(
+      () => true,
+      () => false,
+    )
     const looks = (await overlay()).flatMap((here) => {
       const own = addresses.find(({ ip }) => ip.text === here.underlay.address.text)
       const network = own && prefixOf(own.ip, own.prefixLength)
@@ -22,7 +26,8 @@ export const silentPeers: Check<View> = {
         .map(async (peer) => {
           const asked = await askPeer(probes, here, peer)
           // read behind it: what was asked has the kernel look for its neighbours
-          return judgeSilence({ here, peer, network, neighbours: await arpTable(host), ...asked })
+          const neighbours = await arpTable(host)
+          return judgeSilence({ here, peer, network, neighbours, hasReadRules, ...asked })
         })
     })
     return (await Promise.all(looks)).flat()
@@ -42,13 +47,19 @@ async function askPeer(probes: View['probes'], { device, underlay }: OverlayHere
   const port = peer.isDirect ? undefined : device?.port
   if (to === undefined) return { echo: { is: 'silence' }, knock: undefined, openPorts: [] }
   const [echo, knock] = await Promise.all([
-    probes.echo(to, { source: underlay.address }),
+    probes.echo(to, { source: underlay.address }).catch((error: unknown) => agentsWord(peer, error)),
     port === undefined ? undefined : probes.knock(to, port),
   ])
   if (knock?.is !== 'closed') return { echo, knock, openPorts: [] }
   const others = USUAL_PORTS.filter((other) => other !== port)
   const knocks = await Promise.all(others.map((other) => probes.knock(to, other)))
   return { echo, knock, openPorts: others.filter((_, at) => knocks[at]?.is === 'silence') }
+}
+
+/** We may not ask, and the agent, which may, has. @throws what keeps us from asking, where it has not */
+function agentsWord({ underlay }: Suspect, why: unknown): Echo {
+  if (underlay === null) throw why
+  return underlay.answers ? { is: 'answered', rttMs: underlay.rttMs ?? 0 } : { is: 'silence' }
 }
 
 /** MAC by IPv4 address as /proc/net/arp has it; undefined where nobody answered for it. */
@@ -82,6 +93,8 @@ interface Silence extends Asked {
   /** Of our address on the underlay. */
   readonly network: Prefix | undefined
   readonly neighbours: ArpTable
+  /** Whether the firewall of this host is known not to be it: else a finding of its own says so. */
+  readonly hasReadRules: boolean
 }
 
 /** Pure. */
@@ -134,20 +147,26 @@ function closed({ peer, openPorts, here }: Silence, port: number): Told {
   }
 }
 
-function dropped({ peer, echo, neighbours }: Silence, port: number): Told {
+function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number): Told {
   const answer =
     echo.is === 'answered'
       ? `ping ${peer.publicIp}: answers in ${Math.max(0.01, echo.rttMs).toFixed(2)} ms`
       : `ip neigh show ${peer.publicIp}: ${neighbours.get(peer.publicIp) ?? ''} answers`
+  const evidence = [answer, `ping ${peer.address ?? peer.subnet}: no answer through the overlay`]
+  if (!hasReadRules)
+    return {
+      cause: 'udp-port-dropped-somewhere',
+      summary: `${peer.name} is on, but what is sent to it through the overlay is not answered: a firewall drops UDP port ${port}, that of this host, that of ${peer.name}, or one between`,
+      evidence: [...evidence, 'the rules of this host cannot be read without CAP_NET_ADMIN', ...saysOf(peer)],
+      cure: [
+        'here, as root and outside of containers: flanneld doctor, which reads the rules of this host',
+        ...openThere(peer, port),
+      ],
+    }
   return {
     cause: 'udp-port-dropped-there',
     summary: `${peer.name} is on, but what is sent to it through the overlay is not answered, and nothing here is in the way: most likely its firewall, or one between, drops UDP port ${port}`,
-    evidence: [
-      answer,
-      `ping ${peer.address ?? peer.subnet}: no answer through the overlay`,
-      `nothing on this host drops UDP port ${port}`,
-      ...saysOf(peer),
-    ],
+    evidence: [...evidence, `nothing on this host drops UDP port ${port}`, ...saysOf(peer)],
     cure: openThere(peer, port),
   }
 }

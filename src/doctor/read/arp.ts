@@ -23,7 +23,7 @@ const LOOKS_EVERY_MS = 10
 
 /**
  * Asks on a link who has an IPv4 address, as whoever has none yet (RFC 5227 section 1.1): nobody's tables change by it.
- * @returns undefined where it cannot be asked
+ * @returns undefined where it cannot be asked there @throws {Error} where this process may not ask
  */
 export async function holdersOf(
   link: LinkState,
@@ -34,7 +34,7 @@ export async function holdersOf(
   const addon = loadAddon()
   if (link.mac === undefined || address.family !== 4) return undefined
   const socket = addon.openPacket(ARP, link.index)
-  if (typeof socket === 'number') return undefined
+  if (typeof socket === 'number') throw new Error(`nobody can be asked by ARP on ${link.name}: is CAP_NET_RAW missing?`)
   const holders = new Set<Mac>()
   const room = roomForPackets()
   const frame = arpRequest(link.mac, address)

@@ -25,9 +25,10 @@ export class EchoAsker {
     this.#signal = signal
   }
 
+  /** @throws {Error} where this process may not ask */
   async ask(to: Ip, from: Ip, octets: number | undefined): Promise<Echo> {
     const socket = this.#socketFor(to.family)
-    if ('why' in socket) return { is: 'refused', says: socket.why }
+    if ('why' in socket) throw new Error(`nobody can be pinged: ${socket.why}`)
     const nonce = new Uint8Array(randomBytes(NONCE_LENGTH))
     const sequence = (this.#sequence = (this.#sequence + 1) % MOST_SEQUENCE)
     const packetLength = octets ?? shortest(to.family)

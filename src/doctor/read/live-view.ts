@@ -1,6 +1,6 @@
 import { bridgeOf } from '../../host/container-bridge.ts'
 import { parseNetworks, parseSubnets } from '../../host/subnet-env.ts'
-import type { ForeignRules, ForeignVerdicts } from '../../kernel/foreign-rules.ts'
+import type { ForeignVerdicts, OverlayPath, TunnelEnd } from '../../kernel/foreign-rules.ts'
 import { parseIp } from '../../net/ip.ts'
 import type { PeersDocument, PeerStatus, StatusDocument } from '../../status/document.ts'
 import { MOST_SUSPECTS, type HostReads, type OverlayHere, type Probes, type Suspect, type View } from '../view.ts'
@@ -14,6 +14,8 @@ import { askAll, peersOfTables } from './peers-of-kernel.ts'
 export interface AgentHere {
   /** Undefined: none answers. */
   status(): Promise<StatusDocument | undefined>
+  /** Whether it has let the last question without an answer, and is there: it hangs. */
+  isSilent(): boolean
   /** @param of a name, an address or a subnet; undefined: all */
   peers(of: string | undefined): Promise<PeersDocument>
   /** Asks a peer now. */
@@ -24,7 +26,14 @@ export interface LiveViewInput {
   readonly agent: AgentHere
   readonly host: LinuxHost
   readonly probes: Probes
-  readonly foreignRules: ForeignRules
+  readonly foreignRules: {
+    /** Rejects where the rules cannot be read. */
+    judgeOrSay(
+      paths: readonly OverlayPath[],
+      tunnels: readonly TunnelEnd[],
+      signal: AbortSignal,
+    ): Promise<ForeignVerdicts>
+  }
   readonly subnetFile: string
   readonly store: StoreReads
   /** The process that has claimed this host. */
@@ -59,7 +68,8 @@ export function liveView(input: LiveViewInput): View {
   }
   const suspects = once(async () => worstFirst(await asked(), about).slice(0, MOST_SUSPECTS))
   const { store, claim } = input
-  return { nowMs, about, agent: status, overlay, peers, suspects, host, probes, store, claim }
+  const isAgentSilent = async (): Promise<boolean> => (await status()) === undefined && agent.isSilent()
+  return { nowMs, about, agent: status, isAgentSilent, overlay, peers, suspects, host, probes, store, claim }
 }
 
 /** Whether the agent asks its peers: where it does not, we do. */
@@ -138,5 +148,5 @@ async function judgeRules(
       ? []
       : [{ family, link: underlay.interface, address: underlay.address, network, port: device.port, others }],
   )
-  return paths.length + tunnels.length === 0 ? undefined : foreignRules.judge(paths, tunnels, signal)
+  return paths.length + tunnels.length === 0 ? undefined : foreignRules.judgeOrSay(paths, tunnels, signal)
 }

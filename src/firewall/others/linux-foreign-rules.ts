@@ -53,15 +53,24 @@ export class LinuxForeignRules implements ForeignRules {
     tunnels: readonly TunnelEnd[],
     signal: AbortSignal,
   ): Promise<ForeignVerdicts | undefined> {
-    const families = [...new Set([...paths, ...tunnels].map(({ family }) => family))]
     try {
-      const { tables, mixed } = await this.#readTables(families, signal)
-      const verdicts = judge(tables, paths, tunnels)
-      return mixed.length === 0 ? verdicts : { ...verdicts, mixed }
+      return await this.judgeOrSay(paths, tunnels, signal)
     } catch (error) {
       if (error instanceof FirewallError || error instanceof SyntaxError) return undefined
       throw error
     }
+  }
+
+  /** The same for whoever is to be told why. @throws {FirewallError | SyntaxError} where the rules cannot be read */
+  async judgeOrSay(
+    paths: readonly OverlayPath[],
+    tunnels: readonly TunnelEnd[],
+    signal: AbortSignal,
+  ): Promise<ForeignVerdicts> {
+    const families = [...new Set([...paths, ...tunnels].map(({ family }) => family))]
+    const { tables, mixed } = await this.#readTables(families, signal)
+    const verdicts = judge(tables, paths, tunnels)
+    return mixed.length === 0 ? verdicts : { ...verdicts, mixed }
   }
 
   /** @throws {FirewallError | SyntaxError} */

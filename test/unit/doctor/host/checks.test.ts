@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { curesOf } from '../../../../src/doctor/condition-cures.ts'
 import type { Finding } from '../../../../src/doctor/finding.ts'
+import { examine } from '../../../../src/doctor/examine.ts'
+import { rulesOfOthers } from '../../../../src/doctor/packets/rules-of-others.ts'
 import { HOST_CHECKS } from '../../../../src/doctor/host/checks.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { condition, fakeView, fault, type Shown } from '../../../fake/fake-view.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { samplePeer, sampleStatus } from '../../../fake/status-samples.ts'
 
@@ -94,6 +97,20 @@ describe('rules of the firewall', () => {
     const flags = { 'iptables-forward-rules': 'false' }
     const [off] = await found({ verdicts, agent: { ...healthy, configuration: { ...configuration, flags } } })
     expect(off?.cure).toContainEqual(expect.stringContaining('FLANNELD_IPTABLES_FORWARD_RULES=true'))
+  })
+
+  it('that cannot be read are not said to be well, and what the agent says of them stands', async () => {
+    const reason = 'iptables filter, chain INPUT, drops what peers send to UDP port 8472'
+    const agent = agentWith(condition('drops of others', { reason }))
+    const { view } = fakeView({ agent, verdicts: 'nft failed: you must be root', files: FILES })
+    const { found: all, notLookedInto } = await examine([...HOST_CHECKS, rulesOfOthers], view, {
+      ...{ clock: new FakeClock(), signal },
+    })
+    expect(all).toMatchObject([{ cause: 'udp-port-dropped-here', covers: 'all peers' }])
+    expect(notLookedInto).toEqual([
+      { what: 'rules of the firewall', why: 'nft failed: you must be root' },
+      { what: 'what rules of others do to the overlay', why: 'nft failed: you must be root' },
+    ])
   })
 
   it('in both variants of iptables are a risk', async () => {
@@ -221,6 +238,26 @@ describe('an agent that does not answer', () => {
     ['a process that has claimed the host', { tools: {}, claim: 4711 }, 'agent-silent'],
   ])('%s', async (_, shown, cause) => {
     expect(await causeOf(shown)).toBe(cause)
+  })
+})
+
+describe('an agent that is there, and does not answer', () => {
+  const judged = async (shown: Shown): Promise<Finding | undefined> => {
+    const { view } = fakeView({ ...shown, claim: 80, files: { ...FILES, ...shown.files } })
+    return (await Promise.all(HOST_CHECKS.map((check) => check.look(view, signal)))).flat()[0]
+  }
+
+  it('hangs where its socket takes questions: packets will be lost', async () => {
+    const files = { '/proc/80/stat': '80 (a) T 1) T 1 80 80 0' }
+    const finding = await judged({ isAgentSilent: true, files })
+    expect(finding).toMatchObject({ cause: 'agent-silent', severity: 'broken' })
+    expect(finding?.summary).toContain('the agent (pid 80) hangs: it is stopped by a signal')
+    expect(finding?.evidence).toContain('/proc/80/stat: state T, stopped by a signal')
+    expect(finding?.cure[0]).toContain('kill -CONT 80')
+  })
+
+  it('may have no socket, or another one, where none takes the question', async () => {
+    expect(await judged({})).toMatchObject({ cause: 'agent-silent', severity: 'risk' })
   })
 })
 

@@ -3,19 +3,27 @@ import { judgeSizes } from '../../../../src/doctor/packets/path-mtu.ts'
 import { judgePublished } from '../../../../src/doctor/packets/published.ts'
 import { judgeRejected } from '../../../../src/doctor/packets/rejected-leases.ts'
 import { judgeWays } from '../../../../src/doctor/packets/routes.ts'
-import { judgeSilence, readArpTable } from '../../../../src/doctor/packets/silent-peer.ts'
+import { judgeSilence, readArpTable, silentPeers } from '../../../../src/doctor/packets/silent-peer.ts'
 import type { Echo, Knock } from '../../../../src/doctor/view.ts'
 import type { RouteState, RuleState } from '../../../../src/kernel/kernel.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
-import type { RejectedStatus, StatusDocument } from '../../../../src/status/document.ts'
+import type { PeerStatus, RejectedStatus, StatusDocument } from '../../../../src/status/document.ts'
+import { fakeView } from '../../../fake/fake-view.ts'
 import { HERE, link, silent } from '../samples.ts'
 
 describe('a peer that does not answer', () => {
-  const judged = (knock: Knock, echo: Echo = { is: 'silence' }, openPorts: readonly number[] = [], mac?: string) =>
+  const judged = (
+    knock: Knock,
+    echo: Echo = { is: 'silence' },
+    openPorts: readonly number[] = [],
+    mac?: string,
+    hasReadRules = true,
+  ) =>
     judgeSilence({
       ...{ here: HERE, peer: silent(), network: prefix('192.168.205.0/24'), knock, echo, openPorts },
       neighbours: new Map([['192.168.205.11', mac]]),
+      hasReadRules,
     })
   const quiet = { is: 'silence' } as const
   const answered = { is: 'answered', rttMs: 0.4 } as const
@@ -34,6 +42,35 @@ describe('a peer that does not answer', () => {
     const [found] = judged(quiet, answered)
     expect(found).toMatchObject({ cause: 'udp-port-dropped-there' })
     expect(found?.evidence[0]).toBe('ping 192.168.205.11: answers in 0.40 ms')
+  })
+
+  it('is not said to drop the port where the rules of this host could not be read', () => {
+    const [found] = judged(quiet, answered, [], undefined, false)
+    expect(found).toMatchObject({ cause: 'udp-port-dropped-somewhere', isInferred: true })
+    expect(JSON.stringify(found)).not.toContain('nothing on this host')
+    expect(found?.cure[0]).toContain('here, as root')
+  })
+
+  describe('of which we may ask nothing', () => {
+    const refusal = 'nobody can be pinged: EPERM'
+    const looked = (underlay: PeerStatus['underlay']) => {
+      const { view } = fakeView({ overlay: [HERE], verdicts: 'nft: you must be root' })
+      const probes = { ...view.probes, echo: () => Promise.reject(new Error(refusal)) }
+      const peer = silent({ underlay })
+      return silentPeers.look(
+        { ...view, probes, suspects: () => Promise.resolve([peer]) },
+        new AbortController().signal,
+      )
+    }
+
+    it('is judged by what the agent has seen of it', async () => {
+      const on = { answers: true, rttMs: 0.4, says: null }
+      expect(await looked(on)).toMatchObject([{ cause: 'udp-port-dropped-somewhere' }])
+    })
+
+    it('is not judged where the agent has seen nothing either', async () => {
+      await expect(looked(null)).rejects.toThrow(refusal)
+    })
   })
 
   it('refuses the port in words', () => {
@@ -57,6 +94,7 @@ describe('a peer that does not answer', () => {
     const facts = { here: HERE, peer: far, network: prefix('192.168.205.0/24'), openPorts: [], neighbours: new Map() }
     const [found] = judgeSilence({
       ...facts,
+      hasReadRules: true,
       knock: quiet,
       echo: { is: 'refused', says: 'host unreachable from 192.168.205.1' },
     })

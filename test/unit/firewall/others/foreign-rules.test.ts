@@ -230,6 +230,8 @@ describe('reading', () => {
   it('judges nothing where a program fails', async () => {
     const failing: RunTool = (tool) => Promise.reject(new FirewallError(tool, 'TIMEOUT', 'too slow'))
     expect(await new LinuxForeignRules(failing, noLegacy).judge([PATH], [], signal)).toBeUndefined()
+    const why = new LinuxForeignRules(failing, noLegacy).judgeOrSay([PATH], [], signal)
+    await expect(why).rejects.toThrow('too slow')
   })
 
   it('judges nothing that is not JSON', async () => {
