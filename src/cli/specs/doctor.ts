@@ -29,5 +29,5 @@ It works without an agent too, and then knows less: what the kernel, the firewal
     FLAGS.nodeId,
   ],
   exits:
-    '0 when nothing is broken (something that may do harm later is told all the same); 1 when something is; 2 for bad usage.',
+    '0 when nothing is broken (something that may do harm later is told all the same); 1 when something is, or when no peer or lease is named as --peer says; 2 for bad usage.',
 }

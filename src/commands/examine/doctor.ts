@@ -20,6 +20,7 @@ import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { LinuxForeignRules } from '../../firewall/others/linux-foreign-rules.ts'
 import { readNodeId } from '../../host/identity.ts'
 import { systemClock } from '../../host/system-clock.ts'
+import { StoreError, type LeaseRecord } from '../../lease/store.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import { showFindings } from '../../show/doctor.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
@@ -28,6 +29,7 @@ import { daemonSettings } from '../settings/daemon-settings.ts'
 import { agentOnThisHost } from '../this-host.ts'
 import { agentBehind } from './agent-here.ts'
 import { applyFixes } from './fixes.ts'
+import { requireNamed, requireWord } from './peer-named.ts'
 
 const CHECKS: readonly Check<View>[] = [...STORE_CHECKS, ...HOST_CHECKS, ...PACKET_CHECKS]
 
@@ -48,6 +50,7 @@ interface Settings {
 /** `flanneld doctor`. */
 export const run = (call: CommandCall): Promise<number> =>
   asking(DOCTOR, call, async (asked) => {
+    requireWord(asked.own.given)
     const isToFix = asked.value(DOCTOR_FLAGS.fix)
     const isSure = asked.value(DOCTOR_FLAGS.yes)
     if (isSure && !isToFix) throw new ConfigError('--yes', 'only together with --fix', undefined)
@@ -79,6 +82,7 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
   try {
     const view = viewOf(asked, kernel, echoes)
     const status = await view.agent()
+    await requireNamed(view, () => leasesOf(asked))
     const { found, notLookedInto } = await examine(CHECKS, view, {
       ...{ clock: systemClock, signal },
       onProgress: (done, of, name) => {
@@ -95,6 +99,23 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
     progress.end()
     echoes.close()
     kernel.close()
+  }
+}
+
+/** Undefined: etcd cannot be asked, or with these flags not at all; why, checks find. */
+async function leasesOf(asked: Asking): Promise<readonly LeaseRecord[] | undefined> {
+  const { etcd } = settingsOf(asked)
+  if (typeof etcd === 'string') return undefined
+  try {
+    const store = await openStore(etcd)
+    try {
+      return (await store.list(asked.signal)).records
+    } finally {
+      store.close()
+    }
+  } catch (error) {
+    if (error instanceof StoreError || error instanceof ConfigError) return undefined
+    throw error
   }
 }
 

@@ -450,6 +450,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'commands/examine': {
     sees: [
       'config',
+      'lease',
       'etcd',
       'netlink',
       'firewall',
@@ -464,6 +465,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'doctor/host',
       'doctor/packets',
       'doctor/read',
+      'trace',
       'show',
       'commands',
       'commands/settings',
