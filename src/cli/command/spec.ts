@@ -44,6 +44,9 @@ export function readCommand(
   const { given, operands } = divide(spec, args)
   if (flagReader(given, {})(FLAGS.help)) return { kind: 'print', text: helpOf(spec) }
   const [least, most] = spec.takes
+  // A shell's variable that is not set: nobody is meant by it, and neither are all.
+  if (operands.some((operand) => operand.trim() === ''))
+    throw new ConfigError('arguments', spec.operands || 'flags only', '')
   const stray = operands[most]
   if (stray !== undefined)
     throw new ConfigError('arguments', most === 0 ? 'flags only' : `no more than ${spec.operands}`, stray)

@@ -15,5 +15,5 @@ The agent asks, from its own device's address, so that no route or firewall rule
   flags: [COUNT, INTERVAL, COMMON.json, COMMON.socket, COMMON.color],
   letters: { c: COUNT, i: INTERVAL },
   exits:
-    '0 when each question was answered in full; 1 when one was not, there is no such node, or no agent answers; 2 for bad usage.',
+    '0 when each question was answered in full; 1 when one was not, there is no such node, it is this one, or no agent answers; 2 for bad usage.',
 }

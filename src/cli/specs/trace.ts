@@ -10,5 +10,5 @@ export const TRACE: CommandSpec = {
 
 How to reach etcd is known from the agent of this host, or its unit's settings. Where etcd does not answer, the agent's word for the lease is taken. Changes nothing.`,
   flags: [COMMON.json, COMMON.socket, COMMON.color, ...ETCD_ACCESS_FLAGS],
-  exits: '0 when nothing is wrong; 1 when something is, or there is no such node; 2 for bad usage.',
+  exits: '0 when nothing is wrong; 1 when something is, or there is no such node, or it is this one; 2 for bad usage.',
 }

@@ -1,6 +1,7 @@
 import { ask } from '../../status/client/ask.ts'
 import { AgentAnswerError } from '../../status/client/errors.ts'
-import type { PeersDocument } from '../../status/document.ts'
+import { isThisNode, itself } from './this-node.ts'
+import type { PeersDocument, RejectedDocument, StatusDocument } from '../../status/document.ts'
 import type { Asking } from './asking.ts'
 
 /**
@@ -20,5 +21,18 @@ export async function peersMeant(
   } catch (error) {
     if (of === undefined || !(error instanceof AgentAnswerError && error.status === 404)) throw error
   }
-  throw new AgentAnswerError(`no peer has the name, address or subnet ${of}: flanneld peers lists all`, 404)
+  throw await whyNobody(of, asked)
+}
+
+/** What is known of what no peer is called: it may be this host, or a lease that is not used. */
+async function whyNobody(of: string, asked: Asking): Promise<AgentAnswerError> {
+  const [status, { rows }] = await Promise.all([
+    ask<StatusDocument>('/v1/status', asked),
+    ask<RejectedDocument>('/v1/rejected', asked),
+  ])
+  if (isThisNode(status, of)) return new AgentAnswerError(itself(of), 404)
+  const rejected = rows.find(({ name, publicIp, subnet, key }) => [name, publicIp, subnet, key].includes(of))
+  if (rejected !== undefined)
+    return new AgentAnswerError(`the lease ${rejected.key} of ${of} is not used: ${rejected.reason}`, 404)
+  return new AgentAnswerError(`no peer has the name, address or subnet ${of}: flanneld peers lists all`, 404)
 }

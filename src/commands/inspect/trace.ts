@@ -4,10 +4,12 @@ import { TRACE } from '../../cli/specs/trace.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import { ask } from '../../status/client/ask.ts'
 import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
+import { isThisNode, itself } from '../asking/this-node.ts'
 import type { PeerStatus, RejectedDocument, StatusDocument } from '../../status/document.ts'
 import type { TraceFacts, TracedPeer } from '../../trace/facts.ts'
 import { findAtAgent, findInStore } from '../../trace/find.ts'
 import { gather } from '../../trace/gather.ts'
+import { isOwn } from '../../trace/own.ts'
 import { showTrace } from '../../trace/show.ts'
 import { steps } from '../../trace/steps.ts'
 import { asJson, asking, wordsFor, type Asking, type Said } from '../asking/asking.ts'
@@ -34,14 +36,21 @@ async function traceMeant(asked: Asking): Promise<Said> {
   if (store.is === 'away') asked.complain(`etcd at ${store.endpoints} cannot be asked: ${store.problem}`)
   const known = store.is === 'read' ? findInStore(store.records, word) : []
   const peers = known.length > 0 ? known : findAtAgent(agent.peers, agent.vni)
-  if (peers.length === 0)
-    throw new AgentAnswerError(`no lease has the name, address or subnet ${word}: flanneld leases lists all`)
+  if (peers.length === 0) throw nobodyMeant(word, agent, store.is === 'read')
   const traced = await traceEach(peers, agent, asked.signal)
+  if (traced.length === 0) throw new AgentAnswerError(itself(word))
   const isWell = traced.every(({ found }) => found.every(({ is }) => is !== 'wrong'))
   const text = asked.isJson
     ? asJson({ version: 1, traces: traced.map(({ peer, found }) => ({ ...inJson(peer), steps: found })) })
     : traced.map(({ peer, found }) => showTrace(peer, found, asked.terminal)).join('\n')
   return { text, code: isWell ? EXIT.done : EXIT.failed }
+}
+
+function nobodyMeant(word: string, { state, status }: Agent, isStoreRead: boolean): AgentAnswerError {
+  if (status !== undefined && isThisNode(status, word)) return new AgentAnswerError(itself(word))
+  if (!isStoreRead && state !== 'here')
+    return new AgentAnswerError(`neither etcd nor an agent says who ${word} is: flanneld doctor finds out why`)
+  return new AgentAnswerError(`no lease has the name, address or subnet ${word}: flanneld leases lists all`)
 }
 
 const inJson = ({ subnet, publicIp, ...rest }: TracedPeer): object => ({
@@ -52,6 +61,7 @@ const inJson = ({ subnet, publicIp, ...rest }: TracedPeer): object => ({
 
 interface Agent {
   readonly state: TraceFacts['agent']
+  readonly status: StatusDocument | undefined
   readonly peers: readonly PeerStatus[]
   readonly rejected: RejectedDocument['rows']
   readonly vni: number | null
@@ -66,11 +76,11 @@ async function askAgent(word: string, asked: Asking): Promise<Agent> {
       peersMeant(word, asked, '/v1/probe').then(({ peers: found }) => found, whereNobody),
     ])
     const vni = status.families.find(({ device }) => device !== null)?.device?.vni ?? null
-    return { state: 'here', peers, rejected: rows, vni }
+    return { state: 'here', status, peers, rejected: rows, vni }
   } catch (error) {
     if (!(error instanceof AgentAwayError || error instanceof AgentAnswerError)) throw error
     asked.complain(wordsFor(error))
-    return { state: stateFor(error), peers: [], rejected: [], vni: null }
+    return { state: stateFor(error), status: undefined, peers: [], rejected: [], vni: null }
   }
 }
 
@@ -84,6 +94,7 @@ function whereNobody(error: unknown): readonly PeerStatus[] {
   throw error
 }
 
+/** Each but for this host itself, to which no way leads. */
 async function traceEach(
   peers: readonly TracedPeer[],
   agent: Agent,
@@ -93,8 +104,10 @@ async function traceEach(
   try {
     const traced = []
     for (const peer of peers) {
+      const held = await gather(kernel, peer, signal)
+      if (isOwn(peer, held, agent.status)) continue
       const facts: TraceFacts = {
-        ...{ peer, agent: agent.state, kernel: await gather(kernel, peer, signal) },
+        ...{ peer, agent: agent.state, kernel: held },
         rejected: agent.rejected.find(({ key }) => key.endsWith(peer.key))?.reason,
         asked: agent.peers.find(({ family, subnet }) => family === peer.family && subnet === peer.subnet.text),
       }

@@ -21,7 +21,7 @@ export async function* follow({
   }
   answer.setEncoding('utf8')
   let rest = ''
-  for await (const chunk of answer as AsyncIterable<string>) {
+  for await (const chunk of untilItEnds(answer, options.signal)) {
     const blocks = `${rest}${chunk}`.replaceAll('\r\n', '\n').split('\n\n')
     rest = blocks.pop() ?? ''
     if (rest.length > LONGEST_EVENT) throw new AgentAnswerError('an event is longer than any of an agent')
@@ -29,6 +29,16 @@ export async function* follow({
       const event = eventIn(block)
       if (event !== undefined) yield event
     }
+  }
+}
+
+/** An agent that is killed breaks the connection off, and has ended as well as one that closes it. */
+async function* untilItEnds(answer: AsyncIterable<string>, signal: AbortSignal | undefined): AsyncGenerator<string> {
+  try {
+    yield* answer
+  } catch (error) {
+    const isBrokenOff = error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
+    if (signal?.aborted === true || !isBrokenOff) throw error
   }
 }
 

@@ -394,6 +394,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'commands/asking': {
     sees: [
+      'net',
       'text',
       'config',
       'present',

@@ -44,6 +44,8 @@ describe('the arguments of a command', () => {
 
   it.each([
     [[], 'arguments: expected NODE, found nothing'],
+    [[''], 'arguments: expected NODE, found ""'],
+    [['--', ' '], 'arguments: expected NODE, found ""'],
     [['a', 'b'], 'arguments: expected no more than NODE, found "b"'],
     [['a', '--cuont', '3'], '--cuont: expected a flag of flanneld try (did you mean --count?), found "--cuont"'],
     [['a', '--count'], '--count: expected a value after it, found nothing'],

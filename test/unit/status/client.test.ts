@@ -3,10 +3,11 @@ import { createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ask, askText } from '../../../src/status/client/ask.ts'
+import { isThisNode } from '../../../src/commands/asking/this-node.ts'
 import { follow } from '../../../src/status/client/follow.ts'
 import type { StatusDocument, StatusEvent } from '../../../src/status/document.ts'
 import { fakeStatusServer, type FakeAnswer, type FakeStatusServer } from '../../fake/fake-status-server.ts'
-import { sampleEvent, sampleStatus } from '../../fake/status-samples.ts'
+import { sampleEvent, samplePeer, sampleStatus } from '../../fake/status-samples.ts'
 
 const opened: FakeStatusServer[] = []
 const raw: Server[] = []
@@ -20,6 +21,24 @@ async function serve(answers: Readonly<Record<string, FakeAnswer>>): Promise<Fak
 afterEach(async () => {
   for (const server of raw.splice(0)) server.close()
   await Promise.all(opened.splice(0).map((server) => server.close()))
+})
+
+describe('the node that is asked itself', () => {
+  const status = sampleStatus([samplePeer(1)])
+
+  it.each(['host-zero', 'HOST-ZERO', '4f1a', '192.168.9.9', '10.15.0.0/20', '10.15.0.0', '10.15.0.7', '10.15.0.0/24'])(
+    'is meant by %s',
+    (word) => {
+      expect(isThisNode(status, word)).toBe(true)
+    },
+  )
+
+  it.each(['host-1', '192.168.0.1', '10.15.16.0/20', '10.15.16.9', '10.0.0.0/8', 'nobody'])(
+    'is not meant by %s',
+    (word) => {
+      expect(isThisNode(status, word)).toBe(false)
+    },
+  )
 })
 
 describe('an agent that is asked', () => {
@@ -105,6 +124,18 @@ describe('events', () => {
     for await (const { id } of follow({ socket, since: 6 })) seen.push(id)
     expect(seen).toEqual([7, 8])
     expect(asked).toHaveLength(1)
+  })
+
+  it('end where the agent is killed', async () => {
+    const { socket } = await serve({
+      '/v1/events': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(`data: ${JSON.stringify(sampleEvent(1))}\n\n`, () => response.destroy())
+      },
+    })
+    const seen: number[] = []
+    for await (const { id } of follow({ socket, since: 0 })) seen.push(id)
+    expect(seen).toEqual([1])
   })
 
   it('that an agent does not send are told', async () => {
