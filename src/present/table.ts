@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly isRight?: boolean
   /** Where the terminal is narrow, it may be cut down to so many columns; never, where it does not say. */
   readonly least?: number
+  /** Wider than this it never is, also where nothing limits the table: names are others' to choose. */
+  readonly most?: number
   /** Where that is not enough, it is left out; those with the highest number first. Never, where it does not say. */
   readonly spare?: number
 }
@@ -55,7 +57,7 @@ const textOf = (cell: Cell): string => (typeof cell === 'string' ? cell : cell.t
 function measured<Row>({ column, cells }: Filled<Row>): Measured<Row> {
   let width = displayWidth(column.title)
   for (const cell of cells) width = Math.max(width, displayWidth(textOf(cell)))
-  return { column, cells, width }
+  return { column, cells, width: column.most === undefined ? width : Math.min(width, column.most) }
 }
 
 const total = (columns: readonly { readonly width: number }[]): number =>

@@ -11,9 +11,16 @@ export function eventLines(events: readonly StatusEvent[], at: number, looks: Lo
   const columns: readonly Column<StatusEvent>[] = [
     { title: 'WHEN', cell: ({ at: time }) => ago(time, at) },
     { title: 'LEVEL', cell: ({ level }) => ({ text: level, hue: HUES[level] }) },
-    { title: 'EVENT', cell: ({ text }) => printable(text) },
+    { title: 'EVENT', cell: (event) => printable(`${event.text}${whoOf(event)}`) },
   ]
   return table(columns, events, { ...looks, width: undefined, indent: '  ' })
+}
+
+/** Whom it is about, where its words do not say so. */
+function whoOf({ text, fields }: StatusEvent): string {
+  const name = ['node', 'peer', 'publicIp', 'subnet'].find((key) => Object.hasOwn(fields, key))
+  const value = name === undefined ? '' : String(fields[name])
+  return name === undefined || text.includes(value) ? '' : ` ${name}=${value}`
 }
 
 /** One event as it comes, with its time and what a script would read of it. */

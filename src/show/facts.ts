@@ -42,9 +42,17 @@ function leaseText({ subnets, secondsLeft, how }: LeaseStatus, renewedAt: string
   return `${subnets.join(' and ')} (${how}), ${left}${renewed}`
 }
 
+/** As the network configuration has them; what is off is not shown. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  ...{ vni: 'VNI', port: 'Port', underlayMtu: 'MTU', gbp: 'GBP', learning: 'Learning' },
+  directRouting: 'DirectRouting',
+}
+
 function networkText({ source, networks, backend }: ConfigurationStatus): string {
   const shown = networks.map(({ network, subnetLength }) => `${network} in subnets of /${subnetLength}`).join(' and ')
-  const settings = Object.entries(backend.settings).map(([name, value]) => `${name} ${String(value)}`)
+  const settings = Object.entries(backend.settings)
+    .filter(([, value]) => value !== false)
+    .map(([name, value]) => `${SETTINGS[name] ?? name} ${String(value)}`)
   return `${shown}; ${[backend.type, ...settings].join(', ')}; from ${printable(source)}`
 }
 

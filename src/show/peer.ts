@@ -29,7 +29,7 @@ function onePeer(peer: PeerStatus, at: number, looks: Looks): string {
     ...(peer.underlay === null ? [] : [['Underlay', underlayText(peer)] as const]),
     ...peer.entries.map(({ table, row, isInKernel }): Labelled => {
       const state = isInKernel ? 'in the kernel' : looks.paint('bad', 'NOT IN THE KERNEL')
-      return [table, `${printable(row)}: ${state}`]
+      return [table, `${printable(row.replace(`${table} `, ''))}: ${state}`]
     }),
   ]
   return head + labelled(rows, { ...looks, indent: '  ' })

@@ -9,8 +9,11 @@ export const reachCell = ({ reach }: Pick<PeerStatus, 'reach'>): Cell => ({ text
 
 const isMissing = ({ entries }: PeerStatus): number => entries.filter(({ isInKernel }) => !isInKernel).length
 
+/** HOST_NAME_MAX of Linux. */
+const LONGEST_NAME = 64
+
 const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
-  { title: 'PEER', cell: ({ name }) => printable(name), least: 12 },
+  { title: 'PEER', cell: ({ name }) => printable(name), least: 12, most: LONGEST_NAME },
   { title: 'SUBNET', cell: ({ subnet }) => subnet },
   { title: 'PUBLIC IP', cell: ({ publicIp }) => publicIp },
   { title: 'REACH', cell: reachCell },

@@ -12,13 +12,14 @@ export const secondsBefore = (seconds: number): string =>
 export function samplePeer(number: number, changed: Partial<PeerStatus> = {}): PeerStatus {
   const base = (15 << 16) | (number << 12)
   const subnet = `10.${(base >> 16) & 255}.${(base >> 8) & 255}.0`
+  const publicIp = `192.168.${number >> 8}.${number & 255}`
   return {
     family: 4,
     name: `host-${number}`,
     nodeId: `node-${number}`,
-    key: `/coreos.com/network/subnets/${subnet}-20`,
+    key: `${subnet}-20`,
     subnet: `${subnet}/20`,
-    publicIp: `192.168.${number >> 8}.${number & 255}`,
+    publicIp,
     backendType: 'vxlan',
     isReserved: false,
     mac: '0e:00:00:00:00:01',
@@ -26,7 +27,7 @@ export function samplePeer(number: number, changed: Partial<PeerStatus> = {}): P
     isDirect: false,
     entries: (['neighbour', 'fdb', 'route'] as const).map((table) => ({
       table,
-      row: table === 'fdb' ? '0e:00:00:00:00:01' : table === 'route' ? `${subnet}/20` : subnet,
+      row: `${table} ${ROWS[table](subnet, publicIp)}`,
       isInKernel: true,
     })),
     reach: 'reachable',
@@ -47,6 +48,13 @@ export const UNREACHABLE: Partial<PeerStatus> = {
   underlay: { answers: true, rttMs: 0.41, says: null },
 }
 
+/** As the tables' rules show them. */
+const ROWS = {
+  neighbour: (subnet: string): string => `${subnet} lladdr 0e:00:00:00:00:01 nud permanent`,
+  fdb: (_: string, publicIp: string): string => `0e:00:00:00:00:01 dst ${publicIp} self permanent`,
+  route: (subnet: string): string => `${subnet}/20 via ${subnet} proto 70 metric 1000 onlink`,
+}
+
 const NO_REACH: Readonly<Record<Reach, number>> = { reachable: 0, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 }
 
 export const sampleEvent = (id: number, changed: Partial<StatusEvent> = {}): StatusEvent => ({
@@ -54,8 +62,8 @@ export const sampleEvent = (id: number, changed: Partial<StatusEvent> = {}): Sta
   at: secondsBefore(1_000 / id),
   level: 'info',
   kind: 'peer-joined',
-  text: `peer host-${id} joined`,
-  fields: { subnet: '10.15.16.0/20' },
+  text: 'peer joined',
+  fields: { node: `host-${id}`, publicIp: `192.168.0.${id}`, subnet: `10.15.${id * 16}.0-20` },
   ...changed,
 })
 
@@ -81,12 +89,12 @@ export function sampleStatus(peers: readonly PeerStatus[], changed: Partial<Stat
       networks: [
         { family: 4, network: '10.0.0.0/8', subnetLength: 20, firstSubnet: '10.15.0.0', lastSubnet: '10.255.240.0' },
       ],
-      backend: { type: 'vxlan', settings: { VNI: 1, Port: 8472 } },
+      backend: { type: 'vxlan', settings: { vni: 1, port: 8472, gbp: false, learning: false, directRouting: false } },
       waitsForRestart: [],
       flags: { iface: 'eth0' },
     },
     lease: {
-      key: '/coreos.com/network/subnets/10.15.0.0-20',
+      key: '10.15.0.0-20',
       subnets: ['10.15.0.0/20'],
       expiresAt: secondsBefore(-83_000),
       secondsLeft: 83_000,

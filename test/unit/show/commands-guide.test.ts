@@ -87,6 +87,12 @@ describe('flanneld peers', () => {
     expect(text.split('\n')).toHaveLength(5)
   })
 
+  it('has no name of another host widen it beyond sense where no terminal limits it', () => {
+    const text = showPeers(samplePeers([samplePeer(1, { name: 'n'.repeat(255) })]), { ...LOOKS, width: undefined })
+    expect(text).toContain(`${'n'.repeat(63)}… `)
+    expect(text).not.toContain('n'.repeat(64))
+  })
+
   it('keeps within the terminal, and names who and how at the least', () => {
     const text = showPeers(samplePeers(SOME_PEERS), { ...LOOKS, width: 60 })
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(60)

@@ -83,11 +83,12 @@ export const SHOWN: Readonly<Record<string, string>> = {
   'ping-unreachable': pingLine(CUT, LOOKS),
   trace: showTrace(TRACED.peer, steps(TRACED), LOOKS),
   events: [
-    sampleEvent(1, { text: 'peer joined', fields: { kind: 'peer-joined', peer: 'host-1', subnet: '10.15.16.0/20' } }),
+    sampleEvent(1),
     sampleEvent(2, {
       level: 'warn',
       text: 'answers of peers over IPv4: 1 of 3 peers does not answer: host-1',
-      fields: { kind: 'condition-failed' },
+      kind: 'condition-failed',
+      fields: { condition: 'answers of peers over IPv4' },
     }),
   ]
     .map((event) => eventLine(event, LOOKS))
