@@ -33,7 +33,7 @@ const ERRORS = [
 
 /** Other commands than the agent: what they say is said to whoever has called them. */
 const ELSEWHERE =
-  /^src\/(cli|cni|docker|cleanup|plan|admin|commands\/(cleanup|cni|docker-opts|output|asking|look|inspect|settings|store|planning|page|examine))\b/
+  /^src\/(cli|cni|docker|cleanup|plan|admin|commands\/(cleanup|cni|docker-opts|output|asking|look|inspect|settings|store|planning|page|examine\/peer-named))\b/
 
 /** Texts that say little by themselves: what stands in their holes is made, and looked for, elsewhere. */
 const COMPOSED: Readonly<Record<string, string>> = {
