@@ -10,7 +10,7 @@ export const rulesOfOthers: Check<View> = {
     const verdicts = await host.verdicts()
     if (verdicts === undefined) return []
     const tunnels = verdicts.drops.filter(({ kind }) => kind === 'tunnel')
-    return [...tunnels.map(droppedHere), ...verdicts.masquerades.map(masqueraded)]
+    return [...tunnels.map(droppedHere), ...byRule(verdicts.masquerades).map(masqueraded)]
   },
 }
 
@@ -27,10 +27,14 @@ export const droppedHere = (verdict: ForeignVerdict): Finding => ({
   cure: [verdict.cure],
 })
 
-/** Pure. */
-export const masqueraded = (verdict: ForeignVerdict): Finding => ({
+/** One rule may do harm in both directions: it is one cause. */
+const byRule = (verdicts: readonly ForeignVerdict[]): readonly (readonly ForeignVerdict[])[] =>
+  [...new Set(verdicts.map(({ place }) => place))].map((rule) => verdicts.filter(({ place }) => place === rule))
+
+/** Pure. @param verdicts on one rule */
+export const masqueraded = (verdicts: readonly ForeignVerdict[]): Finding => ({
   ...{ cause: 'masqueraded-by-others', severity: 'broken', explains: ['masquerading of others'] },
-  summary: `${verdict.place} ${verdict.does}: the other side sees this host instead of the container`,
-  evidence: [seen(verdict)],
-  cure: [verdict.cure],
+  summary: `${verdicts[0]?.place ?? ''} ${verdicts.map(({ does }) => does).join(', and ')}: the other side sees this host instead of the container`,
+  evidence: verdicts.map(seen),
+  cure: [...new Set(verdicts.map(({ cure }) => cure))],
 })

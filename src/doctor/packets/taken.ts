@@ -18,6 +18,11 @@ export const taken: Check<View> = {
   },
 }
 
+/** Nothing can be set up over a device that is not there, and the subnet file is written after it. */
+const explainedBy = (device: string): readonly string[] => [
+  ...[`device ${device}`, 'forwarding of IPv*', 'tables of IPv*', 'subnet file', ...SILENCE],
+]
+
 /** Devices on an IPv4 and on an IPv6 underlay are never in each other's way (VXLAN_F_IPV6). */
 const isOfFamily = ({ vxlan }: LinkState, family: Family): boolean => (vxlan?.local?.family ?? 4) === family
 
@@ -29,7 +34,7 @@ export function judgeDevices({ family, device }: OverlayHere, links: readonly Li
   const others = links.filter((link) => link.name !== ours && link.vxlan?.port === port && isOfFamily(link, family))
   return others.flatMap((link): readonly Finding[] => {
     const common = {
-      ...{ ...FOR_ALL, explains: [`device ${ours}`, ...SILENCE] },
+      ...{ ...FOR_ALL, explains: explainedBy(ours) },
       evidence: [`ip -d link show ${link.name}: vxlan id ${link.vxlan?.vni ?? '?'} dstport ${port}`],
     }
     const cure = `ip link delete ${link.name}, if nobody needs it; else configure another`
@@ -90,7 +95,7 @@ export function judgePrograms({ device }: OverlayHere, sockets: readonly SocketH
   const { inode, holder } = held
   return [
     {
-      ...{ cause: 'udp-port-taken', ...FOR_ALL, explains: [`device ${name}`, ...SILENCE] },
+      ...{ cause: 'udp-port-taken', ...FOR_ALL, explains: explainedBy(name) },
       summary: `the program ${holder.name} (process ${holder.pid}) has UDP port ${port}, on which ${name} is to listen`,
       evidence: [
         `ss -ulnp 'sport = :${port}': ${holder.name}, pid ${holder.pid}`,

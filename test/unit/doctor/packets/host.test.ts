@@ -88,8 +88,11 @@ describe('rules of others', () => {
   })
 
   it('that masquerade do not explain that a peer is silent', () => {
-    expect(masqueraded(verdict)).toMatchObject({ cause: 'masqueraded-by-others', explains: ['masquerading of others'] })
-    expect(masqueraded(verdict).covers).toBeUndefined()
+    expect(masqueraded([verdict])).toMatchObject({
+      cause: 'masqueraded-by-others',
+      explains: ['masquerading of others'],
+    })
+    expect(masqueraded([verdict]).covers).toBeUndefined()
   })
 })
 

@@ -1,0 +1,254 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { waitFor, type LabHost } from '../lab/index.ts'
+import { agentCall } from '../lab/program.ts'
+import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
+import { causesOf, doctorOn, follow, joinAsUpstream, upstreamLease, type Told, type ToldFinding } from './doctor-lab.ts'
+
+/** A machine that has much else to do takes this long over whatever peers are asked. */
+const DEADLINE_MS = 15_000
+
+/** The first two have agents, the third is a node of upstream's; the last is a machine without either. */
+const [PATIENT, AGENT, WELL, IMPOSTOR] = [0, 1, 2, 3]
+const UPSTREAM = [WELL] as const
+
+const MASQUERADE = 'POSTROUTING -s 10.0.0.0/8 -j MASQUERADE'
+/** A lease with an address that another node has. */
+const TWICE = '10.61.0.0-20'
+
+const lab = useLab({ hosts: 4 }, async (made) => {
+  await made.putConfig(CONFIG)
+  const agents = [made.host(PATIENT), made.host(AGENT)]
+  for (const { agent } of agents) agent.start()
+  await Promise.all(agents.map((host) => host.ready()))
+  await joinAsUpstream(
+    made,
+    UPSTREAM.map((at) => made.host(at)),
+    agents,
+  )
+})
+
+const patient = (): LabHost => lab().host(PATIENT)
+const shell = (host: LabHost, script: string): Promise<string> => host.place.exec('sh', ['-ec', script])
+
+/** Has the patient ask them now, rather than when it is their turn. */
+const askNow = (hosts: readonly LabHost[]): Promise<unknown> =>
+  Promise.all(
+    hosts.map(({ address }) =>
+      shell(
+        patient(),
+        `curl -s -X POST --unix-socket /run/flannel/flanneld.sock 'http://localhost/v1/probe?of=${address}'`,
+      ),
+    ),
+  )
+
+/** Asks until it says this. */
+const until = (what: string, isSo: (told: Told) => boolean, ...flags: readonly string[]): Promise<Told> =>
+  waitFor(
+    what,
+    async () => {
+      const told = await doctorOn(patient(), ...flags)
+      if (!isSo(told))
+        throw new Error(JSON.stringify(told.findings.map(({ cause, summary, peer }) => ({ cause, peer, summary }))))
+      return told
+    },
+    { deadlineMs: DEADLINE_MS },
+  )
+
+const nothingIsWrong = (): Promise<Told> => until('doctor to find nothing', ({ findings }) => findings.length === 0)
+
+async function only(cause: string, ...flags: readonly string[]): Promise<ToldFinding> {
+  const { findings, code } = await until(
+    `doctor to find ${cause} alone`,
+    (told) => causesOf(told).join() === cause,
+    ...flags,
+  )
+  const [found] = findings
+  if (found === undefined) throw new Error('nothing was found')
+  expect(code).toBe(1)
+  return found
+}
+
+/** What the agent says without being asked for a cause. */
+const agentNames = (words: RegExp): Promise<unknown> =>
+  waitFor(
+    `status to say ${String(words)}`,
+    async () => words.test((await patient().place.attempt(...agentCall('status'))).stdout),
+    { deadlineMs: DEADLINE_MS },
+  )
+
+/** Takes away whatever a test has left that has failed. */
+async function cleanUp(): Promise<void> {
+  await patient().faults.restore()
+  await lab().deleteLease(TWICE)
+  const attempts = (host: LabHost, ...commands: readonly string[]): Promise<string> =>
+    shell(host, commands.map((command) => `${command} 2>&1 || true`).join('\n'))
+  await Promise.all([
+    attempts(
+      patient(),
+      'iptables -D INPUT -p udp --dport 8472 -j DROP',
+      `iptables -t nat -D ${MASQUERADE}`,
+      'nft delete table inet strict',
+      'ip link delete eth1',
+      'ip link delete vx0',
+      'ip link set eth0 up',
+      'ip route replace default via 192.168.205.1 dev eth0',
+      `ip route delete ${upstreamLease(lab().host(WELL), WELL).base}/24`,
+      'ip rule delete priority 77',
+      'sysctl -qw net.ipv4.conf.eth0.rp_filter=0',
+    ),
+    attempts(lab().host(WELL), 'nft delete table ip wrong'),
+    attempts(lab().host(IMPOSTOR), `ip address delete ${patient().address}/24 dev eth0`),
+  ])
+}
+
+describe('what is wrong with this host', () => {
+  afterEach(async () => {
+    try {
+      await nothingIsWrong()
+    } finally {
+      await cleanUp()
+    }
+  })
+
+  test.each<[what: string, cause: string, breaks: string]>([
+    [
+      'a rule of iptables that drops what comes',
+      'udp-port-dropped-here',
+      'iptables -A INPUT -p udp --dport 8472 -j DROP',
+    ],
+    [
+      'a table of nft that drops what leaves',
+      'udp-port-dropped-here',
+      'nft add table inet strict && nft add chain inet strict out { type filter hook output priority 0\\; } && nft add rule inet strict out udp dport 8472 drop',
+    ],
+  ])('%s', async (_, cause, breaks) => {
+    await shell(patient(), breaks)
+    const found = await only(cause)
+    await follow(patient(), found)
+  })
+
+  test('a rule that masquerades between containers', async () => {
+    await shell(patient(), `iptables -t nat -I ${MASQUERADE}`)
+    expect((await only('masqueraded-by-others')).evidence.join()).toContain(
+      '-A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE',
+    )
+    await shell(patient(), `iptables -t nat -D ${MASQUERADE}`)
+  })
+
+  test('a route and a rule of others that win over ours', async () => {
+    const to = `${upstreamLease(lab().host(WELL), WELL).base}/24`
+    await shell(patient(), `ip route add ${to} via 192.168.205.1 dev eth0 proto static`)
+    await agentNames(/routes to peers of IPv4/)
+    const route = await only('foreign-route-wins')
+    expect(route.cure[0]).toBe(`ip route del ${to} via 192.168.205.1 dev eth0 proto static`)
+    await follow(patient(), route)
+    await shell(
+      patient(),
+      `ip rule add to ${to} lookup 200 priority 77 && ip route add ${to} via 192.168.205.1 table 200`,
+    )
+    const rule = await only('foreign-rule-wins')
+    expect(rule.cure[0]).toBe('ip rule del priority 77')
+    await follow(patient(), rule)
+  })
+
+  test('a way back that strict filtering does not allow, and checksums that a peer computes wrongly', async () => {
+    const [back, wrong] = [lab().host(AGENT), lab().host(WELL)]
+    await shell(
+      patient(),
+      `ip link add eth1 type veth peer name other && ip link set other up && ip link set eth1 up && ip route add ${back.address}/32 dev eth1 && sysctl -qw net.ipv4.conf.eth0.rp_filter=1`,
+    )
+    await shell(
+      wrong,
+      'nft add table ip wrong && nft add chain ip wrong out { type filter hook output priority 0\\; } && nft add rule ip wrong out udp dport 8472 @th,48,16 set 0xbeef',
+    )
+    await askNow([back, wrong])
+    const { findings } = await until(
+      'doctor to find both',
+      (told) => causesOf(told).join() === 'rp-filter-drops,checksum-offload',
+    )
+    const [filter] = findings
+    expect(filter).toMatchObject({
+      peer: 'host1',
+      cure: [expect.stringMatching(/^sysctl -w net\.ipv4\.conf\.eth0\.rp_filter=2,/), expect.any(String)],
+    })
+    await shell(wrong, 'nft delete table ip wrong')
+    if (filter) await follow(patient(), filter)
+    await shell(patient(), 'ip link delete eth1')
+    await patient().agent.stop() // it says of checksums what it has seen within 30 s
+    patient().agent.start()
+    await patient().ready()
+  })
+
+  test('a lease that publishes our own address', async () => {
+    const value = {
+      PublicIP: patient().address,
+      BackendType: 'vxlan',
+      BackendData: { VNI: 100, VtepMAC: '6e:00:00:00:00:77' },
+    }
+    await lab().putLease(TWICE, JSON.stringify(value))
+    expect((await only('duplicate-public-ip')).cure.join()).toContain(TWICE)
+    await lab().deleteLease(TWICE)
+  })
+
+  test('another machine with our address', async () => {
+    const { address } = patient()
+    await shell(lab().host(IMPOSTOR), `ip address add ${address}/24 dev eth0`)
+    const found = await only('address-conflict-here', '--peer', lab().host(WELL).address)
+    expect(found.evidence[0]).toMatch(/^arping -D -I eth0 .* answers$/)
+    await shell(lab().host(IMPOSTOR), `ip address del ${address}/24 dev eth0`)
+  })
+
+  test('no carrier, and an interface that is turned off', async () => {
+    await patient().faults.cut()
+    await agentNames(/IPv4 underlay link/)
+    await only('underlay-without-carrier')
+    await patient().faults.restore()
+    await shell(patient(), 'ip link set eth0 down')
+    const off = await only('underlay-down')
+    await follow(patient(), off)
+    await shell(patient(), 'ip route replace default via 192.168.205.1 dev eth0')
+    await askNow(lab().hosts.slice(1, IMPOSTOR))
+  })
+
+  test.each([
+    [
+      'another device with our VNI',
+      'vni-taken',
+      'ip link add vx0 type vxlan id 100 dev eth0 dstport 8472 && ip link set vx0 up',
+    ],
+    [
+      'another device on our port with other settings',
+      'udp-port-taken',
+      'ip link add vx0 type vxlan external dstport 8472 && ip link set vx0 up',
+    ],
+  ])('%s', async (_, cause, breaks) => {
+    await patient().agent.stop()
+    await shell(patient(), `ip link delete ${DEVICE} && ${breaks}`)
+    patient().agent.start()
+    await agentNames(/device flannel\.100/)
+    await follow(patient(), await only(cause))
+    await patient().ready()
+    await askNow(lab().hosts.slice(1, IMPOSTOR))
+  })
+
+  test('a program on our port', async () => {
+    await patient().agent.stop()
+    await shell(patient(), `ip link delete ${DEVICE}`)
+    const program = patient().place.start('/dev/null', process.execPath, [
+      '-e',
+      "require('dgram').createSocket('udp4').bind(8472)",
+    ])
+    await waitFor('the program to listen', async () => (await shell(patient(), 'ss -uln')).includes(':8472'))
+    try {
+      patient().agent.start()
+      await agentNames(/device flannel\.100/)
+      const found = await only('udp-port-taken')
+      expect(found.summary).toContain(`node (process ${program.pid})`)
+      await follow(patient(), found)
+    } finally {
+      await shell(patient(), `kill ${program.pid} 2>/dev/null || true`)
+    }
+    await patient().ready()
+    await askNow(lab().hosts.slice(1, IMPOSTOR))
+  })
+})
