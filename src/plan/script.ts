@@ -1,6 +1,7 @@
 import type { KernelOp } from '../kernel/kernel.ts'
 import type { Ip } from '../net/ip.ts'
 import type { PlannedChange } from './journal.ts'
+import { quoted } from '../text/quoted.ts'
 
 /** What a change is about: for counting, and for programs. */
 export type ChangeKind =
@@ -127,7 +128,3 @@ const hereDocument = (command: string, text: string): readonly string[] => [
   ...text.replace(/\n$/, '').split('\n'),
   'END',
 ]
-
-/** As one word for sh(1). */
-export const quoted = (word: string): string =>
-  /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

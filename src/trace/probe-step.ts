@@ -1,10 +1,11 @@
+import { quoted } from '../text/quoted.ts'
 import type { Step, TraceFacts } from './facts.ts'
 
 const ms = (value: number | null): string => (value === null ? '' : ` in ${Number(value.toPrecision(3))} ms`)
 
 /** Whether packets come through, once all that they need is there. */
 export function probeStep({ peer, asked }: TraceFacts): Step {
-  const doctor = `flanneld doctor --peer ${peer.name}`
+  const doctor = `flanneld doctor --peer ${quoted(peer.name)}`
   const base = { name: 'probe', is: 'wrong', cure: [doctor] } as const
   if (asked === undefined) return { ...base, is: 'unknown', found: 'not asked: that takes an agent', cure: [] }
   const { reach, rttMs, loss, passesOctets, underlay, publicIp } = asked

@@ -1,5 +1,6 @@
 import { labelled } from '../../present/lines.ts'
 import type { Looks } from '../../present/table.ts'
+import { quoted } from '../../text/quoted.ts'
 import type { ConfigFact } from '../config-facts.ts'
 
 /** What is in force, field by field. */
@@ -12,5 +13,5 @@ export const showFacts = (facts: readonly ConfigFact[], looks: Looks): string =>
 /** How to have again what was overwritten, for a shell. */
 export const undoingSet = (before: string | undefined, key: string): string =>
   before === undefined
-    ? `To undo: etcdctl del ${key}\n`
+    ? `To undo: etcdctl del ${quoted(key)}\n`
     : `To undo:\nflanneld config set --yes --force - <<'END'\n${before.replace(/\n$/, '')}\nEND\n`

@@ -6,6 +6,7 @@ import { pingLine, PingTally } from '../../show/ping.ts'
 import { AgentAnswerError } from '../../status/client/errors.ts'
 import type { PeerStatus } from '../../status/document.ts'
 import { printable } from '../../text/printable.ts'
+import { quoted } from '../../text/quoted.ts'
 import { asking, type Asking, type Said } from '../asking/asking.ts'
 import { peersMeant } from '../asking/peers-meant.ts'
 import { Progress } from '../asking/terminal.ts'
@@ -45,7 +46,7 @@ async function question(asked: Asking): Promise<readonly PeerStatus[] | undefine
   } catch (error) {
     if (asked.signal.aborted) return undefined
     if (!(error instanceof AgentAnswerError && error.status === NOT_ASKED)) throw error
-    throw new AgentAnswerError(`${error.message}. Without that: flanneld trace ${of}`)
+    throw new AgentAnswerError(`${error.message}. Without that: flanneld trace ${quoted(of)}`)
   } finally {
     progress.end()
   }

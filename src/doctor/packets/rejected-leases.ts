@@ -1,4 +1,5 @@
 import type { RejectedStatus } from '../../status/document.ts'
+import { quoted } from '../../text/quoted.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { View } from '../view.ts'
 import { onHost } from './words.ts'
@@ -48,7 +49,7 @@ export function judgeRejected(row: RejectedStatus, published: readonly string[])
     summary: `the lease ${key}${name === key ? '' : ` of ${name}`} is not honoured: ${reason}`,
     cure: [
       onHost(name, 'flanneld doctor; systemctl restart flanneld, where the configuration has changed since it started'),
-      `if no host has it any more: flanneld release ${key} (or etcdctl del PREFIX/subnets/${key})`,
+      `if no host has it any more: flanneld release ${quoted(key)}`,
       'docs/troubleshooting.md explains the reason in the words of the agent',
     ],
   }
@@ -63,7 +64,7 @@ function sameAddress(
   const cause = 'duplicate-public-ip'
   const address = publicIp ?? 'an address'
   const elsewhere = onHost(name, '--iface= or --public-ip= that names an address of its own')
-  const whereGone = `if there is no such node any more: flanneld release ${key}`
+  const whereGone = `if there is no such node any more: flanneld release ${quoted(key)}`
   if (publicIp === null || published.includes(publicIp))
     return {
       cause,
@@ -74,6 +75,10 @@ function sameAddress(
   return {
     cause,
     summary: `${name} publishes ${address}, which this host has on ${device} besides its own ${published.join(', ')}: packets for ${name} end here`,
-    cure: [`ip address delete ${address} dev ${device}, if it belongs to ${name}`, `else ${elsewhere}`, whereGone],
+    cure: [
+      `ip address delete ${address} dev ${quoted(device)}, if it belongs to ${name}`,
+      `else ${elsewhere}`,
+      whereGone,
+    ],
   }
 }

@@ -1,3 +1,4 @@
+import type { LinkState } from '../../kernel/kernel.ts'
 import { parseIp } from '../../net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Check, Finding } from '../finding.ts'
@@ -14,6 +15,7 @@ export const silentPeers: Check<View> = {
     const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
     if (silent.length === 0) return []
     const addresses = await host.kernel.addresses(signal)
+    const links = await host.kernel.links(signal)
     const hasReadRules = await host.verdicts().then(
       () => true,
       () => false,
@@ -25,8 +27,9 @@ export const silentPeers: Check<View> = {
         .filter(({ family }) => family === here.family)
         .map(async (peer) => {
           const asked = await askPeer(probes, here, peer)
-          // read behind it: what was asked has the kernel look for its neighbours
-          const neighbours = await arpTable(host)
+          const link = links.find(({ index }) => index === here.underlay.index)
+          const hasAnswered = asked.echo.is === 'answered'
+          const neighbours = hasAnswered ? NOBODY : ((await whoAnswers(probes, link, peer)) ?? (await arpTable(host)))
           return judgeSilence({ here, peer, network, neighbours, hasReadRules, ...asked })
         })
     })
@@ -62,8 +65,22 @@ function agentsWord({ underlay }: Suspect, why: unknown): Echo {
   return underlay.answers ? { is: 'answered', rttMs: underlay.rttMs ?? 0 } : { is: 'silence' }
 }
 
-/** MAC by IPv4 address as /proc/net/arp has it; undefined where nobody answered for it. */
+/** MAC by IPv4 address; undefined where nobody answered for it. */
 export type ArpTable = ReadonlyMap<string, string | undefined>
+
+const NOBODY: ArpTable = new Map()
+
+/** Asked now: for minutes, the kernel's own table says of a host that is gone what was so before. Undefined: it cannot be asked. */
+async function whoAnswers(
+  probes: View['probes'],
+  link: LinkState | undefined,
+  { publicIp }: Suspect,
+): Promise<ArpTable | undefined> {
+  const address = parseIp(publicIp)
+  if (link === undefined || address?.family !== 4) return undefined
+  const holders = await probes.holders(link, address).catch(() => undefined)
+  return holders && new Map([[publicIp, holders[0]]])
+}
 
 /** ATF_COM: complete (linux/if_arp.h). */
 const COMPLETE = 2
@@ -72,7 +89,7 @@ async function arpTable(host: HostReads): Promise<ArpTable> {
   return readArpTable((await host.text('/proc/self/net/arp')) ?? '')
 }
 
-/** Pure. Columns: IP address, HW type, flags, HW address, mask, device (proc_pid_net(5)). */
+/** /proc/net/arp. Pure. Columns: IP address, HW type, flags, HW address, mask, device (proc_pid_net(5)). */
 export function readArpTable(text: string): ArpTable {
   const rows = text
     .split('\n')

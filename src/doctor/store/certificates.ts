@@ -1,6 +1,6 @@
 import type { Finding } from '../finding.ts'
 import type { CertificateFacts, SeenCertificate, StoreAccess } from '../store-facts.ts'
-import { quoted } from './etcdctl.ts'
+import { quoted } from '../../text/quoted.ts'
 
 const DAY_MS = 86_400_000
 /** As the agent has it (etcd/subnets/certificates-task.ts). */

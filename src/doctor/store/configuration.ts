@@ -1,7 +1,8 @@
 import type { ConfigurationStatus, FaultStatus } from '../../status/document.ts'
 import type { Finding } from '../finding.ts'
 import type { StoreAccess, StoreFacts } from '../store-facts.ts'
-import { etcdctl, quoted } from './etcdctl.ts'
+import { quoted } from '../../text/quoted.ts'
+import { etcdctl } from './etcdctl.ts'
 
 const keyOf = ({ prefix }: StoreAccess): string => `${prefix}/config`
 

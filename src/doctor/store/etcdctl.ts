@@ -1,8 +1,5 @@
+import { quoted } from '../../text/quoted.ts'
 import type { StoreAccess } from '../store-facts.ts'
-
-/** The words of a command as a shell takes them. */
-export const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 /** `etcdctl`, as the daemon reaches etcd: what follows is what is asked. @param user undefined: whom the daemon asks as */
 export function etcdctl(access: StoreAccess, command: string, user = access.user): string {

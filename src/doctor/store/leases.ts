@@ -2,7 +2,8 @@ import type { ConditionStatus, StatusDocument } from '../../status/document.ts'
 import { ipToInteger, parseIp } from '../../net/ip.ts'
 import type { Finding } from '../finding.ts'
 import type { StoreAccess } from '../store-facts.ts'
-import { etcdctl, quoted } from './etcdctl.ts'
+import { quoted } from '../../text/quoted.ts'
+import { etcdctl } from './etcdctl.ts'
 
 /** How many leases there are, and for how many there is room. */
 export interface Room {

@@ -1,7 +1,8 @@
 import type { FaultStatus } from '../../status/document.ts'
 import type { StoreAccess } from '../store-facts.ts'
 import type { StoreCause } from './causes-of-faults.ts'
-import { etcdctl, placeOf, quoted } from './etcdctl.ts'
+import { quoted } from '../../text/quoted.ts'
+import { etcdctl, placeOf } from './etcdctl.ts'
 
 /** What one failure is about. */
 export interface Case {

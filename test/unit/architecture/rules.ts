@@ -146,7 +146,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it runs in a browser, and knows an agent by its documents, and of doctor what puts a condition right',
   },
   'doctor/packets': {
-    sees: ['net', 'kernel', 'status', 'doctor'],
+    sees: ['net', 'text', 'kernel', 'status', 'doctor'],
     because: 'why packets do not arrive follows from what is seen, however it is read',
   },
   'doctor/read': {
@@ -168,7 +168,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'it reads for checks what they are handed, and judges nothing',
   },
   'doctor/store': {
-    sees: ['net', 'status', 'doctor'],
+    sees: ['net', 'text', 'status', 'doctor'],
     because: 'what a failure of etcd means follows from what it says, whoever asks',
   },
   'doctor/host': {
@@ -329,6 +329,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   plan: {
     sees: [
       'net',
+      'text',
       'observe',
       'time',
       'counts',
