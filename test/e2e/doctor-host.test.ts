@@ -156,7 +156,7 @@ N`,
     await container.place.exec('nft', [
       'add table ip tracks; add chain ip tracks out { type filter hook output priority 0; ct state new counter; }',
     ])
-    await container.place.exec('python3', ['-c', FILL])
+    await container.place.exec('python3', ['-c', FILL], { timeoutMs: 90_000 }) // some 270 000 packets
     const told = await doctorOn({ place: container.place })
     const finding = told.findings.find(({ cause }) => cause === 'conntrack-full')
     expect(finding?.cure[0]).toMatch(/nf_conntrack_max=\d+/)

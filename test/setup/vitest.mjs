@@ -9,7 +9,7 @@ import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
  * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
  * side, each in namespaces of its own: they wait for daemons more than they compute. What takes longest comes first.
  */
-export const ROWS = [['core'], ['root', 'e2e', 'faults', 'etcd', 'kernel']]
+export const ROWS = [['core'], ['root', 'e2e', 'etcd', 'kernel'], ['faults']]
 export const PROJECTS = ROWS.flat()
 
 /** Where a project runs; inside the laboratory's namespaces when it is not named here. */
@@ -24,8 +24,8 @@ const HINDRANCES = { root: whyNotAsRoot }
 /** Projects that run as several processes side by side: one laboratory occupies all of its namespaces. Most of their files are in this folder. */
 const SHARDS = {
   e2e: { most: 3, folder: 'test/e2e' },
-  root: { most: 5, folder: 'test/root' },
-  faults: { most: 4, folder: 'test/e2e/faults' },
+  root: { most: 4, folder: 'test/root' },
+  faults: { most: 3, folder: 'test/e2e/faults' },
 }
 
 /**
