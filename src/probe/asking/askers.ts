@@ -13,6 +13,12 @@ export class Askers {
     return new Promise((done) => this.#askers.add({ open: new Set(slots), done }))
   }
 
+  /** Whether somebody waits for it. */
+  has(slot: number): boolean {
+    for (const { open } of this.#askers) if (open.has(slot)) return true
+    return false
+  }
+
   settle(slot: number): void {
     for (const asker of this.#askers)
       if (asker.open.delete(slot) && asker.open.size === 0) {

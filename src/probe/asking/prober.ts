@@ -168,14 +168,19 @@ export class Prober {
   }
 
   #send(nowMs: number): void {
-    const slots = this.book.roster.firstDue(nowMs, pace.PER_TICK, this.#isAsked)
+    // one for the underlay, if there is one: where all are overdue, none would be left for it
+    const examined = this.#examineNext(nowMs) ? 1 : 0
+    const slots = this.book.roster.firstDue(nowMs, pace.PER_TICK - examined, this.#isAsked)
     for (const slot of slots) this.#ask(slot, nowMs)
-    for (let left = pace.PER_TICK - slots.length; left > 0; left--) {
-      const slot = this.#exams.takeDue(nowMs)
-      if (slot === undefined) break
-      this.#askUnderlay(slot, nowMs)
-    }
+    for (let left = pace.PER_TICK - examined - slots.length; left > 0; left--) if (!this.#examineNext(nowMs)) break
     if (slots.length > 0) this.#sentMs = nowMs
+  }
+
+  /** @returns whether there was one */
+  #examineNext(nowMs: number): boolean {
+    const slot = this.#exams.takeDue(nowMs)
+    if (slot !== undefined) this.#askUnderlay(slot, nowMs)
+    return slot !== undefined
   }
 
   #ask(slot: number, nowMs: number): void {
@@ -244,7 +249,7 @@ export class Prober {
   #searchOn(slot: number, search: Bisection, nowMs: number): void {
     if (!isDone(search)) {
       this.#searches.set(slot, search)
-      this.book.roster.setDue(slot, nowMs)
+      this.book.roster.setDue(slot, this.#soonest(slot, nowMs, 0))
       return
     }
     this.#searches.delete(slot)
@@ -258,7 +263,8 @@ export class Prober {
     const way = this.book.way(slot)
     if (target === undefined || way === undefined) return
     const waitMs = bisect ? 0 : again === 'soon' ? this.#soonMs(row.hits) : this.#periodMs(row.reach)
-    roster.write(slot, { ...row, dueMs: nowMs + waitMs })
+    const isOpen = bisect || again === 'soon'
+    roster.write(slot, { ...row, dueMs: isOpen ? this.#soonest(slot, nowMs, waitMs) : nowMs + waitMs })
     if (bisect) this.#searches.set(slot, beginBisection(shortest(target.family), way.mtu))
     if (row.reach === 'unreachable' && before.reach !== 'unreachable') this.#exams.begin(slot, nowMs, says)
     else if (row.reach !== 'unreachable') this.#exams.end(slot)
@@ -274,6 +280,11 @@ export class Prober {
   /** Of one that is not reached, what the underlay says belongs to it. */
   #settleExamined(slot: number): void {
     if (this.book.roster.reach(slot) !== 'unreachable' || this.#exams.isOver(slot)) this.#askers.settle(slot)
+  }
+
+  /** Whom somebody waits for stays before all others until it is judged. @returns when it is asked again */
+  #soonest(slot: number, nowMs: number, waitMs: number): number {
+    return this.#askers.has(slot) ? nowMs - URGENT_MS : nowMs + waitMs
   }
 
   #soonMs(hits: number): number {

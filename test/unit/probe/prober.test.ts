@@ -249,6 +249,26 @@ describe('whoever is asked for', () => {
     })
   })
 
+  it('and is cut off as thousands are, stays before all others until that is known', async () => {
+    const world = new ProbeWorld()
+    for (let n = 1; n <= 3_000; n++) {
+      world.icmp.set(addressOf(n), { isCut: true })
+      world.icmp.set(publicIpOf(n), { isCut: true })
+      world.join(n)
+    }
+    world.pass(60_000)
+    expect(world.prober.book.counts()).toMatchObject({ unknown: 3_000 })
+    const asked = world.prober.askNow([keyOf(2_900)])
+    world.wake()
+    world.pass(10_000)
+    expect(world.reach(2_900)).toBe('unreachable')
+    world.pass(10_000)
+    await expect(Promise.race([asked.then(() => 'settled'), Promise.resolve().then(() => 'open')])).resolves.toBe(
+      'settled',
+    )
+    expect(world.prober.book.reach(keyOf(2_900), 4)).toMatchObject({ underlay: { answers: false } })
+  })
+
   it('and is no peer, or leaves, or cannot be asked, keeps nobody waiting', async () => {
     const world = settled(3)
     await world.prober.askNow(['nobody'])
