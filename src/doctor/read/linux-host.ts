@@ -89,10 +89,17 @@ async function readHolders(): Promise<ReadonlyMap<string, ProgramHere>> {
   for (const pid of (await readNames('/proc')).filter((name) => /^\d+$/.test(name))) {
     const sockets = await socketsOf(pid)
     if (sockets.length === 0) continue
-    const name = (await readText(`/proc/${pid}/comm`)) ?? '?'
+    const name = await programOf(pid)
     for (const inode of sockets) holders.set(inode, { pid: Number(pid), name })
   }
   return holders
+}
+
+/** The file it was started as (proc_pid_cmdline(5)): what its first thread is called may be anything, such as Node's `MainThread`. */
+async function programOf(pid: string): Promise<string> {
+  const [started = ''] = ((await readText(`/proc/${pid}/cmdline`)) ?? '').split(/[\0\s]/)
+  const name = started.replace(/.*\//, '')
+  return name === '' ? ((await readText(`/proc/${pid}/comm`)) ?? '?') : name
 }
 
 async function socketsOf(pid: string): Promise<readonly string[]> {
