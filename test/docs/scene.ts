@@ -28,9 +28,13 @@ export interface Stage {
 /** What the others take for granted. */
 const FIRST = 'docs/install.md'
 
-/** A reader looks again when a file or an answer is not there at once; for so long, in milliseconds. */
+/**
+ * A reader looks again when a file or an answer is not there at once; for so long, in milliseconds. Pings too: in a container that has just
+ * been started on a busy machine, the first was once answered after 1.02 s (a link that does not carry yet, and ARP asked again) and the
+ * second lost.
+ */
 const PATIENCE_MS = 15_000
-const LOOKS = /^(cat|curl|ip|bridge|etcdctl get|systemctl status|docker exec) /
+const LOOKS = /^(cat|curl|ip|bridge|etcdctl get|systemctl status|docker exec|docker run --rm busybox ping) /
 
 /** Packages are installed: minutes on a busy machine. In milliseconds. */
 const BLOCK_MS = 400_000
