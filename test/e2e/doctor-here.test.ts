@@ -1,8 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { waitFor, type LabHost } from '../lab/index.ts'
-import { agentCall } from '../lab/program.ts'
-import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
-import { causesOf, doctorOn, follow, joinAsUpstream, upstreamLease, type Told, type ToldFinding } from './doctor-lab.ts'
+import { DEVICE, useLab } from '../lab/use-lab.ts'
+import {
+  bringUpMixed,
+  Patient,
+  shell,
+  causesOf,
+  follow,
+  upstreamLease,
+  type Told,
+  type ToldFinding,
+} from './doctor-lab.ts'
 
 /** A machine that has much else to do takes this long over whatever peers are asked. */
 const DEADLINE_MS = 15_000
@@ -16,48 +24,21 @@ const MASQUERADE = 'POSTROUTING -s 10.0.0.0/8 -j MASQUERADE'
 const TWICE = '10.61.0.0-20'
 
 const lab = useLab({ hosts: 4 }, async (made) => {
-  await made.putConfig(CONFIG)
-  const agents = [made.host(PATIENT), made.host(AGENT)]
-  for (const { agent } of agents) agent.start()
-  await Promise.all(agents.map((host) => host.ready()))
-  await joinAsUpstream(
+  await bringUpMixed(
     made,
+    [made.host(PATIENT), made.host(AGENT)],
     UPSTREAM.map((at) => made.host(at)),
-    agents,
   )
 })
 
 const patient = (): LabHost => lab().host(PATIENT)
-const shell = (host: LabHost, script: string): Promise<string> => host.place.exec('sh', ['-ec', script])
-
-/** Has the patient ask them now, rather than when it is their turn. */
-const askNow = (hosts: readonly LabHost[]): Promise<unknown> =>
-  Promise.all(
-    hosts.map(({ address }) =>
-      shell(
-        patient(),
-        `curl -s -X POST --unix-socket /run/flannel/flanneld.sock 'http://localhost/v1/probe?of=${address}'`,
-      ),
-    ),
-  )
-
-/** Asks until it says this. */
-const until = (what: string, isSo: (told: Told) => boolean, ...flags: readonly string[]): Promise<Told> =>
-  waitFor(
-    what,
-    async () => {
-      const told = await doctorOn(patient(), ...flags)
-      if (!isSo(told))
-        throw new Error(JSON.stringify(told.findings.map(({ cause, summary, peer }) => ({ cause, peer, summary }))))
-      return told
-    },
-    { deadlineMs: DEADLINE_MS },
-  )
-
-const nothingIsWrong = (): Promise<Told> => until('doctor to find nothing', ({ findings }) => findings.length === 0)
+const doctor = new Patient(patient, DEADLINE_MS)
+const askNow = (hosts: readonly LabHost[]): Promise<unknown> => doctor.asks(hosts)
+const nothingIsWrong = (): Promise<Told> => doctor.isWell()
+const agentNames = (words: RegExp): Promise<unknown> => doctor.agentNames(words)
 
 async function only(cause: string, ...flags: readonly string[]): Promise<ToldFinding> {
-  const { findings, code } = await until(
+  const { findings, code } = await doctor.tells(
     `doctor to find ${cause} alone`,
     (told) => causesOf(told).join() === cause,
     ...flags,
@@ -67,14 +48,6 @@ async function only(cause: string, ...flags: readonly string[]): Promise<ToldFin
   expect(code).toBe(1)
   return found
 }
-
-/** What the agent says without being asked for a cause. */
-const agentNames = (words: RegExp): Promise<unknown> =>
-  waitFor(
-    `status to say ${String(words)}`,
-    async () => words.test((await patient().place.attempt(...agentCall('status'))).stdout),
-    { deadlineMs: DEADLINE_MS },
-  )
 
 /** Takes away whatever a test has left that has failed. */
 async function cleanUp(): Promise<void> {
@@ -162,7 +135,7 @@ describe('what is wrong with this host', () => {
       'nft add table ip wrong && nft add chain ip wrong out { type filter hook output priority 0\\; } && nft add rule ip wrong out udp dport 8472 @th,48,16 set 0xbeef',
     )
     await askNow([back, wrong])
-    const { findings } = await until(
+    const { findings } = await doctor.tells(
       'doctor to find both',
       (told) => causesOf(told).join() === 'rp-filter-drops,checksum-offload',
     )

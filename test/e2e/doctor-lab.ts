@@ -1,7 +1,8 @@
-import type { Lab, LabHost } from '../lab/index.ts'
+import { waitFor, type Lab, type LabHost } from '../lab/index.ts'
 import { leaseOf, type ReadLease } from '../lab/expected-tables.ts'
 import { objectsAt, parseObject, textAt, textsAt } from '../lab/json.ts'
 import { agentCall } from '../lab/program.ts'
+import { CONFIG } from '../lab/use-lab.ts'
 import { leaveUpstreamBehind } from './upstream-node.ts'
 
 /** What `flanneld doctor` has found. */
@@ -62,4 +63,54 @@ export async function joinAsUpstream(lab: Lab, hosts: readonly LabHost[], agents
       return leaveUpstreamBehind(lab, host, { own, peers })
     }),
   )
+}
+
+/** Starts agents on these machines, and makes upstream nodes of those. */
+export async function bringUpMixed(lab: Lab, agents: readonly LabHost[], upstream: readonly LabHost[]): Promise<void> {
+  await lab.putConfig(CONFIG)
+  for (const { agent } of agents) agent.start()
+  await Promise.all(agents.map((host) => host.ready()))
+  await joinAsUpstream(lab, upstream, agents)
+}
+
+export const shell = (host: LabHost, script: string): Promise<string> => host.place.exec('sh', ['-ec', script])
+
+/** A host whose doctor is asked. */
+export class Patient {
+  readonly #host: () => LabHost
+  readonly #deadlineMs: number
+
+  constructor(host: () => LabHost, deadlineMs: number) {
+    this.#host = host
+    this.#deadlineMs = deadlineMs
+  }
+
+  /** Has it ask them now, rather than when it is their turn. */
+  asks(hosts: readonly LabHost[]): Promise<unknown> {
+    const ask = (address: string): string =>
+      `curl -s -X POST --unix-socket /run/flannel/flanneld.sock 'http://localhost/v1/probe?of=${address}'`
+    return Promise.all(hosts.map(({ address }) => shell(this.#host(), ask(address))))
+  }
+
+  /** Asks doctor until it says this. */
+  tells(what: string, isSo: (told: Told) => boolean, ...flags: readonly string[]): Promise<Told> {
+    const look = async (): Promise<Told> => {
+      const told = await doctorOn(this.#host(), ...flags)
+      if (!isSo(told))
+        throw new Error(JSON.stringify(told.findings.map(({ cause, summary, peer }) => ({ cause, peer, summary }))))
+      return told
+    }
+    return waitFor(what, look, { deadlineMs: this.#deadlineMs })
+  }
+
+  isWell(): Promise<Told> {
+    return this.tells('doctor to find nothing', ({ findings }) => findings.length === 0)
+  }
+
+  /** What the agent says without being asked for a cause. */
+  agentNames(words: RegExp): Promise<unknown> {
+    const look = async (): Promise<boolean> =>
+      words.test((await this.#host().place.attempt(...agentCall('status'))).stdout)
+    return waitFor(`status to say ${String(words)}`, look, { deadlineMs: this.#deadlineMs })
+  }
 }

@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor, type LabHost } from '../lab/index.ts'
+import type { LabHost } from '../lab/index.ts'
 import { agentCall } from '../lab/program.ts'
-import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
-import { doctorOn, joinAsUpstream, upstreamLease, type Told, type ToldFinding } from './doctor-lab.ts'
+import { DEVICE, useLab } from '../lab/use-lab.ts'
+import {
+  bringUpMixed,
+  joinAsUpstream,
+  Patient,
+  shell,
+  doctorOn,
+  upstreamLease,
+  type Told,
+  type ToldFinding,
+} from './doctor-lab.ts'
 
 /** A machine that has much else to do takes this long over whatever peers are asked. */
 const DEADLINE_MS = 60_000
@@ -14,53 +23,18 @@ const [PATIENT, AGENT, WELL, OFF, CLOSED, OTHER_PORT, OTHER_VNI, NARROW, CONTEST
 const UPSTREAM = [WELL, OFF, CLOSED, OTHER_PORT, OTHER_VNI, NARROW, CONTESTED] as const
 
 const lab = useLab({ hosts: 10 }, async (made) => {
-  await made.putConfig(CONFIG)
-  const agents = [made.host(PATIENT), made.host(AGENT)]
-  for (const { agent } of agents) agent.start()
-  await Promise.all(agents.map((host) => host.ready()))
-  await joinAsUpstream(
+  await bringUpMixed(
     made,
+    [made.host(PATIENT), made.host(AGENT)],
     UPSTREAM.map((at) => made.host(at)),
-    agents,
   )
 })
 
 const patient = (): LabHost => lab().host(PATIENT)
-const shell = (host: LabHost, script: string): Promise<string> => host.place.exec('sh', ['-ec', script])
-
-/** Has the patient ask them now, rather than when it is their turn. */
-const askNow = (hosts: readonly LabHost[]): Promise<unknown> =>
-  Promise.all(
-    hosts.map(({ address }) =>
-      shell(
-        patient(),
-        `curl -s -X POST --unix-socket /run/flannel/flanneld.sock 'http://localhost/v1/probe?of=${address}'`,
-      ),
-    ),
-  )
-
-/** Asks until it says this. */
-const until = (what: string, isSo: (told: Told) => boolean, ...flags: readonly string[]): Promise<Told> =>
-  waitFor(
-    what,
-    async () => {
-      const told = await doctorOn(patient(), ...flags)
-      if (!isSo(told))
-        throw new Error(JSON.stringify(told.findings.map(({ cause, summary, peer }) => ({ cause, peer, summary }))))
-      return told
-    },
-    { deadlineMs: DEADLINE_MS },
-  )
-
-const nothingIsWrong = (): Promise<Told> => until('doctor to find nothing', ({ findings }) => findings.length === 0)
-
-/** What the agent says without being asked for a cause. */
-const agentNames = (words: RegExp): Promise<unknown> =>
-  waitFor(
-    `status to say ${String(words)}`,
-    async () => words.test((await patient().place.attempt(...agentCall('status'))).stdout),
-    { deadlineMs: DEADLINE_MS },
-  )
+const doctor = new Patient(patient, DEADLINE_MS)
+const askNow = (hosts: readonly LabHost[]): Promise<unknown> => doctor.asks(hosts)
+const nothingIsWrong = (): Promise<Told> => doctor.isWell()
+const agentNames = (words: RegExp): Promise<unknown> => doctor.agentNames(words)
 
 test('finds nothing on healthy hosts, one of upstream’s among them', async () => {
   await nothingIsWrong()
@@ -92,7 +66,7 @@ describe('faults of peers, all at once', () => {
       putVni(OTHER_VNI, 7),
     ])
     await askNow([OFF, CLOSED, OTHER_PORT, NARROW].map((at) => lab().host(at)))
-    told = await until('doctor to find all of them', ({ findings }) => findings.length >= 5)
+    told = await doctor.tells('doctor to find all of them', ({ findings }) => findings.length >= 5)
     expect(about(WELL)).toEqual([])
     await agentNames(/answers of peers over IPv4/)
   })
