@@ -31,29 +31,20 @@ export async function endWithOutput<Code extends number>(
   text: string,
   code: Code,
   stopSignal: AbortSignal,
+  isNoFailure: (error: unknown) => boolean = () => false,
 ): Promise<Code | typeof EXIT.failed> {
   try {
     if (text !== '') await writeOutput(text, stopSignal)
     return code
   } catch (error) {
+    if (isNoFailure(error)) return code
     return fail(error instanceof Error ? error.message : String(error))
   }
 }
 
 /** As {@link endWithOutput}, for what people look at: who has seen enough of it (`| head`) may go, which is no failure. */
-export async function endWithView<Code extends number>(
-  text: string,
-  code: Code,
-  stopSignal: AbortSignal,
-): Promise<Code | typeof EXIT.failed> {
-  try {
-    if (text !== '') await writeOutput(text, stopSignal)
-    return code
-  } catch (error) {
-    if (isReaderGone(error)) return code
-    return fail(error instanceof Error ? error.message : String(error))
-  }
-}
+export const endWithView: typeof endWithOutput = (text, code, stopSignal) =>
+  endWithOutput(text, code, stopSignal, isReaderGone)
 
 /** Whether nobody reads the other end of the pipe any more. */
 export const isReaderGone = (error: unknown): boolean =>

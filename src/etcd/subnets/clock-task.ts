@@ -55,7 +55,6 @@ export class ClockTask implements Task {
     else {
       const reason = `this host is ${inWords(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'} etcd (${clock.url})`
       const cure = 'timedatectl set-ntp true on the one that is wrong'
-
       this.#input.conditions.fails(WHAT, `${reason}. Cure: ${cure}`, 'none', {
         ...{ isOfSession: false, repeats: false },
         subject: aheadMs > 0 ? 'ahead' : 'behind',
