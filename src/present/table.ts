@@ -10,7 +10,7 @@ export interface Column<Row> {
   readonly isRight?: boolean
   /** Where the terminal is narrow, it may be cut down to so many columns; never, where it does not say. */
   readonly least?: number
-  /** Wider than this it never is, also where nothing limits the table: names are others' to choose. */
+  /** Wider than this it never is, also where nothing limits the table: what stands in it may be others' to choose. {@link WIDEST}, where it does not say. */
   readonly most?: number
   /** Where that is not enough, it is left out; those with the highest number first. Never, where it does not say. */
   readonly spare?: number
@@ -24,6 +24,11 @@ export interface Looks {
 }
 
 const GAP = '  '
+
+/** Of a column that says nothing else: a host name has 64 characters at most (HOST_NAME_MAX of Linux), and so do two subnets. */
+const WIDEST = 64
+/** Of a column of sentences. */
+export const WIDEST_SENTENCE = 160
 
 /** A table with a heading, each line without blanks at its end; nothing for no rows. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], looks: Looks): string {
@@ -57,7 +62,7 @@ const textOf = (cell: Cell): string => (typeof cell === 'string' ? cell : cell.t
 function measured<Row>({ column, cells }: Filled<Row>): Measured<Row> {
   let width = displayWidth(column.title)
   for (const cell of cells) width = Math.max(width, displayWidth(textOf(cell)))
-  return { column, cells, width: column.most === undefined ? width : Math.min(width, column.most) }
+  return { column, cells, width: Math.min(width, column.most ?? WIDEST) }
 }
 
 const total = (columns: readonly { readonly width: number }[]): number =>

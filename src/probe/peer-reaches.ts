@@ -7,7 +7,7 @@ import type { Clock } from '../time/clock.ts'
 export interface ReachSource {
   /** Undefined: it knows of no such peer. */
   reach(key: string, family: Family): PeerReach | undefined
-  counts(): Readonly<Record<Reach, number>>
+  counts(family?: Family): Readonly<Record<Reach, number>>
   askNow(keys: readonly string[]): Promise<void>
   readonly totals: ProbeTotals
   /** Whether anybody is asked. */
@@ -51,9 +51,9 @@ export class PeerReaches {
     return this.#source?.reach(key, family) ?? { reach: 'unknown', sinceMs: this.#sinceMs, loss: 0 }
   }
 
-  /** How many peers are judged how; each counts in each family that it has. */
-  counts(): Readonly<Record<Reach, number>> {
-    return this.#source?.counts() ?? NOBODY
+  /** How many peers are judged how; each counts in each family that it has, or only in that which is asked for. */
+  counts(family?: Family): Readonly<Record<Reach, number>> {
+    return this.#source?.counts(family) ?? NOBODY
   }
 
   /** Since the agent was started, whatever sessions there were. */

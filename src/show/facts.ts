@@ -11,7 +11,7 @@ import type {
   StoreStatus,
 } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
-import { reachCounts } from './reach.ts'
+import { countsByFamily } from './reach.ts'
 
 /** So many of etcd's endpoints are shown each by itself. */
 const MOST_ENDPOINTS = 5
@@ -73,9 +73,9 @@ function familyText({ underlay, device, tables }: FamilyStatus): string {
   return `${way}${overlay}; ${tables.synced ? held : 'not written to the kernel yet'}${changed}`.replaceAll(/ +/g, ' ')
 }
 
-function peersText({ total, byReach, probes }: PeersSummary): string {
+function peersText({ total, byReach, families, probes }: PeersSummary): string {
   const off = probes.isOn && probes.why === null ? '' : `; not asked: ${printable(probes.why ?? '--peer-probes=false')}`
-  const counts = reachCounts(byReach)
+  const counts = countsByFamily(families.length > 1 ? families : [{ byReach }])
   return `${total === 0 ? 'none' : total}${counts === '' ? '' : `: ${counts}`}${off}`
 }
 

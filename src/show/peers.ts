@@ -1,19 +1,16 @@
 import { counted, milliseconds, since } from '../present/age.ts'
-import { table, type Cell, type Column, type Looks } from '../present/table.ts'
+import { table, WIDEST_SENTENCE, type Cell, type Column, type Looks } from '../present/table.ts'
 import { REACHES, type Reach } from '../probe/reach.ts'
 import type { PeersDocument, PeersSummary, PeerStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
-import { HUES, reachCounts, WORDS } from './reach.ts'
+import { countsByFamily, HUES, WORDS } from './reach.ts'
 
 export const reachCell = ({ reach }: Pick<PeerStatus, 'reach'>): Cell => ({ text: WORDS[reach], hue: HUES[reach] })
 
 const isMissing = ({ entries }: PeerStatus): number => entries.filter(({ isInKernel }) => !isInKernel).length
 
-/** HOST_NAME_MAX of Linux. */
-const LONGEST_NAME = 64
-
 const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
-  { title: 'PEER', cell: ({ name }) => printable(name), least: 12, most: LONGEST_NAME },
+  { title: 'PEER', cell: ({ name }) => printable(name), least: 12 },
   { title: 'SUBNET', cell: ({ subnet }) => subnet },
   { title: 'PUBLIC IP', cell: ({ publicIp }) => publicIp },
   { title: 'REACH', cell: reachCell },
@@ -21,7 +18,7 @@ const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
   { title: 'RTT', cell: (peer) => milliseconds(rttOf(peer)), isRight: true, spare: 4 },
   { title: 'LOSS', cell: ({ loss }) => lossCell(loss), isRight: true, spare: 5 },
   { title: 'ENTRIES', cell: entriesCell, spare: 1 },
-  { title: 'MORE', cell: (peer) => remark(peer), least: 16, spare: 3 },
+  { title: 'MORE', cell: (peer) => remark(peer), least: 16, most: WIDEST_SENTENCE, spare: 3 },
 ]
 
 /** That of its last answer says nothing of a peer that does not answer any more. */
@@ -67,8 +64,18 @@ export function notReachableTable(
 /** `flanneld peers`, the worst first, then by subnet as the document has them. */
 export function showPeers({ peers, at }: PeersDocument, looks: Looks): string {
   const sorted = REACHES.flatMap((reach) => peers.filter((peer) => peer.reach === reach))
-  const counts: Record<Reach, number> = { unreachable: 0, mtu: 0, lossy: 0, unknown: 0, reachable: 0 }
-  for (const { reach } of peers) counts[reach]++
-  const summary = `${counted(peers.length, 'peer')}${peers.length === 0 ? '' : `: ${reachCounts(counts)}`}\n`
+  const summary = `${counted(new Set(peers.map(({ key }) => key)).size, 'peer')}${peers.length === 0 ? '' : `: ${tally(peers)}`}\n`
   return table(columnsAt(Date.parse(at)), sorted, looks) + (sorted.length === 0 ? summary : `\n${summary}`)
+}
+
+/** How many are how; apart for each address family, where there are several. */
+function tally(peers: readonly PeerStatus[]): string {
+  const families = new Map<PeerStatus['family'], Record<Reach, number>>()
+  for (const { family, reach } of peers) {
+    const byReach = families.get(family) ?? { unreachable: 0, mtu: 0, lossy: 0, unknown: 0, reachable: 0 }
+    byReach[reach]++
+    families.set(family, byReach)
+  }
+  const all = [...families].map(([family, byReach]) => (families.size > 1 ? { family, byReach } : { byReach }))
+  return countsByFamily(all.sort((a, b) => (a.family ?? 0) - (b.family ?? 0)))
 }

@@ -149,8 +149,12 @@ export interface FamilyStatus {
 }
 
 export interface PeersSummary {
+  /** Peers, whatever families they have. */
   readonly total: number
+  /** A peer counts once in each family that it has. */
   readonly byReach: Readonly<Record<Reach, number>>
+  /** The same, one for each family of this node. */
+  readonly families: readonly { readonly family: Family; readonly byReach: Readonly<Record<Reach, number>> }[]
   /** Whether peers are asked at all (`--peer-probes`), and why not. */
   readonly probes: { readonly isOn: boolean; readonly why: string | null }
   /** The first {@link STATUS_ROWS} that are neither reachable nor unknown, the worst first. */

@@ -37,6 +37,9 @@ export const sampleStatus = (other: Partial<StatusDocument> = {}): StatusDocumen
   peers: {
     total: 3,
     byReach: { reachable: 6, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 },
+    families: ([4, 6] as const).map((of) => ({
+      ...{ family: of, byReach: { reachable: 3, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 } },
+    })),
     probes: { isOn: true, why: null },
     notReachable: [],
   },

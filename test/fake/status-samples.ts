@@ -134,6 +134,7 @@ export function sampleStatus(peers: readonly PeerStatus[], changed: Partial<Stat
     peers: {
       total: peers.length,
       byReach,
+      families: [{ family: 4, byReach }],
       probes: { isOn: true, why: null },
       notReachable: peers.filter(({ reach }) => reach !== 'reachable' && reach !== 'unknown').slice(0, 20),
     },

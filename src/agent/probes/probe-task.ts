@@ -104,7 +104,7 @@ export class ProbeTask implements Task, PeerSink {
     const [prober, ways, bell] = [this.#prober, this.#ways, this.#bell]
     return {
       reach: (key, family) => prober.book.reach(key, family),
-      counts: () => prober.book.counts(),
+      counts: (family) => prober.book.counts(family),
       askNow: (keys) => {
         const asked = prober.askNow(keys)
         bell.ring()

@@ -152,6 +152,7 @@ function peersSummary(live: LiveAgent): PeersSummary {
   return {
     total: status.session?.peers.size ?? 0,
     byReach: counts,
+    families: (status.session?.families ?? []).map(({ family }) => ({ family, byReach: reaches.counts(family) })),
     probes: { isOn: reaches.isOn, why: reaches.why === null ? null : printable(reaches.why) },
     notReachable,
   }

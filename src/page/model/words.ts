@@ -49,20 +49,29 @@ export function headlineOf(status: StatusDocument): Headline {
   const missed = missedOf(peers)
   const detail = first === undefined ? reachedText(peers) : `${first.what}: ${first.reason}`
   if (state === 'unready') return { level: 'bad', title: 'This node is not ready', detail }
-  if (missed > 0) return { level: 'bad', title: missedText(missed, peers.total), detail }
+  if (missed > 0) return { level: 'bad', title: missedText(missed, peers), detail }
   if (state === 'degraded') return { level: 'warn', title: 'This node works, but not all is well', detail }
   return { level: 'good', title: 'All is well', detail }
 }
 
 export const missedOf = ({ byReach }: PeersSummary): number => byReach.unreachable + byReach.mtu + byReach.lossy
 
-const missedText = (missed: number, total: number): string =>
-  `${count(missed, 'peer')} of ${number(total)} ${missed === 1 ? 'has' : 'have'} a broken path`
+/** A peer may be missed in one family alone: where there are several, ways count. */
+function missedText(missed: number, { total, families }: PeersSummary): string {
+  if (families.length > 1)
+    return `${count(missed, 'path')} of ${number(total * families.length)} to peers ${missed === 1 ? 'is' : 'are'} broken`
+  return `${count(missed, 'peer')} of ${number(total)} ${missed === 1 ? 'has' : 'have'} a broken path`
+}
 
 /** `40 of 41 peers are reached`, and what is known of the rest. */
-export function reachedText({ total, byReach, probes }: PeersSummary): string {
+export function reachedText({ total, byReach, families, probes }: PeersSummary): string {
   if (total === 0) return 'There are no peers yet'
   if (!probes.isOn) return `${count(total, 'peer')}; they are not asked${probes.why === null ? '' : `: ${probes.why}`}`
+  if (families.length < 2) return reachedIn(byReach, total)
+  return families.map((one) => `IPv${one.family}: ${reachedIn(one.byReach, total)}`).join('; ')
+}
+
+function reachedIn(byReach: PeersSummary['byReach'], total: number): string {
   const parts = (['unreachable', 'mtu', 'lossy', 'unknown'] as const)
     .filter((reach) => byReach[reach] > 0)
     .map((reach) => `${number(byReach[reach])} ${REACH_WORDS[reach]}`)

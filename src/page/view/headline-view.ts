@@ -105,8 +105,8 @@ function tiles(status: StatusDocument): readonly HTMLElement[] {
   ]
 }
 
-const peersText = ({ total, byReach, probes }: StatusDocument['peers']): string =>
-  probes.isOn ? `${number(byReach.reachable)} of ${number(total)}` : number(total)
+const peersText = ({ total, byReach, families, probes }: StatusDocument['peers']): string =>
+  probes.isOn ? `${number(byReach.reachable)} of ${number(total * Math.max(1, families.length))}` : number(total)
 
 function familyTile({ family, tables, device, underlay }: StatusDocument['families'][number]): HTMLElement {
   const isBehind = tables.pending > 0 || !tables.synced

@@ -73,7 +73,7 @@ export function documentsOf(shape: Shape): AgentDocuments {
           lastSubnet: subnetAt(network, length, all - 1n).base.text,
         },
       ],
-      backend: { type: 'vxlan', settings: { VNI: 100, Port: 8472 } },
+      backend: { type: 'vxlan', settings: { vni: 100, port: 8472 } },
       ...{ waitsForRestart: [], flags: { '--iface': 'eth0' } },
     },
     lease: {
@@ -103,7 +103,13 @@ export function documentsOf(shape: Shape): AgentDocuments {
         },
       },
     ],
-    peers: { total: peers.length, byReach, probes: { isOn: true, why: null }, notReachable },
+    peers: {
+      total: peers.length,
+      byReach,
+      families: [{ family: network.family, byReach }],
+      probes: { isOn: true, why: null },
+      notReachable,
+    },
     pending: { total: pending.length, rows: pending.slice(0, MOST_ROWS) },
     rejected: { total: rejected.length, rows: rejected.slice(0, MOST_ROWS) },
     store: {

@@ -26,6 +26,17 @@ describe('the headline', () => {
     expect(headlineOf(status)).toMatchObject({ level: 'bad', title: '2 peers of 3 have a broken path' })
   })
 
+  it('counts the ways to peers where there are several families, and tells these apart', () => {
+    const { status } = documentsOf({ peers: 2 })
+    const byReach = { ...status.peers.byReach, reachable: 1, unreachable: 1 }
+    const families = [status.peers.families, { family: 6, byReach } as const].flat()
+    const peers = { ...status.peers, byReach: { ...byReach, reachable: 3 }, families }
+    expect(headlineOf({ ...status, peers })).toMatchObject({
+      title: '1 path of 4 to peers is broken',
+      detail: 'IPv4: 2 of 2 peers reached; IPv6: 1 of 2 peers reached, 1 not reached',
+    })
+  })
+
   it('does not alarm for what is only noted', () => {
     const { status } = documentsOf({ peers: 1, conditions: [condition('former configuration', 'none')] })
     expect(headlineOf(status)).toMatchObject({ level: 'good' })
