@@ -1,5 +1,6 @@
 import type { DoctorDocument } from '../doctor/document.ts'
 import type { Finding } from '../doctor/finding.ts'
+import { counted } from '../present/age.ts'
 import { labelled, type Labelled } from '../present/lines.ts'
 import type { Looks } from '../present/table.ts'
 import { printable } from '../text/printable.ts'
@@ -11,7 +12,7 @@ export function showFindings(document: DoctorDocument, looks: Looks): string {
   const away = hasAgent ? '' : `${paint('warn', 'no agent answers here')}: what the kernel and etcd say has to do\n`
   const found =
     findings.length === 0
-      ? `${paint('good', 'nothing found')} that is wrong (looked into: ${lookedInto.join(', ')})\n`
+      ? `${paint('good', 'nothing found')} that is wrong (looked into ${counted(lookedInto.length, 'thing')}; --json names them)\n`
       : findings.map((finding) => showFinding(finding, looks)).join('\n')
   const rest = notLookedInto.map(({ what, why }): Labelled => [what, printable(why)])
   const unknown =

@@ -6,12 +6,15 @@ import { printable } from '../text/printable.ts'
 
 const HUES: Readonly<Record<StatusEvent['level'], Hue | undefined>> = { info: undefined, warn: 'warn', error: 'bad' }
 
+/** It stands last, and is cut by no terminal: the whole sentence, as our own are. */
+const LONGEST_EVENT = 400
+
 /** Events with how long ago each was, the newest last. */
 export function eventLines(events: readonly StatusEvent[], at: number, looks: Looks): string {
   const columns: readonly Column<StatusEvent>[] = [
     { title: 'WHEN', cell: ({ at: time }) => ago(time, at) },
     { title: 'LEVEL', cell: ({ level }) => ({ text: level, hue: HUES[level] }) },
-    { title: 'EVENT', cell: (event) => printable(`${event.text}${whoOf(event)}`) },
+    { title: 'EVENT', cell: (event) => printable(`${event.text}${whoOf(event)}`), most: LONGEST_EVENT },
   ]
   return table(columns, events, { ...looks, width: undefined, indent: '  ' })
 }
@@ -23,10 +26,17 @@ function whoOf({ text, fields }: StatusEvent): string {
   return name === undefined || text.includes(value) ? '' : ` ${name}=${value}`
 }
 
-/** One event as it comes, with its time and what a script would read of it. */
-export function eventLine({ at, level, text, fields }: StatusEvent, { paint }: Looks): string {
+/** One event as it comes, with its time, and those of its fields that its words do not say already. */
+export function eventLine(event: StatusEvent, { paint }: Looks): string {
+  const { at, level, text, fields } = event
   const hue = HUES[level]
-  const shown = Object.entries(fields).map(([key, value]) => `${printable(key)}=${printable(String(value))}`)
+  const shown = Object.entries(fields)
+    .filter(([key, value]) => !isSaid(key, String(value), text))
+    .map(([key, value]) => `${printable(key)}=${printable(String(value))}`)
   const words = `${level.padEnd(5)} ${printable(text)}`
   return `${at} ${hue === undefined ? words : paint(hue, words)}${shown.length === 0 ? '' : ` ${paint('dim', shown.join(' '))}`}\n`
 }
+
+/** Those of conditions are made of the same words as the line itself: the reason says whom it is about at its end. */
+const isSaid = (key: string, value: string, text: string): boolean =>
+  key === 'condition' || (key === 'reason' && text.includes(value.slice(value.lastIndexOf(': ') + 1).trim()))

@@ -1,7 +1,7 @@
 import { since, until } from '../present/age.ts'
 import { labelled } from '../present/lines.ts'
 import type { Hue } from '../present/paint.ts'
-import { table, type Column, type Looks } from '../present/table.ts'
+import { table, WIDEST_SENTENCE, type Column, type Looks } from '../present/table.ts'
 import type { ConditionStatus, Counted, PendingStatus, RejectedStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
 
@@ -31,10 +31,10 @@ const rest = (total: number, shown: number, command: string): string =>
 export function pendingTable({ total, rows }: Counted<PendingStatus>, most: number, at: number, looks: Looks): string {
   const columns: readonly Column<PendingStatus>[] = [
     { title: 'TABLE', cell: ({ table: name }) => name },
-    { title: 'ENTRY', cell: ({ row }) => printable(row), least: 20 },
+    { title: 'ENTRY', cell: ({ row }) => printable(row), least: 20, most: WIDEST_SENTENCE },
     { title: 'PEER', cell: ({ peer }) => printable(peer ?? '–'), least: 10, spare: 2 },
     { title: 'AGAIN', cell: ({ until: time }) => (time === null ? 'at once' : until(time, at)), spare: 1 },
-    { title: 'WHY', cell: ({ why }) => printable(why), least: 20 },
+    { title: 'WHY', cell: ({ why }) => printable(why), least: 20, most: WIDEST_SENTENCE },
   ]
   const shown = rows.slice(0, most)
   return table(columns, shown, { ...looks, indent: INDENT }) + rest(total, shown.length, 'flanneld status --json')
@@ -44,7 +44,7 @@ export function rejectedTable({ total, rows }: Counted<RejectedStatus>, most: nu
   const columns: readonly Column<RejectedStatus>[] = [
     { title: 'LEASE', cell: ({ subnet, key }) => printable(subnet ?? key), least: 18 },
     { title: 'OF', cell: ({ name, publicIp }) => printable(name ?? publicIp ?? '–'), least: 12, spare: 1 },
-    { title: 'WHY', cell: ({ reason }) => printable(reason), least: 20 },
+    { title: 'WHY', cell: ({ reason }) => printable(reason), least: 20, most: WIDEST_SENTENCE },
   ]
   const shown = rows.slice(0, most)
   return table(columns, shown, { ...looks, indent: INDENT }) + rest(total, shown.length, 'flanneld leases')

@@ -1,5 +1,5 @@
 import { duration } from '../../present/age.ts'
-import { table, type Cell, type Column, type Looks } from '../../present/table.ts'
+import { table, WIDEST_SENTENCE, type Cell, type Column, type Looks } from '../../present/table.ts'
 import { printable } from '../../text/printable.ts'
 import type { FreeSubnets } from '../../lease/free-subnets.ts'
 import type { LeaseRow, LeasesView } from '../leases.ts'
@@ -68,5 +68,5 @@ const COLUMNS: readonly Column<LeaseRow>[] = [
 
 const PROBLEMS: readonly Column<LeaseRow>[] = [
   { title: 'LEASE', cell: ({ key }) => ({ text: printable(key), hue: 'bad' }), least: 18 },
-  { title: 'WHY', cell: ({ problems }) => printable(problems.join('; ')) },
+  { title: 'WHY', cell: ({ problems }) => printable(problems.join('; ')), least: 20, most: WIDEST_SENTENCE },
 ]

@@ -60,7 +60,7 @@ export class ReachLog {
         ...{ node: peer?.node, publicIp: peer?.publicIp.text, subnet: key, before: before.reach },
         ...{
           rttMs: rttMs === undefined ? undefined : Math.round(rttMs * 1_000) / 1_000,
-          loss: loss > 0 ? loss : undefined,
+          loss: loss > 0 ? Math.round(loss * 100) / 100 : undefined,
         },
         ...{ passesOctets, underlay: underlay?.says },
       },

@@ -48,6 +48,15 @@ describe('a table', () => {
     expect(text.replaceAll(/\u001b\[\d+m/g, '')).toBe(table(COLUMNS, ROWS, { paint: plainly, width: undefined }))
   })
 
+  it('cuts a field that others chose, also where nothing limits its width, and as far as the column says', () => {
+    const columns: readonly Column<Row>[] = [
+      { title: 'NAME', cell: ({ name }) => name },
+      { title: 'WHY', cell: ({ name }) => name, most: 100 },
+    ]
+    const text = table(columns, [{ name: 'n'.repeat(600), count: 1 }], { paint: plainly, width: undefined })
+    expect(text.split('\n')[1]).toBe(`${'n'.repeat(63)}…  ${'n'.repeat(99)}…`)
+  })
+
   it('of nothing is nothing', () => {
     expect(table(COLUMNS, [], { paint: plainly, width: 80 })).toBe('')
   })

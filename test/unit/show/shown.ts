@@ -88,7 +88,7 @@ export const SHOWN: Readonly<Record<string, string>> = {
       level: 'warn',
       text: 'answers of peers over IPv4: 1 of 3 peers does not answer: host-1',
       kind: 'condition-failed',
-      fields: { condition: 'answers of peers over IPv4' },
+      fields: { condition: 'answers of peers over IPv4', reason: '1 of 3 peers does not answer: host-1' },
     }),
   ]
     .map((event) => eventLine(event, LOOKS))

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { showStatus } from '../../../src/show/status.ts'
-import { samplePeer, sampleStatus } from '../../fake/status-samples.ts'
+import { sampleEvent, samplePeer, samplePeers, sampleStatus } from '../../fake/status-samples.ts'
+import { eventLine } from '../../../src/show/events.ts'
+import { showPeers } from '../../../src/show/peers.ts'
 import { LOOKS } from './shown.ts'
 
 const REJECTED = { key: '10.15.48.0-20', subnet: '10.15.48.0/20', publicIp: '192.168.9.3', name: 'host-3' }
@@ -23,5 +25,50 @@ describe('the first lines of flanneld status', () => {
       'next: flanneld doctor',
     ])
     expect(headOf([REJECTED, REJECTED])[0]).toContain('2 leases of others are not used')
+  })
+})
+
+describe('peers with two address families', () => {
+  const reach = (reachable: number, unreachable: number) => ({ reachable, lossy: 0, mtu: 0, unreachable, unknown: 0 })
+
+  test('are counted once, and the families told apart', () => {
+    const { peers } = sampleStatus([])
+    const families = [
+      { family: 4, byReach: reach(2, 0) },
+      { family: 6, byReach: reach(1, 1) },
+    ] as const
+    const summary = { ...peers, total: 2, byReach: reach(3, 1), families }
+    expect(showStatus(sampleStatus([], { peers: summary }), LOOKS)).toMatch(
+      /^Peers +2: IPv4 2 reachable; IPv6 1 reachable, 1 unreachable$/m,
+    )
+  })
+
+  test('are so in flanneld peers, too', () => {
+    const both = [samplePeer(1), samplePeer(2)].flatMap((peer) => [peer, { ...peer, family: 6 } as const])
+    expect(showPeers(samplePeers(both), LOOKS)).toContain('2 peers: IPv4 2 reachable; IPv6 2 reachable\n')
+  })
+})
+
+describe('what others choose', () => {
+  const long = 'x'.repeat(1_000)
+  const wide = { ...LOOKS, width: undefined }
+  const widest = (text: string): number => Math.max(...text.split('\n').map(({ length }) => length))
+
+  test('is cut in every table, also where no terminal limits it', () => {
+    const rejected = { total: 1, rows: [{ key: long, subnet: null, publicIp: null, name: long, reason: long }] }
+    const row = { family: 4, table: 'route', row: long, peer: long, why: long, until: null } as const
+    const text = showStatus(sampleStatus([], { rejected, pending: { total: 1, rows: [row] } }), wide)
+    expect(text).toContain('x…')
+    expect(widest(text)).toBeLessThan(450)
+  })
+})
+
+describe('a line of flanneld events', () => {
+  test('says of a condition what its words do not say, and nothing twice', () => {
+    const fields = { condition: 'docker', reason: 'nobody answers at /run/docker.sock', file: '/etc/x' }
+    const line = eventLine(sampleEvent(1, { text: 'docker: it is away', fields }), LOOKS)
+    expect(line).toContain('docker: it is away reason=nobody answers at /run/docker.sock file=/etc/x\n')
+    const said = eventLine(sampleEvent(1, { text: 'docker: nobody answers at /run/docker.sock', fields }), LOOKS)
+    expect(said).toContain('docker: nobody answers at /run/docker.sock file=/etc/x\n')
   })
 })

@@ -28,6 +28,13 @@ test('says when packets arrive at a peer otherwise than before, and not that the
   ])
 })
 
+test('says losses in two figures', () => {
+  const { log, reaches } = make()
+  const { after, ...lossy } = change('reachable', 'lossy')
+  reaches.say([{ ...lossy, after: { ...after, loss: 5 / 6 } }])
+  expect(log.lines.join()).toMatch(/ loss=0\.83$/)
+})
+
 test('counts many at once, and those that change one after the other without end', async () => {
   const { log, clock, reaches } = make()
   const lost = Array.from({ length: 1_000 }, (_, at) => change('reachable', 'unreachable', `${at}`))

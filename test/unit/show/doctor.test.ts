@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import type { DoctorDocument } from '../../../src/doctor/document.ts'
+import { showFindings } from '../../../src/show/doctor.ts'
+import { LOOKS } from './shown.ts'
+
+test('of a healthy host, doctor counts what it has looked into, and stays on one line', () => {
+  const lookedInto = Array.from({ length: 60 }, (_, at) => `the check with the number ${at}`)
+  const document: DoctorDocument = {
+    ...{ version: 1, at: '2026-11-30T03:00:00.000Z', hasAgent: true },
+    ...{ findings: [], notLookedInto: [], lookedInto },
+  }
+  expect(showFindings(document, LOOKS)).toBe('nothing found that is wrong (looked into 60 things; --json names them)\n')
+})
