@@ -16,7 +16,7 @@ import { vxlanBackend } from '../../src/backend/vxlan/backend.ts'
 import type { Vtep } from '../../src/backend/vxlan/vtep.ts'
 
 const DEVICE = 'flannel.100'
-const { overlays, backend: VXLAN } = parseNetworkConfig('{"Network":"10.0.0.0/8","SubnetLen":22,"Backend":{"VNI":100}}')
+const { overlays, backend: VXLAN } = parseNetworkConfig('{"Network":"10.0.0.0/8","SubnetLen":24,"Backend":{"VNI":100}}')
 const [OVERLAY] = overlays
 if (OVERLAY === undefined || VXLAN.type !== 'vxlan') throw new Error('no overlay of vxlan in the configuration')
 const overlay = OVERLAY
@@ -25,7 +25,7 @@ const config = VXLAN
 const hex = (octet: number): string => (octet & 0xff).toString(16).padStart(2, '0')
 const macOf = (index: number): Mac => mac(`02:00:00:${hex(index >> 16)}:${hex(index >> 8)}:${hex(index)}`)
 
-const ownVtep: Vtep = { family: 4, vni: 100, mac: macOf(0), subnet: subnetAt(overlay.network, 22, 1n), overlay }
+const ownVtep: Vtep = { family: 4, vni: 100, mac: macOf(0), subnet: subnetAt(overlay.network, 24, 1n), overlay }
 
 /** Leases of `count` peers, as they stand in etcd. */
 export function leasesOf(count: number): readonly LeaseRecord[] {
