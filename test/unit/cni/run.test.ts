@@ -576,32 +576,14 @@ describe('what is refused', () => {
     const world = await PluginWorld.create()
     const delegate = fileURLToPath(new URL('../../../src/cni/delegate.ts', import.meta.url))
     const script = `
-      import { openSync } from 'node:fs'
+      import { execFileSync } from 'node:child_process'
       import { runDelegate } from ${JSON.stringify(delegate)}
       const call = { environment: {}, path: [${JSON.stringify(join(world.folder, 'bin'))}], stopSignal: new AbortController().signal }
-      await runDelegate({ type: 'none' }, call).catch(() => undefined)
-      const started = import('node:fs/promises')
-      await started
-      let isOver = false
-      const hoard = () => {
-        try { for (;;) openSync('/dev/null') } catch {}
-        if (!isOver) setImmediate(hoard) // the loader of modules gives some back when it pleases
-      }
-      hoard()
-      await runDelegate({ type: 'bridge' }, call).catch((error) => console.error(error.name, error.code, error.details))
-      isOver = true`
+      execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=3']) // whoever gives one back, none is below it
+      await runDelegate({ type: 'bridge' }, call).catch((error) => console.error(error.name, error.code, error.details))`
     const tsx = import.meta.resolve('tsx')
-    const args = [
-      '-c',
-      'ulimit -n 64; exec "$0" "$@"',
-      process.execPath,
-      '--import',
-      tsx,
-      '--input-type=module',
-      '-e',
-      script,
-    ]
-    expect(spawnSync('sh', args, { encoding: 'utf8' })).toMatchObject({
+    const args = ['--import', tsx, '--input-type=module', '-e', script]
+    expect(spawnSync(process.execPath, args, { encoding: 'utf8' })).toMatchObject({
       status: 0,
       stderr: expect.stringMatching(/^CniError 5 .*EMFILE/) as unknown,
     })
