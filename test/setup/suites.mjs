@@ -43,7 +43,9 @@ const types = () =>
 /** How many tests ended which way, and which failed; whatever neither passed nor failed was skipped. */
 function countTests(tests, label) {
   const passed = tests.filter(({ status }) => status === 'passed').length
-  const failures = tests.filter(({ status }) => status === 'failed').map(({ name }) => `${name} (Node ${label})`)
+  const failures = tests
+    .filter(({ status }) => status === 'failed')
+    .map(({ name, reason = '' }) => [`${name} (Node ${label})`, ...reason.split('\n')].join('\n    '))
   return { passed, failures, skipped: tests.length - passed - failures.length }
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { insideNamespace, insideRootNamespace } from './namespace.mjs'
 import { whyNotAsRoot } from './root.mjs'
 import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
@@ -34,9 +35,24 @@ const SHARDS = {
  */
 const WORKERS = { core: Math.max(2, availableParallelism()), etcd: 3 }
 
+const MOST_OF_REASON = 900
+
+/** What a test failed for, without the way through the code and in no colours, as far as a summary has room. */
+function reasonOf({ failureMessages = [] }) {
+  const lines = stripVTControlCharacters(failureMessages.join('\n')).split('\n')
+  return lines
+    .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
+    .join('\n')
+    .slice(0, MOST_OF_REASON)
+}
+
 /** A test's name and how it ended, for the reports that vitest writes. */
 const testsOf = (file) =>
-  file.assertionResults.map(({ fullName, status }) => ({ name: `${relative(file.name)} > ${fullName}`, status }))
+  file.assertionResults.map((test) => ({
+    name: `${relative(file.name)} > ${test.fullName}`,
+    status: test.status,
+    reason: reasonOf(test),
+  }))
 const relative = (path) => (path.startsWith(`${ROOT}/`) ? path.slice(ROOT.length + 1) : path)
 
 /** A file that did not load has no tests; it stands for one that failed. */
@@ -75,7 +91,7 @@ let runs = 0
 
 /**
  * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle.
- * @returns every test with its status: passed, failed, skipped, pending or todo
+ * @returns every test with its status: passed, failed, skipped, pending or todo; of one that failed the reason, if it is known
  */
 export async function vitest(node, { project, args, program }, log) {
   const hindrance = HINDRANCES[project]?.()
