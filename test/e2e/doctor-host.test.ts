@@ -187,7 +187,9 @@ describe('a host whose agent ends', () => {
     const host = lab().host(0)
     await host.agent.stop()
     await sh(host, 'mkdir /run/full; mount -t tmpfs -o size=4k tmpfs /run/full; head -c 4096 /dev/zero > /run/full/all')
-    onTestFinished(() => host.agent.stop())
+    onTestFinished(async () => {
+      await host.agent.stop()
+    })
     host.agent.start(['--subnet-file=/run/full/subnet.env', '--status-socket=/run/flannel/flanneld.sock'])
     await fails(host, 'subnet file', /^cannot be written: ENOSPC/, BY_ITSELF)
     const told = await doctorOn(host)
