@@ -1,9 +1,16 @@
+/** What ends a wait early: every AbortSignal is one. */
+export interface StopSignal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 /** Time as the core sees it: handed in, so that tests can drive it by hand. */
 export interface Clock {
   /** Milliseconds that only ever grow; unaffected by somebody setting the wall clock. Only differences mean anything. */
   monotonicMs(): number
   /** Resolves after `ms` milliseconds or as soon as `signal` aborts, whichever is first; leaves no timer behind. Never rejects. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>
+  sleep(ms: number, signal: StopSignal): Promise<void>
 }
 
 /** A number in [0, 1), handed in for the same reason. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Clock } from '../../src/time/clock.ts'
+import type { Clock, StopSignal } from '../../src/time/clock.ts'
 
 interface Sleeper {
   readonly dueMs: number
@@ -38,7 +38,7 @@ export class FakeClock implements Clock {
     return this.#nowMs
   }
 
-  sleep(ms: number, signal: AbortSignal): Promise<void> {
+  sleep(ms: number, signal: StopSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = (): void => {
