@@ -38,10 +38,13 @@ export function makeExecutable({ arch, node, addon, texts }) {
   })
 }
 
+/** With an argument it stays, so that its memory can be looked at. */
+const NOTHING = 'if (process.argv.length > 2) setInterval(() => {}, 100_000_000)'
+
 /** What an executable of this kind costs with nothing in it: the benchmark measures ours against it. */
 export function makeEmptyExecutable({ arch, node }) {
   return inFolder((folder) => {
-    writeFileSync(join(folder, 'boot'), '')
+    writeFileSync(join(folder, 'boot'), NOTHING)
     return wrap({ arch, node, folder, assets: [], addon: Buffer.alloc(0) })
   })
 }

@@ -70,6 +70,10 @@ export function freshDevice(): void {
   execFileSync('ip', ['link', 'set', DEVICE, 'up'])
 }
 
+/** Index of the device, by which messages name it. */
+export const deviceIndex = (): number =>
+  parseInt(execFileSync('ip', ['-o', 'link', 'show', DEVICE], { encoding: 'utf8' }))
+
 export interface Measured {
   /** From lease records to entries: decoding, judging, resolving claims. */
   readonly judgeMs: number

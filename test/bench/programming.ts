@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { KernelOp } from '../../src/kernel/kernel.ts'
 import { writeOperation } from '../../src/netlink/codec/operation.ts'
 import { MessageWriter } from '../../src/netlink/codec/writer.ts'
@@ -35,13 +34,6 @@ export function operationsOf(linkIndex: number, entries: Iterable<PeerEntries>):
 /** All routes with metric 0, as flanneld makes them. */
 export const withoutMetric = (ops: readonly KernelOp[]): readonly KernelOp[] =>
   ops.map((op) => (op.op === 'route.replace' ? { ...op, metric: 0 } : op))
-
-/** Compiles a C program of this folder. @throws when there is no compiler */
-export function compile(name: 'floor' | 'sequential', directory: string): string {
-  const program = join(directory, name)
-  execFileSync('cc', ['-O2', '-o', program, join(import.meta.dirname, `${name}.c`)])
-  return program
-}
 
 /** The messages of the operations, one behind the other, as floor.c and sequential.c read them. */
 export function writeMessages(ops: readonly KernelOp[], file: string): void {

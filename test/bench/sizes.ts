@@ -1,0 +1,25 @@
+import { createReadStream, statSync } from 'node:fs'
+import { createGzip } from 'node:zlib'
+import { figureOf, type Figure } from './figure.ts'
+import { BUNDLE, EXECUTABLE } from './programs.ts'
+import type { Row } from './row.ts'
+
+const NAME = 'size'
+
+async function gzippedBytes(path: string): Promise<number> {
+  let bytes = 0
+  for await (const chunk of createReadStream(path).pipe(createGzip({ level: 9 }))) bytes += (chunk as Buffer).length
+  return bytes
+}
+
+async function sizesOf(what: string, path: string): Promise<readonly Figure[]> {
+  const figure = (name: string, bytes: number): Figure =>
+    figureOf({ row: NAME, what: name, unit: 'MB', values: [bytes / 1e6] })
+  return [figure(what, statSync(path).size), figure(`${what} by gzip -9`, await gzippedBytes(path))]
+}
+
+export const sizes: Row = {
+  name: NAME,
+  what: 'what is installed',
+  run: async () => [...(await sizesOf('dist/flanneld', EXECUTABLE)), ...(await sizesOf('dist/flanneld.cjs', BUNDLE))],
+}
