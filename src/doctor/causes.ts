@@ -10,6 +10,7 @@ export const CAUSES = [
   'agent-silent',
   // The store.
   'certificate-files',
+  'etcd-not-named',
   'etcd-name-unknown',
   'etcd-refused',
   'etcd-unreachable',

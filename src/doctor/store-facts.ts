@@ -12,6 +12,8 @@ export interface StoreAccess {
   readonly keyFile: string | undefined
   /** Where the flags were found, in words: `the flanneld that runs here (pid 812)`. */
   readonly from: string
+  /** Nobody has said where etcd is: the endpoint is the default. */
+  readonly isDefault: boolean
 }
 
 /** A certificate that etcd is met with, or that it has shown. */

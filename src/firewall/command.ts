@@ -62,9 +62,17 @@ export const runTool: RunTool = async (tool, args, input, signal, mostBytes = In
   if (needsPipe && code === NOT_FOUND) throw missing(tool)
   if (killedBy === 'SIGKILL')
     throw new FirewallError(tool, 'TIMEOUT', `${tool} did not end within ${DEADLINE_MS / 1000} s and was killed`)
-  const words = (stderr.trim() || stdout.trim()).replaceAll(/\s+/g, ' ').slice(0, LONGEST_QUOTE)
+  const words = inOneLine(stderr.trim() || stdout.trim()).slice(0, LONGEST_QUOTE)
   throw new FirewallError(tool, 'REFUSED', `${tool} failed (${killedBy ?? `exit code ${String(code)}`}): ${words}`)
 }
+
+/** Lines one behind the other, each still told from the next; without those that only mark a place in the one above, as nft's do. */
+const inOneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim().replaceAll(/\s+/g, ' '))
+    .filter((line) => !/^[\^~ ]*$/.test(line))
+    .join('; ')
 
 interface Limits {
   readonly signal: AbortSignal

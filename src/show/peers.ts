@@ -62,7 +62,8 @@ export function notReachableTable(
 }
 
 /** `flanneld peers`, the worst first, then by subnet as the document has them. */
-export function showPeers({ peers, at }: PeersDocument, looks: Looks): string {
+export function showPeers({ peers, at, hasLease }: PeersDocument, looks: Looks): string {
+  if (!hasLease) return `${looks.paint('bad', 'this node has no lease')}, and so no peers: flanneld status says why\n`
   const sorted = REACHES.flatMap((reach) => peers.filter((peer) => peer.reach === reach))
   const summary = `${counted(new Set(peers.map(({ key }) => key)).size, 'peer')}${peers.length === 0 ? '' : `: ${tally(peers)}`}\n`
   return table(columnsAt(Date.parse(at)), sorted, looks) + (sorted.length === 0 ? summary : `\n${summary}`)

@@ -195,6 +195,8 @@ export interface PeerStatus {
 export interface PeersDocument {
   readonly version: typeof STATUS_VERSION
   readonly at: string
+  /** Whether this node has a lease: without one it has no peers. */
+  readonly hasLease: boolean
   readonly peers: readonly PeerStatus[]
 }
 

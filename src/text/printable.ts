@@ -25,6 +25,13 @@ export function printable(text: string, most = LONGEST_TEXT): string {
   return visible(shown.replace(LINE_ENDS, ' '))
 }
 
-/** The same, of text whose length and lines are known: invisible characters as `\u{…}`. */
+/** Text of several lines of which each is to stand for itself, as what a program has said: those that are not empty, each {@link printable}. */
+export const linesOf = (text: string): readonly string[] =>
+  text
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '')
+    .map((line) => printable(line))
+
+/** The same as {@link printable}, of text whose length and lines are known: invisible characters as `\u{…}`. */
 export const visible = (text: string): string =>
   text.replace(INVISIBLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)

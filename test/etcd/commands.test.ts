@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { ReservationWish } from '../../src/admin/reservation.ts'
 import { reserve } from '../../src/admin/reserve.ts'
@@ -58,6 +59,19 @@ describe('commands on the store', () => {
     const standing = await other.readConfig(signal)
     expect(results.find(({ ok }) => !ok)).toMatchObject({ found: { value: standing?.value } })
     expect(standing?.value).toBe(changes[results.findIndex(({ ok }) => ok)])
+  })
+
+  test('a configuration that agents do not take is shown as it stands, with what is wrong', async () => {
+    const [, , below] = two()
+    await cluster.etcdctl(['put', `${below}/config`, '{"Network":"10.0.0.0/8",\n"SubnetLen":"many"}'])
+    const get = (...more: readonly string[]) =>
+      spawnSync(process.execPath, ['dist/flanneld.cjs', 'config', 'get', ...more, ...flags], { encoding: 'utf8' })
+    const flags = [`--etcd-endpoints=${cluster.endpoints.join(',')}`, `--etcd-prefix=${below}`]
+    const { status, stdout, stderr } = get()
+    expect(status).toBe(1)
+    expect(stderr).toMatch(new RegExp(`^flanneld config: agents do not take what stands at ${below}/config: SubnetLen`))
+    expect(stdout).toMatch(/\n\n\{"Network":"10\.0\.0\.0\/8",\n"SubnetLen":"many"\}\n$/)
+    expect(JSON.parse(get('--json').stdout)).toMatchObject({ fields: null, problem: containing('SubnetLen') })
   })
 
   test.each([

@@ -52,7 +52,13 @@ afterAll(async () => {
 /** What doctor finds of etcd on a host whose agent does not answer. */
 async function found(options: Partial<EtcdAccess>): Promise<readonly Finding[]> {
   const store = storeReads({
-    ...{ etcd: { endpoints: [], prefix: PREFIX, ...options }, signal, wallMs: Date.now, from: 'the test' },
+    ...{
+      etcd: { endpoints: [], prefix: PREFIX, ...options },
+      signal,
+      wallMs: Date.now,
+      from: 'the test',
+      isDefault: false,
+    },
     open: (etcd) => Promise.resolve(openStore(etcd, { callTimeoutMs: 2_500 })),
     nodeId: () => Promise.resolve(NODE),
   })
@@ -236,6 +242,7 @@ test('a clock that is far from that of etcd', async () => {
       signal,
       wallMs: () => lookedMs,
       from: 'the test',
+      isDefault: false,
     },
     open: (etcd) => Promise.resolve(openStore(etcd)),
     nodeId: () => Promise.resolve(undefined),

@@ -9,7 +9,7 @@ import { SAMPLE_AT, secondsBefore } from './status-samples.ts'
 
 export const ACCESS: StoreAccess = {
   ...{ endpoints: ['http://10.0.0.1:2379'], prefix: '/coreos.com/network', user: undefined },
-  ...{ caFile: undefined, certFile: undefined, keyFile: undefined, from: 'defaults' },
+  ...{ caFile: undefined, certFile: undefined, keyFile: undefined, from: 'defaults', isDefault: false },
 }
 
 /** An etcd with which all is well. */

@@ -162,7 +162,9 @@ export function sampleStatus(peers: readonly PeerStatus[], changed: Partial<Stat
   }
 }
 
-export const samplePeers = (peers: readonly PeerStatus[]): PeersDocument => ({ version: 1, at: SAMPLE_AT, peers })
+export const samplePeers = (peers: readonly PeerStatus[]): PeersDocument => ({
+  ...{ version: 1, at: SAMPLE_AT, hasLease: true, peers },
+})
 
 /** So many healthy peers, from number 1. */
 export const manyPeers = (count: number): readonly PeerStatus[] =>

@@ -22,7 +22,8 @@ export const answerStatus = (live: LiveAgent): Answer => json(statusDocument(liv
 export function answerPeers(live: LiveAgent, { query }: Pick<Question, 'query'>): Answer {
   const choice = peerChoice(query)
   if ('wrong' in choice) return refusal(400, choice.wrong)
-  return { status: 200, body: listed({ version, at: new Moments(live).now }, 'peers', peerStatuses(live, choice)) }
+  const head = { version, at: new Moments(live).now, hasLease: live.status.session !== undefined }
+  return { status: 200, body: listed(head, 'peers', peerStatuses(live, choice)) }
 }
 
 export function answerPending(live: LiveAgent): Answer {

@@ -28,6 +28,12 @@ export function settingsReader(own: Layer, daemon: Layer | undefined): FlagReade
   return (flag) => (OF_ETCD.has(flag.name) ? ofEtcd(flag) : either(flag))
 }
 
+/** Who has said where etcd is; undefined: nobody, and the default counts. */
+export function namesEtcd(own: Layer, daemon: Layer | undefined): 'command' | 'daemon' | undefined {
+  if (layeredReader([own])(ENDPOINTS) !== undefined) return 'command'
+  return daemon !== undefined && layeredReader([daemon])(ENDPOINTS) !== undefined ? 'daemon' : undefined
+}
+
 /**
  * What flanneld.service would hand to the daemon. Flags that the daemon would refuse are left out.
  * @param texts of {@link UNIT_FILES}, as far as there are any, in their order

@@ -18,5 +18,5 @@ export const PEERS: CommandSpec = {
 With the name of a node, an address or a subnet, only that one, with each of its entries. An address may be the node's PublicIP, one on the overlay, or that of a container.`,
   flags: [REACH, COMMON.watch, COMMON.json, COMMON.socket, COMMON.color],
   exits:
-    '0 when all peers shown are reached, as far as is known; 1 when one is not, when there is no such peer (this node is none), or when no agent answers; 2 for bad usage.',
+    '0 when all peers shown are reached, as far as is known; 1 when one is not, when there is no such peer (this node is none), when this node has no lease, or when no agent answers; 2 for bad usage.',
 }

@@ -14,5 +14,6 @@ export const RELEASE: CommandSpec = {
 
 The holder of a lease is asked whether it lives first, which takes up to 20 seconds, and a lease whose holder answers stays. Upstream's agents answer nobody: their leases stay, unless --force says otherwise. The key is deleted only if it still is as it was seen.`,
   flags: [RELEASE_FORCE, COMMON.json, ...ETCD_ACCESS_FLAGS, FLAGS.nodeId, FLAGS.subnetFile],
-  exits: '0 when it was given back; 1 when it stays, or etcd cannot be asked; 2 for bad usage.',
+  exits:
+    '0 when it was given back; 1 when it stays, or etcd cannot be asked; 2 for bad usage, at once for what is no subnet.',
 }

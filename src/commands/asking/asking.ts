@@ -3,7 +3,7 @@ import type { CommandCall } from '../../cli/commands.ts'
 import { COMMON } from '../../cli/command/common-flags.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
-import { printable } from '../../text/printable.ts'
+import { linesOf } from '../../text/printable.ts'
 import { endWithOutput, endWithView } from '../output.ts'
 import { agentSocket } from './socket.ts'
 import { terminal, type Terminal } from './terminal.ts'
@@ -18,7 +18,7 @@ export interface Asking extends Omit<Running, 'kind'> {
   /** Status socket of the agent to ask. */
   readonly socket: string
   readonly signal: AbortSignal
-  /** A word for people, on standard error: what is printed may be read by a program. */
+  /** A word for people, on standard error: what is printed may be read by a program. Each line of it is one there. */
   complain(text: string): void
 }
 
@@ -43,7 +43,7 @@ export async function asking(
   if (reading.kind === 'print') return endWithOutput(reading.text, EXIT.done, call.stopSignal)
   const { value } = reading
   const complain = (text: string): void => {
-    process.stderr.write(`flanneld ${spec.name}: ${printable(text)}\n`)
+    for (const line of linesOf(text)) process.stderr.write(`flanneld ${spec.name}: ${line}\n`)
   }
   const asked: Asking = {
     ...{ ...reading, call, complain, signal: call.stopSignal },

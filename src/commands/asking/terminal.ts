@@ -32,6 +32,12 @@ export class Progress {
     this.#width = shown.length
   }
 
+  /** The same, of what may take long enough that somebody wonders: where no terminal is, as a line that stays. */
+  announce(text: string, complain: (text: string) => void): void {
+    if (this.#stream.isTTY) this.say(text)
+    else complain(text)
+  }
+
   /** Takes the line away. */
   end(): void {
     if (this.#width > 0) this.#stream.write(`\r${' '.repeat(this.#width)}\r`)

@@ -25,6 +25,7 @@ import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import { showFindings } from '../../show/doctor.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
+import { requirePerson } from '../asking/person.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
 import { agentOnThisHost } from '../this-host.ts'
 import { agentBehind } from './agent-here.ts'
@@ -45,6 +46,7 @@ interface Settings {
   readonly claim: number | undefined
   /** Where they were found. */
   readonly from: string
+  readonly isDefault: boolean
 }
 
 /** `flanneld doctor`. */
@@ -54,8 +56,7 @@ export const run = (call: CommandCall): Promise<number> =>
     const isToFix = asked.value(DOCTOR_FLAGS.fix)
     const isSure = asked.value(DOCTOR_FLAGS.yes)
     if (isSure && !isToFix) throw new ConfigError('--yes', 'only together with --fix', undefined)
-    if (isToFix && !isSure && !asked.terminal.isLive)
-      throw new ConfigError('--fix', '--yes with it, where nobody is there to be asked', undefined)
+    if (isToFix) requirePerson('--fix', isSure)
     const first = await examineHost(asked)
     if (!isToFix) return shown(first, asked)
     const hasDone = await applyFixes(first.findings, {
@@ -121,7 +122,7 @@ async function leasesOf(asked: Asking): Promise<readonly LeaseRecord[] | undefin
 
 function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View {
   const { signal } = asked
-  const { etcd, subnetFile, nodeId, claim, from } = settingsOf(asked)
+  const { etcd, subnetFile, nodeId, claim, from, isDefault } = settingsOf(asked)
   return liveView({
     ...{ signal, about: asked.value(DOCTOR_FLAGS.peer), nowMs: Date.now() },
     agent: agentBehind(asked),
@@ -130,7 +131,7 @@ function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View
     foreignRules: new LinuxForeignRules(),
     ...{ subnetFile, claim },
     store: storeReads({
-      ...{ etcd, from, signal, open: openStore, wallMs: Date.now },
+      ...{ etcd, from, isDefault, signal, open: openStore, wallMs: Date.now },
       nodeId: () => (nodeId === undefined ? readNodeId().catch(() => undefined) : Promise.resolve(nodeId)),
     }),
   })
@@ -147,10 +148,13 @@ async function openStore(etcd: EtcdAccess): Promise<EtcdLeaseStore> {
 /** Flags that make no sense are a finding, and not the end of it: what the agent is given may be wrong. */
 function settingsOf({ own }: Asking): Settings {
   try {
-    const { options, pid, from } = daemonSettings(own)
-    return { from, etcd: options.etcd, subnetFile: options.subnetFile, nodeId: options.nodeId, claim: pid }
+    const { options, pid, from, isDefaultEtcd: isDefault } = daemonSettings(own)
+    return { from, isDefault, etcd: options.etcd, subnetFile: options.subnetFile, nodeId: options.nodeId, claim: pid }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { from: '', etcd: error.message, subnetFile: SUBNET_FILE, nodeId: undefined, claim: agentOnThisHost()?.pid }
+    return {
+      ...{ from: '', isDefault: false, etcd: error.message, subnetFile: SUBNET_FILE, nodeId: undefined },
+      claim: agentOnThisHost()?.pid,
+    }
   }
 }

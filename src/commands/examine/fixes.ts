@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline/promises'
 import type { Finding } from '../../doctor/finding.ts'
+import { askPerson } from '../asking/person.ts'
 import { runTool, type RunTool } from '../../firewall/command.ts'
 
 export interface FixOptions {
@@ -13,13 +13,15 @@ export interface FixOptions {
   readonly agree?: (question: string, signal: AbortSignal) => Promise<boolean>
 }
 
+const NOTHING_DONE = 'nothing was done: what cures is to be decided by you'
+
 /**
  * Runs the commands that cure, of those findings that have any that may be run so: each is said before, and asked for. One that fails is
  * said, and those behind it of the same finding are left out.
  * @returns whether anything was run
  */
 export async function applyFixes(findings: readonly Finding[], options: FixOptions): Promise<boolean> {
-  const { signal, say, isSure, run = runTool, agree = askTerminal } = options
+  const { signal, say, isSure, run = runTool, agree = askPerson } = options
   let hasRun = false
   for (const { summary, fix = [] } of findings) {
     if (fix.length === 0) continue
@@ -39,15 +41,6 @@ export async function applyFixes(findings: readonly Finding[], options: FixOptio
       }
     }
   }
-  if (!hasRun) say('nothing was done: what cures is to be decided by you')
+  if (!hasRun && findings.length > 0) say(NOTHING_DONE)
   return hasRun
-}
-
-async function askTerminal(question: string, signal: AbortSignal): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(question, { signal })).trim())
-  } finally {
-    terminal.close()
-  }
 }

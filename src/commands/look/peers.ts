@@ -20,7 +20,7 @@ async function look(asked: Asking): Promise<Said> {
   const document = { ...all, peers: all.peers.filter(isWanted(asked.value(REACH))) }
   const show = of === undefined || document.peers.length > MOST_IN_FULL ? showPeers : showPeer
   const text = asked.isJson ? asJson(document) : show(document, asked.terminal)
-  return { text, code: document.peers.some(isAmiss) ? EXIT.failed : EXIT.done }
+  return { text, code: !document.hasLease || document.peers.some(isAmiss) ? EXIT.failed : EXIT.done }
 }
 
 /** More than this are a table: one name may stand for many addresses. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { FlagReader } from '../../cli/flag.ts'
 import { readOptions } from '../../cli/flanneld.ts'
 import type { Layer } from '../../cli/layers.ts'
-import { processLayer, settingsReader, UNIT_FILES, unitLayer } from '../../cli/settings/daemon-layers.ts'
+import { namesEtcd, processLayer, settingsReader, UNIT_FILES, unitLayer } from '../../cli/settings/daemon-layers.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import { agentOnThisHost } from '../this-host.ts'
 
@@ -11,8 +11,10 @@ export interface DaemonSettings {
   readonly options: DaemonOptions
   /** The same, flag by flag. */
   readonly value: FlagReader
-  /** Where it was found, besides the command's own flags and variables, in words: `the flanneld that runs here (pid 812)`. */
+  /** Who has said where etcd is, in words: `the flanneld that runs here (pid 812)`. */
   readonly from: string
+  /** Nobody has: the endpoint is the default. */
+  readonly isDefaultEtcd: boolean
   /** The daemon that runs here, as far as it can be told; 0 where its process is not seen. */
   readonly pid: number | undefined
 }
@@ -26,7 +28,20 @@ export interface DaemonSettings {
 export function daemonSettings(own: Layer): DaemonSettings {
   const found = findBase()
   const value = settingsReader(own, found.layer)
-  return { options: readOptions(value), value, from: found.from, pid: found.pid }
+  const by = namesEtcd(own, found.layer)
+  return {
+    options: readOptions(value),
+    value,
+    from: originOf(by, found.from),
+    isDefaultEtcd: by === undefined,
+    pid: found.pid,
+  }
+}
+
+function originOf(by: ReturnType<typeof namesEtcd>, daemon: string | undefined): string {
+  if (by === 'command') return 'the flags and variables of this command'
+  if (by === 'daemon' && daemon !== undefined) return daemon
+  return `the default, since ${daemon === undefined ? 'no agent runs here, no file of its unit is there,' : `${daemon} names none`} and no --etcd-endpoints is given`
 }
 
 /** All that is known of what a daemon of this host was, or would be, told: by its process, by its unit. It may hold secrets. */
@@ -39,7 +54,8 @@ export function daemonLayers(): readonly Layer[] {
 
 interface Base {
   readonly layer: Layer | undefined
-  readonly from: string
+  /** In words; undefined: there is none. */
+  readonly from: string | undefined
   readonly pid: number | undefined
 }
 
@@ -51,7 +67,7 @@ function findBase(): Base {
     const text = textOf(path)
     return text === undefined ? [] : [{ path, text }]
   })
-  if (files.length === 0) return { layer: undefined, from: 'defaults', pid }
+  if (files.length === 0) return { layer: undefined, from: undefined, pid }
   const from = files.map(({ path }) => path).join(', ')
   return { layer: unitLayer(files.map(({ text }) => text)), from, pid }
 }

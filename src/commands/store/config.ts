@@ -1,7 +1,6 @@
-import { createInterface } from 'node:readline/promises'
-import { configFacts } from '../../admin/config-facts.ts'
+import { configFacts, type ConfigFact } from '../../admin/config-facts.ts'
 import { consequences, type Consequences } from '../../admin/consequences.ts'
-import { showFacts, undoingSet } from '../../admin/show/config.ts'
+import { showFacts, showText, undoingSet } from '../../admin/show/config.ts'
 import { sayConsequences, sayOutside } from '../../admin/show/consequences.ts'
 import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
@@ -14,6 +13,7 @@ import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { refuseUnnamed } from '../../etcd/subnets/etcd-subnet-manager.ts'
 import type { ConfigRecord, LeaseRecord } from '../../lease/store.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
+import { askPerson, requirePerson } from '../asking/person.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
 import { withStore } from '../settings/open-store.ts'
 import { readText } from '../settings/read-text.ts'
@@ -35,6 +35,7 @@ async function config(asked: Asking): Promise<Said> {
       verb === 'get' ? 'nothing behind it' : 'a file, or - for standard input',
       file,
     )
+  if (verb === 'set') requirePerson('set', asked.value(CONFIG_YES), file === '-')
   const text = file === undefined ? undefined : await readText(file, `config ${verb}`)
   if (text !== undefined) refuseUnnamed(parseNetworkConfig(text, file))
   const { options, from } = daemonSettings(asked.own)
@@ -56,11 +57,28 @@ function get(asked: Asking, standing: ConfigRecord | undefined, place: Place): S
     return { text: '', code: EXIT.failed }
   }
   const { value, modRevision } = standing
-  const fields = configFacts(value)
-  const remarks = sayAll(asked, value, keyOf(place))
-  const document = { version: 1, source: keyOf(place), revision: String(modRevision), text: value, fields, remarks }
-  const text = `${place.words}, written at revision ${modRevision}\n\n${showFacts(fields, asked.terminal)}`
-  return { text: asked.isJson ? asJson(document) : text, code: EXIT.done }
+  const source = keyOf(place)
+  const meant = meaning(value)
+  const remarks = 'problem' in meant ? [] : sayAll(asked, value, source)
+  if ('problem' in meant) asked.complain(`agents do not take what stands at ${source}: ${meant.problem}`)
+  const document = { version: 1, source, revision: String(modRevision), text: value, problem: null, fields: null }
+  const shown = 'problem' in meant ? showText(value) : showFacts(meant.fields, asked.terminal)
+  return {
+    text: asked.isJson
+      ? asJson({ ...document, ...meant, remarks })
+      : `${place.words}, written at revision ${modRevision}\n\n${shown}`,
+    code: 'problem' in meant ? EXIT.failed : EXIT.done,
+  }
+}
+
+/** What a configuration that somebody has written means, or why it means nothing. */
+function meaning(text: string): { readonly fields: readonly ConfigFact[] } | { readonly problem: string } {
+  try {
+    return { fields: configFacts(text) }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { problem: error.message }
+  }
 }
 
 /** What of a configuration is to be said though agents take it. */
@@ -111,7 +129,7 @@ interface Change {
 }
 
 async function change(verb: Exclude<Verb, 'get' | 'validate'>, input: Change): Promise<Said> {
-  const { asked, standing, records, text, file } = input
+  const { asked, place, standing, records, text, file } = input
   const remarks = sayAll(asked, text, file)
   const found = consequences(standing?.value, text, records)
   const lines = sayConsequences(found, file).map((line) => `${line}\n`)
@@ -129,7 +147,13 @@ async function change(verb: Exclude<Verb, 'get' | 'validate'>, input: Change): P
     asked.complain(refusal)
     return { text: lines.join(''), code: EXIT.failed }
   }
-  if (!(await isAgreed(asked, lines, input))) return { text: '', code: EXIT.failed }
+  if (!asked.value(CONFIG_YES)) {
+    process.stderr.write(lines.join(''))
+    if (!(await askPerson(`Write it to ${place.words}? [y/N] `, asked.signal))) {
+      asked.complain('nothing is written')
+      return { text: '', code: EXIT.failed }
+    }
+  }
   return write(input, asked.value(CONFIG_YES) ? lines : [])
 }
 
@@ -143,23 +167,6 @@ function refusalOf({ asked, standing, records, text, place }: Change, found: Con
   if (found.outside.length > 0)
     return `nothing is written: ${sayOutside(found).join('')}. With --force it is written all the same`
   return undefined
-}
-
-/** Asks, where somebody is there to answer. */
-async function isAgreed(asked: Asking, lines: readonly string[], { file, place }: Change): Promise<boolean> {
-  if (asked.value(CONFIG_YES)) return true
-  if (file === '-' || !process.stdin.isTTY) {
-    asked.complain('nothing is written: --yes writes without asking, and nobody is there to be asked')
-    return false
-  }
-  process.stderr.write(lines.join(''))
-  const reader = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await reader.question(`Write it to ${place.words}? [y/N] `, { signal: asked.signal })
-    return /^y(es)?$/i.test(answer.trim())
-  } finally {
-    reader.close()
-  }
 }
 
 async function write({ asked, store, place, standing, text }: Change, lines: readonly string[]): Promise<Said> {

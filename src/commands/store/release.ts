@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { leaseNamed, release, undoing } from '../../admin/release.ts'
+import { leaseNamed, release, undoing, useOf } from '../../admin/release.ts'
 import { RELEASE, RELEASE_FORCE } from '../../cli/specs/release.ts'
 import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
+import { ConfigError } from '../../config/error.ts'
+import { parseLeaseKey } from '../../lease/codec.ts'
+import { RIVAL_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
+import { parsePrefix } from '../../net/prefix.ts'
 import { ownerOf } from '../../lease/owner.ts'
 import type { LeaseRecord } from '../../lease/store.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
@@ -20,10 +24,21 @@ export const run = (call: CommandCall): Promise<number> =>
     const settings = daemonSettings(asked.own)
     const { options, from } = settings
     const [named] = asked.operands
+    if (named !== undefined && !asked.value(RELEASE_FORCE)) requireSubnet(named)
     return withStore({ ...options, from }, sayTo(asked), (store) =>
       named === undefined ? releaseOurs(asked, store, settings) : releaseNamed(asked, store, settings, named),
     )
   })
+
+/** Nobody waits for etcd to hear that it was a slip. What stands there under any other name is nobody's lease. @throws {ConfigError} */
+function requireSubnet(named: string): void {
+  if (parsePrefix(named) !== undefined || parseLeaseKey(named) !== undefined) return
+  throw new ConfigError(
+    'SUBNET',
+    'a subnet such as 10.15.64.0/20, or the key of a lease; with --force, of any key',
+    named,
+  )
+}
 
 async function releaseNamed(
   asked: Asking,
@@ -39,9 +54,13 @@ async function releaseNamed(
     return { text: '', code: EXIT.failed }
   }
   const progress = new Progress()
-  progress.say(`asking the holder of ${record.key} whether it lives`)
-  const asker = { id: `release ${randomUUID()}`, hostname: hostname(), instance: randomUUID() }
   const isForced = asked.value(RELEASE_FORCE)
+  if (!isForced && useOf(record).is === 'to be asked')
+    progress.announce(
+      `asking the holder of ${record.key} whether it lives: ${RIVAL_ANSWERS_WITHIN_MS / 1_000} s at most`,
+      sayTo(asked),
+    )
+  const asker = { id: `release ${randomUUID()}`, hostname: hostname(), instance: randomUUID() }
   const released = await release(store, record, { asker, isForced }, asked.signal).finally(() => {
     progress.end()
   })

@@ -58,12 +58,21 @@ function subnetIn(text: string, family: 4 | 6, source: string): Prefix {
 }
 
 async function act(asked: Asking, store: EtcdLeaseStore, place: Place, wish: ReservationWish): Promise<Said> {
-  const reserved = await reserve(store, wish, asked.signal)
+  const reserved = await reserve(store, wish, asked.signal).catch(unreadable(asked, place))
+  if (reserved === undefined) return { text: '', code: EXIT.failed }
   if (reserved.is === 'reserved') return done(asked, place, wish, reserved)
   const reasons = reserved.is === 'refused' ? reserved.objections : [nothingThere(place)]
   for (const reason of reasons) asked.complain(`nothing is reserved: ${reason}`)
   return { text: '', code: EXIT.failed }
 }
+
+/** What stands in etcd is nothing that the command was told. */
+const unreadable =
+  (asked: Asking, place: Place) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof ConfigError)) throw error
+    asked.complain(`nothing is reserved: agents do not take the configuration at ${place.words}: ${error.message}`)
+  }
 
 function done(
   asked: Asking,

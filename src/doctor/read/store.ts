@@ -15,6 +15,8 @@ export interface StoreReadsInput {
   readonly etcd: EtcdAccess | string
   /** Where the flags were found, in words. */
   readonly from: string
+  /** Nobody has said where etcd is. */
+  readonly isDefault: boolean
   /** Opens the store; @throws {ConfigError} where the files of TLS are none. */
   readonly open: (etcd: EtcdAccess) => Promise<EtcdLeaseStore>
   /** This node, by which its leases are known; undefined: not known. */
@@ -32,15 +34,15 @@ const NOTHING: StoreFacts = {
 
 /** Asks etcd, for checks of why an agent fares badly with it. */
 export const storeReads = (input: StoreReadsInput): StoreReads => ({
-  access: typeof input.etcd === 'string' ? input.etcd : accessOf(input.etcd, input.from),
+  access: typeof input.etcd === 'string' ? input.etcd : accessOf(input.etcd, input),
   ask: once(() => (typeof input.etcd === 'string' ? Promise.resolve(NOTHING) : examine(input.etcd, input))),
 })
 
 const accessOf = (
   { endpoints, prefix, username, caFile, certFile, keyFile }: EtcdAccess,
-  from: string,
+  { from, isDefault }: Pick<StoreReadsInput, 'from' | 'isDefault'>,
 ): StoreAccess => ({
-  ...{ endpoints, prefix, user: username, caFile, certFile, keyFile, from },
+  ...{ endpoints, prefix, user: username, caFile, certFile, keyFile, from, isDefault },
 })
 
 async function examine(etcd: EtcdAccess, input: StoreReadsInput): Promise<StoreFacts> {

@@ -1,5 +1,6 @@
 /** Causes of etcd's not answering as it should, by what an error of a store comes from. */
 export type StoreCause =
+  | 'etcd-not-named'
   | 'etcd-refused'
   | 'etcd-unreachable'
   | 'etcd-name-unknown'

@@ -41,8 +41,9 @@ function judgeOne(fault: FaultStatus, context: FaultContext): Finding | undefine
 }
 
 /** What a peer says of a certificate of ours is the same whatever is the matter with it: its dates tell. */
-function causeOf(fault: FaultStatus, { certificates, nowMs }: FaultContext): StoreCause | undefined {
+function causeOf(fault: FaultStatus, { access, certificates, nowMs }: FaultContext): StoreCause | undefined {
   const cause = causeOfFault(fault)
+  if (access.isDefault && cause !== undefined && NOBODY_THERE.has(cause)) return 'etcd-not-named'
   const isOver = (flag: string): boolean => certificates.some(({ what, toMs }) => what.endsWith(flag) && toMs <= nowMs)
   const isToCome = certificates.some(({ what, fromMs }) => what.endsWith('--etcd-certfile') && fromMs > nowMs)
   if (cause === 'own-certificate-refused' && isOver('--etcd-certfile')) return 'own-certificate-expired'
@@ -50,6 +51,9 @@ function causeOf(fault: FaultStatus, { certificates, nowMs }: FaultContext): Sto
   if (cause === 'etcd-certificate-expired' && isOver('--etcd-cafile')) return 'ca-expired'
   return cause
 }
+
+/** At an address that nobody has named, these say nothing of an etcd. */
+const NOBODY_THERE: ReadonlySet<StoreCause> = new Set(['etcd-refused', 'etcd-unreachable'])
 
 const ABOUT_DATES: ReadonlySet<StoreCause> = new Set([
   'own-certificate-expired',

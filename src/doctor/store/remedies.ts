@@ -44,6 +44,15 @@ const grants = (access: StoreAccess): readonly string[] => {
 
 /** What each cause is in a sentence, and what puts it right. */
 export const REMEDIES: Readonly<Record<StoreCause, Remedy>> = {
+  'etcd-not-named': {
+    summary: ({ access }) =>
+      `nobody says where etcd is, and nothing answers at the default, ${access.endpoints.join(' or ')}`,
+    cure: () => [
+      changeFlag('FLANNELD_ETCD_ENDPOINTS', 'http://ADDRESS:2379'),
+      'to look at another etcd without that: flanneld doctor --etcd-endpoints=http://ADDRESS:2379',
+      'if etcd is to run on this host: systemctl start etcd',
+    ],
+  },
   'etcd-refused': {
     summary: ({ url }) => `nothing listens at ${url}, where --etcd-endpoints says that etcd is`,
     cure: ({ url, access }) => {

@@ -57,6 +57,10 @@ describe('--fix', () => {
     ])
   })
 
+  it('has nothing to say where nothing is wrong', async () => {
+    expect(await fixed([], { isSure: true })).toEqual({ hasRun: false, said: [], ran: [] })
+  })
+
   it('leaves out what stands behind a command that fails, and goes on with the next finding', async () => {
     const { said, ran } = await fixed(FIXES, { isSure: true, fails: 'sysctl' })
     expect(ran).toEqual(['sysctl -w net.ipv4.ip_forward=1', 'modprobe vxlan'])

@@ -26,16 +26,42 @@ describe('bad usage of any command', () => {
     ['flanneld docker-opts', ['docker-opts', 'bogus']],
     ['flanneld cni', ['cni', '--bogus']],
     ['flanneld cni', ['cni', 'ADD']],
+    ['flanneld release', ['release', 'junk']],
+    ['flanneld release', ['release', '10.1.0.300/24']],
   ])('of %s, as %j: exit code 2 and one line that names what, what was expected and what was found', (who, args) => {
     const { status, stdout, stderr } = run(args)
     expect(stderr).toMatch(new RegExp(`^${who}: [^ ]+: expected .+, found (nothing|"[^"]*")\n$`))
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   })
 
+  it.each([
+    ['config: set', ['config', 'set', '-']],
+    ['doctor: --fix', ['doctor', '--fix']],
+  ])('is to ask a person where there is none, before anything else is done: %s', (what, args) => {
+    expect(run(args)).toMatchObject({
+      ...{ status: 2, stdout: '' },
+      stderr: `flanneld ${what}: expected --yes with it, where nobody is there to be asked, found nothing\n`,
+    })
+  })
+
   it('is none for who asks', () => {
     for (const args of [['help'], ['help', 'cleanup'], ['help', 'docker-opts'], ['help', 'cni'], ['cni', '-h']])
       expect(run(args)).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/^Usage: /) as unknown })
     expect(run(['version']).stdout).toBe(run(['--version']).stdout)
+  })
+})
+
+describe('an etcd that does not answer', () => {
+  it.each([
+    ['the flags and variables of this command', ['--etcd-endpoints=http://127.0.0.1:1']],
+    ['the default, since ', []],
+  ])('is said in a line of its own to come from %s', (origin, flags) => {
+    const { status, stderr } = run(['leases', ...flags])
+    const lines = String(stderr).trimEnd().split('\n')
+    expect(status).toBe(1)
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toMatch(/^flanneld leases: etcd http:\/\/127\.0\.0\.1:[^(]* is taken from: /)
+    expect(lines[1]).toContain(origin)
   })
 })
 

@@ -124,7 +124,7 @@ describe('a program that fails', () => {
   test('is quoted in a line, with its exit code', async () => {
     await install('nft', 'echo out; echo "Error: a" >&2; echo "  b" >&2; exit 3')
     await expect(runTool('nft', [], '', signal)).rejects.toEqual(
-      refusal('REFUSED', String.raw`^nft failed \(exit code 3\): Error: a b$`),
+      refusal('REFUSED', String.raw`^nft failed \(exit code 3\): Error: a; b$`),
     )
   })
 

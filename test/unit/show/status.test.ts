@@ -49,6 +49,13 @@ describe('peers with two address families', () => {
   })
 })
 
+test('flanneld peers says that there is no lease, and does not call that no peers', () => {
+  expect(showPeers({ ...samplePeers([]), hasLease: false }, LOOKS)).toBe(
+    'this node has no lease, and so no peers: flanneld status says why\n',
+  )
+  expect(showPeers(samplePeers([]), LOOKS)).toBe('0 peers\n')
+})
+
 describe('what others choose', () => {
   const long = 'x'.repeat(1_000)
   const wide = { ...LOOKS, width: undefined }

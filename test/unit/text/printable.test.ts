@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { printable, visible } from '../../../src/text/printable.ts'
+import { linesOf, printable, visible } from '../../../src/text/printable.ts'
 
 describe('printable', () => {
   it.each([
@@ -19,6 +19,10 @@ describe('printable', () => {
     expect(printable('x'.repeat(2_000))).toBe(`${'x'.repeat(1_024)}… (2000 characters)`)
     expect(printable('abcdef', 3)).toBe('abc… (6 characters)')
     expect(printable('abc', 3)).toBe('abc')
+  })
+
+  it('of several lines leaves each by itself, and none without words', () => {
+    expect(linesOf('one\r\n \ntwo\u001b[2J\n')).toEqual(['one', 'two\\u{1b}[2J'])
   })
 
   it('lets no character of the general category C through, whichever it is', () => {

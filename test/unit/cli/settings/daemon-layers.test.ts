@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readOptions } from '../../../../src/cli/flanneld.ts'
 import type { Layer } from '../../../../src/cli/layers.ts'
-import { processLayer, settingsReader, unitLayer } from '../../../../src/cli/settings/daemon-layers.ts'
+import { namesEtcd, processLayer, settingsReader, unitLayer } from '../../../../src/cli/settings/daemon-layers.ts'
 import type { DaemonOptions } from '../../../../src/config/options.ts'
 
 const NOTHING: Layer = { given: new Map(), environment: {} }
@@ -47,6 +47,20 @@ describe('what a command takes from the daemon of its host', () => {
     expect(options(NOTHING, daemon).etcd).toMatchObject({ username: 'agent', password: 'secret' })
     const { etcd } = options(told({ 'etcd-endpoints': 'http://elsewhere:2379' }), daemon)
     expect([etcd.username, etcd.password]).toEqual([undefined, undefined])
+  })
+
+  it.each([
+    [
+      'command',
+      told({ 'etcd-endpoints': 'http://a:2379' }),
+      processLayer(['flanneld', '--etcd-endpoints=http://b'], {}),
+    ],
+    ['command', told({}, { FLANNELD_ETCD_ENDPOINTS: 'http://a:2379' }), undefined],
+    ['daemon', told({ 'etcd-prefix': '/other' }), processLayer(['flanneld', '--etcd-endpoints=http://b'], {})],
+    [undefined, told({ 'etcd-prefix': '/other' }), processLayer(['flanneld', '--iface=eth1'], {})],
+    [undefined, NOTHING, undefined],
+  ] as const)('tells who names etcd: %s', (by, own, daemon) => {
+    expect(namesEtcd(own, daemon)).toBe(by)
   })
 
   it('is nothing where the daemon could not have been started so', () => {
