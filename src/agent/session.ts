@@ -88,7 +88,7 @@ export class OverlaySession {
     this.#subnetFile = subnetFile
     const families = own.map(({ overlay }) => overlay.family)
     const release = new SubnetRelease({ ports, file: subnetFile, families })
-    const peers = new PeerTable(this.#makeJudge())
+    const peers = new PeerTable(this.#makeJudge(), ports.random() * 2 ** 32)
     this.#surroundings = new Surroundings({
       ...{ ...input, subnets: this.#subnets, rejected: () => peers.rejected },
       onChange: () => {

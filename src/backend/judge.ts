@@ -1,9 +1,9 @@
 import type { Claims } from '../lease/peers/claims.ts'
 import { decodeLease } from '../lease/codec.ts'
-import { leaseFamily, NO_ETCD_LEASE, type Lease, type PeerRecord } from '../lease/lease.ts'
+import { leaseFamily, NO_ETCD_LEASE, type Lease, type LeaseFamily, type PeerRecord } from '../lease/lease.ts'
 import { ownerName } from '../lease/owner.ts'
 import { peerObjection, type PeerLimits } from '../lease/peers/peer-rules.ts'
-import type { Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
+import type { Accepted, Judge, PeerVerdict } from '../lease/peers/peer-table.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
@@ -38,54 +38,67 @@ export interface OwnNode {
  * peer, the family that we do not have.
  */
 export function backendJudge(node: OwnNode): Judge<EntriesByFamily> {
-  return (record) => {
-    if (record.key === node.ownKey) return { ignored: true }
-    const lease = decodeLease(record)
-    if ('rejected' in lease) return lease
-    // a reservation that waits for its node is nobody's yet; without a type on an etcd lease, it is of upstream's udp
-    const isTaken = node.backends.some(({ leaseTypes }) => leaseTypes.includes(lease.backendType))
-    const isReservation = !isTaken && lease.backendType === '' && isForEver(record)
-    return isReservation ? { ignored: true } : judgeLease(lease, node)
+  return {
+    verdict: (record) => {
+      if (record.key === node.ownKey) return { ignored: true }
+      const lease = decodeLease(record)
+      if ('rejected' in lease) return lease
+      // a reservation that waits for its node is nobody's yet; without a type on an etcd lease, it is of upstream's udp
+      const isReservation = lease.backendType === '' && !isOurs(lease, node) && isForEver(record)
+      return isReservation ? { ignored: true } : judgeLease(lease, node)
+    },
+    accepted: (record) => {
+      const lease = decodeLease(record)
+      return 'rejected' in lease ? undefined : acceptedLease(lease, node)
+    },
   }
 }
 
 const isForEver = (record: PeerRecord): boolean => 'etcdLeaseId' in record && record.etcdLeaseId === NO_ETCD_LEASE
 
-function judgeLease(lease: Lease, { backends, limits, nodeId, onForeign }: OwnNode): PeerVerdict<EntriesByFamily> {
+const isOurs = ({ backendType }: Lease, { backends }: OwnNode): boolean =>
+  backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))
+
+function judgeLease(lease: Lease, node: OwnNode): PeerVerdict {
   const { backendType } = lease
-  if (!backends.some(({ leaseTypes }) => leaseTypes.includes(backendType))) {
-    onForeign?.(backendType === '' ? 'none' : backendType)
+  if (!isOurs(lease, node)) {
+    node.onForeign?.(backendType === '' ? 'none' : backendType)
     return { ignored: true }
   }
+  const limits = node.limits()
+  const owner = lease.node !== undefined && lease.node.id === node.nodeId ? undefined : ownerName(lease)
+  const [parts, names]: [LeaseFamily[], string[]] = [[], []]
+  for (const { own, reach, claimedNames } of node.backends) {
+    const part = leaseFamily(lease, own.overlay.family)
+    if (part === undefined || reach === undefined) continue
+    const objection = peerObjection(part, limits, owner)
+    if (objection !== undefined) return { rejected: objection, claims: claimsInVain(lease, node.backends) }
+    const entries = reach(lease)
+    if ('rejected' in entries) return entries
+    parts.push(part)
+    names.push(...claimedNames(entries))
+  }
+  if (parts.length === 0) return { ignored: true }
+  return { accepted: { claims: exclusiveClaims(parts, names), isSigned: lease.node !== undefined } }
+}
+
+function acceptedLease(lease: Lease, { backends }: OwnNode): Accepted<EntriesByFamily> | undefined {
   const entriesByFamily = new Map<Family, ReachablePeer>()
-  const owner = lease.node !== undefined && lease.node.id === nodeId ? undefined : ownerName(lease)
   const names: string[] = []
   for (const { own, reach, claimedNames } of backends) {
     const { family } = own.overlay
     const part = leaseFamily(lease, family)
-    if (part === undefined || reach === undefined) continue
-    const objection = peerObjection(part, limits(), owner)
-    if (objection !== undefined) return { rejected: objection, claims: claimsInVain(lease, backends) }
-    const entries = reach(lease)
-    if ('rejected' in entries) return entries
+    const entries = part && reach?.(lease)
+    if (part === undefined || entries === undefined) continue
+    if ('rejected' in entries) return undefined
     const { onDevice, onUnderlay } = entries
     const { subnet, publicIp } = part
-    entriesByFamily.set(family, {
-      onDevice,
-      onUnderlay,
-      subnet,
-      publicIp,
-      node: lease.node?.hostname || lease.node?.id,
-    })
+    const node = lease.node?.hostname || lease.node?.id
+    entriesByFamily.set(family, { onDevice, onUnderlay, subnet, publicIp, node })
     names.push(...claimedNames(entries))
   }
-  return entriesByFamily.size === 0
-    ? { ignored: true }
-    : {
-        accepted: entriesByFamily,
-        claims: exclusiveClaims([...entriesByFamily.values()], names),
-        isSigned: lease.node !== undefined,
-      }
+  const claims = exclusiveClaims([...entriesByFamily.values()], names)
+  return { entries: entriesByFamily, claims, isSigned: lease.node !== undefined }
 }
 
 /** What a lease claims that breaks a rule: should it ever keep them, its claims are as old as they are. */

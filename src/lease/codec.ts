@@ -1,9 +1,10 @@
 import { ConfigError } from '../config/error.ts'
 import { parseJsonObject, type JsonFields } from '../config/json.ts'
-import type { Family, Ip } from '../net/ip.ts'
-import { parsePrefix, parsePrefixParts, type Prefix } from '../net/prefix.ts'
+import { ipFromBytes, type Family, type Ip } from '../net/ip.ts'
+import { parsePrefix, parsePrefixParts, prefixOf, type Prefix } from '../net/prefix.ts'
 import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
+import { macText, plainNode, Reader, readPlainValue, type PlainValue } from './plain-value.ts'
 import type { LeaseRecord } from './store.ts'
 
 /** A key or value under `PREFIX/subnets/` that cannot be honoured: why, in words for the log. The rest goes on without it. */
@@ -28,12 +29,27 @@ const FIELDS = {
 
 /** Reads `10.15.64.0-20` or `10.15.64.0-20&fd00:10:0:40::-64`; undefined when it is neither, or has host bits set. */
 export function parseLeaseKey(key: string): readonly Prefix[] | undefined {
+  const plain = parsePlainKey(key)
+  if (plain !== undefined) return [plain]
   const [first = '', second, ...rest] = key.split('&')
   const ipv4 = parseKeyPart(first, 4)
   const ipv6 = second === undefined ? undefined : parseKeyPart(second, 6)
   if (ipv4 === undefined || rest.length > 0 || (second !== undefined && ipv6 === undefined)) return undefined
   return ipv6 === undefined ? [ipv4] : [ipv4, ipv6]
 }
+
+/** The key of a lease that has IPv4 alone, as there are tens of thousands. */
+function parsePlainKey(key: string): Prefix | undefined {
+  const text = new Reader(key)
+  const base = text.ipv4()
+  if (base === undefined || !text.skip('-')) return undefined
+  const length = text.decimal(32)
+  if (length === undefined || !text.endsWith('') || base % 2 ** (32 - length) !== 0) return undefined
+  return prefixOf(ipv4FromNumber(base), length)
+}
+
+const ipv4FromNumber = (address: number): Ip =>
+  ipFromBytes([address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255])
 
 function parseKeyPart(part: string, family: Family): Prefix | undefined {
   const dash = part.lastIndexOf('-')
@@ -59,8 +75,10 @@ export function decodeLease(
   if (subnets === undefined)
     return { rejected: 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)' }
   if (record.value.length > LONGEST_VALUE) return { rejected: `the value has more than ${LONGEST_VALUE} characters` }
+  const { key, value, etcdLeaseId, createRevision, modRevision } = record
+  const plain = subnets.length === 1 ? readPlainValue(value) : undefined
+  if (plain !== undefined) return { key, ...plainClaim(subnets, plain), etcdLeaseId, createRevision, modRevision }
   try {
-    const { key, value, etcdLeaseId, createRevision, modRevision } = record
     const fields = parseJsonObject('lease value', value)
     const backendType = fields.string('BackendType') ?? ''
     const families = subnets.map((subnet) => decodeFamily(subnet, fields))
@@ -70,6 +88,16 @@ export function decodeLease(
   } catch (error) {
     if (error instanceof ConfigError) return { rejected: error.message }
     throw error
+  }
+}
+
+function plainClaim(subnets: readonly Prefix[], { backendType, publicIp, vtep, node }: PlainValue): LeaseClaim {
+  const backendData = vtep === undefined ? undefined : { VNI: vtep.vni, VtepMAC: macText(vtep) }
+  const ip = ipv4FromNumber(publicIp)
+  return {
+    backendType,
+    families: subnets.map((subnet) => ({ family: 4, subnet, publicIp: ip, backendData })),
+    node: node === undefined ? undefined : plainNode(node),
   }
 }
 

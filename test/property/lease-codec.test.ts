@@ -13,6 +13,7 @@ import { ipFromInteger } from '../../src/net/ip.ts'
 import { prefixOf } from '../../src/net/prefix.ts'
 import { leaseRecord, OVERLAY, VTEP, VXLAN } from '../fake/samples.ts'
 import { anyMac, brokenJson, leaseClaim, rarely, rawText, withDefects } from './arbitraries.ts'
+import { judged } from '../fake/judges.ts'
 
 const key = leaseClaim.map(({ families }) => formatLeaseKey(families.map(({ subnet }) => subnet)))
 const value = leaseClaim.map(encodeLease)
@@ -166,7 +167,7 @@ describe('whatever stands in etcd', () => {
       const judge = backendJudge({ backends: [backend], ownKey: '10.20.0.0-20', limits: around })
       fc.assert(
         fc.property(fc.oneof(nearPeer(type), fc.tuple(anyKey, anyValue)), ([name, text]) => {
-          const verdict = judge(leaseRecord(name, text))
+          const verdict = judged(judge, leaseRecord(name, text))
           if ('rejected' in verdict) {
             verdicts.rejected++
             expect(verdict.rejected.length).toBeGreaterThan(5)

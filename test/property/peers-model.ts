@@ -1,9 +1,10 @@
 import type { PeerRecord, Revision } from '../../src/lease/lease.ts'
 import type { Question } from '../../src/lease/peers/claim-ages.ts'
 import type { Claims } from '../../src/lease/peers/claims.ts'
-import type { PeerVerdict } from '../../src/lease/peers/peer-table.ts'
+import type { Judge } from '../../src/lease/peers/peer-table.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix, prefixContains, prefixesOverlap } from '../../src/net/prefix.ts'
+import { judgeThat, type Judgement } from '../fake/judges.ts'
 
 /**
  * The value is what the lease claims: `m1` is a name, `10.0.0.0/24` a subnet, `@10.0.0.5` an address. `node` says that it names its node;
@@ -25,15 +26,19 @@ export interface Bad {
 
 const isToken = (value: string, token: string): boolean => value.split(' ').includes(token)
 
-export const judgeBy =
-  (bad: Bad) =>
-  ({ value }: PeerRecord): PeerVerdict<string> => {
-    if (isToken(value, 'x')) return { rejected: 'unreadable' }
-    const claims = claimsOf(value)
-    return isToken(value, bad.token)
-      ? { rejected: 'bad', claims }
-      : { accepted: value, claims, isSigned: isToken(value, 'node') }
-  }
+export const judgeBy = (bad: Bad): Judge<string> =>
+  judgeThat(
+    (record) => finds(record, bad.token),
+    (record) => finds(record, undefined),
+  )
+
+function finds({ value }: PeerRecord, bad: string | undefined): Judgement<string> {
+  if (isToken(value, 'x')) return { rejected: 'unreadable' }
+  const claims = claimsOf(value)
+  return bad !== undefined && isToken(value, bad)
+    ? { rejected: 'bad', claims }
+    : { accepted: value, claims, isSigned: isToken(value, 'node') }
+}
 
 /** A record, and since when at the earliest it can say what it says: the key was known before, and up to when; but never before it was made. */
 interface Seen {

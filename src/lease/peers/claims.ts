@@ -48,6 +48,9 @@ export interface Dispute {
   readonly words: string
 }
 
+/** Whether there is something that only one of them can have. */
+export const areInConflict = (a: Claims, b: Claims): boolean => disputesBetween(a, b).length > 0
+
 /** All that two are in conflict about. */
 export function disputesBetween(a: Claims, b: Claims): readonly Dispute[] {
   const found: Dispute[] = []

@@ -1,4 +1,4 @@
-import { ClaimIndex, disputesBetween } from './claims.ts'
+import { ClaimIndex, disputesBetween, type Claims } from './claims.ts'
 import { questionBetween, type Question } from './claim-ages.ts'
 import { Case, isBefore, type Contender, type Doubt, type Refusal } from './contender.ts'
 
@@ -34,6 +34,18 @@ export class Contest<C extends Contender> {
 
   get(key: string): C | undefined {
     return this.#cases.get(key)?.contender
+  }
+
+  /** Whether somebody in it claims what only one may have, and these claims name too. */
+  isContested(claims: Claims): boolean {
+    return this.#all.conflicting(claims).next().done === false
+  }
+
+  /** Keys of those in conflict with one; some come twice. */
+  *rivalsOf(key: string): Generator<string, void, undefined> {
+    const one = this.#cases.get(key)
+    if (one === undefined) return
+    for (const other of this.#all.conflicting(one)) if (other !== one) yield other.contender.key
   }
 
   enter(contender: C): void {

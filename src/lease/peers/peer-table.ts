@@ -1,20 +1,29 @@
 import type { Question } from './claim-ages.ts'
 import type { Claims } from './claims.ts'
-import type { Contender } from './contender.ts'
-import { Contest } from './contest.ts'
-import { KnownPeers, type KnownPeer } from './known-peers.ts'
+import { Hearing, type Standing } from './hearing.ts'
+import { KnownPeers } from './known-peers.ts'
 import { OpenQuestions } from './open-questions.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
 
 /** What the rules say of one record. Where two leases claim what only one may have, whoever claimed it first has it. */
-export type PeerVerdict<E> =
-  | { readonly accepted: E; readonly claims: Claims; readonly isSigned: boolean }
+export type PeerVerdict =
+  | { readonly accepted: Standing }
   /** `claims`: what it says all the same, as far as that can be made out. */
   | { readonly rejected: string; readonly claims?: Claims | undefined }
   /** Our own lease, or one that is not a peer for another innocent reason. */
   | { readonly ignored: true }
 
-export type Judge<E> = (record: PeerRecord) => PeerVerdict<E>
+/** What the record of a peer stands for. */
+export interface Accepted<E> extends Standing {
+  readonly entries: E
+}
+
+/** Judges records. Pure but for the rules, which may change: the same record stands for the same at any time. */
+export interface Judge<E> {
+  verdict(record: PeerRecord): PeerVerdict
+  /** What a record that was accepted stands for, whatever the rules say now. @returns undefined where it stands for nothing */
+  accepted(record: PeerRecord): Accepted<E> | undefined
+}
 
 /** A peer that appeared, changed (`entries` are its new ones) or went away (undefined). */
 export interface PeerChange<E> {
@@ -30,57 +39,69 @@ export interface RejectionChange {
   readonly reason: string | undefined
 }
 
-interface Claimant<E> extends Contender {
-  readonly entries: E
-}
-
 /**
  * The peers in force, out of all lease records: judged one by one, so that a bad one is rejected for itself alone. Those accepted contend
  * for what only one may have. Who is in force depends on what is known of the records only, not on the order in which they came. A change
- * costs in proportion to the leases in conflict with it, never to all.
+ * costs in proportion to the leases in conflict with it, never to all. What is kept of a peer is its record, packed, and some marks: what
+ * it stands for is made out again when somebody looks.
  */
 export class PeerTable<E> {
   readonly #judge: Judge<E>
   readonly #rejected = new Map<string, string>()
   /** Keys that were rejected, or were so no more, since somebody asked. */
   readonly #rejectionsChanged = new Set<string>()
-  readonly #known = new KnownPeers()
-  /** Keys whose lease is gone, but which are kept for a while. */
-  readonly #retired = new Set<string>()
+  readonly #known: KnownPeers
   /** All that are accepted, in force or waiting. */
-  readonly #contest = new Contest<Claimant<E>>()
+  readonly #heard: Hearing
   readonly #questions = new OpenQuestions()
   readonly #touched = new Set<string>()
-  /** What `drain` said last. */
-  readonly #reported = new Map<string, Claimant<E>>()
+  /** What was said last of those that say something else since, or are gone. */
+  readonly #former = new Map<string, E>()
+  #size = 0
 
-  constructor(judge: Judge<E>) {
+  /** @param seed 32 bits of chance, which nobody knows who writes leases */
+  constructor(judge: Judge<E>, seed = 0) {
     this.#judge = judge
+    this.#known = new KnownPeers((record) => judge.accepted(record)?.claims)
+    this.#heard = new Hearing(this.#known, (slot) => this.#standing(slot), seed)
+  }
+
+  #standing(slot: number): Accepted<E> | undefined {
+    const record = this.#known.record(slot)
+    return record && this.#judge.accepted(record)
   }
 
   /** Peers in force, as of the last `drain`. */
   get size(): number {
-    return this.#reported.size
+    return this.#size
   }
 
   /** Whether this peer is in force, as of the last `drain`. */
   isInForce(key: string): boolean {
-    return this.#reported.has(key)
+    const slot = this.#known.slotOf(key)
+    return this.#former.has(key) || (slot !== undefined && this.#known.is(slot, 'reported'))
   }
 
   /** Those in force, as of the last `drain`, by key. May be read on while they change. */
   *inForce(): Generator<readonly [string, E]> {
-    for (const [key, { entries }] of this.#reported) yield [key, entries]
+    for (const slot of this.#known.slots) {
+      const entries = this.#known.is(slot, 'reported') ? this.#standing(slot)?.entries : undefined
+      if (entries !== undefined) yield [this.#known.keyOf(slot), entries]
+    }
+    yield* this.#former
   }
 
   /** What one in force has, as of the last `drain`. */
   entriesOf(key: string): E | undefined {
-    return this.#reported.get(key)?.entries
+    const slot = this.#known.slotOf(key)
+    if (slot !== undefined && this.#known.is(slot, 'reported')) return this.#standing(slot)?.entries
+    return this.#former.get(key)
   }
 
   /** What stands there; undefined: there is no such key, or what it says was too long to keep. */
   recordOf(key: string): PeerRecord | undefined {
-    return this.#known.get(key)?.record
+    const slot = this.#known.slotOf(key)
+    return slot === undefined ? undefined : this.#known.record(slot)
   }
 
   /** Rejected leases and those that wait, as of the last `drain`: key → reason. */
@@ -95,16 +116,17 @@ export class PeerTable<E> {
 
   /** A change, after which nothing of this key is unknown. */
   put(record: PeerRecord): void {
-    const before = this.#known.before(record)
-    const isSame = before?.record?.value === record.value && !this.#retired.has(record.key)
-    if (isSame) this.#known.refresh(before, record)
-    else this.#admit(record, before, before && record.modRevision)
+    const slot = this.#known.before(record)
+    const isSame = slot !== undefined && !this.#known.is(slot, 'retired') && this.#known.saysSame(slot, record)
+    if (isSame) this.#known.refresh(slot, record)
+    else this.#admit(record, slot !== undefined, slot === undefined ? undefined : record.modRevision)
   }
 
   delete(key: string): void {
+    const slot = this.#known.slotOf(key)
+    if (slot !== undefined) this.#keepFormer(slot)
+    this.#withdraw(key, slot)
     this.#known.delete(key)
-    this.#retired.delete(key)
-    this.#withdraw(key)
   }
 
   /**
@@ -112,37 +134,55 @@ export class PeerTable<E> {
    * @param keep those of these keys that are not listed are retired
    * @param wasReset whether the list is of another history than what is known; what stands there unchanged is common to both
    */
-  replaceAll(records: readonly PeerRecord[], keep: ReadonlySet<string> = new Set(), wasReset = false): void {
+  replaceAll(records: readonly PeerRecord[], keep?: ReadonlySet<string>, wasReset?: boolean): void {
+    exhaust(this.replacing(records, keep, wasReset))
+  }
+
+  /** The same, record by record: whoever has others to let in between may pause at each. */
+  *replacing(records: readonly PeerRecord[], keep: ReadonlySet<string> = new Set(), wasReset = false): Steps {
     const listed = new Set(records.map(({ key }) => key))
     for (const key of [...this.#known.keys])
       if (!listed.has(key)) {
         if (keep.has(key)) this.retire(key)
         else this.delete(key)
+        yield
       }
     const changedSince = this.#known.seenUpTo + 1n
     if (wasReset) this.#forgetHistory()
     for (const record of records) {
-      const isKnown = this.#known.isKnown(record)
-      if (isKnown && !this.#retired.has(record.key)) continue
-      const before = isKnown || !wasReset ? this.#known.before(record) : undefined
-      this.#admit(record, before, before && changedSince)
+      this.#take(record, changedSince, wasReset)
+      yield
     }
+  }
+
+  #take(record: PeerRecord, changedSince: Revision, wasReset: boolean): void {
+    const isKnown = this.#known.isKnown(record)
+    const slot = this.#known.slotOf(record.key)
+    if (isKnown && slot !== undefined && !this.#known.is(slot, 'retired')) return
+    const goesOn = (isKnown || !wasReset) && this.#known.before(record) !== undefined
+    this.#admit(record, goesOn, goesOn ? changedSince : undefined)
   }
 
   /** Its lease is gone, but it is kept until it is deleted or put again; it gives way to any that has a lease, however young. */
   retire(key: string): void {
-    if (this.#known.get(key) === undefined || this.#retired.has(key)) return
-    this.#retired.add(key)
-    const claimant = this.#contest.get(key)
-    if (claimant === undefined) return
-    this.#withdraw(key)
-    this.#enter({ ...claimant, isRetired: true })
+    const slot = this.#known.slotOf(key)
+    if (slot === undefined || this.#known.is(slot, 'retired')) return
+    this.#known.mark(slot, 'retired', true)
+    if (this.#known.is(slot, 'accepted')) this.#enterAnew(slot)
   }
 
   /** Judges every known record again, since what the judge goes by has changed. Costs in proportion to all. */
   rejudge(): void {
-    for (const record of this.#known.records)
-      this.#admit(record, this.#known.get(record.key), undefined, this.#retired.has(record.key))
+    exhaust(this.rejudging())
+  }
+
+  /** The same, record by record. */
+  *rejudging(): Steps {
+    for (const slot of [...this.#known.slots]) {
+      const record = this.#known.record(slot)
+      if (record !== undefined) this.#admit(record, true, undefined, this.#known.is(slot, 'retired'))
+      yield
+    }
   }
 
   /**
@@ -150,22 +190,48 @@ export class PeerTable<E> {
    * one takes it.
    */
   drain(): readonly PeerChange<E>[] {
+    return [...this.changes()]
+  }
+
+  /** The same, one by one. What changes meanwhile may be among them, or comes the next time. */
+  *changes(): Generator<PeerChange<E>, void, undefined> {
     this.#decide()
-    const gone: PeerChange<E>[] = []
-    const set: PeerChange<E>[] = []
-    for (const key of this.#touched) {
-      const [before, after] = [this.#reported.get(key), this.#contest.inForce(key)]
-      if (before === after) continue
-      if (after === undefined) {
-        this.#reported.delete(key)
-        gone.push({ key, before: before?.entries, entries: undefined })
-      } else {
-        this.#reported.set(key, after)
-        set.push({ key, before: before?.entries, entries: after.entries })
+    const touched = [...this.#touched]
+    this.#touched.clear()
+    const set: string[] = []
+    for (const key of touched) {
+      const slot = this.#known.slotOf(key)
+      if (slot !== undefined && this.#heard.isInForce(slot)) set.push(key)
+      else {
+        const before = this.entriesOf(key)
+        if (before === undefined) continue
+        this.#report(key, slot, false)
+        yield { key, before, entries: undefined }
       }
     }
-    this.#touched.clear()
-    return [...gone, ...set]
+    for (const key of set) {
+      const slot = this.#known.slotOf(key)
+      if (slot === undefined || !this.#heard.isInForce(slot) || this.#known.is(slot, 'reported')) continue
+      const [before, entries] = [this.#former.get(key), this.#standing(slot)?.entries]
+      if (entries === undefined) continue
+      this.#report(key, slot, true)
+      yield { key, before, entries }
+    }
+  }
+
+  /** Takes note of what is said of a key now. */
+  #report(key: string, slot: number | undefined, isInForce: boolean): void {
+    this.#size += Number(isInForce) - Number(this.isInForce(key))
+    this.#former.delete(key)
+    if (slot !== undefined) this.#known.mark(slot, 'reported', isInForce)
+  }
+
+  /** It is to say something else: what was said of it is remembered for the next time. */
+  #keepFormer(slot: number): void {
+    if (!this.#known.is(slot, 'reported')) return
+    const entries = this.#standing(slot)?.entries
+    if (entries !== undefined) this.#former.set(this.#known.keyOf(slot), entries)
+    this.#known.mark(slot, 'reported', false)
   }
 
   /** What has changed of {@link PeerTable.rejected} since the last call, as of the last `drain`. */
@@ -177,18 +243,17 @@ export class PeerTable<E> {
 
   /** What a key said at some revision, where that would help to tell whose claim is older; none is asked twice. As of the last `drain`. */
   nextQuestion(): Question | undefined {
-    return this.#questions.next((key) => this.#contest.questionAbout(key))
+    return this.#questions.next((key) => this.#heard.questionAbout(key))
   }
 
   /** @param said what the key held then; undefined: there was no such key */
   testify({ key, revision }: Question, said: PeerRecord | undefined): void {
-    const [known, claimant] = [this.#known.get(key), this.#contest.get(key)]
-    if (known === undefined || claimant === undefined || !this.#questions.isAsked({ key, revision })) return
-    const verdict = said?.createRevision === known.createRevision ? this.#judge(said) : undefined
-    const claims = verdict === undefined || 'ignored' in verdict ? undefined : verdict.claims
-    const ages = this.#known.testify(key, { revision, claims, writtenAt: said?.modRevision ?? revision })
-    this.#withdraw(key)
-    this.#enter({ ...claimant, ages })
+    const slot = this.#known.slotOf(key)
+    if (slot === undefined || !this.#known.is(slot, 'accepted') || !this.#questions.isAsked({ key, revision })) return
+    const isOfItsLife = said?.createRevision === this.#known.createRevision(slot)
+    const claims = isOfItsLife ? claimsIn(this.#judge.verdict(said)) : undefined
+    this.#known.testify(slot, { revision, claims, writtenAt: said?.modRevision ?? revision })
+    this.#enterAnew(slot)
   }
 
   /** Nobody knows any more what keys said at that revision, or before. */
@@ -201,42 +266,47 @@ export class PeerTable<E> {
     this.#questions.forget()
   }
 
-  /** @param changedSince what it has not said before, it says since this revision at the earliest; undefined: since there is the key */
-  #admit(record: PeerRecord, before: KnownPeer | undefined, changedSince?: Revision, isRetired = false): void {
-    const { key, createRevision } = record
-    if (!isRetired) this.#retired.delete(key)
-    this.#withdraw(key)
-    const verdict = this.#judge(record)
-    const claims = 'ignored' in verdict ? undefined : verdict.claims
-    const ages = this.#known.note(record, { isRejected: 'rejected' in verdict, claims }, before, changedSince)
+  /**
+   * @param goesOn from what is known of the key
+   * @param changedSince what it has not said before, it says since this revision at the earliest; undefined: since there is the key
+   */
+  #admit(record: PeerRecord, goesOn: boolean, changedSince?: Revision, isRetired = false): void {
+    const { key } = record
+    const known = this.#known.slotOf(key)
+    this.#withdraw(key, known)
+    if (known !== undefined && !this.#known.saysSame(known, record)) this.#keepFormer(known)
+    const verdict = this.#judge.verdict(record)
+    const noted = { isRejected: 'rejected' in verdict, claims: claimsIn(verdict) }
+    const slot = this.#known.note(record, noted, goesOn, changedSince)
+    this.#known.mark(slot, 'retired', isRetired)
     if ('rejected' in verdict) this.#setRejected(key, verdict.rejected)
-    if ('accepted' in verdict) {
-      const { accepted: entries, isSigned } = verdict
-      this.#enter({ ...verdict.claims, key, createRevision, ages, isSigned, isRetired, entries })
-    }
+    if ('accepted' in verdict) this.#enter(slot, verdict.accepted)
   }
 
-  #enter(claimant: Claimant<E>): void {
-    this.#touched.add(claimant.key)
-    this.#contest.enter(claimant)
+  #enterAnew(slot: number): void {
+    const standing = this.#standing(slot)
+    this.#withdraw(this.#known.keyOf(slot), slot)
+    if (standing !== undefined) this.#enter(slot, standing)
   }
 
-  #withdraw(key: string): void {
+  #enter(slot: number, standing: Standing): void {
+    this.#touched.add(this.#known.keyOf(slot))
+    this.#heard.enter(slot, standing)
+  }
+
+  #withdraw(key: string, slot: number | undefined): void {
     this.#setRejected(key, undefined)
     this.#questions.drop(key)
     this.#touched.add(key)
-    this.#contest.withdraw(key)
+    if (slot !== undefined) this.#heard.withdraw(slot)
   }
 
   #decide(): void {
-    for (const {
-      contender: { key },
-      refused,
-    } of this.#contest.decide()) {
+    for (const { key, refused, isOpen } of this.#heard.decide()) {
       this.#touched.add(key)
       this.#setRejected(key, refused)
-      if (this.#contest.questionAbout(key) === undefined) this.#questions.drop(key)
-      else this.#questions.open(key)
+      if (isOpen) this.#questions.open(key)
+      else this.#questions.drop(key)
     }
   }
 
@@ -246,4 +316,16 @@ export class PeerTable<E> {
     else this.#rejected.set(key, reason)
     this.#rejectionsChanged.add(key)
   }
+}
+
+/** Something that is done in steps, between which others may have their turn. */
+export type Steps = Generator<void, void, undefined>
+
+const claimsIn = (verdict: PeerVerdict): Claims | undefined => {
+  if ('accepted' in verdict) return verdict.accepted.claims
+  return 'rejected' in verdict ? verdict.claims : undefined
+}
+
+function exhaust(steps: Steps): void {
+  while (steps.next().done !== true);
 }

@@ -17,6 +17,7 @@ import { NO_ENTRIES, NO_ROWS } from '../../../../src/reconcile/entries.ts'
 import { AgentWorld } from '../../../fake/agent-world.ts'
 import { runtime } from '../../../fake/runtime.ts'
 import { leaseRecord, NO_CHOICE, NODE, OVERLAY, VXLAN } from '../../../fake/samples.ts'
+import { judged } from '../../../fake/judges.ts'
 
 /*
  * A backend of another kind: a device without link layer and with one route for the whole network. Peers are in a table of its own
@@ -284,17 +285,20 @@ describe('a backend with a device of another kind', () => {
 })
 
 const judge = (record: ReturnType<typeof leaseRecord>) =>
-  backendJudge({
-    backends: [backend],
-    ownKey: '10.20.0.0-20',
-    limits: () => ({
-      overlays: [OVERLAY],
-      own: [OWN.subnet],
-      interfaceOf: () => undefined,
-      ownPublicIps: [],
-      protectedPrefixes: [],
+  judged(
+    backendJudge({
+      backends: [backend],
+      ownKey: '10.20.0.0-20',
+      limits: () => ({
+        overlays: [OVERLAY],
+        own: [OWN.subnet],
+        interfaceOf: () => undefined,
+        ownPublicIps: [],
+        protectedPrefixes: [],
+      }),
     }),
-  })(record)
+    record,
+  )
 
 function setPeer(key: string, publicIp: string): void {
   const verdict = judge(leaseRecord(key, JSON.stringify({ PublicIP: publicIp })))

@@ -7,6 +7,7 @@ import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 import { runtime } from '../../../fake/runtime.ts'
+import { judgeThat } from '../../../fake/judges.ts'
 
 const GRACE_MS = 60_000
 const LINGER_MS = 500
@@ -38,10 +39,12 @@ beforeEach(async () => {
     allowPruning: (): void => void told.push('prune'),
     wake: (): void => undefined,
   }
-  const peers = new PeerTable<EntriesByFamily>(({ key }) =>
-    key.startsWith('bad')
-      ? { rejected: 'it is bad' }
-      : { accepted: NO_ENTRIES, claims: { names: [key], subnets: [], addresses: [] }, isSigned: false },
+  const peers = new PeerTable(
+    judgeThat<EntriesByFamily>(({ key }) =>
+      key.startsWith('bad')
+        ? { rejected: 'it is bad' }
+        : { accepted: NO_ENTRIES, claims: { names: [key], subnets: [], addresses: [] }, isSigned: false },
+    ),
   )
   task = new PeersTask({
     ports: {

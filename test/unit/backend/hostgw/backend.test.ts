@@ -6,6 +6,7 @@ import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { leaseRecord, OVERLAY } from '../../../fake/samples.ts'
+import { judged } from '../../../fake/judges.ts'
 
 const OWN = { overlay: OVERLAY, subnet: prefix('10.20.0.0/20') }
 const value = (publicIp: string, type = 'host-gw'): string =>
@@ -25,7 +26,7 @@ const judge = backendJudge(node([hostGwBackend(OWN)]))
 
 describe('host-gw', () => {
   it('reaches a peer by one plain route, through its PublicIP', () => {
-    expect(judge(leaseRecord('10.15.64.0-20', value('192.168.205.11')))).toMatchObject({
+    expect(judged(judge, leaseRecord('10.15.64.0-20', value('192.168.205.11')))).toMatchObject({
       accepted: new Map([
         [
           4,
@@ -50,7 +51,7 @@ describe('host-gw', () => {
   it.each(['vxlan', ''])(
     'leaves peers of other backends alone, and reservations that wait for their node: %j',
     (type) => {
-      expect(judge(leaseRecord('10.15.64.0-20', value('192.168.205.11', type)))).toEqual({ ignored: true })
+      expect(judged(judge, leaseRecord('10.15.64.0-20', value('192.168.205.11', type)))).toEqual({ ignored: true })
     },
   )
 
@@ -60,7 +61,7 @@ describe('host-gw', () => {
     peers.put(leaseRecord('10.16.0.0-16', value('192.168.205.12'), { createRevision: 3n }))
     expect(peers.drain().map(({ key }) => key)).toEqual(['10.16.0.0-20'])
     expect(peers.rejected.get('10.16.0.0-16')).toContain('overlaps')
-    expect(judge(leaseRecord('10.30.0.0-20', value('192.168.205.10')))).toHaveProperty('rejected')
+    expect(judged(judge, leaseRecord('10.30.0.0-20', value('192.168.205.10')))).toHaveProperty('rejected')
   })
 })
 
@@ -71,5 +72,5 @@ it('leases of alloc and host-gw are of the types that upstream knows', () => {
 it('alloc reaches nobody, whatever they lease, and rejects nobody', () => {
   const alloc = backendJudge(node([allocBackend(OWN)]))
   for (const type of ['alloc', 'vxlan'])
-    expect(alloc(leaseRecord('10.15.64.0-20', value('192.168.205.11', type)))).toEqual({ ignored: true })
+    expect(judged(alloc, leaseRecord('10.15.64.0-20', value('192.168.205.11', type)))).toEqual({ ignored: true })
 })

@@ -6,6 +6,7 @@ import { vxlanBackend } from '../../../../src/backend/vxlan/backend.ts'
 import { parseNetworkConfig } from '../../../../src/config/network.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { CONFIG, leaseRecord, leaseValue, OVERLAY, VTEP, VXLAN } from '../../../fake/samples.ts'
+import { judged } from '../../../fake/judges.ts'
 
 const AROUND: PeerLimits = {
   overlays: [OVERLAY],
@@ -30,13 +31,13 @@ const peer = (number: number, key: string, mac = `02:00:00:00:00:0${number}`) =>
 
 describe('backendJudge', () => {
   it('accepts an ordinary peer with its entries', () => {
-    expect(judge(peer(1, '10.15.64.0-20'))).toMatchObject({
+    expect(judged(judge, peer(1, '10.15.64.0-20'))).toMatchObject({
       accepted: new Map([[4, { onDevice: { routes: [{ metric: 245 }] } }]]),
     })
   })
 
   it('ignores our own key, whatever stands there', () => {
-    expect(judge(leaseRecord(OWN_KEY, 'garbage'))).toEqual({ ignored: true })
+    expect(judged(judge, leaseRecord(OWN_KEY, 'garbage'))).toEqual({ ignored: true })
   })
 
   it.each([
@@ -45,7 +46,7 @@ describe('backendJudge', () => {
     ['a peer that breaks a rule', peer(1, '11.0.0.0-20'), 'outside Network'],
     ['a peer without entries', peer(1, '10.15.64.0-20', '00:00:00:00:00:00'), 'VtepMAC'],
   ])('rejects %s', (_, record, reason) => {
-    expect(judge(record)).toHaveProperty('rejected', expect.stringContaining(reason))
+    expect(judged(judge, record)).toHaveProperty('rejected', expect.stringContaining(reason))
   })
 
   it('does not send the operator to another host for a lease that this node had before', () => {
@@ -58,7 +59,10 @@ describe('backendJudge', () => {
     })
     const reasonFor = (id: string) => {
       const node = { id, hostname: 'host1' }
-      return judge(leaseRecord('10.15.64.0-20', leaseValue({ publicIp: '10.0.2.15', mac: '02:00:00:00:00:01', node })))
+      return judged(
+        judge,
+        leaseRecord('10.15.64.0-20', leaseValue({ publicIp: '10.0.2.15', mac: '02:00:00:00:00:01', node })),
+      )
     }
     expect(reasonFor('node1')).toHaveProperty('rejected', expect.stringContaining('that this node had before'))
     expect(reasonFor('node2')).toHaveProperty('rejected', expect.stringContaining('host1 (node2) needs another'))
@@ -132,21 +136,21 @@ describe('with both families', () => {
   })
 
   it('makes entries of each that the peer has', () => {
-    const verdict = both(leaseRecord('10.30.0.0-20&fd00:10:0:30::-64', dual))
+    const verdict = judged(both, leaseRecord('10.30.0.0-20&fd00:10:0:30::-64', dual))
     expect('accepted' in verdict && [...verdict.accepted.keys()]).toEqual([4, 6])
-    const half = both(peer(2, '10.31.0.0-20'))
+    const half = judged(both, peer(2, '10.31.0.0-20'))
     expect('accepted' in half && [...half.accepted.keys()]).toEqual([4])
   })
 
   it('rejects the whole of a peer of which one half breaks a rule', () => {
-    expect(both(leaseRecord('10.30.0.0-20&fd99::-64', dual))).toHaveProperty(
+    expect(judged(both, leaseRecord('10.30.0.0-20&fd99::-64', dual))).toHaveProperty(
       'rejected',
       expect.stringContaining('fd99::/64 is outside'),
     )
   })
 
   it('takes of a peer with both only what it has itself', () => {
-    const verdict = judge(leaseRecord('10.30.0.0-20&fd99::-64', dual))
+    const verdict = judged(judge, leaseRecord('10.30.0.0-20&fd99::-64', dual))
     expect('accepted' in verdict && [...verdict.accepted.keys()]).toEqual([4])
   })
 
@@ -171,6 +175,6 @@ it('ignores peers of another backend, and tells of their type', () => {
     onForeign: (type) => types.push(type),
   })
   const { value } = peer(1, '10.15.64.0-20')
-  expect(told(leaseRecord('10.15.64.0-20', value.replace('vxlan', 'host-gw')))).toEqual({ ignored: true })
+  expect(judged(told, leaseRecord('10.15.64.0-20', value.replace('vxlan', 'host-gw')))).toEqual({ ignored: true })
   expect(types).toEqual(['host-gw'])
 })

@@ -1,16 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import { PeerTable, type PeerVerdict } from '../../../../src/lease/peers/peer-table.ts'
+import { PeerTable, type Judge } from '../../../../src/lease/peers/peer-table.ts'
 import type { PeerRecord } from '../../../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import { leaseRecord } from '../../../fake/samples.ts'
+import { judgeThat, type Judgement } from '../../../fake/judges.ts'
 
 /** A made-up rule: the value is a list of claims; `bad` is rejected, `own` ignored. */
-function judge({ value }: PeerRecord): PeerVerdict<string> {
+function finds({ value }: PeerRecord): Judgement<string> {
   if (value === 'bad') return { rejected: 'it is bad' }
   if (value === 'own') return { ignored: true }
   return { accepted: value, claims: { names: value.split(' '), subnets: [], addresses: [] }, isSigned: false }
 }
+
+const judge = judgeThat(finds)
 
 /** `created` is the create revision: smaller is older. */
 const peer = (key: string, created: number, value: string, modified = created): LeaseRecord =>
@@ -252,11 +255,14 @@ describe('PeerTable.retire', () => {
 
 describe('PeerTable.rejudge', () => {
   /** A judge that can change its mind. */
-  const moody = (): { bad: string; readonly judge: (record: PeerRecord) => PeerVerdict<string> } => {
+  const moody = (): { bad: string; readonly judge: Judge<string> } => {
     const mood = {
       bad: 'nothing',
-      judge: (record: PeerRecord): PeerVerdict<string> =>
-        record.value.startsWith(mood.bad) ? { rejected: 'now it is bad' } : judge(record),
+      judge: judgeThat<string>(
+        (record): Judgement<string> =>
+          record.value.startsWith(mood.bad) ? { rejected: 'now it is bad' } : finds(record),
+        finds,
+      ),
     }
     return mood
   }
@@ -313,11 +319,13 @@ describe('PeerTable where a wide subnet stands in the way of many', () => {
   const free = peer('free', 3, 'free')
   const subnets: Record<string, string> = { wide: '10.0.0.0/8', narrow: '10.1.0.0/24', free: '192.168.0.0/24' }
   const table = (): PeerTable<string> =>
-    new PeerTable(({ value }) => ({
-      accepted: value,
-      claims: { names: [], subnets: [prefix(subnets[value] ?? '')], addresses: [] },
-      isSigned: false,
-    }))
+    new PeerTable(
+      judgeThat(({ value }) => ({
+        accepted: value,
+        claims: { names: [], subnets: [prefix(subnets[value] ?? '')], addresses: [] },
+        isSigned: false,
+      })),
+    )
 
   it('lets it stall nobody while it waits itself', () => {
     const peers = table()

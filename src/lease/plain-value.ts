@@ -1,0 +1,170 @@
+/*
+ * The value of nearly all leases: of a node that has IPv4 alone, written just as upstream and we write it, to the last octet. It is read
+ * without JSON, kept as a few numbers, and written again when somebody looks. Whatever is written otherwise is left to `codec.ts`.
+ */
+
+import type { NodeIdentity } from './lease.ts'
+
+/** What such a value says. */
+export interface PlainValue {
+  /** Address in network byte order, as an unsigned number of 32 bits. */
+  readonly publicIp: number
+  readonly backendType: string
+  /** Undefined: the backend publishes nothing of its node. */
+  readonly vtep: PlainVtep | undefined
+  /** The members of `Node` as they are written; undefined: it has none. */
+  readonly node: string | undefined
+}
+
+/** BackendData of vxlan. */
+export interface PlainVtep {
+  readonly vni: number
+  /** The first two octets of the VtepMAC, and the other four. */
+  readonly macHigh: number
+  readonly macLow: number
+}
+
+const HEAD = '{"PublicIP":"'
+const TYPE = '","PublicIPv6":null,"BackendType":"'
+const VNI = ',"BackendData":{"VNI":'
+const MAC = ',"VtepMAC":"'
+const NODE = ',"Node":{'
+
+/** The members of Node as we write them, in printable ASCII without anything that JSON escapes. */
+const MEMBERS = /^"ID":"([ !#-[\]-~]*)","Hostname":"([ !#-[\]-~]*)"(?:,"Earlier":"[ !#-[\]-~]*")?$/
+const TYPE_NAME = /^[a-z][a-z-]{0,30}$/
+
+/** Undefined: it is written in another way. */
+export function readPlainValue(value: string): PlainValue | undefined {
+  const text = new Reader(value)
+  if (!text.skip(HEAD)) return undefined
+  const publicIp = text.ipv4()
+  if (publicIp === undefined || !text.skip(TYPE)) return undefined
+  const backendType = text.upToQuote()
+  if (backendType === undefined || (backendType !== 'vxlan' && !TYPE_NAME.test(backendType))) return undefined
+  const hasVtep = text.skip(VNI)
+  const vtep = hasVtep ? readVtep(text) : undefined
+  const node = text.skip(NODE) ? text.upTo('}}') : undefined
+  if (hasVtep !== (vtep !== undefined) || !text.endsWith('}')) return undefined
+  return node !== undefined && !MEMBERS.test(node) ? undefined : { publicIp, backendType, vtep, node }
+}
+
+function readVtep(text: Reader): PlainVtep | undefined {
+  const vni = text.decimal(MOST_VNI)
+  if (vni === undefined || !text.skip(MAC)) return undefined
+  const macHigh = text.octets(2)
+  const macLow = macHigh === undefined || !text.skip(':') ? undefined : text.octets(4)
+  return macHigh === undefined || macLow === undefined || !text.skip('"}') ? undefined : { vni, macHigh, macLow }
+}
+
+/** 24 bits (RFC 7348 section 5). */
+const MOST_VNI = 0xffffff
+
+/** The way back: the very text that was read. */
+export function writePlainValue({ publicIp, backendType, vtep, node }: PlainValue): string {
+  const data = vtep === undefined ? '' : `${VNI}${vtep.vni}${MAC}${macText(vtep)}"}`
+  return `${HEAD}${quad(publicIp)}${TYPE}${backendType}"${data}${node === undefined ? '' : `${NODE}${node}}`}}`
+}
+
+const quad = (address: number): string =>
+  `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
+
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+const hex = (octet: number): string => HEX[octet & 255] ?? ''
+
+/** The VtepMAC in canonical text. */
+export const macText = ({ macHigh, macLow }: PlainVtep): string =>
+  `${hex(macHigh >>> 8)}:${hex(macHigh)}:${hex(macLow >>> 24)}:${hex(macLow >>> 16)}:${hex(macLow >>> 8)}:${hex(macLow)}`
+
+/** Who wrote it. */
+export function plainNode(node: string): NodeIdentity {
+  const [, id = '', hostname = ''] = MEMBERS.exec(node) ?? []
+  return { id, hostname }
+}
+
+const [ZERO, NINE, SMALL_A, SMALL_F, DOT, COLON] = [0x30, 0x39, 0x61, 0x66, 0x2e, 0x3a]
+
+/** Reads a text from its beginning, in ASCII. What is not there is undefined, and ends the reading. */
+export class Reader {
+  readonly #text: string
+  #at = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** Whether these characters come next; they are passed over. */
+  skip(expected: string): boolean {
+    if (!this.#text.startsWith(expected, this.#at)) return false
+    this.#at += expected.length
+    return true
+  }
+
+  /** Whether these characters come next, and nothing behind them. */
+  endsWith(expected: string): boolean {
+    return this.#at + expected.length === this.#text.length && this.skip(expected)
+  }
+
+  /** A decimal number as it is written without need of a second way: no sign, no leading zeros. */
+  decimal(most: number): number | undefined {
+    const from = this.#at
+    let value = 0
+    for (;;) {
+      const digit = this.#text.charCodeAt(this.#at) - ZERO
+      if (!(digit >= 0 && digit <= 9)) break
+      value = value * 10 + digit
+      this.#at++
+      if (value > most) return undefined
+    }
+    const digits = this.#at - from
+    return digits === 0 || (digits > 1 && this.#text.charCodeAt(from) === ZERO) ? undefined : value
+  }
+
+  /** A dotted quad, as an unsigned number. */
+  ipv4(): number | undefined {
+    let value = 0
+    for (let octet = 0; octet < 4; octet++) {
+      if (octet > 0 && this.#text.charCodeAt(this.#at++) !== DOT) return undefined
+      const part = this.decimal(255)
+      if (part === undefined) return undefined
+      value = value * 256 + part
+    }
+    return value
+  }
+
+  /** Octets in small hexadecimal digits with colons between them, four at most, as an unsigned number. */
+  octets(count: number): number | undefined {
+    let value = 0
+    for (let octet = 0; octet < count; octet++) {
+      if (octet > 0 && this.#text.charCodeAt(this.#at++) !== COLON) return undefined
+      const [high, low] = [digitOf(this.#text.charCodeAt(this.#at)), digitOf(this.#text.charCodeAt(this.#at + 1))]
+      if (high < 0 || low < 0) return undefined
+      this.#at += 2
+      value = value * 256 + high * 16 + low
+    }
+    return value
+  }
+
+  /** What stands before the next quotation mark, which is passed over. */
+  upToQuote(): string | undefined {
+    const end = this.#text.indexOf('"', this.#at)
+    return end < 0 ? undefined : this.#pass(end, 1)
+  }
+
+  /** What stands before this ending of the text, of which the first character is passed over. */
+  upTo(ending: string): string | undefined {
+    const end = this.#text.length - ending.length
+    return end < this.#at || !this.#text.endsWith(ending) ? undefined : this.#pass(end, 1)
+  }
+
+  #pass(end: number, more: number): string {
+    const passed = this.#text.slice(this.#at, end)
+    this.#at = end + more
+    return passed
+  }
+}
+
+function digitOf(code: number): number {
+  if (code >= ZERO && code <= NINE) return code - ZERO
+  return code >= SMALL_A && code <= SMALL_F ? code - SMALL_A + 10 : -1
+}
