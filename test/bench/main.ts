@@ -6,13 +6,14 @@ import { machine } from './machine.ts'
 import { parseOptions, USAGE, UsageError, type Options } from './options.ts'
 import { ROOT } from './programs.ts'
 import { summaryOf, tableOf } from './report.ts'
+import { rest } from './rest.ts'
 import type { Context, Row } from './row.ts'
 import { decoding } from './decoding.ts'
 import { programming } from './program-row.ts'
 import { sizes } from './sizes.ts'
 import { starting } from './starting.ts'
 
-const ROWS: readonly Row[] = [programming, decoding, starting, sizes]
+const ROWS: readonly Row[] = [programming, decoding, starting, rest, sizes]
 
 /** What a whole run gives, for machines. */
 interface Result {

@@ -43,6 +43,9 @@ export async function expectExact(place: Place, peers: readonly BenchPeer[], whe
 export const isExact = async (place: Place, peers: readonly BenchPeer[]): Promise<boolean> =>
   (await difference(place, peers)) === undefined
 
+/** How many rows they hold in all. */
+export const countRows = async (place: Place): Promise<number> => (await rowsIn(place)).length
+
 /** Empties the three tables, and nothing else. */
 export async function flushTables(place: Place): Promise<void> {
   await place.exec('ip', ['-4', 'route', 'flush', 'dev', DEVICE, 'proto', '70'])
