@@ -45,8 +45,11 @@ function distinct(found: readonly Finding[]): readonly Finding[] {
 
 function givesWay(finding: Finding, all: readonly Finding[]): boolean {
   if (finding.isInferred !== true) return false
-  return all.some((other) => other.isInferred !== true && other.severity === 'broken' && covers(other, finding))
+  return all.some((other) => other.severity === 'broken' && isStronger(other, finding) && covers(other, finding))
 }
+
+const isStronger = (other: Finding, { isLastResort }: Finding): boolean =>
+  other.isInferred !== true || (isLastResort === true && other.covers === 'all peers')
 
 function covers(other: Finding, { peer }: Finding): boolean {
   const { covers = other.peer === undefined ? 'none' : 'peer' } = other

@@ -4,7 +4,7 @@ import type { Family } from '../../net/ip.ts'
 /**
  * The conditions that there are, by name, in the order in which one follows from another: without an underlay there is no etcd, without
  * that no configuration, without that no lease, without that no device, without that nothing is forwarded, and before that is so no
- * subnet file is written.
+ * subnet file is written. That peers do not answer is what all that keeps packets from them looks like, and is said behind it.
  */
 const CAUSES_FIRST: readonly RegExp[] = [
   /^underlay( of IPv[46])?$/,
@@ -20,13 +20,14 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^tables of IPv[46]$/,
   /^routes to peers of IPv[46]$/,
   /^peers of IPv[46]$/,
-  /^(answers of|losses to|packet size to) peers over IPv[46]$/,
+  /^networks of this host$/,
   /^net\./, // settings of the host
   /^firewall$/,
   /^(drops|masquerading) of others$/,
-  /^container bridge$/,
-  /^checksums$/,
   /^table of connections$/,
+  /^checksums$/,
+  /^(answers of|losses to|packet size to) peers over IPv[46]$/, // what all of the above does to packets
+  /^container bridge$/,
   /^variants of iptables$/,
   /^subnet file$/,
 ]

@@ -44,7 +44,7 @@ export function judgeVxlan({ release, isLoaded, dryRun, fault, condition }: Vxla
         'in a container: modprobe vxlan on the host itself',
       ],
       fix: [['modprobe', 'vxlan']],
-      ...(condition === undefined ? {} : { explains: [condition, 'forwarding*', 'subnet file'] }),
+      ...(condition === undefined ? {} : { explains: [condition, 'forwarding*', 'tables of*', 'subnet file'] }),
     },
   ]
 }

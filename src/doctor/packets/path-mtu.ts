@@ -1,52 +1,71 @@
+import type { PeersSummary } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, Suspect, View } from '../view.ts'
 
 /** Whether the way to peers carries less than the overlay's MTU. */
 export const pathMtu: Check<View> = {
   name: 'the size of packets that pass',
-  async look({ overlay, suspects }) {
+  async look({ agent, overlay, suspects }) {
     const narrow = (await suspects()).filter(({ reach }) => reach === 'mtu')
-    return (await overlay()).flatMap((here) => judgeSizes(here, narrow))
+    const status = await agent()
+    return (await overlay()).flatMap((here) => judgeSizes(here, narrow, status?.peers.byReach))
   },
 }
 
 /** What VXLAN adds (RFC 7348 section 5): outer IP, UDP 8, VXLAN 8, inner Ethernet 14. */
 const OVERHEAD = { 4: 50, 6: 70 } as const
 
-/** Pure. One finding for all peers to which the same size passes. */
-export function judgeSizes({ family, device, underlay }: OverlayHere, peers: readonly Suspect[]): readonly Finding[] {
+/** How many peers are how, as the agent counts them, in all families. */
+type Counts = PeersSummary['byReach']
+
+/** Of several peers that answer, not one takes full size: what they have in common is this host. */
+const isNarrowHere = (counts: Counts | undefined): boolean =>
+  counts !== undefined && counts.mtu > 1 && counts.reachable + counts.lossy === 0
+
+/** Pure. One finding for all peers to which the same size passes. @param counts undefined: nobody has asked all of them */
+export function judgeSizes(here: OverlayHere, peers: readonly Suspect[], counts?: Counts): readonly Finding[] {
   const bySize = new Map<number, Suspect[]>()
   for (const peer of peers) {
-    if (peer.family !== family || peer.passesOctets === null) continue
+    if (peer.family !== here.family || peer.passesOctets === null) continue
     bySize.set(peer.passesOctets, [...(bySize.get(peer.passesOctets) ?? []), peer])
   }
-  return Array.from(bySize, ([octets, all]): Finding => {
-    const names = all.map(({ name }) => name).join(', ')
-    const overhead = all.some(({ isDirect }) => isDirect) || device === undefined ? 0 : OVERHEAD[family]
-    const carries = octets + overhead
-    const [first] = all
-    const only = all.length === 1 && first !== undefined ? { peer: first.name } : {}
-    return {
-      ...{
-        cause: 'path-mtu-smaller',
-        severity: 'broken',
-        ...only,
-        explains: [`packet size to peers over IPv${family}`],
-      },
-      summary:
-        `on the way to ${names} packets of more than ${octets} octets are lost, ` +
-        `but the overlay's MTU is ${device?.mtu ?? 'more'}: connections open, and hang when they carry much`,
-      evidence: [
-        `ping -M do -s ${octets - ICMP[family]} ${first?.address ?? first?.publicIp ?? ''} passes, one octet more does not`,
-        ...(device === undefined ? [] : [`ip link show ${device.name}: mtu ${device.mtu}`]),
-      ],
-      cure: [
-        `"MTU": ${carries} in "Backend" of the network configuration (the underlay's MTU, for all nodes), then restart flanneld on each`,
-        `or have the way carry more: the MTU of switches, tunnels and VPNs between the hosts, which ${underlay.interface} takes for granted`,
-      ],
-    }
-  })
+  const isHere = bySize.size === 1 && isNarrowHere(counts)
+  return Array.from(bySize, ([octets, all]) => judgeSize(here, all, { octets, of: isHere ? counts?.mtu : undefined }))
 }
+
+/** @param narrow octets that pass; `of` all peers, where it is so with each of them */
+function judgeSize(
+  { family, device, underlay }: OverlayHere,
+  all: readonly Suspect[],
+  { octets, of }: { readonly octets: number; readonly of: number | undefined },
+): Finding {
+  const to = of === undefined ? all.map(({ name }) => name).join(', ') : `all ${of} peers that answer`
+  const overhead = all.some(({ isDirect }) => isDirect) || device === undefined ? 0 : OVERHEAD[family]
+  const carries = octets + overhead
+  const [first] = all
+  const only = all.length === 1 && first !== undefined ? { peer: first.name } : {}
+  const isHere = of !== undefined
+  return {
+    ...{ cause: 'path-mtu-smaller', severity: 'broken', ...only, explains: [`packet size to peers over IPv${family}`] },
+    summary:
+      `on the way to ${to} packets of more than ${octets} octets are lost, ` +
+      `but the overlay's MTU is ${device?.mtu ?? 'more'}: connections open, and hang when they carry much` +
+      (isHere ? '; the narrow place is at this host or its uplink' : ''),
+    evidence: [
+      `ping -M do -s ${octets - ICMP[family]} ${first?.address ?? first?.publicIp ?? ''} passes, one octet more does not`,
+      ...(isHere ? [`flanneld peers: no peer takes more, of ${of}`] : []),
+      ...(device === undefined ? [] : [`ip link show ${device.name}: mtu ${device.mtu}`]),
+    ],
+    cure: [
+      ...(isHere ? [uplinkOf(underlay.interface, carries)] : []),
+      `"MTU": ${carries} in "Backend" of the network configuration (the underlay's MTU, for all nodes), then restart flanneld on each`,
+      `or have the way carry more: the MTU of switches, tunnels and VPNs between the hosts, which ${underlay.interface} takes for granted`,
+    ],
+  }
+}
+
+const uplinkOf = (name: string, carries: number): string =>
+  `look at what ${name} is plugged into first, be it a port of a switch, a bridge of a hypervisor or a VPN: it carries ${carries} octets`
 
 /** Headers of an echo: IP and ICMP (RFC 791, 792, 8200, 4443). */
 const ICMP = { 4: 28, 6: 48 } as const

@@ -2,13 +2,7 @@ import type { AddressState, LinkState } from '../../kernel/kernel.ts'
 import type { StatusDocument } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, View } from '../view.ts'
-import { SILENCE } from './words.ts'
-
-/**
- * Where VirtualBox and QEMU put a machine that they hide behind NAT: each machine has the same address, and none reaches another by it
- * (VirtualBox manual 6.3, QEMU user networking). Vagrant's first interface is of that kind.
- */
-const HIDDEN = '10.0.2.15'
+import { HIDDEN, SILENCE } from './words.ts'
 
 /** Whether the address that peers send to can be reached by them. */
 export const published: Check<View> = {

@@ -3,7 +3,7 @@ import { parseIp } from '../../net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { Echo, HostReads, Knock, OverlayHere, Suspect, View } from '../view.ts'
-import { onHost, SILENCE } from './words.ts'
+import { HIDDEN, onHost, SILENCE } from './words.ts'
 
 /** UDP ports of VXLAN: of Linux, of IANA (RFC 7348), of Windows' flannel. */
 const USUAL_PORTS = [8472, 4789, 4790]
@@ -131,7 +131,7 @@ export function judgeSilence(facts: Silence): readonly Finding[] {
   return [{ ...common, ...(isOn(facts) ? dropped(facts, port) : away(facts)) }]
 }
 
-type Told = Pick<Finding, 'cause' | 'summary' | 'evidence' | 'cure'>
+type Told = Pick<Finding, 'cause' | 'summary' | 'evidence' | 'cure' | 'isLastResort'>
 
 const isOnLink = ({ network, peer }: Silence): boolean => {
   const address = parseIp(peer.publicIp)
@@ -160,6 +160,7 @@ function closed({ peer, openPorts, here }: Silence, port: number): Told {
         peer.name,
         `if it does listen there, a firewall rejects in these words: see nft list ruleset, iptables -S INPUT`,
       ),
+      `if ${peer.publicIp} is that of a router before ${peer.name}: have it forward UDP port ${port} to ${peer.name}`,
     ],
   }
 }
@@ -172,7 +173,7 @@ function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number
   const evidence = [answer, `ping ${peer.address ?? peer.subnet}: no answer through the overlay`]
   if (!hasReadRules)
     return {
-      cause: 'udp-port-dropped-somewhere',
+      ...{ cause: 'udp-port-dropped-somewhere', isLastResort: true },
       summary: `${peer.name} is on, but what is sent to it through the overlay is not answered: a firewall drops UDP port ${port}, that of this host, that of ${peer.name}, or one between`,
       evidence: [...evidence, 'the rules of this host cannot be read without CAP_NET_ADMIN', ...saysOf(peer)],
       cure: [
@@ -181,7 +182,7 @@ function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number
       ],
     }
   return {
-    cause: 'udp-port-dropped-there',
+    ...{ cause: 'udp-port-dropped-there', isLastResort: true },
     summary: `${peer.name} is on, but what is sent to it through the overlay is not answered, and nothing here is in the way: most likely its firewall, or one between, drops UDP port ${port}`,
     evidence: [...evidence, `nothing on this host drops UDP port ${port}`, ...saysOf(peer)],
     cure: openThere(peer, port),
@@ -203,6 +204,7 @@ const openThere = (peer: Suspect, port: number): readonly string[] => [
 function away(facts: Silence): Told {
   const { peer, echo, here } = facts
   const { publicIp, name } = peer
+  if (publicIp === HIDDEN) return hidden(peer)
   const says = echo.is === 'refused' ? [`ping ${publicIp}: ${echo.says}`] : [`ping ${publicIp}: no answer`]
   if (isOnLink(facts))
     return {
@@ -227,3 +229,12 @@ function away(facts: Silence): Told {
     ],
   }
 }
+
+const hidden = ({ name, publicIp }: Suspect): Told => ({
+  cause: 'public-ip-hidden',
+  summary: `${name} publishes ${publicIp}, the address that VirtualBox or QEMU gives to every machine behind its NAT: nobody else reaches it`,
+  evidence: [`ping ${publicIp}: no answer from ${name}`],
+  cure: [
+    onHost(name, 'flanneld with --iface= and the interface by which the hosts reach each other (ip -br -4 address)'),
+  ],
+})

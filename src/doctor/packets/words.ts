@@ -15,3 +15,9 @@ export const inEachFamily = (
   overlay: readonly OverlayHere[],
   find: (here: OverlayHere) => readonly Finding[],
 ): readonly Finding[] => overlay.flatMap(find)
+
+/**
+ * Where VirtualBox and QEMU put a machine that they hide behind NAT: each machine has the same address, and none reaches another by it
+ * (VirtualBox manual 6.3, QEMU user networking). Vagrant's first interface is of that kind.
+ */
+export const HIDDEN = '10.0.2.15'

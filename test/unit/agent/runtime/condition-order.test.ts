@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { familyOfCondition } from '../../../../src/agent/runtime/condition-order.ts'
+import { causeRank, familyOfCondition } from '../../../../src/agent/runtime/condition-order.ts'
 
 test.each<[string, 4 | 6 | undefined]>([
   ['device flannel-v6.100', 6],
@@ -12,4 +12,18 @@ test.each<[string, 4 | 6 | undefined]>([
   ['firewall', undefined],
 ])('of %s, the family is %s', (what, family) => {
   expect(familyOfCondition(what)).toBe(family)
+})
+
+test.each([
+  'IPv4 underlay link',
+  'device flannel.100',
+  'routes to peers of IPv4',
+  'networks of this host',
+  'net.ipv4.conf.flannel/100.forwarding',
+  'drops of others',
+  'table of connections',
+  'checksums',
+])('%s is told before the peers that it keeps from answering', (cause) => {
+  for (const symptom of ['answers of', 'losses to', 'packet size to'])
+    expect(causeRank(cause)).toBeLessThan(causeRank(`${symptom} peers over IPv4`))
 })

@@ -102,6 +102,14 @@ describe('a peer that does not answer', () => {
     expect(found?.evidence[0]).toBe('ping 203.0.113.9: host unreachable from 192.168.205.1')
   })
 
+  it('has the address that every machine behind the NAT of VirtualBox has', () => {
+    const peer = silent({ publicIp: '10.0.2.15', name: 'box' })
+    const facts = { here: HERE, peer, network: undefined, openPorts: [], neighbours: new Map(), hasReadRules: true }
+    const [found] = judgeSilence({ ...facts, knock: quiet, echo: quiet })
+    expect(found).toMatchObject({ cause: 'public-ip-hidden', peer: 'box' })
+    expect(found?.cure).toEqual([expect.stringMatching(/^on box: flanneld with --iface=/)])
+  })
+
   it('is known to answer for its address by what /proc/net/arp says', () => {
     const text = [
       'IP address       HW type     Flags       HW address            Mask     Device',
@@ -129,6 +137,28 @@ describe('the size of packets that pass', () => {
     const found = judgeSizes(HERE, [...peers, silent({ name: 'four', reach: 'mtu', passesOctets: 1200 })])
     expect(found.map(({ peer }) => peer)).toEqual([undefined, 'four'])
     expect(found[0]?.summary).toContain('two, three')
+  })
+
+  describe('where no peer takes more', () => {
+    const peers = ['two', 'three'].map((name) => silent({ name, reach: 'mtu', passesOctets: 1350 }))
+    const counts = { reachable: 0, lossy: 0, mtu: 2, unreachable: 1, unknown: 0 }
+    const isHere = (all = peers, of = counts): boolean =>
+      judgeSizes(HERE, all, of).some(({ summary }) => summary.includes('at this host or its uplink'))
+
+    it('is that of the way that all have in common', () => {
+      const [found] = judgeSizes(HERE, peers, counts)
+      expect(found?.summary).toMatch(/^on the way to all 2 peers that answer .*at this host or its uplink$/)
+      expect(found?.evidence).toContain('flanneld peers: no peer takes more, of 2')
+      expect(found?.cure[0]).toContain('what eth0 is plugged into')
+    })
+
+    it('is not, where one peer takes full size, there is one alone, or they differ', () => {
+      expect(isHere()).toBe(true)
+      expect(isHere(peers, { ...counts, reachable: 1 })).toBe(false)
+      expect(isHere(peers, { ...counts, lossy: 1 })).toBe(false)
+      expect(isHere(peers.slice(1), { ...counts, mtu: 1 })).toBe(false)
+      expect(isHere([...peers, silent({ name: 'four', reach: 'mtu', passesOctets: 1200 })])).toBe(false)
+    })
   })
 
   it('is nobody’s business where it is not known, or the peer is of another family', () => {
