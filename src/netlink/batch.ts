@@ -44,38 +44,26 @@ export async function sendBatch(
     if (answer.errno !== 0) answers.set(index, answer)
     return index === taken - 1
   })
-  const results: OpResult[] = []
-  for (let index = 0; index < taken; index++) {
-    const op = ops[index]
-    if (op !== undefined) results.push(resultOf(op, answers.get(index), outcome, nameOf))
-  }
-  return results
+  return ops.slice(0, taken).map((op, index) => resultOf(op, answers.get(index), outcome, nameOf))
 }
 
 /** @returns how many operations fitted; numbered from `first` on, the last one is to be acknowledged */
 function writeBatch(writer: MessageWriter, ops: readonly Operation[], first: number): number {
   let taken = 0
   writer.reset()
-  for (const op of ops) {
-    if (taken > 0 && writer.room < ROOM_FOR_ONE) break
-    if (!fits(writer, op, first + taken)) break
-    taken++
+  try {
+    for (const op of ops) {
+      if (taken > 0 && writer.room < ROOM_FOR_ONE) break
+      writer.mark()
+      writeOperation(writer, op, first + taken)
+      taken++
+    }
+  } catch (error) {
+    if (!(error instanceof MessageTooLong)) throw error
+    writer.rewind() // one that does not fit leaves no trace
   }
   if (taken > 0) writer.flagLast(NLM_F.ACK)
   return taken
-}
-
-/** Writes the operation; one that does not fit leaves no trace. */
-function fits(writer: MessageWriter, op: Operation, sequence: number): boolean {
-  const before = writer.mark()
-  try {
-    writeOperation(writer, op, sequence)
-    return true
-  } catch (error) {
-    if (!(error instanceof MessageTooLong)) throw error
-    writer.rewind(before)
-    return false
-  }
 }
 
 function resultOf(

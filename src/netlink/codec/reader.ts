@@ -40,9 +40,13 @@ export class MessageCursor {
   end = 0
   #next = 0
   #limit = 0
+  readonly #attributes: Attributes
+  /** Where those begin that {@link attributes} found last; -1: none in this message. */
+  #attributesFrom = -1
 
   constructor(buffer: MessageBuffer) {
     this.buffer = buffer
+    this.#attributes = new Attributes(buffer)
   }
 
   /** Begins a datagram of `length` bytes. @throws {DecodeError} if the buffer is too small for it: it was cut */
@@ -67,6 +71,7 @@ export class MessageCursor {
     this.portId = u32[(at >> 2) + 3] ?? 0
     this.payload = at + HEADER_BYTES
     this.end = at + length
+    this.#attributesFrom = -1
     this.#next = at + align4(length)
     return true
   }
@@ -88,10 +93,18 @@ export class MessageCursor {
     return this.u32(offset) | 0
   }
 
-  /** The attributes behind a fixed header of `headerBytes`. */
+  /**
+   * The attributes behind a fixed header of `headerBytes`; until the next step. One object serves for all messages, and walks over each once.
+   * @throws {DecodeError} when an attribute's length is impossible
+   */
   attributes(headerBytes: number): Attributes {
     this.#field(0, headerBytes)
-    return new Attributes(this.buffer, this.payload + align4(headerBytes), this.end)
+    const from = this.payload + align4(headerBytes)
+    if (from === this.#attributesFrom) return this.#attributes
+    this.#attributesFrom = -1 // unless they can be read
+    this.#attributes.find(from, this.end)
+    this.#attributesFrom = from
+    return this.#attributes
   }
 
   #field(offset: number, size: number): number {
@@ -101,24 +114,46 @@ export class MessageCursor {
   }
 }
 
+/** Of attributes with types below this it is remembered where they are; there are hardly any others. */
+const INDEXED_TYPES = 64
+
 /**
  * Attributes (struct nlattr) in a stretch of bytes. Those that nobody asks for are kept and can be walked over; asking for one
- * that is missing gives undefined, for one that is too short for what it should be throws.
+ * that is missing gives undefined, for one that is too short for what it should be throws. Of several of a type, the first counts.
  */
 export class Attributes implements Iterable<readonly [type: number, payload: Uint8Array]> {
   readonly #buffer: MessageBuffer
-  readonly #from: number
-  readonly #to: number
+  /** Where the attribute of each type is, if its bit is set in one of the next two: types below 32, and the others. */
+  readonly #places = new Int32Array(INDEXED_TYPES)
+  #lowTypes = 0
+  #highTypes = 0
+  #from = 0
+  #to = 0
 
-  /** @throws {DecodeError} when an attribute's length is impossible */
-  constructor(buffer: MessageBuffer, from: number, to: number) {
+  constructor(buffer: MessageBuffer) {
     this.#buffer = buffer
+  }
+
+  /** Goes over to the attributes from here to there. @throws {DecodeError} when an attribute's length is impossible */
+  find(from: number, to: number): this {
     this.#from = from
     this.#to = to
-    for (let at = from; to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at))) {
+    this.#lowTypes = 0
+    this.#highTypes = 0
+    for (let at = from; to - at >= ATTRIBUTE_BYTES;) {
       const length = this.#lengthAt(at)
       if (length < ATTRIBUTE_BYTES || length > to - at) throw new DecodeError(`attribute length ${length}`, at)
+      this.#note(this.#typeAt(at), at)
+      at += align4(length)
     }
+    return this
+  }
+
+  #note(type: number, at: number): void {
+    if (type >= INDEXED_TYPES || this.has(type)) return
+    this.#places[type] = at
+    if (type < 32) this.#lowTypes |= 1 << type
+    else this.#highTypes |= 1 << (type - 32)
   }
 
   *[Symbol.iterator](): Iterator<readonly [number, Uint8Array]> {
@@ -126,14 +161,9 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
       yield [this.#typeAt(at), Uint8Array.from(this.#octets(at))]
   }
 
-  /** Which types below 32 there are: bit n for type n. One walk, where asking for each would be a walk apiece. */
+  /** Which types below 32 there are: bit n for type n. */
   types(): number {
-    let types = 0
-    for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at))) {
-      const type = this.#typeAt(at)
-      if (type < 32) types |= 1 << type
-    }
-    return types
+    return this.#lowTypes
   }
 
   /** Octets of an attribute's payload; 0 also when there is none. */
@@ -143,7 +173,8 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   }
 
   has(type: number): boolean {
-    return this.#find(type) >= 0
+    if (type >= INDEXED_TYPES) return this.#find(type) >= 0
+    return ((type < 32 ? this.#lowTypes >>> type : this.#highTypes >>> (type - 32)) & 1) === 1
   }
 
   u8(type: number): number | undefined {
@@ -207,7 +238,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
     const at = this.#find(type)
     if (at < 0) return undefined
     const payload = at + ATTRIBUTE_BYTES
-    return new Attributes(this.#buffer, payload + from, Math.min(payload + to, at + this.#lengthAt(at)))
+    return new Attributes(this.#buffer).find(payload + from, Math.min(payload + to, at + this.#lengthAt(at)))
   }
 
   /** A plain array: for a few octets it costs a fraction of a typed one. */
@@ -227,6 +258,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   }
 
   #find(type: number): number {
+    if (type < INDEXED_TYPES) return this.has(type) ? (this.#places[type] ?? -1) : -1
     for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at)))
       if (this.#typeAt(at) === type) return at
     return -1

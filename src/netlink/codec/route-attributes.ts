@@ -32,9 +32,9 @@ export function severalHops(attributes: Attributes): readonly NextHop[] {
 }
 
 /** RTA_VIA (struct rtvia: family, then address) is a gateway of the other family. */
-function gatewayOf(attributes: Attributes): Ip | undefined {
+export function gatewayOf(attributes: Attributes): Ip | undefined {
   const gateway = attributes.ip(RTA.GATEWAY)
-  if (gateway !== undefined) return gateway
+  if (gateway !== undefined || !attributes.has(RTA.VIA)) return gateway
   const via = attributes.bytes(RTA.VIA)
   return via?.length === 6 || via?.length === 18 ? ipFromBytes(via.slice(2)) : undefined
 }
@@ -49,7 +49,7 @@ const EXTRAS: readonly (readonly [types: number, extra: RouteExtra])[] = [
 ]
 const ANY_EXTRA = EXTRAS.reduce((all, [types]) => all | types, 0)
 
-/** Undefined for most routes, at the price of one walk. */
+/** Undefined for most routes. */
 export function extrasOf(attributes: Attributes): readonly RouteExtra[] | undefined {
   const types = attributes.types()
   const expires = (types & (1 << RTA.CACHEINFO)) !== 0 && attributes.u32(RTA.CACHEINFO, CACHEINFO_EXPIRES) !== 0

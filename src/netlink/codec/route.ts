@@ -2,7 +2,7 @@ import { addressBits, ipFromBytes, type Family, type Ip } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { KernelOp, RouteLookup, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
-import { extrasOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
+import { extrasOf, gatewayOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
 import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
 import { ROUTE_PROTOCOLS, ROUTE_TABLES, ROUTE_TYPES, SCOPES } from './words.ts'
 import type { MessageWriter } from './writer.ts'
@@ -128,19 +128,19 @@ export function readAnyRoute(message: MessageCursor): RouteState | undefined {
   if (family === undefined) return undefined
   const attributes = message.attributes(RTMSG.size)
   const flags = message.u32(RTMSG.flags)
-  const hops = nextHops(attributes)
-  const { linkIndex, gateway } = hops[0] ?? NOWHERE
+  const linkIndex = attributes.u32(RTA.OIF)
+  const hops = linkIndex === undefined ? severalHops(attributes) : undefined
   return {
     destination: readPrefix(attributes.ip(RTA.DST), family, message),
-    gateway,
+    gateway: hops === undefined ? gatewayOf(attributes) : hops[0]?.gateway,
     metric: attributes.u32(RTA.PRIORITY) ?? 0,
     protocol: ROUTE_PROTOCOLS.word(message.u8(RTMSG.protocol)),
     scope: SCOPES.word(message.u8(RTMSG.scope)),
     onlink: (flags & RTNH_F_ONLINK) !== 0,
     type: ROUTE_TYPES.word(message.u8(RTMSG.type)),
     table: ROUTE_TABLES.word(tableOf(message)),
-    linkIndex,
-    furtherHops: hops.length > 1 ? hops.slice(1) : undefined,
+    linkIndex: linkIndex ?? hops?.[0]?.linkIndex,
+    furtherHops: hops === undefined || hops.length < 2 ? undefined : hops.slice(1),
     extras: extrasOf(attributes),
   }
 }

@@ -9,12 +9,6 @@ export class MessageTooLong extends RangeError {
   override readonly name = 'MessageTooLong'
 }
 
-export interface WriterMark {
-  readonly at: number
-  /** Where the last finished message began. */
-  readonly start: number
-}
-
 const NIBBLE = Uint8Array.from({ length: 128 }, (_, code) => {
   const value = Number.parseInt(String.fromCharCode(code), 16)
   return Number.isNaN(value) ? 0 : value
@@ -27,7 +21,11 @@ const NIBBLE = Uint8Array.from({ length: 128 }, (_, code) => {
 export class MessageWriter {
   readonly #buffer: MessageBuffer
   #at = 0
+  /** Where the last message begins. */
   #start = 0
+  /** Both, as they were at the mark. */
+  #markedAt = 0
+  #markedStart = 0
 
   constructor(size: number) {
     this.#buffer = new MessageBuffer(size)
@@ -72,15 +70,16 @@ export class MessageWriter {
     this.#buffer.u16[field] = (this.#buffer.u16[field] ?? 0) | flags
   }
 
-  /** A point between messages to {@link rewind} to. */
-  mark(): WriterMark {
-    return { at: this.#at, start: this.#start }
+  /** Marks a point between messages to {@link rewind} to, in the place of an earlier one. */
+  mark(): void {
+    this.#markedAt = this.#at
+    this.#markedStart = this.#start
   }
 
   /** Forgets everything written since the mark. */
-  rewind({ at, start }: WriterMark): void {
-    this.#at = at
-    this.#start = start
+  rewind(): void {
+    this.#at = this.#markedAt
+    this.#start = this.#markedStart
   }
 
   /** One octet of a fixed header. */
