@@ -5,18 +5,36 @@ import { dirname, join, relative } from 'node:path'
 import { BUNDLING, inAscii } from '../bundle/bundle.mjs'
 
 const ENTRY = 'src/main.ts'
-/** Modules that are loaded late, by the part that they are in, and with them all that only they need. What two parts need is in both. */
+/**
+ * Parts by name: the modules that they are asked for, and the part before them, of whose modules, and of those of the part before that, they have no
+ * copy. What is imported with import() stands in one of them, or with whoever imports it; the first part imports nothing else that way.
+ */
 const LATE = {
-  late: ['src/commands/run-daemon.ts', 'src/commands/cleanup.ts', 'src/commands/about.ts'],
+  // The daemon, and what of it others need too.
+  etcd: { entries: ['src/etcd/etcd-lease-store.ts', 'src/etcd/grpc-log.ts'] },
+  late: { entries: ['src/commands/run-daemon.ts'], after: 'etcd' },
+  about: { entries: ['src/commands/about.ts'] },
+  cleanup: { entries: ['src/commands/cleanup.ts'], after: 'late' },
+  plan: { entries: ['src/commands/planning/plan.ts'], after: 'late' },
   // Commands that ask the agent, which need no part but this.
-  ask: ['status', 'peers', 'ping', 'events'].map((name) => `src/commands/look/${name}.ts`),
+  ask: { entries: ['status', 'peers', 'ping', 'events'].map((name) => `src/commands/look/${name}.ts`) },
   // Commands that read the host and the store.
-  inspect: ['trace', 'without-agent', 'bugreport'].map((name) => `src/commands/inspect/${name}.ts`),
-  completion: ['src/commands/look/completion.ts'],
-  page: ['src/commands/page/page.ts'],
+  inspect: {
+    entries: ['trace', 'without-agent', 'bugreport'].map((name) => `src/commands/inspect/${name}.ts`),
+    after: 'etcd',
+  },
+  doctor: { entries: ['src/commands/examine/doctor.ts'], after: 'etcd' },
+  store: {
+    entries: ['config', 'leases', 'release', 'reserve'].map((name) => `src/commands/store/${name}.ts`),
+    after: 'etcd',
+  },
+  completion: { entries: ['src/commands/look/completion.ts'] },
+  page: { entries: ['src/commands/page/page.ts'] },
   // When somebody asks a running daemon how it is, or scrapes it.
-  answers: ['src/agent/status/answers.ts', 'src/agent/status/metrics-answer.ts'],
+  answers: { entries: ['src/agent/status/answers.ts', 'src/agent/status/metrics-answer.ts'], after: 'late' },
 }
+/** What the first part has beside what it is reached by imports: the daemon until its first line, and what is called for each container. */
+const EARLY = ['daemon', 'cni', 'docker-opts'].map((name) => `src/commands/${name}.ts`)
 /**
  * Parts that a running daemon loads: without a code cache, which V8 would refuse. Caches are taken by the flags that they were made with, and
  * the daemon has set one by then (run-daemon.ts).
@@ -35,7 +53,7 @@ const elsewhere = (partOf) => ({
   name: 'elsewhere',
   setup(builder) {
     builder.onResolve({ filter: /^\./ }, (asked) => {
-      const part = partOf(pathOf(asked))
+      const part = partOf(pathOf(asked), asked)
       return part && { path: from(part, pathOf(asked)), external: true }
     })
   },
@@ -74,22 +92,49 @@ async function bundlePart(ids, { start = '', plugins = [] }) {
 const asFunction = (text) => `(function (require, __dirname, module) {${text}\n})`
 
 /** The late part whose entry a module is. */
-const lateFor = (path) => Object.keys(LATE).find((part) => LATE[part].includes(path))
+const lateFor = (path) => Object.keys(LATE).find((part) => LATE[part].entries.includes(path))
+
+/** As {@link lateFor}, for what the first part imports. */
+function lateForFirst(path, { kind, importer }) {
+  const part = lateFor(path)
+  if (part !== undefined || kind !== 'dynamic-import' || EARLY.includes(path)) return part
+  throw new Error(`${importer} imports ${path} with import(): say in which part of the executable it is to be`)
+}
+
+const ownModules = (inputs) => inputs.filter((path) => path.startsWith('src/'))
+
+/**
+ * A late part, and by module the part that has it, for those that come after it.
+ * @param shared modules of the first part
+ * @param late the same of another part
+ */
+async function latePart(part, shared, late) {
+  const { entries, after } = LATE[part]
+  const former = after === undefined ? new Map(shared.map((path) => [path, 'first'])) : (await late(after)).has
+  const isElsewhere = (path) => former.get(path) ?? (entries.includes(path) ? undefined : lateFor(path))
+  const options = { plugins: [elsewhere(isElsewhere)] }
+  const isFormer = Object.values(LATE).some((other) => other.after === part)
+  const modules = isFormer ? ownModules((await bundlePart(entries, options)).inputs) : entries
+  const { text } = await bundlePart(modules, options)
+  return { text, has: new Map([...former, ...modules.map((path) => [path, part])]) }
+}
 
 /** Parts by name: scripts, each a function (require, __dirname, module); `first` is the first. */
 export async function programInParts() {
-  const how = { start: `require('./${ENTRY}')`, plugins: [elsewhere(lateFor), seldom] }
+  const how = { start: `require('./${ENTRY}')`, plugins: [elsewhere(lateForFirst), seldom] }
   const { inputs } = await bundlePart([], how)
-  const shared = inputs.filter((path) => path.startsWith('src/') && path !== ENTRY)
-  const lateParts = Object.entries(LATE).map(([part, entries]) => {
-    const isElsewhere = (path) => (shared.includes(path) ? 'first' : lateFor(path) === part ? undefined : lateFor(path))
-    return [part, bundlePart(entries, { plugins: [elsewhere(isElsewhere)] })]
-  })
+  const shared = ownModules(inputs).filter((path) => path !== ENTRY)
+  const first = bundlePart(shared, how)
+  const bundled = new Map()
+  const late = (part) => {
+    if (!bundled.has(part)) bundled.set(part, latePart(part, shared, late))
+    return bundled.get(part)
+  }
   const parts = {
-    first: bundlePart(shared, how),
-    ...Object.fromEntries(lateParts),
+    first,
+    ...Object.fromEntries(Object.keys(LATE).map((part) => [part, late(part)])),
     seldom: bundlePart([SELDOM], {}),
   }
-  const bundled = Object.entries(parts).map(async ([name, part]) => [name, (await part).text])
-  return Object.fromEntries(await Promise.all(bundled))
+  const all = Object.entries(parts).map(async ([name, part]) => [name, (await part).text])
+  return Object.fromEntries(await Promise.all(all))
 }

@@ -18,6 +18,19 @@ describe('the program in parts', () => {
     expect(WITHOUT_CACHE).toContain('answers')
   })
 
+  it('has no module of ours twice in what a daemon loads', () => {
+    const modules = ['first', 'etcd', 'late', 'answers'].flatMap(
+      (name) => parts[name]?.match(/^\s*\/\/ src\/.*\.ts$/gm)?.map((line) => line.trim()) ?? [],
+    )
+    expect(modules.length).toBeGreaterThan(200)
+    expect(modules.filter((line, at) => modules.indexOf(line) !== at)).toEqual([])
+  })
+
+  it('has before the first line neither the agent nor a client for etcd', () => {
+    expect(parts['first']).toMatch(/^\s*\/\/ src\/commands\/daemon\.ts$/m)
+    expect(parts['first']).not.toMatch(/^\s*\/\/ (src\/(agent|etcd|netlink|doctor)\/|node_modules\/(etcd3|@grpc)\/)/m)
+  })
+
   it('has nothing of prom-client that the agent does not use', () => {
     expect(parts['answers']).not.toMatch(LEFT_OUT)
   })
