@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo`, `npm run bench`, `npm run mutate` and `npm run pictures` on a clone where nothing is installed yet: fetches what is missing, builds,
+ * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo`, `npm run bench`, `npm run scale`, `npm run mutate` and `npm run pictures` on a clone where nothing is installed yet: fetches what is missing, builds,
  * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
  */
 import { ensureBrowser } from './setup/browser.mjs'
@@ -34,6 +34,7 @@ const VERBS = {
   soak: inLab('test/soak/main.ts'),
   demo: inLab('test/lab/demo.ts'),
   bench: inLab('test/bench/main.ts'),
+  scale: inLab('test/bench/scale/main.ts'),
   mutate,
   pictures,
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AGENT } from '../lab/program.ts'
+import { EtcdMetrics } from '../lab/etcd-metrics.ts'
 import { SUBNET_FILE } from '../lab/index.ts'
 import { leaseOf, peersAre, readLease } from '../lab/expected-tables.ts'
 import { bringUp, DEVICE, useLab } from '../lab/use-lab.ts'
@@ -83,22 +84,13 @@ describe('three nodes that share an etcd', () => {
     expect((await from?.place.attempt('ping', args))?.code).toBe(0)
   })
 
-  /** Calls that etcd has been asked for so far, by method. */
-  async function callsToEtcd(): Promise<ReadonlyMap<string, number>> {
-    const metrics = await (await fetch(`${lab().etcd.member.endpoint}/metrics`)).text()
-    const lines = metrics.matchAll(
-      /^grpc_server_started_total\{grpc_method="(\w+)",grpc_service="([\w.]+)".*\} (\d+)$/gm,
-    )
-    return new Map(Array.from(lines, ([, method = '', service = '', count]) => [`${service}/${method}`, Number(count)]))
-  }
-
   test('send nothing while nothing changes, except a small read on their connection to etcd every five seconds, and each peer one question every nine', async () => {
     const { agent, place } = lab().host(0)
-    const before = await callsToEtcd()
-    const calls = ['-e', 'trace=write,writev,sendto,sendmsg,sendmmsg', '-e', 'signal=none']
-    const strace = ['strace', '-f', '-yy', '-qq', ...calls, '-p', `${agent.pid}`]
+    const before = await EtcdMetrics.read(lab().etcd.member.endpoint)
+    const traced = ['-e', 'trace=write,writev,sendto,sendmsg,sendmmsg', '-e', 'signal=none']
+    const strace = ['strace', '-f', '-yy', '-qq', ...traced, '-p', `${agent.pid}`]
     const { stderr } = await place.attempt('timeout', ['-s', 'INT', `${WATCHED_SECONDS}`, ...strace])
-    const after = await callsToEtcd()
+    const after = await EtcdMetrics.read(lab().etcd.member.endpoint)
     const sent = Array.from(stderr.matchAll(/(?:write|send)\w*\(\d+(<[A-Z].*)/g), ([, call = '']) => call)
     const isToKernel = (call: string): boolean => call.startsWith('<NETLINK:')
     // 0xa10 is NFT_MSG_GETGEN; nft lists what others have written
@@ -123,10 +115,9 @@ describe('three nodes that share an etcd', () => {
       questions.filter((call) => !/ = 1430$/.test(call)),
       'questions of another than full size',
     ).toEqual([])
-    const more = [...after].filter(([method, count]) => count !== before.get(method))
-    expect(more.map(([method]) => method)).toEqual([READ])
-    const reads = (after.get(READ) ?? 0) - (before.get(READ) ?? 0)
-    expect(reads / lab().hosts.length, 'reads of each').toBeLessThanOrEqual(3)
+    const calls = after.callsSince(before)
+    expect(Object.keys(calls)).toEqual([READ])
+    expect((calls[READ] ?? 0) / lab().hosts.length, 'reads of each').toBeLessThanOrEqual(3)
   })
 
   test('stay below 100 MB of memory each', async () => {

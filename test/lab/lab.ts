@@ -22,6 +22,8 @@ const MOST_TXN_OPS = 128
 export interface LabOptions {
   readonly hosts?: number
   readonly etcdMembers?: 1 | 3
+  /** Further flags of etcd. */
+  readonly etcdArgs?: readonly string[]
   /** Verbosity of the agents. */
   readonly verbosity?: number
   /** What runs as the agent; {@link AGENT} by default. */
@@ -121,7 +123,10 @@ export class Lab {
       LabHost.create({ ...hostOptions, index, folder: join(folder, `host${index}`) }),
     )
     try {
-      const [etcd, ...made] = await allOrNone([EtcdCluster.start({ places }), ...machines])
+      const [etcd, ...made] = await allOrNone([
+        EtcdCluster.start({ places, args: options.etcdArgs ?? [] }),
+        ...machines,
+      ])
       return new Lab({ hosts: made, etcd, underlay, folder })
     } catch (error) {
       await underlay.close()
