@@ -1,11 +1,6 @@
 import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
-import type { Clock } from '../../time/clock.ts'
 import { CloneError, LeaseContentionError } from '../errors.ts'
 import { Acquisition, type Acquired, type AcquisitionInput } from './acquisition.ts'
-
-export interface AcquireInput extends AcquisitionInput {
-  readonly clock: Clock
-}
 
 /** Lost races before giving up, as upstream counts. */
 const ATTEMPTS = 10
@@ -21,7 +16,7 @@ const AFTER_LOST_RACE: BackoffSpec = { firstMs: 40, mostMs: 1_000, jitter: 1 }
  * node id may be another machine's; when that machine lives, and has another address, we go on under the identity of a copy.
  * @throws {OtherAddressError} where the terms leave the address open; {OutOfSubnetsError | RivalError | CloneError | LeaseContentionError | StoreError}
  */
-export async function acquireLease(input: AcquireInput, signal: AbortSignal): Promise<Acquired> {
+export async function acquireLease(input: AcquisitionInput, signal: AbortSignal): Promise<Acquired> {
   const { clock, random } = input
   const acquisition = new Acquisition(input, signal)
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {

@@ -1,4 +1,4 @@
-import type { Random } from '../../time/clock.ts'
+import type { Clock, Random } from '../../time/clock.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Challenges } from '../challenges.ts'
 import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey, parseLeaseKey } from '../codec.ts'
@@ -21,6 +21,7 @@ import {
   type Listed,
 } from './candidates.ts'
 import { Proofs } from './proofs.ts'
+import { listWith } from './since.ts'
 
 export interface Acquired {
   readonly lease: Lease
@@ -46,6 +47,7 @@ interface Situation {
 
 export interface AcquisitionInput {
   readonly store: LeaseStore & Challenges
+  readonly clock: Clock
   readonly random: Random
   readonly terms: LeaseTerms
   /** Another machine with our node id was met: whatever this host shows of a lease, that one may hold it. */
@@ -166,7 +168,7 @@ export class Acquisition {
     if (life === 'gone') return undefined
     if (value === own.record.value && life === 'long') return { ...own, list, how: 'kept' }
     const lifetime = life === 'short' ? this.#grant : undefined
-    return this.#confirm(await this.#store.replace(own.record, value, this.#signal, lifetime), 'updated')
+    return this.#confirm(await this.#store.replace(own.record, value, this.#signal, lifetime), 'updated', list)
   }
 
   /** Renews the etcd lease of a key before relying on it. A reservation has none. When it has expired, so has the key. */
@@ -180,14 +182,14 @@ export class Acquisition {
   /** Takes over the lease of a dead node with our address, where there is one to use, else a free subnet. */
   #moveIn(dead: readonly Listed[], situation: Situation, attempt: number): Promise<Attempt> {
     const heritage = dead.find(({ lease }) => this.#terms.traceOf(lease) !== undefined) ?? dead[0]
-    return heritage === undefined ? this.#create(situation, attempt) : this.#inherit(heritage)
+    return heritage === undefined ? this.#create(situation, attempt) : this.#inherit(heritage, situation.list)
   }
 
-  async #inherit({ lease, record }: Listed): Promise<Attempt> {
+  async #inherit({ lease, record }: Listed, list: LeaseList): Promise<Attempt> {
     // Its subnet, but not its MAC: should the dead one come back, the peers must be able to tell the two apart.
     const value = encodeLease(claimFor(this.#terms, subnetsOf(lease), undefined))
     const lifetime = record.etcdLeaseId === NO_ETCD_LEASE ? undefined : this.#grant
-    return this.#confirm(await this.#store.replace(record, value, this.#signal, lifetime), 'taken over')
+    return this.#confirm(await this.#store.replace(record, value, this.#signal, lifetime), 'taken over', list)
   }
 
   async #create(situation: Situation, attempt: number): Promise<Attempt> {
@@ -199,21 +201,22 @@ export class Acquisition {
     const value = encodeLease(claimFor(this.#terms, subnets, undefined, earlier.filter(isLeft)))
     const unless = newcomersAmong(subnets, list)
     const written = await this.#store.create(formatLeaseKey(subnets), value, this.#grant, this.#signal, unless)
-    return this.#confirm(written, 'created', givenUp)
+    return this.#confirm(written, 'created', list, givenUp)
   }
 
   /**
-   * Lists again what was written, since nobody watches yet: it must stand there just as we wrote it, and nobody older may have what only
-   * one can have. Of two that start at once, neither seeing the other's lease before, the younger one makes way.
+   * Looks at what was written, and what was before it, since nobody watches yet: it must stand there just as we wrote it, and nobody older
+   * may have what only one can have. Of two that start at once, neither seeing the other's lease before, the younger one makes way.
    */
   async #confirm(
     written: CasResult,
     how: 'updated' | 'taken over' | 'created',
+    before: LeaseList,
     givenUp: readonly Listed[] = [],
   ): Promise<Attempt> {
     if (!written.ok) return undefined
     const { record } = written
-    const list = await this.#store.list(this.#signal)
+    const list = (await listWith(record, before, this.#input, this.#signal)) ?? (await this.#store.list(this.#signal))
     if (!stands(record, list)) return undefined
     const own = { record, lease: decodeOwn(record) }
     const goes = new Set(givenUp.map(keyOf))

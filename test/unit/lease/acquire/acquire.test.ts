@@ -12,10 +12,17 @@ import {
 import { earlierSubnets, parseLeaseKey } from '../../../../src/lease/codec.ts'
 import { overlaps } from '../../../../src/lease/overlap.ts'
 import { NO_ETCD_LEASE, leaseFamily, type Lease } from '../../../../src/lease/lease.ts'
-import { StoreError, type LeaseRecord, type StoreErrorCode } from '../../../../src/lease/store.ts'
+import {
+  StoreError,
+  type LeaseRecord,
+  type LeaseWatchEvent,
+  type StoreErrorCode,
+  type StoreIdentity,
+} from '../../../../src/lease/store.ts'
 import type { LeaseTerms } from '../../../../src/lease/terms.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
 import type { FakeEtcd } from '../../../fake/fake-etcd.ts'
 import { RacedLeaseStore } from '../../../fake/raced-lease-store.ts'
 import { leaseValue, NODE, OVERLAY, overlayOf } from '../../../fake/samples.ts'
@@ -237,6 +244,50 @@ describe('acquireLease with a lease of ours in the store', () => {
   })
 })
 
+describe('acquireLease that has written a lease', () => {
+  const lists = (store: RacedLeaseStore): number => store.calls.filter(({ op }) => op === 'list').length
+
+  it('reads the changes since its list, and no second one', async () => {
+    const store = new RacedLeaseStore()
+    leased(store.etcd, '10.10.0.0-20', other(11))
+    const gone = leased(store.etcd, '10.50.0.0-20', other(12))
+    store.before('create', () => {
+      leased(store.etcd, '10.60.0.0-20', other(13))
+      store.etcd.delete(gone.key)
+    })
+    const { how, list, record } = await acquire(store)
+    expect({ how, key: record.key, lists: lists(store) }).toEqual({ how: 'created', key: '10.10.16.0-20', lists: 1 })
+    expect(list.revision).toBe(record.modRevision)
+    expect(new Set(list.records)).toEqual(new Set(store.etcd.records))
+    expect(store.watchCount).toBe(0)
+  })
+
+  it('leaves what becomes of it after that to whoever holds it', async () => {
+    const store = new RacedLeaseStore()
+    const unlisten = store.etcd.listen(() => {
+      unlisten()
+      store.etcd.delete('10.10.0.0-20')
+    })
+    const { how, list, record } = await acquire(store)
+    expect({ how, lists: lists(store) }).toEqual({ how: 'created', lists: 1 })
+    expect(list).toMatchObject({ revision: record.modRevision, records: [record] })
+  })
+
+  it('lists again after three seconds in which it was told nothing', async () => {
+    const [store, clock] = [new RacedLeaseStore(), new FakeClock()]
+    store.watch = async function* (_from, signal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+      await clock.sleep(60_000, signal)
+    }
+    const input = { store, terms: terms(), random: lowest, clock, isCloneKnown: false }
+    const acquired = acquireLease(input, forever)
+    await clock.advance(2_999)
+    expect(lists(store)).toBe(1)
+    await clock.advance(1)
+    expect(await acquired).toMatchObject({ how: 'created', list: { records: [{ key: '10.10.0.0-20' }] } })
+    expect({ lists: lists(store), sleeping: clock.sleeping }).toEqual({ lists: 2, sleeping: 0 })
+  })
+})
+
 describe('acquireLease racing others', () => {
   it('lists again and takes the next subnet when another was faster', async () => {
     const store = new RacedLeaseStore()
@@ -398,7 +449,15 @@ describe('acquireLease with several copies of its own lease', () => {
   })
 })
 
-describe('acquireLease whose lease is changed as soon as it is written', () => {
+/** Has forgotten what came after any list, as one that was compacted. */
+class ForgetfulStore extends RacedLeaseStore {
+  override async *watch(from: StoreIdentity): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+    await Promise.resolve()
+    yield { kind: 'compacted', compactRevision: from.revision + 1n }
+  }
+}
+
+describe('acquireLease whose lease is changed as soon as it is written, as a second list shows', () => {
   const before = leaseValue({ publicIp: MY_IP, mac: MY_MAC })
   const next = (store: RacedLeaseStore, act: () => void): void => {
     const unlisten = store.etcd.listen(() => {
@@ -408,7 +467,7 @@ describe('acquireLease whose lease is changed as soon as it is written', () => {
   }
 
   it('starts over when it was deleted', async () => {
-    const store = new RacedLeaseStore()
+    const store = new ForgetfulStore()
     next(store, () => store.etcd.delete('10.10.0.0-20'))
     const { how, record, list } = await acquire(store)
     expect({ how, record }).toEqual({ how: 'created', record: store.etcd.get('10.10.0.0-20') })
@@ -416,7 +475,7 @@ describe('acquireLease whose lease is changed as soon as it is written', () => {
   })
 
   it('leaves it to another node that has overwritten it', async () => {
-    const store = new RacedLeaseStore()
+    const store = new ForgetfulStore()
     next(store, () => store.etcd.put('10.10.0.0-20', other(11, RIVAL)))
     const { record, list } = await acquire(store)
     expect(record.key).toBe('10.10.16.0-20')
@@ -424,20 +483,20 @@ describe('acquireLease whose lease is changed as soon as it is written', () => {
   })
 
   it('goes by what stands there when the same value was written over it', async () => {
-    const store = new RacedLeaseStore()
+    const store = new ForgetfulStore()
     next(store, () => store.etcd.put('10.10.0.0-20', MINE))
     expect(await acquire(store)).toMatchObject({ how: 'kept', record: { etcdLeaseId: NO_ETCD_LEASE } })
   })
 
   it('notices it also after a change of its own lease', async () => {
-    const store = new RacedLeaseStore()
+    const store = new ForgetfulStore()
     leased(store.etcd, '10.20.0.0-20', before)
     next(store, () => store.etcd.delete('10.20.0.0-20'))
     expect(await acquire(store)).toMatchObject({ how: 'created', record: { key: '10.10.0.0-20' } })
   })
 
   it('hands on the list in which it stands', async () => {
-    const store = new RacedLeaseStore()
+    const store = new ForgetfulStore()
     leased(store.etcd, '10.20.0.0-20', before)
     const { how, record, list } = await acquire(store)
     expect(how).toBe('updated')
@@ -447,11 +506,18 @@ describe('acquireLease whose lease is changed as soon as it is written', () => {
 
 /** Answers challenges as the script says; remembers who was asked, and for how long. */
 class AnsweringStore extends RacedLeaseStore {
+  /** As {@link ForgetfulStore}. */
+  isForgetful = false
+
   readonly asked: { readonly key: string; readonly waitMs: number }[] = []
   readonly answers = new Map<string, Challenger | StoreError>()
   readonly signals: AbortSignal[] = []
   /** Runs while an answer is awaited. */
   meanwhile = (): void => undefined
+
+  override watch(from: StoreIdentity, signal: AbortSignal): AsyncIterable<LeaseWatchEvent> {
+    return this.isForgetful ? new ForgetfulStore().watch(from) : super.watch(from, signal)
+  }
 
   override async ask(
     key: string,
@@ -626,6 +692,7 @@ describe('acquireLease of two nodes with one PublicIP that start at once', () =>
 
   it('keeps the older lease', async () => {
     const store = new AnsweringStore()
+    store.isForgetful = true
     const unlisten = store.etcd.listen(() => {
       unlisten()
       leased(store.etcd, '10.40.0.0-20', RIVALS)
@@ -638,6 +705,7 @@ describe('acquireLease of two nodes with one PublicIP that start at once', () =>
 
   it('finds out after all when the look after its creation failed', async () => {
     const store = new AnsweringStore()
+    store.isForgetful = true
     store.before('create', () => {
       leased(store.etcd, '10.40.0.0-20', RIVALS)
       store.failNext('list', { code: 'UNAVAILABLE' })
