@@ -1,6 +1,7 @@
 import type { ConditionReports } from '../../agent/runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
-import type { Random } from '../../time/clock.ts'
+import type { Clock, Random } from '../../time/clock.ts'
+import { backoffMs, type BackoffSpec } from '../../time/backoff.ts'
 import type { Loop } from '../../time/loop.ts'
 
 /** The clock of etcd beside ours at that moment. Wall-clock times, in milliseconds. */
@@ -13,16 +14,23 @@ export interface StoreClock {
 export interface ClockInput {
   readonly ask: (signal: AbortSignal) => Promise<StoreClock | undefined>
   readonly conditions: ConditionReports
+  readonly clock: Clock
   readonly random: Random
+  /** Wall-clock time, in milliseconds. */
+  readonly wallMs: () => number
 }
 
 /** Nothing of the start waits for it, in milliseconds. */
 const FIRST_MS = 3_000
-/** Clocks drift slowly, and ten thousand nodes ask one etcd, in milliseconds. */
-const EVERY_MS = 600_000
+/** Ten thousand nodes ask one etcd, each with a connection for it, and clocks drift slowly; in milliseconds. */
+const EVERY_MS = 6 * 3_600_000
 const JITTER = 0.3
-/** While they differ, or nobody tells, somebody may be mending it. */
-const AGAIN_MS = 60_000
+/** While they differ, or nobody tells, somebody may be mending it: twice as long each time, up to an hour. In milliseconds. */
+const AGAIN: BackoffSpec = { firstMs: 60_000, mostMs: 3_600_000, jitter: JITTER / 2 }
+/** So often it is looked whether our own clock was set, which asks nobody; in milliseconds. */
+const LOOK_MS = 60_000
+/** Further from one look to the next than any clock drifts, in milliseconds. */
+const SET_MS = 10_000
 /** Clocks that NTP keeps are within a second. More than this is told, in milliseconds. */
 const FAR_MS = 60_000
 
@@ -38,12 +46,27 @@ export class ClockTask implements Task {
     this.#input = input
   }
 
-  async run({ signal, rest }: Loop): Promise<void> {
-    await rest(FIRST_MS)
-    while (!isStopped(signal)) {
-      const isWell = this.#judge(await this.#input.ask(signal))
-      await rest(isWell ? EVERY_MS * (1 + JITTER * (this.#input.random() - 0.5)) : AGAIN_MS)
+  async run(loop: Loop): Promise<void> {
+    const { ask, random } = this.#input
+    await loop.rest(FIRST_MS)
+    for (let attempts = 0; !isStopped(loop.signal);) {
+      const isWell = this.#judge(await ask(loop.signal))
+      attempts = isWell ? 0 : attempts + 1
+      const pauseMs = isWell ? EVERY_MS * (1 + JITTER * (random() - 0.5)) : backoffMs(AGAIN, attempts, random)
+      if (await this.#isSetWithin(pauseMs, loop)) attempts = 0
     }
+  }
+
+  /** Rests for so long, or until our own clock was set. */
+  async #isSetWithin(ms: number, { signal, rest }: Loop): Promise<boolean> {
+    const { clock, wallMs } = this.#input
+    const untilMs = clock.monotonicMs() + ms
+    for (let leftMs = ms; leftMs > 0 && !isStopped(signal); leftMs = untilMs - clock.monotonicMs()) {
+      const before = wallMs() - clock.monotonicMs()
+      await rest(Math.min(LOOK_MS, leftMs))
+      if (Math.abs(wallMs() - clock.monotonicMs() - before) > SET_MS) return true
+    }
+    return false
   }
 
   /** @returns whether it is known to be well */

@@ -47,7 +47,7 @@ export class EtcdSubnetManager implements SubnetManager {
     this.tasks = [
       this.endpoints,
       ...(files === undefined ? [] : [new CertificatesTask({ files, conditions, wallMs })]),
-      ...(ask === undefined ? [] : [new ClockTask({ ask, conditions, random })]),
+      ...(ask === undefined ? [] : [new ClockTask({ ask, conditions, clock: ports.clock, random, wallMs })]),
     ]
   }
 
