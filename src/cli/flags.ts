@@ -1,6 +1,6 @@
 import { NO_ENDPOINT, parseEndpoint, splitEndpoints } from '../config/endpoints.ts'
 import type { TextPattern } from '../config/options.ts'
-import { parseIp, type Family, type Ip } from '../net/ip.ts'
+import { ipFromBytes, parseIp, type Family, type Ip } from '../net/ip.ts'
 import { isReachableUnicast } from '../net/prefix.ts'
 import { boolean, choice, flag, integer, listFlag, secret, text, textOr, type Flag, type Read } from './flag.ts'
 import { compileGoRegExp } from './go-regexp.ts'
@@ -151,7 +151,7 @@ const FILES = {
     'path',
     'Unix socket to answer flanneld status and other commands at (default: flanneld.sock beside the subnet file); none serves nothing',
   ),
-  healthzIp: flag<Ip>('healthz-ip', 'ip', { family: 4, bytes: [0, 0, 0, 0], text: '0.0.0.0' }, 'address to serve /healthz and /readyz at', readIp), // prettier-ignore
+  healthzIp: flag<Ip>('healthz-ip', 'ip', ipFromBytes([0, 0, 0, 0]), 'address to serve /healthz and /readyz at', readIp), // prettier-ignore
   healthzPort: integer('healthz-port', 0, 0, MAX_PORT, 'port to serve /healthz and /readyz at; 0 serves neither'),
   healthzStatus: boolean(
     'healthz-status',

@@ -20,21 +20,51 @@ export function mac(text: string): Mac {
   return parsed
 }
 
-/** `:0a` for 10: octets are put together often enough (every fdb entry of a dump) to have their text ready. */
-const COLON_HEX = Array.from({ length: 256 }, (_, octet) => `:${octet.toString(16).padStart(2, '0')}`)
+const DIGITS = '0123456789abcdef'
+/** Codes of the digits of an octet: octets are put together often enough (every fdb entry of a dump) to have them ready. */
+const HIGH = Uint8Array.from({ length: 256 }, (_, octet) => DIGITS.charCodeAt(octet >> 4))
+const LOW = Uint8Array.from({ length: 256 }, (_, octet) => DIGITS.charCodeAt(octet & 0xf))
+const COLON = 0x3a
 
-/** @throws {RangeError} when there are not exactly 6 octets */
+/** @throws {RangeError} when there are not exactly 6 octets, each of 0 to 255 */
 export function macFromBytes(bytes: ArrayLike<number>): Mac {
-  let text = ''
-  for (let at = 0; at < bytes.length; at++) text += COLON_HEX[bytes[at] ?? 0] ?? ''
-  const canonical = text.slice(1)
-  if (!isCanonicalMac(canonical)) throw new RangeError(`an Ethernet address has 6 octets, not ${bytes.length}`)
-  return canonical
+  if (bytes.length !== 6) throw new RangeError(`an Ethernet address has 6 octets, not ${bytes.length}`)
+  let all = 0
+  for (let at = 0; at < 6; at++) all |= bytes[at] ?? 0
+  if ((all & ~0xff) !== 0) throw new RangeError('an octet of an Ethernet address is 0 to 255')
+  const low = ((bytes[2] ?? 0) << 24) | ((bytes[3] ?? 0) << 16) | ((bytes[4] ?? 0) << 8) | (bytes[5] ?? 0)
+  return macFromParts(((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0), low)
 }
 
-export function macToBytes(address: Mac): Uint8Array {
-  return Uint8Array.from(address.split(':'), (octet) => Number.parseInt(octet, 16))
+const high = (word: number, shift: number): number => HIGH[(word >>> shift) & 0xff] ?? 0
+const low = (word: number, shift: number): number => LOW[(word >>> shift) & 0xff] ?? 0
+
+/** An Ethernet address of its first 16 bits and its last 32, as numbers: columns of addresses hold nothing else. */
+// prettier-ignore
+export const macFromParts = (first: number, last: number): Mac =>
+  String.fromCharCode( // in one piece: joined of several it would take three times the memory
+    high(first, 8), low(first, 8), COLON, high(first, 0), low(first, 0), COLON,
+    high(last, 24), low(last, 24), COLON, high(last, 16), low(last, 16), COLON,
+    high(last, 8), low(last, 8), COLON, high(last, 0), low(last, 0),
+  ) as Mac
+
+/** The first 16 bits. */
+export const macHigh = (address: Mac): number => (octetAt(address, 0) << 8) | octetAt(address, 1)
+
+/** The last 32 bits, as a signed integer. */
+export const macLow = (address: Mac): number =>
+  (octetAt(address, 2) << 24) | (octetAt(address, 3) << 16) | (octetAt(address, 4) << 8) | octetAt(address, 5)
+
+/** Codes of lower-case digits alone: `0` has 0x30, `a` 0x61. */
+const digitAt = (address: Mac, at: number): number => {
+  const code = address.charCodeAt(at)
+  return (code & 0xf) + (code > 0x39 ? 9 : 0)
 }
+
+const octetAt = (address: Mac, octet: number): number =>
+  (digitAt(address, octet * 3) << 4) | digitAt(address, octet * 3 + 1)
+
+export const macToBytes = (address: Mac): Uint8Array => Uint8Array.from({ length: 6 }, (_, at) => octetAt(address, at))
 
 /** Group bit of the first octet clear and not all zero: an address one station can own (IEEE 802, 8.2). */
 export function isUnicastMac(address: Mac): boolean {

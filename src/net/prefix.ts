@@ -1,29 +1,51 @@
-import { addressBits, ipFromBytes, ipFromInteger, ipToInteger, parseIp, type Family, type Ip } from './ip.ts'
+import { addressBits, ipFromInteger, ipFromWords, ipToInteger, parseIp, type Family, type Ip } from './ip.ts'
 
-/** A network: base address and prefix length in bits. Immutable; host bits are always zero, `text` is canonical CIDR. */
+/** A network: base address and prefix length in bits. Immutable; host bits are always zero. */
 export interface Prefix {
   readonly family: Family
   readonly base: Ip
   readonly length: number
+  /** Canonical CIDR. Made when first asked for. */
   readonly text: string
+}
+
+class Network implements Prefix {
+  readonly base: Ip
+  readonly length: number
+  #text: string | undefined
+
+  constructor(base: Ip, length: number) {
+    this.base = base
+    this.length = length
+  }
+
+  get family(): Family {
+    return this.base.family
+  }
+
+  get text(): string {
+    return (this.#text ??= `${this.base.text}/${this.length}`)
+  }
 }
 
 const hostBits = (family: Family, length: number): bigint => BigInt(addressBits(family) - length)
 
-/** The netmask's octet number `at`, for a prefix of `length` bits. */
-const maskOctet = (length: number, at: number): number => {
-  const bits = Math.min(Math.max(length - 8 * at, 0), 8)
-  return (0xff << (8 - bits)) & 0xff
+/** Bits of a prefix of `length` bits in the address' 32 bits number `at`. */
+const maskWord = (length: number, at: number): number => {
+  const bits = length - 32 * at
+  return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits)
 }
 
 /** @throws {RangeError} when `length` is not within 0 … 32 (128) */
 export function prefixOf(address: Ip, length: number): Prefix {
-  const { family, bytes } = address
+  const { family, word0, word1, word2, word3 } = address
   if (!Number.isInteger(length) || length < 0 || length > addressBits(family))
     throw new RangeError(`prefix length ${length} is not within 0..${addressBits(family)}`)
-  const isBase = bytes.every((octet, at) => (octet & ~maskOctet(length, at)) === 0)
-  const base = isBase ? address : ipFromBytes(bytes.map((octet, at) => octet & maskOctet(length, at)))
-  return { family, base, length, text: `${base.text}/${length}` }
+  const first = word0 & maskWord(length, 0)
+  if (family === 4) return new Network(first === word0 ? address : ipFromWords(4, first), length)
+  const [second, third, last] = [word1 & maskWord(length, 1), word2 & maskWord(length, 2), word3 & maskWord(length, 3)]
+  const isBase = first === word0 && second === word1 && third === word2 && last === word3
+  return new Network(isBase ? address : ipFromWords(6, first, second, third, last), length)
 }
 
 /** Reads `address/length`; host bits are cleared as Go's `net.ParseCIDR` does. Anything else is undefined. */
@@ -54,11 +76,14 @@ export const prefixContains = (network: Prefix, address: Ip): boolean =>
   network.family === address.family && firstBitsAgree(network.base, address, network.length)
 
 function firstBitsAgree(a: Ip, b: Ip, length: number): boolean {
-  for (let at = 0; at * 8 < length; at++) {
-    const difference = (a.bytes[at] ?? 0) ^ (b.bytes[at] ?? 0)
-    if ((difference & maskOctet(length, at)) !== 0) return false
-  }
-  return true
+  if (((a.word0 ^ b.word0) & maskWord(length, 0)) !== 0) return false
+  return (
+    length <= 32 ||
+    (((a.word1 ^ b.word1) & maskWord(length, 1)) |
+      ((a.word2 ^ b.word2) & maskWord(length, 2)) |
+      ((a.word3 ^ b.word3) & maskWord(length, 3))) ===
+      0
+  )
 }
 
 /** Whether every address of `inner` lies in `outer`. */
@@ -69,6 +94,9 @@ export const prefixesOverlap = (a: Prefix, b: Prefix): boolean => prefixCovers(a
 
 /** How many subnets of `length` bits precede `subnet` in `network`: 0 for the first. */
 export function subnetIndex(network: Prefix, subnet: Prefix): bigint {
+  if (subnet.family === 4 && subnet.length > 0)
+    // without big integers: once for every peer
+    return BigInt(((subnet.base.word0 - network.base.word0) >>> 0) >>> (32 - subnet.length))
   return (ipToInteger(subnet.base) - ipToInteger(network.base)) >> hostBits(subnet.family, subnet.length)
 }
 

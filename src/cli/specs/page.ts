@@ -1,9 +1,9 @@
-import { parseIp, type Ip } from '../../net/ip.ts'
+import { ipFromBytes, parseIp, type Ip } from '../../net/ip.ts'
 import { COMMON } from '../command/common-flags.ts'
 import type { CommandSpec } from '../command/spec.ts'
 import { flag, integer, type Read } from '../flag.ts'
 
-const LOOPBACK: Ip = { family: 4, bytes: [127, 0, 0, 1], text: '127.0.0.1' }
+const LOOPBACK = ipFromBytes([127, 0, 0, 1])
 const DEFAULT_PORT = 8082
 const MOST_PORT = 65_535
 /** Each is asked for all its peers every few seconds. */
