@@ -3,6 +3,7 @@ import type { RouteEntry } from './entries.ts'
 import type { RouteState } from '../kernel/kernel.ts'
 import { Table } from './table.ts'
 import { routesOn, routesReplacedBy } from './ownership.ts'
+import type { RouteKey } from './tracker/row-cells.ts'
 import { routeRules } from './table-rules.ts'
 
 /** What of a link's tables is ours. */
@@ -15,7 +16,7 @@ export interface RouteOwnership {
 
 /** The routes that peers want on one link, and those of ours that stand there. */
 export class LinkRoutes {
-  readonly table: Table<RouteEntry>
+  readonly table: Table<RouteEntry, RouteKey>
   ownership: RouteOwnership
   /** Of a link that is not ours: the route wanted to each destination. */
   readonly #wantedTo = new Map<string, RouteEntry>()
@@ -41,15 +42,13 @@ export class LinkRoutes {
     return wanted.length > 0 ? wanted : ours
   }
 
-  isWanted(row: RouteEntry): boolean {
-    return this.table.desired(routeRules.key(row)) !== undefined
+  isWanted(row: RouteKey): boolean {
+    return this.table.isWanted(row)
   }
 
   /** Whether a route, wherever it leads, may have been put in the place of one of ours. */
   mayBeReplacedBy(route: RouteState): boolean {
     if (this.ownership.routesOnly) return this.#wantedTo.get(route.destination.text)?.metric === route.metric
-    return routesReplacedBy(route).some(
-      (ours) => this.isWanted(ours) || this.table.actual(routeRules.key(ours)) !== undefined,
-    )
+    return routesReplacedBy(route).some((ours) => this.isWanted(ours) || this.table.isThere(ours))
   }
 }

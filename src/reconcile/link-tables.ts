@@ -12,11 +12,11 @@ import {
 } from '../kernel/kernel.ts'
 import { LinkRoutes, type RouteOwnership } from './link-routes.ts'
 import { ABSENT, linkAfter, takesRows, type KnownLink, type LinkEvent, type Trust } from './known-link.ts'
-import type { PendingRow } from './pending-row.ts'
+import { withReason, type PendingRow } from './pending-row.ts'
 import type { ShownRow } from './shown-row.ts'
 import { Table, type PlannedTable } from './table.ts'
 import { ownFdb, ownNeighbour } from './ownership.ts'
-import { fdbRules, neighbourRules, routeRules } from './table-rules.ts'
+import { fdbRules, neighbourRules, routeRules, type TableRules } from './table-rules.ts'
 
 /*
  * The three tables of one link, and whether what is known of them can be trusted (known-link.ts). It is handed the link's index, the
@@ -26,7 +26,7 @@ import { fdbRules, neighbourRules, routeRules } from './table-rules.ts'
 /** The row cannot be sent before something else has happened. What has befallen it counts for more. */
 function waitingFor(what: string, row: PendingRow): PendingRow {
   const isTroubled = row.why.is === 'refused' || row.why.is === 'flapping'
-  return { ...row, why: isTroubled ? row.why : { is: 'waiting', for: what }, untilMs: Infinity }
+  return withReason(row, isTroubled ? row.why : { is: 'waiting', for: what }, Infinity)
 }
 
 type OfNoLink = Extract<KernelChange, { kind: 'overrun' | 'other-routes' | 'foreign-route' | 'rules' }>
@@ -233,7 +233,7 @@ export class LinkTables {
     else if (change.kind === 'fdb') this.#observeFdb(change.entry, change.gone)
     else {
       const { ip } = change.neighbour
-      this.#note(this.#neighbours, ip.text, change.gone ? undefined : ownNeighbour(change.neighbour))
+      this.#note(this.#neighbours, neighbourRules, { ip }, change.gone ? undefined : ownNeighbour(change.neighbour))
     }
   }
 
@@ -243,7 +243,7 @@ export class LinkTables {
     const isWanted = rows.some((row) => this.#routes.isWanted(row))
     if (!gone && route.gateway === undefined && this.#leadsHere(route)) this.#routes.table.retryRefused() // it reaches more
     if (!gone && !isWanted && this.#routes.mayBeReplacedBy(route)) this.invalidateRows() // added, or in its place?
-    for (const row of rows) this.#note(this.#routes.table, routeRules.key(row), gone ? undefined : row)
+    for (const row of rows) this.#note(this.#routes.table, routeRules, row, gone ? undefined : row)
   }
 
   #leadsHere(route: RouteState): boolean {
@@ -252,12 +252,12 @@ export class LinkTables {
 
   #observeFdb(state: FdbState, gone: boolean): void {
     const entry = ownFdb(state)
-    if (entry !== undefined) this.#note(this.#fdb, entry.mac, gone ? undefined : entry)
+    if (entry !== undefined) this.#note(this.#fdb, fdbRules, entry, gone ? undefined : entry)
   }
 
-  #note<V>(table: Table<V>, key: string, value: V | undefined): void {
+  #note<V extends K, K>(table: Table<V, K>, rules: TableRules<V, K>, key: K, value: V | undefined): void {
     const finding = table.observe(key, value, this.#clock.monotonicMs(), this.#trust === 'excused')
-    this.#drift.count(table.name, key, finding)
+    if (finding !== 'quiet') this.#drift.count(rules.name, rules.key(key), finding)
   }
 
   /** Whether the tables are to be read now. */
@@ -304,7 +304,7 @@ export class LinkTables {
     this.#replaceTable(this.#routes.table, routes, excused)
   }
 
-  #replaceTable<V>(table: Table<V>, dump: readonly V[], excused: boolean): void {
+  #replaceTable<V extends K, K>(table: Table<V, K>, dump: readonly V[], excused: boolean): void {
     for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs(), excused))
       this.#drift.count(table.name, key, finding)
   }

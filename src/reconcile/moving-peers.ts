@@ -1,6 +1,7 @@
 import { NO_ENTRIES, NO_ROWS, type LinkRows, type PeerEntries } from './entries.ts'
 import { gatewayRows } from './gateway-guides.ts'
 import type { LinkTables } from './link-tables.ts'
+import { PeerColumns } from './peer-columns.ts'
 import type { ShownRow } from './shown-row.ts'
 
 /*
@@ -28,7 +29,7 @@ type Tables = Pick<LinkTables, 'shown' | 'change' | 'keep' | 'mayStand' | 'isSet
 export class MovingPeers {
   readonly #device: Tables
   readonly #underlay: Tables
-  readonly #peers = new Map<string, PeerEntries>()
+  readonly #peers = new PeerColumns()
   /** What peers had on one link that have moved to the other: kept until what they have there stands. */
   readonly #leaving = new Map<string, Left>()
 

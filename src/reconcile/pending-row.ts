@@ -31,3 +31,17 @@ export interface PendingRow {
    */
   readonly untilMs: number | undefined
 }
+
+/** The same row, for another reason. What it is called is still made only when asked for: there can be a hundred thousand. */
+export const withReason = (row: PendingRow, why: Why, untilMs: number | undefined): PendingRow => ({
+  table: row.table,
+  get key() {
+    return row.key
+  },
+  get row() {
+    return row.row
+  },
+  peer: row.peer,
+  why,
+  untilMs,
+})

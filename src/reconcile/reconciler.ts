@@ -16,7 +16,7 @@ import type { RouteOwnership } from './link-routes.ts'
 import { LinkTables } from './link-tables.ts'
 import { MovingPeers } from './moving-peers.ts'
 import { planRows, type PlannedLink } from './plan.ts'
-import type { PendingRow } from './pending-row.ts'
+import { withReason, type PendingRow } from './pending-row.ts'
 import type { PlannedRow, RowFailure } from './row.ts'
 import type { ShownRow } from './shown-row.ts'
 import { isOwnDirectRoute, isOwnRoute, type Cut } from './ownership.ts'
@@ -36,6 +36,18 @@ export interface PassReport extends DriftReport {
   /** The device that was looked at; undefined when there was none. */
   readonly linkIndex: number | undefined
 }
+
+/** What has become of the rows of a pass. */
+interface Written {
+  written: number
+  erased: number
+  readonly failures: RowFailure[]
+}
+
+const NOTHING_WRITTEN: Pick<PassReport, keyof Written> = { written: 0, erased: 0, failures: [] }
+
+/** Rows that are made out in full at a time: enough that what they cost beside is nothing, and few beside a hundred thousand. */
+const ROWS_AT_ONCE = 6_144
 
 /** Errors that say more of the device than of the row: the tables are read again, and the row is named only if it happens again. */
 const SNAPSHOT_CODES: ReadonlySet<KernelErrorCode> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
@@ -127,7 +139,7 @@ export class Reconciler {
     const guide = this.#guides.awaitedBy(row.peer)
     return guide === undefined || routeRules.key(guide) === row.key
       ? row
-      : { ...row, why: { is: 'waiting', for: routeRules.show(guide) } }
+      : withReason(row, { is: 'waiting', for: routeRules.show(guide) }, row.untilMs)
   }
 
   /** Whether our routes on the underlay's link have been read. */
@@ -208,7 +220,8 @@ export class Reconciler {
         known.push({ linkIndex, tables, prune: this.#mayPruneOn(link) })
     }
     const rows = planRows(known, nowMs)
-    return { ...this.#report(rows, await this.#write(rows, signal)), ...looked }
+    const written = rows.length === 0 ? NOTHING_WRITTEN : await this.#write(rows, signal)
+    return { ...this.#report(written, rows.length > 0), ...looked }
   }
 
   /**
@@ -234,39 +247,43 @@ export class Reconciler {
     return { neighbours: [], fdb: [], routes: routes.flat() }
   }
 
-  async #write(rows: readonly PlannedRow[], signal: AbortSignal): Promise<readonly OpResult[]> {
-    if (rows.length === 0) return []
+  /** Sends the rows in their order, and notes what becomes of each. A part at a time: only that is made out in full. */
+  async #write(rows: readonly PlannedRow[], signal: AbortSignal): Promise<Written> {
+    const written = { written: 0, erased: 0, failures: [] as RowFailure[] }
     const tables = this.#links.flatMap((link) => link.tables)
     for (const table of tables) table.beginWrite()
-    for (const row of rows) row.begin()
     try {
-      return await this.#kernel.apply(
-        rows.map(({ op }) => op),
-        signal,
-      )
+      for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+        const part = rows.slice(from, from + ROWS_AT_ONCE).filter((row) => row.begin())
+        const ops = part.map(({ op }) => op)
+        const results = ops.length === 0 ? [] : await this.#kernel.apply(ops, signal)
+        this.#note(part, results, written)
+      }
     } finally {
       for (const table of tables) table.endWrite()
     }
+    return written
   }
 
-  #report(rows: readonly PlannedRow[], results: readonly OpResult[]): Omit<PassReport, 'tookSnapshot' | 'linkIndex'> {
-    const failures: RowFailure[] = []
-    let [written, erased] = [0, 0]
-    rows.forEach((row, at) => {
+  #note(rows: readonly PlannedRow[], results: readonly OpResult[], written: Written): void {
+    for (const [at, row] of rows.entries()) {
       const result = results[at]
-      if (result?.ok === false) this.#fail(row, result.error, failures)
+      if (result?.ok === false) this.#fail(row, result.error, written.failures)
       else {
         row.settle()
-        if (row.erases) erased++
-        else written++
+        if (row.erases) written.erased++
+        else written.written++
       }
-    })
+    }
+  }
+
+  #report(written: Pick<PassReport, keyof Written>, hasSent: boolean): Omit<PassReport, 'tookSnapshot' | 'linkIndex'> {
     this.#peers.endMoves()
     this.#guides.endSettled()
     // A write ends behind all reports so far. Without one, perhaps a report of the device is still to come that explains the drift.
-    const isEarly = rows.length === 0 && (this.#isUnknown || this.nextPassInMs() === 0)
+    const isEarly = !hasSent && (this.#isUnknown || this.nextPassInMs() === 0)
     const drift = isEarly ? NO_DRIFT : this.#drift.take()
-    return { written, erased, failures, ...drift }
+    return { ...written, ...drift }
   }
 
   get #isUnknown(): boolean {

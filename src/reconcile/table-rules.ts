@@ -1,11 +1,23 @@
 import { sameIp } from '../net/ip.ts'
 import type { FdbEntry, NeighbourEntry, RouteEntry } from './entries.ts'
 import type { KernelOp } from '../kernel/kernel.ts'
+import type { Cells } from './tracker/cells.ts'
+import {
+  FdbCells,
+  NeighbourCells,
+  RouteCells,
+  type FdbKey,
+  type NeighbourKey,
+  type RouteKey,
+} from './tracker/row-cells.ts'
 
 /** How one kernel table is keyed, compared, written and erased. */
-export interface TableRules<V> {
+export interface TableRules<V extends K, K = V> {
   readonly name: 'neighbour' | 'fdb' | 'route'
-  key(value: V): string
+  /** The key as text, for where there are few rows. */
+  key(row: K | V): string
+  /** Where rows are kept. */
+  cells(): Cells<K, V>
   same(a: V, b: V): boolean
   /** Creates the row, or overwrites the one of the same key. */
   write(linkIndex: number, desired: V): KernelOp
@@ -16,8 +28,9 @@ export interface TableRules<V> {
   show(value: V): string
 }
 
-export const neighbourRules: TableRules<NeighbourEntry> = {
+export const neighbourRules: TableRules<NeighbourEntry, NeighbourKey> = {
   name: 'neighbour',
+  cells: () => new NeighbourCells(),
   key: ({ ip }) => ip.text,
   same: (a, b) => a.mac === b.mac,
   write: (linkIndex, { ip, mac }) => ({ op: 'neighbour.replace', linkIndex, ip, mac }),
@@ -27,8 +40,9 @@ export const neighbourRules: TableRules<NeighbourEntry> = {
 }
 
 /** The kernel keeps exactly one destination per unicast MAC: what is appended to it by hand it ignores (vxlan_fdb_update). */
-export const fdbRules: TableRules<FdbEntry> = {
+export const fdbRules: TableRules<FdbEntry, FdbKey> = {
   name: 'fdb',
+  cells: () => new FdbCells(),
   key: ({ mac }) => mac,
   same: (a, b) => sameIp(a.remote, b.remote) && a.astray === b.astray,
   write: (linkIndex, { mac, remote }) => ({ op: 'fdb.replace', linkIndex, mac, remote }),
@@ -44,8 +58,9 @@ const isAltered = ({ alterations }: RouteEntry): boolean => alterations !== unde
  * The kernel keeps any number of routes of one destination and metric, if they differ in anything else: `ip route append` adds one
  * that a replacement never touches. So each gateway and protocol is a row of its own, and is erased by them.
  */
-export const routeRules: TableRules<RouteEntry> = {
+export const routeRules: TableRules<RouteEntry, RouteKey> = {
   name: 'route',
+  cells: () => new RouteCells(),
   key: ({ destination, gateway, metric, protocol }) =>
     `${destination.text} via ${gateway?.text ?? 'nothing'} metric ${metric} proto ${protocol}`,
   same: (a, b) => a.onlink === b.onlink && isAltered(a) === isAltered(b),

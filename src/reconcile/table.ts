@@ -1,15 +1,15 @@
 import type { Random } from '../time/clock.ts'
-import { DeltaTracker } from './delta-tracker.ts'
-import type { KernelError } from '../kernel/kernel.ts'
+import { DeltaTracker } from './tracker/delta-tracker.ts'
+import type { KernelError, KernelOp } from '../kernel/kernel.ts'
 import type { PendingRow, Why } from './pending-row.ts'
-import { Row, type PlannedRow } from './row.ts'
+import { Row, type PlannedRow, type RowDeed, type RowTable } from './row.ts'
 import type { ShownRow } from './shown-row.ts'
 import { Damping } from '../time/damping.ts'
 import type { TableRules } from './table-rules.ts'
 
 /*
  * One kernel table of one link: the rows that should be there, the rows that are, and how patient to be with each. It is handed the
- * table's rules (row-rules.ts), what peers want and what the kernel says. LinkTables keeps one for each table; planRows asks it for rows.
+ * table's rules (table-rules.ts), what peers want and what the kernel says. LinkTables keeps one for each table; planRows asks it for rows.
  */
 
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
@@ -24,7 +24,7 @@ export interface PlannedTable {
   plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow>
   /** Earliest time at which a row held back may be written, on the monotonic clock; undefined when none is held back. */
   nextAttemptMs(nowMs: number, prune: boolean): number | undefined
-  /** Between the two, note for which rows the kernel tells us of a change. */
+  /** Between the two, note for which rows the kernel tells us of a change; rows that are planned stay what they are. */
   beginWrite(): void
   endWrite(): void
   /** Nothing is known of the actual rows (the device is new, or gone). */
@@ -39,23 +39,24 @@ export interface PlannedTable {
 const ONCE_WITHIN_MS = 250
 
 /** Desired and actual rows of one kernel table on our device, who wants them, and how patient to be with each. */
-export class Table<V> implements PlannedTable {
-  readonly #rules: TableRules<V>
-  readonly #rows: DeltaTracker<string, V>
+export class Table<V extends K, K = V> implements PlannedTable, RowTable<V> {
+  readonly #rules: TableRules<V, K>
+  readonly #rows: DeltaTracker<K, V>
+  /** By key, as are all that have few or no rows. */
   readonly #damping: Damping<KernelError>
-  /** Rows the kernel reported on while a write was under way: there its report is newer than our acknowledgement may be. */
-  readonly #reported = new Set<string>()
-  /** What is being written (undefined: erased) at this moment, by key. A report that says the same is our own echo. */
-  readonly #inFlight = new Map<string, V | undefined>()
   /** Rows that stand behind another of the same key, and whether that has been erased. */
   readonly #outranked = new Map<string, boolean>()
   /** Rows that are not erased though nobody wants them, nor written when they are not there. */
   readonly #kept = new Set<string>()
+  /** Cells the kernel reported on while a write was under way: there its report is newer than our acknowledgement may be. */
+  readonly #reported = new Set<number>()
+  /** What is being written (undefined: erased) at this moment, by cell. A report that says the same is our own echo. */
+  readonly #inFlight = new Map<number, V | undefined>()
   #writing = false
 
-  constructor(rules: TableRules<V>, random: Random) {
+  constructor(rules: TableRules<V, K>, random: Random) {
     this.#rules = rules
-    this.#rows = new DeltaTracker((a, b) => rules.same(a, b))
+    this.#rows = new DeltaTracker<K, V>(rules.cells())
     this.#damping = new Damping(random, ONCE_WITHIN_MS)
   }
 
@@ -71,16 +72,18 @@ export class Table<V> implements PlannedTable {
     return this.#rows.pendingSize
   }
 
-  desired(key: string): V | undefined {
-    return this.#rows.desired(key)
-  }
-
   actuals(): Iterable<V> {
     return this.#rows.actuals()
   }
 
-  actual(key: string): V | undefined {
-    return this.#rows.actual(key)
+  /** Whether some peer wants a row of this key. */
+  isWanted(key: K): boolean {
+    return this.#rows.isDesired(key)
+  }
+
+  /** Whether a row of this key is known to be there. */
+  isThere(key: K): boolean {
+    return this.#rows.isActual(key)
   }
 
   /** A row that a peer wants, as people are shown it. */
@@ -89,36 +92,34 @@ export class Table<V> implements PlannedTable {
   }
 
   /** Whether the row stands as it is wanted. */
-  isSettled(value: V): boolean {
-    const key = this.#rules.key(value)
-    return this.#rows.desired(key) !== undefined && !this.#rows.isPending(key)
+  isSettled(key: K): boolean {
+    return this.#rows.isDesired(key) && !this.#rows.isPending(key)
   }
 
   /** The row is known to be there no more, by nobody's fault. */
-  forgetRow(value: V): void {
-    this.#rows.deleteActual(this.#rules.key(value))
+  forgetRow(key: K): void {
+    this.#rows.deleteActual(key)
   }
 
   /** Replaces the rows that `owner` wants by others; either may be none. */
   change(owner: string, before: readonly V[], after: readonly V[]): void {
-    const kept = new Set(after.map((value) => this.#rules.key(value)))
-    for (const value of before) if (!kept.has(this.#rules.key(value))) this.unwant(owner, value)
+    if (before.length > 0) {
+      const kept = new Set(after.map((value) => this.#rules.key(value)))
+      for (const value of before) if (!kept.has(this.#rules.key(value))) this.unwant(owner, value)
+    }
     for (const value of after) this.want(owner, value)
   }
 
   /** Another value than before is written at once, however long the former one would have had to wait. */
   want(owner: string, value: V): void {
-    const key = this.#rules.key(value)
-    const before = this.#rows.desired(key)
-    if (before === undefined || !this.#rules.same(before, value)) this.#damping.forget(key)
-    this.#rows.setDesired(key, value, owner)
+    if (!this.#damping.isIdle && !this.#rows.wants(value, value)) this.#damping.forget(this.#rules.key(value))
+    this.#rows.setDesired(value, value, owner)
   }
 
   /** Gives up a row, unless it has passed to another owner. */
-  unwant(owner: string, value: V): void {
-    const key = this.#rules.key(value)
+  unwant(owner: string, key: K): void {
     if (this.#rows.owner(key) !== owner) return
-    this.#damping.forget(key)
+    if (!this.#damping.isIdle) this.#damping.forget(this.#rules.key(key))
     this.#rows.deleteDesired(key)
   }
 
@@ -130,9 +131,8 @@ export class Table<V> implements PlannedTable {
   }
 
   /** Whether the row is known to stand, or is being written. */
-  mayStand(value: V): boolean {
-    const key = this.#rules.key(value)
-    return this.#rows.actual(key) !== undefined || this.#inFlight.get(key) !== undefined
+  mayStand(key: K): boolean {
+    return this.#rows.isActual(key) || this.#inFlight.get(this.#rows.cellOf(key)) !== undefined
   }
 
   /**
@@ -140,22 +140,19 @@ export class Table<V> implements PlannedTable {
    * @param excused the device itself has changed: nobody is to blame for what rows it takes with it
    * @returns `undone` when that breaks a row that was as desired, `flapping` when it keeps being broken
    */
-  observe(key: string, value: V | undefined, nowMs: number, excused = false): Finding {
+  observe(key: K, value: V | undefined, nowMs: number, excused = false): Finding {
     const wasSettled = !this.#rows.isPending(key)
-    if (this.#writing) this.#reported.add(key)
-    this.#setActual(key, value)
-    if (excused || !wasSettled || !this.#rows.isPending(key) || this.#isEcho(key, value)) return 'quiet'
-    return this.#damping.undone(key, nowMs) ? 'flapping' : 'undone'
-  }
-
-  #setActual(key: string, value: V | undefined): void {
     if (value === undefined) this.#rows.deleteActual(key)
     else this.#rows.setActual(key, value)
+    const cell = this.#rows.cellOf(key)
+    if (this.#writing && cell >= 0) this.#reported.add(cell)
+    if (excused || !wasSettled || !this.#rows.isPending(key) || this.#isEcho(cell, value)) return 'quiet'
+    return this.#damping.undone(this.#rules.key(key), nowMs) ? 'flapping' : 'undone'
   }
 
-  #isEcho(key: string, value: V | undefined): boolean {
-    if (!this.#inFlight.has(key)) return false
-    const written = this.#inFlight.get(key)
+  #isEcho(cell: number, value: V | undefined): boolean {
+    if (!this.#inFlight.has(cell)) return false
+    const written = this.#inFlight.get(cell)
     return value === undefined || written === undefined ? value === written : this.#rules.same(value, written)
   }
 
@@ -165,17 +162,24 @@ export class Table<V> implements PlannedTable {
    * @returns the rows that were as desired and no longer are, as {@link observe} judges them
    */
   replaceActual(
-    dump: readonly V[],
+    dump: Iterable<V>,
     nowMs: number,
     excused = false,
   ): readonly { readonly key: string; readonly finding: Finding }[] {
-    const broken = this.#rows.replaceActual(dump.map((value) => [this.#rules.key(value), value] as const))
+    const broken: K[] = []
+    this.#rows.beginDump()
+    for (const value of dump) if (this.#rows.sees(value, value)) broken.push(value)
+    broken.push(...this.#rows.endDump())
     if (excused) return []
-    return broken.map((key) => ({ key, finding: this.#damping.undone(key, nowMs) ? 'flapping' : 'undone' }))
+    return broken.map((row) => {
+      const key = this.#rules.key(row)
+      return { key, finding: this.#damping.undone(key, nowMs) ? 'flapping' : 'undone' }
+    })
   }
 
   forgetActual(): void {
-    this.#rows.replaceActual([])
+    this.#rows.beginDump()
+    this.#rows.endDump()
   }
 
   reset(): void {
@@ -183,28 +187,37 @@ export class Table<V> implements PlannedTable {
   }
 
   *plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow> {
-    for (const { key, desired, owner, actual } of this.#rows.pending()) {
-      if (this.#damping.notBeforeMs(key) > nowMs || (desired === undefined && !this.#mayGo(key, prune))) continue
-      const row = this.#planRow(linkIndex, key, owner, desired, actual)
-      if (row !== undefined) yield row
+    for (const cell of this.#rows.pendingCells) {
+      if (this.#notBeforeMs(cell) > nowMs || !this.#mayBeSent(cell, prune)) continue
+      const owner = this.#rows.ownerIn(cell)
+      yield new Row(this, linkIndex, cell, this.#deedFor(cell), owner)
     }
   }
 
-  #mayGo(key: string, prune: boolean): boolean {
-    return prune && !this.#kept.has(key)
+  #notBeforeMs(cell: number): number {
+    return this.#damping.isIdle ? 0 : this.#damping.notBeforeMs(this.keyOf(cell))
   }
 
-  #planRow(
-    linkIndex: number,
-    key: string,
-    owner: string | undefined,
-    desired: V | undefined,
-    actual: V | undefined,
-  ): PlannedRow | undefined {
-    if (desired !== undefined && this.#outranked.get(key) === false)
-      return new Row(this, key, owner, desired, true, this.#rules.erase(linkIndex, desired))
-    if (desired !== undefined) return new Row(this, key, owner, desired, false, this.#rules.write(linkIndex, desired))
-    return actual && new Row(this, key, owner, actual, true, this.#rules.erase(linkIndex, actual))
+  #mayBeSent(cell: number, prune: boolean): boolean {
+    return this.#rows.isDesiredIn(cell) || (prune && (this.#kept.size === 0 || !this.#kept.has(this.keyOf(cell))))
+  }
+
+  #deedFor(cell: number): RowDeed {
+    if (!this.#rows.isDesiredIn(cell)) return 'erase'
+    return this.#outranked.size > 0 && this.#outranked.get(this.keyOf(cell)) === false ? 'erase outranked' : 'write'
+  }
+
+  keyOf(cell: number): string {
+    return this.#rules.key(this.#rows.keyIn(cell))
+  }
+
+  valueFor(cell: number, deed: RowDeed): V | undefined {
+    const desired = this.#rows.desiredIn(cell)
+    return deed === 'erase' ? (desired === undefined ? this.#rows.actualIn(cell) : undefined) : desired
+  }
+
+  operation(linkIndex: number, deed: RowDeed, value: V): KernelOp {
+    return deed === 'write' ? this.#rules.write(linkIndex, value) : this.#rules.erase(linkIndex, value)
   }
 
   describe(value: V): string {
@@ -213,9 +226,9 @@ export class Table<V> implements PlannedTable {
 
   nextAttemptMs(nowMs: number, prune: boolean): number | undefined {
     let next: number | undefined
-    for (const { key, desired } of this.#rows.pending()) {
-      if (desired === undefined && !this.#mayGo(key, prune)) continue
-      const at = Math.max(nowMs, this.#damping.notBeforeMs(key))
+    for (const cell of this.#rows.pendingCells) {
+      if (!this.#mayBeSent(cell, prune)) continue
+      const at = Math.max(nowMs, this.#notBeforeMs(cell))
       next = Math.min(next ?? at, at)
     }
     this.#damping.expire(nowMs)
@@ -224,33 +237,41 @@ export class Table<V> implements PlannedTable {
 
   beginWrite(): void {
     this.#writing = true
+    this.#rows.hold()
     this.#reported.clear()
   }
 
   /** `written` is being sent for this row, or (undefined) its erasure. */
-  begin(key: string, written: V | undefined): void {
-    this.#inFlight.set(key, written)
+  begin(cell: number, written: V | undefined): void {
+    this.#reported.delete(cell)
+    this.#inFlight.set(cell, written)
   }
 
   endWrite(): void {
     this.#writing = false
     this.#inFlight.clear()
+    this.#rows.letGo()
   }
 
   /** The kernel has taken a row: `written` stands there now, or nothing. What it reported meanwhile counts more than that. */
-  settle(key: string, written: V | undefined): void {
-    this.#damping.written(key)
-    if (written !== undefined) this.#outranked.delete(key)
+  settle(cell: number, written: V | undefined): void {
+    if (!this.#damping.isIdle) this.#damping.written(this.keyOf(cell))
+    if (this.#outranked.size > 0) this.#settleOutranked(this.keyOf(cell), written === undefined)
+    if (!this.#reported.has(cell)) this.#rows.setActualIn(cell, written)
+  }
+
+  #settleOutranked(key: string, isErased: boolean): void {
+    if (!isErased) this.#outranked.delete(key)
     else if (this.#outranked.has(key)) this.#outranked.set(key, true)
-    if (!this.#reported.has(key)) this.#setActual(key, written)
   }
 
   /** @returns how often in a row the kernel has refused it, counting this one */
-  refuse(key: string, error: KernelError, nowMs: number): number {
-    return this.#damping.refused(key, error, nowMs)
+  refuse(cell: number, error: KernelError, nowMs: number): number {
+    return this.#damping.refused(this.keyOf(cell), error, nowMs)
   }
 
-  isOutranked(key: string): boolean {
+  isOutranked(cell: number): boolean {
+    const key = this.keyOf(cell)
     if (this.#outranked.delete(key)) return false
     this.#outranked.set(key, false)
     return true
@@ -258,37 +279,51 @@ export class Table<V> implements PlannedTable {
 
   /** Something has changed that the kernel refuses rows like these for. @returns whether there are any */
   retryRefused(isMeant: (desired: V) => boolean = () => true): boolean {
-    return this.#damping.retryRefused((key) => {
-      const desired = this.#rows.desired(key)
-      return desired !== undefined && isMeant(desired)
-    })
+    if (this.#damping.isIdle) return false
+    const meant = new Set<string>()
+    for (const cell of this.#rows.pendingCells) {
+      const desired = this.#rows.desiredIn(cell)
+      if (desired !== undefined && isMeant(desired)) meant.add(this.#rules.key(desired))
+    }
+    return this.#damping.retryRefused((key) => meant.has(key))
   }
 
   *pendingRows(): Generator<PendingRow> {
     const rules = this.#rules
-    for (const { key, desired, owner, actual } of this.#rows.pending()) {
+    for (const cell of this.#rows.pendingCells) {
+      const [desired, actual] = [this.#rows.desiredIn(cell), this.#rows.actualIn(cell)]
       const value = desired ?? actual
       if (value === undefined) continue
-      const notBeforeMs = this.#damping.notBeforeMs(key)
+      const notBeforeMs = this.#notBeforeMs(cell)
       yield {
         table: rules.name,
-        key,
+        get key() {
+          return rules.key(value)
+        },
         get row() {
           return rules.show(value)
         },
-        peer: owner,
-        why: this.#why(key, desired, actual),
+        peer: this.#rows.ownerIn(cell),
+        why: this.#why(cell, desired, actual),
         untilMs: notBeforeMs === 0 ? undefined : notBeforeMs,
       }
     }
   }
 
-  #why(key: string, desired: V | undefined, actual: V | undefined): Why {
+  #why(cell: number, desired: V | undefined, actual: V | undefined): Why {
+    if (this.#damping.isIdle && this.#kept.size + this.#outranked.size === 0)
+      return this.#whyUntroubled(desired, actual)
+    const key = this.keyOf(cell)
     const trouble = this.#damping.troubleOf(key)
     if (trouble !== undefined) return trouble
     if (desired === undefined && this.#kept.has(key)) return { is: 'waiting', for: 'the way that its peer has now' }
+    if (desired !== undefined && this.#outranked.get(key) === false)
+      return { is: 'waiting', for: 'another of the same key to be erased' }
+    return this.#whyUntroubled(desired, actual)
+  }
+
+  #whyUntroubled(desired: V | undefined, actual: V | undefined): Why {
     if (desired === undefined) return { is: 'surplus' }
-    if (this.#outranked.get(key) === false) return { is: 'waiting', for: 'another of the same key to be erased' }
     return actual === undefined ? { is: 'missing' } : { is: 'differs', actual: this.#rules.show(actual) }
   }
 }

@@ -44,6 +44,11 @@ export class Damping<Refusal extends Error = never> {
     this.#onceWithinMs = onceWithinMs
   }
 
+  /** Whether no row has any trouble. */
+  get isIdle(): boolean {
+    return this.#troubles.size === 0
+  }
+
   /** When the row may be written again, on the monotonic clock; 0 when at once. */
   notBeforeMs(row: string): number {
     return this.#troubles.get(row)?.notBeforeMs ?? 0

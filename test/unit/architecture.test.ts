@@ -51,7 +51,11 @@ describe('a file that breaks the rules is found out', () => {
     ['config/json.ts', "import type { Lease } from '../lease/lease.ts'", 'config sees net'],
     ['lease/codec.ts', "export { deviceName } from '../backend/vxlan/vtep.ts'", 'lease sees net, time, config'],
     ['lease/codec.ts', "export type * from '../kernel/kernel.ts'", 'lease sees net, time, config'],
-    ['reconcile/plan.ts', "type Lease = import('../lease/lease.ts').Lease", 'reconcile sees net, time, kernel'],
+    [
+      'reconcile/plan.ts',
+      "type Lease = import('../lease/lease.ts').Lease",
+      'reconcile sees net, columns, time, kernel',
+    ],
     ['backend/vxlan/device.ts', "const netlink = await import('../../netlink/socket.ts')", 'backend/vxlan sees'],
     ['backend/vxlan/device.ts', "import '../hostgw/backend.ts'", 'backend/vxlan sees'],
     ['etcd/keys/list.ts', "import { uapi } from '../../netlink/codec/uapi.ts'", 'etcd/keys sees'],

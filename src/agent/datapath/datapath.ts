@@ -6,7 +6,7 @@ import type { BackendConfig } from '../../config/backend.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { HostAddresses, InterfaceChoice } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
-import type { Family, Ip } from '../../net/ip.ts'
+import type { Family } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
 import { isAboutPeers } from './route-questions.ts'
 import { Wakeup } from '../../time/wakeup.ts'
@@ -54,8 +54,6 @@ export class Datapath implements PeerSink {
   /** Undefined: peers are not reached by routes of ours. */
   readonly #routeCheck: RouteCheckTask | undefined
   readonly #somethingToDo = new Wakeup()
-  /** Where they are on the underlay. */
-  readonly #peers = new Map<string, Ip>()
 
   constructor(input: DatapathInput) {
     const { ports, backend, readiness, gate } = input
@@ -93,7 +91,7 @@ export class Datapath implements PeerSink {
       ...input,
       family,
       overlays: config.overlays,
-      peers: () => this.#peers.values(),
+      peers: () => this.#routeCheck?.publicIps() ?? [],
       device: this.#device,
       reconciler,
       wantsOtherRoutes: () => this.wantsOtherRoutes,
@@ -191,8 +189,6 @@ export class Datapath implements PeerSink {
 
   setPeer(key: string, entries: EntriesByFamily | undefined): void {
     const peer = entries?.get(this.family)
-    if (peer === undefined) this.#peers.delete(key)
-    else this.#peers.set(key, peer.publicIp)
     this.#link.peersChanged()
     this.#sink.setPeer(key, peer)
     this.#routeCheck?.setPeer(key, peer)

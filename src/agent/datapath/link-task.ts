@@ -100,7 +100,7 @@ export class LinkTask implements Task {
   async #look(signal: AbortSignal): Promise<void> {
     const { device, onLook, somethingToDo } = this.#input
     await this.#followUnderlay(signal)
-    onLook(this.underlay, this.#underlay.routes)
+    onLook(this.underlay, this.#underlay.takeRoutes())
     if (device === undefined) this.#setMtu(mtuOf(this.underlay))
     else if (!(await this.#tend(device, signal))) return
     somethingToDo.ring()

@@ -4,7 +4,7 @@ import type { KernelChange, RouteAnswer, RouteQuestion, RouteState } from '../..
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 import { isOursMissing, isRightWay, type RightLinks } from '../../kernel/route-way.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
-import type { Family } from '../../net/ip.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Reconciler } from '../../reconcile/reconciler.ts'
 import { Wakeup } from '../../time/wakeup.ts'
@@ -78,6 +78,11 @@ export class RouteCheckTask implements Task {
     this.#suspects.delete(key)
     if (peer === undefined) this.#winning.drop(key)
     this.#questions.setPeer(key, peer, this.#nowMs + SETTLE_MS)
+  }
+
+  /** Where peers are on the underlay. */
+  publicIps(): Iterable<Ip> {
+    return this.#questions.publicIps()
   }
 
   /** All that is to be set for now has been set. */

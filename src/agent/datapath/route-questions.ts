@@ -1,6 +1,11 @@
 import type { ReachablePeer } from '../../backend/judge.ts'
 import { addressAt, prefixCovers, prefixesOverlap, prefixOf, type Prefix } from '../../net/prefix.ts'
 import { addressBits, type Ip } from '../../net/ip.ts'
+import { withRoom, words } from '../../columns/grow.ts'
+import { IpColumn } from '../../columns/ip-column.ts'
+import { KeyNumbers } from '../../columns/key-numbers.ts'
+import { Numbering } from '../../columns/numbering.ts'
+import { PrefixColumn } from '../../columns/prefix-column.ts'
 
 /** A peer as far as routes to it go. */
 export type AskedPeer = Pick<ReachablePeer, 'subnet' | 'publicIp'>
@@ -13,9 +18,14 @@ const MOST_FOREIGN = 1_000
  * when rules have changed. Costs of a change are in proportion to the peers that it may concern.
  */
 export class RouteQuestions {
-  readonly #peers = new Map<string, AskedPeer>()
-  /** Key of the peer by the text of its subnet. */
-  readonly #bySubnet = new Map<string, string>()
+  readonly #numbers = new KeyNumbers()
+  /** By the number of the peer. */
+  readonly #keys: string[] = []
+  readonly #publicIps = new IpColumn()
+  readonly #subnets = new PrefixColumn()
+  /** Numbers of subnets, and the peer of each. */
+  readonly #known = new Numbering<Prefix>(new PrefixColumn())
+  #holders = words(0)
   readonly #lengths = new Set<number>()
   /** Key → when it is to be asked about, on the monotonic clock. */
   readonly #due = new Map<string, number>()
@@ -26,35 +36,61 @@ export class RouteQuestions {
   #inside: ReadonlyMap<string, readonly Ip[]> | undefined
 
   get peers(): number {
-    return this.#peers.size
+    return this.#numbers.size
   }
 
   peer(key: string): AskedPeer | undefined {
-    return this.#peers.get(key)
+    const at = this.#numbers.find(key)
+    return at === undefined ? undefined : { subnet: this.#subnets.at(at), publicIp: this.#publicIps.at(at) }
   }
 
   setPeer(key: string, peer: AskedPeer | undefined, dueMs: number): void {
-    const before = this.#peers.get(key)
-    if (before !== undefined) this.#bySubnet.delete(before.subnet.text)
+    const before = this.#numbers.find(key)
+    if (before !== undefined) this.#letGo(this.#subnets.at(before))
     this.#due.delete(key)
     if (peer === undefined) {
-      this.#peers.delete(key)
+      this.#numbers.delete(key)
       return
     }
-    this.#peers.set(key, { subnet: peer.subnet, publicIp: peer.publicIp })
-    this.#bySubnet.set(peer.subnet.text, key)
+    this.#put(key, peer)
     if (!this.#lengths.has(peer.subnet.length)) this.#inside = undefined
     this.#lengths.add(peer.subnet.length)
     this.#due.set(key, dueMs)
   }
 
+  #put(key: string, { subnet, publicIp }: AskedPeer): void {
+    const at = this.#numbers.add(key)
+    this.#keys[at] = key
+    this.#subnets.set(at, subnet)
+    this.#publicIps.set(at, publicIp)
+    const held = this.#known.add(subnet)
+    this.#holders = withRoom(this.#holders, held, words)
+    this.#holders[held] = at
+  }
+
+  #letGo(subnet: Prefix): void {
+    const held = this.#known.find(subnet)
+    if (held >= 0) this.#known.remove(held)
+  }
+
+  /** Whose subnet it is. */
+  #keyOf(subnet: Prefix): string | undefined {
+    const held = this.#known.find(subnet)
+    return held < 0 ? undefined : this.#keys[this.#holders[held] ?? 0]
+  }
+
+  /** Where peers are on the underlay. */
+  *publicIps(): Generator<Ip> {
+    for (const [, at] of this.#numbers) yield this.#publicIps.at(at)
+  }
+
   /** Later than it is due already, it is not put off. */
   ask(key: string, dueMs: number): void {
-    if (this.#peers.has(key)) this.#due.set(key, Math.min(dueMs, this.#due.get(key) ?? Infinity))
+    if (this.#numbers.find(key) !== undefined) this.#due.set(key, Math.min(dueMs, this.#due.get(key) ?? Infinity))
   }
 
   askAll(dueMs: number): void {
-    for (const key of this.#peers.keys()) this.ask(key, dueMs)
+    for (const key of this.#numbers.keys()) this.ask(key, dueMs)
   }
 
   /** Somebody has made, changed or removed a route to there. */
@@ -80,7 +116,7 @@ export class RouteQuestions {
     for (const length of this.#lengths) {
       if (length > destination.length) this.askAll(dueMs)
       else {
-        const key = this.#bySubnet.get(prefixOf(destination.base, length).text)
+        const key = this.#keyOf(prefixOf(destination.base, length))
         if (key !== undefined) this.ask(key, dueMs)
       }
     }

@@ -71,9 +71,11 @@ export class UnderlayWatch {
     return this.#current
   }
 
-  /** Main-table routes of the family at the last look. */
-  get routes(): readonly RouteState[] {
-    return this.#routes
+  /** Main-table routes of the family at the last look, once: there may be one for each peer, and nobody needs them for long. */
+  takeRoutes(): readonly RouteState[] {
+    const routes = this.#routes
+    this.#routes = []
+    return routes
   }
 
   /** How long the next look can wait if nothing is reported, in milliseconds; undefined: for ever. */

@@ -1,5 +1,5 @@
 import { sameIp, type Ip } from '../../net/ip.ts'
-import { DeltaTracker } from '../../reconcile/delta-tracker.ts'
+import { DeltaTracker } from '../../reconcile/tracker/delta-tracker.ts'
 
 /** What has to change about the addresses that are let in. */
 export interface AddressChanges {

@@ -2,6 +2,7 @@ import type { BackendConfig } from '../../config/backend.ts'
 import type { RouteState } from '../../kernel/kernel.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { PeerEntries } from '../../reconcile/entries.ts'
+import { PeerColumns } from '../../reconcile/peer-columns.ts'
 import type { PeerRouter, PeerRouterInput } from '../peer-router.ts'
 import { vxlanSettings } from './device-spec.ts'
 import { directEntries, DirectReach } from './direct-reach.ts'
@@ -17,9 +18,11 @@ export interface DirectPeersInput extends PeerRouterInput {
 export class DirectPeers implements PeerRouter {
   readonly #setEntries: PeerRouterInput['setEntries']
   /** What peers need through the tunnel. */
-  readonly #tunnelled = new Map<string, PeerEntries>()
-  /** Who is reached without it. Who is missing has not been decided on. */
-  readonly #isDirect = new Map<string, boolean>()
+  readonly #tunnelled = new PeerColumns()
+  /** Who is reached without it. */
+  readonly #direct = new Set<string>()
+  /** Who has not been decided on. */
+  readonly #undecided = new Set<string>()
   #isOn: boolean
   /** The underlay as it was looked at since this was switched on: before that, nothing is decided. */
   #reach: DirectReach | undefined
@@ -50,13 +53,15 @@ export class DirectPeers implements PeerRouter {
   }
 
   setPeer(key: string, entries: PeerEntries | undefined): void {
-    this.#isDirect.delete(key)
     if (entries === undefined) {
       this.#tunnelled.delete(key)
+      this.#undecided.delete(key)
+      this.#direct.delete(key)
       this.#setEntries(key, undefined)
       return
     }
     this.#tunnelled.set(key, entries)
+    this.#undecided.add(key)
     this.#decide(key, entries)
   }
 
@@ -74,8 +79,9 @@ export class DirectPeers implements PeerRouter {
     if (this.#isOn && this.#reach === undefined) return
     const entries = this.#reach === undefined ? tunnelled : directEntries(tunnelled, this.#reach)
     const isDirect = entries.onUnderlay.length > 0
-    if (this.#isDirect.get(key) === isDirect) return
-    this.#isDirect.set(key, isDirect)
+    if (!this.#undecided.delete(key) && this.#direct.has(key) === isDirect) return
+    if (isDirect) this.#direct.add(key)
+    else this.#direct.delete(key)
     this.#setEntries(key, entries)
   }
 }

@@ -1,4 +1,4 @@
-import type { Family } from '../../net/ip.ts'
+import { sameIp, type Family } from '../../net/ip.ts'
 import type { Clock, Random } from '../../time/clock.ts'
 import { Askers } from './askers.ts'
 import { beginBisection, isDone, onMissed, onPassed, type Bisection } from './bisection.ts'
@@ -215,7 +215,7 @@ export class Prober {
   #receive(family: Family, nowMs: number): void {
     for (const report of this.book.ways.get(family)?.socket.receive() ?? [])
       if (report.kind === 'request') {
-        const slot = this.book.targets.slotAt(report.from.text)
+        const slot = this.book.targets.slotAt(report.from)
         if (slot !== undefined) this.book.roster.setHeard(slot, nowMs)
       } else {
         const reply = this.#questions.take(family, report, nowMs)
@@ -308,4 +308,4 @@ export class Prober {
 }
 
 const isAtSamePlace = (a: Target, b: Target): boolean =>
-  a.address.text === b.address.text && a.peer.publicIp.text === b.peer.publicIp.text
+  sameIp(a.address, b.address) && sameIp(a.peer.publicIp, b.peer.publicIp)

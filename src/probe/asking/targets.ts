@@ -1,3 +1,7 @@
+import { withRoom, words } from '../../columns/grow.ts'
+import { IpColumn } from '../../columns/ip-column.ts'
+import { Numbering } from '../../columns/numbering.ts'
+import { PrefixColumn } from '../../columns/prefix-column.ts'
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 
@@ -20,39 +24,52 @@ export interface Target {
   readonly peer: ProbedPeer
 }
 
-/** Whom the numbers of a {@link Roster} stand for, and who is found by what. Column by column: objects would take three times as much. */
+/** Whom the numbers of a {@link Roster} stand for, and who is found by what, in columns. */
 export class Targets {
-  readonly #keys: string[] = []
-  readonly #addresses: (Ip | undefined)[] = []
-  readonly #peers: (ProbedPeer | undefined)[] = []
+  /** Undefined: there is none of this number. */
+  readonly #keys: (string | undefined)[] = []
+  readonly #addresses = new IpColumn()
+  readonly #publicIps = new IpColumn()
+  readonly #subnets = new PrefixColumn()
+  /** Of those that say it. */
+  readonly #nodes = new Map<number, string>()
   readonly #slots: Readonly<Record<Family, Map<string, number>>> = { 4: new Map(), 6: new Map() }
-  readonly #byAddress = new Map<string, number>()
+  /** Numbers of addresses, and who has each. */
+  readonly #known = new Numbering<Ip>(new IpColumn())
+  #holders = words(0)
 
   set(slot: number, { key, family, address, peer }: Target): void {
     this.remove(slot)
     this.#keys[slot] = key
-    this.#addresses[slot] = address
-    this.#peers[slot] = peer
+    this.#addresses.set(slot, address)
+    this.#publicIps.set(slot, peer.publicIp)
+    this.#subnets.set(slot, peer.subnet)
+    if (peer.node !== undefined) this.#nodes.set(slot, peer.node)
     this.#slots[family].set(key, slot)
-    this.#byAddress.set(address.text, slot)
+    const known = this.#known.add(address)
+    this.#holders = withRoom(this.#holders, known, words)
+    this.#holders[known] = slot
   }
 
   remove(slot: number): void {
-    const before = this.of(slot)
-    if (before === undefined) return
-    this.#addresses[slot] = undefined
-    this.#peers[slot] = undefined
-    this.#slots[before.family].delete(before.key)
-    if (this.#byAddress.get(before.address.text) === slot) this.#byAddress.delete(before.address.text)
+    const key = this.#keys[slot]
+    if (key === undefined) return
+    const address = this.#addresses.at(slot)
+    this.#keys[slot] = undefined
+    this.#nodes.delete(slot)
+    this.#slots[address.family].delete(key)
+    if (this.slotAt(address) === slot) this.#known.remove(this.#known.find(address))
   }
 
   family(slot: number): Family | undefined {
-    return this.#addresses[slot]?.family
+    return this.#keys[slot] === undefined ? undefined : this.#addresses.familyAt(slot)
   }
 
   of(slot: number): Target | undefined {
-    const [key, address, peer] = [this.#keys[slot], this.#addresses[slot], this.#peers[slot]]
-    if (key === undefined || address === undefined || peer === undefined) return undefined
+    const key = this.#keys[slot]
+    if (key === undefined) return undefined
+    const address = this.#addresses.at(slot)
+    const peer = { publicIp: this.#publicIps.at(slot), subnet: this.#subnets.at(slot), node: this.#nodes.get(slot) }
     return { key, family: address.family, address, peer }
   }
 
@@ -60,7 +77,8 @@ export class Targets {
     return this.#slots[family].get(key)
   }
 
-  slotAt(address: string): number | undefined {
-    return this.#byAddress.get(address)
+  slotAt(address: Ip): number | undefined {
+    const known = this.#known.find(address)
+    return known < 0 ? undefined : this.#holders[known]
   }
 }

@@ -15,6 +15,7 @@ const PORT = 'it implements a port: it knows the core it serves, and can be exch
 export const ROOMS: Readonly<Record<string, Room>> = {
   native: { sees: [], because: 'it is C and what loads it, and knows nothing of what it is used for' },
   net: { sees: [], because: 'value types stand at the bottom, for everybody to use' },
+  columns: { sees: ['net'], because: 'numbers are kept side by side in one way, whatever they are numbers of' },
   text: { sees: [], because: 'how text of others can be shown is the same wherever it is shown' },
   http: { sees: [], because: 'questions over HTTP are answered within the same bounds, whatever they are about' },
   observe: { sees: ['text', 'http'], because: 'everybody reports to it, so it may need nobody who reports' },
@@ -33,7 +34,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'time', 'config', 'lease'],
     because: 'coming by a lease and keeping it are two things, which have the words for leases in common',
   },
-  reconcile: { sees: ['net', 'time', 'kernel'], because: 'it makes tables equal, whoever wants the rows and why' },
+  'reconcile/tracker': {
+    sees: ['net', 'columns', 'kernel'],
+    because: 'what differs is found in one way, whoever wants a row, and whatever is done about it',
+  },
+  reconcile: {
+    sees: ['net', 'columns', 'time', 'kernel', 'reconcile/tracker'],
+    because: 'it makes tables equal, whoever wants the rows and why',
+  },
   'reconcile/former': {
     sees: ['net', 'kernel'],
     because: 'what may go from a host follows from what stands there and what is kept, whoever removes it',
@@ -117,7 +125,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what is asked of peers, and what their answers mean, is the same whatever socket it goes through',
   },
   'probe/asking': {
-    sees: ['net', 'time', 'probe'],
+    sees: ['net', 'columns', 'time', 'probe'],
     because: 'who is asked when, and how that is judged, is the same whoever wants to know and whatever carries it',
   },
   icmp: { sees: ['native', 'net', 'probe'], because: PORT },
@@ -259,6 +267,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'agent/datapath': {
     sees: [
       'net',
+      'columns',
       'time',
       'counts',
       'config',
@@ -291,7 +300,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'counts',
       'config',
       'kernel',
-      'reconcile',
+      'reconcile/tracker',
       'backend',
       'agent/runtime',
       'agent/peers',

@@ -102,7 +102,8 @@ describe('a route of IPv6 whose gateway another link leads to', () => {
   })
 
   it('is refused, and said to be, when the way to its gateway was not the reason', async () => {
-    kernel.faults.refuse = (op) => (op.op === 'route.replace' && op.destination === SUBNET ? 'EINVAL' : undefined)
+    kernel.faults.refuse = (op) =>
+      op.op === 'route.replace' && op.destination.text === SUBNET.text ? 'EINVAL' : undefined
     start()
     expect(await settle()).toEqual(['EINVAL'])
     reconciler.setPeer('peer', undefined)

@@ -5,6 +5,7 @@ import { prefix } from '../../../src/net/prefix.ts'
 import type { FdbEntry, NeighbourEntry, RouteEntry } from '../../../src/reconcile/entries.ts'
 import { KernelError } from '../../../src/kernel/kernel.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
+import type { NeighbourKey } from '../../../src/reconcile/tracker/row-cells.ts'
 import { Table } from '../../../src/reconcile/table.ts'
 import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/table-rules.ts'
 
@@ -17,18 +18,20 @@ const neighbour = (host: number, last = host): NeighbourEntry => ({
 })
 const key = (host: number): string => `10.0.${host}.0`
 
-const tableWith = (...hosts: readonly number[]): Table<NeighbourEntry> => {
+type Neighbours = Table<NeighbourEntry, NeighbourKey>
+
+const tableWith = (...hosts: readonly number[]): Neighbours => {
   const table = new Table(neighbourRules, middle)
   for (const host of hosts) table.want(`peer-${host}`, neighbour(host))
   return table
 }
 
 /** What would be sent now. */
-const plan = (table: Table<NeighbourEntry>, nowMs = 0, prune = true): readonly string[] =>
+const plan = (table: Neighbours, nowMs = 0, prune = true): readonly string[] =>
   [...table.plan(LINK, nowMs, prune)].map((row) => `${row.erases ? 'erase' : 'write'} ${row.key}`)
 
 /** Sends all there is to send, as if the kernel took it. */
-function settleAll(table: Table<NeighbourEntry>): void {
+function settleAll(table: Neighbours): void {
   table.beginWrite()
   const rows = [...table.plan(LINK, 0, true)]
   table.endWrite()
@@ -66,7 +69,7 @@ describe('Table', () => {
     const table = tableWith(1)
     table.beginWrite()
     const rows = [...table.plan(LINK, 0, true)]
-    table.observe(key(1), undefined, 0)
+    table.observe(neighbour(1), undefined, 0)
     table.endWrite()
     for (const row of rows) row.settle()
     expect(plan(table)).toEqual(['write 10.0.1.0'])
@@ -75,7 +78,7 @@ describe('Table', () => {
   it('forgets with the next write what was reported during the last', () => {
     const table = tableWith(1)
     table.beginWrite()
-    table.observe(key(1), undefined, 0)
+    table.observe(neighbour(1), undefined, 0)
     table.endWrite()
     settleAll(table)
     expect(plan(table)).toEqual([])
@@ -83,23 +86,23 @@ describe('Table', () => {
 
   it('tells drift from its own progress', () => {
     const table = tableWith(1)
-    expect(table.observe(key(1), neighbour(1, 2), 0)).toBe('quiet')
-    expect(table.observe(key(1), neighbour(1), 0)).toBe('quiet')
-    expect(table.observe(key(1), neighbour(1, 3), 0)).toBe('undone')
-    expect(table.observe(key(1), undefined, 0)).toBe('quiet')
+    expect(table.observe(neighbour(1), neighbour(1, 2), 0)).toBe('quiet')
+    expect(table.observe(neighbour(1), neighbour(1), 0)).toBe('quiet')
+    expect(table.observe(neighbour(1), neighbour(1, 3), 0)).toBe('undone')
+    expect(table.observe(neighbour(1), undefined, 0)).toBe('quiet')
   })
 
   it('slows down where it is being undone again and again', () => {
     const table = tableWith(1)
     settleAll(table)
     const findings = Array.from({ length: 5 }, (_, at) => {
-      const finding = table.observe(key(1), undefined, 1_000 * at)
+      const finding = table.observe(neighbour(1), undefined, 1_000 * at)
       settleAll(table)
-      table.observe(key(1), neighbour(1), 1_000 * at)
+      table.observe(neighbour(1), neighbour(1), 1_000 * at)
       return finding
     })
     expect(findings).toEqual(['undone', 'undone', 'undone', 'flapping', 'flapping'])
-    table.observe(key(1), undefined, 5_000)
+    table.observe(neighbour(1), undefined, 5_000)
     expect(plan(table, 5_000)).toEqual([])
     expect(table.nextAttemptMs(5_000, true)).toBe(9_000)
     expect(plan(table, 9_000)).toEqual(['write 10.0.1.0'])
@@ -109,9 +112,9 @@ describe('Table', () => {
     const table = tableWith(1)
     settleAll(table)
     const undo = (nowMs: number): string => {
-      const finding = table.observe(key(1), undefined, nowMs)
+      const finding = table.observe(neighbour(1), undefined, nowMs)
       settleAll(table)
-      table.observe(key(1), neighbour(1), nowMs)
+      table.observe(neighbour(1), neighbour(1), nowMs)
       return finding
     }
     expect(Array.from({ length: 10 }, (_, round) => undo(1_000 + 20 * round))).toEqual(Array(10).fill('undone'))
@@ -145,7 +148,7 @@ describe('Table', () => {
       { peer: 'peer-1', why: { is: 'refused', error: REFUSAL, times: 1 } },
       { peer: 'peer-2', why: { is: 'refused', error: REFUSAL, times: 1 } },
     ])
-    table.observe(key(1), neighbour(1), 1) // somebody else has made it
+    table.observe(neighbour(1), neighbour(1), 1) // somebody else has made it
     table.unwant('peer-2', neighbour(2))
     expect([...table.pendingRows()]).toEqual([])
   })
@@ -163,10 +166,10 @@ describe('Table', () => {
     const table = tableWith(1)
     settleAll(table)
     for (let times = 0; times < 4; times++) {
-      table.observe(key(1), undefined, 1_000 * times)
-      table.observe(key(1), neighbour(1), 1_000 * times)
+      table.observe(neighbour(1), undefined, 1_000 * times)
+      table.observe(neighbour(1), neighbour(1), 1_000 * times)
     }
-    table.observe(key(1), undefined, 4_000)
+    table.observe(neighbour(1), undefined, 4_000)
     expect(plan(table, 4_000)).toEqual([])
     table.change('peer-1', [neighbour(1)], [neighbour(1, 2)])
     expect(plan(table, 4_000)).toEqual(['write 10.0.1.0'])
@@ -179,18 +182,18 @@ describe('Table', () => {
     table.beginWrite()
     for (const row of table.plan(LINK, 0, true)) row.begin()
     table.want('peer-1', neighbour(1))
-    expect(table.observe(key(1), undefined, 0)).toBe('quiet')
-    expect(table.observe(key(1), neighbour(1), 0)).toBe('quiet')
-    expect(table.observe(key(1), neighbour(1, 2), 0)).toBe('undone')
+    expect(table.observe(neighbour(1), undefined, 0)).toBe('quiet')
+    expect(table.observe(neighbour(1), neighbour(1), 0)).toBe('quiet')
+    expect(table.observe(neighbour(1), neighbour(1, 2), 0)).toBe('undone')
     table.endWrite()
-    table.observe(key(1), neighbour(1), 0)
-    expect(table.observe(key(1), undefined, 0)).toBe('undone')
+    table.observe(neighbour(1), neighbour(1), 0)
+    expect(table.observe(neighbour(1), undefined, 0)).toBe('undone')
   })
 
   it('blames nobody for rows that go with the device', () => {
     const table = tableWith(1, 2)
     settleAll(table)
-    expect(table.observe(key(1), undefined, 0, true)).toBe('quiet')
+    expect(table.observe(neighbour(1), undefined, 0, true)).toBe('quiet')
     expect(table.replaceActual([], 0, true)).toEqual([])
     expect(plan(table)).toEqual(['write 10.0.1.0', 'write 10.0.2.0'])
   })

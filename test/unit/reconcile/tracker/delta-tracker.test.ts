@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DeltaTracker } from '../../../src/reconcile/delta-tracker.ts'
+import { DeltaTracker } from '../../../../src/reconcile/tracker/delta-tracker.ts'
 
 const make = (): DeltaTracker<string, string> => new DeltaTracker((a, b) => a.toLowerCase() === b.toLowerCase())
 const pending = (tracker: DeltaTracker<string, string>): readonly string[] =>
