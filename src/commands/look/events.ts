@@ -3,7 +3,7 @@ import { EXIT } from '../../cli/exit-codes.ts'
 import { EVENTS, FOLLOW } from '../../cli/specs/events.ts'
 import { eventLine } from '../../show/events.ts'
 import { ask } from '../../status/client/ask.ts'
-import { follow } from '../../status/client/follow.ts'
+import { followOn } from '../../status/client/follow-on.ts'
 import type { EventsDocument, StatusEvent } from '../../status/document.ts'
 import { asking, type Asking, type Said } from '../asking/asking.ts'
 import { isReaderGone, writeOutput } from '../output.ts'
@@ -28,9 +28,10 @@ const lineOf = (event: StatusEvent, { isJson, terminal }: Asking): string =>
   isJson ? `${JSON.stringify(event)}\n` : eventLine(event, terminal)
 
 /** What came between the two questions is kept by the agent, and sent first; what has been shown is not shown again. */
-async function followFrom(shown: number, asked: Asking): Promise<Said> {
-  for await (const event of follow({ ...asked, since: shown }))
-    if (event.id > shown) await writeOutput(lineOf(event, asked), asked.signal)
-  asked.complain('the agent has ended')
-  return { text: '', code: EXIT.failed }
+async function followFrom(since: number, asked: Asking): Promise<Said> {
+  const say = (text: string): void => {
+    asked.complain(text)
+  }
+  for await (const event of followOn({ ...asked, since, say })) await writeOutput(lineOf(event, asked), asked.signal)
+  return { text: '', code: EXIT.done }
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ask, askText } from '../../../src/status/client/ask.ts'
 import { isThisNode } from '../../../src/commands/asking/this-node.ts'
+import { followOn } from '../../../src/status/client/follow-on.ts'
 import { follow } from '../../../src/status/client/follow.ts'
 import type { StatusDocument, StatusEvent } from '../../../src/status/document.ts'
 import { fakeStatusServer, type FakeAnswer, type FakeStatusServer } from '../../fake/fake-status-server.ts'
@@ -141,5 +142,56 @@ describe('events', () => {
   it('that an agent does not send are told', async () => {
     const { socket } = await serve({ '/v1/events': { version: 1, events: [] } })
     await expect(follow({ socket, since: 0 }).next()).rejects.toThrow('the agent sends no events (200)')
+  })
+
+  /** Agents one after the other at one socket: each has said its events, and is away for one question before the next comes. */
+  function agentsInTurn(lives: readonly (readonly number[])[]): Record<string, FakeAnswer> {
+    let life = 0
+    let isAway = false
+    return {
+      '/v1/status': (_, response) => {
+        const { node, ...status } = sampleStatus([])
+        if (isAway) response.destroy()
+        else response.end(JSON.stringify({ ...status, node: { ...node, instance: `life ${life}` } }))
+        isAway = false
+      },
+      '/v1/events': (request, response) => {
+        const seen = Number(request.headers['last-event-id'])
+        const ids = (lives[life] ?? []).filter((id) => id > seen)
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.end(ids.map((id) => blockOf(sampleEvent(id))).join(''))
+        if (life < lives.length - 1) life++
+        isAway = true
+      },
+    }
+  }
+
+  it('go on with the next agent from its first, and with the same one where it broke off', async () => {
+    const { socket } = await serve(
+      agentsInTurn([
+        [4, 5, 6],
+        [1, 2],
+        [1, 2, 3],
+      ]),
+    )
+    const stop = new AbortController()
+    const said: string[] = []
+    const seen: number[] = []
+    const say = (text: string): unknown => said.push(text)
+    for await (const { id } of followOn({ socket, since: 4, signal: stop.signal, say, againMs: 1 })) {
+      seen.push(id)
+      if (seen.length === 7) stop.abort()
+    }
+    expect(seen).toEqual([5, 6, 1, 2, 1, 2, 3])
+    expect(said.slice(0, 2)).toEqual(['the agent has ended: waiting for the next', 'an agent answers again'])
+  })
+
+  it('of an agent that is not there are not waited for', async () => {
+    const server = await serve({})
+    await server.close()
+    const { socket } = server
+    const { signal } = new AbortController()
+    const events = followOn({ socket, since: 0, signal, say: () => undefined })
+    await expect(events.next()).rejects.toMatchObject({ why: 'absent' })
   })
 })
