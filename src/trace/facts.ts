@@ -1,8 +1,9 @@
+import type { ForeignVerdicts } from '../kernel/foreign-rules.ts'
 import type { KernelTables, LinkState, RouteAnswer, RuleState } from '../kernel/kernel.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { PeerStatus } from '../status/document.ts'
+import type { FirewallStatus, PeerStatus } from '../status/document.ts'
 
 /** The node at the other end, in one address family, as its lease says. */
 export interface TracedPeer {
@@ -44,12 +45,18 @@ export interface TraceFacts {
   readonly kernel: KernelFacts
   /** Whether the agent of this host answers, does not in time, or is not there. */
   readonly agent: 'here' | 'silent' | 'away'
+  readonly firewall: {
+    /** As its agent says; undefined: none answers. */
+    readonly own: FirewallStatus | undefined
+    /** Undefined: they cannot be read, or there is nothing to judge them by. */
+    readonly ofOthers: ForeignVerdicts | undefined
+  }
   /** What the agent found when it asked the peer for this; undefined: nobody could ask. */
   readonly asked: Pick<PeerStatus, 'reach' | 'rttMs' | 'loss' | 'passesOctets' | 'underlay' | 'publicIp'> | undefined
 }
 
 export interface Step {
-  readonly name: 'lease' | 'device' | 'neighbour' | 'fdb' | 'route' | 'underlay' | 'probe'
+  readonly name: 'lease' | 'device' | 'neighbour' | 'fdb' | 'route' | 'firewall' | 'underlay' | 'probe'
   readonly is: 'right' | 'wrong' | 'unknown'
   /** What was found, in the words of the tool that shows it. */
   readonly found: string

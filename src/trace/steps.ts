@@ -1,6 +1,7 @@
 import { describeWay, isRightWay } from '../kernel/route-way.ts'
 import type { RouteAnswer } from '../kernel/kernel.ts'
 import type { KernelFacts, Step, TraceFacts, TracedPeer } from './facts.ts'
+import { firewallStep } from './firewall-step.ts'
 import { probeStep } from './probe-step.ts'
 
 /** The way to a peer, one thing after the other, each as it was found. Pure. */
@@ -8,7 +9,8 @@ export function steps(facts: TraceFacts): readonly Step[] {
   const { peer, kernel } = facts
   const isDirect = goesDirectly(peer, kernel)
   const tunnel = isDirect ? [] : [deviceStep(facts), neighbourStep(facts), fdbStep(facts)]
-  return [leaseStep(facts), ...tunnel, routeStep(facts, isDirect), underlayStep(facts), probeStep(facts)]
+  const route = routeStep(facts, isDirect)
+  return [leaseStep(facts), ...tunnel, route, firewallStep(facts), underlayStep(facts), probeStep(facts)]
 }
 
 const right = (name: Step['name'], found: string): Step => ({ name, is: 'right', found, cure: [] })

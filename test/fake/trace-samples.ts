@@ -65,6 +65,10 @@ export function traceFacts(kernel: Partial<KernelFacts> = {}, changed: Partial<T
   return {
     peer: TRACED,
     rejected: undefined,
+    firewall: {
+      own: { ...{ isWanted: true, kind: 'nftables', holds: true }, repairs: 0, lastLookAt: null, peerFilter: null },
+      ofOthers: { drops: [], masquerades: [] },
+    },
     agent: 'here',
     asked: { reach: 'reachable', rttMs: 0.3124, loss: 0, passesOctets: null, underlay: null, publicIp: '192.168.0.1' },
     kernel: {

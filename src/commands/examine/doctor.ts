@@ -18,6 +18,8 @@ import { linuxProbes } from '../../doctor/read/probes.ts'
 import type { View } from '../../doctor/view.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { LinuxForeignRules } from '../../firewall/others/linux-foreign-rules.ts'
+import { FirewallError } from '../../kernel/firewall.ts'
+import type { ForeignVerdicts } from '../../kernel/foreign-rules.ts'
 import { readNodeId } from '../../host/identity.ts'
 import { systemClock } from '../../host/system-clock.ts'
 import { StoreError, type LeaseRecord } from '../../lease/store.ts'
@@ -98,6 +100,21 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
     }
   } finally {
     progress.end()
+    echoes.close()
+    kernel.close()
+  }
+}
+
+/** What rules of others on this host do to the overlay; undefined: they cannot be read, or there is no overlay to judge them by. */
+export async function rulesOfOthersHere(asked: Asking): Promise<ForeignVerdicts | undefined> {
+  const kernel = new RtnetlinkKernel()
+  const echoes = new EchoAsker(systemClock, asked.signal)
+  try {
+    return await viewOf(asked, kernel, echoes).host.verdicts()
+  } catch (error) {
+    if (asked.signal.aborted || !(error instanceof FirewallError)) throw error
+    return undefined
+  } finally {
     echoes.close()
     kernel.close()
   }

@@ -12,6 +12,7 @@ import { gather } from '../../trace/gather.ts'
 import { isOwn } from '../../trace/own.ts'
 import { showTrace } from '../../trace/show.ts'
 import { steps } from '../../trace/steps.ts'
+import { rulesOfOthersHere } from '../examine/doctor.ts'
 import { asJson, asking, wordsFor, type Asking, type Said } from '../asking/asking.ts'
 import { peersMeant } from '../asking/peers-meant.ts'
 import { Progress } from '../asking/terminal.ts'
@@ -22,7 +23,7 @@ export const run = (call: CommandCall): Promise<number> => asking(TRACE, call, t
 
 async function trace(asked: Asking): Promise<Said> {
   const progress = new Progress()
-  progress.say('asking etcd, the kernel and the peer …')
+  progress.say('asking etcd, the kernel, the firewall and the peer …')
   try {
     return await traceMeant(asked)
   } finally {
@@ -32,12 +33,17 @@ async function trace(asked: Asking): Promise<Said> {
 
 async function traceMeant(asked: Asking): Promise<Said> {
   const [word = ''] = asked.operands
-  const [store, agent] = await Promise.all([listStore(asked.own, asked.signal), askAgent(word, asked)])
+  const [store, agent, ofOthers] = await Promise.all([
+    listStore(asked.own, asked.signal),
+    askAgent(word, asked),
+    rulesOfOthersHere(asked),
+  ])
   if (store.is === 'away') asked.complain(`etcd at ${store.endpoints} cannot be asked: ${store.problem}`)
   const known = store.is === 'read' ? findInStore(store.records, word) : []
   const peers = known.length > 0 ? known : findAtAgent(agent.peers, agent.vni)
   if (peers.length === 0) throw nobodyMeant(word, agent, store.is === 'read')
-  const traced = await traceEach(peers, agent, asked.signal)
+  const firewall = { own: agent.status?.firewall, ofOthers }
+  const traced = await traceEach(peers, agent, firewall, asked.signal)
   if (traced.length === 0) throw new AgentAnswerError(itself(word))
   const isWell = traced.every(({ found }) => found.every(({ is }) => is !== 'wrong'))
   const text = asked.isJson
@@ -98,6 +104,7 @@ function whereNobody(error: unknown): readonly PeerStatus[] {
 async function traceEach(
   peers: readonly TracedPeer[],
   agent: Agent,
+  firewall: TraceFacts['firewall'],
   signal: AbortSignal,
 ): Promise<readonly { readonly peer: TracedPeer; readonly found: ReturnType<typeof steps> }[]> {
   const kernel = new RtnetlinkKernel()
@@ -107,7 +114,7 @@ async function traceEach(
       const held = await gather(kernel, peer, signal)
       if (isOwn(peer, held, agent.status)) continue
       const facts: TraceFacts = {
-        ...{ peer, agent: agent.state, kernel: held },
+        ...{ peer, agent: agent.state, kernel: held, firewall },
         rejected: agent.rejected.find(({ key }) => key.endsWith(peer.key))?.reason,
         asked: agent.peers.find(({ family, subnet }) => family === peer.family && subnet === peer.subnet.text),
       }

@@ -462,6 +462,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'commands/examine': {
     sees: [
       'config',
+      'kernel',
       'lease',
       'etcd',
       'netlink',

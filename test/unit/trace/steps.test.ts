@@ -21,6 +21,11 @@ describe('the way to a peer', () => {
       ['neighbour', 'right', '10.15.16.0 dev flannel.1 lladdr 0e:00:00:00:00:01 PERMANENT'],
       ['fdb', 'right', '0e:00:00:00:00:01 dev flannel.1 dst 192.168.0.1'],
       ['route', 'right', '10.15.16.0/20 via 10.15.16.0 dev flannel.1 proto 70 metric 1000'],
+      [
+        'firewall',
+        'right',
+        'the rules of the agent (nftables) stand; none of others drops or rewrites packets of the overlay',
+      ],
       ['underlay', 'right', '192.168.0.1: 192.168.0.0/16 dev eth0 proto kernel'],
       ['probe', 'right', 'it answers in 0.312 ms, in full size'],
     ])
@@ -156,7 +161,7 @@ describe('the way to a peer', () => {
     const direct = {
       toContainer: { is: 'route', route: route({ gateway: ip('192.168.0.1'), linkIndex: 2, onlink: false }) },
     } as const
-    const names = ['lease', 'route', 'underlay', 'probe']
+    const names = ['lease', 'route', 'firewall', 'underlay', 'probe']
     expect(steps(traceFacts(direct)).map(({ name, is }) => (is === 'right' ? name : is))).toEqual(names)
     const peer = { ...TRACED, backendType: 'host-gw', mac: undefined, vni: undefined }
     const hostGw = steps(traceFacts({ ...direct, deviceName: undefined, device: undefined }, { peer }))
@@ -174,5 +179,56 @@ describe('what people read of it', () => {
     expect(text.match(/→/g)).toHaveLength(1)
     expect(text).toContain('the first thing wrong is: neighbour')
     expect(text).not.toContain('\u001b')
+  })
+})
+
+describe('the firewall on the way', () => {
+  const verdict = (place: string) =>
+    ({ kind: 'forward', place, does: 'drops packets between containers', cure: `nft delete ${place}` }) as const
+  const { own } = traceFacts().firewall
+  const stepOf = (firewall: TraceFacts['firewall']): Step | undefined =>
+    steps(traceFacts({}, { firewall })).find(({ name }) => name === 'firewall')
+
+  it.each<[string, TraceFacts['firewall'], Step['is'], RegExp]>([
+    [
+      'a rule of others that drops',
+      { own, ofOthers: { drops: [verdict('chain a'), verdict('chain a')], masquerades: [] } },
+      'wrong',
+      /^chain a drops packets between containers$/,
+    ],
+    [
+      'a masquerade of others',
+      { own, ofOthers: { drops: [], masquerades: [verdict('chain b')] } },
+      'wrong',
+      /^chain b /,
+    ],
+    [
+      'rules of the agent that are not there',
+      { own: own && { ...own, holds: false }, ofOthers: { drops: [], masquerades: [] } },
+      'wrong',
+      /do not stand$/,
+    ],
+    ['rules that cannot be read', { own, ofOthers: undefined }, 'unknown', /stand; rules of others could not be read/],
+    [
+      'no agent',
+      { own: undefined, ofOthers: { drops: [], masquerades: [] } },
+      'right',
+      /^the rules of the agent are not known; none of others/,
+    ],
+    [
+      'no rules wanted',
+      { own: own && { ...own, isWanted: false, holds: null }, ofOthers: { drops: [], masquerades: [] } },
+      'right',
+      /^no rules of the agent are wanted/,
+    ],
+  ])('%s', (_, firewall, is, found) => {
+    expect(stepOf(firewall)).toMatchObject({ is, found: expect.stringMatching(found) as unknown })
+  })
+
+  it('has the cure of each rule once, and stands between route and underlay', () => {
+    const firewall = { own, ofOthers: { drops: [verdict('chain a'), verdict('chain a')], masquerades: [] } }
+    expect(stepOf(firewall)?.cure).toEqual(['nft delete chain a'])
+    const names = steps(traceFacts()).map(({ name }) => name)
+    expect(names.slice(names.indexOf('route'))).toEqual(['route', 'firewall', 'underlay', 'probe'])
   })
 })
