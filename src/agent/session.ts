@@ -21,6 +21,7 @@ import { FormerTask, type PresentFamily } from './datapath/former-task.ts'
 import type { PeerGate } from './datapath/reconcile-task.ts'
 import { unwantedFilter } from './peer-filter/unwanted-filter.ts'
 import { SessionFilter } from './peer-filter/session-filter.ts'
+import { RoomTask } from './peers/room-task.ts'
 import { PeersTask } from './peers/peers-task.ts'
 import { ReachLog } from './probes/reach-log.ts'
 import { ProbeTask } from './probes/probe-task.ts'
@@ -157,7 +158,13 @@ export class OverlaySession {
       ...this.#surroundings.tasks,
       ...this.#host.tasks,
       ...probes,
+      this.#room(peers),
     ]
+  }
+
+  #room(peers: Pick<PeerTable<EntriesByFamily>, 'size' | 'rejected'>): RoomTask {
+    const leases = (): number => peers.size + peers.rejected.size + 1
+    return new RoomTask({ ...this.#input, overlays: this.#own.map(({ overlay }) => overlay), leases })
   }
 
   /** Undefined: peers are not to be asked. */

@@ -15,6 +15,21 @@ export interface FreeSubnets {
   readonly free: string
 }
 
+/** How many are handed out, at most. */
+export function subnetCount({ network, subnetLength, subnetMin, subnetMax }: OverlayNetwork): bigint {
+  return (
+    subnetIndex(network, prefixOf(subnetMax, subnetLength)) -
+    subnetIndex(network, prefixOf(subnetMin, subnetLength)) +
+    1n
+  )
+}
+
+/** Where fewer than one in so many is free, further hosts may soon find none: doctor and the alert rules have the same bound. */
+const SCARCE_SHARE = 20n
+
+/** @param held leases that there are @param total room for so many */
+export const isScarce = (held: bigint, total: bigint): boolean => (total - held) * SCARCE_SHARE < total
+
 /** Cost: n log n, however large the network is. */
 export function freeSubnets(overlay: OverlayNetwork, taken: readonly Prefix[]): FreeSubnets {
   const { family, network, subnetLength, subnetMin, subnetMax } = overlay

@@ -38,6 +38,7 @@ export type ConditionName =
   | 'variants of iptables'
   | 'table of connections'
   | 'clock'
+  | 'free subnets'
   | 'container bridge'
   | 'checksums'
   | 'subnet file'

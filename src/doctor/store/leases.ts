@@ -44,7 +44,7 @@ export function judgeRoom(access: StoreAccess, { held, room }: Room, waits: bool
         'flanneld leases shows whose they are; of a host that is gone for good: flanneld release SUBNET',
         'a larger SubnetMax or Network in flanneld config set, or a longer SubnetLen (hosts that have a lease keep it until their agent is started again)',
       ],
-      ...(waits ? { explains: ['lease', 'forwarding*', 'subnet file'] } : {}),
+      explains: waits ? ['lease', 'forwarding*', 'subnet file'] : ['free subnets'],
     },
   ]
 }

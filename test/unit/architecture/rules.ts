@@ -261,7 +261,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what the host needs beside the overlay does not depend on its peers',
   },
   'agent/peers': {
-    sees: ['observe', 'time', 'lease', 'lease/peers', 'backend', 'agent/runtime'],
+    sees: ['observe', 'time', 'config', 'lease', 'lease/peers', 'backend', 'agent/runtime'],
     because: 'who the peers are is settled before anything is programmed for them',
   },
   'agent/datapath': {
