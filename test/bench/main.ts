@@ -2,18 +2,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from './c-program.ts'
 import type { Figure, Missing } from './figure.ts'
+import { healing } from './healing.ts'
+import { joining } from './joining.ts'
 import { machine } from './machine.ts'
 import { parseOptions, USAGE, UsageError, type Options } from './options.ts'
 import { ROOT } from './programs.ts'
 import { summaryOf, tableOf } from './report.ts'
 import { rest } from './rest.ts'
 import type { Context, Row } from './row.ts'
+import { churning } from './churning.ts'
 import { decoding } from './decoding.ts'
 import { programming } from './program-row.ts'
 import { sizes } from './sizes.ts'
 import { starting } from './starting.ts'
 
-const ROWS: readonly Row[] = [programming, decoding, starting, rest, sizes]
+const ROWS: readonly Row[] = [programming, decoding, starting, rest, joining, churning, healing, sizes]
 
 /** What a whole run gives, for machines. */
 interface Result {

@@ -29,3 +29,10 @@ export const benchPeers = (count: number): readonly BenchPeer[] =>
 
 export const leaseKey = ({ base }: BenchPeer): string => `${base}-24`
 export const leaseValue = ({ publicIp, mac }: BenchPeer): string => vxlanLease(publicIp, mac)
+
+/** All that the kernel says of a peer that is new, or has another MAC, as `monitor.c` writes it. */
+export const entriesOf = ({ base, mac, publicIp }: BenchPeer, isNew: boolean): readonly string[] => [
+  `neighbour ${base} ${mac}`,
+  `fdb ${publicIp} ${mac}`,
+  ...(isNew ? [`route ${base}/24`] : []),
+]

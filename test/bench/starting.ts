@@ -6,7 +6,7 @@ import { AgentProcess } from './agent-process.ts'
 import { NoCompiler } from './c-program.ts'
 import { EtcdClient } from './etcd-client.ts'
 import { figureOf, missing, type Bound, type Figure, type Missing } from './figure.ts'
-import { Monitor, burstOf } from './monitor.ts'
+import { burstOf, startMonitor } from './monitor.ts'
 import { benchPeers, CONFIG, type BenchPeer } from './peers.ts'
 import { processorMs } from './processor.ts'
 import { executableKind, type Kind } from './programs.ts'
@@ -75,7 +75,7 @@ class StartBench {
     const first = this.#execute(host)
     const start = await this.#measure(first, peers, 'after a start')
     await first.stop()
-    const monitor = this.#monitor === undefined ? undefined : await Monitor.start(host.place, this.#monitor, true)
+    const monitor = this.#monitor === undefined ? undefined : await startMonitor(host.place, this.#monitor, true)
     let changes = 0
     monitor?.hear((line) => (changes += burstOf(line).changes + burstOf(line).overflows))
     const second = this.#execute(host)

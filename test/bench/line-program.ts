@@ -1,0 +1,51 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { exitOf, type CommandLine } from '../lab/command.ts'
+
+/** A C program that says `ready`, speaks in lines from then on, and ends with its standard input. */
+export class LineProgram {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  #hear: (line: string) => void = () => undefined
+
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
+    this.#child = child
+  }
+
+  /** Given once it is ready. */
+  static async start([command, ...args]: CommandLine): Promise<LineProgram> {
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const program = new LineProgram(child)
+    const lines = createInterface({ input: child.stdout })
+    const ready = once(lines, 'line')
+    await Promise.race([ready, exitOf(child).then(() => Promise.reject(new Error(`${command} ends at once`)))])
+    lines.on('line', (line) => {
+      program.#hear(line)
+    })
+    return program
+  }
+
+  /** From now on every line goes there, and to nobody else. */
+  hear(listener: (line: string) => void): void {
+    this.#hear = listener
+  }
+
+  say(line: string): void {
+    this.#child.stdin.write(`${line}\n`)
+  }
+
+  /** Says a line, and gives the next one that comes. */
+  ask(line: string): Promise<string> {
+    return new Promise((resolve) => {
+      this.hear(resolve)
+      this.say(line)
+    })
+  }
+
+  async close(): Promise<void> {
+    const ended = exitOf(this.#child)
+    this.#child.stdin.end()
+    await ended
+  }
+}
