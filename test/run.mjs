@@ -8,15 +8,31 @@ import { ensureBuilt } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { insideNamespace } from './setup/namespace.mjs'
 import { ensurePrometheus } from './setup/prometheus.mjs'
+import { ensureNode24, runsNode24 } from './setup/node24.mjs'
 import { repeatTests } from './setup/repeat.mjs'
 import { ensureScriptTools } from './setup/script-tools.mjs'
 import { run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
 import { runTests } from './setup/suites.mjs'
 import { ensureTools } from './setup/tools.mjs'
 
-const inLab = (script) => (args) => {
-  const [command, ...rest] = insideNamespace([process.execPath, '--import', 'tsx', script, ...args])
-  return run(command, rest)
+const inLab =
+  (script, node = process.execPath) =>
+  (args) => {
+    const [command, ...rest] = insideNamespace([node, '--import', 'tsx', script, ...args])
+    return run(command, rest)
+  }
+
+/** On the Node that is inside the executable, where it can be had: what is measured in this process is to be what agents do. */
+const bench = (args) => inLab('test/bench/main.ts', node24OrThis())(args)
+
+function node24OrThis() {
+  try {
+    return runsNode24() ? process.execPath : ensureNode24()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    say(`Not on Node 24: ${error.message}`)
+    return process.execPath
+  }
 }
 
 /** Outside of the laboratory: each of its workers enters one of its own. */
@@ -33,7 +49,7 @@ const VERBS = {
   repeat: repeatTests,
   soak: inLab('test/soak/main.ts'),
   demo: inLab('test/lab/demo.ts'),
-  bench: inLab('test/bench/main.ts'),
+  bench,
   scale: inLab('test/bench/scale/main.ts'),
   mutate,
   pictures,

@@ -5,6 +5,7 @@ import type { Figure, Missing } from './figure.ts'
 import { healing } from './healing.ts'
 import { joining } from './joining.ts'
 import { machine } from './machine.ts'
+import { traffic } from './overlay-traffic.ts'
 import { parseOptions, USAGE, UsageError, type Options } from './options.ts'
 import { ROOT } from './programs.ts'
 import { summaryOf, tableOf } from './report.ts'
@@ -16,7 +17,7 @@ import { programming } from './program-row.ts'
 import { sizes } from './sizes.ts'
 import { starting } from './starting.ts'
 
-const ROWS: readonly Row[] = [programming, decoding, starting, rest, joining, churning, healing, sizes]
+const ROWS: readonly Row[] = [programming, decoding, starting, rest, joining, churning, healing, traffic, sizes]
 
 /** What a whole run gives, for machines. */
 interface Result {

@@ -5,12 +5,14 @@ import type { LabHost } from '../lab/host.ts'
 import { AgentProcess } from './agent-process.ts'
 import { NoCompiler } from './c-program.ts'
 import { EtcdClient } from './etcd-client.ts'
+import { askedBetween, etcdCounts, type EtcdCounts } from './etcd-metrics.ts'
 import { figureOf, missing, type Bound, type Figure, type Missing } from './figure.ts'
 import { burstOf, startMonitor } from './monitor.ts'
 import { benchPeers, CONFIG, type BenchPeer } from './peers.ts'
 import { processorMs } from './processor.ts'
 import { executableKind, type Kind } from './programs.ts'
 import type { Context, Row } from './row.ts'
+import { requestFigures, type AskedBySize } from './start-requests.ts'
 import { expectExact } from './tables.ts'
 
 const NAME = 'start'
@@ -32,6 +34,8 @@ interface Round {
   readonly restartChanges: number | undefined
   /** Until the executable that does nothing has ended, in seconds. */
   readonly emptyS: number
+  /** What etcd was asked for in the start. */
+  readonly asked: EtcdCounts
 }
 
 /** How long the executable that does nothing takes to end, started as agents are. */
@@ -72,8 +76,11 @@ class StartBench {
 
   async #round(host: LabHost, peers: readonly BenchPeer[]): Promise<Round> {
     const emptyS = await emptyRun(host, this.#kind)
+    const { endpoint } = this.#lab.etcd.member
+    const before = await etcdCounts(endpoint)
     const first = this.#execute(host)
     const start = await this.#measure(first, peers, 'after a start')
+    const asked = askedBetween(before, await etcdCounts(endpoint))
     await first.stop()
     const monitor = this.#monitor === undefined ? undefined : await startMonitor(host.place, this.#monitor, true)
     let changes = 0
@@ -83,7 +90,7 @@ class StartBench {
     await monitor?.close()
     await second.stop()
     await this.#client.deleteLease(second.leaseName())
-    return { start, restart, emptyS, restartChanges: monitor && changes }
+    return { start, restart, emptyS, asked, restartChanges: monitor && changes }
   }
 
   #execute(host: LabHost): AgentProcess {
@@ -151,12 +158,12 @@ function figuresOf(peers: number, rounds: readonly Round[]): readonly (Figure | 
   ]
 }
 
-async function measureSize(context: Context, kind: Kind, peers: number): Promise<readonly (Figure | Missing)[]> {
+async function measureSize(context: Context, kind: Kind, peers: number): Promise<readonly Round[]> {
   const lab = await Lab.create({ hosts: context.options.runs + 1, health: false })
   const client = new EtcdClient(lab.etcd.member.endpoint)
   try {
     await client.putConfig(CONFIG)
-    return figuresOf(peers, await new StartBench(context, lab, client, kind).rounds(benchPeers(peers)))
+    return await new StartBench(context, lab, client, kind).rounds(benchPeers(peers))
   } finally {
     client.close()
     await lab.close()
@@ -168,8 +175,12 @@ export const starting: Row = {
   what: 'starts and restarts of the single executable',
   async run(context) {
     const kind = executableKind(context.folder)
-    const all: (Figure | Missing)[] = []
-    for (const peers of context.options.sizes) all.push(...(await measureSize(context, kind, peers)))
-    return all
+    const [figures, requests]: [(Figure | Missing)[], AskedBySize[]] = [[], []]
+    for (const peers of context.options.sizes) {
+      const rounds = await measureSize(context, kind, peers)
+      figures.push(...figuresOf(peers, rounds))
+      requests.push({ peers, asked: rounds.map(({ asked }) => asked) })
+    }
+    return [...figures, ...requestFigures(requests)]
   },
 }
