@@ -14,6 +14,7 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^certificates of etcd$/, ['bring the file that is named; the agent waits for it']],
   [/^expiry of certificates$/, ['renew what is named; the agent reads its files again by itself']],
   [/^etcd$/, ['systemctl status etcd on its hosts; etcdctl --endpoints=URL endpoint health from here']],
+  [/^rights in etcd$/, ['etcdctl user get USER and role get ROLE; the password in --etcd-password']],
   [/^network configuration$/, ['flanneld config get; flanneld config validate FILE; flanneld config set FILE']],
   [
     /^lease$/,

@@ -2,8 +2,14 @@ import { copyFileSync } from 'node:fs'
 
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
+import { Conditions } from '../../src/agent/runtime/conditions.ts'
+import { runTask } from '../../src/agent/runtime/task.ts'
+import { RightsTask } from '../../src/etcd/subnets/rights-task.ts'
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
 import type { EtcdAccess } from '../../src/config/options.ts'
+import { FakeClock } from '../fake/fake-clock.ts'
+import { recordingLog } from '../fake/recording-log.ts'
+import { runtime } from '../fake/runtime.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { makeCertificates, type Certificates } from '../lab/certificates.ts'
@@ -258,6 +264,44 @@ describe('authentication that comes and goes', () => {
     for (const one of [store, nobody]) await one.list(signal)
     await cluster.etcdctl(['auth', 'enable'])
     await store.list(signal)
+  })
+
+  test('is noticed by an agent that has no user, whose watch is served on, and that it is over', async () => {
+    const cluster = await EtcdCluster.start({ args: ['--bcrypt-cost', '4'] })
+    onTestFinished(() => cluster.close())
+    for (const command of ['user add root:rootpw', 'user grant-role root root'])
+      await cluster.etcdctl(command.split(' '))
+    const store = opened({ endpoints: cluster.endpoints })
+    const [clock, stop] = [new FakeClock(), new AbortController()]
+    const conditions = new Conditions({ clock, log: recordingLog() })
+    const running = runTask(new RightsTask({ store, conditions, random: Math.random }), runtime(clock, stop.signal))
+    const log = new WatchLog(store, await store.list(signal))
+    await expect.poll(() => log.connection, DEADLINE).toEqual(['up'])
+    await cluster.etcdctl(['auth', 'enable'])
+    cluster.user = 'root:rootpw'
+    await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.1.0.0-24', 'one'])
+    await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
+    await clock.advance(400_000)
+    await expect
+      .poll(() => conditions.all(), DEADLINE)
+      .toMatchObject([
+        {
+          what: 'rights in etcd',
+          effect: 'degraded',
+          reason: containing('etcd wants a user'),
+          fault: { root: 'no user' },
+        },
+      ])
+    await cluster.etcdctl(['auth', 'disable'])
+    await expect
+      .poll(async () => {
+        await clock.advance(30_000)
+        return conditions.all()
+      }, DEADLINE)
+      .toEqual([])
+    log.abort()
+    stop.abort()
+    await running
   })
 })
 

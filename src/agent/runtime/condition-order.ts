@@ -11,6 +11,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^IPv[46] underlay( address| link)?$/,
   /^certificates of etcd$/,
   /^etcd$/,
+  /^rights in etcd$/,
   /^network configuration$/,
   /^lease$/,
   /^list of leases$/,

@@ -15,6 +15,7 @@ import type { LeaseTerms } from '../../lease/terms.ts'
 import { CertificatesTask, type CertificateFiles } from './certificates-task.ts'
 import { ClockTask, type StoreClock } from './clock-task.ts'
 import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
+import { RightsTask } from './rights-task.ts'
 import { HeldLease, type LeasePorts } from './held-lease.ts'
 
 export interface EtcdSubnetPorts extends LeasePorts {
@@ -46,6 +47,7 @@ export class EtcdSubnetManager implements SubnetManager {
     const { certificates: files, storeClock: ask, conditions, wallMs, random } = ports
     this.tasks = [
       this.endpoints,
+      new RightsTask(ports),
       ...(files === undefined ? [] : [new CertificatesTask({ files, conditions, wallMs })]),
       ...(ask === undefined ? [] : [new ClockTask({ ask, conditions, clock: ports.clock, random, wallMs })]),
     ]
