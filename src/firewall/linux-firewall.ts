@@ -48,12 +48,16 @@ export class LinuxFirewall implements Firewall {
     this.#variants = { nft: rulesOf('nft'), legacy: rulesOf('legacy') }
   }
 
-  async sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport> {
+  async sync(spec: FirewallSpec, signal: AbortSignal, onTried?: () => Promise<void>): Promise<FirewallReport> {
     const rules = rulesFor(spec)
-    const own = await this.#syncParts(this.#parts(spec.kind, rules), signal)
+    const parts = this.#parts(spec.kind, rules)
+    const isWanted = ({ isWanted }: Part): boolean => isWanted
+    const own = await this.#syncParts(parts.filter(isWanted), signal)
+    await onTried?.()
     // What carries the packets is there before its predecessor goes.
-    if (!own.stands) return own
-    const other = await this.#syncParts(this.#otherParts(spec.kind, rules), signal)
+    if (!own.stands || signal.aborted) return own
+    const others = [...parts.filter((part) => !isWanted(part)), ...this.#otherParts(spec.kind, rules)]
+    const other = await this.#syncParts(others, signal)
     // What nobody uses can wait until the start is over; where nothing is wanted, there may be no other look.
     const isSettled = this.#hasStood && own.changed.length + other.changed.length === 0
     this.#hasStood = true

@@ -81,9 +81,10 @@ export interface Firewall {
   /**
    * Compares what stands with what should, and writes the difference, each set of rules in one transaction. What stands in the kind
    * not asked for is removed once the other stands. Equal: nothing is written.
+   * @param onTried called once the rules asked for stand or could not be written; what should go is looked for when that has ended
    * @throws when `signal` aborts, and on mistakes of ours; whatever the host does to us is in the report
    */
-  sync(spec: FirewallSpec, signal: AbortSignal): Promise<FirewallReport>
+  sync(spec: FirewallSpec, signal: AbortSignal, onTried?: () => Promise<void>): Promise<FirewallReport>
 
   /** What {@link removeAll} would remove. Changes nothing. */
   planRemoval(signal: AbortSignal): Promise<FirewallListing>

@@ -39,13 +39,15 @@ export interface FirewallTaskInput {
   readonly spec: FirewallSpec
   /** Between looks, in milliseconds. */
   readonly resyncMs: number
-  /** Called after every look: the rules stand, or it is known why they do not. Must not throw. */
+  /** Called in and after every look: the rules asked for stand, or it is known why they do not. Must not throw. */
   readonly onLooked: () => void
 }
 
 /** How the rules are, as of the last look. */
 export type FirewallState = Omit<FirewallView, 'peerFilter'>
 
+/** At the start, what should go is looked for after this long: containers wait for what should be there. In milliseconds. */
+const START_IS_OVER_MS = 500
 /** What could not be removed is tried again after this long, in milliseconds: nothing hangs on it. */
 const CLEAN_UP_AGAIN_MS = 60_000
 /** However short the interval asked for: looking starts programs. In milliseconds. */
@@ -104,9 +106,13 @@ export class FirewallTask implements Task {
 
   async run({ signal, rest }: Loop): Promise<void> {
     const { ports, onLooked } = this.#input
+    const onTried = async (): Promise<void> => {
+      onLooked()
+      if (this.#lookedMs === undefined) await rest(START_IS_OVER_MS)
+    }
     while (!isStopped(signal)) {
       const spec = this.#spec
-      const report = await ports.firewall.sync(spec, signal)
+      const report = await ports.firewall.sync(spec, signal, onTried)
       if (isStopped(signal)) return
       this.#lookedMs = ports.clock.monotonicMs()
       this.#judge(spec, report)

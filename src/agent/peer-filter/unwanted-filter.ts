@@ -4,6 +4,8 @@ import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** Until the next attempt, in milliseconds. */
 const RETRY_MS = 10_000
+/** Looking starts a program: not before containers can be started, in milliseconds. */
+const START_IS_OVER_MS = 500
 const UNWANTED = 'unwanted peer filter'
 
 /**
@@ -15,6 +17,7 @@ export function unwantedFilter(ports: Pick<AgentPorts, 'peerFilter' | 'log' | 'c
     name: UNWANTED,
     roundMs: ROUND_MS.programs,
     run: async ({ signal, rest }) => {
+      await rest(START_IS_OVER_MS)
       while (!isStopped(signal)) {
         const isGone = await removeFilter(ports, signal)
         await rest(isGone ? Infinity : RETRY_MS)

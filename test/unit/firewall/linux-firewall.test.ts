@@ -247,6 +247,20 @@ describe('a start over rules that stand already', () => {
     expect(tools.ran).toEqual(['iptables-save', 'ip6tables-save', 'nft'])
     expect((await restarted.sync(IN_IPTABLES, signal)).leftovers).toEqual(['iptables-nft FLANNEL-FWD'])
   })
+
+  test('is told of once they have been read, before anything is run for what is not asked for', async () => {
+    const [four] = IN_IPTABLES.families
+    const spec = { ...IN_IPTABLES, families: four === undefined ? [] : [four] }
+    await sync(spec)
+    tools.ran.length = 0
+    let ranBefore: readonly string[] = []
+    await new LinuxFirewall(tools.run).sync(spec, signal, () => {
+      ranBefore = [...tools.ran]
+      return Promise.resolve()
+    })
+    expect(ranBefore).toEqual(['iptables-save'])
+    expect(tools.ran).toEqual(['iptables-save', 'ip6tables-save', 'nft'])
+  })
 })
 
 describe('a table that iptables does not print', () => {
