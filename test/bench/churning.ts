@@ -14,7 +14,7 @@ const PER_SECOND = 1_000
 /** How often some are written, in milliseconds. */
 const TICK_MS = 10
 /** In all, in seconds; each run is a part of it. */
-const SECONDS = { full: 60, quick: 4 } as const
+const SECONDS = { full: 60, quick: 3 } as const
 const MOST_LAG_MS = 100
 const MOST_PERCENT = 40
 /** By so many percent of what was resident after the first run. */

@@ -21,7 +21,7 @@ const MOST_PEAK = 1.5
 /** Percent of one processor. */
 const MOST_IDLE_PERCENT = 0.1
 /** When memory is looked at after the start, and for how long agents are watched doing nothing after the last one has started. */
-const WATCH = { full: { memoryMs: 60_000, idleMs: 30_000 }, quick: { memoryMs: 4_000, idleMs: 3_000 } } as const
+const WATCH = { full: { memoryMs: 60_000, idleMs: 30_000 }, quick: { memoryMs: 3_000, idleMs: 2_000 } } as const
 const SAMPLE_MS = 10
 /** What is put off until the start is over belongs to it, in milliseconds. */
 const AFTER_READY_MS = 1_000

@@ -12,14 +12,18 @@ async function gzippedBytes(path: string): Promise<number> {
   return bytes
 }
 
-async function sizesOf(what: string, path: string): Promise<readonly Figure[]> {
+async function sizesOf(what: string, path: string, isQuick: boolean): Promise<readonly Figure[]> {
   const figure = (name: string, bytes: number): Figure =>
     figureOf({ row: NAME, what: name, unit: 'MB', values: [bytes / 1e6] })
-  return [figure(what, statSync(path).size), figure(`${what} by gzip -9`, await gzippedBytes(path))]
+  const whole = figure(what, statSync(path).size)
+  return isQuick ? [whole] : [whole, figure(`${what} by gzip -9`, await gzippedBytes(path))]
 }
 
 export const sizes: Row = {
   name: NAME,
   what: 'what is installed',
-  run: async () => [...(await sizesOf('dist/flanneld', EXECUTABLE)), ...(await sizesOf('dist/flanneld.cjs', BUNDLE))],
+  run: async ({ options: { isQuick } }) => [
+    ...(await sizesOf('dist/flanneld', EXECUTABLE, isQuick)),
+    ...(await sizesOf('dist/flanneld.cjs', BUNDLE, isQuick)),
+  ],
 }
