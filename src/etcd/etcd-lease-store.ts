@@ -120,9 +120,8 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
 
   async readConfig(signal: AbortSignal): Promise<ConfigRecord | undefined> {
     const { range } = this.#configuration
-    const { kvs } = await readRange(this.#caller, 'readConfig', range, signal)
-    const [found] = kvs
-    return found && this.#configuration.record(found)
+    const { records } = await readRange(this.#caller, this.#configuration, 'readConfig', range, signal)
+    return records[0]
   }
 
   /**

@@ -11,6 +11,7 @@ import type { EtcdAddress } from './endpoints.ts'
 import { explain, isRiddle, type Circumstances } from './explain.ts'
 import { Liveness } from './liveness.ts'
 import { storeProbe } from './probe.ts'
+import { rawCalls, type RawCalls } from './request.ts'
 import type { TlsCredentials, TlsFiles } from './tls.ts'
 import { TokenSource } from './token.ts'
 import type { WhoAnswers } from './who-answers.ts'
@@ -68,6 +69,7 @@ export class Connection {
    * `call.ts`, per call.
    */
   readonly client: Etcd3
+  readonly raw: RawCalls
   readonly liveness: Liveness
   readonly #channel: SharedChannel
   readonly #sockets: SocketKeeper
@@ -96,10 +98,12 @@ export class Connection {
       grpcOptions: { channelOverride: this.#channel },
       faultHandling: { host: () => noop, global: noop },
     })
+    const beside = new Client(target, this.#sockets, { channelOverride: this.#channel })
+    this.raw = rawCalls(beside)
     this.#token = new TokenSource(this.client.auth, address.url, options)
     this.liveness = new Liveness({
       url: address.url,
-      probe: storeProbe(this, new Client(target, this.#sockets, { channelOverride: this.#channel }), probeKey),
+      probe: storeProbe(this, beside, probeKey),
       clock,
       random,
       received: () => this.#sockets.bytesReceived,

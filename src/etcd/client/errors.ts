@@ -21,6 +21,7 @@ import {
 } from 'etcd3'
 
 import { StoreError, type StoreErrorCode } from '../../lease/store.ts'
+import { MalformedMessage } from '../wire/reader.ts'
 import { codeOfWords, GRPC_CODES, isTransient } from './codes.ts'
 
 /** An answer that etcd never gives: whoever sent it is no etcd, or is not well. */
@@ -33,7 +34,7 @@ export class BrokenAnswer extends Error {
 }
 
 /** etcd3 turns the status of a unary call into a class and drops the number; this is the way back. */
-const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreErrorCode])[] = [
+const CODE_OF_CLASS: readonly (readonly [abstract new (...of: never[]) => Error, StoreErrorCode])[] = [
   [EtcdInvalidAuthTokenError, 'UNAUTHENTICATED'],
   [EtcdAuthenticationFailedError, 'UNAUTHENTICATED'],
   [EtcdPermissionDeniedError, 'PERMISSION_DENIED'],
@@ -54,6 +55,7 @@ const CODE_OF_CLASS: readonly (readonly [new (message: string) => Error, StoreEr
   [GRPCDataLossError, 'DATA_LOSS'],
   [ClientClosedError, 'CLOSED'],
   [BrokenAnswer, 'PROTOCOL'],
+  [MalformedMessage, 'PROTOCOL'],
 ]
 
 /** Where a call went wrong: the operation as the port names it and, once chosen, the address. */

@@ -1,17 +1,39 @@
-import type { CallOptions } from '@grpc/grpc-js'
-import type { Etcd3 } from 'etcd3'
+import type { CallOptions, Client, ClientDuplexStream } from '@grpc/grpc-js'
+import { castGrpcError, type Etcd3 } from 'etcd3'
 
 import type { StoreErrorCode } from '../../lease/store.ts'
 import { withDeadline, type Bounds } from './deadline.ts'
 import { toStoreError } from './errors.ts'
 import { authorizedBy, cancelledBy } from './interceptors.ts'
 
-/** A request through etcd3; it has to pass `options` on. */
-export type EtcdCall<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal) => Promise<T>
+/** Calls whose messages are read and written by whoever makes them, beside those of etcd3, over the same connection. */
+export interface RawCalls {
+  /** @param method such as `KV/Range`. Rejects as calls through etcd3 do. */
+  unary(method: string, request: Buffer, options: CallOptions): Promise<Buffer>
+  stream(method: string, options: CallOptions): ClientDuplexStream<Buffer, Buffer>
+}
+
+const pathOf = (method: string): string => `/etcdserverpb.${method}`
+const asIs = (bytes: Buffer): Buffer => bytes
+
+export const rawCalls = (client: Client): RawCalls => ({
+  unary: (method, request, options) =>
+    new Promise((resolve, reject) => {
+      client.makeUnaryRequest(pathOf(method), asIs, asIs, request, options, (error, answer = Buffer.of()) => {
+        if (error === null) resolve(answer)
+        else reject(castGrpcError(error))
+      })
+    }),
+  stream: (method, options) => client.makeBidiStreamRequest(pathOf(method), asIs, asIs, options),
+})
+
+/** A request through etcd3, or beside it; it has to pass `options` on. */
+export type EtcdCall<T> = (client: Etcd3, options: CallOptions, signal: AbortSignal, raw: RawCalls) => Promise<T>
 
 /** What a request takes of a connection. */
 export interface Line {
   readonly client: Etcd3
+  readonly raw: RawCalls
   token(): Promise<string | undefined>
   forgetToken(token: string): void
 }
@@ -29,7 +51,7 @@ const TOKEN_IS_STALE: ReadonlySet<StoreErrorCode> = new Set(['UNAUTHENTICATED', 
 export function authenticated<T>(line: Line, bounds: Bounds, request: EtcdCall<T>): Promise<T> {
   return withDeadline(bounds, async (scope) => {
     const attempt = (token: string | undefined): Promise<T> =>
-      request(line.client, callOptions(scope, bounds.timeoutMs, token), scope)
+      request(line.client, callOptions(scope, bounds.timeoutMs, token), scope, line.raw)
     const token = await line.token()
     try {
       return await attempt(token)

@@ -1,9 +1,11 @@
-import type { IKeyValue, IRangeResponse, IResponseHeader } from 'etcd3'
+import type { IRangeResponse, IResponseHeader } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
 import type { Caller } from '../client/call.ts'
 import { BrokenAnswer } from '../client/errors.ts'
-import { isWithin, type KeyRange } from './keyspace.ts'
+import { readRangeResponse, writeRangeRequest, type WireHeader, type WireKey } from '../wire/messages.ts'
+import type { KeyRecord } from './key.ts'
+import { isWithin, type KeyRange, type Keyspace } from './keyspace.ts'
 
 /*
  * What etcd's protocol promises of every answer, held against what came: a server that breaks it is not etcd, or is not well, and nothing
@@ -24,13 +26,20 @@ interface HasHeader {
 
 /** @throws {BrokenAnswer} */
 export function headerOf({ header }: HasHeader): Header {
-  if (header === null) throw new BrokenAnswer('without a header')
-  const revision = BigInt(header.revision)
-  if (revision < 1n) throw new BrokenAnswer(`revision ${revision}`)
-  return { clusterId: header.cluster_id, revision, raftTerm: BigInt(header.raft_term) }
+  if (header === null) return headerIn(undefined)
+  const { cluster_id, revision, raft_term } = header
+  return headerIn({ clusterId: BigInt(cluster_id), revision: BigInt(revision), raftTerm: BigInt(raft_term) })
 }
 
-/** Keys in an answer. */
+/** @throws {BrokenAnswer} */
+export function headerIn(header: WireHeader | undefined): Header {
+  if (header === undefined) throw new BrokenAnswer('without a header')
+  const { clusterId, revision, raftTerm } = header
+  if (revision < 1n) throw new BrokenAnswer(`revision ${revision}`)
+  return { clusterId: String(clusterId), revision, raftTerm }
+}
+
+/** Keys in an answer of etcd3. */
 export type Keys = Pick<IRangeResponse, 'kvs' | 'count'>
 
 /** What was asked for. */
@@ -39,70 +48,154 @@ export interface Asked extends KeyRange {
   readonly limit?: number
 }
 
+/** The keys in an answer of etcd3, as they come in a message. */
+export const wireKeys = ({ kvs }: Keys): readonly WireKey[] =>
+  kvs.map(({ key, value, create_revision, mod_revision, lease }) => ({
+    bytes: Buffer.concat([key, value]),
+    ...{ keyStart: 0, keyStop: key.length, valueStart: key.length, valueStop: key.length + value.length },
+    ...{ createRevision: BigInt(create_revision), modRevision: BigInt(mod_revision), lease: BigInt(lease) },
+  }))
+
 /**
  * Expects keys that were asked for, as they can stand at a revision.
  * @throws {BrokenAnswer}
  */
-export function expectAsked({ kvs, count }: Keys, asked: Asked, revision: Revision): void {
-  for (const kv of kvs) expectKey(kv, asked, revision)
-  if (asked.limit !== undefined && kvs.length > asked.limit)
-    throw new BrokenAnswer(`${kvs.length} keys where ${asked.limit} were asked for`)
-  if (BigInt(count) < kvs.length) throw new BrokenAnswer(`${kvs.length} keys, counted as ${count}`)
+export function expectAsked(keys: Keys, asked: Asked, revision: Revision): void {
+  for (const key of wireKeys(keys)) expectKey(key, asked, revision)
+  expectCount(keys.kvs.length, BigInt(keys.count), asked)
+}
+
+function expectCount(keys: number, count: bigint, { limit }: Asked): void {
+  if (limit !== undefined && keys > limit) throw new BrokenAnswer(`${keys} keys where ${limit} were asked for`)
+  if (count < keys) throw new BrokenAnswer(`${keys} keys, counted as ${count}`)
 }
 
 /** Expects one key of a range, as it can stand at a revision. @throws {BrokenAnswer} */
-export function expectKey(kv: IKeyValue, range: KeyRange, revision: Revision): void {
-  const { key, create_revision, mod_revision } = kv
+export function expectKey(key: WireKey, range: KeyRange, revision: Revision): void {
   expectWithin(key, range)
-  const [created, modified] = [BigInt(create_revision), BigInt(mod_revision)]
-  if (created < 1n || modified < created || modified > revision)
-    throw new BrokenAnswer(`${shown(key)} of revisions ${created} and ${modified}, at revision ${revision}`)
+  const { createRevision, modRevision } = key
+  if (createRevision < 1n || modRevision < createRevision || modRevision > revision)
+    throw impossible(key, createRevision, modRevision, revision)
 }
 
+const impossible = (key: KeyPlace, created: Revision, modified: Revision, at: Revision): BrokenAnswer =>
+  new BrokenAnswer(`${shown(key)} of revisions ${created} and ${modified}, at revision ${at}`)
+
+type KeyPlace = Pick<WireKey, 'bytes' | 'keyStart' | 'keyStop'>
+
 /** @throws {BrokenAnswer} */
-export function expectWithin(key: Buffer, range: KeyRange): void {
-  if (!isWithin(range, key)) throw new BrokenAnswer(`with ${shown(key)}, which nobody asked for`)
+export function expectWithin(key: KeyPlace, range: KeyRange): void {
+  const { bytes, keyStart, keyStop } = key
+  if (!isWithin(range, bytes, keyStart, keyStop)) throw new BrokenAnswer(`with ${shown(key)}, which nobody asked for`)
 }
 
 const LONGEST_SHOWN = 200
 
 /** A key in printable ASCII, and not too much of it: whoever made it up wants it in a log. */
-const shown = (key: Buffer): string =>
+const shown = ({ bytes, keyStart, keyStop }: KeyPlace): string =>
   JSON.stringify(
-    key
-      .subarray(0, LONGEST_SHOWN)
-      .toString('latin1')
-      .replace(/[^\x20-\x7e]/g, '?'),
+    bytes.toString('latin1', keyStart, Math.min(keyStop, keyStart + LONGEST_SHOWN)).replace(/[^\x20-\x7e]/g, '?'),
   )
 
 /** A range of keys, as etcd is asked for it. */
 export interface RangeRequest extends Asked {
   /** As they stood then; now, where not given. */
-  readonly revision?: string
-  readonly keys_only?: boolean
-  readonly sort_target?: 'Mod'
-  readonly sort_order?: 'Descend'
+  readonly revision?: Revision
+  readonly isKeysOnly?: boolean
+  /** The one that was written last comes first. */
+  readonly isNewestFirst?: boolean
 }
 
-/** The part of an answer that is used, with its header read. */
-export interface RangeAnswer extends Pick<IRangeResponse, 'kvs' | 'count' | 'more'> {
+/** The part of an answer that is used. */
+export interface RangeAnswer {
   readonly header: Header
+  /** Of the range, however many have come. */
+  readonly count: bigint
+  readonly more: boolean
+  /** In the order in which they came. */
+  readonly records: readonly KeyRecord[]
+  /** Whether that is the order of the keys, and none comes twice. */
+  readonly isInOrder: boolean
+  /** All of the last one; undefined: none has come. */
+  readonly lastKey: Buffer | undefined
+  /** Of keys and values. */
+  readonly octets: number
 }
 
 /**
  * Reads keys, and takes no answer but to what was asked. Every read whose keys are of use goes through here. Another address is tried where one lies.
+ * @param keyspace makes records of them
  * @throws {StoreError}
  */
 export function readRange(
   caller: Caller,
+  keyspace: Keyspace,
   op: string,
   request: RangeRequest,
   signal: AbortSignal,
 ): Promise<RangeAnswer> {
-  return caller.call(op, signal, async ({ kv }, options) => {
-    const answer = await kv.range(request, options)
-    const header = headerOf(answer)
-    expectAsked(answer, request, request.revision === undefined ? header.revision : BigInt(request.revision))
-    return { ...answer, header }
+  const { key, range_end: rangeEnd } = request
+  const bytes = writeRangeRequest({ ...request, key, rangeEnd })
+  return caller.call(op, signal, async (_, options, __, raw) =>
+    readRangeAnswer(await raw.unary('KV/Range', bytes, options), keyspace, request),
+  )
+}
+
+/**
+ * Makes records of an answer as it comes, and nothing else of each key.
+ * @throws {BrokenAnswer | MalformedMessage}
+ */
+export function readRangeAnswer(bytes: Buffer, keyspace: Keyspace, asked: RangeRequest): RangeAnswer {
+  const keys = new KeysOfAnswer(keyspace, asked)
+  const answer = readRangeResponse(bytes, (key) => {
+    keys.take(key)
   })
+  const header = headerIn(answer.header)
+  const { records, isInOrder, octets } = keys
+  keys.expectUpTo(asked.revision ?? header.revision, bytes)
+  expectCount(records.length, answer.count, asked)
+  return { header, count: answer.count, more: answer.more, records, isInOrder, octets, lastKey: keys.lastKey(bytes) }
+}
+
+/** The keys of one answer, as they come. */
+class KeysOfAnswer {
+  readonly records: KeyRecord[] = []
+  isInOrder = true
+  octets = 0
+  readonly #keyspace: Keyspace
+  readonly #asked: RangeRequest
+  /** Where the last key stands. */
+  #start = 0
+  #stop = 0
+  /** The one that was written last: where it stands, and its revisions. */
+  #newest = { keyStart: 0, keyStop: 0, created: 0n, modified: 0n }
+
+  constructor(keyspace: Keyspace, asked: RangeRequest) {
+    this.#keyspace = keyspace
+    this.#asked = asked
+  }
+
+  /** @throws {BrokenAnswer} when nobody asked for it, or it cannot stand so at any revision */
+  take(key: WireKey): void {
+    const { bytes, keyStart, keyStop, valueStart, valueStop, createRevision, modRevision } = key
+    expectKey(key, this.#asked, modRevision)
+    if (this.records.length > 0 && bytes.compare(bytes, this.#start, this.#stop, keyStart, keyStop) <= 0)
+      this.isInOrder = false
+    this.#start = keyStart
+    this.#stop = keyStop
+    if (modRevision > this.#newest.modified)
+      this.#newest = { keyStart, keyStop, created: createRevision, modified: modRevision }
+    this.octets += keyStop - keyStart + valueStop - valueStart
+    this.records.push(this.#keyspace.record(key))
+  }
+
+  /** @throws {BrokenAnswer} when one of them is of the future */
+  expectUpTo(revision: Revision, bytes: Buffer): void {
+    const { created, modified, ...place } = this.#newest
+    if (modified > revision) throw impossible({ bytes, ...place }, created, modified, revision)
+  }
+
+  lastKey(bytes: Buffer): Buffer | undefined {
+    return this.records.length === 0 ? undefined : Buffer.from(bytes.subarray(this.#start, this.#stop))
+  }
 }

@@ -13,7 +13,7 @@ export type ClusterState = Header
  * @throws {StoreError}
  */
 export async function readClusterState(caller: Caller, keyspace: Keyspace, signal: AbortSignal): Promise<ClusterState> {
-  const { header } = await readRange(caller, 'watch', { key: keyspace.config, keys_only: true }, signal)
+  const { header } = await readRange(caller, keyspace, 'watch', { key: keyspace.config, isKeysOnly: true }, signal)
   return header
 }
 

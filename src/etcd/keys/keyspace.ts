@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 
-import type { IKeyValue } from 'etcd3'
-
 import { LONGEST_VALUE } from '../../lease/codec.ts'
+import { NO_ETCD_LEASE } from '../../lease/lease.ts'
+import type { WireKey } from '../wire/messages.ts'
 import type { KeyRecord } from './key.ts'
 
 /** The most bytes that a text of so many UTF-16 units takes: three for each (RFC 3629 §3). */
@@ -22,8 +22,12 @@ export interface KeyRange {
   readonly range_end?: Buffer
 }
 
-export const isWithin = ({ key, range_end }: KeyRange, asked: Buffer): boolean =>
-  range_end === undefined ? asked.equals(key) : asked.compare(key) >= 0 && asked.compare(range_end) < 0
+/** Whether a key lies in a range. @param start where it begins in these octets @param stop where it ends */
+export const isWithin = ({ key, range_end }: KeyRange, bytes: Buffer, start = 0, stop = bytes.length): boolean =>
+  range_end === undefined
+    ? bytes.compare(key, 0, key.length, start, stop) === 0
+    : bytes.compare(key, 0, key.length, start, stop) >= 0 &&
+      bytes.compare(range_end, 0, range_end.length, start, stop) < 0
 
 /** The configuration's key below the prefix. */
 export const CONFIG = 'config'
@@ -89,30 +93,43 @@ export class Keyspace {
    * The name below the directory, another one for every key: {@link keyOf} is the way back. Keys are bytes; those that are no UTF-8
    * have those bytes written as `\xHH`, as every key has its backslashes. A name of more than 1 KiB is cut, with its digest behind it,
    * and there is no way back.
+   * @param start where the key begins in these octets
+   * @param stop where it ends
    */
-  nameOf(key: Buffer): string {
-    const name = key.subarray(this.#directory.length)
+  nameOf(bytes: Buffer, start = 0, stop = bytes.length): string {
+    const from = Math.min(start + this.#directory.length, stop)
+    const text = stop - from > LONGEST_NAME ? '' : bytes.toString('latin1', from, stop)
+    if (PLAIN.test(text)) return text
+    const name = bytes.subarray(from, stop)
     return name.length > LONGEST_NAME ? digested(name) : written(name)
   }
 
-  /** @param isTooLong that its value did not come, for its length */
-  record(kv: IKeyValue, isTooLong = false): KeyRecord {
+  record(kv: WireKey): KeyRecord {
+    const { bytes, lease, createRevision, modRevision } = kv
     return {
-      key: this.nameOf(kv.key),
-      value: isTooLong ? this.#tooLong : this.#valueOf(kv.value),
-      etcdLeaseId: kv.lease,
-      createRevision: BigInt(kv.create_revision),
-      modRevision: BigInt(kv.mod_revision),
+      key: this.nameOf(bytes, kv.keyStart, kv.keyStop),
+      value: this.#valueIn(kv),
+      etcdLeaseId: lease === 0n ? NO_ETCD_LEASE : String(lease),
+      createRevision,
+      modRevision,
     }
   }
 
+  /** The same, of a key whose value did not come, for its length. */
+  withoutValue(record: KeyRecord): KeyRecord {
+    return { ...record, value: this.#tooLong }
+  }
+
   /** etcd takes values of 1.5 MB, and anybody who may write one may write a thousand: of those that are too long, nothing is kept. */
-  #valueOf(value: Buffer): string {
-    if (value.length > bytesOf(this.#longestValue)) return this.#tooLong
-    const text = value.toString()
+  #valueIn({ bytes, valueStart, valueStop }: WireKey): string {
+    if (valueStop - valueStart > bytesOf(this.#longestValue)) return this.#tooLong
+    const text = bytes.toString('utf8', valueStart, valueStop)
     return text.length > this.#longestValue ? this.#tooLong : text
   }
 }
+
+/** ASCII without a backslash, which is written as it is. */
+const PLAIN = /^[ -[\]-~]+$/
 
 const BACKSLASH = 0x5c
 

@@ -1,5 +1,3 @@
-import type { IKeyValue } from 'etcd3'
-
 import { BrokenAnswer, toStoreError } from '../client/errors.ts'
 import type { Caller } from '../client/call.ts'
 import type { KeyList, KeyRecord } from './key.ts'
@@ -39,27 +37,19 @@ async function listAtOneRevision(
   pageSize: number,
   signal: AbortSignal,
 ): Promise<KeyList> {
-  const first = await readPage(caller, { ...keyspace.range, limit: nextSize(undefined, pageSize) }, signal)
+  const read = (request: PageRequest): Promise<Page> => readPage(caller, keyspace, request, signal)
+  const first = await read({ ...keyspace.range, limit: nextSize(undefined, pageSize) })
   const { clusterId, revision } = first.header
-  const count = BigInt(first.count)
+  const { count } = first
   if (count > MOST_KEYS) throw new BrokenAnswer(`${count} keys in one directory`)
   const records: KeyRecord[] = []
   for (let page = first; ;) {
-    takeIn(page, keyspace, records)
+    if (!page.isInOrder) throw new BrokenAnswer('keys out of order')
+    for (const record of page.records) records.push(record)
     expectRest(page, count - BigInt(records.length))
     if (!page.more) return { clusterId, revision, records }
-    const rest = { ...keyspace.range, key: keyAfter(page.kvs), limit: nextSize(page, pageSize) }
-    page = await readPage(caller, { ...rest, revision: String(revision) }, signal)
-  }
-}
-
-/** @throws {BrokenAnswer} when the keys of the page are out of order, or come twice */
-function takeIn({ kvs, withoutValues }: Page, keyspace: Keyspace, records: KeyRecord[]): void {
-  let before: Buffer | undefined
-  for (const kv of kvs) {
-    if (before !== undefined && before.compare(kv.key) >= 0) throw new BrokenAnswer('keys out of order')
-    before = kv.key
-    records.push(keyspace.record(kv, withoutValues))
+    const key = Buffer.concat([page.lastKey ?? Buffer.of(), Buffer.of(0)]) // the smallest above the last one read
+    page = await read({ ...keyspace.range, key, limit: nextSize(page, pageSize), revision })
   }
 }
 
@@ -67,21 +57,13 @@ function takeIn({ kvs, withoutValues }: Page, keyspace: Keyspace, records: KeyRe
  * A list that ends before all keys have come would make peers vanish, and one that goes on behind them would never end.
  * @throws {BrokenAnswer}
  */
-function expectRest({ kvs, more }: Page, left: bigint): void {
-  if (more ? left <= 0n || kvs.length === 0 : left !== 0n)
+function expectRest({ records, more }: RangeAnswer, left: bigint): void {
+  if (more ? left <= 0n || records.length === 0 : left !== 0n)
     throw new BrokenAnswer(`${more ? 'more' : 'no more'} keys to come, where ${left} of those counted are left`)
 }
 
-/** The smallest key above the last one read. */
-function keyAfter(kvs: readonly IKeyValue[]): Buffer {
-  return Buffer.concat([kvs.at(-1)?.key ?? Buffer.of(), Buffer.of(0)])
-}
-
 /** Part of a list. */
-interface Page extends RangeAnswer {
-  /** The value is longer than any message we take: the key came alone. */
-  readonly withoutValues: boolean
-}
+type Page = RangeAnswer
 
 type PageRequest = RangeRequest & { readonly limit: number }
 
@@ -95,40 +77,39 @@ const PAGE_BYTES = 1_000_000
 /** How many keys to ask for after a page, if there was one. */
 function nextSize(before: Page | undefined, most: number): number {
   if (before === undefined) return Math.min(FIRST_SIZE, most)
-  const { kvs } = before
-  return Math.max(1, Math.min(most, kvs.length * GROWTH, fitting(kvs)))
+  const { records } = before
+  return Math.max(1, Math.min(most, records.length * GROWTH, fitting(before)))
 }
 
 /** How many keys like these make a page. */
-function fitting(kvs: readonly IKeyValue[]): number {
-  const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + value.length, 1)
-  return Math.floor((PAGE_BYTES * kvs.length) / bytes)
-}
+const fitting = ({ records, octets }: Page): number => Math.floor((PAGE_BYTES * records.length) / (octets + 1))
 
 /**
  * Reads a page of as many keys as go into one message: less than `limit` when they are larger than those before, and a single one without
  * its value when even that is too large.
  * @throws {StoreError}
  */
-async function readPage(caller: Caller, request: PageRequest, signal: AbortSignal): Promise<Page> {
+async function readPage(caller: Caller, keyspace: Keyspace, request: PageRequest, signal: AbortSignal): Promise<Page> {
   let { limit } = request
   for (;;) {
-    const fewer = await answerOrTooLarge(caller, { ...request, limit }, signal)
-    if (fewer !== 'too large') return { ...fewer, withoutValues: false }
+    const fewer = await answerOrTooLarge(caller, keyspace, { ...request, limit }, signal)
+    if (fewer !== 'too large') return fewer
     if (limit === 1) break
     limit = Math.max(1, Math.floor(limit / GROWTH))
   }
-  return { ...(await readRange(caller, 'list', { ...request, limit, keys_only: true }, signal)), withoutValues: true }
+  const page = await readRange(caller, keyspace, 'list', { ...request, limit, isKeysOnly: true }, signal)
+  return { ...page, records: page.records.map((record) => keyspace.withoutValue(record)) }
 }
 
 /** Whoever is between us and etcd may take less than we do, and says the same. */
 async function answerOrTooLarge(
   caller: Caller,
+  keyspace: Keyspace,
   request: PageRequest,
   signal: AbortSignal,
 ): Promise<RangeAnswer | 'too large'> {
   try {
-    return await readRange(caller, 'list', request, signal)
+    return await readRange(caller, keyspace, 'list', request, signal)
   } catch (error) {
     if (toStoreError({ op: 'list' }, error).code !== 'RESOURCE_EXHAUSTED') throw error
     return 'too large'

@@ -1,5 +1,3 @@
-import type { IWatchResponse } from 'etcd3'
-
 import type { Revision } from '../../lease/lease.ts'
 import { withDeadline } from '../client/deadline.ts'
 import type { Endpoint } from '../client/endpoints.ts'
@@ -7,7 +5,8 @@ import { BrokenAnswer, storeError, toStoreError, type CallSite } from '../client
 import { EventQueue } from './event-queue.ts'
 import { authorizedBy, cancelledBy, requireLeader } from '../client/interceptors.ts'
 import type { Keyspace } from './keyspace.ts'
-import { isCompacted, readWatchAnswer, type WatchAnswer } from './watch-answer.ts'
+import { writeWatchRequest } from '../wire/messages.ts'
+import { isCompacted, readStreamAnswer, watchAnswer, type StreamAnswer, type WatchAnswer } from './watch-answer.ts'
 
 /** Of a reason that etcd gives, in UTF-16 units: it goes into the log. */
 const LONGEST_REASON = 500
@@ -35,23 +34,23 @@ export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<A
     signal.addEventListener('abort', () => {
       answers.abandon()
     })
-    const { client } = endpoint.connection
     const interceptors = [cancelledBy(signal), authorizedBy(await endpoint.connection.token()), requireLeader]
-    const stream = await client.watchClient.watch({ interceptors })
-    let watchId: string | undefined
+    const stream = endpoint.connection.raw.stream('Watch/Watch', { interceptors })
+    let watchId: bigint | undefined
     const opened = new Promise<AsyncIterable<WatchAnswer>>((resolve, reject) => {
       const fail = (error: unknown): void => {
         const failure = toStoreError(site, error)
         answers.fail(failure)
         reject(failure)
       }
-      stream.on('data', (answer) => {
+      stream.on('data', (message: Buffer) => {
         endpoint.connection.liveness.heard()
         try {
+          const answer = readStreamAnswer(message, keyspace)
           expectNotRefused(answer, site)
-          watchId ??= answer.watch_id
+          watchId ??= answer.watchId
           if (answer.created) resolve(answers)
-          else if (isOf(watchId, answer)) answers.push(readWatchAnswer(answer, keyspace))
+          else if (isOf(watchId, answer)) answers.push(watchAnswer(answer))
         } catch (error) {
           fail(error)
         }
@@ -61,16 +60,16 @@ export function openWatch(request: WatchRequest, signal: AbortSignal): Promise<A
         fail(storeError(site, 'UNAVAILABLE', 'etcd ended the stream'))
       })
     })
-    const create = { ...keyspace.range, start_revision: String(startRevision), fragment: true, progress_notify: true }
-    stream.write({ create_request: create })
+    const { key, range_end: rangeEnd } = keyspace.range
+    stream.write(writeWatchRequest({ key, rangeEnd, startRevision }))
     return opened
   })
 }
 
 /** @throws {StoreError} when the watcher was refused, or given up, for another reason than a history that is gone */
-function expectNotRefused(answer: IWatchResponse, site: CallSite): void {
+function expectNotRefused(answer: StreamAnswer, site: CallSite): void {
   if (!answer.canceled || isCompacted(answer)) return
-  const reason = answer.cancel_reason.slice(0, LONGEST_REASON)
+  const reason = answer.cancelReason.slice(0, LONGEST_REASON)
   throw storeError(site, 'CANCELLED', reason === '' ? 'etcd gave the watch up without a reason' : reason)
 }
 
@@ -79,8 +78,8 @@ function expectNotRefused(answer: IWatchResponse, site: CallSite): void {
  * told (etcd before 3.4.25: progress that somebody asked for overtakes changes).
  * @throws {BrokenAnswer}
  */
-function isOf(watchId: string, { watch_id, canceled, events }: IWatchResponse): boolean {
-  if (watch_id === watchId || canceled) return true
-  if (events.length > 0) throw new BrokenAnswer(`changes for watch ${watch_id}, where ours is ${watchId}`)
+function isOf(ours: bigint, { watchId, canceled, changes }: StreamAnswer): boolean {
+  if (watchId === ours || canceled) return true
+  if (changes > 0) throw new BrokenAnswer(`changes for watch ${watchId}, where ours is ${ours}`)
   return false
 }

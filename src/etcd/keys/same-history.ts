@@ -24,11 +24,10 @@ export async function readPastState(
   revision: Revision,
   signal: AbortSignal,
 ): Promise<PastState | undefined> {
-  const newestAt = { revision: String(revision), limit: 1, sort_target: 'Mod', sort_order: 'Descend' } as const
+  const newestAt = { revision, limit: 1, isNewestFirst: true }
   try {
-    const { count, kvs } = await readRange(caller, 'watch', { ...keyspace.range, ...newestAt }, signal)
-    const [newest] = kvs
-    return { count: Number(count), newest: newest && keyspace.record(newest) }
+    const { count, records } = await readRange(caller, keyspace, 'watch', { ...keyspace.range, ...newestAt }, signal)
+    return { count: Number(count), newest: records[0] }
   } catch (error) {
     if (toStoreError({ op: 'watch' }, error).code === 'OUT_OF_RANGE') return undefined
     throw error
@@ -46,11 +45,10 @@ export async function readPastRecord(
   { key, revision }: { readonly key: string; readonly revision: Revision },
   signal: AbortSignal,
 ): Promise<KeyRecord | undefined | 'compacted'> {
-  const request = { key: keyspace.keyOf(key), revision: String(revision) }
+  const request = { key: keyspace.keyOf(key), revision }
   try {
-    const { kvs } = await readRange(caller, 'saidAt', request, signal)
-    const [found] = kvs
-    return found && keyspace.record(found)
+    const { records } = await readRange(caller, keyspace, 'saidAt', request, signal)
+    return records[0]
   } catch (error) {
     if (toStoreError({ op: 'saidAt' }, error).code === 'OUT_OF_RANGE') return 'compacted'
     throw error

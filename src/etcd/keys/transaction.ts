@@ -1,10 +1,10 @@
-import type { ICompare, IKeyValue, IRequestOp, ITxnResponse } from 'etcd3'
+import type { ICompare, IRequestOp, ITxnResponse } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
 import type { Newcomers } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
 import { BrokenAnswer } from '../client/errors.ts'
-import { expectAsked, headerOf, readRange, type Keys } from './answer.ts'
+import { expectAsked, headerOf, readRange, wireKeys, type Keys } from './answer.ts'
 import type { KeyRecord } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 
@@ -46,8 +46,8 @@ export async function transact(
     return readOutcome(await kv.txn(transaction, options), key)
   })
   if ('revision' in outcome) return { done: true, revision: outcome.revision }
-  const found = onlyRecord(keyspace, outcome.kvs)
-  return { done: false, found, certain: sent === 1 }
+  const [found] = wireKeys(outcome)
+  return { done: false, found: found && keyspace.record(found), certain: sent === 1 }
 }
 
 /** @throws {BrokenAnswer} */
@@ -68,8 +68,8 @@ export async function readRecord(
   change: Pick<Change, 'op' | 'key'>,
   signal: AbortSignal,
 ): Promise<KeyRecord | undefined> {
-  const { kvs } = await readRange(caller, change.op, { key: keyspace.keyOf(change.key) }, signal)
-  return onlyRecord(keyspace, kvs)
+  const { records } = await readRange(caller, keyspace, change.op, { key: keyspace.keyOf(change.key) }, signal)
+  return records[0]
 }
 
 function conditionsOf({ key: name, seen, unless, isValueCompared = false }: Change, keyspace: Keyspace): ICompare[] {
@@ -100,8 +100,3 @@ const says = (key: Buffer, value: string): ICompare => ({
   target: 'Value',
   value: Buffer.from(value),
 })
-
-function onlyRecord(keyspace: Keyspace, kvs: readonly IKeyValue[] = []): KeyRecord | undefined {
-  const [kv] = kvs
-  return kv === undefined ? undefined : keyspace.record(kv)
-}

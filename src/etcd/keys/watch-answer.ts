@@ -1,8 +1,7 @@
-import type { IEvent, IWatchResponse } from 'etcd3'
-
 import type { Revision } from '../../lease/lease.ts'
 import { BrokenAnswer } from '../client/errors.ts'
-import { expectKey, expectWithin, headerOf, type Header } from './answer.ts'
+import { DELETE, PUT, readWatchResponse, type WireHeader, type WireKey, type WireWatch } from '../wire/messages.ts'
+import { expectKey, expectWithin, headerIn, type Header } from './answer.ts'
 import type { KeyDelta } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 
@@ -25,30 +24,40 @@ export interface WatchProgress {
   readonly fragment: boolean
 }
 
+/** An answer of a stream, its changes made out already. */
+export interface StreamAnswer extends Omit<WireWatch, 'header'> {
+  readonly header: WireHeader | undefined
+  readonly deltas: readonly KeyDelta[]
+}
+
+/** @throws {BrokenAnswer | MalformedMessage} */
+export function readStreamAnswer(bytes: Buffer, keyspace: Keyspace): StreamAnswer {
+  const deltas: KeyDelta[] = []
+  const answer = readWatchResponse(bytes, (type, key) => {
+    deltas.push(readChange(type, key, keyspace))
+  })
+  return { ...answer, deltas }
+}
+
 /** @throws {BrokenAnswer} */
-export function readWatchAnswer(answer: IWatchResponse, keyspace: Keyspace): WatchAnswer {
-  if (isCompacted(answer)) return { kind: 'compacted', compactRevision: BigInt(answer.compact_revision) }
-  const { events, fragment } = answer
-  const changes = events.map((event) => readChange(event, keyspace))
-  return { kind: 'changes', header: headerOf(answer), changes, fragment }
+export function watchAnswer(answer: StreamAnswer): WatchAnswer {
+  if (isCompacted(answer)) return { kind: 'compacted', compactRevision: answer.compactRevision }
+  const { deltas, fragment } = answer
+  return { kind: 'changes', header: headerIn(answer.header), changes: deltas, fragment }
 }
 
 /** The watcher was refused because the history it asked for is gone. */
-export const isCompacted = ({ canceled, compact_revision }: IWatchResponse): boolean =>
-  canceled && BigInt(compact_revision) > 0n
+export const isCompacted = ({ canceled, compactRevision }: StreamAnswer): boolean => canceled && compactRevision > 0n
 
-/** etcd3 declares `Delete` and delivers `DELETE`; of a type that is not known to it, the number. */
-function readChange(
-  { type, kv }: { readonly type: unknown; readonly kv: IEvent['kv'] | null },
-  keyspace: Keyspace,
-): KeyDelta {
-  if (kv === null) throw new BrokenAnswer('a change of no key')
-  const [kind, revision] = [String(type).toUpperCase(), BigInt(kv.mod_revision)]
-  if (kind === 'PUT') {
-    expectKey(kv, keyspace.range, revision)
-    return { kind: 'put', record: keyspace.record(kv), revision }
+function readChange(type: number, key: WireKey | undefined, keyspace: Keyspace): KeyDelta {
+  if (key === undefined) throw new BrokenAnswer('a change of no key')
+  const revision = key.modRevision
+  if (type === PUT) {
+    expectKey(key, keyspace.range, revision)
+    return { kind: 'put', record: keyspace.record(key), revision }
   }
-  if (kind !== 'DELETE' || revision < 1n) throw new BrokenAnswer(`a change of type ${kind} at revision ${revision}`)
-  expectWithin(kv.key, keyspace.range)
-  return { kind: 'deleted', key: keyspace.nameOf(kv.key), revision }
+  if (type !== DELETE || revision < 1n)
+    throw new BrokenAnswer(`a change of type ${type === DELETE ? 'DELETE' : type} at revision ${revision}`)
+  expectWithin(key, keyspace.range)
+  return { kind: 'deleted', key: keyspace.nameOf(key.bytes, key.keyStart, key.keyStop), revision }
 }

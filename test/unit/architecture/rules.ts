@@ -60,13 +60,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['config', 'backend', 'backend/vxlan', 'backend/hostgw', 'backend/alloc'],
     because: 'it is the one place that knows all backends, so that nobody else need know any',
   },
+  'etcd/wire': { sees: [], because: 'messages are read and written without a connection, so that tests need none' },
   'etcd/client': {
-    sees: ['time', 'config', 'lease'],
+    sees: ['time', 'config', 'lease', 'etcd/wire'],
     because:
       'how etcd is spoken to does not depend on what is kept there; of leases it knows the errors of their store',
   },
   'etcd/keys': {
-    sees: ['time', 'lease', 'etcd/client'],
+    sees: ['time', 'lease', 'etcd/wire', 'etcd/client'],
     because: 'keys are listed, watched and written in one way, whatever they hold',
   },
   etcd: { sees: ['time', 'config', 'lease', 'etcd/client', 'etcd/keys'], because: PORT },

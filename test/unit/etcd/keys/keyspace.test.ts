@@ -49,15 +49,14 @@ describe('names of more than 1 KiB', () => {
   })
 })
 
+const KEY = below(...text('10.15.64.0-20'))
+
 describe('values', () => {
   const record = (value: Buffer, of: Keyspace = keyspace) =>
     of.record({
-      key: below(...text('10.15.64.0-20')),
-      value,
-      version: '1',
-      create_revision: '1',
-      mod_revision: '1',
-      lease: '0',
+      bytes: Buffer.concat([KEY, value]),
+      ...{ keyStart: 0, keyStop: KEY.length, valueStart: KEY.length, valueStop: KEY.length + value.length },
+      ...{ createRevision: 1n, modRevision: 1n, lease: 0n },
     })
 
   test('that any lease could have are kept whole', () => {

@@ -1,42 +1,24 @@
-import type { IEvent } from 'etcd3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { Keyspace } from '../../../../src/etcd/keys/keyspace.ts'
-import { readWatchAnswer, type WatchProgress } from '../../../../src/etcd/keys/watch-answer.ts'
+import type { KeyDelta } from '../../../../src/etcd/keys/key.ts'
+import type { WatchProgress } from '../../../../src/etcd/keys/watch-answer.ts'
 import { WatchPosition } from '../../../../src/etcd/keys/watch-position.ts'
+import { leaseRecord } from '../../../fake/samples.ts'
 
-const keyspace = Keyspace.leases('/net')
-
-function event(key: string, revision: number, type: IEvent['type'] = 'Put'): IEvent {
-  const kv = {
-    key: keyspace.keyOf(key),
-    value: Buffer.from('v'),
-    lease: '0',
-    create_revision: type === 'Put' ? String(revision) : '0',
-    mod_revision: String(revision),
-    version: '1',
-  }
-  return { type, kv, prev_kv: kv }
+function event(key: string, revision: number, type: 'Put' | 'Delete' = 'Put'): KeyDelta {
+  if (type === 'Delete') return { kind: 'deleted', key, revision: BigInt(revision) }
+  const record = leaseRecord(key, 'v', { createRevision: BigInt(revision), modRevision: BigInt(revision) })
+  return { kind: 'put', record, revision: BigInt(revision) }
 }
 
-function answer(events: readonly IEvent[], fields: { revision?: number; fragment?: boolean } = {}): WatchProgress {
+function answer(
+  changes: readonly KeyDelta[],
+  fields: { readonly revision?: number; readonly fragment?: boolean } = {},
+): WatchProgress {
   const { revision = 100, fragment = false } = fields
-  const read = readWatchAnswer(
-    {
-      header: { cluster_id: '1', member_id: '1', revision: String(revision), raft_term: '2' },
-      watch_id: '0',
-      created: false,
-      canceled: false,
-      compact_revision: '0',
-      cancel_reason: '',
-      fragment,
-      events: [...events],
-    },
-    keyspace,
-  )
-  if (read.kind !== 'changes') throw new Error(read.kind)
-  return read
+  const header = { clusterId: '1', revision: BigInt(revision), raftTerm: 2n }
+  return { kind: 'changes', header, changes, fragment }
 }
 
 /** `revision:key,key` per revision handed out. */
@@ -126,7 +108,7 @@ describe('WatchPosition', () => {
         for (const { after, split } of [...streams, { after: Infinity, split: 0 }]) {
           position.restart()
           const answers = history
-            .filter(([first]) => BigInt(first?.kv.mod_revision ?? 0) >= position.startRevision)
+            .filter(([first]) => (first?.revision ?? 0n) >= position.startRevision)
             .flatMap((events) =>
               split > 0 && split < events.length
                 ? [answer(events.slice(0, split), { fragment: true }), answer(events.slice(split))]
