@@ -1,4 +1,5 @@
 import type { OverlayNetwork } from '../config/network.ts'
+import { seenHost, type SeenHost } from '../host/underlay/other-networks.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { chooseAgain } from '../host/underlay/follow-interface.ts'
 import {
@@ -38,7 +39,7 @@ export class OwnUnderlays {
   #underlays: Underlays = new Map()
   /** Families without an underlay at the last look, and why. */
   readonly #absent = new Map<Family, NoInterfaceError>()
-  readonly #hosts = new Map<Family, HostAddresses>()
+  readonly #hosts = new Map<Family, SeenHost>()
   /** What our lease says; empty until that is known. */
   #published: readonly Ip[] = []
   /** As last read: none of their addresses is an underlay. Before the first reading, nothing goes over an underlay but questions. */
@@ -55,7 +56,7 @@ export class OwnUnderlays {
   }
 
   /** The host as it was read last, by family. */
-  get hosts(): ReadonlyMap<Family, HostAddresses> {
+  get hosts(): ReadonlyMap<Family, SeenHost> {
     return this.#hosts
   }
 
@@ -114,7 +115,7 @@ export class OwnUnderlays {
     const underlays = new Map<Family, Underlay>()
     const known = [...this.#published, ...[...before.values()].map(({ address }) => address)]
     for (const family of families) {
-      const onRead = (host: HostAddresses): void => void this.#hosts.set(family, host)
+      const onRead = (host: HostAddresses): void => void this.#hosts.set(family, seenHost(host, family))
       const wanted = { family, leader: LEADER, known, overlays: this.#overlays, onRead }
       const choice = chooseAgain(this.#ports.kernel, this.#choice, before.get(family), wanted, signal)
       const chosen = await choice.catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import type { OverlayNetwork } from '../../config/network.ts'
-import { otherNetworks, standingSubnets, type OtherNetwork } from '../../host/underlay/other-networks.ts'
+import { otherNetworks, seenHost, type OtherNetwork, type SeenHost } from '../../host/underlay/other-networks.ts'
 import type { HostAddresses } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import { isForOtherNeeds } from '../../lease/peers/peer-rules.ts'
@@ -27,7 +27,7 @@ export interface GuardedNetwork extends OtherNetwork {
 
 /** What is seen of the host, by family of the overlay. */
 export interface Seen {
-  readonly hosts: ReadonlyMap<Family, HostAddresses>
+  readonly hosts: ReadonlyMap<Family, SeenHost>
   readonly resolvers: readonly Ip[]
 }
 
@@ -55,7 +55,7 @@ export class OtherNetworks implements Task {
   readonly name = 'other networks of this host'
   readonly roundMs = ROUND_MS.files
   readonly #input: OtherNetworksInput
-  readonly #hosts: Map<Family, HostAddresses>
+  readonly #hosts: Map<Family, SeenHost>
   readonly #bell = new Wakeup()
   #guarded: ReadonlyMap<string, GuardedNetwork> = new Map()
 
@@ -71,7 +71,7 @@ export class OtherNetworks implements Task {
 
   /** The host as somebody has seen it who looked for the underlay of this family. */
   see(family: Family, host: HostAddresses): void {
-    this.#hosts.set(family, host)
+    this.#hosts.set(family, seenHost(host, family))
     this.#bell.ring()
   }
 
@@ -105,11 +105,10 @@ export class OtherNetworks implements Task {
     for (const overlay of overlays) {
       const host = this.#hosts.get(overlay.family)
       if (host === undefined) continue
-      const standing = standingSubnets(host, overlay.family)
       const networks = otherNetworks(host, { overlay, own, underlay: underlayOf(overlay.family), resolvers })
       for (const network of widest(networks.filter(({ toleratesPeers }) => toleratesPeers !== true))) {
         const key = `${network.prefix.text} ${network.what}`
-        now.set(key, before.get(key) ?? { ...network, conceded: overlapping(standing, network) })
+        now.set(key, before.get(key) ?? { ...network, conceded: overlapping(host.standing, network) })
       }
     }
     this.#guarded = now
@@ -119,8 +118,7 @@ export class OtherNetworks implements Task {
   #report(): void {
     const { conditions } = this.#input.ports
     const what = 'networks of this host'
-    const standing = [...this.#hosts].flatMap(([family, host]) => standingSubnets(host, family))
-    const named = [...this.guarded.flatMap((network) => this.#overlapped(network, standing)), ...this.#rejected()]
+    const named = [...this.guarded.flatMap((network) => this.#overlapped(network)), ...this.#rejected()]
     if (named.length === 0) {
       conditions.holds(what)
       return
@@ -143,9 +141,9 @@ export class OtherNetworks implements Task {
   }
 
   /** In whose way it stands, in words. */
-  #overlapped(network: GuardedNetwork, standing: readonly Prefix[]): readonly string[] {
+  #overlapped(network: GuardedNetwork): readonly string[] {
     const { prefix, what } = network
-    const peers = [...overlapping(standing, network)]
+    const peers = [...this.#hosts.values()].flatMap(({ standing }) => [...overlapping(standing, network)])
     const own = this.#input.own.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text)
     const others = peers.length > MOST_NAMED ? [`${peers.length - MOST_NAMED} more`] : []
     const over = [...own.map((text) => `our own subnet ${text}`), ...peers.slice(0, MOST_NAMED), ...others]
@@ -162,5 +160,8 @@ const widest = (networks: readonly OtherNetwork[]): readonly OtherNetwork[] =>
         .toSorted((a, b) => a.prefix.length - b.prefix.length)
         .slice(0, MOST_GUARDED)
 
-const overlapping = (standing: readonly Prefix[], { prefix }: OtherNetwork): ReadonlySet<string> =>
-  new Set(standing.filter((subnet) => prefixesOverlap(subnet, prefix)).map(({ text }) => text))
+function overlapping(standing: Iterable<Prefix>, { prefix }: OtherNetwork): ReadonlySet<string> {
+  const texts = new Set<string>()
+  for (const subnet of standing) if (prefixesOverlap(subnet, prefix)) texts.add(subnet.text)
+  return texts
+}

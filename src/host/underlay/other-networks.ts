@@ -1,3 +1,4 @@
+import { PrefixList } from '../../columns/prefix-list.ts'
 import { gatewayOf, type OverlayNetwork } from '../../config/network.ts'
 import type { AddressState, LinkState, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
@@ -96,9 +97,22 @@ function routedNetwork({ destination, linkIndex }: RouteState, host: HostAddress
   return isOfAddress ? [] : [{ prefix: destination, what: `a network behind ${name}`, toleratesPeers: true }]
 }
 
-/** Destinations of our own routes that stand, of this run or an earlier one, ours or upstream's: whoever has them is reached now. */
-export const standingSubnets = ({ routes }: HostAddresses, family: Family): readonly Prefix[] =>
-  routes.flatMap(({ destination, protocol, onlink, gateway }) => {
-    const isOurs = protocol === ROUTE_PROTOCOL || (onlink && gateway?.text === destination.base.text)
-    return isOurs && destination.family === family ? [destination] : []
+/** What is kept of a host that was looked at: of our own routes, of which there is one for each peer, the destinations alone. */
+export interface SeenHost extends HostAddresses {
+  /** Of one family: whoever has them is reached now. */
+  readonly standing: Iterable<Prefix>
+}
+
+export function seenHost(host: HostAddresses, family: Family): SeenHost {
+  const standing = new PrefixList()
+  const routes = host.routes.filter((route) => {
+    const isOurs = isOurRoute(route)
+    if (isOurs && route.destination.family === family) standing.push(route.destination)
+    return !isOurs
   })
+  return { ...host, routes, standing }
+}
+
+/** Of this run or an earlier one, ours or upstream's. */
+const isOurRoute = ({ destination, protocol, onlink, gateway }: RouteState): boolean =>
+  protocol === ROUTE_PROTOCOL || (onlink && gateway !== undefined && sameIp(gateway, destination.base))

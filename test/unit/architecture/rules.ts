@@ -87,7 +87,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'it reads and judges what others have written, and writes nothing; of the firewall it knows how rules are read',
   },
   'host/underlay': {
-    sees: ['net', 'config', 'kernel'],
+    sees: ['net', 'columns', 'config', 'kernel'],
     because: 'which address is ours follows from what the kernel and the configuration say, whatever is made of it',
   },
   'host/files': { sees: [], because: 'how a file is read and replaced does not depend on what stands in it' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { otherNetworks, standingSubnets, type Around } from '../../../../src/host/underlay/other-networks.ts'
+import { otherNetworks, seenHost, type Around } from '../../../../src/host/underlay/other-networks.ts'
 import type { AddressState, LinkState, RouteState } from '../../../../src/kernel/kernel.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
@@ -94,6 +94,9 @@ describe('other networks of a host', () => {
       .route('10.15.112.0/20', { gateway: ip('10.15.112.0'), protocol: '70' })
       .route('10.15.128.0/20', { gateway: ip('192.168.1.9') })
     expect(peers.found()).toEqual([])
-    expect(standingSubnets(peers.read(), 4).map(({ text }) => text)).toEqual(['10.15.96.0/20', '10.15.112.0/20'])
+    expect(Array.from(seenHost(peers.read(), 4).standing, ({ text }) => text)).toEqual([
+      '10.15.96.0/20',
+      '10.15.112.0/20',
+    ])
   })
 })
