@@ -91,7 +91,7 @@ export class OverlaySession {
     const release = new SubnetRelease({ ports, file: subnetFile, families })
     const peers = new PeerTable(this.#makeJudge(), ports.random() * 2 ** 32)
     this.#surroundings = new Surroundings({
-      ...{ ...input, subnets: this.#subnets, rejected: () => peers.rejected },
+      ...{ ...input, subnets: this.#subnets, rejected: () => peers.rejectedFor('covers_host_network') },
       onChange: () => {
         this.#peers.rejudge()
       },

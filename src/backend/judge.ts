@@ -72,7 +72,7 @@ function judgeLease(lease: Lease, node: OwnNode): PeerVerdict {
     const part = leaseFamily(lease, own.overlay.family)
     if (part === undefined || reach === undefined) continue
     const objection = peerObjection(part, limits, owner)
-    if (objection !== undefined) return { rejected: objection, claims: claimsInVain(lease, node.backends) }
+    if (objection !== undefined) return { ...objection, claims: claimsInVain(lease, node.backends) }
     const entries = reach(lease)
     if ('rejected' in entries) return entries
     parts.push(part)

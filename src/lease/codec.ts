@@ -5,12 +5,10 @@ import { parsePrefix, parsePrefixParts, prefixOf, type Prefix } from '../net/pre
 import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
 import { macText, plainNode, Reader, readPlainValue, type PlainValue } from './plain-value.ts'
+import { rejectedFor, type Rejected } from './rejection.ts'
 import type { LeaseRecord } from './store.ts'
 
-/** A key or value under `PREFIX/subnets/` that cannot be honoured: why, in words for the log. The rest goes on without it. */
-export interface Rejected {
-  readonly rejected: string
-}
+const NO_KEY = 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)'
 
 /** No honest lease comes near this; longer values are not even parsed, and stores may cut them behind it. In UTF-16 units. */
 export const LONGEST_VALUE = 16_384
@@ -72,9 +70,9 @@ export function decodeLease(
   record: PeerRecord & Partial<LeaseRecord>,
 ): (Decoded<PeerRecord> & { readonly etcdLeaseId: EtcdLeaseId | undefined }) | Rejected {
   const subnets = parseLeaseKey(record.key)
-  if (subnets === undefined)
-    return { rejected: 'the key is not a subnet such as 10.15.64.0-20 (optionally followed by & and an IPv6 one)' }
-  if (record.value.length > LONGEST_VALUE) return { rejected: `the value has more than ${LONGEST_VALUE} characters` }
+  if (subnets === undefined) return rejectedFor('malformed', NO_KEY)
+  if (record.value.length > LONGEST_VALUE)
+    return rejectedFor('malformed', `the value has more than ${LONGEST_VALUE} characters`)
   const { key, value, etcdLeaseId, createRevision, modRevision } = record
   const plain = subnets.length === 1 ? readPlainValue(value) : undefined
   if (plain !== undefined) return { key, ...plainClaim(subnets, plain), etcdLeaseId, createRevision, modRevision }
@@ -86,7 +84,7 @@ export function decodeLease(
     // field by field: tens of thousands are decoded, and a rest of the record costs more than all the parsing
     return { key, backendType, families, node, etcdLeaseId, createRevision, modRevision }
   } catch (error) {
-    if (error instanceof ConfigError) return { rejected: error.message }
+    if (error instanceof ConfigError) return rejectedFor('malformed', error.message)
     throw error
   }
 }

@@ -2,7 +2,7 @@ import { COUNTED_TABLES } from '../counts/agent-counts.ts'
 import { REACHES } from '../probe/reach.ts'
 import { asNumber, oneOf, type Definition, type Sample } from './definition.ts'
 import type { Readings } from './readings.ts'
-import { REJECTION_KINDS, rejectionKind } from './rejection-kinds.ts'
+import { REJECTION_CODES } from '../lease/rejection.ts'
 
 /** More conditions than there are names for, whatever interfaces and bridges a host has. */
 const MOST_CONDITIONS = 60
@@ -20,9 +20,7 @@ function* conditions({ status }: Readings): Generator<Sample> {
 }
 
 function* rejected({ rejections }: Readings): Generator<Sample> {
-  const kinds: string[] = []
-  for (const reason of rejections) kinds.push(rejectionKind(reason))
-  yield* counted('reason', REJECTION_KINDS, kinds)
+  yield* counted('reason', REJECTION_CODES, rejections)
 }
 
 function* pending({ pending: rows, status }: Readings): Generator<Sample> {

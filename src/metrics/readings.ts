@@ -1,3 +1,4 @@
+import type { RejectionCode } from '../lease/rejection.ts'
 import type { AgentCounts, CountedTable } from '../counts/agent-counts.ts'
 import type { HistogramReading } from '../counts/histogram.ts'
 import type { PeerStatus, StatusDocument } from '../status/document.ts'
@@ -47,7 +48,7 @@ export interface Readings {
   /** Rows that are not as they should be. */
   readonly pending: Iterable<PendingCount>
   /** Why leases are rejected, one for each, in words. */
-  readonly rejections: Iterable<string>
+  readonly rejections: Iterable<RejectionCode>
   readonly subnets: readonly SubnetsOfFamily[]
   readonly process: ProcessReadings
 }

@@ -219,6 +219,8 @@ export interface RejectedStatus {
   readonly publicIp: string | null
   readonly name: string | null
   readonly reason: string
+  /** Which kind of reason, as the metric `flannel_rejected_leases` has it (docs/metrics.md). */
+  readonly code: string
 }
 
 export interface RejectedDocument extends Counted<RejectedStatus> {

@@ -147,7 +147,16 @@ describe.skipIf(noBrowser !== undefined)(
           name: (at) => HOSTILE[at] ?? '',
           reaches: new Map([[0, 'unreachable']]),
           conditions: [{ what: HOSTILE[1] ?? '', reason, effect: 'degraded', since: '', forSeconds: 1, fault: null }],
-          rejected: [{ key: HOSTILE[0] ?? '', subnet: '10.9.8.0/21', publicIp: null, name: HOSTILE[1] ?? '', reason }],
+          rejected: [
+            {
+              key: HOSTILE[0] ?? '',
+              subnet: '10.9.8.0/21',
+              publicIp: null,
+              name: HOSTILE[1] ?? '',
+              reason,
+              code: 'malformed',
+            },
+          ],
           pending: [
             { family: 4, table: 'route', row: HOSTILE[2] ?? '', peer: HOSTILE[0] ?? '', why: reason, until: null },
           ],

@@ -1,3 +1,4 @@
+import { rejectedFor } from '../../src/lease/rejection.ts'
 import type { PeerRecord, Revision } from '../../src/lease/lease.ts'
 import type { Question } from '../../src/lease/peers/claim-ages.ts'
 import type { Claims } from '../../src/lease/peers/claims.ts'
@@ -33,10 +34,10 @@ export const judgeBy = (bad: Bad): Judge<string> =>
   )
 
 function finds({ value }: PeerRecord, bad: string | undefined): Judgement<string> {
-  if (isToken(value, 'x')) return { rejected: 'unreadable' }
+  if (isToken(value, 'x')) return rejectedFor('malformed', 'unreadable')
   const claims = claimsOf(value)
   return bad !== undefined && isToken(value, bad)
-    ? { rejected: 'bad', claims }
+    ? { ...rejectedFor('other_vni', 'bad'), claims }
     : { accepted: value, claims, isSigned: isToken(value, 'node') }
 }
 

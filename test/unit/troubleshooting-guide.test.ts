@@ -74,7 +74,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.said('#try', 1).map(({ text, at }) => ({ text: `lease ${text}: …; forwarding goes on`, at })),
     ...sources.said('makeWay'),
     ...sources.assigned('#lost'),
-    ...sources.fields('rejected'),
+    ...sources.said('rejectedFor', 1),
     ...sources.fields('words').filter(isDispute).flatMap(asLost),
     ...sources.fields('reason'),
     ...sources.fields('remark'),

@@ -2,7 +2,6 @@ import type { OverlayNetwork } from '../../config/network.ts'
 import { otherNetworks, seenHost, type OtherNetwork, type SeenHost } from '../../host/underlay/other-networks.ts'
 import type { HostAddresses } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
-import { isForOtherNeeds } from '../../lease/peers/peer-rules.ts'
 import type { Family, Ip } from '../../net/ip.ts'
 import { prefixesOverlap, type Prefix } from '../../net/prefix.ts'
 import { Wakeup } from '../../time/wakeup.ts'
@@ -39,8 +38,8 @@ export interface OtherNetworksInput {
   readonly underlayOf: (family: Family) => Pick<Underlay, 'prefix'> | undefined
   /** As it was when our lease was acquired. */
   readonly seen: Seen
-  /** Leases that are rejected, and why. */
-  readonly rejected: () => ReadonlyMap<string, string>
+  /** Leases that are rejected since they cover a network of this host, and why in words. */
+  readonly rejected: () => Iterable<readonly [key: string, reason: string]>
   /** Called when peers are to be judged anew. */
   readonly onChange: () => void
 }
@@ -135,9 +134,7 @@ export class OtherNetworks implements Task {
   /** Leases that are not taken for one of them, in words. */
   #rejected(): readonly string[] {
     if (this.#guarded.size === 0) return []
-    return [...this.#input.rejected()].flatMap(([key, why]) =>
-      isForOtherNeeds(why) ? [`${key} is rejected: ${why}`] : [],
-    )
+    return Array.from(this.#input.rejected(), ([key, why]) => `${key} is rejected: ${why}`)
   }
 
   /** In whose way it stands, in words. */

@@ -21,8 +21,8 @@ export interface SurroundingsInput {
   readonly underlays: ReadonlyMap<Family, Underlay>
   /** The host, as it was when the lease was acquired. */
   readonly seen: Seen
-  /** Leases that are rejected, and why. */
-  readonly rejected: () => ReadonlyMap<string, string>
+  /** Leases that are rejected since they cover a network of this host, and why in words. */
+  readonly rejected: () => Iterable<readonly [key: string, reason: string]>
   /** Called when others may be peers than before. */
   readonly onChange: () => void
 }

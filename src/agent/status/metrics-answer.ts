@@ -1,6 +1,8 @@
 import type { Answer, Question } from '../../http/answer.ts'
 import { parseLeaseKey } from '../../lease/codec.ts'
 import { freeSubnets } from '../../lease/free-subnets.ts'
+import type { RejectionCode } from '../../lease/rejection.ts'
+import type { PeersView } from '../view/session-view.ts'
 import { answerMetrics } from '../../metrics/answer.ts'
 import { readProcess } from '../../metrics/process-readings.ts'
 import type { PendingCount, ProbeReadings, Readings, SubnetsOfFamily } from '../../metrics/readings.ts'
@@ -29,7 +31,7 @@ async function readingsOf(live: LiveAgent): Promise<Readings> {
     counts: live.counts,
     probes: probesOf(live),
     pending: session === undefined ? [] : pendingOf(session),
-    rejections: session?.peers.rejected.values() ?? [],
+    rejections: session === undefined ? [] : codes(session.peers),
     subnets: session === undefined ? [] : subnetsOf(session),
     process,
   }
@@ -63,4 +65,8 @@ function* leasedSubnets({ lease, peers }: SessionView): Generator<Prefix> {
   for (const { subnet } of lease.families) yield subnet
   for (const [, entries] of peers.inForce()) for (const { subnet } of entries.values()) yield subnet
   for (const key of peers.rejected.keys()) yield* parseLeaseKey(key) ?? []
+}
+
+function* codes(peers: PeersView): Generator<RejectionCode> {
+  for (const key of peers.rejected.keys()) yield peers.codeOf(key) ?? 'claimed_by_other'
 }

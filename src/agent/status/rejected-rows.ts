@@ -30,6 +30,7 @@ export function* eachRejected(peers: PeersView): Generator<RejectedStatus> {
       publicIp: known?.families[0]?.publicIp.text ?? null,
       name: hostname === '' ? null : printable(hostname),
       reason: printable(reason),
+      code: peers.codeOf(key) ?? 'claimed_by_other',
     }
   }
 }

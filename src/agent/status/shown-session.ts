@@ -1,6 +1,7 @@
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { PeerRecord } from '../../lease/lease.ts'
+import type { RejectionCode } from '../../lease/rejection.ts'
 import type { FamilyView, FirewallView, SessionView } from '../view/session-view.ts'
 import type { AcquiredSubnet, HeldSubnet } from '../runtime/subnet-manager.ts'
 
@@ -14,6 +15,7 @@ export interface ShownParts {
   readonly peers: {
     readonly size: number
     readonly rejected: ReadonlyMap<string, string>
+    codeOf(key: string): RejectionCode | undefined
     inForce(): Iterable<readonly [string, EntriesByFamily]>
     entriesOf(key: string): EntriesByFamily | undefined
     recordOf(key: string): PeerRecord | undefined

@@ -4,6 +4,7 @@ import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { LeaseLife } from '../../lease/keeper.ts'
+import type { RejectionCode } from '../../lease/rejection.ts'
 import type { Lease, PeerRecord } from '../../lease/lease.ts'
 import type { Family } from '../../net/ip.ts'
 import type { PendingRow } from '../../reconcile/pending-row.ts'
@@ -37,6 +38,8 @@ export interface PeersView {
   recordOf(key: string): PeerRecord | undefined
   /** Key → why. */
   readonly rejected: ReadonlyMap<string, string>
+  /** The code of why. */
+  codeOf(key: string): RejectionCode | undefined
 }
 
 export interface FamilyView {

@@ -1,6 +1,6 @@
 import { WITHOUT_DEVICE, withoutSettings, type Backend, type OwnSubnet } from '../backend.ts'
 import { routeMetric } from '../route-metric.ts'
-import type { Rejected } from '../../lease/codec.ts'
+import { rejectedFor, type Rejected } from '../../lease/rejection.ts'
 import { leaseFamily, type Lease } from '../../lease/lease.ts'
 import { NO_ROWS, type PeerEntries } from '../../reconcile/entries.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
@@ -21,7 +21,7 @@ export const configuredHostGw = withoutSettings({ leaseType: TYPE, programsKerne
 /** Whether the peer is on our link is for the kernel to say: it refuses a gateway that is not. */
 function peerRoute(lease: Lease, { overlay }: OwnSubnet): PeerEntries | Rejected {
   const part = leaseFamily(lease, overlay.family)
-  if (part === undefined) return { rejected: `it has no IPv${overlay.family} subnet` }
+  if (part === undefined) return rejectedFor('other_network', `it has no IPv${overlay.family} subnet`)
   const { subnet: destination, publicIp: gateway } = part
   const metric = routeMetric(overlay.network, destination)
   return { onDevice: NO_ROWS, onUnderlay: [{ destination, gateway, metric, protocol: ROUTE_PROTOCOL, onlink: false }] }

@@ -1,7 +1,7 @@
 import { routeMetric } from '../route-metric.ts'
 import { ConfigError } from '../../config/error.ts'
 import { leaseFamily, type Lease } from '../../lease/lease.ts'
-import type { Rejected } from '../../lease/codec.ts'
+import { rejectedFor, type Rejected } from '../../lease/rejection.ts'
 import type { PeerEntries } from '../../reconcile/entries.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 import { backendDataField, decodeVtepData, type VtepData } from './backend-data.ts'
@@ -16,14 +16,16 @@ export const BACKEND_TYPE = 'vxlan'
  */
 export function peerEntries(lease: Lease, vtep: Vtep): PeerEntries | Rejected {
   const part = leaseFamily(lease, vtep.family)
-  if (part === undefined) return { rejected: `it has no IPv${vtep.family} subnet` }
+  if (part === undefined) return rejectedFor('other_network', `it has no IPv${vtep.family} subnet`)
   const peer = tryDecode(part.backendData, backendDataField(vtep.family))
   if ('rejected' in peer) return peer
-  if (peer.vni !== undefined && peer.vni !== vtep.vni) return { rejected: `its VNI is ${peer.vni}, ours ${vtep.vni}` }
+  if (peer.vni !== undefined && peer.vni !== vtep.vni)
+    return rejectedFor('other_vni', `its VNI is ${peer.vni}, ours ${vtep.vni}`)
   if (peer.mac === vtep.mac)
-    return {
-      rejected: `its VtepMAC ${peer.mac} is our own: has another machine the same machine id? Give one of them --node-id`,
-    }
+    return rejectedFor(
+      'own_mac',
+      `its VtepMAC ${peer.mac} is our own: has another machine the same machine id? Give one of them --node-id`,
+    )
   const gateway = part.subnet.base
   return {
     onUnderlay: [],
@@ -47,7 +49,7 @@ function tryDecode(backendData: unknown, path: string): VtepData | Rejected {
   try {
     return decodeVtepData(backendData, path)
   } catch (error) {
-    if (error instanceof ConfigError) return { rejected: error.message }
+    if (error instanceof ConfigError) return rejectedFor('malformed', error.message)
     throw error
   }
 }

@@ -16,14 +16,14 @@ export const rejectedLeases: Check<View> = {
 
 /** Pure. @param published the addresses that this host's own lease says */
 export function judgeRejected(row: RejectedStatus, published: readonly string[]): Finding {
-  const { key, publicIp, reason } = row
+  const { key, publicIp, reason, code } = row
   const name = row.name ?? publicIp ?? key
   const common = { severity: 'broken', peer: name, evidence: [`lease ${key} is rejected: ${reason}`] } as const
-  const [, theirs, ours] = /its VNI is (\d+), ours (\d+)/.exec(reason) ?? []
-  if (theirs !== undefined)
+  if (code === 'other_vni') {
+    const [theirs = '?', ours = '?'] = reason.match(/\d+/g) ?? []
     return {
       ...{ ...common, cause: 'vni-differs' },
-      summary: `${name} has VNI ${theirs}, this host ${ours ?? '?'}: neither takes the other's packets`,
+      summary: `${name} has VNI ${theirs}, this host ${ours}: neither takes the other's packets`,
       cure: [
         onHost(
           name,
@@ -32,8 +32,9 @@ export function judgeRejected(row: RejectedStatus, published: readonly string[])
         'where both have been restarted since it was changed, compare which configuration they read: --etcd-prefix and --etcd-endpoints',
       ],
     }
-  if (/^PublicIP \S+ is our own\b/.test(reason)) return { ...common, ...sameAddress(row, name, published) }
-  if (/VtepMAC \S+ is our own/.test(reason))
+  }
+  if (code === 'own_public_ip') return { ...common, ...sameAddress(row, name, published) }
+  if (code === 'own_mac')
     return {
       ...{ ...common, cause: 'duplicate-machine-id' },
       summary: `${name} has the same machine id as this host, and so the same MAC address on the overlay`,

@@ -9,6 +9,7 @@ import {
   type Prefix,
 } from '../../net/prefix.ts'
 import type { LeaseFamily } from '../lease.ts'
+import { rejectedFor, type Rejected } from '../rejection.ts'
 
 /** What a peer must not trample on. */
 export interface PeerLimits {
@@ -44,13 +45,15 @@ export interface OtherNeeds {
  * Why a lease's claim for one family cannot be honoured; undefined when it can. Peers are input, not truth.
  * @param owner whose it is, in words; undefined: it names our own id
  */
-export function peerObjection(part: LeaseFamily, around: PeerLimits, owner: string | undefined): string | undefined {
+export function peerObjection(part: LeaseFamily, around: PeerLimits, owner: string | undefined): Rejected | undefined {
   const { subnet } = part
   const overlay = around.overlays.find(({ family }) => family === part.family)
   const overlapped = around.own.find((own) => prefixesOverlap(own, subnet))
-  if (overlay === undefined) return `the network has no IPv${part.family}`
-  if (!prefixCovers(overlay.network, subnet)) return `subnet ${subnet.text} is outside Network ${overlay.network.text}`
-  if (overlapped !== undefined) return `subnet ${subnet.text} overlaps our own ${overlapped.text}`
+  if (overlay === undefined) return rejectedFor('other_network', `the network has no IPv${part.family}`)
+  if (!prefixCovers(overlay.network, subnet))
+    return rejectedFor('other_network', `subnet ${subnet.text} is outside Network ${overlay.network.text}`)
+  if (overlapped !== undefined)
+    return rejectedFor('own_subnet', `subnet ${subnet.text} overlaps our own ${overlapped.text}`)
   return addressObjection(part, around, owner) ?? networkObjection(part, around)
 }
 
@@ -59,39 +62,53 @@ function addressObjection(
   { publicIp }: LeaseFamily,
   around: PeerLimits,
   owner: string | undefined,
-): string | undefined {
-  if (!isReachableUnicast(publicIp)) return `PublicIP ${publicIp.text} is not an address another host can have`
+): Rejected | undefined {
+  if (!isReachableUnicast(publicIp))
+    return rejectedFor('impossible_public_ip', `PublicIP ${publicIp.text} is not an address another host can have`)
   const broadcast = around.protectedPrefixes.find((network) => isNetworkOrBroadcast(publicIp, network))
   if (broadcast !== undefined)
-    return `PublicIP ${publicIp.text} is the network or broadcast address of the underlay's ${broadcast.text}`
+    return rejectedFor(
+      'impossible_public_ip',
+      `PublicIP ${publicIp.text} is the network or broadcast address of the underlay's ${broadcast.text}`,
+    )
   if (around.own.some((own) => prefixContains(own, publicIp)))
-    return `PublicIP ${publicIp.text} is within our own subnet`
+    return rejectedFor('impossible_public_ip', `PublicIP ${publicIp.text} is within our own subnet`)
   const link = around.interfaceOf(publicIp.text)
   if (link !== undefined || around.ownPublicIps.some((own) => sameIp(own, publicIp)))
     return owner === undefined
-      ? `PublicIP ${publicIp.text} is our own, and so is the node id: a lease that this node had before, or of a copy of its machine`
-      : `PublicIP ${publicIp.text} is our own${link === undefined ? '' : `, on ${link}`}: ${owner} needs another, by --iface there`
+      ? rejectedFor(
+          'own_public_ip',
+          `PublicIP ${publicIp.text} is our own, and so is the node id: a lease that this node had before, or of a copy of its machine`,
+        )
+      : rejectedFor(
+          'own_public_ip',
+          `PublicIP ${publicIp.text} is our own${link === undefined ? '' : `, on ${link}`}: ${owner} needs another, by --iface there`,
+        )
   return undefined
 }
 
 /** Why packets to its PublicIP, or others that the underlay carries, would go into the overlay. */
-function networkObjection({ subnet, publicIp }: LeaseFamily, around: PeerLimits): string | undefined {
-  if (prefixContains(subnet, publicIp)) return `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`
+function networkObjection({ subnet, publicIp }: LeaseFamily, around: PeerLimits): Rejected | undefined {
+  if (prefixContains(subnet, publicIp))
+    return rejectedFor('public_ip_in_network', `subnet ${subnet.text} covers its own PublicIP ${publicIp.text}`)
   const swallowed = around.protectedPrefixes.find((needed) => prefixCovers(subnet, needed))
-  if (swallowed !== undefined) return `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`
+  if (swallowed !== undefined)
+    return rejectedFor('covers_underlay', `subnet ${subnet.text} covers ${swallowed.text}, which the underlay needs`)
   const other = around.others?.find(
     ({ prefix, conceded }) => prefixCovers(subnet, prefix) && !conceded.has(subnet.text),
   )
-  if (other !== undefined) return `subnet ${subnet.text} covers ${other.prefix.text}, ${other.what} ${OF_THIS_HOST}`
+  if (other !== undefined)
+    return rejectedFor(
+      'covers_host_network',
+      `subnet ${subnet.text} covers ${other.prefix.text}, ${other.what} of this host`,
+    )
   const overlay = overlayOver(publicIp, around)
   if (overlay === undefined) return undefined
-  return `PublicIP ${publicIp.text} lies inside Network ${overlay.network.text}, whose addresses are for containers`
+  return rejectedFor(
+    'public_ip_in_network',
+    `PublicIP ${publicIp.text} lies inside Network ${overlay.network.text}, whose addresses are for containers`,
+  )
 }
-
-const OF_THIS_HOST = 'of this host'
-
-/** Whether a lease is rejected for one of {@link PeerLimits.others}. @param objection what {@link peerObjection} has said */
-export const isForOtherNeeds = (objection: string): boolean => objection.endsWith(OF_THIS_HOST)
 
 /**
  * The overlay that hands a PublicIP out to containers. Where `Network` was laid over the network of the hosts, which is that of our own

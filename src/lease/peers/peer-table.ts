@@ -4,12 +4,13 @@ import { Hearing, type Standing } from './hearing.ts'
 import { KnownPeers } from './known-peers.ts'
 import { OpenQuestions } from './open-questions.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
+import type { Rejected, RejectionCode } from '../rejection.ts'
 
 /** What the rules say of one record. Where two leases claim what only one may have, whoever claimed it first has it. */
 export type PeerVerdict =
   | { readonly accepted: Standing }
   /** `claims`: what it says all the same, as far as that can be made out. */
-  | { readonly rejected: string; readonly claims?: Claims | undefined }
+  | (Rejected & { readonly claims?: Claims | undefined })
   /** Our own lease, or one that is not a peer for another innocent reason. */
   | { readonly ignored: true }
 
@@ -48,6 +49,8 @@ export interface RejectionChange {
 export class PeerTable<E> {
   readonly #judge: Judge<E>
   readonly #rejected = new Map<string, string>()
+  /** Of those rejected by a rule: the others wait for whoever claimed before them. */
+  readonly #codes = new Map<string, RejectionCode>()
   /** Keys that were rejected, or were so no more, since somebody asked. */
   readonly #rejectionsChanged = new Set<string>()
   readonly #known: KnownPeers
@@ -107,6 +110,16 @@ export class PeerTable<E> {
   /** Rejected leases and those that wait, as of the last `drain`: key → reason. */
   get rejected(): ReadonlyMap<string, string> {
     return this.#rejected
+  }
+
+  /** The code of why one is rejected or waits; undefined: it does not. */
+  codeOf(key: string): RejectionCode | undefined {
+    return this.#rejected.has(key) ? (this.#codes.get(key) ?? 'claimed_by_other') : undefined
+  }
+
+  /** Those of {@link rejected} with this code. */
+  *rejectedFor(code: RejectionCode): Generator<readonly [key: string, reason: string]> {
+    for (const [key, reason] of this.#rejected) if (this.codeOf(key) === code) yield [key, reason]
   }
 
   /** Known keys, rejected and ignored ones included. */
@@ -279,7 +292,7 @@ export class PeerTable<E> {
     const noted = { isRejected: 'rejected' in verdict, claims: claimsIn(verdict) }
     const slot = this.#known.note(record, noted, goesOn, changedSince)
     this.#known.mark(slot, 'retired', isRetired)
-    if ('rejected' in verdict) this.#setRejected(key, verdict.rejected)
+    if ('rejected' in verdict) this.#setRejected(key, verdict.rejected, verdict.code)
     if ('accepted' in verdict) this.#enter(slot, verdict.accepted)
   }
 
@@ -310,7 +323,9 @@ export class PeerTable<E> {
     }
   }
 
-  #setRejected(key: string, reason: string | undefined): void {
+  #setRejected(key: string, reason: string | undefined, code?: RejectionCode): void {
+    if (code === undefined) this.#codes.delete(key)
+    else this.#codes.set(key, code)
     if (this.#rejected.get(key) === reason) return
     if (reason === undefined) this.#rejected.delete(key)
     else this.#rejected.set(key, reason)

@@ -144,7 +144,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   page: { sees: ['http', 'host'], because: 'it serves a text, and does not know what the text is' },
   metrics: {
-    sees: ['text', 'counts', 'probe', 'status'],
+    sees: ['text', 'counts', 'lease', 'probe', 'status'],
     because: 'it writes what is known in the words of Prometheus, and asks nobody: it is loaded when somebody scrapes',
   },
   doctor: {

@@ -54,15 +54,14 @@ describe('metrics of the agent', () => {
   })
 
   it('count rejected leases under a few reasons, whatever those leases say', async () => {
-    const rejections = Array.from({ length: 3_000 }, (_, at) => `VtepMAC: expected a MAC address, found "${at}"`)
-    const text = await scrape(sourceOf({ rejections: [...rejections, 'its VNI is 7, ours 100', 'never heard of'] }))
+    const rejections = Array.from({ length: 3_000 }, () => 'malformed' as const)
+    const text = await scrape(sourceOf({ rejections: [...rejections, 'other_vni'] }))
     const rejected = seriesNamed(text, 'flannel_rejected_leases')
     expect(rejected.filter((line) => !line.endsWith(' 0'))).toEqual([
       'flannel_rejected_leases{reason="other_vni"} 1',
       'flannel_rejected_leases{reason="malformed"} 3000',
-      'flannel_rejected_leases{reason="other"} 1',
     ])
-    expect(rejected).toHaveLength(12)
+    expect(rejected).toHaveLength(11)
   })
 
   it('count pending rows by table, 0 where all is well', async () => {
@@ -109,7 +108,7 @@ describe('metrics of the agent', () => {
 
   it('are under 500 series on a host of two families, with every condition failing, whatever the number of peers', async () => {
     const conditions = Array.from({ length: 500 }, (_, at) => ({ ...CONDITION, what: `device flannel.${at}` }))
-    const rejections = Array.from({ length: 10_000 }, (_, at) => `reason ${at}`)
+    const rejections = Array.from({ length: 10_000 }, () => 'own_mac' as const)
     const text = await scrape(sourceOf({ status: sampleStatus({ conditions }), rejections }))
     expect(seriesOf(text).length).toBeLessThan(500)
   })

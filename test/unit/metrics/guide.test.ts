@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { AGENT_METRICS } from '../../../src/metrics/answer.ts'
 import { PEER_METRICS } from '../../../src/metrics/peer-metrics.ts'
-import { REJECTION_KINDS } from '../../../src/metrics/rejection-kinds.ts'
+import { REJECTION_CODES } from '../../../src/lease/rejection.ts'
 import { namesIn, SERIES_NAMES } from '../prometheus/exposition.ts'
 
 const GUIDE = readFileSync(join(import.meta.dirname, '../../../docs/metrics.md'), 'utf8')
@@ -29,6 +29,6 @@ describe('the guide to metrics', () => {
   it('says what each reason for a rejected lease means', () => {
     const section = GUIDE.slice(GUIDE.indexOf('| `reason` | the lease |'), GUIDE.indexOf('## The lease'))
     const told = Array.from(section.matchAll(/^\| (`.*?) \|/gm), ([, cell = '']) => unquoted(cell).split(', ')).flat()
-    expect(told.filter((kind) => kind !== 'reason').sort()).toEqual([...REJECTION_KINDS].sort())
+    expect(told.filter((kind) => kind !== 'reason').sort()).toEqual([...REJECTION_CODES].sort())
   })
 })

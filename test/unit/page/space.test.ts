@@ -83,9 +83,9 @@ describe('the address space', () => {
   it('takes no claim for one that is no subnet', () => {
     const { status, peers } = documentsOf({ peers: 3, network: '10.0.0.0/20', subnetLength: 24 })
     const rejected: RejectedStatus[] = [
-      { key: 'a', subnet: null, publicIp: null, name: null, reason: 'no subnet' },
-      { key: 'b', subnet: 'nonsense', publicIp: null, name: null, reason: 'nonsense' },
-      { key: 'c', subnet: '10.0.2.0/24', publicIp: null, name: null, reason: 'taken' },
+      { key: 'a', subnet: null, publicIp: null, name: null, reason: 'no subnet', code: 'malformed' },
+      { key: 'b', subnet: 'nonsense', publicIp: null, name: null, reason: 'nonsense', code: 'malformed' },
+      { key: 'c', subnet: '10.0.2.0/24', publicIp: null, name: null, reason: 'taken', code: 'malformed' },
     ]
     const found = holdersIn(NETWORK, { status, peers, rejected })
     expect(found.map(({ use }) => use).sort()).toEqual(['leased', 'leased', 'leased', 'ours', 'rejected'])

@@ -8,7 +8,10 @@ import { LOOKS } from './shown.ts'
 const REJECTED = { key: '10.15.48.0-20', subnet: '10.15.48.0/20', publicIp: '192.168.9.3', name: 'host-3' }
 
 const headOf = (rows: readonly (typeof REJECTED)[]): readonly string[] => {
-  const rejected = { total: rows.length, rows: rows.map((row) => ({ ...row, reason: 'PublicIP is our own' })) }
+  const rejected = {
+    total: rows.length,
+    rows: rows.map((row) => ({ ...row, reason: 'PublicIP is our own', code: 'own_public_ip' })),
+  }
   return showStatus(sampleStatus([samplePeer(1)], { rejected }), LOOKS)
     .split('\n')
     .slice(0, 2)
@@ -62,7 +65,10 @@ describe('what others choose', () => {
   const widest = (text: string): number => Math.max(...text.split('\n').map(({ length }) => length))
 
   test('is cut in every table, also where no terminal limits it', () => {
-    const rejected = { total: 1, rows: [{ key: long, subnet: null, publicIp: null, name: long, reason: long }] }
+    const rejected = {
+      total: 1,
+      rows: [{ key: long, subnet: null, publicIp: null, name: long, reason: long, code: 'malformed' }],
+    }
     const row = { family: 4, table: 'route', row: long, peer: long, why: long, until: null } as const
     const text = showStatus(sampleStatus([], { rejected, pending: { total: 1, rows: [row] } }), wide)
     expect(text).toContain('x…')

@@ -3,6 +3,7 @@ import { PeersTask } from '../../../../src/agent/peers/peers-task.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import type { EntriesByFamily } from '../../../../src/backend/judge.ts'
 import type { PeerRecord } from '../../../../src/lease/lease.ts'
+import { rejectedFor } from '../../../../src/lease/rejection.ts'
 import { PeerTable } from '../../../../src/lease/peers/peer-table.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
@@ -42,7 +43,7 @@ beforeEach(async () => {
   const peers = new PeerTable(
     judgeThat<EntriesByFamily>(({ key }) =>
       key.startsWith('bad')
-        ? { rejected: 'it is bad' }
+        ? rejectedFor('malformed', 'it is bad')
         : { accepted: NO_ENTRIES, claims: { names: [key], subnets: [], addresses: [] }, isSigned: false },
     ),
   )

@@ -169,39 +169,41 @@ describe('the size of packets that pass', () => {
 })
 
 describe('a lease that is rejected', () => {
-  const row = (reason: string): RejectedStatus => ({
-    ...{ key: '10.15.65.0-24', subnet: '10.15.65.0/24', publicIp: '192.168.205.11', name: 'two', reason },
+  const row = (reason: string, code: string): RejectedStatus => ({
+    ...{ key: '10.15.65.0-24', subnet: '10.15.65.0/24', publicIp: '192.168.205.11', name: 'two', reason, code },
   })
 
   it.each([
-    ['its VNI is 7, ours 100', 'vni-differs', 'two has VNI 7, this host 100'],
+    ['its VNI is 7, ours 100', 'other_vni', 'vni-differs', 'two has VNI 7, this host 100'],
     [
       'PublicIP 192.168.205.11 is our own, on eth0: two needs another, by --iface there',
+      'own_public_ip',
       'duplicate-public-ip',
       'two publishes 192.168.205.11, which this host has on eth0 besides its own 192.168.205.10',
     ],
     [
       'its VtepMAC 02:00:00:00:01:11 is our own: has another machine the same machine id? Give one of them --node-id',
+      'own_mac',
       'duplicate-machine-id',
       'same machine id',
     ],
-  ])('because %s', (reason, cause, words) => {
-    const found = judgeRejected(row(reason), ['192.168.205.10'])
+  ])('because %s', (reason, code, cause, words) => {
+    const found = judgeRejected(row(reason, code), ['192.168.205.10'])
     expect(found).toMatchObject({ cause, severity: 'broken', peer: 'two' })
     expect(found.summary).toContain(words)
   })
 
   it('because both publish one address is the other’s to mend, and because this host has another’s, this host’s', () => {
     const reason = 'PublicIP 192.168.205.11 is our own, on eth0: two needs another, by --iface there'
-    const both = judgeRejected(row(reason), ['192.168.205.11'])
+    const both = judgeRejected(row(reason, 'own_public_ip'), ['192.168.205.11'])
     expect(both.summary).toBe('two and this host both publish 192.168.205.11')
     expect(both.cure[0]).toMatch(/^on two: --iface=/)
-    const [cure] = judgeRejected(row(reason), ['192.168.205.10']).cure
+    const [cure] = judgeRejected(row(reason, 'own_public_ip'), ['192.168.205.10']).cure
     expect(cure).toBe('ip address delete 192.168.205.11 dev eth0, if it belongs to two')
   })
 
   it('for anything else is told in the agent’s words, as what may do harm', () => {
-    expect(judgeRejected(row('subnet 1.2.3.0/24 is outside Network 10.15.0.0/16'), [])).toMatchObject({
+    expect(judgeRejected(row('subnet 1.2.3.0/24 is outside Network 10.15.0.0/16', 'other_network'), [])).toMatchObject({
       ...{ cause: 'lease-rejected', severity: 'risk' },
       evidence: ['lease 10.15.65.0-24 is rejected: subnet 1.2.3.0/24 is outside Network 10.15.0.0/16'],
     })

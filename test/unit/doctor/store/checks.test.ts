@@ -144,7 +144,7 @@ describe('leases', () => {
     expect(await causes({ facts: { leases: { held: 4, room: 4 }, own: [] } })).toEqual(['out-of-subnets'])
     expect(await causes({ facts: { leases: { held: 96, room: 100 } } })).toEqual(['few-subnets'])
     expect(await causes({ facts: { leases: { held: 95, room: 100 } } })).toEqual([])
-    const rows = [{ key: 'x', subnet: null, publicIp: null, name: null, reason: 'its VNI is 3' }]
+    const rows = [{ key: 'x', subnet: null, publicIp: null, name: null, reason: 'its VNI is 3', code: 'other_vni' }]
     expect(await causes({ agent: { ...healthy, rejected: { total: 3_800, rows } } })).toEqual(['few-subnets'])
   })
 

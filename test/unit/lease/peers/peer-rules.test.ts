@@ -18,7 +18,7 @@ function objection(subnet: string, publicIp = '192.168.205.11', around = AROUND)
     { family: network.family, subnet: network, publicIp: ip(publicIp), backendData: {} },
     around,
     'host2',
-  )
+  )?.rejected
 }
 
 describe('peerObjection', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { rejectedFor } from '../../../../src/lease/rejection.ts'
 import { PeerTable, type Judge } from '../../../../src/lease/peers/peer-table.ts'
 import type { PeerRecord } from '../../../../src/lease/lease.ts'
 import type { LeaseRecord } from '../../../../src/lease/store.ts'
@@ -8,7 +9,7 @@ import { judgeThat, type Judgement } from '../../../fake/judges.ts'
 
 /** A made-up rule: the value is a list of claims; `bad` is rejected, `own` ignored. */
 function finds({ value }: PeerRecord): Judgement<string> {
-  if (value === 'bad') return { rejected: 'it is bad' }
+  if (value === 'bad') return rejectedFor('malformed', 'it is bad')
   if (value === 'own') return { ignored: true }
   return { accepted: value, claims: { names: value.split(' '), subnets: [], addresses: [] }, isSigned: false }
 }
@@ -260,7 +261,7 @@ describe('PeerTable.rejudge', () => {
       bad: 'nothing',
       judge: judgeThat<string>(
         (record): Judgement<string> =>
-          record.value.startsWith(mood.bad) ? { rejected: 'now it is bad' } : finds(record),
+          record.value.startsWith(mood.bad) ? rejectedFor('other_vni', 'now it is bad') : finds(record),
         finds,
       ),
     }

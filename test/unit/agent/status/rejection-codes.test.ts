@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { REJECTION_KINDS, rejectionKind } from '../../../src/metrics/rejection-kinds.ts'
-import { AgentWorld, upstreamLease } from '../../fake/agent-world.ts'
+import { eachRejected } from '../../../../src/agent/status/rejected-rows.ts'
+import { AgentWorld, upstreamLease } from '../../../fake/agent-world.ts'
 
 let world: AgentWorld
 
@@ -22,7 +22,7 @@ const ownMac = (): string => {
   return /"VtepMAC":"([^"]*)"/.exec(own?.value ?? '')?.[1] ?? ''
 }
 
-it('tells of every reason for which an agent rejects a lease what kind it is', async () => {
+it('tells of every reason for which an agent rejects a lease its code', async () => {
   const bad: Readonly<Record<string, readonly (readonly [key: string, value: string])[]>> = {
     malformed: [
       ['10.1.0.0-20', 'rubbish'],
@@ -45,19 +45,8 @@ it('tells of every reason for which an agent rejects a lease what kind it is', a
   world.etcd.put('10.6.0.0-21', upstreamLease(30))
   expected.set('10.6.0.0-21', 'claimed_by_other')
   await world.advance(1_000)
-  const found = world.logged(/^warn lease rejected/).map((line) => {
-    const [, key = '', reason = ''] = /lease=(\S+) reason=(.*)$/s.exec(line) ?? []
-    return [key, rejectionKind(reason)] as const
-  })
+  const { session } = world.status
+  const found =
+    session === undefined ? [] : Array.from(eachRejected(session.peers), ({ key, code }) => [key, code] as const)
   expect(new Map(found)).toEqual(expected)
-})
-
-it('has a kind for what it has never heard of, and no more kinds than it says', () => {
-  expect(rejectionKind('something else')).toBe('other')
-  expect(rejectionKind('subnet 10.1.0.0/16 covers 10.1.2.3/32, which the underlay needs')).toBe('covers_underlay')
-  expect(rejectionKind('subnet 10.1.0.0/16 covers 10.1.2.0/24, the network of eth2 of this host')).toBe(
-    'covers_host_network',
-  )
-  expect(REJECTION_KINDS).toContain('other')
-  expect(new Set(REJECTION_KINDS).size).toBe(REJECTION_KINDS.length)
 })
