@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from './c-program.ts'
 import type { Figure, Missing } from './figure.ts'
@@ -10,23 +10,17 @@ import { parseOptions, USAGE, UsageError, type Options } from './options.ts'
 import { ROOT } from './programs.ts'
 import { summaryOf, tableOf } from './report.ts'
 import { rest } from './rest.ts'
+import type { Result } from './result.ts'
 import type { Context, Row } from './row.ts'
 import { churning } from './churning.ts'
+import { writeDocument } from './document/document.ts'
 import { decoding } from './decoding.ts'
+import { profile } from './profile/main.ts'
 import { programming } from './program-row.ts'
 import { sizes } from './sizes.ts'
 import { starting } from './starting.ts'
 
 const ROWS: readonly Row[] = [programming, decoding, starting, rest, joining, churning, healing, traffic, sizes]
-
-/** What a whole run gives, for machines. */
-interface Result {
-  readonly format: 1
-  readonly machine: ReturnType<typeof machine>
-  readonly quick: boolean
-  readonly tookSeconds: number
-  readonly figures: readonly (Figure | Missing)[]
-}
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`)
@@ -60,14 +54,22 @@ async function measureAll(options: Options): Promise<Result> {
   }
 }
 
+/** What an earlier run has written. */
+const read = (file: string): Result => JSON.parse(readFileSync(file, 'utf8')) as Result
+
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(
     args,
     ROWS.map(({ name }) => name),
   )
-  const result = await measureAll(options)
+  if (options.profile !== undefined) {
+    process.stdout.write(`${await profile(options.profile, options.sizes[0] ?? 1)}\n`)
+    return
+  }
+  const result = options.from === undefined ? await measureAll(options) : read(options.from)
   const json = `${JSON.stringify(result, undefined, 2)}\n`
   if (options.out !== undefined) writeFileSync(options.out, json)
+  if (options.document) writeDocument(result)
   process.stdout.write(options.json ? json : `${tableOf(result.figures)}\n\n${summaryOf(result.figures)}\n`)
 }
 

@@ -29,7 +29,8 @@ export function bundleKind(folder: string): Kind {
   return { name: 'dist/flanneld.cjs on Node 24', agent: [node, BUNDLE], empty: [node, empty] }
 }
 
-function nodeInside(): string {
+/** The Node that is inside the executable. */
+export function nodeInside(): string {
   const module = JSON.stringify(join(ROOT, 'packaging/executable/node-binary.mjs'))
   const script = `import { nodeBinary } from ${module}; console.log(nodeBinary())`
   const folder = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }).trim()

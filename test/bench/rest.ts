@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { exitOf } from '../lab/command.ts'
+import { EtcdMetrics } from '../lab/etcd-metrics.ts'
 import { Lab, waitFor, type LabHost } from '../lab/index.ts'
 import { AgentProcess } from './agent-process.ts'
 import { EtcdClient } from './etcd-client.ts'
-import { askedBetween, etcdCounts } from './etcd-metrics.ts'
 import { figureOf, type Figure } from './figure.ts'
 import { benchPeers, CONFIG } from './peers.ts'
 import { anonymousBytes, countedAnonymousBytes, processorMs, residentBytes } from './processor.ts'
@@ -131,10 +131,10 @@ class RestBench {
     await Promise.all(this.#resting.map(({ memory }) => memory))
     const { idleMs } = this.#watch
     const { endpoint } = this.#lab.etcd.member
-    const [before, asked] = [this.#resting.map(({ agent }) => processorMs(agent.pid)), await etcdCounts(endpoint)]
+    const [before, asked] = [this.#resting.map(({ agent }) => processorMs(agent.pid)), await EtcdMetrics.read(endpoint)]
     await delay(idleMs)
     const percents = this.#resting.map(({ agent }, at) => ((processorMs(agent.pid) - (before[at] ?? 0)) / idleMs) * 100)
-    const { messages } = askedBetween(asked, await etcdCounts(endpoint))
+    const messages = (await EtcdMetrics.read(endpoint)).since(asked, 'grpc_server_msg_received_total')
     const perDay = (messages / this.#resting.length) * ((SECONDS_A_DAY * 1_000) / idleMs)
     const sizes = [...new Set(this.#resting.map(({ peers }) => peers))]
     return [

@@ -1,19 +1,22 @@
-import type { EtcdCounts } from './etcd-metrics.ts'
 import { figureOf, type Figure } from './figure.ts'
 
 const NAME = 'start'
+
+/** Calls by method. */
+export type Asked = Readonly<Record<string, number>>
+
 /** What a start of this size asked of etcd, by run. */
 export interface AskedBySize {
   readonly peers: number
-  readonly asked: readonly EtcdCounts[]
+  readonly asked: readonly Asked[]
 }
 
 /** The first pages of a list are small, and none has fewer keys than this once they have grown. */
 const SMALL_PAGES = 8
 const LEAST_OF_A_PAGE = 1_000
 
-const reads = ({ calls }: EtcdCounts): number => calls.get('Range') ?? 0
-const total = ({ calls }: EtcdCounts): number => [...calls.values()].reduce((sum, count) => sum + count, 0)
+const reads = (asked: Asked): number => asked['etcdserverpb.KV/Range'] ?? 0
+const total = (asked: Asked): number => Object.values(asked).reduce((sum, count) => sum + count, 0)
 
 /** What joining costs etcd depends on the number of peers in nothing but the pages of the one list. */
 export function requestFigures([smallest, ...larger]: readonly AskedBySize[]): readonly Figure[] {
@@ -22,10 +25,10 @@ export function requestFigures([smallest, ...larger]: readonly AskedBySize[]): r
     const told = { row: NAME, peers, unit: 'calls' }
     const isSmallest = peers === smallest.peers
     const pages = SMALL_PAGES + Math.ceil(peers / LEAST_OF_A_PAGE)
-    const reference = (of: (asked: EtcdCounts) => number) => ({
+    const reference = (of: (asked: Asked) => number) => ({
       reference: { name: `with ${smallest.peers} peers`, values: smallest.asked.map(of) },
     })
-    const writes = (asked: EtcdCounts): number => total(asked) - reads(asked)
+    const writes = (asked: Asked): number => total(asked) - reads(asked)
     return [
       figureOf({
         ...{ ...told, what: 'etcd calls of a start, but reads', values: asked.map(writes) },

@@ -1,18 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { EtcdMetrics } from '../lab/etcd-metrics.ts'
 import { Lab } from '../lab/index.ts'
 import type { LabHost } from '../lab/host.ts'
 import { AgentProcess } from './agent-process.ts'
 import { NoCompiler } from './c-program.ts'
 import { EtcdClient } from './etcd-client.ts'
-import { askedBetween, etcdCounts, type EtcdCounts } from './etcd-metrics.ts'
 import { figureOf, missing, type Bound, type Figure, type Missing } from './figure.ts'
 import { burstOf, startMonitor } from './monitor.ts'
 import { benchPeers, CONFIG, type BenchPeer } from './peers.ts'
 import { processorMs } from './processor.ts'
 import { executableKind, type Kind } from './programs.ts'
 import type { Context, Row } from './row.ts'
-import { requestFigures, type AskedBySize } from './start-requests.ts'
+import { requestFigures, type Asked, type AskedBySize } from './start-requests.ts'
 import { expectExact } from './tables.ts'
 
 const NAME = 'start'
@@ -35,7 +35,7 @@ interface Round {
   /** Until the executable that does nothing has ended, in seconds. */
   readonly emptyS: number
   /** What etcd was asked for in the start. */
-  readonly asked: EtcdCounts
+  readonly asked: Asked
 }
 
 /** How long the executable that does nothing takes to end, started as agents are. */
@@ -77,10 +77,10 @@ class StartBench {
   async #round(host: LabHost, peers: readonly BenchPeer[]): Promise<Round> {
     const emptyS = await emptyRun(host, this.#kind)
     const { endpoint } = this.#lab.etcd.member
-    const before = await etcdCounts(endpoint)
+    const before = await EtcdMetrics.read(endpoint)
     const first = this.#execute(host)
     const start = await this.#measure(first, peers, 'after a start')
-    const asked = askedBetween(before, await etcdCounts(endpoint))
+    const asked = (await EtcdMetrics.read(endpoint)).callsSince(before)
     await first.stop()
     const monitor = this.#monitor === undefined ? undefined : await startMonitor(host.place, this.#monitor, true)
     let changes = 0
