@@ -97,16 +97,17 @@ describe('a server of bounded answers', () => {
   })
 
   test('tells who makes an answer that nobody waits for it any more', async () => {
-    let gone = false
+    let [hasCome, gone] = [false, false]
     const respond = async ({ signal }: { readonly signal: AbortSignal }): Promise<Answer> => {
+      hasCome = true
       await once(signal, 'abort')
       gone = true
       return json({})
     }
     const asked = request(`${await serve({ '/slow': { respond } })}/slow`).on('error', () => undefined)
     asked.end()
-    await once(asked, 'socket')
-    setTimeout(() => asked.destroy(), 50)
+    await waitFor('the question', () => hasCome)
+    asked.destroy()
     await waitFor('it to be told', () => gone)
   })
 

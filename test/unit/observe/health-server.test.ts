@@ -21,11 +21,12 @@ afterEach(() => {
 async function serve(port = 0, deadlineMs = 5_000, address = '127.0.0.1'): Promise<string> {
   const answer = () => ({ ok: isWell, body: { well: isWell } })
   const health = { liveness: answer, readiness: answer }
+  const heard = told
   const onListening = (): void => {
-    told.push('listens')
+    heard.push('listens')
   }
   const onFailure = (reason: string): void => {
-    told.push(reason)
+    heard.push(reason)
   }
   server = new HealthServer({ ip: address, port, health, onListening, onFailure, retryMs: 20, deadlineMs })
   return `http://127.0.0.1:${await waitFor('the server to listen', () => server.port)}`
@@ -110,15 +111,19 @@ describe('an address that is not to be had', () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const address = other.address()
-    void serve(typeof address === 'object' ? (address?.port ?? 0) : 0).catch(() => undefined)
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+    void serve(port).catch(() => undefined)
     await waitFor('the complaint', () => told.length > 0)
-    server.close()
+    const [closed, toldClosed] = [server, told]
+    told = []
+    const serving = serve(port) // whose turn comes after that of the one that is closed
+    await waitFor('the complaint of the next', () => told.length > 0)
+    closed.close()
+    const { length } = toldClosed
     other.close()
-    await once(other, 'close')
-    const { length } = told
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    expect(told).toHaveLength(length)
-    expect(server.port).toBeUndefined()
+    await serving
+    expect(toldClosed).toHaveLength(length)
+    expect(closed.port).toBeUndefined()
   })
 
   test('is told with its cure, and taken as soon as it is free', async () => {
