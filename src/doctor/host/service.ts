@@ -30,87 +30,93 @@ const USAGE = '2'
 /** Started again so often, it does not end by chance. */
 const CRASH_LOOP = 3
 
-/** Why no agent answers. Pure. */
+type Told = Pick<Finding, 'cause' | 'summary' | 'cure'> & Partial<Pick<Finding, 'severity' | 'evidence'>>
+
+/** Why no agent answers; the first case that is so. Pure. */
 export function judgeService(facts: ServiceFacts): readonly Finding[] {
-  const { unit, pid, lastWords } = facts
-  const state = `systemctl show flanneld: ActiveState=${unit.get('ActiveState') ?? ''} SubState=${unit.get('SubState') ?? ''} Result=${unit.get('Result') ?? ''} ExecMainStatus=${unit.get('ExecMainStatus') ?? ''} NRestarts=${unit.get('NRestarts') ?? ''}`
-  const evidence = [
-    ...(unit.size === 0 ? ['no process has claimed this host; there is no flanneld.service'] : [state]),
-    ...lastWords.map((line) => `journalctl -u flanneld: ${line}`),
-  ]
-  const common = { severity: 'broken', evidence, explains: [] } as const
-  if (facts.isSilent) return [{ ...common, ...hanging(facts) }]
-  if (pid !== undefined)
-    return [
-      {
-        ...common,
-        severity: 'risk',
-        cause: 'agent-silent',
-        summary: `the agent runs (pid ${pid}) and does not answer at its status socket`,
-        evidence: [`process ${pid} has claimed this host`],
-        cure: [
-          'flanneld status --socket FILE where --status-socket names another one',
-          `an agent before this version has none: systemctl restart flanneld; if it hangs: cat /proc/${pid}/stack, then systemctl restart flanneld`,
-        ],
-      },
-    ]
-  const lacksRights = lacksNetAdmin(unit, lastWords)
-  if (lacksRights)
-    return [
-      {
-        ...common,
-        cause: 'agent-without-rights',
-        summary: 'the agent may not change the network: CAP_NET_ADMIN is missing, so it ends as soon as it starts',
-        cure: [
-          'systemctl edit flanneld: [Service] AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW and the same in CapabilityBoundingSet=, then systemctl restart flanneld',
-          'Docker: --cap-add=NET_ADMIN --cap-add=NET_RAW; Kubernetes: securityContext.capabilities.add',
-        ],
-      },
-    ]
-  if (unit.size === 0)
-    return [
-      {
-        ...common,
-        cause: 'agent-not-running',
-        summary: 'no agent runs on this host',
-        cure: [
-          'systemctl enable --now flanneld, or however it is started here; what stands in the kernel goes on forwarding, and is not kept up',
-        ],
-      },
-    ]
-  if (unit.get('ExecMainStatus') === USAGE && unit.get('ActiveState') !== 'active')
-    return [
-      {
-        ...common,
-        cause: 'flags-invalid',
-        summary:
-          'the agent has ended with 2: a flag, a variable or a file that it is given is wrong, and it is not started again',
-        cure: ['flanneld --check, with what stands in /etc/default/flanneld; then systemctl restart flanneld'],
-      },
-    ]
-  if (Number(unit.get('NRestarts') ?? 0) >= CRASH_LOOP || unit.get('Result') === 'start-limit-hit')
-    return [
-      {
-        ...common,
-        cause: 'agent-crashing',
-        summary: `the agent ends again and again (started ${unit.get('NRestarts') ?? ''} times)`,
-        cure: ['journalctl -u flanneld -n 50 --no-pager', 'what its last lines say: docs/troubleshooting.md'],
-      },
-    ]
-  const isOff = unit.get('ActiveState') === 'inactive'
-  return [
-    {
-      ...common,
-      cause: 'agent-not-running',
-      summary: `the agent does not run: flanneld.service is ${unit.get('ActiveState') ?? 'not known'}${unit.get('UnitFileState') === 'disabled' ? ' and not enabled' : ''}`,
-      cure: [
-        isOff
-          ? 'systemctl enable --now flanneld'
-          : 'systemctl restart flanneld; journalctl -u flanneld -n 50 --no-pager',
-      ],
-    },
-  ]
+  const common = { severity: 'broken', evidence: evidenceOf(facts), explains: [] } as const
+  const found = CASES.find(({ isSo }) => isSo(facts))
+  return found === undefined ? [] : [{ ...common, ...found.tell(facts) }]
 }
+
+const SHOWN = ['ActiveState', 'SubState', 'Result', 'ExecMainStatus', 'NRestarts'] as const
+
+const evidenceOf = ({ unit, lastWords }: ServiceFacts): readonly string[] => [
+  unit.size === 0
+    ? 'no process has claimed this host; there is no flanneld.service'
+    : `systemctl show flanneld: ${SHOWN.map((name) => `${name}=${unit.get(name) ?? ''}`).join(' ')}`,
+  ...lastWords.map((line) => `journalctl -u flanneld: ${line}`),
+]
+
+interface Case {
+  readonly isSo: (facts: ServiceFacts) => boolean
+  readonly tell: (facts: ServiceFacts) => Told
+}
+
+const CASES: readonly Case[] = [
+  { isSo: ({ isSilent }) => isSilent, tell: (facts) => hanging(facts) },
+  { isSo: ({ pid }) => pid !== undefined, tell: ({ pid = 0 }) => elsewhere(pid) },
+  {
+    isSo: ({ unit, lastWords }) => lacksNetAdmin(unit, lastWords),
+    tell: () => ({
+      cause: 'agent-without-rights',
+      summary: 'the agent may not change the network: CAP_NET_ADMIN is missing, so it ends as soon as it starts',
+      cure: [
+        'systemctl edit flanneld: [Service] AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW and the same in CapabilityBoundingSet=, then systemctl restart flanneld',
+        'Docker: --cap-add=NET_ADMIN --cap-add=NET_RAW; Kubernetes: securityContext.capabilities.add',
+      ],
+    }),
+  },
+  {
+    isSo: ({ unit }) => unit.size === 0,
+    tell: () => ({
+      cause: 'agent-not-running',
+      summary: 'no agent runs on this host',
+      cure: [
+        'systemctl enable --now flanneld, or however it is started here; what stands in the kernel goes on forwarding, and is not kept up',
+      ],
+    }),
+  },
+  {
+    isSo: ({ unit }) => unit.get('ExecMainStatus') === USAGE && unit.get('ActiveState') !== 'active',
+    tell: () => ({
+      cause: 'flags-invalid',
+      summary:
+        'the agent has ended with 2: a flag, a variable or a file that it is given is wrong, and it is not started again',
+      cure: ['flanneld --check, with what stands in /etc/default/flanneld; then systemctl restart flanneld'],
+    }),
+  },
+  {
+    isSo: ({ unit }) => Number(unit.get('NRestarts') ?? 0) >= CRASH_LOOP || unit.get('Result') === 'start-limit-hit',
+    tell: ({ unit }) => ({
+      cause: 'agent-crashing',
+      summary: `the agent ends again and again (started ${unit.get('NRestarts') ?? ''} times)`,
+      cure: ['journalctl -u flanneld -n 50 --no-pager', 'what its last lines say: docs/troubleshooting.md'],
+    }),
+  },
+  { isSo: () => true, tell: ({ unit }) => stopped(unit) },
+]
+
+const elsewhere = (pid: number): Told => ({
+  severity: 'risk',
+  cause: 'agent-silent',
+  summary: `the agent runs (pid ${pid}) and does not answer at its status socket`,
+  evidence: [`process ${pid} has claimed this host`],
+  cure: [
+    'flanneld status --socket FILE where --status-socket names another one',
+    `an agent before this version has none: systemctl restart flanneld; if it hangs: cat /proc/${pid}/stack, then systemctl restart flanneld`,
+  ],
+})
+
+const stopped = (unit: ServiceFacts['unit']): Told => ({
+  cause: 'agent-not-running',
+  summary: `the agent does not run: flanneld.service is ${unit.get('ActiveState') ?? 'not known'}${unit.get('UnitFileState') === 'disabled' ? ' and not enabled' : ''}`,
+  cure: [
+    unit.get('ActiveState') === 'inactive'
+      ? 'systemctl enable --now flanneld'
+      : 'systemctl restart flanneld; journalctl -u flanneld -n 50 --no-pager',
+  ],
+})
 
 /** State of a process, from its /proc/PID/stat: behind its name, which may hold anything. Pure. */
 export const stateIn = (stat: string): string => stat.slice(stat.lastIndexOf(')') + 1).trim()[0] ?? ''
