@@ -125,17 +125,18 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
   const own = { clock: systemClock, random: Math.random, log, conditions, status, counts }
   log.info('this node', node)
   const identifier = randomInt(0x1_0000)
+  const subnets = new EtcdSubnetManager(options, {
+    ...{ ...own, store, resolveHost, wallMs: Date.now },
+    certificates: store.certificates,
+    storeClock: (signal) => store.clock(Date.now, signal),
+  })
   const ports: AgentPorts = {
     kernel,
     firewall: new LinuxFirewall(),
     peerFilter: new NftPeerFilter(runTool, options.ipMasq),
     foreignRules: new LinuxForeignRules(),
     kernelWrites: () => kernel.stats().writes,
-    subnets: new EtcdSubnetManager(options, {
-      ...{ ...own, store, resolveHost, wallMs: Date.now },
-      certificates: store.certificates,
-      storeClock: (signal) => store.clock(Date.now, signal),
-    }),
+    subnets,
     ...own,
     reaches: new PeerReaches(systemClock),
     openProbe: (family) => openIcmp(family, identifier),
@@ -153,7 +154,10 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
   const { healthz, healthzStatus = false, healthzPage = false } = options
   const isOpen = healthzStatus || healthzPage
   const routes = isOpen ? networkRoutes(live, { hasPage: healthzPage }) : metricsRoutes(live)
-  takeHangUp(log, () => store.certificates?.look().problem)
+  takeHangUp(log, () => {
+    subnets.lookAtCertificates()
+    return store.certificates?.look().problem
+  })
   const server = healthz && (await serveHealth(healthz, status, conditions, undefined, routes))
   const parting = partingOf(status, stopSignal)
   try {

@@ -1,6 +1,7 @@
 import type { ConditionReports } from '../../agent/runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
 import type { Loop } from '../../time/loop.ts'
+import type { Wakeup } from '../../time/wakeup.ts'
 
 /** A certificate of ours, of the CA or of etcd. */
 export interface KnownCertificate {
@@ -27,6 +28,8 @@ export interface CertificatesInput {
   readonly conditions: ConditionReports
   /** Wall-clock time, in milliseconds. */
   readonly wallMs: () => number
+  /** Rung when the files are to be looked at now. */
+  readonly bell?: Wakeup | undefined
 }
 
 const LOOK_EVERY_MS = 60_000
@@ -52,7 +55,7 @@ export class CertificatesTask implements Task {
       const { problem, inUse, validities } = this.#input.files.look()
       this.#reportProblem(problem, inUse)
       this.#reportEnds(validities)
-      await rest(problem === undefined ? LOOK_EVERY_MS : LOOK_AGAIN_MS)
+      await rest(problem === undefined ? LOOK_EVERY_MS : LOOK_AGAIN_MS, this.#input.bell)
     }
   }
 

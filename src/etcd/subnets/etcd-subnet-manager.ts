@@ -12,6 +12,7 @@ import { acquireLease } from '../../lease/acquire/acquire.ts'
 import type { PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
+import { Wakeup } from '../../time/wakeup.ts'
 import { CertificatesTask, type CertificateFiles } from './certificates-task.ts'
 import { ClockTask, type StoreClock } from './clock-task.ts'
 import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
@@ -36,6 +37,7 @@ export class EtcdSubnetManager implements SubnetManager {
   readonly tasks: readonly Task[]
   readonly #ports: EtcdSubnetPorts
   readonly #renewMarginMs: number
+  readonly #certificatesBell = new Wakeup()
   /** The newest. */
   #held: HeldLease | undefined
 
@@ -48,9 +50,16 @@ export class EtcdSubnetManager implements SubnetManager {
     this.tasks = [
       this.endpoints,
       new RightsTask(ports),
-      ...(files === undefined ? [] : [new CertificatesTask({ files, conditions, wallMs })]),
+      ...(files === undefined
+        ? []
+        : [new CertificatesTask({ files, conditions, wallMs, bell: this.#certificatesBell })]),
       ...(ask === undefined ? [] : [new ClockTask({ ask, conditions, clock: ports.clock, random, wallMs })]),
     ]
+  }
+
+  /** Their files may have changed: whoever watches them looks now. */
+  lookAtCertificates(): void {
+    this.#certificatesBell.ring()
   }
 
   prepare(signal: AbortSignal): Promise<void> {

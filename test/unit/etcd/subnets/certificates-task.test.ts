@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { CertificatesTask, type CertificateFiles } from '../../../../src/etcd/subnets/certificates-task.ts'
+import { Wakeup } from '../../../../src/time/wakeup.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -15,6 +16,7 @@ let log: RecordingLog
 let conditions: Conditions
 let seen: ReturnType<CertificateFiles['look']>
 let looks: number
+let bell: Wakeup
 let stop: AbortController
 let running: Promise<unknown>
 
@@ -31,7 +33,8 @@ beforeEach(async () => {
     return seen
   }
   const wallMs = (): number => START_MS + clock.monotonicMs() - startedMs
-  const task = new CertificatesTask({ files: { look }, conditions, wallMs })
+  bell = new Wakeup()
+  const task = new CertificatesTask({ files: { look }, conditions, wallMs, bell })
   running = Promise.all([task, conditions].map((one) => runTask(one, runtime(clock, stop.signal))))
   await clock.settle()
 })
@@ -45,6 +48,13 @@ afterEach(async () => {
 const failing = (): readonly string[] =>
   conditions.all().map(({ what, reason, effect }) => `${what}: ${reason} (${effect})`)
 const named = (what: string, days: number) => ({ what, toMs: START_MS + days * DAY_MS })
+
+test('are looked at when it is rung, and not only once a minute', async () => {
+  expect(looks).toBe(1)
+  bell.ring()
+  await clock.settle()
+  expect(looks).toBe(2)
+})
 
 describe('certificates that end', () => {
   test('are named from two weeks before on, once a day, and more gravely when they have', async () => {
