@@ -116,6 +116,21 @@ function judgeFiles({ access, agent, facts, nowMs }: Known): readonly Finding[] 
   return judgeCertificates(access, { problem, seen }, { nowMs, isConnected: agent?.store.isUp ?? false })
 }
 
+/**
+ * Why etcd does not do as it is asked, and its certificates: a cause that the files themselves show is told by these, which know since when
+ * and whether a connection from before still stands.
+ */
+function judgeWay(known: Known): readonly Finding[] {
+  const [way, files] = [judgeStore(known), judgeFiles(known)]
+  const isShown = (cause: string): boolean => files.some((file) => file.cause === cause)
+  const explainedOf = (cause: string): readonly string[] =>
+    way.filter((one) => one.cause === cause).flatMap(({ explains = [] }) => explains)
+  return [
+    ...way.filter(({ cause }) => !isShown(cause)),
+    ...files.map((file) => ({ ...file, explains: [...(file.explains ?? []), ...explainedOf(file.cause)] })),
+  ]
+}
+
 function judgeConfiguration({ access, agent, facts }: Known): readonly Finding[] {
   const waits = agent?.configuration === null || agent === undefined ? [] : waitingConfiguration(agent.configuration)
   const explains = ['network configuration', ...(agent?.lease === null ? FOLLOWS : [])]
@@ -144,8 +159,7 @@ function judgeLeases({ access, agent, facts }: Known): readonly Finding[] {
 /** What this host hears of etcd, and of what is kept there. */
 export const STORE_CHECKS: readonly Check<View>[] = [
   flags,
-  check('etcd', judgeStore),
-  check('certificates for etcd', judgeFiles),
+  check('etcd', judgeWay),
   check('network configuration', judgeConfiguration),
   check('leases', judgeLeases),
   check('clock', ({ facts }) => (facts?.clock === undefined ? [] : judgeClock(facts.clock))),

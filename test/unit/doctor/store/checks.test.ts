@@ -135,6 +135,27 @@ describe('certificates', () => {
     const problem = '--etcd-keyfile: expected the key of the certificate'
     expect(await causes({ access, facts: { certificates: { problem, seen: [] } } })).toEqual(['certificate-files'])
   })
+
+  it('that can be used no more are a risk while the connection stands, though we could make none', async () => {
+    const problem = '--etcd-keyfile: expected the key of the certificate'
+    const files = condition('certificates of etcd', { reason: `${problem}; those from before stay in use` })
+    const facts = { refused: { flag: '--etcd-keyfile', says: problem }, certificates: { problem, seen: [] } }
+    expect(await found({ access, agent: { ...agentWith(), conditions: [files] }, facts })).toMatchObject([
+      { cause: 'certificate-files', severity: 'risk' },
+    ])
+  })
+
+  it('that have ended, and keep etcd away, are one thing', async () => {
+    const refused = fault({ root: 'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', url: 'https://10.0.0.1:2379' })
+    const what = 'the certificate in --etcd-certfile'
+    const seen = [{ what, fromMs: NOW - 30 * DAY_MS, toMs: NOW - DAY_MS }]
+    const store = { ...agentWith(of(what, -1)).store, isUp: false }
+    const agent = { ...healthy, store, conditions: [condition('etcd', { fault: refused })] }
+    const all = await found({ access, agent, facts: { reading: refused, certificates: { problem: undefined, seen } } })
+    expect(all).toMatchObject([
+      { cause: 'own-certificate-expired', severity: 'broken', explains: ['expiry of certificates', 'etcd'] },
+    ])
+  })
 })
 
 describe('leases', () => {
