@@ -109,8 +109,10 @@ N`,
        iptables-nft -A FORWARD -j ufw-before-forward; iptables-nft -P FORWARD DROP`,
       /^ufw route allow from 10\.0\.0\.0\/8/,
     ],
-  ])('rules as %s writes them', async (_, script, cure) => {
+  ])('rules as %s writes them', async (name, script, cure) => {
     await broken(host, script, `${EMPTY}; iptables-nft -X`)
+    await ring(host)
+    await fails(host, 'drops of others', new RegExp(name), BY_ITSELF)
     expect((await foundOn(host, 'forward-drop')).cure[0]).toMatch(cure)
   })
 
@@ -140,27 +142,36 @@ N`,
       `ip address add 10.99.0.1/24 dev docker0; ip address del ${address} dev docker0`,
       `ip address flush dev docker0; ip address add ${address} dev docker0`,
     )
+    await fails(host, 'container bridge', /10\.99\.0\.1/, BY_ITSELF)
     expect((await foundOn(host, 'bridge-on-other-subnet')).summary).toContain('docker0 has 10.99.0.1/24')
   })
 
   test('what comes in by its bridge is not passed on: --fix turns it on', async () => {
     await broken(host, 'sysctl -qw net.ipv4.conf.docker0.forwarding=0', 'sysctl -qw net.ipv4.conf.docker0.forwarding=1')
+    await ring(host)
+    await fails(host, 'net.ipv4.conf.docker0.forwarding', /^/, BY_ITSELF)
     await foundOn(host, 'forwarding-off-on-interface')
     expect(await doctorOn(host, '--fix', '--yes')).toEqual({ code: 0, findings: [] })
     expect((await sh(host, 'sysctl -n net.ipv4.conf.docker0.forwarding')).trim()).toBe('1')
   })
+})
 
-  test('a table of connections that is full, as that of a container', async () => {
-    const [container] = host.containers
-    if (container === undefined) throw new Error('no container')
-    await container.place.exec('nft', [
-      'add table ip tracks; add chain ip tracks out { type filter hook output priority 0; ct state new counter; }',
-    ])
-    await container.place.exec('python3', ['-c', FILL], { timeoutMs: 90_000 }) // some 270 000 packets
-    const told = await doctorOn({ place: container.place })
-    const finding = told.findings.find(({ cause }) => cause === 'conntrack-full')
-    expect(finding?.cure[0]).toMatch(/nf_conntrack_max=\d+/)
-  })
+test('a host whose table of connections is full', async () => {
+  const host = lab().host(1) // what is new on it goes nowhere for as long as that lasts
+  await sh(
+    host,
+    `sysctl -qw net.netfilter.nf_conntrack_udp_timeout=20
+     nft 'add table ip tracks; add chain ip tracks out { type filter hook output priority 0; ct state new counter; }'`,
+  )
+  await host.place.exec('python3', ['-c', FILL], { timeoutMs: 90_000 }) // some 270 000 packets
+  await ring(host)
+  const [, { findings }] = await Promise.all([
+    fails(host, 'table of connections', /^is full/, BY_ITSELF),
+    doctorOn(host),
+  ])
+  const finding = findings.find(({ cause }) => cause === 'conntrack-full')
+  expect(finding?.cure[0]).toMatch(/nf_conntrack_max=\d+/)
+  await sh(host, 'nft delete table ip tracks')
 })
 
 describe('a host whose agent ends', () => {

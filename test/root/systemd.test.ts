@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
 import { outcomeOf } from '../lab/command.ts'
 import { waitFor } from '../lab/index.ts'
+import { objectsAt, parseObject, textAt, textsAt } from '../lab/json.ts'
 import { SystemdMachine } from './systemd-machine.ts'
 
 const UNIT = 'flanneld.service'
@@ -218,6 +219,41 @@ describe.skipIf(hindrance !== undefined)('the unit flanneld.service, under a rea
     await setForwarding(1)
     expect(await starting).toMatchObject({ code: 0 })
     await machine.systemctl('stop', UNIT)
+  })
+
+  describe('that does not run', () => {
+    /** What doctor says first, and its cures. */
+    const diagnosis = async (): Promise<{ readonly cause: string | undefined; readonly cure: readonly string[] }> => {
+      const { stdout } = await machine.place.attempt('flanneld', ['doctor', '--json'])
+      const [first = {}] = objectsAt(parseObject(stdout), 'findings')
+      return { cause: textAt(first, 'cause'), cure: textsAt(first, 'cure') }
+    }
+
+    test('has no right to change the network, says doctor, and how it is given', async () => {
+      await machine.configure(DROP_IN, '[Service]\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_NET_RAW\n')
+      await machine.place.attempt('systemctl', ['start', UNIT])
+      expect(await isState('failed')).toBe(true)
+      const { cause, cure } = await diagnosis()
+      expect(cause).toBe('agent-without-rights')
+      expect(cure[0]).toMatch(
+        /\[Service\] AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW and the same in CapabilityBoundingSet=/,
+      )
+      expect((await machine.place.attempt('flanneld', ['status'])).stdout).toMatch(
+        /^host0 is without an agent that answers/,
+      )
+    })
+
+    test('ends again and again, says doctor, and where its last words are', async () => {
+      // less room than Node asks for at its start
+      await machine.configure(DROP_IN, '[Service]\nLimitAS=200M\nRestartSec=100ms\n')
+      await machine.systemctl('start', '--no-block', UNIT)
+      await waitFor('some starts', async () => Number(await show('NRestarts')) >= 3, RESTART)
+      const { cause, cure } = await diagnosis()
+      expect(cause).toBe('agent-crashing')
+      expect(cure[0]).toBe('journalctl -u flanneld -n 50 --no-pager')
+      await machine.systemctl('stop', UNIT)
+      await machine.configure(DROP_IN, '')
+    })
   })
 
   test('is not started again after a mistake on its command line', async () => {
