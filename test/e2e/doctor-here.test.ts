@@ -37,6 +37,12 @@ const askNow = (hosts: readonly LabHost[]): Promise<unknown> => doctor.asks(host
 const nothingIsWrong = (): Promise<Told> => doctor.isWell()
 const agentNames = (words: RegExp): Promise<unknown> => doctor.agentNames(words)
 
+/** The agent looks at the rules of others when an address of its subnet comes, and not only once a minute. */
+const ring = async (): Promise<void> => {
+  const { base } = (await patient().ready()).subnet
+  await shell(patient(), `ip address add ${base.text}/32 dev lo; ip address del ${base.text}/32 dev lo`)
+}
+
 async function only(cause: string, ...flags: readonly string[]): Promise<ToldFinding> {
   const { findings, code } = await doctor.tells(
     `doctor to find ${cause} alone`,
@@ -69,7 +75,11 @@ async function cleanUp(): Promise<void> {
       'ip rule delete priority 77',
       'sysctl -qw net.ipv4.conf.eth0.rp_filter=0',
     ),
-    attempts(lab().host(WELL), 'nft delete table ip wrong'),
+    attempts(
+      lab().host(WELL),
+      'nft delete table ip wrong',
+      `ip neighbour del ${patient().address} dev eth0 nud permanent`,
+    ),
     attempts(lab().host(IMPOSTOR), `ip address delete ${patient().address}/24 dev eth0`),
   ])
 }
@@ -83,25 +93,20 @@ describe('what is wrong with this host', () => {
     }
   })
 
-  test.each<[what: string, cause: string, breaks: string]>([
-    [
-      'a rule of iptables that drops what comes',
-      'udp-port-dropped-here',
-      'iptables -A INPUT -p udp --dport 8472 -j DROP',
-    ],
-    [
-      'a table of nft that drops what leaves',
-      'udp-port-dropped-here',
+  test('a table of nft that drops what leaves', async () => {
+    await shell(
+      patient(),
       'nft add table inet strict && nft add chain inet strict out { type filter hook output priority 0\\; } && nft add rule inet strict out udp dport 8472 drop',
-    ],
-  ])('%s', async (_, cause, breaks) => {
-    await shell(patient(), breaks)
-    const found = await only(cause)
-    await follow(patient(), found)
+    )
+    await ring()
+    await agentNames(/drops of others: .*inet strict/)
+    await follow(patient(), await only('udp-port-dropped-here'))
   })
 
   test('a rule that masquerades between containers', async () => {
     await shell(patient(), `iptables -t nat -I ${MASQUERADE}`)
+    await ring()
+    await agentNames(/masquerading of others: .*MASQUERADE/)
     expect((await only('masqueraded-by-others')).evidence.join()).toContain(
       '-A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE',
     )
@@ -119,9 +124,32 @@ describe('what is wrong with this host', () => {
       patient(),
       `ip rule add to ${to} lookup 200 priority 77 && ip route add ${to} via 192.168.205.1 table 200`,
     )
+    await agentNames(/routes to peers of IPv4: .*table 200/)
     const rule = await only('foreign-rule-wins')
     expect(rule.cure[0]).toBe('ip rule del priority 77')
     await follow(patient(), rule)
+  })
+
+  test('a rule of iptables that drops what comes: status leads with it, and not with the peers that do not answer', async () => {
+    await shell(patient(), 'iptables -A INPUT -p udp --dport 8472 -j DROP')
+    await Promise.all([ring(), askNow(lab().hosts.slice(1, IMPOSTOR))])
+    await Promise.all([agentNames(/answers of peers over IPv4/), agentNames(/drops of others/)])
+    await agentNames(/^host0 is degraded, for [^:]+: drops of others: /)
+    await follow(patient(), await only('udp-port-dropped-here'))
+  })
+
+  test('another machine with our address, which a peer takes for us', async () => {
+    const [{ address }, impostor, well] = [patient(), lab().host(IMPOSTOR), lab().host(WELL)]
+    await shell(impostor, `ip address add ${address}/24 dev eth0`)
+    const mac = (await shell(impostor, 'cat /sys/class/net/eth0/address')).trim()
+    await shell(well, `ip neighbour replace ${address} lladdr ${mac} dev eth0 nud permanent`)
+    await askNow([well])
+    await agentNames(new RegExp(`(answers of|losses to) peers over IPv4: .*${well.address}`))
+    const found = await only('address-conflict-here')
+    expect(found.evidence[0]).toMatch(/^arping -D -I eth0 .* answers$/)
+    await shell(impostor, `ip address del ${address}/24 dev eth0`)
+    await shell(well, `ip neighbour del ${address} dev eth0`)
+    await askNow([well])
   })
 
   test('a way back that strict filtering does not allow, and checksums that a peer computes wrongly', async () => {
@@ -135,6 +163,7 @@ describe('what is wrong with this host', () => {
       'nft add table ip wrong && nft add chain ip wrong out { type filter hook output priority 0\\; } && nft add rule ip wrong out udp dport 8472 @th,48,16 set 0xbeef',
     )
     await askNow([back, wrong])
+    await agentNames(/answers of peers over IPv4/)
     const { findings } = await doctor.tells(
       'doctor to find both',
       (told) => causesOf(told).join() === 'rp-filter-drops,checksum-offload',
@@ -159,16 +188,9 @@ describe('what is wrong with this host', () => {
       BackendData: { VNI: 100, VtepMAC: '6e:00:00:00:00:77' },
     }
     await lab().putLease(TWICE, JSON.stringify(value))
+    await agentNames(/PublicIP \S+ is our own/)
     expect((await only('duplicate-public-ip')).cure.join()).toContain(TWICE)
     await lab().deleteLease(TWICE)
-  })
-
-  test('another machine with our address', async () => {
-    const { address } = patient()
-    await shell(lab().host(IMPOSTOR), `ip address add ${address}/24 dev eth0`)
-    const found = await only('address-conflict-here', '--peer', lab().host(WELL).address)
-    expect(found.evidence[0]).toMatch(/^arping -D -I eth0 .* answers$/)
-    await shell(lab().host(IMPOSTOR), `ip address del ${address}/24 dev eth0`)
   })
 
   test('no carrier, and an interface that is turned off', async () => {
@@ -177,6 +199,7 @@ describe('what is wrong with this host', () => {
     await only('underlay-without-carrier')
     await patient().faults.restore()
     await shell(patient(), 'ip link set eth0 down')
+    await agentNames(/IPv4 underlay link: eth0 is down/)
     const off = await only('underlay-down')
     await follow(patient(), off)
     await shell(patient(), 'ip route replace default via 192.168.205.1 dev eth0')
