@@ -6,6 +6,7 @@ export type Numbers =
   | Uint32Array<ArrayBuffer>
   | Float32Array<ArrayBuffer>
   | Float64Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
 
 /** Numbers that a column begins with. */
 export const FIRST_LENGTH = 64
@@ -17,13 +18,18 @@ export const FIRST_LENGTH = 64
 export function withRoom<C extends Numbers>(column: C, at: number, make: (length: number) => C): C {
   if (at < column.length) return column
   const longer = make(Math.max(FIRST_LENGTH, at + 1, Math.ceil(column.length * 1.25)))
-  longer.set(column)
+  // as octets: numbers of 64 bits and others have no `set` in common
+  octetsIn(longer).set(octetsIn(column))
   return longer
 }
+
+const octetsIn = ({ buffer }: Numbers): Uint8Array => new Uint8Array(buffer)
 
 export const octets = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(length)
 export const halves = (length: number): Uint16Array<ArrayBuffer> => new Uint16Array(length)
 export const words = (length: number): Int32Array<ArrayBuffer> => new Int32Array(length)
+export const unsignedWords = (length: number): Uint32Array<ArrayBuffer> => new Uint32Array(length)
+export const longs = (length: number): BigInt64Array<ArrayBuffer> => new BigInt64Array(length)
 
 /** Spreads the bits of a number over 32 others: subnets and MACs differ in a few bits only (the finalizer of MurmurHash3). */
 export function mixed(word: number): number {

@@ -1,10 +1,11 @@
 import { ConfigError } from '../config/error.ts'
 import { parseJsonObject, type JsonFields } from '../config/json.ts'
-import { ipFromBytes, type Family, type Ip } from '../net/ip.ts'
+import { ipFromWords, type Family, type Ip } from '../net/ip.ts'
+import { macFromParts } from '../net/mac.ts'
 import { parsePrefix, parsePrefixParts, prefixOf, type Prefix } from '../net/prefix.ts'
 import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
-import { macText, plainNode, Reader, readPlainValue, type PlainValue } from './plain-value.ts'
+import { plainNode, Reader, readPlainValue, type PlainValue } from './plain-value.ts'
 import { rejectedFor, type Rejected } from './rejection.ts'
 import type { LeaseRecord } from './store.ts'
 
@@ -43,11 +44,8 @@ function parsePlainKey(key: string): Prefix | undefined {
   if (base === undefined || !text.skip('-')) return undefined
   const length = text.decimal(32)
   if (length === undefined || !text.endsWith('') || base % 2 ** (32 - length) !== 0) return undefined
-  return prefixOf(ipv4FromNumber(base), length)
+  return prefixOf(ipFromWords(4, base, 0, 0, 0), length)
 }
-
-const ipv4FromNumber = (address: number): Ip =>
-  ipFromBytes([address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255])
 
 function parseKeyPart(part: string, family: Family): Prefix | undefined {
   const dash = part.lastIndexOf('-')
@@ -90,8 +88,9 @@ export function decodeLease(
 }
 
 function plainClaim(subnets: readonly Prefix[], { backendType, publicIp, vtep, node }: PlainValue): LeaseClaim {
-  const backendData = vtep === undefined ? undefined : { VNI: vtep.vni, VtepMAC: macText(vtep) }
-  const ip = ipv4FromNumber(publicIp)
+  const backendData =
+    vtep === undefined ? undefined : { VNI: vtep.vni, VtepMAC: macFromParts(vtep.macHigh, vtep.macLow) }
+  const ip = ipFromWords(4, publicIp, 0, 0, 0)
   return {
     backendType,
     families: subnets.map((subnet) => ({ family: 4, subnet, publicIp: ip, backendData })),

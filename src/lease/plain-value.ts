@@ -3,6 +3,7 @@
  * without JSON, kept as a few numbers, and written again when somebody looks. Whatever is written otherwise is left to `codec.ts`.
  */
 
+import { macFromParts } from '../net/mac.ts'
 import type { NodeIdentity } from './lease.ts'
 
 /** What such a value says. */
@@ -34,8 +35,16 @@ const NODE = ',"Node":{'
 const MEMBERS = /^"ID":"([ !#-[\]-~]*)","Hostname":"([ !#-[\]-~]*)"(?:,"Earlier":"[ !#-[\]-~]*")?$/
 const TYPE_NAME = /^[a-z][a-z-]{0,30}$/
 
+/** The last value that was read or written: it is mostly asked for again at once. */
+let last: { readonly text: string; readonly value: PlainValue | undefined } | undefined
+
 /** Undefined: it is written in another way. */
-export function readPlainValue(value: string): PlainValue | undefined {
+export function readPlainValue(text: string): PlainValue | undefined {
+  if (last?.text !== text) last = { text, value: parsePlainValue(text) }
+  return last.value
+}
+
+function parsePlainValue(value: string): PlainValue | undefined {
   const text = new Reader(value)
   if (!text.skip(HEAD)) return undefined
   const publicIp = text.ipv4()
@@ -61,20 +70,19 @@ function readVtep(text: Reader): PlainVtep | undefined {
 const MOST_VNI = 0xffffff
 
 /** The way back: the very text that was read. */
-export function writePlainValue({ publicIp, backendType, vtep, node }: PlainValue): string {
-  const data = vtep === undefined ? '' : `${VNI}${vtep.vni}${MAC}${macText(vtep)}"}`
+export function writePlainValue(value: PlainValue): string {
+  const text = textOf(value)
+  last = { text, value }
+  return text
+}
+
+function textOf({ publicIp, backendType, vtep, node }: PlainValue): string {
+  const data = vtep === undefined ? '' : `${VNI}${vtep.vni}${MAC}${macFromParts(vtep.macHigh, vtep.macLow)}"}`
   return `${HEAD}${quad(publicIp)}${TYPE}${backendType}"${data}${node === undefined ? '' : `${NODE}${node}}`}}`
 }
 
 const quad = (address: number): string =>
   `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
-
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
-const hex = (octet: number): string => HEX[octet & 255] ?? ''
-
-/** The VtepMAC in canonical text. */
-export const macText = ({ macHigh, macLow }: PlainVtep): string =>
-  `${hex(macHigh >>> 8)}:${hex(macHigh)}:${hex(macLow >>> 24)}:${hex(macLow >>> 16)}:${hex(macLow >>> 8)}:${hex(macLow)}`
 
 /** Who wrote it. */
 export function plainNode(node: string): NodeIdentity {

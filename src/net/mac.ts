@@ -9,6 +9,7 @@ const isCanonicalMac = (text: string): text is Mac => CANONICAL.test(text)
 
 /** Reads six octets with colons or hyphens, in either case (what Go's `net.ParseMAC` takes of EUI-48); anything else is undefined. */
 export function parseMac(text: string): Mac | undefined {
+  if (isCanonicalMac(text)) return text
   const canonical = text.toLowerCase().replaceAll('-', ':')
   return isCanonicalMac(canonical) ? canonical : undefined
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeLease } from '../../src/lease/codec.ts'
-import { macText, plainNode, readPlainValue, writePlainValue } from '../../src/lease/plain-value.ts'
+import { plainNode, readPlainValue, writePlainValue } from '../../src/lease/plain-value.ts'
+import { macFromParts } from '../../src/net/mac.ts'
 import { leaseRecord } from '../fake/samples.ts'
 import { anyMac, withDefects } from './arbitraries.ts'
 
@@ -48,7 +49,9 @@ describe('A value that is written as vxlan nodes write it', () => {
         const { PublicIP, PublicIPv6, BackendType, BackendData, Node } = JSON.parse(text) as Record<string, unknown>
         expect([PublicIPv6, BackendType]).toEqual([null, read.backendType])
         expect(PublicIP).toBe([24, 16, 8, 0].map((shift) => (read.publicIp >>> shift) & 255).join('.'))
-        expect(BackendData).toEqual(read.vtep && { VNI: read.vtep.vni, VtepMAC: macText(read.vtep) })
+        expect(BackendData).toEqual(
+          read.vtep && { VNI: read.vtep.vni, VtepMAC: macFromParts(read.vtep.macHigh, read.vtep.macLow) },
+        )
         const node = read.node === undefined ? undefined : plainNode(read.node)
         expect(Node).toEqual(node && expect.objectContaining({ ID: node.id, Hostname: node.hostname }))
       }),

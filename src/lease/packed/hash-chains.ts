@@ -1,4 +1,4 @@
-import { grown } from './column.ts'
+import { withRoom, words } from '../../columns/grow.ts'
 
 const NONE = -1
 
@@ -8,16 +8,16 @@ const NONE = -1
  */
 export class HashChains {
   /** By the last bits of a hash: the first of its places. */
-  #heads = new Int32Array(16).fill(NONE)
-  #hash = new Int32Array()
-  #slot = new Int32Array()
+  #heads = words(16).fill(NONE)
+  #hash = words(0)
+  #slot = words(0)
   /** Places of one chain, in both directions. */
-  #next = new Int32Array()
-  #before = new Int32Array()
+  #next = words(0)
+  #before = words(0)
   /** Places of one slot. */
-  #sibling = new Int32Array()
+  #sibling = words(0)
   /** The first place of each slot. */
-  #ofSlot = new Int32Array()
+  #ofSlot = words(0)
   /** Places that are free again, chained by #next. */
   #free = NONE
   /** Places that were ever in use. */
@@ -26,7 +26,7 @@ export class HashChains {
   add(slot: number, hash: number): void {
     const place = this.#takePlace()
     const slots = this.#ofSlot.length
-    this.#ofSlot = grown(this.#ofSlot, slot)
+    this.#ofSlot = withRoom(this.#ofSlot, slot, words)
     if (slot >= slots) this.#ofSlot.fill(NONE, slots)
     this.#hash[place] = hash | 0
     this.#slot[place] = slot
@@ -68,11 +68,11 @@ export class HashChains {
     }
     const place = this.#used++
     if (place >= this.#heads.length) this.#spread(this.#heads.length * 2)
-    this.#hash = grown(this.#hash, place)
-    this.#slot = grown(this.#slot, place)
-    this.#next = grown(this.#next, place)
-    this.#before = grown(this.#before, place)
-    this.#sibling = grown(this.#sibling, place)
+    this.#hash = withRoom(this.#hash, place, words)
+    this.#slot = withRoom(this.#slot, place, words)
+    this.#next = withRoom(this.#next, place, words)
+    this.#before = withRoom(this.#before, place, words)
+    this.#sibling = withRoom(this.#sibling, place, words)
     return place
   }
 
@@ -94,7 +94,7 @@ export class HashChains {
 
   /** Chains stay short. None of the places in use is free: there would be no need for another. */
   #spread(buckets: number): void {
-    this.#heads = new Int32Array(buckets).fill(NONE)
+    this.#heads = words(buckets).fill(NONE)
     for (let place = 0; place < this.#hash.length && place < this.#used - 1; place++) this.#link(place)
   }
 }

@@ -1,7 +1,7 @@
+import { halves, longs, octets, unsignedWords, withRoom } from '../../columns/grow.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
 import { readPlainValue, writePlainValue, type PlainValue } from '../plain-value.ts'
 import type { LeaseRecord } from '../store.ts'
-import { grown } from './column.ts'
 
 /** Longest value of a rejected record to keep, in UTF-16 units. */
 const LONGEST_KEPT = 1_024
@@ -19,15 +19,15 @@ const [HAS_VTEP, HAS_ETCD_LEASE] = [1, 2]
  * that one is not judged again before it is written again.
  */
 export class PackedRecords {
-  #how = new Uint8Array()
-  #has = new Uint8Array()
-  #created = new BigInt64Array()
-  #modified = new BigInt64Array()
-  #etcdLease = new BigInt64Array()
-  #publicIp = new Uint32Array()
-  #vni = new Uint32Array()
-  #macHigh = new Uint16Array()
-  #macLow = new Uint32Array()
+  #how = octets(0)
+  #has = octets(0)
+  #created = longs(0)
+  #modified = longs(0)
+  #etcdLease = longs(0)
+  #publicIp = unsignedWords(0)
+  #vni = unsignedWords(0)
+  #macHigh = halves(0)
+  #macLow = unsignedWords(0)
   /** Key, and `Node` of a plain value, else the value or its digest. */
   readonly #keys: string[] = []
   readonly #texts: (string | undefined)[] = []
@@ -156,13 +156,12 @@ export class PackedRecords {
   }
 
   #setEtcdLease(slot: number, id: string | undefined): void {
-    this.#otherEtcdLeases.delete(slot)
+    if (this.#otherEtcdLeases.size > 0) this.#otherEtcdLeases.delete(slot)
     this.#has[slot] = (this.#has[slot] ?? 0) & ~HAS_ETCD_LEASE
     if (id === undefined) return
-    const bits = DECIMAL.test(id) ? BigInt.asIntN(64, BigInt(id)) : 0n
     this.#has[slot] = (this.#has[slot] ?? 0) | HAS_ETCD_LEASE
-    this.#etcdLease[slot] = bits
-    if (String(bits) !== id) this.#otherEtcdLeases.set(slot, id)
+    if (!DECIMAL.test(id) || (id.length === LARGEST.length && id > LARGEST)) this.#otherEtcdLeases.set(slot, id)
+    else this.#etcdLease[slot] = BigInt(id)
   }
 
   #etcdLeaseId(slot: number): string | undefined {
@@ -172,20 +171,20 @@ export class PackedRecords {
 
   #grow(slot: number): void {
     if (slot < this.#how.length) return
-    this.#how = grown(this.#how, slot)
-    this.#has = grown(this.#has, slot)
-    this.#created = grown(this.#created, slot)
-    this.#modified = grown(this.#modified, slot)
-    this.#etcdLease = grown(this.#etcdLease, slot)
-    this.#publicIp = grown(this.#publicIp, slot)
-    this.#vni = grown(this.#vni, slot)
-    this.#macHigh = grown(this.#macHigh, slot)
-    this.#macLow = grown(this.#macLow, slot)
+    this.#how = withRoom(this.#how, slot, octets)
+    this.#has = withRoom(this.#has, slot, octets)
+    this.#created = withRoom(this.#created, slot, longs)
+    this.#modified = withRoom(this.#modified, slot, longs)
+    this.#etcdLease = withRoom(this.#etcdLease, slot, longs)
+    this.#publicIp = withRoom(this.#publicIp, slot, unsignedWords)
+    this.#vni = withRoom(this.#vni, slot, unsignedWords)
+    this.#macHigh = withRoom(this.#macHigh, slot, halves)
+    this.#macLow = withRoom(this.#macLow, slot, unsignedWords)
   }
 }
 
-/** A signed number of 64 bits in decimal digits. */
-const DECIMAL = /^-?\d{1,19}$/
+/** A number as it is written in decimal digits, and the largest that is of 64 bits with a sign. */
+const [DECIMAL, LARGEST] = [/^(?:0|[1-9]\d{0,18})$/, '9223372036854775807']
 
 /** A text of its own in the place of a part, with which V8 would keep the whole. */
 function apart(part: string): string {

@@ -1,6 +1,7 @@
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { Claims } from './claims.ts'
+import { mixed as scattered } from '../../columns/grow.ts'
 import { HashChains } from '../packed/hash-chains.ts'
 
 /** What a hash stands for. */
@@ -85,22 +86,19 @@ export class ClaimHashes {
     return scattered(hash)
   }
 
-  #networkHash(kind: number, { bytes }: Ip, length: number): number {
-    let hash = mixed(this.#seed ^ kind, length)
-    for (let at = 0; at * 8 < length; at++) {
-      const left = length - at * 8
-      const octet = bytes[at] ?? 0
-      hash = mixed(hash, left >= 8 ? octet : octet & (0xff << (8 - left)))
-    }
-    return scattered(hash)
+  #networkHash(kind: number, { family, word0, word1, word2, word3 }: Ip, length: number): number {
+    const hash = mixed(mixed(this.#seed ^ kind, length), masked(word0, length))
+    if (family === 4 || length <= 32) return scattered(hash)
+    const further = mixed(mixed(hash, masked(word1, length - 32)), masked(word2, length - 64))
+    return scattered(mixed(further, masked(word3, length - 96)))
   }
 }
 
-/** FNV-1a (RFC 9923). */
-const mixed = (hash: number, unit: number): number => Math.imul(hash ^ unit, 0x01000193)
-
-/** Each bit has a say in all others: the last ones choose the chain. */
-function scattered(hash: number): number {
-  const half = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  return half ^ (half >>> 13)
+/** The first bits of a word. */
+function masked(word: number, bits: number): number {
+  if (bits >= 32) return word
+  return bits <= 0 ? 0 : word & (-1 << (32 - bits))
 }
+
+/** One more word, of which each bit has a say in what follows. */
+const mixed = (hash: number, word: number): number => scattered(Math.imul(hash, 0x01000193) ^ word)

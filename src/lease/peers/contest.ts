@@ -38,7 +38,7 @@ export class Contest<C extends Contender> {
 
   /** Whether somebody in it claims what only one may have, and these claims name too. */
   isContested(claims: Claims): boolean {
-    return this.#all.conflicting(claims).next().done === false
+    return this.#cases.size > 0 && this.#all.conflicting(claims).next().done === false
   }
 
   /** Keys of those in conflict with one; some come twice. */

@@ -47,7 +47,7 @@ export class Hearing {
   }
 
   *#members(): Generator<readonly [number, Claims]> {
-    for (const slot of this.#known.slots) {
+    for (const slot of this.#known.slots()) {
       const isCalm = this.#known.is(slot, 'accepted') && !this.#known.is(slot, 'disputed')
       const standing = isCalm ? this.#standingOf(slot) : undefined
       if (standing !== undefined) yield [slot, standing.claims]

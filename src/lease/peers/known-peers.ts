@@ -1,7 +1,8 @@
+import { longs, octets, withRoom } from '../../columns/grow.ts'
+import { KeyNumbers } from '../../columns/key-numbers.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
 import { agesOf, least, most, NO_AGES, withTestimony, type Age, type ClaimAges, type Testimony } from './claim-ages.ts'
 import type { Claims } from './claims.ts'
-import { grown, Slots } from '../packed/column.ts'
 import { PackedRecords } from '../packed/packed-records.ts'
 
 /** What is thought of a key, in bits. */
@@ -29,13 +30,12 @@ function ageOfAll(ages: ClaimAges): Age | undefined {
 
 /** All keys there are, each in a slot: what it says, since when, and what is thought of it. */
 export class KnownPeers {
-  readonly #slots = new Map<string, number>()
-  readonly #numbers = new Slots()
+  readonly #slots = new KeyNumbers()
   readonly #records = new PackedRecords()
-  #marks = new Uint8Array()
+  #marks = octets(0)
   /** The age of all that an accepted record claims, where it is one. */
-  #agedFrom = new BigInt64Array()
-  #agedTo = new BigInt64Array()
+  #agedFrom = longs(0)
+  #agedTo = longs(0)
   /** Of all others that claim something. */
   readonly #ages = new Map<number, ClaimAges>()
   #seenUpTo: Revision = -1n
@@ -51,12 +51,12 @@ export class KnownPeers {
   }
 
   /** May be read on while it changes. */
-  get slots(): Iterable<number> {
-    return this.#slots.values()
+  *slots(): Generator<number, void, undefined> {
+    for (const [, slot] of this.#slots) yield slot
   }
 
   slotOf(key: string): number | undefined {
-    return this.#slots.get(key)
+    return this.#slots.find(key)
   }
 
   keyOf(slot: number): string {
@@ -92,28 +92,21 @@ export class KnownPeers {
   }
 
   delete(key: string): void {
-    const slot = this.#slots.get(key)
+    const slot = this.#slots.delete(key)
     if (slot === undefined) return
-    this.#slots.delete(key)
     this.#ages.delete(slot)
     this.#records.clear(slot)
     this.#marks[slot] = 0
-    this.#numbers.giveBack(slot)
   }
 
   /** Whether nothing has changed, the revision included. */
-  isKnown(record: PeerRecord): boolean {
-    const slot = this.#slots.get(record.key)
-    return slot !== undefined && this.#records.isSame(slot, record)
+  isSame(slot: number, record: PeerRecord): boolean {
+    return this.#records.isSame(slot, record)
   }
 
-  /** The slot of the same key, if it goes on from what is known of it; one that was deleted in between begins anew. */
-  before({ key, createRevision, modRevision }: PeerRecord): number | undefined {
-    const slot = this.#slots.get(key)
-    if (slot === undefined) return undefined
-    const goesOn =
-      this.#records.createRevision(slot) === createRevision && this.#records.modRevision(slot) <= modRevision
-    return goesOn ? slot : undefined
+  /** Whether the key goes on from what is known of it; one that was deleted in between begins anew. */
+  goesOn(slot: number, { createRevision, modRevision }: PeerRecord): boolean {
+    return this.#records.createRevision(slot) === createRevision && this.#records.modRevision(slot) <= modRevision
   }
 
   saysSame(slot: number, { value }: PeerRecord): boolean {
@@ -127,13 +120,19 @@ export class KnownPeers {
   }
 
   /**
-   * @param goesOn from what is known of the key
+   * @param known the slot of the key; undefined: it has none yet
+   * @param goesOn from what is known of it
    * @param changedSince what it has not said before, it says since this revision at the earliest; undefined: since there is the key
    */
-  note(record: PeerRecord, noted: Noted, goesOn: boolean, changedSince: Revision | undefined): number {
+  note(
+    record: PeerRecord,
+    known: number | undefined,
+    noted: Noted,
+    goesOn: boolean,
+    changedSince: Revision | undefined,
+  ): number {
     this.#saw(record)
     const { key, createRevision, modRevision } = record
-    const known = this.#slots.get(key)
     if (known !== undefined && goesOn && this.#isAgedAlike(known, record, noted)) {
       this.refresh(known, record)
       return known
@@ -142,9 +141,8 @@ export class KnownPeers {
     const slot = known ?? this.#take(key)
     // nothing is older than the key, also where the history up to its making was forgotten
     const from = most(createRevision, changedSince ?? createRevision)
-    const ages = agesOf(noted.claims ?? NO_CLAIMS, before, { from: least(from, modRevision), to: modRevision })
     this.#records.set(slot, record, noted.isRejected)
-    this.#setAges(slot, ages, noted)
+    this.#setAges(slot, noted, before, { from: least(from, modRevision), to: modRevision })
     return slot
   }
 
@@ -171,18 +169,19 @@ export class KnownPeers {
   }
 
   #take(key: string): number {
-    const slot = this.#numbers.take()
-    this.#slots.set(key, slot)
-    this.#marks = grown(this.#marks, slot)
-    this.#agedFrom = grown(this.#agedFrom, slot)
-    this.#agedTo = grown(this.#agedTo, slot)
+    const slot = this.#slots.add(key)
+    this.#marks = withRoom(this.#marks, slot, octets)
+    this.#agedFrom = withRoom(this.#agedFrom, slot, longs)
+    this.#agedTo = withRoom(this.#agedTo, slot, longs)
     this.#marks[slot] = 0
     return slot
   }
 
-  #setAges(slot: number, ages: ClaimAges, { isRejected, claims }: Noted): void {
-    const alike = isRejected || claims === undefined ? undefined : ageOfAll(ages)
-    if (alike === undefined) this.#ages.set(slot, ages)
+  /** @param otherwise the age of what it is not known to have said before */
+  #setAges(slot: number, { isRejected, claims }: Noted, before: ClaimAges, otherwise: Age): void {
+    const ages = before.size === 0 && !isRejected ? undefined : agesOf(claims ?? NO_CLAIMS, before, otherwise)
+    const alike = ages === undefined ? otherwise : ageOfAll(ages)
+    if (isRejected || claims === undefined || alike === undefined) this.#ages.set(slot, ages ?? NO_AGES)
     else {
       this.#ages.delete(slot)
       this.#agedFrom[slot] = alike.from

@@ -40,6 +40,17 @@ export interface RejectionChange {
   readonly reason: string | undefined
 }
 
+/** What is known of a record when it is judged. */
+interface Admission {
+  /** Of its key; undefined: that is new. */
+  readonly slot: number | undefined
+  /** Whether it goes on from what is known of the key. */
+  readonly goesOn: boolean
+  /** What it has not said before, it says since this revision at the earliest; undefined: since there is the key. */
+  readonly changedSince?: Revision | undefined
+  readonly isRetired?: boolean
+}
+
 /**
  * The peers in force, out of all lease records: judged one by one, so that a bad one is rejected for itself alone. Those accepted contend
  * for what only one may have. Who is in force depends on what is known of the records only, not on the order in which they came. A change
@@ -87,7 +98,7 @@ export class PeerTable<E> {
 
   /** Those in force, as of the last `drain`, by key. May be read on while they change. */
   *inForce(): Generator<readonly [string, E]> {
-    for (const slot of this.#known.slots) {
+    for (const slot of this.#known.slots()) {
       const entries = this.#known.is(slot, 'reported') ? this.#standing(slot)?.entries : undefined
       if (entries !== undefined) yield [this.#known.keyOf(slot), entries]
     }
@@ -129,10 +140,11 @@ export class PeerTable<E> {
 
   /** A change, after which nothing of this key is unknown. */
   put(record: PeerRecord): void {
-    const slot = this.#known.before(record)
-    const isSame = slot !== undefined && !this.#known.is(slot, 'retired') && this.#known.saysSame(slot, record)
+    const slot = this.#known.slotOf(record.key)
+    const goesOn = slot !== undefined && this.#known.goesOn(slot, record)
+    const isSame = goesOn && !this.#known.is(slot, 'retired') && this.#known.saysSame(slot, record)
     if (isSame) this.#known.refresh(slot, record)
-    else this.#admit(record, slot !== undefined, slot === undefined ? undefined : record.modRevision)
+    else this.#admit(record, { slot, goesOn, changedSince: goesOn ? record.modRevision : undefined })
   }
 
   delete(key: string): void {
@@ -169,11 +181,11 @@ export class PeerTable<E> {
   }
 
   #take(record: PeerRecord, changedSince: Revision, wasReset: boolean): void {
-    const isKnown = this.#known.isKnown(record)
     const slot = this.#known.slotOf(record.key)
-    if (isKnown && slot !== undefined && !this.#known.is(slot, 'retired')) return
-    const goesOn = (isKnown || !wasReset) && this.#known.before(record) !== undefined
-    this.#admit(record, goesOn, goesOn ? changedSince : undefined)
+    const isKnown = slot !== undefined && this.#known.isSame(slot, record)
+    if (isKnown && !this.#known.is(slot, 'retired')) return
+    const goesOn = slot !== undefined && (isKnown || !wasReset) && this.#known.goesOn(slot, record)
+    this.#admit(record, { slot, goesOn, changedSince: goesOn ? changedSince : undefined })
   }
 
   /** Its lease is gone, but it is kept until it is deleted or put again; it gives way to any that has a lease, however young. */
@@ -191,9 +203,10 @@ export class PeerTable<E> {
 
   /** The same, record by record. */
   *rejudging(): Steps {
-    for (const slot of [...this.#known.slots]) {
+    for (const slot of [...this.#known.slots()]) {
       const record = this.#known.record(slot)
-      if (record !== undefined) this.#admit(record, true, undefined, this.#known.is(slot, 'retired'))
+      const isRetired = this.#known.is(slot, 'retired')
+      if (record !== undefined) this.#admit(record, { slot, goesOn: true, isRetired })
       yield
     }
   }
@@ -211,10 +224,10 @@ export class PeerTable<E> {
     this.#decide()
     const touched = [...this.#touched]
     this.#touched.clear()
-    const set: string[] = []
+    const set: number[] = []
     for (const key of touched) {
       const slot = this.#known.slotOf(key)
-      if (slot !== undefined && this.#heard.isInForce(slot)) set.push(key)
+      if (slot !== undefined && this.#heard.isInForce(slot)) set.push(slot)
       else {
         const before = this.entriesOf(key)
         if (before === undefined) continue
@@ -222,9 +235,9 @@ export class PeerTable<E> {
         yield { key, before, entries: undefined }
       }
     }
-    for (const key of set) {
-      const slot = this.#known.slotOf(key)
-      if (slot === undefined || !this.#heard.isInForce(slot) || this.#known.is(slot, 'reported')) continue
+    for (const slot of set) {
+      if (this.#known.is(slot, 'reported') || !this.#heard.isInForce(slot)) continue
+      const key = this.#known.keyOf(slot)
       const [before, entries] = [this.#former.get(key), this.#standing(slot)?.entries]
       if (entries === undefined) continue
       this.#report(key, slot, true)
@@ -234,8 +247,8 @@ export class PeerTable<E> {
 
   /** Takes note of what is said of a key now. */
   #report(key: string, slot: number | undefined, isInForce: boolean): void {
-    this.#size += Number(isInForce) - Number(this.isInForce(key))
-    this.#former.delete(key)
+    const was = this.#former.delete(key) || (slot !== undefined && this.#known.is(slot, 'reported'))
+    this.#size += Number(isInForce) - Number(was)
     if (slot !== undefined) this.#known.mark(slot, 'reported', isInForce)
   }
 
@@ -279,18 +292,13 @@ export class PeerTable<E> {
     this.#questions.forget()
   }
 
-  /**
-   * @param goesOn from what is known of the key
-   * @param changedSince what it has not said before, it says since this revision at the earliest; undefined: since there is the key
-   */
-  #admit(record: PeerRecord, goesOn: boolean, changedSince?: Revision, isRetired = false): void {
+  #admit(record: PeerRecord, { slot: known, goesOn, changedSince, isRetired = false }: Admission): void {
     const { key } = record
-    const known = this.#known.slotOf(key)
     this.#withdraw(key, known)
     if (known !== undefined && !this.#known.saysSame(known, record)) this.#keepFormer(known)
     const verdict = this.#judge.verdict(record)
     const noted = { isRejected: 'rejected' in verdict, claims: claimsIn(verdict) }
-    const slot = this.#known.note(record, noted, goesOn, changedSince)
+    const slot = this.#known.note(record, known, noted, goesOn, changedSince)
     this.#known.mark(slot, 'retired', isRetired)
     if ('rejected' in verdict) this.#setRejected(key, verdict.rejected, verdict.code)
     if ('accepted' in verdict) this.#enter(slot, verdict.accepted)

@@ -25,9 +25,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   config: { sees: ['net'], because: 'what is configured does not depend on what is made of it' },
   kernel: { sees: ['net'], because: 'the words for what a kernel holds are the same whoever reads and writes it' },
   lease: { sees: ['net', 'time', 'config'], because: 'a lease is the same whatever backend and kernel it is for' },
-  'lease/packed': { sees: ['lease'], because: 'how records are kept does not depend on what is thought of them' },
+  'lease/packed': {
+    sees: ['columns', 'lease'],
+    because: 'how records are kept does not depend on what is thought of them',
+  },
   'lease/peers': {
-    sees: ['net', 'config', 'lease', 'lease/packed'],
+    sees: ['net', 'columns', 'config', 'lease', 'lease/packed'],
     because: 'who may be a peer does not depend on how it is reached',
   },
   'lease/acquire': {
