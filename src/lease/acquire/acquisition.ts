@@ -7,7 +7,7 @@ import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
 import { newcomersAmong } from '../overlap.ts'
 import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from '../store.ts'
 import { claimFor, hasOurAddress, isShortLived, ownershipOf, saysOthers, type LeaseTerms } from '../terms.ts'
-import { CANDIDATES, chooseSubnet, widestOf } from './allocate.ts'
+import { candidatesAt, chooseSubnet, widestOf } from './allocate.ts'
 import {
   decodeAll,
   holderBefore,
@@ -247,7 +247,7 @@ export class Acquisition {
     const taken = list.records.flatMap(({ key }) => (free.has(key) ? [] : (parseLeaseKey(key) ?? [])))
     const avoid = [...underlayOf(leases, this.#terms), ...(this.#terms.avoidAnew ?? [])]
     const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
-    const candidates = CANDIDATES * 2 ** (attempt - 1)
+    const candidates = candidatesAt(attempt)
     return overlays.map((overlay) => {
       const chosen = chooseSubnet(overlay, { taken, avoid }, { preferred, candidates }, this.#input.random)
       if (chosen !== undefined) return chosen

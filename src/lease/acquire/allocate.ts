@@ -4,7 +4,15 @@ import type { Random } from '../../time/clock.ts'
 import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../../net/prefix.ts'
 
 /** Upstream picks at random among this many free subnets, so that racing nodes seldom want the same. */
-export const CANDIDATES = 100
+const CANDIDATES = 100
+
+/** After each lost race so many times as many: of ten thousand that start at once, each tries three or four times. */
+const GROWTH = 8
+/** To look for more takes longer than another race. */
+const MOST_CANDIDATES = 6_400
+
+/** How many free subnets chance has to choose from. @param attempt from 1 */
+export const candidatesAt = (attempt: number): number => Math.min(CANDIDATES * GROWTH ** (attempt - 1), MOST_CANDIDATES)
 
 /** Who and what is in the way of a new subnet. */
 export interface Obstacles {

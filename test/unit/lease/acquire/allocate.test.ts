@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chooseSubnet } from '../../../../src/lease/acquire/allocate.ts'
+import { candidatesAt, chooseSubnet } from '../../../../src/lease/acquire/allocate.ts'
 import { prefix, type Prefix } from '../../../../src/net/prefix.ts'
 import { overlayOf } from '../../../fake/samples.ts'
 
@@ -102,5 +102,25 @@ describe('chooseSubnet', () => {
     const overlay = overlayOf('{"Network":"10.0.0.0/8","SubnetLen":24}')
     const avoid = Array.from({ length: 60_000 }, (_, index) => `10.${(index + 1) >> 8}.${(index + 1) & 255}.7/32`)
     expect(choose([], { overlay, avoid })).toBe('10.234.97.0/24')
+  })
+})
+
+describe('candidatesAt', () => {
+  /** Nodes that want a subnet each at the same moment, again and again until all have one, each time the losers of the time before. */
+  function attemptsOf(nodes: number): { readonly rounds: number; readonly each: number } {
+    let [rounds, all] = [0, 0]
+    for (let left = nodes; left > 0; rounds++) {
+      all += left
+      const chosen = Array.from({ length: left }, () => Math.floor(Math.random() * candidatesAt(rounds + 1)))
+      left -= new Set(chosen).size
+    }
+    return { rounds, each: all / nodes }
+  }
+
+  it('lets ten thousand nodes that start at once have a subnet each after four attempts on average, none after more than ten', () => {
+    expect(candidatesAt(1)).toBe(100)
+    const { rounds, each } = attemptsOf(10_000)
+    expect(each).toBeLessThan(4)
+    expect(rounds).toBeLessThanOrEqual(10)
   })
 })
