@@ -1,6 +1,3 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-
 import {
   Server,
   ServerCredentials,
@@ -9,9 +6,10 @@ import {
   type ServerUnaryCall,
   type ServiceDefinition,
 } from '@grpc/grpc-js'
-import protobuf from 'protobufjs'
+import type protobuf from 'protobufjs'
 
 import { PREFIX } from './etcd-harness.ts'
+import { serviceOf } from './etcd-protocol.ts'
 
 /** A message of etcd's, with names as in its .proto files. 64-bit numbers are texts. */
 export type Message = Readonly<Record<string, unknown>>
@@ -25,10 +23,6 @@ export const kv = (name: string, fields: Message = {}): Message => ({
   ...{ create_revision: '5', mod_revision: '5', version: '1', lease: '0' },
   ...fields,
 })
-
-const rpc = join(dirname(createRequire(import.meta.url).resolve('etcd3/package.json')), 'proto', 'rpc.proto')
-const root = new protobuf.Root().loadSync(rpc, { keepCase: true })
-root.resolveAll()
 
 /** A service as gRPC's server wants it defined. */
 function definitionOf(service: protobuf.Service): ServiceDefinition {
@@ -111,7 +105,7 @@ export class LyingEtcd {
         answer(null, this.#say(method, call.request, truth(call.request)))
       },
     })
-    const service = (name: string): ServiceDefinition => definitionOf(root.lookupService(`etcdserverpb.${name}`))
+    const service = (name: string): ServiceDefinition => definitionOf(serviceOf(name))
     this.#server.addService(service('KV'), {
       ...unary('Range', (request) => this.#range(request)),
       ...unary('Txn', () => ({ header: this.header, succeeded: true, responses: [{ response_put: {} }] })),

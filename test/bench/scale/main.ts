@@ -1,23 +1,35 @@
 /** `npm run scale`: what many nodes ask of one etcd ([performance](../../../docs/performance.md)). */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../lab/demo-options.ts'
+import type { CommandLine } from '../../lab/command.ts'
+import { EtcdFront } from '../../lab/etcd-front.ts'
 import { Lab } from '../../lab/index.ts'
+import { AGENT } from '../../lab/program.ts'
+import { UNDERLAY } from '../../lab/underlay.ts'
 import { CONFIG } from '../../lab/use-lab.ts'
+import { Fleet } from './fleet.ts'
 import { startAtOnce, WITH_HISTOGRAMS } from './mass-start.ts'
 
 const USAGE = `npm run scale -- start [--agents 200]
 
-  start     starts so many agents at once, each a process in namespaces of its own`
+                 holders [--holders 1000] [--proxy]
+
+  start     starts so many agents at once, each a process in namespaces of its own
+  holders   so many hold leases beside one agent, without being agents themselves: what etcd is asked
+            and tells, beside what was expected; --proxy: through etcd's grpc-proxy, which merges their watches`
 
 /** What is asked of many that start at once. */
 const LEASED_WITHIN_MS = 30_000
 const P99_BELOW_S = 1
 
+/** etcd has a machine of its own, where there are so many: here at least it goes first. */
+const BEHIND_ETCD: CommandLine = ['nice', '-n', '10', ...AGENT]
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 async function start(agents: number): Promise<number> {
   say(`making ${agents} hosts`)
-  const lab = await Lab.create({ hosts: agents, health: false, etcdArgs: WITH_HISTOGRAMS })
+  const lab = await Lab.create({ hosts: agents, health: false, etcdArgs: WITH_HISTOGRAMS, agentCommand: BEHIND_ETCD })
   try {
     say(`${agents} hosts; starting their agents`)
     await lab.putConfig(CONFIG)
@@ -39,14 +51,43 @@ async function start(agents: number): Promise<number> {
   }
 }
 
+function proxyTo(lab: Lab): Promise<EtcdFront> {
+  const { host, clientPort: port } = lab.etcd.member.place
+  return EtcdFront.start('grpc-proxy', { host: UNDERLAY.gateway, port }, { behind: [{ host, port }] })
+}
+
+async function holders(count: number, isProxied: boolean): Promise<number> {
+  const lab = await Lab.create({ hosts: 1, health: false, etcdArgs: WITH_HISTOGRAMS })
+  try {
+    await lab.putConfig(CONFIG)
+    const front = isProxied ? await proxyTo(lab) : undefined
+    const fleet = new Fleet(lab, count, front?.endpoint)
+    try {
+      for (const phase of await fleet.run()) process.stdout.write(`${JSON.stringify(phase)}\n`)
+    } finally {
+      fleet.close()
+      await front?.close()
+    }
+    return 0
+  } finally {
+    await lab.close()
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { agents: { type: 'string', default: '200' } },
+    options: {
+      agents: { type: 'string', default: '200' },
+      holders: { type: 'string', default: '1000' },
+      proxy: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   })
-  if (positionals[0] !== 'start') throw new UsageError(`what is to be measured?`)
-  return start(Number(values.agents))
+  const [what] = positionals
+  if (what === 'start') return start(Number(values.agents))
+  if (what === 'holders') return holders(Number(values.holders), values.proxy)
+  throw new UsageError('what is to be measured?')
 }
 
 try {

@@ -22,6 +22,8 @@ export interface MassStart {
   readonly p99Seconds: number | undefined
   /** Processor time of etcd, in seconds. */
   readonly etcdSeconds: number
+  /** Of all agents until the last had its lease, in seconds: on machines of their own they would share none. */
+  readonly agentsSeconds: number
   readonly sentBytes: number
 }
 
@@ -54,6 +56,7 @@ export async function startAtOnce(lab: Lab, deadlineMs: number): Promise<MassSta
       if (leases.size === lab.hosts.length) break
     }
     if (leases.size !== lab.hosts.length) throw new Error(`${leases.size} of ${lab.hosts.length} leases`)
+    const agentsMs = await Promise.all(lab.hosts.map(({ agent }) => agent.cpuMs()))
     const subnets = await Promise.all(lab.hosts.map((host) => subnetOf(host, deadlineMs)))
     const readyMs = performance.now() - startedMs
     const after = await EtcdMetrics.read(endpoint)
@@ -65,6 +68,7 @@ export async function startAtOnce(lab: Lab, deadlineMs: number): Promise<MassSta
       lostRaces: requests[REVOKE] ?? 0,
       p99Seconds: after.quantileSince(before, 'grpc_server_handling_seconds', 0.99, { grpc_type: 'unary' }),
       etcdSeconds: after.since(before, 'process_cpu_seconds_total'),
+      agentsSeconds: agentsMs.reduce((sum, ms) => sum + ms / 1_000, 0),
       sentBytes: after.since(before, 'etcd_network_client_grpc_sent_bytes_total'),
     }
   } finally {
