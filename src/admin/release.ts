@@ -1,7 +1,6 @@
 import { decodeLease, formatLeaseKey, parseLeaseKey } from '../lease/codec.ts'
 import type { Challenger, Challenges } from '../lease/challenges.ts'
 import { NO_ETCD_LEASE } from '../lease/lease.ts'
-import { RIVAL_ANSWERS_WITHIN_MS } from '../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../lease/store.ts'
 import { parsePrefix } from '../net/prefix.ts'
 
@@ -61,18 +60,25 @@ export type Released =
   /** Nothing was deleted. */
   | { readonly is: 'kept'; readonly why: string; readonly isForcible: boolean }
 
+interface Asking {
+  /** No node has its id: an agent that saw its own would take us for a copy of its machine. */
+  readonly asker: Challenger
+  readonly isForced: boolean
+  /** How long its holder has for an answer, in milliseconds. */
+  readonly waitMs: number
+}
+
 /**
  * Gives a lease back as it was seen, unless somebody may be using it.
- * @param asker no node has its id: an agent that saw its own would take us for a copy of its machine
  * @throws {StoreError}
  */
 export async function release(
   store: Pick<LeaseStore, 'release'> & Pick<Challenges, 'ask'>,
   record: LeaseRecord,
-  { asker, isForced }: { readonly asker: Challenger; readonly isForced: boolean },
+  { asker, isForced, waitMs }: Asking,
   signal: AbortSignal,
 ): Promise<Released> {
-  const why = isForced ? undefined : await reasonToKeep(store, record, asker, signal)
+  const why = isForced ? undefined : await reasonToKeep(store, record, { asker, waitMs }, signal)
   if (why !== undefined) return { is: 'kept', why, isForcible: true }
   if (await store.release(record, signal)) return { is: 'released', record }
   return { is: 'kept', why: 'it has changed since it was read: is its holder at work?', isForcible: false }
@@ -82,7 +88,7 @@ export async function release(
 async function reasonToKeep(
   store: Pick<Challenges, 'ask'>,
   record: LeaseRecord,
-  asker: Challenger,
+  { asker, waitMs }: Pick<Asking, 'asker' | 'waitMs'>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const use = useOf(record)
@@ -90,7 +96,7 @@ async function reasonToKeep(
   if (use.is === 'silent')
     return `the node at ${use.publicIps.join(' ')} says nothing of itself, as upstream's agents: whether it lives cannot be asked`
   try {
-    const answer = await store.ask(record.key, asker, RIVAL_ANSWERS_WITHIN_MS, signal)
+    const answer = await store.ask(record.key, asker, waitMs, signal)
     return answer === undefined ? undefined : `its holder lives: node ${answer.hostname} (${answer.id}) has answered`
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'PERMISSION_DENIED') throw error

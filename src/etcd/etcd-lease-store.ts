@@ -3,12 +3,14 @@ import { LONGEST_CONFIGURATION } from '../config/network.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from '../lease/lease.ts'
+import { quietMs } from '../lease/signs-of-life.ts'
 import {
   StoreError,
   type CasResult,
   type ConfigRecord,
   type KeepAliveResult,
   type KeyLifetime,
+  type LeaseDelta,
   type LeaseList,
   type LeaseRecord,
   type LeaseStore,
@@ -75,6 +77,8 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
   readonly #challenges: EtcdChallenges
   readonly #tools: WatchTools
   readonly #pageSize: number
+  /** As far as a list and what was watched since tell. */
+  #leases = 0
   readonly #states: EndpointStates
 
   /**
@@ -89,7 +93,15 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     this.#configuration = this.#keyspace.configuration(LONGEST_CONFIGURATION)
     this.certificates = addresses.some(({ secure }) => secure) ? new TlsFiles(options) : undefined
     const whoAnswers = new WhoAnswers(clock)
-    const connectionTools = { clock, random, whoAnswers, probeKey: this.#keyspace.config, tls: this.certificates }
+    const askedAfterMs = (): number => quietMs(this.#leases)
+    const connectionTools = {
+      clock,
+      random,
+      quietMs: askedAfterMs,
+      whoAnswers,
+      probeKey: this.#keyspace.config,
+      tls: this.certificates,
+    }
     const ring = new EndpointRing(addresses, (address) => new Connection(address, options, connectionTools), random)
     this.#states = new EndpointStates(
       addresses.map(({ url }) => url),
@@ -146,12 +158,27 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     return listenToConfig({ ...this.#tools, keyspace: this.#configuration }, signal)
   }
 
-  list(signal: AbortSignal): Promise<LeaseList> {
-    return listKeys(this.#caller, this.#keyspace, this.#pageSize, signal)
+  async list(signal: AbortSignal): Promise<LeaseList> {
+    const list = await listKeys(this.#caller, this.#keyspace, this.#pageSize, signal)
+    this.#leases = list.records.length
+    return list
   }
 
-  watch(from: StoreIdentity, signal: AbortSignal, status: WatchStatus = {}): AsyncIterable<LeaseWatchEvent> {
-    return new KeyWatch(this.#tools, from, status).run(signal)
+  async *watch(
+    from: StoreIdentity,
+    signal: AbortSignal,
+    status: WatchStatus = {},
+  ): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+    for await (const event of new KeyWatch(this.#tools, from, status).run(signal)) {
+      if (event.kind === 'deltas') for (const delta of event.deltas) this.#count(delta)
+      yield event
+    }
+  }
+
+  /** What several watches tell is counted several times, until the next list; it is about thousands. */
+  #count(delta: LeaseDelta): void {
+    if (delta.kind === 'deleted') this.#leases -= 1
+    else if (delta.record.createRevision === delta.record.modRevision) this.#leases += 1
   }
 
   create(

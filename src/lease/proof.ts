@@ -1,14 +1,16 @@
 import type { Challenger, Challenges } from './challenges.ts'
 import { CloneError, RivalError } from './errors.ts'
 import type { Lease } from './lease.ts'
+import { quietMs } from './signs-of-life.ts'
 import { StoreError } from './store.ts'
 import type { LeaseTerms } from './terms.ts'
 
 /**
- * How long a rival has for its answer. An agent of ours notices a dead connection to etcd within 10 s and has another within 5 s more,
- * so one that lives answers in this time even if its connection died just before it was asked.
+ * How long a rival has for its answer, in milliseconds. An agent of ours notices within 5 s of the silence that it bears ({@link quietMs})
+ * that its connection to etcd is dead, and has another within 5 s more, so one that lives answers in this time even if its connection died
+ * just before it was asked: 20 s up to 2 500 leases, 45 s at most.
  */
-export const RIVAL_ANSWERS_WITHIN_MS = 20_000
+export const rivalAnswersWithinMs = (leases: number): number => quietMs(leases) + 15_000
 
 /**
  * How long the holder of a lease with our own node id has. Shorter, for this is the way of every reboot and the answer is nearly
@@ -21,6 +23,7 @@ export type Silence = 'silent' | 'forbidden'
 
 /**
  * Asks the holder of a lease that has our PublicIP and another node's id.
+ * @param waitMs as {@link rivalAnswersWithinMs}
  * @throws {RivalError} when it lives, or when we may not ask: then it may live
  * @throws {StoreError} when the store was out of reach meanwhile
  */
@@ -28,9 +31,10 @@ export async function expectDead(
   challenges: Challenges,
   rival: Lease,
   terms: LeaseTerms,
+  waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const answer = await ask(challenges, rival.key, terms, RIVAL_ANSWERS_WITHIN_MS, signal)
+  const answer = await ask(challenges, rival.key, terms, waitMs, signal)
   if (answer !== 'silent') throw new RivalError(rival, sharedAddress(rival, terms), challengerOf(answer))
 }
 

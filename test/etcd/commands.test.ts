@@ -97,13 +97,15 @@ describe('commands on the store', () => {
         await holder.answer(challenge, { id: 'nine', hostname: 'host9', instance: 'two' }, signal)
     })()
     const asker = { id: 'release 1', hostname: 'here', instance: 'one' }
-    const kept = await release(one, made.record, { asker, isForced: false }, signal)
+    const kept = await release(one, made.record, { asker, isForced: false, waitMs: 20_000 }, signal)
     expect(kept).toMatchObject({ is: 'kept', why: containing('host9 (nine) has answered') })
     stop.abort()
     await answering
     const id = made.record.etcdLeaseId
     expect((await one.livesOf([id, id, '999'], signal)).get(id)).toMatchObject({ grantedSeconds: 600 })
-    expect(await release(one, made.record, { asker, isForced: true }, signal)).toMatchObject({ is: 'released' })
+    expect(await release(one, made.record, { asker, isForced: true, waitMs: 20_000 }, signal)).toMatchObject({
+      is: 'released',
+    })
     expect((await one.list(signal)).records).toEqual([])
     expect((await one.livesOf([id], signal)).size).toBe(0)
   })

@@ -1,5 +1,7 @@
 import { describe, test } from 'vitest'
 
+import { quietMs } from '../../src/lease/signs-of-life.ts'
+import { GrpcLine } from '../bench/scale/grpc-line.ts'
 import { FOUND_DEAD_WITHIN_MS, type EtcdCluster } from '../lab/etcd-process.ts'
 import { PREFIX } from './etcd-harness.ts'
 import { DEADLINE, FrontScene } from './front-scene.ts'
@@ -7,6 +9,8 @@ import { DEADLINE, FrontScene } from './front-scene.ts'
 const { signal } = new AbortController()
 /** Questions after which one who asks too often would have been cut off: the fourth ping was too many. */
 const QUESTIONS = 6
+/** Leases of so many that each bears ten seconds of silence. */
+const MANY = 5_000
 const STRICT = { args: ['--grpc-keepalive-min-time=60s'] }
 
 /** Reads that etcd has been asked for, as it counts them. */
@@ -31,6 +35,23 @@ describe.concurrent('a connection on which nothing happens', () => {
     for (const log of logs) await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=v'])
     expect(logs.map(({ connection }) => connection)).toEqual(ways.map(() => ['up']))
     expect(ways.map(({ connections }) => connections)).toEqual(ways.map(() => 1))
+  })
+
+  test('is asked for a sign of life more seldom by each, where many hold leases', async (context) => {
+    const [scene, { expect }] = [new FrontScene(context), context]
+    const cluster = await scene.etcd()
+    const line = new GrpcLine(cluster.member.endpoint)
+    for (let batch = 0; batch < MANY / 100; batch++) {
+      const put = (at: number): object => ({
+        request_put: { key: Buffer.from(`${PREFIX}/subnets/10.${batch}.${at}.0-24`), value: Buffer.from('v') },
+      })
+      await line.call('KV', 'Txn', { success: Array.from({ length: 100 }, (_, at) => put(at)) })
+    }
+    line.close()
+    await scene.watch(scene.open(cluster.member))
+    const [before, beganMs] = [await reads(cluster), performance.now()]
+    await expect.poll(() => reads(cluster), DEADLINE).toBe(before + 1)
+    expect(performance.now() - beganMs).toBeGreaterThan(quietMs(MANY) * 0.9 - 500)
   })
 
   test.for(['no proxy', 'grpc-proxy', 'gateway'] as const)(

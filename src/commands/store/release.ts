@@ -7,7 +7,7 @@ import { EXIT } from '../../cli/exit-codes.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { ConfigError } from '../../config/error.ts'
 import { parseLeaseKey } from '../../lease/codec.ts'
-import { RIVAL_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
+import { rivalAnswersWithinMs } from '../../lease/proof.ts'
 import { parsePrefix } from '../../net/prefix.ts'
 import { ownerOf } from '../../lease/owner.ts'
 import type { LeaseRecord } from '../../lease/store.ts'
@@ -53,15 +53,15 @@ async function releaseNamed(
     asked.complain(records.length === 0 ? nothingThere(place) : `there is no lease ${named} below ${place.words}`)
     return { text: '', code: EXIT.failed }
   }
-  const progress = new Progress()
+  const [progress, waitMs] = [new Progress(), rivalAnswersWithinMs(records.length)]
   const isForced = asked.value(RELEASE_FORCE)
   if (!isForced && useOf(record).is === 'to be asked')
     progress.announce(
-      `asking the holder of ${record.key} whether it lives: ${RIVAL_ANSWERS_WITHIN_MS / 1_000} s at most`,
+      `asking the holder of ${record.key} whether it lives: ${Math.ceil(waitMs / 1_000)} s at most`,
       sayTo(asked),
     )
   const asker = { id: `release ${randomUUID()}`, hostname: hostname(), instance: randomUUID() }
-  const released = await release(store, record, { asker, isForced }, asked.signal).finally(() => {
+  const released = await release(store, record, { asker, isForced, waitMs }, asked.signal).finally(() => {
     progress.end()
   })
   if (released.is === 'kept') {

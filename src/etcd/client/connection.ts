@@ -55,6 +55,8 @@ class SharedChannel extends Channel {
 export interface ConnectionTools {
   readonly clock: Clock
   readonly random: Random
+  /** As in {@link Liveness}. */
+  readonly quietMs: () => number
   /** What is read to see whether etcd answers: a key that we are permitted to read. */
   readonly probeKey: Buffer
   readonly whoAnswers: WhoAnswers
@@ -82,7 +84,7 @@ export class Connection {
 
   /** @throws {StoreError} while the files for TLS are waited for */
   constructor(address: EtcdAddress, options: EtcdAccess, tools: ConnectionTools) {
-    const { clock, random, probeKey, tls } = tools
+    const { clock, random, quietMs, probeKey, tls } = tools
     this.#whoAnswers = tools.whoAnswers
     this.#address = address
     this.#options = options
@@ -106,6 +108,7 @@ export class Connection {
       probe: storeProbe(this, beside, probeKey),
       clock,
       random,
+      quietMs,
       received: () => this.#sockets.bytesReceived,
       onDead: () => {
         this.close()

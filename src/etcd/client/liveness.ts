@@ -6,11 +6,7 @@ import type { Bounds } from './deadline.ts'
 import { storeError, toStoreError } from './errors.ts'
 import type { Probe } from './probe.ts'
 
-/**
- * A question is asked after so long a silence, so that ten thousand idle agents ask one etcd two thousand times a second; with what
- * follows, silence is death after 9.6 s at most. Idle times of firewalls and balancers are minutes.
- */
-const QUIET_MS = 5_000
+/** Of how long it may be silent, up or down. */
 const JITTER = 0.1
 /**
  * Time for an answer, twice: the first question can get lost with a leader (etcd before 3.5 does not repeat it), and TCP sends a lost
@@ -44,6 +40,8 @@ export interface Watched {
   readonly probe: Probe
   readonly clock: Clock
   readonly random: Random
+  /** How long it may be silent before it is asked, in milliseconds; what follows takes 4.1 s at most. */
+  readonly quietMs: () => number
   /** Bytes received so far, whatever they say; another number after each. */
   readonly received: () => number
   /** Nothing is heard any more of whoever is at the other end. */
@@ -67,14 +65,14 @@ export class Liveness {
   constructor(watched: Watched) {
     this.#watched = watched
     this.#heardAtMs = watched.clock.monotonicMs()
-    this.#quietMs = QUIET_MS
+    this.#quietMs = watched.quietMs()
   }
 
   /** An answer or an event has come. */
   heard(): void {
-    const { clock, random } = this.#watched
+    const { clock, random, quietMs } = this.#watched
     this.#heardAtMs = clock.monotonicMs()
-    this.#quietMs = QUIET_MS * (1 + JITTER * (2 * random() - 1))
+    this.#quietMs = quietMs() * (1 + JITTER * (2 * random() - 1))
   }
 
   /** @param signal ends the attendance */

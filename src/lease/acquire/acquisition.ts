@@ -91,9 +91,10 @@ export class Acquisition {
     this.#recogniseCopy(leases)
     const all = ownAmong(leases, this.#terms)
     const own = all.find((listed) => this.#isUsable(listed, leases))
-    await this.#offerAddresses(own, all)
+    await this.#offerAddresses(own, all, leases.length)
     const rivals = this.#proofs.worthAsking(rivalsAmong(leases, own, this.#terms))
-    await this.#proofs.demand(this.#proofs.doubtful(own, all, this.#terms), rivals, this.#terms, this.#signal)
+    const doubtful = this.#proofs.doubtful(own, all, this.#terms)
+    await this.#proofs.demand({ doubtful, rivals, leases: leases.length }, this.#terms, this.#signal)
     const heritage = own === undefined ? rivals : []
     const usable = heritage.filter((listed) => this.#isUsable(listed, leases) && this.#canSayAll(listed))
     const givenUp = own === undefined ? [...all, ...heritage].filter((listed) => !usable.includes(listed)) : []
@@ -116,11 +117,12 @@ export class Acquisition {
    * holder must be silent first, since copies of this machine have our node id as well.
    * @throws {OtherAddressError | CloneError | StoreError}
    */
-  async #offerAddresses(own: Listed | undefined, all: readonly Listed[]): Promise<void> {
+  async #offerAddresses(own: Listed | undefined, all: readonly Listed[], leases: number): Promise<void> {
     const signed = this.#signedAmong(own, all)
     if (this.#terms.isAddressOpen !== true || signed === undefined || !saysOthers(signed.lease, this.#terms)) return
     const isOurs = this.#terms.traceOf(signed.lease) !== undefined && !this.#input.isCloneKnown
-    if (!isOurs) await this.#proofs.demand(this.#proofs.doubtful(own, all, this.#terms), [], this.#terms, this.#signal)
+    const doubtful = isOurs ? [] : this.#proofs.doubtful(own, all, this.#terms)
+    await this.#proofs.demand({ doubtful, leases }, this.#terms, this.#signal)
     throw new OtherAddressError(signed.lease)
   }
 

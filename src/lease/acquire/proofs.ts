@@ -1,6 +1,6 @@
 import type { Challenges } from '../challenges.ts'
 import type { Revision } from '../lease.ts'
-import { expectDead, expectNoClone } from '../proof.ts'
+import { expectDead, expectNoClone, rivalAnswersWithinMs } from '../proof.ts'
 import { isOursBeyondDoubt, type LeaseTerms } from '../terms.ts'
 import { isOlder, type Listed } from './candidates.ts'
 
@@ -13,6 +13,14 @@ export interface ProofsInput {
   readonly isCloneKnown: boolean
   /** Told what the operator should read. */
   readonly warn: (warning: string) => void
+}
+
+/** Who is to be asked whether it lives. */
+export interface Asked {
+  readonly doubtful: readonly Listed[]
+  readonly rivals?: readonly Listed[]
+  /** As many leases are in the store: of more nodes each may take longer to answer. */
+  readonly leases: number
 }
 
 /** Who was asked whether it lives, in one acquisition, and who is to be. */
@@ -62,13 +70,9 @@ export class Proofs {
    * Asks whoever must be silent before we write anything, all at once.
    * @throws {RivalError | CloneError | StoreError} as soon as one of them answers, or cannot be asked
    */
-  async demand(
-    doubtful: readonly Listed[],
-    rivals: readonly Listed[],
-    terms: LeaseTerms,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async demand({ doubtful, rivals = [], leases }: Asked, terms: LeaseTerms, signal: AbortSignal): Promise<void> {
     const { store } = this.#input
+    const waitMs = rivalAnswersWithinMs(leases)
     const enough = new AbortController()
     // one signal for each: a signal that many listen to at once is taken for a leak
     const asking = (): AbortSignal => AbortSignal.any([signal, enough.signal])
@@ -76,7 +80,7 @@ export class Proofs {
     try {
       await Promise.all([
         ...unasked(doubtful).map((listed) => this.#expectNoClone(listed, terms, asking())),
-        ...unasked(rivals).map(({ lease }) => expectDead(store, lease, terms, asking())),
+        ...unasked(rivals).map(({ lease }) => expectDead(store, lease, terms, waitMs, asking())),
       ])
     } finally {
       enough.abort()

@@ -88,16 +88,20 @@ describe('release', () => {
       'flanneld reserve 10.32.0.0/20 --public-ip=192.168.205.10 --node-id=seven --hostname=host',
     )
     expect(useOf(record)).toEqual({ is: 'unused' })
-    expect(await release(store, record, { asker, isForced: false }, signal)).toMatchObject({ is: 'released' })
+    expect(await release(store, record, { asker, isForced: false, waitMs: 20_000 }, signal)).toMatchObject({
+      is: 'released',
+    })
     expect(etcd.records).toEqual([])
   })
 
   it("leaves upstream's lease alone, which answers nobody, unless forced", async () => {
     const { etcd, store } = world()
     etcd.put('10.64.0.0-20', upstreamLease(77))
-    const found = await release(store, only(etcd), { asker, isForced: false }, signal)
+    const found = await release(store, only(etcd), { asker, isForced: false, waitMs: 20_000 }, signal)
     expect(found).toMatchObject({ is: 'kept', isForcible: true, why: containing('192.168.205.77') })
-    expect(await release(store, only(etcd), { asker, isForced: true }, signal)).toMatchObject({ is: 'released' })
+    expect(await release(store, only(etcd), { asker, isForced: true, waitMs: 20_000 }, signal)).toMatchObject({
+      is: 'released',
+    })
   })
 
   it('asks a holder that can answer, and leaves its lease alone when it does, and not when it is silent', async () => {
@@ -113,12 +117,12 @@ describe('release', () => {
       for await (const challenge of holder.challenges(record.key, stop.signal))
         await holder.answer(challenge, { id: 'nine', hostname: 'host9', instance: 'two' }, signal)
     })()
-    const found = await release(store, record, { asker, isForced: false }, signal)
+    const found = await release(store, record, { asker, isForced: false, waitMs: 20_000 }, signal)
     expect(found).toMatchObject({ is: 'kept', why: containing('node host9 (nine) has answered') })
     stop.abort()
     await answering
     const clock = new FakeClock()
-    const silent = release(new FakeLeaseStore(etcd, clock), record, { asker, isForced: false }, signal)
+    const silent = release(new FakeLeaseStore(etcd, clock), record, { asker, isForced: false, waitMs: 20_000 }, signal)
     await clock.advance(30_000)
     expect(await silent).toMatchObject({ is: 'released' })
   })
@@ -128,7 +132,7 @@ describe('release', () => {
     etcd.put('10.64.0.0-20', upstreamLease(77))
     const seen = only(etcd)
     etcd.put('10.64.0.0-20', upstreamLease(78))
-    expect(await release(store, seen, { asker, isForced: true }, signal)).toMatchObject({
+    expect(await release(store, seen, { asker, isForced: true, waitMs: 20_000 }, signal)).toMatchObject({
       is: 'kept',
       isForcible: false,
     })

@@ -10,6 +10,7 @@ const TOOLS = {
   clock: systemClock,
   random: Math.random,
   whoAnswers: new WhoAnswers(systemClock),
+  quietMs: () => 5_000,
   probeKey: Buffer.from('/config'),
 }
 

@@ -26,6 +26,7 @@ describe('whether the other end of a connection lives', () => {
   let shown: IResponseHeader[]
   let errors: StoreError[]
   let leave: AbortController
+  let quietMs: number
 
   const read = ({ op, url = '' }: Bounds): Promise<IResponseHeader> =>
     new Promise((resolve, reject) => {
@@ -56,15 +57,28 @@ describe('whether the other end of a connection lives', () => {
   beforeEach(() => {
     ;[asked, shown, errors, knocks, received, deaths] = [[], [], [], 0, 0, 0]
     leave = new AbortController()
+    quietMs = 5_000
     clock = new FakeClock()
     liveness = new Liveness({
       url: 'http://etcd:2379',
       probe: { read, knock: () => (knocks += 1) },
       clock,
       random: () => 0.5,
+      quietMs: () => quietMs,
       received: () => received,
       onDead: () => (deaths += 1),
     })
+  })
+
+  test('is asked later where more ask, from the next sign of life on', async () => {
+    attend()
+    quietMs = 20_000
+    await clock.advance(5_000)
+    asked[0]?.answer(HEADER)
+    await clock.advance(19_999)
+    expect(asked).toHaveLength(1)
+    await clock.advance(1)
+    expect(asked).toHaveLength(2)
   })
 
   test('is asked after five seconds of silence, and again five seconds after the answer', async () => {
