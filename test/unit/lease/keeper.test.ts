@@ -247,7 +247,7 @@ describe('LeaseKeeper whose key vanished', () => {
   it('lets others go first when it is overtaken again and again, and puts the key back then', async () => {
     await hold()
     let others = 0
-    store.before('create', () => store.etcd.put(`10.15.${others++}.x`, 'junk'), 4)
+    store.before('create', () => store.etcd.put(`10.15.${64 + others++}.x`, 'junk'), 4)
     store.etcd.delete(KEY)
     await clock.settle()
     expect([own(), states]).toEqual([undefined, ['unrenewed']])
@@ -259,7 +259,7 @@ describe('LeaseKeeper whose key vanished', () => {
     await hold()
     let others = 0
     for (let loss = 0; loss < 3; loss++) {
-      store.before('create', () => store.etcd.put(`10.15.${others++}.x`, 'junk'), 3)
+      store.before('create', () => store.etcd.put(`10.15.${64 + others++}.x`, 'junk'), 3)
       store.etcd.delete(KEY)
       await clock.settle()
       expect(own()?.value).toBe(MINE)
