@@ -1,4 +1,4 @@
-import type { Ip } from '../../net/ip.ts'
+import { addressBits, type Ip } from '../../net/ip.ts'
 import type { AddressState, KernelOp } from '../../kernel/kernel.ts'
 import { ADDRESS_PROTOCOL } from '../../kernel/marks.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
@@ -28,8 +28,8 @@ function ifaddrmsg(writer: MessageWriter, family: number, prefixLength: number, 
 function writeAddress(writer: MessageWriter, address: AddressOnLink, flags = 0): MessageWriter {
   const family = address.ip.family === 4 ? AF.INET : AF.INET6
   ifaddrmsg(writer, family, address.prefixLength, address.linkIndex, flags)
-  writer.attributeBytes(IFA.LOCAL, address.ip.bytes)
-  writer.attributeBytes(IFA.ADDRESS, address.ip.bytes)
+  writer.attributeIp(IFA.LOCAL, address.ip)
+  writer.attributeIp(IFA.ADDRESS, address.ip)
   return writer
 }
 
@@ -66,7 +66,7 @@ export function readAddress(message: MessageCursor): AddressState | undefined {
   const ip = attributes.ip(IFA.LOCAL) ?? attributes.ip(IFA.ADDRESS)
   if (family === undefined || ip === undefined) return undefined
   const prefixLength = message.u8(IFADDRMSG.prefixLength)
-  if (ip.family !== family || prefixLength > ip.bytes.length * 8)
+  if (ip.family !== family || prefixLength > addressBits(family))
     throw new DecodeError(`address ${ip.text}/${prefixLength} in family ${family}`, message.payload)
   const protocol = attributes.u8(IFA.PROTO)
   return {

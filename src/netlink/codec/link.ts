@@ -51,7 +51,7 @@ function writeVxlan(writer: MessageWriter, vxlan: VxlanSpec['vxlan']): void {
   if (vxlan.gbp) writer.attributeFlag(IFLA_VXLAN.GBP)
   writer.attributeU32(IFLA_VXLAN.ID, vxlan.vni)
   if (vxlan.local !== undefined)
-    writer.attributeBytes(vxlan.local.family === 4 ? IFLA_VXLAN.LOCAL : IFLA_VXLAN.LOCAL6, vxlan.local.bytes)
+    writer.attributeIp(vxlan.local.family === 4 ? IFLA_VXLAN.LOCAL : IFLA_VXLAN.LOCAL6, vxlan.local)
   writer.attributeU8(IFLA_VXLAN.LEARNING, vxlan.learning ? 1 : 0)
   writer.attributeBe16(IFLA_VXLAN.PORT, vxlan.port)
 }

@@ -34,7 +34,7 @@ export function writeNeighbourReplace(
 ): void {
   writer.begin(RTM.NEWNEIGH, CREATE_OR_REPLACE, sequence)
   ndmsg(writer, afOf(entry.ip.family), entry.linkIndex, NUD.PERMANENT)
-  writer.attributeBytes(NDA.DST, entry.ip.bytes)
+  writer.attributeIp(NDA.DST, entry.ip)
   writer.attributeMac(NDA.LLADDR, entry.mac)
   writer.end()
 }
@@ -42,7 +42,7 @@ export function writeNeighbourReplace(
 export function writeNeighbourDelete(writer: MessageWriter, entry: NeighbourRequest, sequence: number): void {
   writer.begin(RTM.DELNEIGH, NLM_F.REQUEST, sequence)
   ndmsg(writer, afOf(entry.ip.family), entry.linkIndex)
-  writer.attributeBytes(NDA.DST, entry.ip.bytes)
+  writer.attributeIp(NDA.DST, entry.ip)
   writer.end()
 }
 
@@ -66,7 +66,7 @@ function writeFdb(writer: MessageWriter, type: number, flags: number, entry: Fdb
   writer.begin(type, flags, sequence)
   ndmsg(writer, AF.BRIDGE, entry.linkIndex, NUD.NOARP | NUD.PERMANENT, NTF_SELF)
   writer.attributeMac(NDA.LLADDR, entry.mac)
-  if (entry.remote !== undefined) writer.attributeBytes(NDA.DST, entry.remote.bytes)
+  if (entry.remote !== undefined) writer.attributeIp(NDA.DST, entry.remote)
   writer.end()
 }
 

@@ -1,5 +1,5 @@
-import { ipFromBytes, type Family, type Ip } from '../../net/ip.ts'
-import { macFromBytes, type Mac } from '../../net/mac.ts'
+import { ipFromWords, type Family, type Ip } from '../../net/ip.ts'
+import { macFromParts, type Mac } from '../../net/mac.ts'
 import type { MessageBuffer } from './buffer.ts'
 import { align4 } from './buffer.ts'
 import { AF, NLA_TYPE_MASK } from './uapi.ts'
@@ -158,7 +158,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
 
   *[Symbol.iterator](): Iterator<readonly [number, Uint8Array]> {
     for (let at = this.#from; this.#to - at >= ATTRIBUTE_BYTES; at += align4(this.#lengthAt(at)))
-      yield [this.#typeAt(at), Uint8Array.from(this.#octets(at))]
+      yield [this.#typeAt(at), this.#octets(at)]
   }
 
   /** Which types below 32 there are: bit n for type n. */
@@ -204,7 +204,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   /** A copy of the payload. */
   bytes(type: number): Uint8Array | undefined {
     const at = this.#find(type)
-    return at < 0 ? undefined : Uint8Array.from(this.#octets(at))
+    return at < 0 ? undefined : this.#octets(at)
   }
 
   /** Text up to its NUL, if it has one. */
@@ -222,15 +222,21 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   ip(type: number): Ip | undefined {
     const at = this.#find(type)
     if (at < 0) return undefined
-    const octets = this.#octets(at)
-    if (octets.length !== 4 && octets.length !== 16) throw new DecodeError(`address of ${octets.length} octets`, at)
-    return ipFromBytes(octets)
+    const octets = this.#lengthAt(at) - ATTRIBUTE_BYTES
+    const payload = at + ATTRIBUTE_BYTES
+    if (octets === 4) return ipFromWords(4, this.#be32(payload))
+    if (octets !== 16) throw new DecodeError(`address of ${octets} octets`, at)
+    const word0 = this.#be32(payload)
+    return ipFromWords(6, word0, this.#be32(payload + 4), this.#be32(payload + 8), this.#be32(payload + 12))
   }
 
   /** Undefined also for a link-layer address that is no Ethernet address (tunnels have theirs in it). */
   mac(type: number): Mac | undefined {
     const at = this.#find(type)
-    return at < 0 || this.#lengthAt(at) !== ATTRIBUTE_BYTES + 6 ? undefined : macFromBytes(this.#octets(at))
+    if (at < 0 || this.#lengthAt(at) !== ATTRIBUTE_BYTES + 6) return undefined
+    const { bytes } = this.#buffer
+    const payload = at + ATTRIBUTE_BYTES
+    return macFromParts(((bytes[payload] ?? 0) << 8) | (bytes[payload + 1] ?? 0), this.#be32(payload + 2))
   }
 
   /** The attributes inside one: in all of its payload, or in bytes `from` to `to` of it, where structures stand around them. */
@@ -241,12 +247,15 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
     return new Attributes(this.#buffer).find(payload + from, Math.min(payload + to, at + this.#lengthAt(at)))
   }
 
-  /** A plain array: for a few octets it costs a fraction of a typed one. */
-  #octets(at: number): readonly number[] {
-    const octets: number[] = []
-    const end = at + this.#lengthAt(at)
-    for (let i = at + ATTRIBUTE_BYTES; i < end; i++) octets.push(this.#buffer.bytes[i] ?? 0)
-    return octets
+  #octets(at: number): Uint8Array {
+    return this.#buffer.bytes.slice(at + ATTRIBUTE_BYTES, at + this.#lengthAt(at))
+  }
+
+  /** 32 bits in network order, as a signed integer. */
+  #be32(at: number): number {
+    const { bytes } = this.#buffer
+    const low = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
+    return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | low
   }
 
   #payload(type: number, size: number): number | undefined {

@@ -18,9 +18,9 @@ export function writeRouteQuestion(writer: MessageWriter, question: RouteQuestio
     sourceLength: forwarded === undefined ? 0 : bits,
     flags: FLAGS[destination.family],
   })
-  writer.attributeBytes(RTA.DST, destination.bytes)
+  writer.attributeIp(RTA.DST, destination)
   if (forwarded !== undefined) {
-    writer.attributeBytes(RTA.SRC, forwarded.source.bytes)
+    writer.attributeIp(RTA.SRC, forwarded.source)
     writer.attributeU32(RTA.IIF, forwarded.linkIndex)
   }
   writer.end()

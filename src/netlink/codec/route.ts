@@ -1,4 +1,4 @@
-import { addressBits, ipFromBytes, type Family, type Ip } from '../../net/ip.ts'
+import { addressBits, ipFromWords, type Family, type Ip } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { KernelOp, RouteLookup, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
@@ -53,8 +53,8 @@ function writeRoute(writer: MessageWriter, route: RouteReplace | RouteDelete, sc
     type: ROUTE_TYPES.number(type),
     flags,
   })
-  writer.attributeBytes(RTA.DST, destination.base.bytes)
-  if (route.gateway !== undefined) writer.attributeBytes(RTA.GATEWAY, route.gateway.bytes)
+  writer.attributeIp(RTA.DST, destination.base)
+  if (route.gateway !== undefined) writer.attributeIp(RTA.GATEWAY, route.gateway)
   if (route.metric !== 0) writer.attributeU32(RTA.PRIORITY, route.metric)
   if (route.linkIndex !== undefined) writer.attributeU32(RTA.OIF, route.linkIndex)
   writer.end()
@@ -96,7 +96,7 @@ export function writeRouteQuery(
 export function writeRouteLookup(writer: MessageWriter, destination: Ip, sequence: number): void {
   writer.begin(RTM.GETROUTE, NLM_F.REQUEST, sequence)
   rtmsg(writer, destination.family, addressBits(destination.family), {})
-  writer.attributeBytes(RTA.DST, destination.bytes)
+  writer.attributeIp(RTA.DST, destination)
   writer.end()
 }
 
@@ -178,5 +178,5 @@ function readPrefix(base: Ip | undefined, family: Family, message: MessageCursor
   const bits = addressBits(family)
   if ((base !== undefined && base.family !== family) || length > bits)
     throw new DecodeError(`destination ${base?.text ?? ''}/${length} in family ${family}`, message.payload)
-  return prefixOf(base ?? ipFromBytes(new Uint8Array(bits / 8)), length)
+  return prefixOf(base ?? ipFromWords(family, 0), length)
 }

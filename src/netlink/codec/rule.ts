@@ -1,4 +1,4 @@
-import type { Family, Ip } from '../../net/ip.ts'
+import { addressBits, type Family, type Ip } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { RuleState } from '../../kernel/kernel.ts'
 import { familyOf, type Attributes, type MessageCursor } from './reader.ts'
@@ -53,7 +53,7 @@ export function readRule(message: MessageCursor): RuleState | undefined {
 }
 
 const selector = (base: Ip | undefined, length: number): Prefix | undefined =>
-  base === undefined || length > base.bytes.length * 8 ? undefined : prefixOf(base, length)
+  base === undefined || length > addressBits(base.family) ? undefined : prefixOf(base, length)
 
 function markOf(attributes: Attributes): RuleState['mark'] {
   const value = attributes.u32(FRA.FWMARK)

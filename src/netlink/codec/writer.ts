@@ -1,4 +1,5 @@
-import type { Mac } from '../../net/mac.ts'
+import type { Ip } from '../../net/ip.ts'
+import { macHigh, macLow, type Mac } from '../../net/mac.ts'
 import { align4, MessageBuffer } from './buffer.ts'
 import { NLA_F_NESTED } from './uapi.ts'
 
@@ -8,11 +9,6 @@ const HEADER_BYTES = 16
 export class MessageTooLong extends RangeError {
   override readonly name = 'MessageTooLong'
 }
-
-const NIBBLE = Uint8Array.from({ length: 128 }, (_, code) => {
-  const value = Number.parseInt(String.fromCharCode(code), 16)
-  return Number.isNaN(value) ? 0 : value
-})
 
 /**
  * Writes netlink messages one behind the other into one buffer that is used again for every batch: no garbage per message.
@@ -134,13 +130,23 @@ export class MessageWriter {
     this.attributeBytes(type, Buffer.from(`${text}\0`))
   }
 
+  /** 4 or 16 octets. */
+  attributeIp(type: number, { family, word0, word1, word2, word3 }: Ip): void {
+    const at = this.#attribute(type, family === 4 ? 4 : 16)
+    this.#be32(at, word0)
+    if (family === 4) return
+    this.#be32(at + 4, word1)
+    this.#be32(at + 8, word2)
+    this.#be32(at + 12, word3)
+  }
+
   attributeMac(type: number, mac: Mac): void {
     const at = this.#attribute(type, 6)
     const { bytes } = this.#buffer
-    for (let octet = 0; octet < 6; octet++) {
-      const high = NIBBLE[mac.charCodeAt(octet * 3)] ?? 0
-      bytes[at + octet] = (high << 4) | (NIBBLE[mac.charCodeAt(octet * 3 + 1)] ?? 0)
-    }
+    const first = macHigh(mac)
+    bytes[at] = first >> 8
+    bytes[at + 1] = first
+    this.#be32(at + 2, macLow(mac))
     bytes[at + 6] = 0
     bytes[at + 7] = 0
   }
@@ -165,6 +171,15 @@ export class MessageWriter {
     this.#buffer.u16[at >> 1] = 4 + length
     this.#buffer.u16[(at >> 1) + 1] = type
     return at + 4
+  }
+
+  /** 32 bits in network order. */
+  #be32(at: number, word: number): void {
+    const { bytes } = this.#buffer
+    bytes[at] = word >> 24
+    bytes[at + 1] = word >> 16
+    bytes[at + 2] = word >> 8
+    bytes[at + 3] = word
   }
 
   #reserve(length: number): void {
