@@ -232,8 +232,8 @@ export type KernelChange =
   | { readonly kind: 'foreign-route'; readonly destination: Prefix }
   /** The rules that choose among routing tables have changed. */
   | { readonly kind: 'rules'; readonly family: Family }
-  /** Notifications were lost (ENOBUFS), or muted during a large batch of our own: only a new snapshot tells the truth. */
-  | { readonly kind: 'overrun'; readonly because: 'lost' | 'muted' }
+  /** Notifications were lost (ENOBUFS): only a new snapshot tells the truth. */
+  | { readonly kind: 'overrun' }
 
 /** Where a packet to an address would leave. */
 export interface RouteLookup {

@@ -1,7 +1,5 @@
 import type { KernelChange } from '../kernel/kernel.ts'
 
-type Overrun = Extract<KernelChange, { kind: 'overrun' }>
-
 /** Changes a slow reader may leave unread before they are given up for one `overrun`. */
 const MAX_UNREAD = 65_536
 
@@ -25,20 +23,23 @@ export class ChangeQueue {
     return this.#unread.length - this.#next
   }
 
+  /** Whether the reader has taken all, and waits for more. */
+  get isRead(): boolean {
+    return this.#wake !== undefined || this.#ended
+  }
+
   /** That other routes have changed is not said twice in a row: a routing daemon changes them by the thousand. */
   push(change: KernelChange): void {
     if (this.#ended || (change.kind === 'other-routes' && this.#unread.at(-1)?.kind === change.kind)) return
-    if (this.unread >= this.#maxUnread) this.#forget('lost')
+    if (this.unread >= this.#maxUnread) this.#forget()
     this.#unread.push(change)
     this.#wakeReader()
   }
 
-  /** Drops everything unread and leaves one `overrun`; among several unread ones, a loss is not hushed up. */
-  overrun(because: Overrun['because']): void {
+  /** Drops everything unread and leaves one `overrun`. */
+  overrun(): void {
     if (this.#ended) return
-    const unread = this.#unread[this.#next]
-    const isLost = because === 'lost' || (unread?.kind === 'overrun' && unread.because === 'lost')
-    this.#forget(isLost ? 'lost' : 'muted')
+    this.#forget()
     this.#wakeReader()
   }
 
@@ -66,8 +67,8 @@ export class ChangeQueue {
     }
   }
 
-  #forget(because: Overrun['because']): void {
-    this.#unread = [{ kind: 'overrun', because }]
+  #forget(): void {
+    this.#unread = [{ kind: 'overrun' }]
     this.#next = 0
   }
 

@@ -28,7 +28,8 @@ const loaded32 = (value: number): number => new DataView(Uint32Array.of(value).b
 /**
  * A socket filter that drops notifications of routes and neighbours changed through the socket `portId`. The kernel puts the port
  * id of whoever asked into nlmsg_pid, and no two sockets of a namespace share one, so nobody else's change is ever dropped. What
- * the kernel does on its own, and every change to a VXLAN fdb, has port id 0 and passes; so do links and addresses (types below).
+ * the kernel does on its own has port id 0 and passes, and so do every change to a VXLAN fdb, the end of a neighbour ({@link Echoes} knows
+ * which of them are ours), links and addresses (types below).
  */
 export function echoFilter(portId: number): Uint8Array {
   return assemble([

@@ -1,9 +1,10 @@
-import type { KernelChange } from '../kernel/kernel.ts'
+import type { KernelChange, KernelOp } from '../kernel/kernel.ts'
 import type { Prefix } from '../net/prefix.ts'
 import { readAddress } from './codec/address.ts'
 import { MessageBuffer } from './codec/buffer.ts'
 import { ChangeQueue } from './change-queue.ts'
 import { echoFilter } from './echo-filter.ts'
+import { Echoes } from './echoes.ts'
 import { EAGAIN } from './codec/errors.ts'
 import { readLink } from './codec/link.ts'
 import type { NetlinkAddon } from '../native/load.ts'
@@ -14,9 +15,10 @@ import { readRule } from './codec/rule.ts'
 import { NetlinkSocket } from './socket.ts'
 import { NLM_F, RTM, RTNLGRP } from './codec/uapi.ts'
 
-const ALWAYS = [RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV4_RULE, RTNLGRP.IPV6_RULE] as const
-/** The groups that our own large batches would flood. */
-const TABLES = [RTNLGRP.NEIGH, RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV6_ROUTE] as const
+const GROUPS = [
+  ...[RTNLGRP.LINK, RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR, RTNLGRP.IPV4_RULE, RTNLGRP.IPV6_RULE],
+  ...[RTNLGRP.NEIGH, RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV6_ROUTE],
+]
 
 /** A notification is one object; the largest is a link with all its attributes, a few KB. */
 const RECEIVE_BYTES = 32_768
@@ -47,6 +49,7 @@ export class ChangeListener {
   readonly queue = new ChangeQueue()
   readonly #socket: NetlinkSocket
   readonly #about: Subscription
+  readonly #echoes = new Echoes()
   readonly #cursor = new MessageCursor(new MessageBuffer(RECEIVE_BYTES))
 
   /**
@@ -58,27 +61,21 @@ export class ChangeListener {
     this.#about = about
     this.#socket = new NetlinkSocket(addon, bufferBytes)
     this.#socket.filter(echoFilter(ownPortId))
-    for (const group of [...ALWAYS, ...TABLES]) this.#socket.join(group)
+    for (const group of GROUPS) this.#socket.join(group)
     this.#socket.poll((status) => {
-      if (status < 0) this.#overrun('lost')
+      if (status < 0) this.#overrun()
       else this.#receive(DATAGRAMS_PER_TURN)
     })
+  }
+
+  /** These are written now: their echo is no news. */
+  expect(ops: readonly KernelOp[]): void {
+    this.#echoes.expect(ops)
   }
 
   /** Reads what waits in the socket: the kernel reports a change before it acknowledges the request for it. */
   catchUp(): void {
     if (!this.#socket.isClosed()) this.#receive(MOST_WAITING)
-  }
-
-  /** Hears nothing of neighbours, fdb entries and routes until {@link unmute}. */
-  mute(): void {
-    if (!this.#socket.isClosed()) for (const group of TABLES) this.#socket.leave(group)
-  }
-
-  unmute(): void {
-    if (this.#socket.isClosed()) return
-    for (const group of TABLES) this.#socket.join(group)
-    this.#overrun('muted')
   }
 
   close(): void {
@@ -91,17 +88,21 @@ export class ChangeListener {
       const length = this.#socket.receive(this.#cursor.buffer)
       if (length === -EAGAIN) return
       if (length < 0 || !this.#read(length)) {
-        this.#overrun('lost')
+        this.#overrun()
         return
       }
     }
   }
 
   /** What still waits is older than the snapshot that an overrun calls for, and would contradict it. */
-  #overrun(because: 'lost' | 'muted'): void {
-    if (because === 'lost') this.#about.onLost?.()
+  #overrun(): void {
+    this.#about.onLost?.()
     for (let stale = 0; stale < MOST_WAITING; stale++) if (this.#socket.receive(this.#cursor.buffer) === -EAGAIN) break
-    this.queue.overrun(because)
+    this.queue.overrun()
+  }
+
+  #isEcho(): boolean {
+    return isOfNeighbours(this.#cursor) && this.#echoes.has(this.#cursor)
   }
 
   /** @returns false when the datagram could not be read: whatever it said is lost */
@@ -109,7 +110,7 @@ export class ChangeListener {
     try {
       this.#cursor.start(length)
       while (this.#cursor.next()) {
-        const change = readChange(this.#cursor, this.#about)
+        const change = this.#isEcho() ? undefined : readChange(this.#cursor, this.#about)
         if (change !== undefined) this.queue.push(change)
       }
       return true
@@ -119,6 +120,8 @@ export class ChangeListener {
     }
   }
 }
+
+const isOfNeighbours = ({ type }: MessageCursor): boolean => type === RTM.NEWNEIGH || type === RTM.DELNEIGH
 
 /**
  * The change a notification tells of; undefined for other links' table entries and for what we do not follow. NLM_F_REPLACE is all that

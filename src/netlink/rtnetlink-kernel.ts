@@ -61,8 +61,6 @@ export interface RtnetlinkOptions {
   readonly timeoutMs?: number
   /** Operations per send. */
   readonly batchSize?: number
-  /** An `apply` of more operations than this mutes the subscriptions meanwhile; they get `overrun` after it. */
-  readonly muteAbove?: number
 }
 
 /** Error replies wait in the receive buffer until the whole batch is sent: this many fit even the system's default. */
@@ -70,7 +68,8 @@ const BATCH_SIZE = 192
 const REQUEST_BUFFER_BYTES = 1 << 20
 const LISTENER_BUFFER_BYTES = 4 << 20
 const TIMEOUT_MS = 5_000
-const MUTE_ABOVE = 3_000
+/** How long operations are sent before others get a turn, in milliseconds. */
+const MOST_WITHOUT_A_TURN_MS = 5
 
 /** There is none like this: its destination is for documentation (RFC 5737). */
 const NO_ROUTE: KernelOp = {
@@ -212,21 +211,25 @@ export class RtnetlinkKernel implements Kernel {
   }
 
   async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
-    const muted = ops.length > (this.#options.muteAbove ?? MUTE_ABOVE) ? [...this.#listeners] : []
-    for (const listener of muted) listener.mute()
-    try {
-      const results = await this.#inTurn('apply', signal, () => this.#applyAll(ops, signal))
-      await this.catchUp()
-      return results
-    } finally {
-      for (const listener of muted) listener.unmute()
-    }
+    const results = await this.#inTurn('apply', signal, () => this.#applyAll(ops, signal))
+    if (!this.#hear()) await setImmediate()
+    return results
   }
 
   /** Whoever reads without awaiting anything else does so in microtasks, all of which run before the next turn of the event loop. */
   async catchUp(): Promise<void> {
-    for (const listener of this.#listeners) listener.catchUp()
+    this.#hear()
     await setImmediate()
+  }
+
+  /** Has the subscriptions take in what the kernel has reported. @returns whether their readers have read all of it */
+  #hear(): boolean {
+    let isRead = true
+    for (const listener of this.#listeners) {
+      listener.catchUp()
+      isRead &&= listener.queue.isRead
+    }
+    return isRead
   }
 
   changes(
@@ -259,13 +262,19 @@ export class RtnetlinkKernel implements Kernel {
     this.#listeners.clear()
   }
 
+  /** Reports are heard batch by batch, so that they do not pile up however many operations there are. */
   async #applyAll(ops: readonly KernelOp[], signal: AbortSignal): Promise<OpResult[]> {
     const size = this.#options.batchSize ?? BATCH_SIZE
     const results: OpResult[] = []
+    let turnMs = performance.now()
     while (results.length < ops.length && !signal.aborted) {
-      const batch = await this.#applyBatch(ops.slice(results.length, results.length + size))
-      for (const result of batch) results.push(result)
-      if (results.length < ops.length) await this.catchUp()
+      const batch = ops.slice(results.length, results.length + size)
+      for (const listener of this.#listeners) listener.expect(batch)
+      for (const result of await this.#applyBatch(batch)) results.push(result)
+      const isRead = this.#hear()
+      if (results.length === ops.length || (isRead && performance.now() - turnMs < MOST_WITHOUT_A_TURN_MS)) continue
+      await setImmediate()
+      turnMs = performance.now()
     }
     return results
   }

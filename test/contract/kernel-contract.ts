@@ -536,13 +536,10 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
       it('has told its readers of all that an operation caused when the operation is answered', async () => {
         const linkIndex = await makeDevice(0)
         const recorder = record(linkIndex)
-        for (const remote of [REMOTE, OTHER_REMOTE, REMOTE]) {
-          await succeed({ op: 'fdb.replace', linkIndex, mac: PEER_MAC, remote })
-          const last = recorder.seen.filter(isChange('fdb')).at(-1)
-          expect(last).toMatchObject({ gone: false, entry: { mac: PEER_MAC, remote: { text: remote.text } } })
+        for (const mtu of [1_400, 1_300, 1_400]) {
+          await succeed({ op: 'link.set', linkIndex, mtu })
+          expect(recorder.seen.filter(isChange('link')).at(-1)).toMatchObject({ link: { index: linkIndex, mtu } })
         }
-        await succeed({ op: 'fdb.delete', linkIndex, mac: PEER_MAC })
-        expect(recorder.seen.filter(isChange('fdb')).at(-1)).toMatchObject({ gone: true })
       })
 
       it("has told its readers of others' changes once they have caught up", async () => {

@@ -113,7 +113,7 @@ export class FakeKernel implements Kernel {
 
   /** Every listener gets `overrun`. */
   overrun(): void {
-    for (const { queue } of this.#listeners) queue.overrun('lost')
+    for (const { queue } of this.#listeners) queue.overrun()
   }
 
   stats(): FakeStats {
@@ -298,8 +298,8 @@ function answerOf(route: RouteState | undefined): RouteAnswer {
   return route.type === 'blackhole' ? { is: 'none', code: 'EINVAL' } : { is: 'route', route }
 }
 
-/** What the real kernel's own-echo filter drops: not links and addresses, and not an fdb's (they come from nobody). */
-const isFiltered = (change: KernelChange): boolean => change.kind === 'neighbour' || change.kind === 'route'
+/** What the real one does not report of its own writes: not links and addresses. */
+const isFiltered = ({ kind }: KernelChange): boolean => kind === 'neighbour' || kind === 'fdb' || kind === 'route'
 
 /** Links and addresses concern everybody; table entries only who watches their link. */
 function concerns(change: KernelChange, watched: readonly number[]): boolean {

@@ -43,7 +43,7 @@ export class ChangesTask implements Task {
     const isOfInterest = (destination: Prefix): boolean =>
       this.#followers.some((follower) => follower.isOfInterest?.(destination) === true)
     for await (const change of this.#ports.kernel.changes(watched, signal, otherRoutes, isOfInterest)) {
-      if (change.kind === 'overrun' && change.because === 'lost') this.#sayLoss()
+      if (change.kind === 'overrun') this.#sayLoss()
       for (const follower of this.#followers) follower.observe(change)
     }
   }

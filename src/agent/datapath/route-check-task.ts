@@ -118,8 +118,7 @@ export class RouteCheckTask implements Task {
     if (change.kind === 'foreign-route') this.#report(change.destination)
     else if (change.kind === 'route' && change.route.protocol !== ROUTE_PROTOCOL) this.#report(change.route.destination)
     else if (change.kind === 'rules' && change.family === this.#family) this.#lookAgain(this.#nowMs)
-    else if (change.kind === 'overrun' && change.because === 'lost')
-      this.#lookAgain(Math.max(this.#nowMs, this.#allAskedMs + AFTER_LOSS_MS))
+    else if (change.kind === 'overrun') this.#lookAgain(Math.max(this.#nowMs, this.#allAskedMs + AFTER_LOSS_MS))
     else if (this.#forwarded.isAbout(change)) this.#lookAgain(this.#nowMs)
   }
 

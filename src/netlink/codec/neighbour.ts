@@ -1,7 +1,7 @@
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
-import type { FdbState, NeighbourState } from '../../kernel/kernel.ts'
-import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
+import type { FdbState, KernelOp, NeighbourState } from '../../kernel/kernel.ts'
+import { DecodeError, familyOf, type Attributes, type MessageCursor } from './reader.ts'
 import { AF, NDA, NLM_F, NTF_SELF, NUD, RTM } from './uapi.ts'
 import type { MessageWriter } from './writer.ts'
 
@@ -116,3 +116,22 @@ export function readNeighbour(message: MessageCursor): NeighbourMessage | undefi
   if (ip?.family !== family) throw new DecodeError('neighbour without an address of its family', message.payload)
   return { kind: 'neighbour', linkIndex, neighbour: { ip, mac, permanent } }
 }
+
+/** Operations of which the kernel reports what they did without saying for whom (nlmsg_pid 0). */
+export type UnsignedOperation = Extract<KernelOp, { op: 'fdb.replace' | 'fdb.delete' | 'neighbour.delete' }>
+
+/** Whether RTM_NEWNEIGH or RTM_DELNEIGH says what the kernel reports when the operation has been carried out, and nothing beside it. */
+export function isEchoOf(message: MessageCursor, op: UnsignedOperation): boolean {
+  const isGone = message.type === RTM.DELNEIGH
+  if (isGone !== (op.op !== 'fdb.replace') || neighbourLink(message) !== op.linkIndex) return false
+  const attributes = message.attributes(NDMSG.size)
+  if (op.op === 'neighbour.delete')
+    return message.u8(NDMSG.family) === afOf(op.ip.family) && attributes.isIp(NDA.DST, op.ip)
+  if (message.u8(NDMSG.family) !== AF.BRIDGE || attributes.has(NDA.MASTER)) return false
+  return attributes.isMac(NDA.LLADDR, op.mac) && (op.op === 'fdb.delete' || isPlain(message, attributes, op.remote))
+}
+
+const isPlain = (message: MessageCursor, attributes: Attributes, remote: Ip): boolean =>
+  (message.u16(NDMSG.state) & NUD.PERMANENT) !== 0 &&
+  (attributes.types() & ASTRAY) === 0 &&
+  attributes.isIp(NDA.DST, remote)

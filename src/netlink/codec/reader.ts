@@ -1,5 +1,5 @@
-import { ipFromWords, type Family, type Ip } from '../../net/ip.ts'
-import { macFromParts, type Mac } from '../../net/mac.ts'
+import { addressBits, ipFromWords, type Family, type Ip } from '../../net/ip.ts'
+import { macFromParts, macHigh, macLow, type Mac } from '../../net/mac.ts'
 import type { MessageBuffer } from './buffer.ts'
 import { align4 } from './buffer.ts'
 import { AF, NLA_TYPE_MASK } from './uapi.ts'
@@ -197,8 +197,7 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   /** 16 bits in network order. */
   be16(type: number): number | undefined {
     const at = this.#payload(type, 2)
-    if (at === undefined) return undefined
-    return ((this.#buffer.bytes[at] ?? 0) << 8) | (this.#buffer.bytes[at + 1] ?? 0)
+    return at === undefined ? undefined : this.#be16(at)
   }
 
   /** A copy of the payload. */
@@ -234,9 +233,23 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
   mac(type: number): Mac | undefined {
     const at = this.#find(type)
     if (at < 0 || this.#lengthAt(at) !== ATTRIBUTE_BYTES + 6) return undefined
-    const { bytes } = this.#buffer
     const payload = at + ATTRIBUTE_BYTES
-    return macFromParts(((bytes[payload] ?? 0) << 8) | (bytes[payload + 1] ?? 0), this.#be32(payload + 2))
+    return macFromParts(this.#be16(payload), this.#be32(payload + 2))
+  }
+
+  /** Whether there is this address, which is thereby not made of it. */
+  isIp(type: number, ip: Ip): boolean {
+    const payload = this.#find(type) + ATTRIBUTE_BYTES
+    if (this.lengthOf(type) !== addressBits(ip.family) / 8 || this.#be32(payload) !== ip.word0) return false
+    if (ip.family === 4) return true
+    const [second, third] = [this.#be32(payload + 4), this.#be32(payload + 8)]
+    return second === ip.word1 && third === ip.word2 && this.#be32(payload + 12) === ip.word3
+  }
+
+  /** Whether there is this address, which is thereby not made of it. */
+  isMac(type: number, mac: Mac): boolean {
+    const payload = this.#find(type) + ATTRIBUTE_BYTES
+    return this.lengthOf(type) === 6 && this.#be32(payload + 2) === macLow(mac) && this.#be16(payload) === macHigh(mac)
   }
 
   /** The attributes inside one: in all of its payload, or in bytes `from` to `to` of it, where structures stand around them. */
@@ -251,11 +264,13 @@ export class Attributes implements Iterable<readonly [type: number, payload: Uin
     return this.#buffer.bytes.slice(at + ATTRIBUTE_BYTES, at + this.#lengthAt(at))
   }
 
+  #be16(at: number): number {
+    return ((this.#buffer.bytes[at] ?? 0) << 8) | (this.#buffer.bytes[at + 1] ?? 0)
+  }
+
   /** 32 bits in network order, as a signed integer. */
   #be32(at: number): number {
-    const { bytes } = this.#buffer
-    const low = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
-    return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | low
+    return (this.#be16(at) << 16) | this.#be16(at + 2)
   }
 
   #payload(type: number, size: number): number | undefined {

@@ -41,15 +41,15 @@ describe('a queue of changes', () => {
   it('puts one overrun in place of what was not read', async () => {
     const queue = new ChangeQueue()
     queue.push(change(1))
-    queue.overrun('muted')
+    queue.overrun()
     queue.push(change(2))
-    expect(await take(queue, 2)).toEqual([{ kind: 'overrun', because: 'muted' }, change(2)])
+    expect(await take(queue, 2)).toEqual([{ kind: 'overrun' }, change(2)])
   })
 
   it('does not grow beyond its limit: a reader that far behind gets an overrun', async () => {
     const queue = new ChangeQueue(3)
     for (let n = 1; n <= 5; n++) queue.push(change(n))
-    expect(await take(queue, 3)).toEqual([{ kind: 'overrun', because: 'lost' }, change(4), change(5)])
+    expect(await take(queue, 3)).toEqual([{ kind: 'overrun' }, change(4), change(5)])
   })
 
   it('ends its reader, waiting or not, and tells', async () => {
@@ -62,7 +62,7 @@ describe('a queue of changes', () => {
     })
     expect(await reading).toEqual({ done: true, value: undefined })
     queue.push(change(1))
-    queue.overrun('lost')
+    queue.overrun()
     expect(queue.unread).toBe(0)
     expect(await queue.read(() => stopped++).next()).toEqual({ done: true, value: undefined })
     expect(stopped).toBe(2)
