@@ -32,6 +32,8 @@ const lab = useLab({ hosts: 10 }, async (made) => {
 
 const patient = (): LabHost => lab().host(PATIENT)
 const doctor = new Patient(patient, DEADLINE_MS)
+/** Another host with an agent, which has the same peers. */
+const neighbour = new Patient(() => lab().host(AGENT), DEADLINE_MS)
 const askNow = (hosts: readonly LabHost[]): Promise<unknown> => doctor.asks(hosts)
 const nothingIsWrong = (): Promise<Told> => doctor.isWell()
 const agentNames = (words: RegExp): Promise<unknown> => doctor.agentNames(words)
@@ -64,12 +66,35 @@ describe('faults of peers, all at once', () => {
       ),
       shell(lab().host(IMPOSTOR), `ip address add ${lab().host(CONTESTED).address}/24 dev eth0`),
       putVni(OTHER_VNI, 7),
+      narrowUplink(lab().host(AGENT)),
     ])
-    await askNow([OFF, CLOSED, OTHER_PORT, NARROW].map((at) => lab().host(at)))
+    await Promise.all([
+      askNow([OFF, CLOSED, OTHER_PORT, NARROW].map((at) => lab().host(at))),
+      neighbour.asks([patient()]),
+    ])
     told = await doctor.tells('doctor to find all of them', ({ findings }) => findings.length >= 5)
     expect(about(WELL)).toEqual([])
     await agentNames(/answers of peers over IPv4/)
+    await agentNames(/packet size to peers over IPv4/)
+    await agentNames(/its VNI is 7, ours 100/)
   })
+
+  test('and a host whose own uplink is narrow says so of it, whoever else is off', async () => {
+    await neighbour.agentNames(/packet size to peers over IPv4: .* takes 1250 of 1450 octets/)
+    const { findings } = await neighbour.tells('doctor to find the way to all of them narrow', (said) =>
+      said.findings.some(({ cause, summary }) => cause === 'path-mtu-smaller' && summary.includes('on the way to all')),
+    )
+    const [found] = findings.filter(({ cause }) => cause === 'path-mtu-smaller')
+    expect(found?.summary).toMatch(/^on the way to all \d peers that answer .*at this host or its uplink$/)
+    expect(found?.cure[0]).toContain('what eth0 is plugged into')
+  })
+
+  /** Beyond its card, where it cannot be seen from the host. */
+  const narrowUplink = ({ name }: LabHost): Promise<string> =>
+    lab().underlay.place.exec('nft', [
+      `table bridge narrow { chain forward { type filter hook forward priority 0;
+        iifname "${name}" meta length > 1300 drop; oifname "${name}" meta length > 1300 drop; }; }`,
+    ])
 
   const putVni = async (at: number, vni: number): Promise<void> => {
     const { base, publicIp, mac } = upstreamLease(lab().host(at), at)
@@ -105,11 +130,12 @@ describe('faults of peers, all at once', () => {
         joinAsUpstream(lab(), [lab().host(OTHER_PORT)], [patient(), lab().host(AGENT)]),
       ),
       shell(lab().host(NARROW), 'nft delete table netdev narrow'),
+      lab().underlay.place.exec('nft', ['delete', 'table', 'bridge', 'narrow']),
       shell(lab().host(IMPOSTOR), `ip address del ${lab().host(CONTESTED).address}/24 dev eth0`),
       putVni(OTHER_VNI, 100),
     ])
     await shell(patient(), 'ip neigh flush dev eth0')
-    await askNow(UPSTREAM.map((at) => lab().host(at)))
+    await askNow([AGENT, ...UPSTREAM].map((at) => lab().host(at)))
     await nothingIsWrong()
   })
 })
