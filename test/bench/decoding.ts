@@ -63,30 +63,44 @@ function judging({ options: { runs } }: Context, peers: number): Figure {
   })
 }
 
-/** The bytes of a page, as a real etcd writes them, to records of leases. */
-async function reading({ options: { runs } }: Context): Promise<Figure> {
+/** What a client of gRPC makes of a message (@grpc/proto-loader, with the options that etcd3 gives it). */
+const OBJECTS = { longs: String, enums: String, defaults: true, oneofs: true } as const
+
+/** The bytes of a page, as a real etcd writes them. */
+async function pageBytes(): Promise<Buffer> {
   const etcd = await EtcdCluster.start()
   const client = new EtcdClient(etcd.member.endpoint)
   try {
     await client.putPeers(benchPeers(PAGE))
-    const bytes = await client.answer(PAGE)
-    const type = messageType('RangeResponse')
-    const ours = (): void => {
-      const { length } = readRangeAnswer(bytes)
-      if (length !== PAGE) throw new Error(`${length} of ${PAGE} records`)
-    }
-    const taken = inTurn(runs * 3, PAGE, ours, () => type.decode(bytes))
-    const reference = { name: 'protobufjs', values: taken.theirs }
-    return figureOf({
-      ...told("etcd's answer to records, processor time", PAGE),
-      values: taken.ours,
-      reference,
-      ...most(MOST_OF_PROTOBUFJS),
-    })
+    return await client.answer(PAGE)
   } finally {
     client.close()
     await etcd.close()
   }
+}
+
+/** A page to records of leases, beside what protobufjs makes of it. */
+async function reading({ options: { runs } }: Context): Promise<readonly Figure[]> {
+  const bytes = await pageBytes()
+  const type = messageType('RangeResponse')
+  const ours = (): void => {
+    const { length } = readRangeAnswer(bytes)
+    if (length !== PAGE) throw new Error(`${length} of ${PAGE} records`)
+  }
+  const figure = (name: string, theirs: () => void, bound?: Bound): Figure => {
+    const taken = inTurn(runs * 3, PAGE, ours, theirs)
+    return figureOf({
+      ...told("etcd's answer to records, processor time", PAGE),
+      ...{ values: taken.ours, reference: { name, values: taken.theirs }, ...(bound && { bound }) },
+    })
+  }
+  return [
+    figure('protobufjs, messages to objects', () => type.toObject(type.decode(bytes), OBJECTS), {
+      of: 'ratio',
+      most: MOST_OF_PROTOBUFJS,
+    }),
+    figure('protobufjs, decoding alone', () => type.decode(bytes)),
+  ]
 }
 
 export const decoding: Row = {
@@ -94,6 +108,6 @@ export const decoding: Row = {
   what: 'what etcd says, up to what the kernel is to hold',
   async run(context) {
     const sizes = context.options.sizes.filter((size) => size > 1)
-    return [...sizes.map((peers) => judging(context, peers)), await reading(context)]
+    return [...sizes.map((peers) => judging(context, peers)), ...(await reading(context))]
   },
 }

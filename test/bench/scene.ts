@@ -19,14 +19,17 @@ export class Scene {
   }
 
   /** Does `work` with it once the agent has programmed all peers, and takes it down. */
-  static async with<T>({ folder }: Context, peers: number, work: (scene: Scene) => Promise<T>): Promise<T> {
+  static async with<T>(context: Context, peers: number, work: (scene: Scene) => Promise<T>): Promise<T> {
     const lab = await Lab.create({ hosts: 1, health: false })
-    const scene = new Scene(lab, new EtcdClient(lab.etcd.member.endpoint), folder)
+    const scene = new Scene(lab, new EtcdClient(lab.etcd.member.endpoint), context.folder)
     try {
       await scene.client.putConfig(CONFIG)
       await scene.client.putPeers(benchPeers(peers))
       await scene.startAgent()
       return await work(scene)
+    } catch (error) {
+      context.say(`what the agent said at last:\n${scene.#agent?.log() ?? ''}`)
+      throw error
     } finally {
       await scene.#agent?.stop('SIGKILL')
       scene.client.close()

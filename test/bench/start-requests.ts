@@ -13,7 +13,7 @@ export interface AskedBySize {
 
 /** The first pages of a list are small, and none has fewer keys than this once they have grown. */
 const SMALL_PAGES = 8
-const LEAST_OF_A_PAGE = 1_000
+const LEAST_OF_A_PAGE = 500
 
 const reads = (asked: Asked): number => asked['etcdserverpb.KV/Range'] ?? 0
 const total = (asked: Asked): number => Object.values(asked).reduce((sum, count) => sum + count, 0)
