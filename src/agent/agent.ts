@@ -162,8 +162,8 @@ export class Agent implements Task {
     }
     const hint = (error: Error): Promise<string> => this.#candidatesFor(error, signal)
     const result = await untilItWorks('lease', attempt, this.#ports, loop, { ...STARTING, hint })
-    const { lease, peers, how, warnings } = result.acquired
-    log.info(`lease ${how}`, { subnet: lease.key, peers: peers.length }, { kind: 'lease-acquired', how })
+    const { lease, peerCount: peers, how, warnings } = result.acquired
+    log.info(`lease ${how}`, { subnet: lease.key, peers }, { kind: 'lease-acquired', how })
     for (const warning of warnings) log.warn(warning)
     return { ...result, formerSubnets: previousSubnets }
   }

@@ -31,8 +31,9 @@ export async function* listAndWatch(
   known?: LeaseList,
 ): AsyncGenerator<FollowEvent, void, undefined> {
   const pace = new RateLimit(followed.clock, LISTS)
-  let wasReset = false
-  for (let list = known; !signal.aborted; list = undefined) {
+  let [list, wasReset] = [known, false]
+  known = undefined
+  while (!signal.aborted) {
     if (list === undefined) {
       await pace.wait(signal)
       list = await followed.list(signal)
@@ -40,7 +41,9 @@ export async function* listAndWatch(
       yield { kind: 'list', list, wasReset }
     }
     wasReset = false
-    for await (const event of followed.watch(list, signal)) {
+    const events = followed.watch(list, signal)
+    list = undefined // a watch lasts for weeks: nobody keeps what it began with
+    for await (const event of events) {
       wasReset = event.kind === 'reset'
       yield event
     }

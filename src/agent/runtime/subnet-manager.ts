@@ -94,9 +94,11 @@ export interface AcquiredSubnet {
   /**
    * All other nodes, complete: rows of the kernel may be pruned once these are taken in, and never before. There is no acquiring without
    * such a list. Kubernetes: a Node that has no `podCIDR` or no annotations of ours yet is no peer yet, and left out; in a mixed cluster
-   * those of upstream's agents say the same with the same annotations.
+   * those of upstream's agents say the same with the same annotations. To be called once: tens of thousands are kept by nobody.
    */
-  readonly peers: readonly PeerRecord[]
+  takePeers(): readonly PeerRecord[]
+  /** How many that are. */
+  readonly peerCount: number
   /** What is to be done for as long as it is ours. Called once; nothing begins before the tasks of it are run. */
   hold(holding: Holding): HeldSubnet
 }
@@ -105,7 +107,7 @@ export interface AcquiredSubnet {
 export interface Holding {
   /** Our terms at the beginning. */
   readonly terms: LeaseTerms
-  /** Has taken in {@link AcquiredSubnet.peers} already. */
+  /** Has taken in {@link AcquiredSubnet.takePeers} already. */
   readonly peers: PeerListener
   /** Whether the overlay forwards, for the log. */
   readonly isForwarding: () => boolean

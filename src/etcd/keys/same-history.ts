@@ -1,3 +1,5 @@
+import { longs, withRoom } from '../../columns/grow.ts'
+import { KeyNumbers } from '../../columns/key-numbers.ts'
 import type { Revision } from '../../lease/lease.ts'
 import type { Caller } from '../client/call.ts'
 import { toStoreError } from '../client/errors.ts'
@@ -57,53 +59,77 @@ export async function readPastRecord(
 
 /**
  * All records as a watch has made them out so far. A store that was restored from a snapshot has the same cluster id, and soon a
- * higher revision than ours; but what it holds at *our* revision is what we know only if its history up to there is ours.
+ * higher revision than ours; but what it holds at *our* revision is what we know only if its history up to there is ours. Of each record
+ * its revision is kept, and a digest.
  */
 export class KnownRecords {
-  readonly #records: Map<string, KeyRecord> | undefined
+  readonly #keys = new KeyNumbers()
+  #revisions = longs(0)
+  #digests = longs(0)
+  readonly #areKnown: boolean
 
   /** @param records undefined: not known, so that nothing can be told from them */
   constructor(records: readonly KeyRecord[] | undefined) {
-    this.#records = records && new Map(records.map((record) => [record.key, record]))
+    this.#areKnown = records !== undefined
+    for (const record of records ?? []) this.#set(record)
   }
 
   apply(deltas: readonly KeyDelta[]): void {
-    for (const delta of deltas) {
-      if (delta.kind === 'put') this.#records?.set(delta.record.key, delta.record)
-      else this.#records?.delete(delta.key)
-    }
+    if (!this.#areKnown) return
+    for (const delta of deltas)
+      if (delta.kind === 'put') this.#set(delta.record)
+      else this.#keys.delete(delta.key)
+  }
+
+  #set(record: KeyRecord): void {
+    const at = this.#keys.add(record.key)
+    this.#revisions = withRoom(this.#revisions, at, longs)
+    this.#digests = withRoom(this.#digests, at, longs)
+    this.#revisions[at] = record.modRevision
+    this.#digests[at] = digestOf(record)
   }
 
   /** What is known at this moment, to be held against the store's own account later; undefined when nothing is. */
   summary(): Summary | undefined {
-    if (this.#records === undefined) return undefined
-    let newest: KeyRecord[] = []
-    for (const record of this.#records.values()) {
-      const revision = newest[0]?.modRevision ?? -1n
-      if (record.modRevision > revision) newest = [record]
-      else if (record.modRevision === revision) newest.push(record)
+    if (!this.#areKnown) return undefined
+    let [newest, last]: [string[], Revision] = [[], -1n]
+    for (const [key, at] of this.#keys) {
+      const revision = this.#revisions[at] ?? -1n
+      if (revision > last) [newest, last] = [[key], revision]
+      else if (revision === last) newest.push(key)
     }
-    return { count: this.#records.size, newest }
+    const digests = newest.map((key): [string, bigint] => [key, this.#digests[this.#keys.find(key) ?? 0] ?? 0n])
+    return { count: this.#keys.size, newest: new Map(digests), revision: last }
   }
 }
 
 /** A directory as we know it from a list and a watch. */
 export interface Summary {
   readonly count: number
-  /** The records of the newest revision; several when one transaction wrote them. */
-  readonly newest: readonly KeyRecord[]
+  /** The newest revision of all. */
+  readonly revision: Revision
+  /** Key → digest, of those that were written at it; several when one transaction wrote them. */
+  readonly newest: ReadonlyMap<string, bigint>
 }
 
 /** Whether the store's own account of a revision contradicts what we knew then. */
 export function contradicts({ count, newest }: PastState, known: Summary): boolean {
   if (count !== known.count) return true
-  return newest !== undefined && !known.newest.some((record) => isSame(record, newest))
+  return newest !== undefined && !isSame(newest, known)
 }
 
 /** Two histories can give the same key the same revision, but hardly with the same content on the same etcd lease. */
-const isSame = (one: KeyRecord, other: KeyRecord): boolean =>
-  one.key === other.key &&
-  one.modRevision === other.modRevision &&
-  one.createRevision === other.createRevision &&
-  one.etcdLeaseId === other.etcdLeaseId &&
-  one.value === other.value
+const isSame = (record: KeyRecord, { revision, newest }: Summary): boolean =>
+  record.modRevision === revision && newest.get(record.key) === digestOf(record)
+
+/** 64 bits of all that a record says beside its key and revision: two of FNV-1a (RFC 9923), which begin with different numbers. */
+function digestOf({ createRevision, etcdLeaseId, value }: KeyRecord): bigint {
+  const text = `${createRevision} ${etcdLeaseId} ${value}`
+  let [high, low] = [0x811c_9dc5, 0x050c_5d1f]
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    high = Math.imul(high ^ unit, 0x0100_0193)
+    low = Math.imul(low ^ unit, 0x0100_0193) ^ (low >>> 15)
+  }
+  return BigInt.asIntN(64, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
+}

@@ -9,6 +9,7 @@ import { ConfigError } from '../../config/error.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import { acquireLease } from '../../lease/acquire/acquire.ts'
+import type { Acquired } from '../../lease/acquire/acquisition.ts'
 import type { PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseStore } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
@@ -71,14 +72,23 @@ export class EtcdSubnetManager implements SubnetManager {
     const isCloneKnown = this.#held?.hasMetClone ?? false
     const acquired = await acquireLease({ ...ports, terms, isCloneKnown }, signal)
     const { lease, how, warnings, list } = acquired
+    let peers = list.records.filter(({ key }) => key !== lease.key)
+    let first: Acquired | undefined = acquired
     return {
       lease,
       node: acquired.terms.node,
       how,
       warnings,
-      peers: list.records.filter(({ key }) => key !== lease.key),
+      peerCount: peers.length,
+      takePeers: () => {
+        const taken = peers
+        peers = []
+        return taken
+      },
       hold: (holding) => {
-        this.#held = new HeldLease({ ports, renewMarginMs: this.#renewMarginMs, acquired, holding })
+        if (first === undefined) throw new TypeError('held already')
+        this.#held = new HeldLease({ ports, renewMarginMs: this.#renewMarginMs, acquired: first, holding })
+        first = undefined
         return this.#held
       },
     }

@@ -31,18 +31,28 @@ const LIST_BOUND_MS = 120_000
 /** Follows the leases in etcd from the first list on, and tells whom each concerns: our own its keeper, all others the peers. */
 export class LeaseFollower implements Task {
   readonly name = 'leases'
-  readonly #input: LeaseFollowerInput
+  readonly #input: Omit<LeaseFollowerInput, 'list'>
+  /** Until it was followed. */
+  #first: LeaseList | undefined
 
-  constructor(input: LeaseFollowerInput) {
+  constructor({ list, ...input }: LeaseFollowerInput) {
     this.#input = input
+    this.#first = list
   }
 
   async run(context: TaskContext): Promise<void> {
-    const { list, ownRevision } = this.#input
+    for await (const event of listAndWatch(this.#followed(context), context.signal, this.#takeFirst()))
+      this.#take(event)
+  }
+
+  #takeFirst(): LeaseList | undefined {
+    const list = this.#first
+    this.#first = undefined
+    if (list === undefined) return undefined
     // an older list knows nothing of our lease as it is now; the watch that begins there tells the rest
-    if (list.revision >= ownRevision) this.#observeOwn(list.records)
+    if (list.revision >= this.#input.ownRevision) this.#observeOwn(list.records)
     this.#observeStale(list.records)
-    for await (const event of listAndWatch(this.#followed(context), context.signal, list)) this.#take(event)
+    return list
   }
 
   #followed(context: TaskContext): Parameters<typeof listAndWatch>[0] {

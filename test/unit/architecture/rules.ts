@@ -70,7 +70,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'how etcd is spoken to does not depend on what is kept there; of leases it knows the errors of their store',
   },
   'etcd/keys': {
-    sees: ['time', 'lease', 'etcd/wire', 'etcd/client'],
+    sees: ['columns', 'time', 'lease', 'etcd/wire', 'etcd/client'],
     because: 'keys are listed, watched and written in one way, whatever they hold',
   },
   etcd: { sees: ['time', 'config', 'lease', 'etcd/client', 'etcd/keys'], because: PORT },

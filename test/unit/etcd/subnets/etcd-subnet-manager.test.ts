@@ -86,9 +86,11 @@ async function hold(): Promise<{ readonly key: string; readonly held: HeldSubnet
 
 describe('the subnet manager over leases in etcd', () => {
   it('gets us a lease, and tells of all others', async () => {
-    const { how, lease, peers } = await manager.acquire(TERMS, stop.signal)
+    const acquired = await manager.acquire(TERMS, stop.signal)
+    const { how, lease, peerCount } = acquired
     expect([how, store.etcd.get(lease.key)?.etcdLeaseId]).toEqual(['created', store.etcd.etcdLeaseIds[0]])
-    expect(peers.map(({ key }) => key)).toEqual([PEER])
+    const taken = acquired.takePeers().map(({ key }) => key)
+    expect([peerCount, taken, acquired.takePeers()]).toEqual([1, [PEER], []])
   })
 
   it('puts our lease back, and says of it only that it was gone', async () => {
