@@ -3,7 +3,7 @@ import { LONGEST_CONFIGURATION } from '../config/network.ts'
 import type { EtcdAccess } from '../config/options.ts'
 import type { Challenge, Challenger, Challenges } from '../lease/challenges.ts'
 import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from '../lease/lease.ts'
-import { quietMs } from '../lease/signs-of-life.ts'
+import { quietMs } from '../lease/proof.ts'
 import {
   StoreError,
   type CasResult,

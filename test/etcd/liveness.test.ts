@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
 
-import { quietMs } from '../../src/lease/signs-of-life.ts'
+import { quietMs } from '../../src/lease/proof.ts'
 import { GrpcLine } from '../bench/scale/grpc-line.ts'
 import { FOUND_DEAD_WITHIN_MS, type EtcdCluster } from '../lab/etcd-process.ts'
 import { PREFIX } from './etcd-harness.ts'

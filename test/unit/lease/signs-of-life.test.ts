@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { rivalAnswersWithinMs } from '../../../src/lease/proof.ts'
-import { quietMs } from '../../../src/lease/signs-of-life.ts'
+import { quietMs, rivalAnswersWithinMs } from '../../../src/lease/proof.ts'
 
 /** A question more or less for jitter, and two tries of two seconds ({@link Liveness}); then another connection. */
 const foundDeadMs = (leases: number): number => quietMs(leases) * 1.1 + 4_100
