@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { Etcd3 } from 'etcd3'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -99,6 +100,19 @@ describe('a list of a real etcd', () => {
     relay.calls.splice(0)
     expect((await list({ pageSize: 2 })).records).toHaveLength(1_000)
     expect(new Set(limits())).toEqual(new Set([2]))
+  })
+
+  test('asks for fewer where they take long to come, and for more again when they do not', async () => {
+    await putMany(0, 700, 'v')
+    let pages = 0
+    relay.gate = async ({ path }) => {
+      if (path.endsWith('/Range') && ++pages === 3) await delay(2_000)
+    }
+    expect((await list()).records).toHaveLength(700)
+    expect(limits().slice(0, 3)).toEqual([4, 32, 256])
+    expect(limits()[3]).toBeGreaterThan(64)
+    expect(limits()[3]).toBeLessThanOrEqual(128)
+    expect(limits()[4]).toBeGreaterThan(256)
   })
 
   test('asks for single keys where values are large, and for many again behind them', async () => {

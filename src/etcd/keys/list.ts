@@ -37,7 +37,11 @@ async function listAtOneRevision(
   pageSize: number,
   signal: AbortSignal,
 ): Promise<KeyList> {
-  const read = (request: PageRequest): Promise<Page> => readPage(caller, keyspace, request, signal)
+  const read = async (request: PageRequest): Promise<Page> => {
+    const beganMs = performance.now()
+    const answer = await readPage(caller, keyspace, request, signal)
+    return { ...answer, tookMs: performance.now() - beganMs }
+  }
   const first = await read({ ...keyspace.range, limit: nextSize(undefined, pageSize) })
   const { clusterId, revision } = first.header
   const { count } = first
@@ -63,7 +67,9 @@ function expectRest({ records, more }: RangeAnswer, left: bigint): void {
 }
 
 /** Part of a list. */
-type Page = RangeAnswer
+interface Page extends RangeAnswer {
+  readonly tookMs: number
+}
 
 type PageRequest = RangeRequest & { readonly limit: number }
 
@@ -73,13 +79,24 @@ const FIRST_SIZE = 4
 const GROWTH = 8
 /** Of keys whose size is known from the page before, in bytes. */
 const PAGE_BYTES = 1_000_000
+/** A page should take no longer, in milliseconds: a fifth of the time for a request. */
+const SLOW_MS = 1_000
+/** With fewer, etcd would have more to do with requests than with keys. */
+const LEAST_SIZE = 32
 
 /** How many keys to ask for after a page, if there was one. */
 function nextSize(before: Page | undefined, most: number): number {
   if (before === undefined) return Math.min(FIRST_SIZE, most)
   const { records } = before
-  return Math.max(1, Math.min(most, records.length * GROWTH, fitting(before)))
+  return Math.max(1, Math.min(most, records.length * GROWTH, fitting(before), inTime(before)))
 }
+
+/**
+ * How many keys come in time. Of thousands of nodes that list at once each waits for all others: with pages that take as long as a request
+ * may, none of them would come to an end, however often they begin anew.
+ */
+const inTime = ({ records, tookMs }: Page): number =>
+  tookMs <= SLOW_MS ? Infinity : Math.max(LEAST_SIZE, Math.floor((records.length * SLOW_MS) / tookMs))
 
 /** How many keys like these make a page. */
 const fitting = ({ records, octets }: Page): number => Math.floor((PAGE_BYTES * records.length) / (octets + 1))
@@ -89,7 +106,12 @@ const fitting = ({ records, octets }: Page): number => Math.floor((PAGE_BYTES * 
  * its value when even that is too large.
  * @throws {StoreError}
  */
-async function readPage(caller: Caller, keyspace: Keyspace, request: PageRequest, signal: AbortSignal): Promise<Page> {
+async function readPage(
+  caller: Caller,
+  keyspace: Keyspace,
+  request: PageRequest,
+  signal: AbortSignal,
+): Promise<RangeAnswer> {
   let { limit } = request
   for (;;) {
     const fewer = await answerOrTooLarge(caller, keyspace, { ...request, limit }, signal)
