@@ -281,7 +281,7 @@ describe('authentication that comes and goes', () => {
     cluster.user = 'root:rootpw'
     await cluster.etcdctl(['put', '/coreos.com/network/subnets/10.1.0.0-24', 'one'])
     await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=one'])
-    await clock.advance(400_000)
+    await clock.advance(4_200_000)
     await expect
       .poll(() => conditions.all(), DEADLINE)
       .toMatchObject([
