@@ -36,10 +36,19 @@ export class LinkRoutes {
 
   /** What of a route is ours on the link. Next hops beside a wanted one go when the route is written as it should be. */
   ownRows(route: RouteState, link: number): readonly RouteEntry[] {
-    const ours = routesOn(route, link).filter((row) => this.ownership.isOwnRoute(row) || this.isWanted(row))
+    const onLink = routesOn(route, link)
+    const ours = onLink.every((row) => this.#isOwn(row)) ? onLink : onLink.filter((row) => this.#isOwn(row))
     if (ours.length < 2) return ours
     const wanted = ours.filter((row) => this.isWanted(row))
     return wanted.length > 0 ? wanted : ours
+  }
+
+  #isOwn(row: RouteEntry): boolean {
+    return this.ownership.isOwnRoute(row) || this.isWanted(row)
+  }
+
+  *allOwnRows(routes: Iterable<RouteState>, link: number): Generator<RouteEntry> {
+    for (const route of routes) yield* this.ownRows(route, link)
   }
 
   isWanted(row: RouteKey): boolean {

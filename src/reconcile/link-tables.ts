@@ -29,6 +29,13 @@ function waitingFor(what: string, row: PendingRow): PendingRow {
   return withReason(row, isTroubled ? row.why : { is: 'waiting', for: what }, Infinity)
 }
 
+function* rowsOf<S, V>(dump: Iterable<S>, own: (state: S) => V | undefined): Generator<V> {
+  for (const state of dump) {
+    const row = own(state)
+    if (row !== undefined) yield row
+  }
+}
+
 type OfNoLink = Extract<KernelChange, { kind: 'overrun' | 'other-routes' | 'foreign-route' | 'rules' }>
 
 const isOfNoLink = (change: KernelChange): change is OfNoLink =>
@@ -295,16 +302,14 @@ export class LinkTables {
     return this.#link.is === 'attached' ? this.#link.trust : 'doubted'
   }
 
-  #replaceActual(linkIndex: number, tables: KernelTables, excused: boolean): void {
-    const neighbours = tables.neighbours.flatMap((state) => ownNeighbour(state) ?? [])
-    const fdb = tables.fdb.flatMap((state) => ownFdb(state) ?? [])
-    const routes = tables.routes.flatMap((route) => this.#routes.ownRows(route, linkIndex))
-    this.#replaceTable(this.#neighbours, neighbours, excused)
-    this.#replaceTable(this.#fdb, fdb, excused)
-    this.#replaceTable(this.#routes.table, routes, excused)
+  /** One row after the other: all of them at once, as objects, would be tens of megabytes. */
+  #replaceActual(linkIndex: number, { neighbours, fdb, routes }: KernelTables, excused: boolean): void {
+    this.#replaceTable(this.#neighbours, rowsOf(neighbours, ownNeighbour), excused)
+    this.#replaceTable(this.#fdb, rowsOf(fdb, ownFdb), excused)
+    this.#replaceTable(this.#routes.table, this.#routes.allOwnRows(routes, linkIndex), excused)
   }
 
-  #replaceTable<V extends K, K>(table: Table<V, K>, dump: readonly V[], excused: boolean): void {
+  #replaceTable<V extends K, K>(table: Table<V, K>, dump: Iterable<V>, excused: boolean): void {
     for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs(), excused))
       this.#drift.count(table.name, key, finding)
   }

@@ -2,6 +2,7 @@
  * What is ours in the kernel and what is foreign: whether a neighbour, an FDB entry or a route that was read is one of those we write. It is
  * handed the states that the kernel port reads; link-tables.ts, link-routes.ts and reconciler.ts ask before anything reaches a table.
  */
+import { sameIp } from '../net/ip.ts'
 import { prefixContains, prefixCovers, type Prefix } from '../net/prefix.ts'
 import type { FdbEntry, NeighbourEntry, RouteAlteration, RouteEntry } from './entries.ts'
 import { ROUTE_PROTOCOL } from '../kernel/marks.ts'
@@ -94,4 +95,5 @@ export interface Cut {
 
 /** Ours by our protocol number, or by upstream's shape: protocol boot, onlink, gateway at the base of the destination. */
 export const isOwnRoute = ({ protocol, onlink, gateway, destination }: RouteEntry): boolean =>
-  protocol === ROUTE_PROTOCOL || (protocol === 'boot' && onlink && gateway?.text === destination.base.text)
+  protocol === ROUTE_PROTOCOL ||
+  (protocol === 'boot' && onlink && gateway !== undefined && sameIp(gateway, destination.base))
