@@ -124,6 +124,16 @@ export class Reconciler {
       for (const row of link.pendingRows(this.#mayPrune)) yield link === this.#device ? this.#unlessGuided(row) : row
   }
 
+  /** Those of them that the kernel has refused. Costs nothing where there is none. */
+  *refusedRows(): Generator<PendingRow> {
+    for (const { tables } of this.#links) for (const table of tables) yield* table.refusedRows()
+  }
+
+  /** Peers for whom a row is not as it should be, as often as one is. Costs in proportion to these rows. */
+  *pendingPeers(): Generator<string> {
+    for (const { tables } of this.#links) for (const table of tables) yield* table.pendingOwners()
+  }
+
   /** What one peer wants, and whether it is there: a pure look. */
   rowsOf(peer: string): Iterable<ShownRow> {
     return this.#peers.rowsOf(peer)

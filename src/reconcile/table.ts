@@ -33,6 +33,10 @@ export interface PlannedTable {
   reset(): void
   /** Rows that are not as they should be. A pure look, whose cost is in proportion to them; the text of each is made when asked for. */
   pendingRows(): Iterable<PendingRow>
+  /** Those of them that the kernel has refused: nothing is looked at where there is none. */
+  refusedRows(): Iterable<PendingRow>
+  /** Who wants a row that is not as it should be; as often as he wants one. */
+  pendingOwners(): Iterable<string>
 }
 
 /** One command may undo a row several times: `ip neighbour flush` goes on in rounds, up to ten, for as long as it finds anything. */
@@ -230,6 +234,7 @@ export class Table<V extends K, K = V> implements PlannedTable, RowTable<V> {
       if (!this.#mayBeSent(cell, prune)) continue
       const at = Math.max(nowMs, this.#notBeforeMs(cell))
       next = Math.min(next ?? at, at)
+      if (next === nowMs) break // none is earlier
     }
     this.#damping.expire(nowMs)
     return next
@@ -307,6 +312,18 @@ export class Table<V extends K, K = V> implements PlannedTable, RowTable<V> {
         why: this.#why(cell, desired, actual),
         untilMs: notBeforeMs === 0 ? undefined : notBeforeMs,
       }
+    }
+  }
+
+  *refusedRows(): Generator<PendingRow> {
+    if (this.#damping.isIdle) return
+    for (const row of this.pendingRows()) if (row.why.is === 'refused') yield row
+  }
+
+  *pendingOwners(): Generator<string> {
+    for (const cell of this.#rows.pendingCells) {
+      const owner = this.#rows.ownerIn(cell)
+      if (owner !== undefined) yield owner
     }
   }
 

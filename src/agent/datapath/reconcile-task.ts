@@ -88,7 +88,7 @@ export class ReconcileTask implements Task {
       const synced = this.#forwards()
       const { pending } = reconciler
       const { peers } = this.#input.sink
-      const unreachable = unreachablePeers(reconciler.pendingRows(), peers)
+      const unreachable = unreachablePeers(reconciler.refusedRows(), peers)
       ports.status.tables(family, { peers, pending, synced, unreachable })
       if (synced) readiness.forwards(family, report)
       return report

@@ -18,7 +18,7 @@ import { WinningRoutes } from './winning-routes.ts'
 export interface RouteCheckInput {
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
   readonly own: OwnSubnet
-  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'pendingRows'>
+  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'pendingPeers'>
   /** Of our device; undefined: there is none. */
   readonly deviceName: string | undefined
   /** Has the tables read again, which do not hold what is believed of them. */
@@ -210,7 +210,7 @@ export class RouteCheckTask implements Task {
         wrong.set(key, { question, answer })
     }
     await this.#winning.settle(signal, () => {
-      const pending = wrong.size === 0 ? new Set<string>() : this.#pendingPeers()
+      const pending = this.#pendingAmong(wrong)
       for (const key of keys) this.#judge(key, wrong.get(key), pending)
     })
   }
@@ -225,9 +225,12 @@ export class RouteCheckTask implements Task {
     return { device: this.#input.reconciler.linkIndex, underlay: this.#underlayIndex }
   }
 
-  /** Peers whose entries are not as they should be, which is said elsewhere. */
-  #pendingPeers(): ReadonlySet<string> {
-    return new Set([...this.#input.reconciler.pendingRows()].flatMap(({ peer }) => peer ?? []))
+  /** Which of these peers have entries that are not as they should be, which is said elsewhere. */
+  #pendingAmong(keys: ReadonlyMap<string, unknown>): ReadonlySet<string> {
+    const pending = new Set<string>()
+    if (keys.size === 0) return pending
+    for (const peer of this.#input.reconciler.pendingPeers()) if (keys.has(peer)) pending.add(peer)
+    return pending
   }
 
   #judge(

@@ -15,6 +15,8 @@ const WANTED = 1
 const THERE = 2
 /** The dump that is being read has shown it. */
 const SEEN = 4
+/** It is among the differences. */
+const DIFFERS = 8
 
 /**
  * What should be, what is, and the difference between them, kept as things change: every operation costs the same whether the table
@@ -67,7 +69,7 @@ export class DeltaTracker<K, V> {
   }
 
   isPending(key: K): boolean {
-    return this.#pending.has(this.#cells.find(key))
+    return this.#is(this.#cells.find(key), DIFFERS)
   }
 
   /** Whether there is a desired value, and it comes to the same as this. */
@@ -150,10 +152,11 @@ export class DeltaTracker<K, V> {
   sees(key: K, value: V): boolean {
     const cell = this.#cells.add(key)
     if (this.#is(cell, SEEN)) return false
-    const wasSettled = this.#isSettled(cell)
-    this.#setActual(cell, value)
     this.#mark(cell, SEEN, true)
-    return wasSettled && this.#pending.has(cell)
+    const wasSettled = this.#isSettled(cell)
+    if (wasSettled && this.#cells.isSame(cell, value)) return false
+    this.#setActual(cell, value)
+    return wasSettled
   }
 
   /** @returns the keys whose desired value was there before the dump, which has not shown it */
@@ -234,7 +237,7 @@ export class DeltaTracker<K, V> {
   }
 
   #isSettled(cell: number): boolean {
-    return this.#is(cell, WANTED) && this.#is(cell, THERE) && !this.#differing.has(cell)
+    return cell >= 0 && ((this.#known[cell] ?? 0) & (WANTED | THERE | DIFFERS)) === (WANTED | THERE)
   }
 
   #mark(cell: number, what: number, is: boolean): void {
@@ -246,11 +249,18 @@ export class DeltaTracker<K, V> {
   #judge(cell: number): void {
     const isWanted = this.#is(cell, WANTED)
     const isThere = this.#is(cell, THERE)
-    if (isWanted && isThere ? this.#differing.has(cell) : isWanted || isThere) this.#pending.add(cell)
-    else this.#pending.delete(cell)
+    this.#count(cell, isWanted && isThere ? this.#differing.has(cell) : isWanted || isThere)
     if (isWanted || isThere) return
     if (this.#emptied !== undefined) this.#emptied.add(cell)
     else this.#remove(cell)
+  }
+
+  /** Among the differences, or not. One that stays there keeps its place. */
+  #count(cell: number, differs: boolean): void {
+    if (this.#is(cell, DIFFERS) === differs) return
+    this.#mark(cell, DIFFERS, differs)
+    if (differs) this.#pending.add(cell)
+    else this.#pending.delete(cell)
   }
 
   #remove(cell: number): void {

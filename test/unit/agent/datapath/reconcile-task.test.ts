@@ -59,7 +59,7 @@ const reconciler = (): Partial<Reconciler> => ({
   },
   invalidate: () => void doubts.push(clock.monotonicMs()),
   nextPassInMs: () => nextPassInMs,
-  pendingRows: () => [][Symbol.iterator]() as Generator<never>,
+  refusedRows: () => [][Symbol.iterator]() as Generator<never>,
   linkIndex: 7,
   wanted: 0,
   pending: 0,
