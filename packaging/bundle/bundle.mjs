@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sourceCommit } from './commit.mjs'
 import { etcd3Protos } from './etcd3-protos.mjs'
-import { leftOut } from './left-out.mjs'
+import { knownAddresses, leftOut } from './left-out.mjs'
 import { BANNER } from './old-node.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -33,7 +33,7 @@ export const BUNDLING = {
   format: 'cjs',
   legalComments: 'none',
   logOverride: { 'empty-import-meta': 'silent' },
-  plugins: [etcd3Protos, leftOut, ownVersion],
+  plugins: [etcd3Protos, leftOut, knownAddresses, ownVersion],
   define: { BUILD_COMMIT: JSON.stringify(sourceCommit(ROOT)) },
   metafile: true,
   write: false,

@@ -3,8 +3,9 @@
 'use strict'
 const { dirname } = require('node:path')
 const { getRawAsset } = require('node:sea')
+const { cacheIn } = require('./cache-places.mjs')
 const { compilePart, runParts } = require('./load.cjs')
 
 const asset = (name) => Buffer.from(getRawAsset(name))
-const compile = (part) => compilePart(part, asset(part).latin1Slice(), asset(`${part}.cache`))
+const compile = (part) => compilePart(part, asset(part).latin1Slice(), cacheIn(asset(`${part}.cache`)))
 runParts(compile, require, dirname(process.execPath))

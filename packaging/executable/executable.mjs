@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { alignCaches, spaced } from './cache-places.mjs'
 import { extendElf } from './elf.mjs'
 import { nodeBinary } from './node-binary.mjs'
 import { programInParts, WITHOUT_CACHE } from './parts.mjs'
@@ -28,13 +29,15 @@ export function makeExecutable({ arch, node, addon, texts }) {
     const write = (name, content) => writeFileSync(join(folder, name), content)
     const parts = await programInParts()
     const names = Object.keys(parts)
-    for (const name of names) write(name, parts[name])
+    for (const name of names) write(name, parts[name].text)
     for (const [name, text] of Object.entries(texts)) write(name, text)
     copyFileSync(addon, join(folder, 'netlink.node'))
     makeCodeCaches(arch, join(node, 'bin/node'), folder, names)
     write('boot', await bootProgram())
+    const caches = names.map((name) => readFileSync(join(folder, `${name}.cache`)))
+    for (const [at, name] of names.entries()) write(`${name}.cache`, spaced(caches[at]))
     const assets = [...names, ...names.map((name) => `${name}.cache`), ...Object.keys(texts), 'netlink.node']
-    return wrap({ arch, node, folder, assets, addon: readFileSync(addon) })
+    return wrap({ arch, node, folder, assets, addon: readFileSync(addon), caches })
   })
 }
 
@@ -58,8 +61,8 @@ async function inFolder(work) {
   }
 }
 
-function wrap({ arch, node, folder, assets, addon }) {
-  const blob = { name: BLOB_NAME, bytes: makeBlob(folder, assets) }
+function wrap({ arch, node, folder, assets, addon, caches = [] }) {
+  const blob = { name: BLOB_NAME, bytes: alignCaches(makeBlob(folder, assets), BLOB_NAME, caches) }
   return extendElf(fused(readFileSync(join(node, 'bin/node'))), { blob, prelude: preludeFor(arch), addon })
 }
 

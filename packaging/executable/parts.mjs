@@ -83,9 +83,14 @@ async function bundlePart(ids, { start = '', plugins = [] }) {
     stdin: { contents: `module.exports = {\n${table.join(',\n')}\n}\n${start}`, resolveDir: BUNDLING.absWorkingDir },
     target: 'node24',
     supported: { 'dynamic-import': false },
+    // A text is kept in memory for as long as the program runs. What is left of its lines is for stack traces.
+    minifyWhitespace: true,
+    lineLimit: 160,
     plugins: [...plugins, ...BUNDLING.plugins],
   })
-  return { text: asFunction(inAscii(outputFiles[0].text)), inputs: Object.keys(metafile.inputs) }
+  const [{ inputs }] = Object.values(metafile.outputs)
+  const bundled = Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0)
+  return { text: asFunction(inAscii(outputFiles[0].text)), inputs: Object.keys(metafile.inputs), bundled }
 }
 
 /** A module is a function of what it is handed, in one line so that lines in stack traces are those of the text. */
@@ -115,26 +120,31 @@ async function latePart(part, shared, late) {
   const options = { plugins: [elsewhere(isElsewhere)] }
   const isFormer = Object.values(LATE).some((other) => other.after === part)
   const modules = isFormer ? ownModules((await bundlePart(entries, options)).inputs) : entries
-  const { text } = await bundlePart(modules, options)
-  return { text, has: new Map([...former, ...modules.map((path) => [path, part])]) }
+  const { text, bundled } = await bundlePart(modules, options)
+  return { text, bundled, has: new Map([...former, ...modules.map((path) => [path, part])]) }
 }
 
-/** Parts by name: scripts, each a function (require, __dirname, module); `first` is the first. */
+/**
+ * Parts by name: scripts, each a function (require, __dirname, module), and the paths of what is in them; `first` is the first.
+ */
 export async function programInParts() {
   const how = { start: `require('./${ENTRY}')`, plugins: [elsewhere(lateForFirst), seldom] }
   const { inputs } = await bundlePart([], how)
   const shared = ownModules(inputs).filter((path) => path !== ENTRY)
   const first = bundlePart(shared, how)
-  const bundled = new Map()
+  const known = new Map()
   const late = (part) => {
-    if (!bundled.has(part)) bundled.set(part, latePart(part, shared, late))
-    return bundled.get(part)
+    if (!known.has(part)) known.set(part, latePart(part, shared, late))
+    return known.get(part)
   }
   const parts = {
     first,
     ...Object.fromEntries(Object.keys(LATE).map((part) => [part, late(part)])),
     seldom: bundlePart([SELDOM], {}),
   }
-  const all = Object.entries(parts).map(async ([name, part]) => [name, (await part).text])
+  const all = Object.entries(parts).map(async ([name, part]) => {
+    const { text, bundled } = await part
+    return [name, { text, bundled }]
+  })
   return Object.fromEntries(await Promise.all(all))
 }

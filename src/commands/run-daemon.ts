@@ -1,6 +1,5 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
 import { NoRightsError } from '../agent/rights.ts'
 import { Agent } from '../agent/agent.ts'
 import { systemClock } from '../host/system-clock.ts'
@@ -30,6 +29,7 @@ import { HostTakenError } from '../host/claim/sole-agent.ts'
 import { readResolvers } from '../host/resolvers.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { openIcmp } from '../icmp/icmp-socket.ts'
+import { frugalStart } from '../native/frugal-start.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
@@ -48,18 +48,9 @@ import { claimThisHost } from './this-host.ts'
  * @throws {ConfigError} for options that this host cannot follow
  */
 export async function runDaemon(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
-  keepYoungGenerationSmall()
+  frugalStart()
   await refuseObstacle(options)
   return runAlone(options, log, call).catch(refusal)
-}
-
-/**
- * Keeps V8's young generation at its first size. It would grow with the first list of leases and never shrink: 12 MB of resident memory
- * with 10 000 of them, to save scavenges that an idle daemon does not have. Not sooner: V8 refuses the code caches of whatever is
- * loaded with other flags than they were made with, Node's own modules included.
- */
-function keepYoungGenerationSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1')
 }
 
 /** What stands in the subnet file's place would be lost to it, or be waited for. @throws {ConfigError} */
