@@ -1,4 +1,4 @@
-import { Client, credentials, type ClientDuplexStream } from '@grpc/grpc-js'
+import { Client, credentials } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -25,14 +25,8 @@ const encodePut = encoder('PutRequest')
 const encodeTxn = encoder('TxnRequest')
 const encodeDelete = encoder('DeleteRangeRequest')
 const encodeRange = encoder('RangeRequest')
-const encodeWatch = encoder('WatchRequest')
 
-interface WatchAnswer {
-  readonly created?: boolean
-  readonly events?: readonly { readonly kv: { readonly key: Uint8Array; readonly value: Uint8Array } }[]
-}
-
-/** etcd as barely as Node can speak to it: one connection, no retries, nothing read of an answer but that it came. */
+/** Fills an etcd, as barely as Node can speak to it: one connection, no retries, nothing read of an answer but that it came. */
 export class EtcdClient {
   readonly #client: Client
   readonly #prefix: string
@@ -47,10 +41,6 @@ export class EtcdClient {
   /** Writes the overlay's configuration. */
   async putConfig(config: object): Promise<void> {
     await this.#call('KV/Put', encodePut({ key: this.#key('config'), value: Buffer.from(JSON.stringify(config)) }))
-  }
-
-  async putPeer(peer: BenchPeer): Promise<void> {
-    await this.#call('KV/Put', encodePut(this.#put(peer)))
   }
 
   async deletePeer(peer: BenchPeer): Promise<void> {
@@ -77,31 +67,6 @@ export class EtcdClient {
   answer(limit: number): Promise<Buffer> {
     const [key, end] = [this.#key('subnets/'), this.#key('subnets0')]
     return this.#call('KV/Range', encodeRange({ key, range_end: end, limit }))
-  }
-
-  /** Calls `heard` with the name of each lease as soon as etcd says that it has changed. Given once etcd watches. */
-  async watch(heard: (name: string, value: string) => void): Promise<() => void> {
-    const stream: ClientDuplexStream<Buffer, Buffer> = this.#client.makeBidiStreamRequest(
-      '/etcdserverpb.Watch/Watch',
-      asIs,
-      asIs,
-    )
-    const type = messageType('WatchResponse')
-    const offset = this.#key('subnets/').length
-    const range = { key: this.#key('subnets/'), range_end: this.#key('subnets0') }
-    await new Promise<void>((resolve, reject) => {
-      stream.on('error', reject)
-      stream.on('data', (bytes: Buffer) => {
-        const { created, events } = type.decode(bytes) as protobuf.Message & WatchAnswer
-        if (created === true) resolve()
-        for (const { kv } of events ?? [])
-          heard(Buffer.from(kv.key).subarray(offset).toString(), Buffer.from(kv.value).toString())
-      })
-      stream.write(encodeWatch({ create_request: range }))
-    })
-    return () => {
-      stream.cancel()
-    }
   }
 
   close(): void {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '../lab/index.ts'
-import { ETCD_PREFIX } from '../lab/lab.ts'
+import { BareWriter } from './bare-writer.ts'
 import { NoCompiler } from './c-program.ts'
 import { figureOf, missing, type Figure, type Missing } from './figure.ts'
-import { LineProgram } from './line-program.ts'
+import type { LineProgram } from './line-program.ts'
 import { hearAdditions, startMonitor } from './monitor.ts'
-import { benchPeer, benchPeers, entriesOf, leaseKey, leaseValue, type BenchPeer } from './peers.ts'
+import { benchPeer, benchPeers, entriesOf, type BenchPeer } from './peers.ts'
 import type { Context, Row } from './row.ts'
 import { Scene } from './scene.ts'
 import { Sightings } from './sightings.ts'
@@ -36,10 +36,10 @@ const latest = (times: readonly bigint[]): bigint => times.reduce((last, time) =
 
 /** Writes one peer after another, and hears what the kernel says of it. */
 class JoinBench {
-  readonly #writer: LineProgram
+  readonly #writer: BareWriter
   readonly #monitor: LineProgram
 
-  constructor(writer: LineProgram, monitor: LineProgram) {
+  constructor(writer: BareWriter, monitor: LineProgram) {
     this.#writer = writer
     this.#monitor = monitor
   }
@@ -52,11 +52,10 @@ class JoinBench {
     const all: Took[] = []
     for (const peer of peers) {
       await delay(PAUSE_MS)
-      const answer = await this.#writer.ask(`${ETCD_PREFIX}/subnets/${leaseKey(peer)}\t${leaseValue(peer)}`)
-      const [sentNs = 0n, answeredNs = 0n, toldNs = 0n] = answer.split(' ').map(BigInt)
+      const { sentNs, committedNs, toldNs } = await this.#writer.put(peer)
       const entriesNs = latest(await Promise.all(entriesOf(peer, isNew).map((entry) => seen.when(entry))))
       all.push({
-        fromCommit: milliseconds(answeredNs < toldNs ? answeredNs : toldNs, entriesNs),
+        fromCommit: milliseconds(committedNs, entriesNs),
         fromWrite: milliseconds(sentNs, entriesNs),
         watch: milliseconds(sentNs, toldNs),
       })
@@ -69,10 +68,9 @@ class JoinBench {
   }
 }
 
-async function startBench(context: Context, scene: Scene): Promise<JoinBench> {
-  const { hostname, port } = new URL(scene.lab.etcd.member.endpoint)
-  const writer = await LineProgram.start([context.program('put'), hostname, port, `${ETCD_PREFIX}/subnets/`])
-  return new JoinBench(writer, await startMonitor(scene.host.place, context.program('monitor')))
+async function startBench(context: Context, { lab, host }: Scene): Promise<JoinBench> {
+  const writer = await BareWriter.start(lab, context.program('put'))
+  return new JoinBench(writer, await startMonitor(host.place, context.program('monitor')))
 }
 
 /** In each run peers join, change and go; the first one warms up. */

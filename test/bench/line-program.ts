@@ -35,14 +35,6 @@ export class LineProgram {
     this.#child.stdin.write(`${line}\n`)
   }
 
-  /** Says a line, and gives the next one that comes. */
-  ask(line: string): Promise<string> {
-    return new Promise((resolve) => {
-      this.hear(resolve)
-      this.say(line)
-    })
-  }
-
   async close(): Promise<void> {
     const ended = exitOf(this.#child)
     this.#child.stdin.end()

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 /*
  * put HOST PORT DIRECTORY: writes keys to etcd as barely as it can be done, and says when. For each line of standard input, a key and its
  * value with a tab between them, one line with three times on the monotonic clock in nanoseconds: the request was sent, etcd's answer was read,
@@ -22,7 +23,8 @@ enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
 
 typedef struct {
   int fd;
-  uint32_t stream;
+  /* In use, and the last one on which a message came. */
+  uint32_t stream, heard;
   uint8_t out[MOST], in[MOST];
   size_t written, read;
 } Connection;
@@ -115,16 +117,19 @@ static void open_connection(Connection *c, const char *host, const char *port) {
   if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0) die("connect");
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   bytes(c, preface, sizeof preface - 1);
-  end(c, begin(c, SETTINGS, 0, 0));
-  size_t at = begin(c, WINDOW_UPDATE, 0, 0);
-  uint8_t window[4];
-  number(window, WINDOW);
-  bytes(c, window, sizeof window);
+  /* Nobody is to wait for us to take what was sent: neither a stream (SETTINGS_INITIAL_WINDOW_SIZE) nor the connection. */
+  uint8_t window[6] = {0, 4};
+  number(window + 2, WINDOW);
+  size_t at = begin(c, SETTINGS, 0, 0);
+  bytes(c, window, 6);
+  end(c, at);
+  at = begin(c, WINDOW_UPDATE, 0, 0);
+  bytes(c, window + 2, 4);
   end(c, at);
 }
 
-/* Reads what there is and answers what has to be. Gives whether a message came on the stream that it is about. */
-static int read_frames(Connection *c) {
+/* Reads what there is and answers what has to be. Gives whether a message came on the stream that it is about, with this text in it. */
+static int read_frames(Connection *c, const char *wanted) {
   int found = 0;
   ssize_t got = recv(c->fd, c->in + c->read, MOST - c->read, 0);
   if (got <= 0) die("recv");
@@ -135,9 +140,13 @@ static int read_frames(Connection *c) {
     uint8_t type = c->in[3], flags = c->in[4];
     uint32_t stream;
     memcpy(&stream, c->in + 5, 4);
-    if (type == DATA && ntohl(stream) == c->stream) found = 1;
+    if (type == DATA && ntohl(stream) == c->stream) {
+      c->heard = c->stream;
+      found |= memmem(c->in + 9, length, wanted, strlen(wanted)) != NULL;
+    }
     if (type == RST_STREAM || type == GOAWAY) die("etcd ended the stream");
-    if (type == HEADERS && (flags & END_STREAM) != 0 && ntohl(stream) == c->stream && !found) die("etcd refused");
+    if (type == HEADERS && (flags & END_STREAM) != 0 && ntohl(stream) == c->stream && c->heard != c->stream)
+      die("etcd refused");
     if ((type == SETTINGS || type == PING) && (flags & ACK) == 0) {
       size_t at = begin(c, type, ACK, 0);
       if (type == PING) bytes(c, c->in + 9, length);
@@ -160,7 +169,7 @@ static void watch(Connection *c, const char *directory) {
   headers(c, "/etcdserverpb.Watch/Watch");
   message(c, 0, body.out, body.written);
   flush(c);
-  while (!read_frames(c)) continue;
+  while (!read_frames(c, "")) continue;
 }
 
 /* The answer's end comes after its message; it is left for the next look. */
@@ -180,8 +189,8 @@ static void put(Connection *writer, Connection *watcher, char *line) {
     struct pollfd waits[] = {{.fd = writer->fd, .events = POLLIN}, {.fd = watcher->fd, .events = POLLIN}};
     if (poll(waits, 2, -1) < 0) die("poll");
     long long time = now();
-    if (waits[0].revents != 0 && read_frames(writer) && answered == 0) answered = time;
-    if (waits[1].revents != 0 && read_frames(watcher) && watched == 0) watched = time;
+    if (waits[0].revents != 0 && read_frames(writer, "") && answered == 0) answered = time;
+    if (waits[1].revents != 0 && read_frames(watcher, value) && watched == 0) watched = time;
   }
   writer->stream += 2;
   printf("%lld %lld %lld\n", sent, answered, watched);

@@ -23,6 +23,8 @@ const MOST_IDLE_PERCENT = 0.1
 /** When memory is looked at after the start, and for how long agents are watched doing nothing after the last one has started. */
 const WATCH = { full: { memoryMs: 60_000, idleMs: 30_000 }, quick: { memoryMs: 3_000, idleMs: 2_000 } } as const
 const SAMPLE_MS = 10
+/** After that an empty program has done all that it ever does, in milliseconds. */
+const EMPTY_MS = 300
 /** What is put off until the start is over belongs to it, in milliseconds. */
 const AFTER_READY_MS = 1_000
 /** So few would be outnumbered by the agents that are measured: each of these has a directory of its own in etcd. */
@@ -49,7 +51,7 @@ async function emptyMB({ empty }: Kind, host: LabHost): Promise<number> {
   const child = spawn(command, args, { stdio: 'ignore' })
   const ended = exitOf(child)
   try {
-    await delay(1_000)
+    await delay(EMPTY_MS)
     return megabytes(countedAnonymousBytes(child.pid ?? 0))
   } finally {
     child.kill('SIGKILL')

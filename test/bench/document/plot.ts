@@ -25,7 +25,7 @@ class LogScale {
   }
 }
 
-const tickText = (value: number): string => (value >= 1_000 ? `${value / 1_000} 000` : shortNumber(value))
+const tickText = (value: number): string => (value >= 1_000 ? `${value / 1_000}k` : shortNumber(value))
 
 const text = (x: number, y: number, content: string, anchor = 'middle'): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${content}</text>`
