@@ -111,7 +111,14 @@ export interface RouteState {
 export const leadsOver = ({ linkIndex, furtherHops }: RouteState, link: number): boolean =>
   linkIndex === link || furtherHops?.some((hop) => hop.linkIndex === link) === true
 
-export interface KernelTables {
+/** Tables to be gone through once, of which nothing is kept that is not looked at. */
+export interface KernelRows {
+  readonly neighbours: Iterable<NeighbourState>
+  readonly fdb: Iterable<FdbState>
+  readonly routes: Iterable<RouteState>
+}
+
+export interface KernelTables extends KernelRows {
   readonly neighbours: readonly NeighbourState[]
   readonly fdb: readonly FdbState[]
   readonly routes: readonly RouteState[]
@@ -300,6 +307,9 @@ export interface Kernel {
 
   /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
   snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables>
+
+  /** The same as {@link snapshot}, for tables of tens of thousands of rows. Going through them may throw a {@link KernelError}. */
+  rows(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelRows>
 
   /**
    * Sends the operations in order, in large batches; one result per operation, in the same order. One failure never stops the rest.

@@ -9,7 +9,8 @@ import {
   type Acknowledgement,
   type Conversation,
 } from './conversation.ts'
-import { DecodeError, type MessageCursor } from './codec/reader.ts'
+import type { MessageCursor } from './codec/reader.ts'
+import { Recording } from './recording.ts'
 import { NLM_F } from './codec/uapi.ts'
 import type { MessageWriter } from './codec/writer.ts'
 
@@ -25,37 +26,51 @@ export interface Query<T> {
   readonly read: (message: MessageCursor) => T | undefined
 }
 
-/**
- * Reads a table. One that the kernel marks as changed meanwhile (NLM_F_DUMP_INTR) is read again.
- * @param aborted when it turns true the rest of the table is fetched, so that the socket is free for the next, but not decoded
- * @throws {KernelError}
- */
+/** Reads a table, as {@link record} does, and decodes it. @throws {KernelError} */
 export async function dump<T>(conversation: Conversation, query: Query<T>, aborted: () => boolean): Promise<T[]> {
+  return [...(await record(conversation, query, aborted))]
+}
+
+/**
+ * Reads a table, which is decoded when somebody goes through it. One that the kernel marks as changed meanwhile (NLM_F_DUMP_INTR) is read
+ * again.
+ * @param aborted when it turns true the rest of the table is fetched, so that the socket is free for the next, but not kept
+ * @throws {KernelError}; with code `DECODE` also whoever goes through the table
+ */
+export async function record<T>(
+  conversation: Conversation,
+  query: Query<T>,
+  aborted: () => boolean,
+): Promise<Iterable<T>> {
   for (let attempt = 0; attempt <= MAX_INTERRUPTIONS; attempt++) {
-    const once = new Dump(query, aborted)
-    if (await once.run(conversation)) return once.found
+    const once = new Dump(query, ask(conversation, query), aborted)
+    if (await once.run(conversation)) return once.recording
   }
   throw fault(query.name, '', 'INTERRUPTED')
 }
 
 /** One pass over a table. Reads to the end whatever happens: a dump left half-way would block the socket for the next. */
 class Dump<T> {
-  readonly found: T[] = []
+  readonly recording: Recording<T>
   readonly #query: Query<T>
+  readonly #sequence: number
   readonly #aborted: () => boolean
   #error: KernelError | undefined
   #interrupted = false
 
-  constructor(query: Query<T>, aborted: () => boolean) {
+  constructor(query: Query<T>, sequence: number, aborted: () => boolean) {
     this.#query = query
+    this.#sequence = sequence
+    this.recording = new Recording(query, sequence)
     this.#aborted = aborted
   }
 
-  /** @returns whether what was found is consistent */
+  /** @returns whether what was read is consistent */
   async run(conversation: Conversation): Promise<boolean> {
     const { name } = this.#query
-    const sequence = ask(conversation, this.#query)
-    const outcome = await conversation.receiveUntil((message) => message.sequence === sequence && this.#take(message))
+    const outcome = await conversation.receiveUntil(
+      (message) => message.sequence === this.#sequence && this.#take(message),
+    )
     if (outcome.is !== 'complete') throw unanswered(name, '', outcome)
     if (this.#aborted()) throw fault(name, '', 'ABORTED')
     if (this.#error !== undefined) throw this.#error
@@ -64,25 +79,15 @@ class Dump<T> {
 
   #take(message: MessageCursor): boolean {
     if ((message.flags & NLM_F.DUMP_INTR) !== 0) this.#interrupted = true
+    if (!this.#aborted()) this.recording.take(message)
     if (isDone(message)) return this.#end(readDone(message))
     if (isError(message)) return this.#end(readAcknowledgement(message))
-    if (!this.#aborted() && this.#error === undefined) this.#keep(message)
     return false
   }
 
   #end({ errno, explanation }: Acknowledgement): true {
     if (errno !== 0) this.#error ??= refusal(this.#query.name, '', errno, explanation)
     return true
-  }
-
-  #keep(message: MessageCursor): void {
-    try {
-      const entry = this.#query.read(message)
-      if (entry !== undefined) this.found.push(entry)
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      this.#error = fault(this.#query.name, '', 'DECODE', error)
-    }
   }
 }
 

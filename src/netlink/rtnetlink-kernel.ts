@@ -3,12 +3,11 @@ import type { Family, Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import {
   KernelError,
-  leadsOver,
   type AddressState,
-  type FdbState,
   type Kernel,
   type KernelChange,
   type KernelOp,
+  type KernelRows,
   type KernelTables,
   type LinkState,
   type NeighbourState,
@@ -39,13 +38,13 @@ import { LinkNames } from './link-names.ts'
 import { ChangeListener } from './listener.ts'
 import { loadAddon, type NetlinkAddon } from '../native/load.ts'
 import { type LinkNamer } from './codec/operation.ts'
-import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
-import { dump, lookUp, type Query } from './query.ts'
+import { chained, fdbOf, neighboursOf, routesOf } from './table-queries.ts'
+import { dump, lookUp, record, type Query } from './query.ts'
 import { ROUTE_PROTOCOL } from '../kernel/marks.ts'
 import { prefix } from '../net/prefix.ts'
 import type { MessageCursor } from './codec/reader.ts'
 import { askAll } from './questions.ts'
-import { readLookup, readRoute, readSelectiveRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
+import { readLookup, readSelectiveRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
 import { readRule, writeRuleQuery } from './codec/rule.ts'
 import { NetlinkSocket } from './socket.ts'
 import { Mutex } from '../time/mutex.ts'
@@ -195,19 +194,25 @@ export class RtnetlinkKernel implements Kernel {
     return this.#dump(query, signal).catch(unlessErrno([EOPNOTSUPP, EAFNOSUPPORT], []))
   }
 
+  /** A namespace in which no route was ever made has no main table yet: ENOENT. */
   routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
-    return this.#routes(family, linkIndex, signal)
+    return this.#dump(routesOf(family, linkIndex), signal).catch(unlessErrno([ENOENT], []))
   }
 
   async snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
-    const neighbours: NeighbourState[][] = []
-    const routes: (readonly RouteState[])[] = []
-    const fdb = await this.#fdb(linkIndex, signal)
+    const { neighbours, fdb, routes } = await this.rows(linkIndex, families, signal)
+    return { neighbours: [...neighbours], fdb: [...fdb], routes: [...routes] }
+  }
+
+  async rows(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelRows> {
+    const neighbours: Iterable<NeighbourState>[] = []
+    const routes: Iterable<RouteState>[] = []
+    const fdb = await this.#record(fdbOf(linkIndex), signal)
     for (const family of families) {
-      neighbours.push(await this.#neighbours(family, linkIndex, signal))
-      routes.push(await this.#routes(family, linkIndex, signal))
+      neighbours.push(await this.#record(neighboursOf(family, linkIndex), signal))
+      routes.push(await this.#record(routesOf(family, linkIndex), signal).catch(unlessErrno([ENOENT], [])))
     }
-    return { neighbours: neighbours.flat(), fdb, routes: routes.flat() }
+    return { neighbours: chained(neighbours), fdb, routes: chained(routes) }
   }
 
   async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {
@@ -295,53 +300,22 @@ export class RtnetlinkKernel implements Kernel {
     ]
   }
 
-  async #neighbours(family: Family, linkIndex: number, signal: AbortSignal): Promise<NeighbourState[]> {
-    const query: Query<NeighbourState> = {
-      name: 'neighbours',
-      write: (writer, sequence) => {
-        writeNeighbourQuery(writer, family, linkIndex, sequence)
-      },
-      read: (message) => {
-        const found = readNeighbour(message)
-        return found?.kind === 'neighbour' && found.linkIndex === linkIndex ? found.neighbour : undefined
-      },
-    }
-    return this.#dump(query, signal)
-  }
-
-  async #fdb(linkIndex: number, signal: AbortSignal): Promise<FdbState[]> {
-    const query: Query<FdbState> = {
-      name: 'fdb',
-      write: (writer, sequence) => {
-        writeFdbQuery(writer, linkIndex, sequence)
-      },
-      read: (message) => {
-        const found = readNeighbour(message)
-        return found?.kind === 'fdb' && found.linkIndex === linkIndex ? found.entry : undefined
-      },
-    }
-    return this.#dump(query, signal)
-  }
-
-  /** A namespace in which no route was ever made has no main table yet: ENOENT. */
-  async #routes(family: Family, linkIndex: number | undefined, signal: AbortSignal): Promise<readonly RouteState[]> {
-    const query: Query<RouteState> = {
-      name: 'routes',
-      write: (writer, sequence) => {
-        writeRouteQuery(writer, family, linkIndex, sequence)
-      },
-      read: (message) => {
-        const route = readRoute(message)
-        return linkIndex === undefined || (route && leadsOver(route, linkIndex)) ? route : undefined
-      },
-    }
-    return this.#dump(query, signal).catch(unlessErrno([ENOENT], []))
-  }
-
   #dump<T>(query: Query<T>, signal: AbortSignal): Promise<T[]> {
+    return this.#asking(query, signal, dump)
+  }
+
+  #record<T>(query: Query<T>, signal: AbortSignal): Promise<Iterable<T>> {
+    return this.#asking(query, signal, record)
+  }
+
+  #asking<T, A>(
+    query: Query<T>,
+    signal: AbortSignal,
+    ask: (conversation: Conversation, query: Query<T>, aborted: () => boolean) => Promise<A>,
+  ): Promise<A> {
     this.#count(query.name)
-    const ask = (): Promise<T[]> => dump(this.#conversation, query, () => signal.aborted)
-    return this.#inTurn(query.name, signal, () => ask().catch(this.#failed))
+    const asked = (): Promise<A> => ask(this.#conversation, query, () => signal.aborted)
+    return this.#inTurn(query.name, signal, () => asked().catch(this.#failed))
   }
 
   /** Undefined for a refusal with one of the errnos that mean there is no such thing. */

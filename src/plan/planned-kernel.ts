@@ -4,6 +4,7 @@ import {
   type Kernel,
   type KernelChange,
   type KernelOp,
+  type KernelRows,
   type KernelTables,
   type LinkState,
   type OpResult,
@@ -82,6 +83,10 @@ export class PlannedKernel implements Kernel {
     const tables = await this.#read(signal)
     if (tables.isUnread(linkIndex)) await this.#readRows(tables, linkIndex, signal)
     return tables.snapshot(linkIndex, families)
+  }
+
+  rows(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelRows> {
+    return this.snapshot(linkIndex, families, signal)
   }
 
   async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {

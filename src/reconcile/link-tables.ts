@@ -6,7 +6,7 @@ import {
   leadsOver,
   type FdbState,
   type KernelChange,
-  type KernelTables,
+  type KernelRows,
   type LinkState,
   type RouteState,
 } from '../kernel/kernel.ts'
@@ -277,7 +277,7 @@ export class LinkTables {
    * @returns whether they are still those of the link that is kept
    * @throws whatever `snapshot` does; then they count as unknown
    */
-  async read(linkIndex: number, snapshot: (linkIndex: number) => Promise<KernelTables>): Promise<boolean> {
+  async read(linkIndex: number, snapshot: (linkIndex: number) => Promise<KernelRows>): Promise<boolean> {
     const before = this.#trust
     this.#befalls({ event: 'reading' })
     this.#lastReadMs = this.#clock.monotonicMs()
@@ -303,7 +303,7 @@ export class LinkTables {
   }
 
   /** One row after the other: all of them at once, as objects, would be tens of megabytes. */
-  #replaceActual(linkIndex: number, { neighbours, fdb, routes }: KernelTables, excused: boolean): void {
+  #replaceActual(linkIndex: number, { neighbours, fdb, routes }: KernelRows, excused: boolean): void {
     this.#replaceTable(this.#neighbours, rowsOf(neighbours, ownNeighbour), excused)
     this.#replaceTable(this.#fdb, rowsOf(fdb, ownFdb), excused)
     this.#replaceTable(this.#routes.table, this.#routes.allOwnRows(routes, linkIndex), excused)

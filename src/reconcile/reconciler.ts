@@ -7,7 +7,7 @@ import type {
   KernelError,
   KernelErrorCode,
   KernelChange,
-  KernelTables,
+  KernelRows,
   OpResult,
   RouteState,
 } from '../kernel/kernel.ts'
@@ -246,12 +246,12 @@ export class Reconciler {
   #read(link: LinkTables, linkIndex: number, signal: AbortSignal): Promise<boolean> {
     return link.read(linkIndex, () =>
       link === this.#device
-        ? this.#kernel.snapshot(linkIndex, this.#families, signal)
+        ? this.#kernel.rows(linkIndex, this.#families, signal)
         : this.#readRoutes(linkIndex, signal),
     )
   }
 
-  async #readRoutes(linkIndex: number, signal: AbortSignal): Promise<KernelTables> {
+  async #readRoutes(linkIndex: number, signal: AbortSignal): Promise<KernelRows> {
     const routes: (readonly RouteState[])[] = []
     for (const family of this.#families) routes.push(await this.#kernel.routes(family, signal, linkIndex))
     return { neighbours: [], fdb: [], routes: routes.flat() }

@@ -10,6 +10,7 @@ import {
   type KernelChange,
   type KernelErrorCode,
   type KernelOp,
+  type KernelRows,
   type KernelTables,
   type LinkState,
   type OpResult,
@@ -216,6 +217,10 @@ export class FakeKernel implements Kernel {
         (route) => leadsOver(route, linkIndex) && families.includes(route.destination.family),
       ),
     }
+  }
+
+  rows(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelRows> {
+    return this.snapshot(linkIndex, families, signal)
   }
 
   async apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]> {

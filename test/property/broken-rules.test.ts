@@ -80,7 +80,8 @@ function kernel(broken: {
     rules: (family, signal) => real.rules(family, signal),
     selectiveRoutes: (family, signal) => real.selectiveRoutes(family, signal),
     routes: (...asked) => real.routes(...asked),
-    snapshot: async (linkIndex, families, signal) => {
+    snapshot: (...asked) => real.snapshot(...asked),
+    rows: async (linkIndex, families, signal) => {
       const tables = await real.snapshot(linkIndex, families, signal)
       return broken.tables?.(tables) ?? tables
     },

@@ -1,7 +1,6 @@
 import { addressBits, ipFromWords, type Family, type Ip } from '../../net/ip.ts'
 import { macFromParts, macHigh, macLow, type Mac } from '../../net/mac.ts'
-import type { MessageBuffer } from './buffer.ts'
-import { align4 } from './buffer.ts'
+import { align4, type MessageBuffer } from './buffer.ts'
 import { AF, NLA_TYPE_MASK } from './uapi.ts'
 
 const HEADER_BYTES = 16
@@ -38,6 +37,8 @@ export class MessageCursor {
   payload = 0
   /** Where the message ends. */
   end = 0
+  /** How many datagrams have been begun. */
+  datagrams = 0
   #next = 0
   #limit = 0
   readonly #attributes: Attributes
@@ -49,12 +50,18 @@ export class MessageCursor {
     this.#attributes = new Attributes(buffer)
   }
 
+  /** Octets of the datagram. */
+  get length(): number {
+    return this.#limit
+  }
+
   /** Begins a datagram of `length` bytes. @throws {DecodeError} if the buffer is too small for it: it was cut */
   start(length: number): void {
     if (length > this.buffer.bytes.length)
       throw new DecodeError(`datagram of ${length} bytes was cut`, this.buffer.bytes.length)
     this.#next = 0
     this.#limit = length
+    this.datagrams++
   }
 
   /** Steps to the next message. @throws {DecodeError} when its length is impossible */

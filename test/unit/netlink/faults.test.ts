@@ -23,6 +23,14 @@ const addressEntry = (request: Request, flags = 0): Uint8Array =>
     writer.flagLast(flags)
   })
 
+/** An entry that ends before it should. */
+const cut = (request: Request): Uint8Array =>
+  datagram((writer) => {
+    writer.begin(20, 0, request.sequence)
+    writer.u32(2)
+    writer.end()
+  })
+
 function kernelOver(answer: (batch: readonly Request[], turn: number) => readonly Arrival[]) {
   let turn = 0
   const addon = new ScriptedAddon((batch) => answer(batch, turn++))
@@ -217,12 +225,6 @@ describe('a table', () => {
   })
 
   it('with an unreadable entry is read to its end, so that the next question gets its own answer', async () => {
-    const cut = (request: Request): Uint8Array =>
-      datagram((writer) => {
-        writer.begin(20, 0, request.sequence)
-        writer.u32(2)
-        writer.end()
-      })
     const { kernel } = kernelOver(([request = lastOf([])], turn) => [
       ...(turn === 0 ? [cut(request)] : []),
       addressEntry(request),
@@ -230,6 +232,19 @@ describe('a table', () => {
     ])
     await expect(kernel.addresses(signal)).rejects.toMatchObject({ code: 'DECODE' })
     expect(await kernel.addresses(signal)).toHaveLength(1)
+  })
+
+  it('that is decoded as it is gone through says there what it cannot read, as often as that is tried', async () => {
+    const { kernel } = kernelOver(([request = lastOf([])], turn) => [
+      ...(turn === 0 ? [cut(request)] : []),
+      done(request.sequence),
+    ])
+    const { fdb, neighbours, routes } = await kernel.rows(7, [4], signal)
+    for (let time = 0; time < 2; time++)
+      expect(() => [...fdb]).toThrow(
+        expect.objectContaining({ name: 'KernelError', code: 'DECODE', op: 'fdb' }) as Error,
+      )
+    expect([...neighbours, ...routes]).toEqual([])
   })
 
   it('whose datagram was cut is not taken for complete', async () => {

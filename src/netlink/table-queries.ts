@@ -1,0 +1,48 @@
+import { leadsOver, type FdbState, type NeighbourState, type RouteState } from '../kernel/kernel.ts'
+import type { Family } from '../net/ip.ts'
+import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
+import { readRoute, writeRouteQuery } from './codec/route.ts'
+import type { Query } from './query.ts'
+
+/** Neighbours of one family on one link. */
+export const neighboursOf = (family: Family, linkIndex: number): Query<NeighbourState> => ({
+  name: 'neighbours',
+  write: (writer, sequence) => {
+    writeNeighbourQuery(writer, family, linkIndex, sequence)
+  },
+  read: (message) => {
+    const found = readNeighbour(message)
+    return found?.kind === 'neighbour' && found.linkIndex === linkIndex ? found.neighbour : undefined
+  },
+})
+
+/** Forwarding entries of one link. */
+export const fdbOf = (linkIndex: number): Query<FdbState> => ({
+  name: 'fdb',
+  write: (writer, sequence) => {
+    writeFdbQuery(writer, linkIndex, sequence)
+  },
+  read: (message) => {
+    const found = readNeighbour(message)
+    return found?.kind === 'fdb' && found.linkIndex === linkIndex ? found.entry : undefined
+  },
+})
+
+/** Main-table routes of one family, of all links or of one. */
+export const routesOf = (family: Family, linkIndex: number | undefined): Query<RouteState> => ({
+  name: 'routes',
+  write: (writer, sequence) => {
+    writeRouteQuery(writer, family, linkIndex, sequence)
+  },
+  read: (message) => {
+    const route = readRoute(message)
+    return linkIndex === undefined || (route && leadsOver(route, linkIndex)) ? route : undefined
+  },
+})
+
+/** One behind the other; may be gone through as often as they may. */
+export const chained = <T>(parts: readonly Iterable<T>[]): Iterable<T> => ({
+  *[Symbol.iterator]() {
+    for (const part of parts) yield* part
+  },
+})
