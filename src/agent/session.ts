@@ -258,7 +258,7 @@ export class OverlaySession {
       }),
     ]
     await this.#surroundings.read(runtime.signal)
-    this.#peers.begin(acquired.takePeers())
+    await this.#peers.begin(acquired.takePeers())
     ports.status.sessionBegan(
       this.#subnets.map(({ text }) => text).join(' '),
       this.#own.map(({ overlay }) => overlay.family),

@@ -5,7 +5,7 @@ import { macFromParts } from '../net/mac.ts'
 import { parsePrefix, parsePrefixParts, prefixOf, type Prefix } from '../net/prefix.ts'
 import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
 import { leaseFamily } from './lease.ts'
-import { plainNode, Reader, readPlainValue, type PlainValue } from './plain-value.ts'
+import { plainNode, Reader, readPlainValue, type PlainValue } from './plain/plain-value.ts'
 import { rejectedFor, type Rejected } from './rejection.ts'
 import type { LeaseRecord } from './store.ts'
 

@@ -90,7 +90,7 @@ async function arrive(): Promise<EtcdLeaseStore> {
     ],
     stalePeerGraceMs: 0,
   })
-  task.begin((await store.list(stop.signal)).records)
+  void task.begin((await store.list(stop.signal)).records)
   running = runTask(task, runtime(systemClock, stop.signal))
   return store
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeLease } from '../../src/lease/codec.ts'
-import { plainNode, readPlainValue, writePlainValue } from '../../src/lease/plain-value.ts'
+import { plainNode, readPlainValue, writePlainValue } from '../../src/lease/plain/plain-value.ts'
 import { macFromParts } from '../../src/net/mac.ts'
 import { leaseRecord } from '../fake/samples.ts'
 import { anyMac, withDefects } from './arbitraries.ts'

@@ -46,8 +46,8 @@ export class PeerLog {
     this.#named = new RateLimit(clock, NAMED)
   }
 
-  /** @param peers in force after these changes */
-  say(changes: readonly PeerChange<EntriesByFamily>[], peers: number): void {
+  /** @param areMore these are some of many that changed at once */
+  say(changes: readonly PeerChange<EntriesByFamily>[], areMore = false): void {
     const events: Said[] = []
     for (const change of changes) {
       const event = eventOf(change)
@@ -55,10 +55,9 @@ export class PeerLog {
       else events.push({ event, fields: fieldsOf(change) })
     }
     for (const { event, fields } of events)
-      if (events.length <= NAMED_AT_ONCE && this.#named.take())
+      if (!areMore && events.length <= NAMED_AT_ONCE && this.#named.take())
         this.#log.info(`peer ${event}`, fields, { kind: `peer-${event}` })
       else this.#count(event, fields)
-    this.count(peers)
   }
 
   /** In how many milliseconds {@link count} has something to say; undefined: it has nothing. */

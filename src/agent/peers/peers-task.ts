@@ -1,9 +1,10 @@
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { PeerRecord } from '../../lease/lease.ts'
-import type { PeerTable } from '../../lease/peers/peer-table.ts'
+import type { PeerChange, PeerTable } from '../../lease/peers/peer-table.ts'
 import { KeptPeers } from '../../lease/peers/kept-peers.ts'
 import { isMassLoss } from '../../lease/peers/mass-loss.ts'
 import type { Loop } from '../../time/loop.ts'
+import { Slices, type Steps } from '../../time/slices.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
 import type { PeerChanges, PeerDelta, PeerList, PeerListener, SubnetManager } from '../runtime/subnet-manager.ts'
@@ -32,6 +33,8 @@ export interface PeersTaskInput {
  * through etcd later, and no packet need be lost meanwhile.
  */
 const LINGER_MS = 500
+/** Changes that the log is told of together: of tens of thousands, none is kept for it. */
+const TOLD_AT_ONCE = 256
 /** Without anything to release, a look this often, in milliseconds; only a ring matters. */
 const IDLE_MS = 3_600_000
 
@@ -45,6 +48,7 @@ export class PeersTask implements PeerListener, Task {
   readonly #log: PeerLog
   readonly #rejectionLog: RejectionLog
   readonly #claimAges: ClaimAgesTask
+  readonly #slices: Slices
   /** Kept after a fault of the store. */
   readonly #stale = new KeptPeers()
   /** Kept for a moment after their leases were deleted. */
@@ -54,41 +58,59 @@ export class PeersTask implements PeerListener, Task {
 
   constructor(input: PeersTaskInput) {
     this.#input = input
+    this.#slices = new Slices(input.ports.clock)
     this.#log = new PeerLog(input.ports)
     this.#rejectionLog = new RejectionLog(input.ports)
     const onAnswer = (): void => {
-      this.#passOn()
+      void this.#slices.run(this.#passingOn())
     }
     this.#claimAges = new ClaimAgesTask({ ...input.ports, peers: input.peers, onAnswer })
   }
 
-  /** Takes in the first list, which is complete. */
-  begin(records: readonly PeerRecord[]): void {
-    const { peers, sinks } = this.#input
-    peers.replaceAll(records)
-    for (const sink of sinks) sink.allowPruning()
-    this.#passOn()
+  /** Takes in the first list, which is complete. @returns settles once that is done; undefined: it is */
+  begin(records: readonly PeerRecord[]): Promise<void> | undefined {
+    return this.#slices.run(this.#beginning(records))
   }
 
-  onList({ records, isOwnMissing, wasReset }: PeerList): void {
+  *#beginning(records: readonly PeerRecord[]): Steps {
+    const { peers, sinks } = this.#input
+    yield* peers.replacing(records)
+    for (const sink of sinks) sink.allowPruning()
+    yield* this.#passingOn()
+  }
+
+  onList(list: PeerList): Promise<void> | undefined {
+    return this.#slices.run(this.#listing(list))
+  }
+
+  *#listing({ records, isOwnMissing, wasReset }: PeerList): Steps {
     const listed = new Set(records.map(({ key }) => key))
     for (const key of listed) this.#settle(key)
     this.#holdMissing(listed, wasReset, isOwnMissing)
-    this.#input.peers.replaceAll(records, new Set([...this.#stale.keys(), ...this.#lingering.keys()]), wasReset)
-    this.#passOn()
+    const kept = new Set([...this.#stale.keys(), ...this.#lingering.keys()])
+    yield* this.#input.peers.replacing(records, kept, wasReset)
+    yield* this.#passingOn()
   }
 
-  onChanges({ deltas, isOwnGone }: PeerChanges): void {
+  onChanges(changes: PeerChanges): void {
+    void this.#slices.run(this.#changing(changes))
+  }
+
+  *#changing({ deltas, isOwnGone }: PeerChanges): Steps {
     for (const delta of deltas) this.#apply(delta)
     const gone = deltas.flatMap((delta) => (delta.kind === 'deleted' ? [delta.key] : []))
     if (gone.length > 0) this.#part(gone, isOwnGone)
-    this.#passOn()
+    yield* this.#passingOn()
   }
 
   /** What is around us has changed: judges every lease anew. */
   rejudge(): void {
-    this.#input.peers.rejudge()
-    this.#passOn()
+    void this.#slices.run(this.#rejudging())
+  }
+
+  *#rejudging(): Steps {
+    yield* this.#input.peers.rejudging()
+    yield* this.#passingOn()
   }
 
   #apply(delta: PeerDelta): void {
@@ -163,17 +185,22 @@ export class PeersTask implements PeerListener, Task {
     while (!isStopped(signal)) {
       const nowMs = ports.clock.monotonicMs()
       const [stale, gone] = [this.#stale.takeExpired(nowMs), this.#lingering.takeExpired(nowMs)]
-      for (const key of [...stale, ...gone]) peers.delete(key)
       if (stale.length > 0)
         ports.log.warn(
           'peers did not publish themselves again; giving them up',
           { peers: stale.length },
           { kind: 'peers-given-up' },
         )
-      if (stale.length + gone.length > 0) this.#passOn()
+      if (stale.length + gone.length > 0) await this.#slices.run(this.#givingUp([...stale, ...gone]))
       this.#log.count(peers.size)
       await rest(Math.min(this.#nextReleaseMs() - nowMs, this.#log.dueInMs ?? IDLE_MS), this.#laterChanged)
     }
+  }
+
+  *#givingUp(keys: readonly string[]): Steps {
+    const { peers } = this.#input
+    for (const key of keys) if (peers.isRetired(key)) peers.delete(key) // those that are back by now are not
+    yield* this.#passingOn()
   }
 
   #nextReleaseMs(): number {
@@ -181,11 +208,21 @@ export class PeersTask implements PeerListener, Task {
     return Math.min(this.#stale.nextExpiryMs() ?? idleUntilMs, this.#lingering.nextExpiryMs() ?? idleUntilMs)
   }
 
-  #passOn(): void {
+  *#passingOn(): Steps {
     const { peers, sinks, ports } = this.#input
-    const changes = peers.drain()
-    for (const { key, entries } of changes) for (const sink of sinks) sink.setPeer(key, entries)
-    this.#log.say(changes, peers.size)
+    let [told, areMore]: [PeerChange<EntriesByFamily>[], boolean] = [[], false]
+    for (const change of peers.changes()) {
+      for (const sink of sinks) sink.setPeer(change.key, change.entries)
+      told.push(change)
+      if (told.length === TOLD_AT_ONCE) {
+        this.#log.say(told, true)
+        told = []
+        areMore = true
+      }
+      yield
+    }
+    this.#log.say(told, areMore)
+    this.#log.count(peers.size)
     if (this.#log.dueInMs !== undefined) this.#laterChanged.ring()
     const rejections = peers.takeRejections()
     this.#rejectionLog.say(rejections)

@@ -139,8 +139,11 @@ export interface HeldSubnet {
  * cannot be reached. How long to keep whom it lost is the listener's business: it protects every manager's peers alike.
  */
 export interface PeerListener {
-  /** A complete list, in the place of all that was said before. Kubernetes: a list after `410 Gone`. */
-  onList(list: PeerList): void
+  /**
+   * A complete list, in the place of all that was said before. Kubernetes: a list after `410 Gone`.
+   * @returns settles once it is taken in; undefined: it is. What is said meanwhile counts after it
+   */
+  onList(list: PeerList): Promise<void> | undefined
   /** What has changed at once. Kubernetes: one event of the watch, an `ADDED` or `MODIFIED` being a put. */
   onChanges(changes: PeerChanges): void
 }

@@ -42,7 +42,7 @@ export class LeaseFollower implements Task {
 
   async run(context: TaskContext): Promise<void> {
     for await (const event of listAndWatch(this.#followed(context), context.signal, this.#takeFirst()))
-      this.#take(event)
+      await this.#take(event)
   }
 
   #takeFirst(): LeaseList | undefined {
@@ -69,7 +69,7 @@ export class LeaseFollower implements Task {
     }
   }
 
-  #take(event: FollowEvent): void {
+  async #take(event: FollowEvent): Promise<void> {
     const { log } = this.#input.ports
     if (event.kind === 'compacted')
       log.info(
@@ -83,16 +83,16 @@ export class LeaseFollower implements Task {
         {},
         { kind: 'store-reset', reason: event.reason },
       )
-    else if (event.kind === 'list') this.#takeList(event.list, event.wasReset)
+    else if (event.kind === 'list') await this.#takeList(event.list, event.wasReset)
     else this.#takeDeltas(event.deltas)
   }
 
-  #takeList({ records }: LeaseList, wasReset: boolean): void {
+  async #takeList({ records }: LeaseList, wasReset: boolean): Promise<void> {
     const { keeper, peers } = this.#input
     const others = records.filter(({ key }) => key !== keeper.key)
     this.#observeOwn(records, wasReset)
     keeper.observeOthers(others)
-    peers.onList({ records: others, isOwnMissing: others.length === records.length, wasReset })
+    await peers.onList({ records: others, isOwnMissing: others.length === records.length, wasReset })
     this.#observeStale(records)
   }
 

@@ -1,6 +1,6 @@
 import { halves, longs, octets, unsignedWords, withRoom } from '../../columns/grow.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
-import { readPlainValue, writePlainValue, type PlainValue } from '../plain-value.ts'
+import { readPlainValue, writePlainValue, type PlainValue } from '../plain/plain-value.ts'
 import type { LeaseRecord } from '../store.ts'
 
 /** Longest value of a rejected record to keep, in UTF-16 units. */

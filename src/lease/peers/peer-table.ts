@@ -3,6 +3,7 @@ import type { Claims } from './claims.ts'
 import { Hearing, type Standing } from './hearing.ts'
 import { KnownPeers } from './known-peers.ts'
 import { OpenQuestions } from './open-questions.ts'
+import type { Steps } from '../../time/slices.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
 import type { Rejected, RejectionCode } from '../rejection.ts'
 
@@ -196,6 +197,12 @@ export class PeerTable<E> {
     if (this.#known.is(slot, 'accepted')) this.#enterAnew(slot)
   }
 
+  /** Whether it is kept without a lease. */
+  isRetired(key: string): boolean {
+    const slot = this.#known.slotOf(key)
+    return slot !== undefined && this.#known.is(slot, 'retired')
+  }
+
   /** Judges every known record again, since what the judge goes by has changed. Costs in proportion to all. */
   rejudge(): void {
     exhaust(this.rejudging())
@@ -340,9 +347,6 @@ export class PeerTable<E> {
     this.#rejectionsChanged.add(key)
   }
 }
-
-/** Something that is done in steps, between which others may have their turn. */
-export type Steps = Generator<void, void, undefined>
 
 const claimsIn = (verdict: PeerVerdict): Claims | undefined => {
   if ('accepted' in verdict) return verdict.accepted.claims

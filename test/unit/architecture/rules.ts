@@ -24,13 +24,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   counts: { sees: ['net'], because: 'what is counted is the same whoever counts, and whoever reads it' },
   config: { sees: ['net'], because: 'what is configured does not depend on what is made of it' },
   kernel: { sees: ['net'], because: 'the words for what a kernel holds are the same whoever reads and writes it' },
-  lease: { sees: ['net', 'time', 'config'], because: 'a lease is the same whatever backend and kernel it is for' },
+  'lease/plain': { sees: ['net'], because: 'the commonest form of a value is the same to whoever reads or keeps it' },
+  lease: {
+    sees: ['net', 'time', 'config', 'lease/plain'],
+    because: 'a lease is the same whatever backend and kernel it is for',
+  },
   'lease/packed': {
-    sees: ['columns', 'lease'],
+    sees: ['columns', 'lease', 'lease/plain'],
     because: 'how records are kept does not depend on what is thought of them',
   },
   'lease/peers': {
-    sees: ['net', 'columns', 'config', 'lease', 'lease/packed'],
+    sees: ['net', 'columns', 'time', 'config', 'lease', 'lease/packed'],
     because: 'who may be a peer does not depend on how it is reached',
   },
   'lease/acquire': {

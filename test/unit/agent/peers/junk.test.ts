@@ -71,7 +71,7 @@ function flooded(count: number, junk: (at: number) => readonly [string, string])
     const [key, value] = junk(at)
     return leaseRecord(key, value, { createRevision: BigInt(at + 2), modRevision: BigInt(at + 2) })
   })
-  task.begin([honest(1), ...flood])
+  void task.begin([honest(1), ...flood])
   return { task, told, lines: log.lines, revision: count + 2 }
 }
 

@@ -36,13 +36,19 @@ const joins = (count: number, from = 0): readonly PeerChange<EntriesByFamily>[] 
 
 const infos = (): readonly string[] => log.lines.filter((line) => line.startsWith('info'))
 
+/** @param there peers in force after these changes */
+function say(changes: readonly PeerChange<EntriesByFamily>[], there: number): void {
+  peers.say(changes)
+  peers.count(there)
+}
+
 describe('the log of peers', () => {
   it('names each that joins, moves or leaves, with node, PublicIP and subnet', () => {
     const [there, elsewhere] = [at('192.168.0.7', 'host-two'), at('192.168.0.8', 'host-two')]
     const key = '10.15.64.0-20'
-    peers.say([{ key, before: undefined, entries: there }], 1)
-    peers.say([{ key, before: there, entries: elsewhere }], 1)
-    peers.say([{ key, before: elsewhere, entries: undefined }], 0)
+    say([{ key, before: undefined, entries: there }], 1)
+    say([{ key, before: there, entries: elsewhere }], 1)
+    say([{ key, before: elsewhere, entries: undefined }], 0)
     expect(log.lines).toEqual([
       'info peer joined node=host-two publicIp=192.168.0.7 subnet=10.15.64.0-20',
       'info peer moved node=host-two publicIp=192.168.0.8 from=192.168.0.7 subnet=10.15.64.0-20',
@@ -51,26 +57,33 @@ describe('the log of peers', () => {
   })
 
   it('has both addresses of one with two families, and no name of one of upstream', () => {
-    peers.say([{ key: 'k', before: undefined, entries: at('192.168.0.7', undefined, 'fd00::7') }], 1)
+    say([{ key: 'k', before: undefined, entries: at('192.168.0.7', undefined, 'fd00::7') }], 1)
     expect(log.lines).toEqual(['info peer joined publicIp=192.168.0.7 fd00::7 subnet=k'])
   })
 
   it('says at debug only that something else of a peer has changed', () => {
-    peers.say([{ key: 'k', before: at('192.168.0.7', 'a'), entries: at('192.168.0.7', 'b') }], 1)
+    say([{ key: 'k', before: at('192.168.0.7', 'a'), entries: at('192.168.0.7', 'b') }], 1)
     expect(log.lines).toEqual(['debug peer changed node=b publicIp=192.168.0.7 subnet=k'])
   })
 
   it('folds a bulk pass into one line, and names each at debug', () => {
-    peers.say(joins(5), 5)
+    say(joins(5), 5)
     expect(infos()).toHaveLength(5)
-    peers.say([...joins(1_000, 5), { key: 'k', before: at('10.0.0.1'), entries: undefined }], 1_004)
+    say([...joins(1_000, 5), { key: 'k', before: at('10.0.0.1'), entries: undefined }], 1_004)
     expect(infos().slice(5)).toEqual(['info peers joined, left or moved joined=1000 left=1 peers=1004'])
     expect(log.lines.filter((line) => line.startsWith('debug peer '))).toHaveLength(1_001)
   })
 
+  it('counts those that are told of in parts as one', () => {
+    peers.say(joins(256), true)
+    peers.say(joins(3, 256), true)
+    peers.count(259)
+    expect(infos()).toEqual(['info peers joined, left or moved joined=259 peers=259'])
+  })
+
   it('is bounded however they come, and leaves none uncounted', async () => {
     for (let second = 0; second < 600; second++) {
-      peers.say(joins(5, second), 5)
+      say(joins(5, second), 5)
       await clock.advance(1_000)
     }
     const named = infos().filter((line) => line.startsWith('info peer joined')).length

@@ -58,7 +58,7 @@ beforeEach(async () => {
     sinks: [sink],
     stalePeerGraceMs: GRACE_MS,
   })
-  task.begin(['a', 'b', 'c', 'd'].map(peer))
+  void task.begin(['a', 'b', 'c', 'd'].map(peer))
   running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()
 })
@@ -72,7 +72,7 @@ afterEach(async () => {
 const peer = (key: string): PeerRecord => ({ key, value: key, createRevision: 0n, modRevision: 0n })
 
 const listed = (keys: string, whatElse: { wasReset?: boolean; isOwnMissing?: boolean } = {}): void => {
-  task.onList({ records: keys.split(' ').map(peer), wasReset: false, isOwnMissing: false, ...whatElse })
+  void task.onList({ records: keys.split(' ').map(peer), wasReset: false, isOwnMissing: false, ...whatElse })
 }
 
 const deleted = (keys: string, isOwnGone = false): void => {

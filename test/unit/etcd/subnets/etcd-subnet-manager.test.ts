@@ -75,7 +75,7 @@ afterEach(async () => {
 async function hold(): Promise<{ readonly key: string; readonly held: HeldSubnet }> {
   const acquired = await manager.acquire(TERMS, stop.signal)
   const peers = {
-    onList: (list: PeerList): void => void lists.push(list),
+    onList: (list: PeerList): undefined => void lists.push(list),
     onChanges: (change: PeerChanges): void => void changes.push(change),
   }
   const held = acquired.hold({ terms: TERMS, peers, isForwarding: () => true })

@@ -3,8 +3,7 @@
  * without JSON, kept as a few numbers, and written again when somebody looks. Whatever is written otherwise is left to `codec.ts`.
  */
 
-import { macFromParts } from '../net/mac.ts'
-import type { NodeIdentity } from './lease.ts'
+import { macFromParts } from '../../net/mac.ts'
 
 /** What such a value says. */
 export interface PlainValue {
@@ -85,7 +84,7 @@ const quad = (address: number): string =>
   `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
 
 /** Who wrote it. */
-export function plainNode(node: string): NodeIdentity {
+export function plainNode(node: string): { readonly id: string; readonly hostname: string } {
   const [, id = '', hostname = ''] = MEMBERS.exec(node) ?? []
   return { id, hostname }
 }
