@@ -41,8 +41,8 @@ export function makeExecutable({ arch, node, addon, texts }) {
   })
 }
 
-/** With an argument it stays, so that its memory can be looked at. */
-const NOTHING = 'if (process.argv.length > 2) setInterval(() => {}, 100_000_000)'
+/** Given the argument `stay` it does, so that its memory can be looked at. */
+const NOTHING = "if (process.argv[2] === 'stay') setInterval(() => {}, 100_000_000)"
 
 /** What an executable of this kind costs with nothing in it: the benchmark measures ours against it. */
 export function makeEmptyExecutable({ arch, node }) {

@@ -11,7 +11,7 @@ export const [BUNDLE, EXECUTABLE] = [join(ROOT, 'dist/flanneld.cjs'), join(ROOT,
 export interface Kind {
   readonly name: string
   readonly agent: CommandLine
-  /** Ends at once; given an argument, it stays. */
+  /** Ends at once; given the argument `stay`, it does. */
   readonly empty: CommandLine
 }
 
@@ -25,7 +25,7 @@ export function executableKind(folder: string): Kind {
 /** The bundle on the Node that is inside the executable. */
 export function bundleKind(folder: string): Kind {
   const [node, empty] = [nodeInside(), join(folder, 'empty.cjs')]
-  writeFileSync(empty, 'if (process.argv.length > 2) setInterval(() => {}, 100_000_000)\n')
+  writeFileSync(empty, "if (process.argv[2] === 'stay') setInterval(() => {}, 100_000_000)\n")
   return { name: 'dist/flanneld.cjs on Node 24', agent: [node, BUNDLE], empty: [node, empty] }
 }
 
