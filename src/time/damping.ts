@@ -105,7 +105,7 @@ export class Damping<Refusal extends Error = never> {
     const trouble = this.#troubles.get(row)
     if (trouble === undefined) return
     if (trouble.undone === 0) this.#troubles.delete(row)
-    else
+    else if (trouble.failures > 0 || trouble.notBeforeMs > 0)
       this.#troubles.set(row, { ...trouble, failures: 0, refusal: undefined, lastMs: lastOf(trouble), notBeforeMs: 0 })
   }
 
