@@ -6,6 +6,7 @@ import {
   type FirewallListing,
   type FirewallReport,
   type FirewallSpec,
+  type OnTried,
 } from '../kernel/firewall.ts'
 import { runTool, type RunTool } from './command.ts'
 import { IptablesRules, type Synced } from './iptables.ts'
@@ -48,12 +49,12 @@ export class LinuxFirewall implements Firewall {
     this.#variants = { nft: rulesOf('nft'), legacy: rulesOf('legacy') }
   }
 
-  async sync(spec: FirewallSpec, signal: AbortSignal, onTried?: () => Promise<void>): Promise<FirewallReport> {
+  async sync(spec: FirewallSpec, signal: AbortSignal, onTried?: OnTried): Promise<FirewallReport> {
     const rules = rulesFor(spec)
     const parts = this.#parts(spec.kind, rules)
     const isWanted = ({ isWanted }: Part): boolean => isWanted
     const own = await this.#syncParts(parts.filter(isWanted), signal)
-    await onTried?.()
+    await onTried?.(own)
     // What carries the packets is there before its predecessor goes.
     if (!own.stands || signal.aborted) return own
     const others = [...parts.filter((part) => !isWanted(part)), ...this.#otherParts(spec.kind, rules)]

@@ -76,15 +76,18 @@ export interface FirewallListing {
   readonly problems: readonly FirewallError[]
 }
 
+/** Hears what came of the rules asked for, which the report at the end says again. */
+export type OnTried = (report: FirewallReport) => Promise<void>
+
 /** Port: the host's firewall. Only tables, chains and rules of ours are ever changed. */
 export interface Firewall {
   /**
    * Compares what stands with what should, and writes the difference, each set of rules in one transaction. What stands in the kind
    * not asked for is removed once the other stands. Equal: nothing is written.
-   * @param onTried called once the rules asked for stand or could not be written; what should go is looked for when that has ended
+   * @param onTried told what came of the rules asked for; what should go is looked for when that has ended
    * @throws when `signal` aborts, and on mistakes of ours; whatever the host does to us is in the report
    */
-  sync(spec: FirewallSpec, signal: AbortSignal, onTried?: () => Promise<void>): Promise<FirewallReport>
+  sync(spec: FirewallSpec, signal: AbortSignal, onTried?: OnTried): Promise<FirewallReport>
 
   /** What {@link removeAll} would remove. Changes nothing. */
   planRemoval(signal: AbortSignal): Promise<FirewallListing>

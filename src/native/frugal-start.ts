@@ -17,9 +17,16 @@ const COMPILERS = ['sparkplug', 'turbofan', ...(Number.parseInt(process.versions
  * 10 000 of them, to save scavenges that an idle daemon does not have.
  */
 export function frugalStart(): void {
+  loadModulesOfNode()
   setFlagsFromString('--semi-space-growth-factor=1')
   for (const compiler of COMPILERS) setFlagsFromString(`--no-${compiler}`)
   setTimeout(() => {
     for (const compiler of COMPILERS) setFlagsFromString(`--${compiler}`)
   }, INTERPRETED_MS).unref()
+}
+
+/** Modules of Node that it loads itself when they are first needed, in every start: for `performance`, and when a socket listens. */
+function loadModulesOfNode(): void {
+  performance.now()
+  process.getBuiltinModule('node:cluster')
 }

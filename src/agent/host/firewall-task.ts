@@ -106,16 +106,17 @@ export class FirewallTask implements Task {
 
   async run({ signal, rest }: Loop): Promise<void> {
     const { ports, onLooked } = this.#input
-    const onTried = async (): Promise<void> => {
-      onLooked()
-      if (this.#lookedMs === undefined) await rest(START_IS_OVER_MS)
-    }
     while (!isStopped(signal)) {
       const spec = this.#spec
-      const report = await ports.firewall.sync(spec, signal, onTried)
+      let said: readonly string[] = []
+      const report = await ports.firewall.sync(spec, signal, async ({ changed }) => {
+        if (this.#lookedMs === undefined) this.#sayChanged(spec, (said = changed))
+        onLooked()
+        if (this.#lookedMs === undefined) await rest(START_IS_OVER_MS)
+      })
       if (isStopped(signal)) return
       this.#lookedMs = ports.clock.monotonicMs()
-      this.#judge(spec, report)
+      this.#judge(spec, { ...report, changed: report.changed.filter((what) => !said.includes(what)) })
       onLooked()
       await rest(this.#nextLookInMs(spec), this.#look)
     }

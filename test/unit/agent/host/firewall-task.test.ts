@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { FirewallTask } from '../../../../src/agent/host/firewall-task.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
-import { FirewallError, type FirewallSpec } from '../../../../src/kernel/firewall.ts'
+import { FirewallError, type FirewallSpec, type OnTried } from '../../../../src/kernel/firewall.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { runtime } from '../../../fake/runtime.ts'
@@ -59,17 +59,19 @@ describe('the rules of the firewall', () => {
   test('are waited for at the start, and not what an earlier run has left', async () => {
     const sync = firewall.sync.bind(firewall)
     const tidied: number[] = []
-    firewall.sync = async (spec: FirewallSpec, signal: AbortSignal, onTried?: () => Promise<void>) => {
+    firewall.sync = async (spec: FirewallSpec, signal: AbortSignal, onTried?: OnTried) => {
       const report = await sync(spec, signal)
-      await onTried?.()
+      await onTried?.(report)
       tidied.push(clock.monotonicMs())
       return report
     }
     const startMs = clock.monotonicMs()
     await start()
     expect([looks, tidied]).toEqual([1, []])
+    expect(log.lines).toEqual(['info firewall rules written rules=rules in iptables'])
     await clock.advance(10_000)
     expect(tidied.map((ms) => ms - startMs)).toEqual([500, 5_500])
+    expect(log.lines).toHaveLength(1)
   })
 
   test('are restored when somebody removes them, and that is said', async () => {
