@@ -166,8 +166,9 @@ export class PeerTable<E> {
 
   /** The same, record by record: whoever has others to let in between may pause at each. */
   *replacing(records: readonly PeerRecord[], keep: ReadonlySet<string> = new Set(), wasReset = false): Steps {
-    const listed = new Set(records.map(({ key }) => key))
-    for (const key of [...this.#known.keys])
+    const known = [...this.#known.keys]
+    const listed = new Set(known.length === 0 ? [] : records.map(({ key }) => key))
+    for (const key of known)
       if (!listed.has(key)) {
         if (keep.has(key)) this.retire(key)
         else this.delete(key)
