@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-const MODULE = join(import.meta.dirname, '../../../src/native/frugal-start.ts')
+const MODULE = join(import.meta.dirname, '../../../src/commands/frugal-start.ts')
 
 /** Bit of %GetOptimizationStatus (V8's src/runtime/runtime.h, OptimizationStatus): an optimizing compiler has made machine code of it. */
 const OPTIMIZED = 1 << 4
