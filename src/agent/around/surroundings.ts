@@ -2,7 +2,7 @@ import type { NetworkConfig } from '../../config/network.ts'
 import type { HostAddresses } from '../../host/underlay/underlay.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { PeerLimits } from '../../lease/peers/peer-rules.ts'
-import type { Family } from '../../net/ip.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import type { ChangeFollower } from '../datapath/kernel-changes-task.ts'
 import { OwnAddresses } from './own-addresses.ts'
@@ -39,6 +39,8 @@ export class Surroundings {
   readonly #addresses: OwnAddresses
   readonly #others: OtherNetworks
   readonly #storeWay: StoreWayTask
+  /** As they were when they were asked for last; undefined: nobody has, or the underlay is another since. */
+  #protected: { readonly endpoints: readonly Ip[]; readonly prefixes: readonly Prefix[] } | undefined
 
   constructor(input: SurroundingsInput) {
     const { ports, subnets, seen, rejected, onChange } = input
@@ -83,6 +85,7 @@ export class Surroundings {
     const { publicIp, address } = underlay
     const before = this.#underlays.get(address.family)
     this.#underlays.set(address.family, underlay)
+    this.#protected = undefined
     if (before?.publicIp.text !== publicIp.text || before.address.text !== address.text) {
       ports.log.warn(
         'our address on the underlay has changed',
@@ -106,8 +109,20 @@ export class Surroundings {
       own: this.#input.subnets,
       ownPublicIps: [...this.#underlays.values()].map(({ publicIp }) => publicIp),
       interfaceOf: (ip) => this.#addresses.interfaceOf(ip),
-      protectedPrefixes: protectedPrefixes(this.network(config)),
+      protectedPrefixes: this.#protectedPrefixes(config),
       others: this.#others.guarded,
     }
+  }
+
+  /** The same as long as nothing of it has changed: they are asked for once for each of tens of thousands of peers. */
+  #protectedPrefixes(config: NetworkConfig): readonly Prefix[] {
+    const network = this.network(config)
+    const { endpoints } = network
+    const known = this.#protected
+    if (known?.endpoints.length === endpoints.length && endpoints.every((one, at) => one === known.endpoints[at]))
+      return known.prefixes
+    const prefixes = protectedPrefixes(network)
+    this.#protected = { endpoints, prefixes }
+    return prefixes
   }
 }

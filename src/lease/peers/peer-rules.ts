@@ -1,13 +1,6 @@
 import { isHandedOut, type OverlayNetwork } from '../../config/network.ts'
 import { addressBits, sameIp, type Ip } from '../../net/ip.ts'
-import {
-  addressAt,
-  isReachableUnicast,
-  prefixContains,
-  prefixCovers,
-  prefixesOverlap,
-  type Prefix,
-} from '../../net/prefix.ts'
+import { isReachableUnicast, prefixContains, prefixCovers, prefixesOverlap, type Prefix } from '../../net/prefix.ts'
 import type { LeaseFamily } from '../lease.ts'
 import { rejectedFor, type Rejected } from '../rejection.ts'
 
@@ -127,5 +120,6 @@ const isHost = ({ family, length }: Prefix): boolean => length === addressBits(f
 function isNetworkOrBroadcast(address: Ip, network: Prefix): boolean {
   const hostBits = addressBits(network.family) - network.length
   if (network.family !== 4 || hostBits < 2 || !prefixContains(network, address)) return false
-  return sameIp(network.base, address) || sameIp(addressAt(network, (1n << BigInt(hostBits)) - 1n), address)
+  const behind = address.word0 & (hostBits === 32 ? -1 : (1 << hostBits) - 1)
+  return behind === 0 || ~behind << (32 - hostBits) === 0
 }
