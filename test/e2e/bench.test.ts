@@ -23,10 +23,11 @@ describe('npm run bench -- --quick --json', () => {
 
     const figures = objectsAt(result, 'figures')
     expect([...new Set(figures.map((figure) => textAt(figure, 'row')))]).toEqual(ROWS)
-    // Times are no matter here; but whatever counts writes, and asks of etcd, is the same on any machine.
-    const verdictOf = (what: string) =>
-      figures.filter((figure) => textAt(figure, 'what') === what).map((figure) => figure['verdict'])
-    expect(verdictOf('changes of the kernel in a restart')).toEqual(['met'])
-    expect(figures.filter((figure) => !isObject(figure['value'])).map((figure) => figure['note'])).toEqual([])
+    // A machine without a compiler measures what takes none, and says so.
+    const reasons = figures.flatMap((figure) => (isObject(figure['value']) ? [] : [textAt(figure, 'note')]))
+    expect(reasons.filter((reason) => !/^cc does not make|there is no C compiler/.test(reason ?? ''))).toEqual([])
+    // Times are no matter here; but what a restart writes is the same on any machine.
+    const writes = figures.filter((figure) => textAt(figure, 'what') === 'changes of the kernel in a restart')
+    expect(writes.map((figure) => figure['verdict'])).toEqual([reasons.length === 0 ? 'met' : 'not measured'])
   })
 })
