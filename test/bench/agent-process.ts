@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { exitOf, type CommandLine } from '../lab/command.ts'
 import { waitFor, type Lab, type LabHost } from '../lab/index.ts'
 import { ETCD_PREFIX } from '../lab/lab.ts'
@@ -21,6 +24,8 @@ export interface AgentPlace {
 export class AgentProcess {
   readonly host: LabHost
   readonly #child: ChildProcess
+  /** Of its own: its socket lies beside the subnet file. */
+  readonly #folder: string
   readonly #subnetFile: string
   readonly #logFile: string
   readonly #startedMs: number
@@ -28,8 +33,10 @@ export class AgentProcess {
   /** Executes it. Flags are those that it cannot do without, and no probes of health. */
   constructor({ lab, host, folder, prefix = ETCD_PREFIX }: AgentPlace, program: CommandLine) {
     this.host = host
-    this.#subnetFile = join(folder, `${host.name}.env`)
-    this.#logFile = join(folder, `${host.name}.log`)
+    this.#folder = join(folder, host.name)
+    mkdirSync(this.#folder, { recursive: true })
+    this.#subnetFile = join(this.#folder, 'subnet.env')
+    this.#logFile = join(this.#folder, 'log')
     rmSync(this.#subnetFile, { force: true })
     const [first, ...rest] = program
     const endpoints = `--etcd-endpoints=${lab.etcd.endpoints.join(',')}`
@@ -72,6 +79,14 @@ export class AgentProcess {
     return `${base}.0-24`
   }
 
+  /** Write requests that it has sent to the kernel, as it counts them itself. */
+  async kernelWrites(): Promise<number> {
+    const metrics = await answerOf(join(this.#folder, 'flanneld.sock'), '/metrics')
+    const count = /^flannel_netlink_writes_total (\d+)$/m.exec(metrics)?.[1]
+    if (count === undefined) throw new Error(`the agent of ${this.host.name} does not say what it wrote`)
+    return Number(count)
+  }
+
   log(): string {
     return readFileSync(this.#logFile, 'utf8').slice(-4_000)
   }
@@ -86,4 +101,10 @@ export class AgentProcess {
   #isOver(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
+}
+
+/** What is answered at a Unix socket. */
+async function answerOf(socketPath: string, path: string): Promise<string> {
+  const [response] = (await once(get({ socketPath, path }), 'response')) as [IncomingMessage]
+  return text(response)
 }

@@ -29,6 +29,7 @@ const EMPTY_MS = 300
 const AFTER_READY_MS = 1_000
 /** So few would be outnumbered by the agents that are measured: each of these has a directory of its own in etcd. */
 const FEW = 100
+const LARGEST_TOGETHER = 10_000
 /** A keep-alive in every third of the lease's life, which is a day. */
 const MOST_MESSAGES_A_DAY = 3
 const SECONDS_A_DAY = 86_400
@@ -89,8 +90,9 @@ class RestBench {
     return this.#context.options.isQuick ? WATCH.quick : WATCH.full
   }
 
-  async measure(kinds: readonly Kind[]): Promise<readonly Figure[]> {
-    const { sizes, runs } = this.#context.options
+  /** Of agents that are all there at the same time. */
+  async measure(kinds: readonly Kind[], sizes: readonly number[]): Promise<readonly Figure[]> {
+    const { runs } = this.#context.options
     for (const peers of sizes) {
       const places = kinds.flatMap((kind) => Array.from({ length: runs }, (_, run) => ({ kind, run })))
       if (peers >= FEW) await this.#fill(`/bench/${peers}`, peers)
@@ -104,6 +106,7 @@ class RestBench {
 
   async close(): Promise<void> {
     await Promise.all(this.#resting.map(({ agent }) => agent.stop('SIGKILL')))
+    await this.#lab.close()
   }
 
   async #fill(prefix: string, peers: number): Promise<void> {
@@ -148,7 +151,12 @@ class RestBench {
         }),
       ),
       figureOf({
-        ...{ row: NAME, what: 'messages to etcd at rest', unit: 'per node and day', values: [perDay] },
+        ...{
+          row: NAME,
+          what: `messages to etcd at rest, up to ${Math.max(...sizes)} peers`,
+          unit: 'per node and day',
+          values: [perDay],
+        },
         bound: { of: 'value', most: MOST_MESSAGES_A_DAY },
       }),
     ]
@@ -183,19 +191,34 @@ class RestBench {
   }
 }
 
+async function measureTogether(
+  context: Context,
+  kinds: readonly Kind[],
+  sizes: readonly number[],
+): Promise<readonly Figure[]> {
+  const hosts = kinds.length * sizes.length * context.options.runs
+  const bench = new RestBench(context, await Lab.create({ hosts, health: false }))
+  try {
+    return await bench.measure(kinds, sizes)
+  } finally {
+    await bench.close()
+  }
+}
+
+/** Agents of large networks are alone with each other: whoever reads its neighbours has the kernel go through those of all hosts. */
+function together(sizes: readonly number[]): readonly (readonly number[])[] {
+  const small = sizes.filter((size) => size <= LARGEST_TOGETHER)
+  const large = sizes.filter((size) => size > LARGEST_TOGETHER)
+  return [...(small.length > 0 ? [small] : []), ...large.map((size) => [size])]
+}
+
 export const rest: Row = {
   name: NAME,
   what: 'agents that nothing happens to: memory, processor time, messages to etcd',
   async run(context) {
     const kinds = [executableKind(context.folder), bundleKind(context.folder)]
-    const { sizes, runs } = context.options
-    const lab = await Lab.create({ hosts: kinds.length * sizes.length * runs, health: false })
-    const bench = new RestBench(context, lab)
-    try {
-      return await bench.measure(kinds)
-    } finally {
-      await bench.close()
-      await lab.close()
-    }
+    const figures: Figure[] = []
+    for (const sizes of together(context.options.sizes)) figures.push(...(await measureTogether(context, kinds, sizes)))
+    return figures
   },
 }

@@ -13,7 +13,7 @@ import { processorMs } from './processor.ts'
 import { executableKind, type Kind } from './programs.ts'
 import type { Context, Row } from './row.ts'
 import { requestFigures, type Asked, type AskedBySize } from './start-requests.ts'
-import { expectExact } from './tables.ts'
+import { expectExact, removeDevice } from './tables.ts'
 
 const NAME = 'start'
 /** Seconds until all peers are programmed and the subnet file stands, and seconds of processor time until then, by number of peers. */
@@ -30,6 +30,8 @@ interface Start {
 interface Round {
   readonly start: Start
   readonly restart: Start
+  /** Requests to change something that the agent sent to the kernel in the restart, as it counts them. */
+  readonly restartWrites: number
   /** Changes of links, addresses and tables that the kernel told of during the restart; undefined: nobody listened. */
   readonly restartChanges: number | undefined
   /** Until the executable that does nothing has ended, in seconds. */
@@ -87,10 +89,12 @@ class StartBench {
     monitor?.hear((line) => (changes += burstOf(line).changes + burstOf(line).overflows))
     const second = this.#execute(host)
     const restart = await this.#measure(second, peers, 'after a restart')
+    const restartWrites = await second.kernelWrites()
     await monitor?.close()
     await second.stop()
     await this.#client.deleteLease(second.leaseName())
-    return { start, restart, emptyS, asked, restartChanges: monitor && changes }
+    await removeDevice(host.place)
+    return { start, restart, emptyS, asked, restartWrites, restartChanges: monitor && changes }
   }
 
   #execute(host: LabHost): AgentProcess {
@@ -151,6 +155,10 @@ function figuresOf(peers: number, rounds: readonly Round[]): readonly (Figure | 
       ...told,
       what: 'processor time of that restart',
       values: of(({ restart }) => restart.processorS),
+    }),
+    figureOf({
+      ...{ row: NAME, what: 'writes to the kernel in a restart', peers, unit: '' },
+      ...{ values: of(({ restartWrites }) => restartWrites), bound: { of: 'value', most: 0 } },
     }),
     changes.length < rounds.length
       ? missing(NAME, what, 'there is no C compiler', peers)

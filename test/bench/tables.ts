@@ -52,3 +52,8 @@ export async function flushTables(place: Place): Promise<void> {
   await place.exec('ip', ['-4', 'neigh', 'flush', 'dev', DEVICE, 'nud', 'permanent'])
   await place.exec('bridge', ['fdb', 'flush', 'dev', DEVICE, 'self'])
 }
+
+/** Takes the device away, with all that is in its tables: the kernel has one table of neighbours for all hosts, and reads through all of it. */
+export async function removeDevice(place: Place): Promise<void> {
+  await place.exec('ip', ['link', 'delete', DEVICE])
+}
