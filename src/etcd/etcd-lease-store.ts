@@ -164,12 +164,17 @@ export class EtcdLeaseStore implements LeaseStore, Challenges {
     return list
   }
 
-  async *watch(
+  /** What it begins with, a list of all leases perhaps, is let go before the first event: a watch lasts for weeks. */
+  watch(
     from: StoreIdentity,
     signal: AbortSignal,
     status: WatchStatus = {},
   ): AsyncGenerator<LeaseWatchEvent, void, undefined> {
-    for await (const event of new KeyWatch(this.#tools, from, status).run(signal)) {
+    return this.#watched(new KeyWatch(this.#tools, from, status), signal)
+  }
+
+  async *#watched(watch: KeyWatch, signal: AbortSignal): AsyncGenerator<LeaseWatchEvent, void, undefined> {
+    for await (const event of watch.run(signal)) {
       if (event.kind === 'deltas') for (const delta of event.deltas) this.#count(delta)
       yield event
     }
