@@ -67,7 +67,8 @@ export class ReachConditions {
     const first = fresh.length === 0 ? firstOf(book.judged(family, 'unreachable')) : fresh
     const named = list(first, unreachable, () => '')
     const never = fresh.length === 0 ? ', and never did' : ''
-    conditions.fails(what, `${unreachable} of ${judged} do not answer${never}: ${named}`, effect, {
+    const answer = `${judged === 1 ? 'peer' : 'peers'} ${unreachable === 1 ? 'does' : 'do'} not answer`
+    conditions.fails(what, `${unreachable} of ${judged} ${answer}${never}: ${named}`, effect, {
       ...ONCE,
       says: `peers do not answer over IPv${family}: ${named}`,
       subject: subjectOf(first, unreachable),

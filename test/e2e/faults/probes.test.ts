@@ -87,7 +87,7 @@ describe('peers that are asked whether packets arrive', () => {
       waitFor(`${what} to be said`, () => failing(host0, what))
     expect(await said('answers of peers over IPv4')).toMatchObject({
       effect: 'degraded',
-      reason: like(/^1 of 3 do not answer: host1 \(10\.\S+\)$/),
+      reason: like(/^1 of 3 peers does not answer: host1 \(10\.\S+\)$/),
     })
     expect(await said('packet size to peers over IPv4')).toMatchObject({
       reason: like(/^host2 \(\S+\) takes 1350 of 1450 octets$/),

@@ -136,11 +136,11 @@ describe('the probes of a session', () => {
     await world.clock.advance(20_000)
     world.cut(3)
     await world.clock.advance(25_000)
-    expect(world.condition(ANSWERS)).toBe('degraded: 1 of 6 do not answer: node-3 (10.1.3.0/24)')
+    expect(world.condition(ANSWERS)).toBe('degraded: 1 of 6 peers does not answer: node-3 (10.1.3.0/24)')
     for (const n of [2, 4, 5]) world.cut(n)
     await world.clock.advance(30_000)
     expect(world.condition(ANSWERS)).toBe(
-      'degraded: 4 of 6 do not answer: node-2 (10.1.2.0/24), node-3 (10.1.3.0/24), node-4 (10.1.4.0/24), 1 more',
+      'degraded: 4 of 6 peers do not answer: node-2 (10.1.2.0/24), node-3 (10.1.3.0/24), node-4 (10.1.4.0/24), 1 more',
     )
     for (const n of [2, 3, 4, 5]) world.icmp.set(`10.1.${n}.0`, {})
     await world.clock.advance(20_000)
@@ -165,9 +165,9 @@ describe('the probes of a session', () => {
     world.cut(3)
     for (const n of [2, 3]) world.join(n)
     await world.clock.advance(60_000)
-    expect(world.condition(ANSWERS)).toBe('degraded: 1 of 2 do not answer: node-3 (10.1.3.0/24)')
+    expect(world.condition(ANSWERS)).toBe('degraded: 1 of 2 peers does not answer: node-3 (10.1.3.0/24)')
     await world.clock.advance(900_000)
-    expect(world.condition(ANSWERS)).toBe('none: 1 of 2 do not answer, and never did: node-3 (10.1.3.0/24)')
+    expect(world.condition(ANSWERS)).toBe('none: 1 of 2 peers does not answer, and never did: node-3 (10.1.3.0/24)')
     expect(world.reaches.counts()).toMatchObject({ unreachable: 1 })
     world.cut(2)
     await world.clock.advance(60_000)
