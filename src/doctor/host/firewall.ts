@@ -32,10 +32,7 @@ function judgeDrop({ place, does, cure }: ForeignVerdict, kind: keyof typeof CAU
 }
 
 /** A cure as a shell takes it, where it is a command. */
-function asCommand(cure: string): string {
-  const [command = cure, rest] = cure.split(/, (?:which is what --iptables-forward-rules does|and the same with )/)
-  return rest === 'daddr' ? `${command} && ${command.replace('saddr', 'daddr')}` : command
-}
+const asCommand = (cure: string): string => cure.replace(/, which is what --iptables-forward-rules does$/, '')
 
 const toolFor = (place: string): string =>
   /iptables-legacy/.test(place)

@@ -21,7 +21,8 @@ export function acceptCure(base: Base, { network }: OverlayPath): string {
     return `${insert} -s ${text} -j ACCEPT && ${insert} -d ${text} -j ACCEPT${flag}`
   }
   const address = network.family === 4 ? 'ip' : 'ip6'
-  return `${insertInto(base)} ${address} saddr ${text} accept, and the same with daddr`
+  const insert = `${insertInto(base)} ${address}`
+  return `${insert} saddr ${text} accept && ${insert} daddr ${text} accept`
 }
 
 /** What lets tunnels end here, or leave. */

@@ -86,7 +86,7 @@ describe('rules of others that keep the overlay out are named with the cure', ()
   it('an nft table of its own with a policy to drop, in both directions and at the tunnels’ port', async () => {
     expect(await judged('nftables-conf')).toEqual({
       drops: [
-        'the policy of nftables inet filter, chain forward, drops packets between containers of different hosts. Cure: nft insert rule inet filter forward ip saddr 10.15.0.0/16 accept, and the same with daddr',
+        'the policy of nftables inet filter, chain forward, drops packets between containers of different hosts. Cure: nft insert rule inet filter forward ip saddr 10.15.0.0/16 accept && nft insert rule inet filter forward ip daddr 10.15.0.0/16 accept',
         'the policy of nftables inet filter, chain input, drops what other hosts send to UDP port 8472. Cure: nft insert rule inet filter input udp dport 8472 accept',
       ],
       masquerades: [],
