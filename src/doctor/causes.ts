@@ -8,6 +8,9 @@ export const CAUSES = [
   'agent-crashing',
   'agent-not-running',
   'agent-silent',
+  // Nothing leaves this host, be it for peers or for the store.
+  'underlay-down',
+  'underlay-without-carrier',
   // The store.
   'certificate-files',
   'etcd-not-named',
@@ -43,8 +46,6 @@ export const CAUSES = [
   'ip-forward-off',
   'forwarding-off-on-interface',
   // This host, whatever the peers.
-  'underlay-down',
-  'underlay-without-carrier',
   'vni-taken',
   'udp-port-taken',
   'udp-port-dropped-here',

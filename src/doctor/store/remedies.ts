@@ -65,13 +65,18 @@ export const REMEDIES: Readonly<Record<StoreCause, Remedy>> = {
     },
   },
   'etcd-unreachable': {
-    summary: ({ url }) => `nobody answers at ${url}: a host that is down, a wrong address, or a firewall in between`,
-    cure: ({ url }) => {
+    summary: ({ url, fault }) =>
+      fault.root === 'ENETUNREACH'
+        ? `no route of this host leads to ${url}: an interface that is down or has no address, or a default route that is missing`
+        : `nobody answers at ${url}: a host that is down, a wrong address, or a firewall in between`,
+    cure: ({ url, fault }) => {
       const { host, port } = placeOf(url)
+      const elsewhere = `if etcd is elsewhere, ${changeFlag('FLANNELD_ETCD_ENDPOINTS', 'http://ADDRESS:2379')}`
+      if (fault.root === 'ENETUNREACH') return [`ip route get ${host}; ip address; ip route`, elsewhere]
       return [
         `ping -c 3 ${host}; ip route get ${host}`,
         `on ${host}: let ${port}/tcp in, such as nft insert rule inet filter input tcp dport ${port} accept`,
-        `if etcd is elsewhere, ${changeFlag('FLANNELD_ETCD_ENDPOINTS', 'http://ADDRESS:2379')}`,
+        elsewhere,
       ]
     },
   },

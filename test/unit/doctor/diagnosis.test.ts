@@ -23,6 +23,11 @@ describe('what is told of what was found', () => {
     expect(causes(found, [])).toEqual(['underlay-without-carrier', 'peer-off', 'underlay-down'])
   })
 
+  it('tells what keeps anything from leaving this host before the store that is not reached for it', () => {
+    const found = [finding({ cause: 'etcd-unreachable' }), finding({ cause: 'underlay-down' })]
+    expect(causes(found, [])).toEqual(['underlay-down', 'etcd-unreachable'])
+  })
+
   it('says nothing twice', () => {
     expect(causes([finding(), finding(), finding({ summary: 'other' })], [])).toHaveLength(2)
   })

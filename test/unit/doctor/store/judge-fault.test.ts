@@ -39,7 +39,11 @@ describe('a failure of etcd becomes its cause, with the object and the command t
       { code: 'DEADLINE_EXCEEDED', root: 'ETIMEDOUT' },
       /^etcd-unreachable: nobody answers.*ping -c 3 etcd\.example.*2379\/tcp/,
     ],
-    [{ code: 'UNAVAILABLE', root: 'EHOSTUNREACH' }, /^etcd-unreachable/],
+    [{ code: 'UNAVAILABLE', root: 'EHOSTUNREACH' }, /^etcd-unreachable: nobody answers/],
+    [
+      { code: 'UNAVAILABLE', root: 'ENETUNREACH' },
+      /^etcd-unreachable: no route of this host leads to https:\/\/etcd\.example:2379.*ip route get etcd\.example.*ETCD_ENDPOINTS/,
+    ],
     [
       { code: 'UNAVAILABLE', root: 'ENOTFOUND' },
       /^etcd-name-unknown: the name etcd\.example .*getent hosts etcd\.example.*https:\/\/ADDRESS:2379/,
