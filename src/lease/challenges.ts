@@ -8,6 +8,9 @@ export interface Challenger extends NodeIdentity {
   readonly since?: Revision | undefined
 }
 
+/** Later than any revision of a store (64 bits, signed): since then holds a lease whose hold has just been interrupted. */
+export const JUST_NOW: Revision = 2n ** 63n - 1n
+
 /** Somebody asks the holder of a lease whether it lives. */
 export interface Challenge {
   /** Lease in question, such as `10.15.64.0-20`. */

@@ -50,6 +50,8 @@ export interface KeeperOptions {
   readonly challenge?: AskClone
   /** Called when the key, saying what it should, stands on an etcd lease that we do not know: a copy of us may have put it there. Must not throw. */
   readonly onDoubt?: () => void
+  /** Called when a copy of us made our key anew after it had ended: it has held it for longer than we do now. Must not throw. */
+  readonly onInterrupted?: () => void
   /** Called at every change of state; must not throw. */
   readonly onState: (state: LeaseState, what: string) => void
 }
@@ -201,14 +203,21 @@ export class LeaseKeeper {
 
   #hear(event: KeeperEvent): void {
     const { state, foreign, isToRenewNow = false } = transition(this.#state, event, this.#options.terms)
+    const { createRevision } = this.#record
     this.#state = state
     if (state.is !== 'lost') this.#record = state.record
+    if (foreign === 'rewritten' && this.#record.createRevision > createRevision) this.#wasMadeAnew(this.#record)
     if (isToRenewNow) {
       this.#renewAtMs = this.#options.clock.monotonicMs()
       this.#options.onDoubt?.()
     }
     if (foreign !== undefined && state.is !== 'lost') this.#countForeignChange(foreign, state)
     this.#wakeup.ring()
+  }
+
+  /** Our key ended, and somebody made it: what we held before counts no more against a copy of us. */
+  #wasMadeAnew(record: LeaseRecord): void {
+    if (this.#state.is !== 'lost' && isElsewhere(record, this.#state.wanted)) this.#options.onInterrupted?.()
   }
 
   #countForeignChange(done: ForeignChange, { record, wanted }: Live): void {

@@ -2,9 +2,9 @@ import type { AgentPorts } from '../../agent/runtime/ports.ts'
 import type { HeldSubnet, Holding } from '../../agent/runtime/subnet-manager.ts'
 import { ROUND_MS, type Task } from '../../agent/runtime/task.ts'
 import type { Acquired } from '../../lease/acquire/acquisition.ts'
-import type { Challenger, Challenges } from '../../lease/challenges.ts'
+import { JUST_NOW, type Challenger, type Challenges } from '../../lease/challenges.ts'
 import { earlierSubnets, encodeLease } from '../../lease/codec.ts'
-import type { Lease } from '../../lease/lease.ts'
+import type { Lease, Revision } from '../../lease/lease.ts'
 import { LeaseKeeper, type LeaseLife, type LeaseState } from '../../lease/keeper.ts'
 import { CLONE_ANSWERS_WITHIN_MS } from '../../lease/proof.ts'
 import type { LeaseStore } from '../../lease/store.ts'
@@ -31,6 +31,11 @@ export interface HeldLeaseInput {
   readonly holding: Holding
 }
 
+/** As we ask, and as we answer who asks. */
+interface Holder extends Challenger {
+  since: Revision
+}
+
 /** A lease in etcd for as long as it is ours: its keeper, who follows the leases of all, and who answers for it. */
 export class HeldLease implements HeldSubnet {
   readonly tasks: readonly Task[]
@@ -44,7 +49,7 @@ export class HeldLease implements HeldSubnet {
     const { ports, acquired, holding } = input
     const { terms, peers, isForwarding } = holding
     const { list, record, lease, how } = acquired
-    const ourselves = { ...terms.node, instance: terms.instance, since: list.revision }
+    const ourselves: Holder = { ...terms.node, instance: terms.instance, since: list.revision }
     this.#lease = lease
     this.#earlier = earlierSubnets(record)
     const makeWay = (reason: string): void => {
@@ -101,11 +106,12 @@ export class HeldLease implements HeldSubnet {
 
 function makeKeeper(
   { ports, acquired: { record }, holding: { terms }, renewMarginMs }: HeldLeaseInput,
-  ourselves: Challenger,
+  ourselves: Holder,
   clones: CloneTask,
 ): LeaseKeeper {
   const { store, clock, random } = ports
   const onState = (state: LeaseState, what: string): void => {
+    if (state.is === 'held' && ourselves.since === JUST_NOW) ourselves.since = state.record.modRevision
     reportLease(ports, record.key, state, what)
   }
   const ask = (signal: AbortSignal): Promise<Challenger | undefined> =>
@@ -113,6 +119,9 @@ function makeKeeper(
   const onDoubt = (): void => {
     clones.suspect()
   }
-  const told = { challenge: ask, onState, onDoubt }
+  const onInterrupted = (): void => {
+    ourselves.since = JUST_NOW
+  }
+  const told = { challenge: ask, onState, onDoubt, onInterrupted }
   return new LeaseKeeper(record, { store, terms, ourselves, clock, random, renewMarginMs, ...told })
 }

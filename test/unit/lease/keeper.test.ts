@@ -27,6 +27,7 @@ let states: LeaseState['is'][]
 let contests: string[]
 /** How often the key stood on an etcd lease that nobody here knows. */
 let doubts: number
+let interruptions: number
 let unlisten: () => void
 
 beforeEach(() => {
@@ -36,6 +37,7 @@ beforeEach(() => {
   states = []
   contests = []
   doubts = 0
+  interruptions = 0
   unlisten = () => undefined
 })
 
@@ -72,6 +74,7 @@ async function hold(
     renewMarginMs,
     ...(challenge === undefined ? {} : { challenge }),
     onDoubt: () => void (doubts += 1),
+    onInterrupted: () => void (interruptions += 1),
     onState: (state) => {
       states.push(state.is)
       if (state.is === 'contested') contests.push(state.done)
@@ -910,6 +913,22 @@ describe('LeaseKeeper at whose key another machine with its node id may be', () 
     await clock.settle()
     expect([asked, own()?.value, over() !== undefined]).toEqual([1, value, value === ELSEWHERES])
     expect(contests).toEqual([])
+  })
+
+  it('says that its hold was interrupted where a copy made its key anew, and not where one wrote over it', async () => {
+    const { keeper } = await hold({ watched: false, challenge: answering(twin('z')) })
+    const before = own()
+    await rewrite(ELSEWHERES, 1)
+    keeper.observeList(own())
+    expect(interruptions).toBe(0)
+    store.etcd.delete(KEY)
+    await rewrite(TWINS, 1)
+    keeper.observeList(own())
+    expect(interruptions).toBe(0) // just what one that was killed may have left
+    store.etcd.delete(KEY)
+    await rewrite(ELSEWHERES, 1)
+    keeper.observeList(own())
+    expect([before?.key, interruptions]).toEqual([KEY, 1])
   })
 
   it('goes on where the other one is to make way, and asks again when that does not', async () => {
