@@ -51,12 +51,16 @@ async function showTraffic(lab: Lab, family: 4 | 6, report: Report): Promise<Tra
   const pairs = await steps.pingAll(lab, family)
   report.line(pingMatrix(lab.hosts.length, pairs))
   report.section('What the underlay saw')
-  const packets = (await capture.stop()).filter(isDemoPing)
+  const containers = new Set(lab.hosts.flatMap((host) => host.containers.flatMap((one) => [one.address, one.address6])))
+  const packets = (await capture.stop()).filter(
+    (packet) => isDemoPing(packet) && containers.has(packet.innerSource) && containers.has(packet.innerDestination),
+  )
   for (const packet of steps.distinctPackets(packets).slice(0, SHOWN_PACKETS)) report.line(describePacket(packet))
   report.line(`… ${packets.length} packets of VXLAN network ${steps.DEMO_VNI} with a ping inside`)
   return { pings: steps.total(pairs), packets: packets.length }
 }
 
+/** The agents' own questions to their peers are pings as well, but none of containers. */
 const isDemoPing = ({ vni, port, icmpType }: VxlanPacket): boolean =>
   vni === steps.DEMO_VNI && port === steps.DEMO_PORT && ECHO.has(icmpType)
 
