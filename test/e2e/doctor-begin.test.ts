@@ -6,10 +6,9 @@ import { Namespace } from '../lab/namespace.ts'
 import { AGENT, agentCall } from '../lab/program.ts'
 import { UNDERLAY } from '../lab/underlay.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
-import { causesOf, doctorOn, Patient, shell, type ToldFinding } from './doctor-lab.ts'
+import { BY_ITSELF, causesOf, doctorOn, Patient, shell, type ToldFinding } from './doctor-lab.ts'
 
 /** Without being asked, agents say it within this. */
-const BY_ITSELF = { deadlineMs: 90_000 }
 const DEADLINE_MS = 30_000
 
 /** Each has something else wrong from the start, but one. */

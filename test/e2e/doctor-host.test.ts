@@ -3,10 +3,8 @@ import { underFakeClock, setClock } from '../lab/fake-clock.ts'
 import { fails, holds, waitFor, type LabHost } from '../lab/index.ts'
 import { AGENT } from '../lab/program.ts'
 import { CONFIG, DEVICE, useLab } from '../lab/use-lab.ts'
-import { causesOf, doctorOn, follow, type ToldFinding } from './doctor-lab.ts'
+import { BY_ITSELF, causesOf, doctorOn, follow, type ToldFinding } from './doctor-lab.ts'
 
-/** Doctor finds them when it is asked; the agent says them by itself within this, and sooner where it is rung. */
-const BY_ITSELF = { deadlineMs: 90_000 }
 const CAN_DO = '--iptables-forward-rules=false'
 const EMPTY = 'iptables-nft -P FORWARD ACCEPT; iptables-nft -F; nft flush ruleset'
 
