@@ -51,14 +51,19 @@ export class LinuxFirewall implements Firewall {
 
   async sync(spec: FirewallSpec, signal: AbortSignal, onTried?: OnTried): Promise<FirewallReport> {
     const rules = rulesFor(spec)
-    const parts = this.#parts(spec.kind, rules)
+    const [parts, otherParts] = [this.#parts(spec.kind, rules), this.#otherParts(spec.kind, rules)]
     const isWanted = ({ isWanted }: Part): boolean => isWanted
     const own = await this.#syncParts(parts.filter(isWanted), signal)
-    await onTried?.(own)
+    // Containers wait for these as well: without them others may drop what is theirs.
+    const passes = own.stands && !signal.aborted ? await this.#syncParts(otherParts.filter(isWanted), signal) : QUIET
+    await onTried?.({ ...own, changed: [...own.changed, ...passes.changed] })
     // What carries the packets is there before its predecessor goes.
     if (!own.stands || signal.aborted) return own
-    const others = [...parts.filter((part) => !isWanted(part)), ...this.#otherParts(spec.kind, rules)]
-    const other = await this.#syncParts(others, signal)
+    const gone = await this.#syncParts(
+      [...parts, ...otherParts].filter((part) => !isWanted(part)),
+      signal,
+    )
+    const other = { changed: [...passes.changed, ...gone.changed], problems: [...passes.problems, ...gone.problems] }
     // What nobody uses can wait until the start is over; where nothing is wanted, there may be no other look.
     const isSettled = this.#hasStood && own.changed.length + other.changed.length === 0
     this.#hasStood = true
