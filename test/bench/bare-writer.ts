@@ -21,12 +21,17 @@ function writtenOf(line: string): Written {
 export class BareWriter {
   readonly #program: LineProgram
   /** Those that are under way, the first one first. */
-  readonly #awaited: ((written: Written) => void)[] = []
+  readonly #awaited: { readonly resolve: (written: Written) => void; readonly reject: (error: Error) => void }[] = []
+  #hasEnded = false
 
   private constructor(program: LineProgram) {
     this.#program = program
     program.hear((line) => {
-      this.#awaited.shift()?.(writtenOf(line))
+      this.#awaited.shift()?.resolve(writtenOf(line))
+    })
+    void program.ended.then(() => {
+      this.#hasEnded = true
+      for (const { reject } of this.#awaited.splice(0)) reject(new Error('the program that writes has ended'))
     })
   }
 
@@ -37,8 +42,9 @@ export class BareWriter {
   }
 
   put(peer: BenchPeer): Promise<Written> {
-    return new Promise((resolve) => {
-      this.#awaited.push(resolve)
+    if (this.#hasEnded) return Promise.reject(new Error('the program that writes has ended'))
+    return new Promise((resolve, reject) => {
+      this.#awaited.push({ resolve, reject })
       this.#program.say(`${ETCD_PREFIX}/subnets/${leaseKey(peer)}\t${leaseValue(peer)}`)
     })
   }

@@ -7,10 +7,13 @@ import { exitOf, type CommandLine } from '../lab/command.ts'
 /** A C program that says `ready`, speaks in lines from then on, and ends with its standard input. */
 export class LineProgram {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  /** Settles when it is no more, whoever ended it. */
+  readonly ended: Promise<unknown>
   #hear: (line: string) => void = () => undefined
 
   private constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
     this.#child = child
+    this.ended = exitOf(child)
   }
 
   /** Given once it is ready. */
@@ -19,7 +22,7 @@ export class LineProgram {
     const program = new LineProgram(child)
     const lines = createInterface({ input: child.stdout })
     const ready = once(lines, 'line')
-    await Promise.race([ready, exitOf(child).then(() => Promise.reject(new Error(`${command} ends at once`)))])
+    await Promise.race([ready, program.ended.then(() => Promise.reject(new Error(`${command} ends at once`)))])
     lines.on('line', (line) => {
       program.#hear(line)
     })
@@ -36,8 +39,7 @@ export class LineProgram {
   }
 
   async close(): Promise<void> {
-    const ended = exitOf(this.#child)
     this.#child.stdin.end()
-    await ended
+    await this.ended
   }
 }

@@ -18,6 +18,7 @@
 
 enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, PING = 6, GOAWAY = 7, WINDOW_UPDATE = 8 };
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
+enum { NO_ERROR = 0 };
 #define WINDOW 0x40000000
 #define MOST 65536
 
@@ -144,7 +145,10 @@ static int read_frames(Connection *c, const char *wanted) {
       c->heard = c->stream;
       found |= memmem(c->in + 9, length, wanted, strlen(wanted)) != NULL;
     }
-    if (type == RST_STREAM || type == GOAWAY) die("etcd ended the stream");
+    /* Whoever has answered before he has seen the end of the request says so: nothing is wrong with it (RFC 9113, 8.1). */
+    uint32_t reason = NO_ERROR;
+    if (type == RST_STREAM) memcpy(&reason, c->in + 9, 4);
+    if (type == GOAWAY || ntohl(reason) != NO_ERROR) die("etcd ended the stream");
     if (type == HEADERS && (flags & END_STREAM) != 0 && ntohl(stream) == c->stream && c->heard != c->stream)
       die("etcd refused");
     if ((type == SETTINGS || type == PING) && (flags & ACK) == 0) {
