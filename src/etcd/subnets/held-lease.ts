@@ -111,6 +111,7 @@ function makeKeeper(
 ): LeaseKeeper {
   const { store, clock, random } = ports
   const onState = (state: LeaseState, what: string): void => {
+    // whoever was asked about it has made way, or did not answer: the hold begins anew
     if (state.is === 'held' && ourselves.since === JUST_NOW) ourselves.since = state.record.modRevision
     reportLease(ports, record.key, state, what)
   }
