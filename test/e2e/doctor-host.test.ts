@@ -184,10 +184,12 @@ describe('a host whose agent ends', () => {
       host,
       'sysctl -qw net.ipv4.ip_forward=0; mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys',
     )
+    onTestFinished(() => sh(host, 'umount --lazy /proc/sys || true').then(() => undefined))
     host.agent.start()
     await fails(host, 'net.ipv4.ip_forward', /^/, BY_ITSELF)
     expect(causesOf(await doctorOn(host))).toContain('ip-forward-read-only')
-    await sh(host, 'umount /proc/sys')
+    // what reads a setting just then keeps its mount busy
+    await sh(host, 'umount --lazy /proc/sys')
     await holds(host, 'net.ipv4.ip_forward', { deadlineMs: 20_000 })
     await healthy(host)
   })

@@ -193,7 +193,7 @@ describe('two hosts that forward nothing when their agents start', () => {
     const answer = await ask(host, '/readyz')
     expect(answer?.status).toBe(503)
     expect(answer?.reasons[0]).toMatch(/^net\.ipv4\.ip_forward: is not on, /)
-    await host.place.exec('umount', ['/proc/sys'])
+    await host.place.exec('umount', ['--lazy', '/proc/sys'])
     await isReady(host)
     expect(await read(host, IPV4)).toEqual(['1'])
     await says(host, /net\.ipv4\.ip_forward is on now/)

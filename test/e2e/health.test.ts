@@ -55,7 +55,7 @@ describe('the health endpoint of an agent', () => {
     await host.place.exec('sh', ['-c', `mkfifo /run/fifo && mount --bind /run/fifo ${setting}`])
     const stuck = saying(/^forwarding of the host: has not come round for \d+ s$/)
     await hears(host, '/healthz', { status: 503, stuck }, 60_000)
-    await host.place.exec('sh', ['-c', `umount ${setting}; echo 1 > /run/fifo`])
+    await host.place.exec('sh', ['-c', `umount --lazy ${setting}; echo 1 > /run/fifo`])
     await hears(host, '/healthz', { status: 200, stuck: [] })
     await hears(host, '/readyz', { status: 200, reasons: [] })
   })

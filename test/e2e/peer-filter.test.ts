@@ -168,7 +168,7 @@ describe('a host on the underlay that is no node', () => {
     expect(await fails(host, 'peer filter')).toMatchObject({ effect: 'unready' })
     await says(host, said)
     expect(await host.link(DEVICE)).toBeUndefined()
-    await host.place.exec('umount', [nft])
+    await host.place.exec('umount', ['--lazy', nft])
     await waitFor('the device', () => host.link(DEVICE), { deadlineMs: 30_000 })
   })
 

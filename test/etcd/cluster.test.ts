@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster, loopbackPlaces, type EtcdMember } from '../lab/etcd-process.ts'
-import { openStore } from './etcd-harness.ts'
+import { createEventually, openStore } from './etcd-harness.ts'
 
 const { signal } = new AbortController()
 const DEADLINE = { timeout: 30_000, interval: 20 }
@@ -43,15 +43,10 @@ describe('three members', () => {
       .length
   }
 
-  async function createEventually(key: string): Promise<void> {
-    const create = (): Promise<unknown> => store.create(key, 'v', { kind: 'reservation' }, signal).catch(String)
-    await expect.poll(create, DEADLINE).toMatchObject({ ok: true })
-  }
-
   test('writes and the watch go on when the leader is killed', async () => {
     await store.create('10.1.0.0-24', 'v', { kind: 'reservation' }, signal)
     await (await cluster.leader()).stop('SIGKILL')
-    await createEventually('10.2.0.0-24')
+    await createEventually(store, '10.2.0.0-24', 'v')
     await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.1.0.0-24=v', '+10.2.0.0-24=v'])
     expect(log.connection).toEqual(['up', 'down', 'up'])
     await expect.poll(connections, { ...DEADLINE, timeout: 10_000 }).toBe(1)
@@ -61,7 +56,7 @@ describe('three members', () => {
     const frozen = await cluster.leader()
     frozen.freeze()
     try {
-      await createEventually('10.3.0.0-24')
+      await createEventually(store, '10.3.0.0-24', 'v')
       await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.3.0.0-24=v'])
     } finally {
       frozen.thaw()
@@ -74,7 +69,7 @@ describe('three members', () => {
     await Promise.all([first?.stop('SIGKILL'), second?.stop('SIGKILL')])
     await expect.poll(() => log.connection.at(-1), DEADLINE).toBe('down')
     await cluster.restart()
-    await createEventually('10.4.0.0-24')
+    await createEventually(store, '10.4.0.0-24', 'v')
     await expect.poll(() => log.changes, DEADLINE).toEqual(['+10.4.0.0-24=v'])
   })
 })

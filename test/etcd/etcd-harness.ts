@@ -6,6 +6,7 @@ import type { EtcdAccess } from '../../src/config/options.ts'
 import type { LeaseStoreHarness } from '../contract/lease-store-contract.ts'
 import { EtcdFront, type FrontKind } from '../lab/etcd-front.ts'
 import { EtcdCluster, freePorts } from '../lab/etcd-process.ts'
+import { waitFor } from '../lab/wait-for.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 export const PREFIX = '/coreos.com/network'
@@ -15,6 +16,22 @@ export function openStore(options: Partial<EtcdAccess>, tools: Partial<EtcdTools
   return new EtcdLeaseStore(
     { endpoints: [], prefix: PREFIX, ...options },
     { clock: systemClock, random: Math.random, ...tools },
+  )
+}
+
+/**
+ * Writes a reservation until it stands. A call whose answer was lost may have written it all the same:
+ * then the next one is refused, and finds what it would have written.
+ */
+export async function createEventually(store: EtcdLeaseStore, key: string, value: string): Promise<void> {
+  const { signal } = new AbortController()
+  await waitFor(
+    `${key} to stand`,
+    async () => {
+      const result = await store.create(key, value, { kind: 'reservation' }, signal)
+      return (result.ok ? result.record : result.found)?.value === value
+    },
+    { deadlineMs: 30_000 },
   )
 }
 

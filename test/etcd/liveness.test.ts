@@ -3,7 +3,7 @@ import { describe, test } from 'vitest'
 import { quietMs } from '../../src/lease/proof.ts'
 import { GrpcLine } from '../bench/scale/grpc-line.ts'
 import { FOUND_DEAD_WITHIN_MS, type EtcdCluster } from '../lab/etcd-process.ts'
-import { PREFIX } from './etcd-harness.ts'
+import { createEventually, PREFIX } from './etcd-harness.ts'
 import { DEADLINE, FrontScene } from './front-scene.ts'
 
 const { signal } = new AbortController()
@@ -115,8 +115,7 @@ describe.concurrent('three members', () => {
       if (fault === 'killed') await member.stop('SIGKILL')
       else member.freeze()
       const key = `10.1.${at}.0-24`
-      const create = (): Promise<unknown> => store.create(key, 'v', { kind: 'reservation' }, signal).catch(String)
-      await expect.poll(create, DEADLINE).toMatchObject({ record: { key } })
+      await createEventually(store, key, 'v')
       expected.push(`+${key}=v`)
       await expect.poll(() => log.changes, DEADLINE).toEqual(expected)
       member.thaw()

@@ -13,7 +13,7 @@ import { runtime } from '../fake/runtime.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { makeCertificates, type Certificates } from '../lab/certificates.ts'
-import { openStore } from './etcd-harness.ts'
+import { createEventually, openStore } from './etcd-harness.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 const { signal } = new AbortController()
@@ -327,6 +327,6 @@ describe('a database that is full', () => {
     await cluster.etcdctl(['compact', '--physical', String(revision)])
     await cluster.etcdctl(['defrag'])
     await cluster.etcdctl(['alarm', 'disarm'])
-    await expect.poll(() => create().catch(String), DEADLINE).toMatchObject({ ok: true })
+    await createEventually(store, '10.2.0.0-24', 'two')
   })
 })

@@ -19,7 +19,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  execFileSync('umount', [directory])
+  execFileSync('umount', ['--lazy', directory])
   await rm(directory, { recursive: true })
 })
 
@@ -47,7 +47,7 @@ describe('a subnet file that is itself a mount', () => {
     execFileSync('mount', ['--bind', source(), path])
   })
   afterEach(() => {
-    execFileSync('umount', [path])
+    execFileSync('umount', ['--lazy', path])
   })
 
   it('is written in place, so that whoever has mounted it sees that', async () => {

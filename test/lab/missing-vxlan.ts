@@ -51,6 +51,6 @@ export async function takeVxlan(place: Place): Promise<void> {
 
 /** As if its module were loaded. */
 export async function giveVxlanBack(place: Place): Promise<void> {
-  await place.exec('umount', ['/sys/module'])
+  await place.exec('umount', ['--lazy', '/sys/module'])
   await place.exec('rm', [LIBRARY])
 }
