@@ -5,9 +5,9 @@ import type { Place } from './namespace.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface PingOptions {
+  /** How many are sent, all at once. */
   readonly count?: number
-  readonly intervalMs?: number
-  /** How long to wait for the last answer. */
+  /** How long to wait for answers after all were sent. */
   readonly timeoutMs?: number
 }
 
@@ -22,12 +22,18 @@ function parseSummary(text: string): PingResult {
   return { sent: Number(sent), received: Number(received) }
 }
 
+/**
+ * Once one answer has come, iputils' ping waits for the others no longer than the interval at which it sends, or twice the longest round
+ * trip (`__schedule_exit` of ping_common.c): at short intervals, answers that a loaded machine delays count as lost. So all are sent at once
+ * (`-l`), at a long interval.
+ */
 export async function ping(
   from: Place,
   to: string,
-  { count = 3, intervalMs = 20, timeoutMs = 1000 }: PingOptions = {},
+  { count = 3, timeoutMs = 1000 }: PingOptions = {},
 ): Promise<PingResult> {
-  const args = ['-n', '-c', `${count}`, '-i', `${intervalMs / 1000}`, '-W', `${timeoutMs / 1000}`, to]
+  const seconds = `${timeoutMs / 1000}`
+  const args = ['-n', '-c', `${count}`, '-l', `${count}`, '-i', seconds, '-W', seconds, to]
   const { stdout, stderr } = await from.attempt('ping', args)
   const result = parseSummary(stdout)
   if (result.sent === 0 && stderr !== '') return { sent: count, received: 0 }

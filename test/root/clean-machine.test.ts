@@ -71,7 +71,7 @@ describe.skipIf(hindrance !== undefined)('two clean hosts with a systemd', () =>
     for (const { place, host } of machines) {
       const { address, address6 } = host === lab().host(0) ? lab().host(1) : lab().host(0)
       for (const to of [address, address6])
-        expect(await place.exec('ping', ['-c', '2', '-i', '0.1', '-W', '2', to])).toContain(' 0% packet loss')
+        expect(await place.exec('ping', ['-c', '2', '-l', '2', '-i', '2', '-W', '2', to])).toContain(' 0% packet loss')
     }
   })
 
