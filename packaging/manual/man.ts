@@ -1,6 +1,5 @@
 import type { Flag } from '../../src/cli/flag.ts'
 import { FLAG_GROUPS } from '../../src/cli/flags.ts'
-import { isNotYet } from '../../src/cli/not-yet.ts'
 import { COMMANDS, type DescribedCommand } from '../../src/completion/commands.ts'
 import type { Facts } from './texts.ts'
 import { environmentName, defaultText } from '../../src/completion/values.ts'
@@ -55,7 +54,7 @@ const synopsis = (): string =>
     ...COMMANDS.map(({ name }) => `.br\n.B flanneld ${roff(name)}\n.RI [ arguments ]\n`),
   ].join('')
 
-const DESCRIPTION = `${roff(`Leases a subnet for this host in etcd, creates the VXLAN device, and keeps one neighbour, one forwarding and one
+const DESCRIPTION = `${roff(`Leases a subnet for this host in etcd, or takes that of its Kubernetes Node, creates the VXLAN device, and keeps one neighbour, one forwarding and one
 route entry in the kernel for every other host. The kernel forwards the packets: flanneld may be stopped, killed or
 upgraded without losing one. What it leaves when it stops is taken away by`)}
 .BR "flanneld cleanup" .
@@ -79,7 +78,7 @@ function describeFlag(flag: Flag<unknown>): string {
   const { name, placeholder, help } = flag
   const value = placeholder === undefined ? '' : ` \\fI${roff(placeholder)}\\fR`
   const shown = defaultText(flag)
-  const state = isNotYet(name) ? ' Not supported yet.' : /^(false)?$/.test(shown) ? '' : ` Default: ${shown}.`
+  const state = /^(false)?$/.test(shown) ? '' : ` Default: ${shown}.`
   return item(`\\fB\\-\\-${roff(name)}\\fR${value}`, `${help}.${state} Variable: ${environmentName(name)}.`)
 }
 

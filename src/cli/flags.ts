@@ -171,21 +171,56 @@ const IDENTITY = {
   nodeId: text('node-id', 'id', 'identity of this node, instead of one derived from the machine id'),
 } as const
 
+/** Upstream's rule: one slash at most, and one is put behind where there is none; a name behind it is set off by a dash. */
+function readAnnotationPrefix(value: string, fail: (expected: string) => never): string {
+  const slashed = value.includes('/') ? value : `${value}/`
+  const prefix = /[/-]$/.test(slashed) ? slashed : `${slashed}-`
+  if (/^(?:[a-z\d_-]+\.)+[a-z\d_-]+\/(?:[a-z\d_-]+-)?$/.test(prefix)) return prefix
+  return fail('a domain in small letters such as example.com, and behind one slash, if any, a name: example.com/name')
+}
+
+function readApiUrl(value: string, fail: (expected: string) => never): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url === undefined || !/^https?:\/\//i.test(value)) return fail('a URL such as https://10.0.0.1:6443')
+  if (url.username !== '' || url.password !== '') return fail('no user or password in it (a kubeconfig file has them)')
+  return value.replace(/\/+$/, '')
+}
+
 const KUBERNETES = {
-  kubeSubnetMgr: boolean('kube-subnet-mgr', false, 'take the subnet from the Kubernetes node instead of etcd'),
-  kubeApiUrl: text('kube-api-url', 'url', 'URL of the Kubernetes API server'),
-  kubeconfigFile: text('kubeconfig-file', 'file', 'how to reach the Kubernetes API server'),
-  kubeAnnotationPrefix: textOr(
+  kubeSubnetMgr: boolean(
+    'kube-subnet-mgr',
+    false,
+    'ask the Kubernetes API server instead of etcd: the subnet is the podCIDR of our Node (NODE_NAME, or POD_NAME and POD_NAMESPACE, say which)',
+  ),
+  kubeApiUrl: flag<string | undefined>(
+    'kube-api-url',
+    'url',
+    undefined,
+    'URL of the Kubernetes API server, instead of that in the kubeconfig file or in the pod',
+    readApiUrl,
+  ),
+  kubeconfigFile: text(
+    'kubeconfig-file',
+    'file',
+    'how to reach the Kubernetes API server (default: as a pod does, by its service account)',
+  ),
+  kubeAnnotationPrefix: flag(
     'kube-annotation-prefix',
     'prefix',
-    'flannel.alpha.coreos.com',
+    'flannel.alpha.coreos.com/',
     'what the names of our annotations start with',
+    readAnnotationPrefix,
   ),
-  netConfigPath: textOr('net-config-path', 'file', '/etc/kube-flannel/net-conf.json', 'network configuration'),
+  netConfigPath: textOr(
+    'net-config-path',
+    'file',
+    '/etc/kube-flannel/net-conf.json',
+    'network configuration, with --kube-subnet-mgr',
+  ),
   setNodeNetworkUnavailable: boolean(
     'set-node-network-unavailable',
     true,
-    'set the condition NetworkUnavailable of the node to false once ready',
+    'set the condition NetworkUnavailable of our Node to False, with --kube-subnet-mgr',
   ),
 } as const
 

@@ -11,8 +11,8 @@ import { flagReader, type FlagReader } from './flag.ts'
 import { KLOG_FLAGS, setKlogAside, whyGone } from './foreign-flags.ts'
 import { helpText } from './help.ts'
 import { normaliseGoFlags, type FlagShape } from './go-flags.ts'
+import { readKubeAccess, requireNode, variableReader, type VariableReader } from './kube-access.ts'
 import type { Layer } from './layers.ts'
-import { firstMissing, isNotYet, NOT_YET, type MissingFlag } from './not-yet.ts'
 import { strayArgument, unknownFlag, valueMissing, type Usage } from './usage.ts'
 
 /** What the command line asks for. */
@@ -32,22 +32,18 @@ export type Invocation =
 export type About = 'version' | 'licenses'
 
 /**
- * Reads the arguments (without `node` and script) and the environment of `flanneld`. `lacking`: flags that nothing acts upon.
+ * Reads the arguments (without `node` and script) and the environment of `flanneld`.
  * @throws {ConfigError} naming the flag, what was expected and what was found
  */
-export function readCommandLine(
-  args: readonly string[],
-  environment: Environment,
-  lacking: readonly MissingFlag[] = NOT_YET,
-): Invocation {
+export function readCommandLine(args: readonly string[], environment: Environment): Invocation {
   const { given, klog } = readGiven(args)
   const value = flagReader(given, environment)
   if (value(FLAGS.version)) return { kind: 'about', about: 'version' }
   if (value(FLAGS.licenses)) return { kind: 'about', about: 'licenses' }
   if (value(FLAGS.help)) return { kind: 'print', text: helpText() }
-  const missing = firstMissing(lacking, given, environment)
-  if (missing !== undefined) throw notYet(missing.source, missing.text)
-  return { kind: 'run', options: readOptions(value), klog, isCheck: value(FLAGS.check) }
+  const options = readOptions(value, variableReader([environment]))
+  requireNode(options.kube)
+  return { kind: 'run', options, klog, isCheck: value(FLAGS.check) }
 }
 
 /** The texts given for each flag, and the names of those of klog. @throws {ConfigError} for what is no flag, or lacks its value */
@@ -124,7 +120,6 @@ function usageError({ code }: CommanderError, args: readonly string[]): ConfigEr
   const culprit = (missing ? args.at(-1) : args.find(isUnknown)) ?? ''
   const given = culprit.replace(/=[^]*$/, '')
   const name = given.replace(/^-+/, '')
-  if (isNotYet(name)) return notYet(`--${name}`, given)
   const gone = whyGone(name)
   if (gone !== undefined) return new ConfigError(`--${name}`, `to be left out: it is ${gone}`, given)
   return missing ? valueMissing(`--${name}`) : unknownFlag(given, USAGE)
@@ -135,18 +130,12 @@ const isUnknown = (arg: string): boolean => {
   return /^-./.test(arg) && !FLAG_NAMES.has(name)
 }
 
-const notYet = (source: string, found: string): ConfigError =>
-  new ConfigError(
-    source,
-    'to be left out, since this version does not support it yet (see the README)',
-    hideSecret(found),
-  )
-
-/** @throws {ConfigError} */
-export function readOptions(value: FlagReader): DaemonOptions {
+/** @param variable reads variables that are no flag's @throws {ConfigError} */
+export function readOptions(value: FlagReader, variable: VariableReader): DaemonOptions {
   const [healthzIp, healthzPort] = [value(FLAGS.healthzIp), value(FLAGS.healthzPort)]
   return {
     etcd: readEtcdAccess(value),
+    kube: readKubeAccess(value, variable),
     ifaces: value(FLAGS.ifaces),
     ifaceRegexes: value(FLAGS.ifaceRegexes),
     ifaceCanReach: value(FLAGS.ifaceCanReach),

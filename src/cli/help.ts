@@ -1,7 +1,6 @@
 import { COMMAND_GROUPS, QUESTIONS, SUBCOMMANDS, type CommandGroup, type Subcommand } from './commands.ts'
 import { environmentName, type Flag } from './flag.ts'
 import { FLAG_GROUPS } from './flags.ts'
-import { isNotYet } from './not-yet.ts'
 
 const WIDTH = 99
 const MARGIN = ' '.repeat(4)
@@ -37,7 +36,7 @@ const described = (commands: readonly Pick<Subcommand, 'name' | 'summary'>[]): s
 
 function describeFlag({ name, placeholder, help, fallback }: Flag<unknown>): string {
   const shown = describeDefault(fallback)
-  const suffix = isNotYet(name) ? ' (not supported yet)' : /^(false)?$/.test(shown) ? '' : ` (default: ${shown})`
+  const suffix = /^(false)?$/.test(shown) ? '' : ` (default: ${shown})`
   return entry(
     `--${name}${placeholder === undefined ? '' : ` <${placeholder}>`}`,
     `${help}${suffix} [${environmentName(name)}]`,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import type { CommandCall } from '../cli/commands.ts'
 import { EXIT } from '../cli/exit-codes.ts'
 import { readCommandLine, type Invocation } from '../cli/flanneld.ts'
+import { unreadOfOtherStore } from '../cli/kube-access.ts'
 import { ignoredKlog, unknownVariables } from '../cli/unknown-variables.ts'
 import { describeIgnored } from '../config/endpoints.ts'
 import type { Environment } from '../config/environment.ts'
@@ -67,6 +68,8 @@ function remarkOn(
   for (const variable of unknownVariables(environment)) remark(variable)
   const ofKlog = ignoredKlog(klog, environment)
   if (ofKlog !== undefined) remark(ofKlog)
+  const unread = unreadOfOtherStore(Object.keys(options.given ?? {}), options.kube !== undefined)
+  if (unread !== undefined) remark(unread)
   for (const ignored of options.etcd.ignoredPaths ?? []) remark(describeIgnored(ignored))
   const isUnserved = options.healthz === undefined && (options.healthzStatus === true || options.healthzPage === true)
   if (isUnserved) remark('--healthz-status and --healthz-page answer at --healthz-port, which is not given')

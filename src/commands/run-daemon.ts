@@ -50,6 +50,8 @@ import { claimThisHost } from './this-host.ts'
 export async function runDaemon(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
   frugalStart()
   await refuseObstacle(options)
+  if (options.kube !== undefined)
+    throw new ConfigError('--kube-subnet-mgr', 'to be left out: this version only reads it', true)
   return runAlone(options, log, call).catch(refusal)
 }
 

@@ -1,6 +1,5 @@
 import { environmentName, type Flag } from '../cli/flag.ts'
 import { FLAG_GROUPS } from '../cli/flags.ts'
-import { isNotYet } from '../cli/not-yet.ts'
 
 /** Flags that only print something: no settings. */
 const PRINTING = new Set(['version', 'help', 'check', 'licenses'])
@@ -26,7 +25,7 @@ export function defaultText({ fallback }: Flag<unknown>): string {
 /** Flags that work and change something, under the headings of `--help`. */
 export const SETTABLE_GROUPS = FLAG_GROUPS.map(({ title, flags }) => ({
   title,
-  flags: flags.filter(({ name }) => !PRINTING.has(name) && !isNotYet(name)),
+  flags: flags.filter(({ name }) => !PRINTING.has(name)),
 })).filter(({ flags }) => flags.length > 0)
 
 export const ALL_FLAGS: readonly Flag<unknown>[] = FLAG_GROUPS.flatMap(({ flags }) => flags)

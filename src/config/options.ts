@@ -25,9 +25,29 @@ export interface EtcdAccess {
   readonly password?: string | undefined
 }
 
+/** How to reach the API server of Kubernetes, and which Node there is ours, as flags and variables say it. */
+export interface KubeAccess {
+  /** Undefined: what a service account has in a pod. */
+  readonly kubeconfigFile?: string | undefined
+  /** Such as `https://10.0.0.1:6443`, instead of what the kubeconfig file or the pod says. */
+  readonly apiUrl?: string | undefined
+  /** Stands before the names of our annotations, and ends in `/` or `-`: `flannel.alpha.coreos.com/`. */
+  readonly annotationPrefix: string
+  /** NODE_NAME; undefined: the pod says it. */
+  readonly nodeName?: string | undefined
+  /** POD_NAME in POD_NAMESPACE: asked for the Node that it runs on where `nodeName` is not given. */
+  readonly pod?: { readonly name: string; readonly namespace: string } | undefined
+  /** The file with the network configuration, as JSON. */
+  readonly netConfigPath: string
+  /** Whether the condition NetworkUnavailable of our Node is set to False (`--set-node-network-unavailable`). */
+  readonly setsNetworkAvailable: boolean
+}
+
 /** Everything `flanneld` was told on its command line and in its environment, checked. */
 export interface DaemonOptions {
   readonly etcd: EtcdAccess
+  /** The API server of Kubernetes, which is asked instead of etcd (`--kube-subnet-mgr`); undefined: etcd. */
+  readonly kube?: KubeAccess | undefined
   /** Names or addresses of underlay interfaces, in order of preference. */
   readonly ifaces: readonly string[]
   /** Matched against names and addresses of interfaces, in order, when none of `ifaces` fits. */

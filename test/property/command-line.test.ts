@@ -5,13 +5,11 @@ import { chooseCommand, QUESTIONS, SUBCOMMANDS } from '../../src/cli/commands.ts
 import { readCommandLine } from '../../src/cli/flanneld.ts'
 import { KLOG_FLAGS } from '../../src/cli/foreign-flags.ts'
 import { environmentName, FLAGS } from '../../src/cli/flags.ts'
-import { NOT_YET } from '../../src/cli/not-yet.ts'
 import { ConfigError } from '../../src/config/error.ts'
 import { rawText } from './arbitraries.ts'
 
 const names = [
   ...Object.values(FLAGS).map(({ name }) => name),
-  ...NOT_YET.map(({ name }) => name),
   ...KLOG_FLAGS.map(({ name }) => name),
   'h',
   'bogus',

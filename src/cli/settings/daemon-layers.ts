@@ -18,14 +18,14 @@ const OF_ETCD: ReadonlySet<string> = new Set(ETCD_ACCESS_FLAGS.map(({ name }) =>
 
 /**
  * Reads what a command was told itself, else what the daemon was. Whoever names endpoints of etcd says with them all that it takes to reach
- * them: a password of the daemon is shown to no other etcd.
+ * them: a password of the daemon is shown to no other etcd. And means etcd, whatever the daemon asks.
  * @param daemon undefined: nothing is known of one
  */
 export function settingsReader(own: Layer, daemon: Layer | undefined): FlagReader {
   const ofCommand = layeredReader([own])
   const either = layeredReader(daemon === undefined ? [own] : [own, daemon])
   const ofEtcd = ofCommand(ENDPOINTS) === undefined ? either : ofCommand
-  return (flag) => (OF_ETCD.has(flag.name) ? ofEtcd(flag) : either(flag))
+  return (flag) => (OF_ETCD.has(flag.name) || flag.name === FLAGS.kubeSubnetMgr.name ? ofEtcd(flag) : either(flag))
 }
 
 /** Who has said where etcd is; undefined: nobody, and the default counts. */

@@ -1,6 +1,6 @@
 import { COMMON } from '../command/common-flags.ts'
 import type { CommandSpec } from '../command/spec.ts'
-import { ETCD_ACCESS_FLAGS } from '../etcd-access.ts'
+import { STORE_ACCESS_FLAGS } from '../kube-access.ts'
 import { FLAGS } from '../flags.ts'
 import { boolean, text } from '../flag.ts'
 
@@ -24,7 +24,7 @@ export const DOCTOR: CommandSpec = {
 It works without an agent too, and then knows less: what the kernel, the firewall, the subnet file and etcd say.`,
   flags: [
     ...[DOCTOR_FLAGS.peer, DOCTOR_FLAGS.fix, DOCTOR_FLAGS.yes, COMMON.json, COMMON.socket, COMMON.color],
-    ...ETCD_ACCESS_FLAGS,
+    ...STORE_ACCESS_FLAGS,
     FLAGS.subnetFile,
     FLAGS.nodeId,
   ],

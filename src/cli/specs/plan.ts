@@ -1,6 +1,6 @@
 import { COMMON } from '../command/common-flags.ts'
 import type { CommandSpec } from '../command/spec.ts'
-import { ETCD_ACCESS_FLAGS } from '../etcd-access.ts'
+import { STORE_ACCESS_FLAGS } from '../kube-access.ts'
 import { text } from '../flag.ts'
 import { FLAGS } from '../flags.ts'
 
@@ -12,7 +12,7 @@ export const PLAN_CONFIG = text(
 
 /** Flags of the daemon that what it does to a host depends on. */
 const OF_DAEMON = [
-  ...ETCD_ACCESS_FLAGS,
+  ...STORE_ACCESS_FLAGS,
   ...[FLAGS.ifaces, FLAGS.ifaceRegexes, FLAGS.ifaceCanReach, FLAGS.publicIp, FLAGS.publicIpv6],
   ...[FLAGS.ipMasq, FLAGS.noRandomFully, FLAGS.ipBlackholeRoute, FLAGS.forwardRules, FLAGS.peerFilter],
   ...[FLAGS.subnetFile, FLAGS.nodeId],

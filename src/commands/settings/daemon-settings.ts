@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FlagReader } from '../../cli/flag.ts'
 import { readOptions } from '../../cli/flanneld.ts'
+import { variableReader } from '../../cli/kube-access.ts'
 import type { Layer } from '../../cli/layers.ts'
 import { namesEtcd, processLayer, settingsReader, UNIT_FILES, unitLayer } from '../../cli/settings/daemon-layers.ts'
 import type { DaemonOptions } from '../../config/options.ts'
@@ -30,7 +31,7 @@ export function daemonSettings(own: Layer): DaemonSettings {
   const value = settingsReader(own, found.layer)
   const by = namesEtcd(own, found.layer)
   return {
-    options: readOptions(value),
+    options: readOptions(value, variableReader([own.environment, found.layer?.environment ?? {}])),
     value,
     from: originOf(by, found.from),
     isDefaultEtcd: by === undefined,

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { CLEANUP_HELP } from '../../../src/cli/cleanup.ts'
 import { readCommandLine } from '../../../src/cli/flanneld.ts'
 import { environmentName, FLAGS } from '../../../src/cli/flags.ts'
+import { unreadOfOtherStore } from '../../../src/cli/kube-access.ts'
 import { CNI_HELP } from '../../../src/cni/help.ts'
 import { DOCKER_OPTS_HELP } from '../../../src/docker/docker-opts.ts'
-import { NOT_YET } from '../../../src/cli/not-yet.ts'
 import { ConfigError } from '../../../src/config/error.ts'
 import type { DaemonOptions } from '../../../src/config/options.ts'
 import { ip } from '../../../src/net/ip.ts'
@@ -23,17 +23,10 @@ function printed(args: readonly string[]): string {
   return invocation.text
 }
 
-/** What is read once everything is acted upon. */
-function allOptions(line: string, environment: Environment = {}): DaemonOptions {
-  const invocation = readCommandLine(line.split(' '), environment, [])
-  if (invocation.kind !== 'run') throw new Error('nothing to run')
-  return invocation.options
-}
-
 /** The error of a command line, which must have one. */
-function complaint(args: readonly string[], environment: Environment = {}, lacking = NOT_YET): ConfigError {
+function complaint(args: readonly string[], environment: Environment = {}): ConfigError {
   try {
-    readCommandLine(args, environment, lacking)
+    readCommandLine(args, environment)
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
@@ -151,35 +144,35 @@ describe('what a node does with its own traffic and its underlay', () => {
     ['--iface-can-reach=fd00::10', { ifaceCanReach: ip('fd00::10') }],
     ['--public-ipv6=2001:db8::7', { publicIps: new Map([[6, ip('2001:db8::7')]]) }],
   ])('flanneld %s', (line, expected) => {
-    expect(allOptions(line)).toMatchObject(expected)
+    expect(options(line.split(' '))).toMatchObject(expected)
   })
 
   it('chooses the underlay by every --iface-regex, in order', () => {
-    const { ifaceRegexes } = allOptions('--iface-regex=^eth[12]$ -iface-regex ^192\\.168\\.')
+    const { ifaceRegexes } = options('--iface-regex=^eth[12]$ -iface-regex ^192\\.168\\.'.split(' '))
     expect(ifaceRegexes.map(({ source }) => source)).toEqual(['^eth[12]$', '^192\\.168\\.'])
   })
 
   it('publishes an address of each family', () => {
-    const { publicIps } = allOptions('-public-ipv6=2001:db8::7 -public-ip=1.2.3.4')
+    const { publicIps } = options('-public-ipv6=2001:db8::7 -public-ip=1.2.3.4'.split(' '))
     expect([...publicIps].map(([family, { text }]) => `${family} ${text}`)).toEqual(['4 1.2.3.4', '6 2001:db8::7'])
   })
 
   it.each(['1', 't', 'T', 'true', 'TRUE', 'True'])('is what Go takes for true: %s', (word) => {
-    expect(allOptions(`--ip-masq=${word}`).ipMasq).toBe(true)
+    expect(options(`--ip-masq=${word}`.split(' ')).ipMasq).toBe(true)
   })
 
   it.each(['0', 'f', 'F', 'false', 'FALSE', 'False'])('is what Go takes for false: %s', (word) => {
-    expect(allOptions(`--iptables-forward-rules=${word}`).forwardRules).toBe(false)
+    expect(options(`--iptables-forward-rules=${word}`.split(' ')).forwardRules).toBe(false)
   })
 
   it('may come from the environment', () => {
     const environment = { FLANNELD_IPTABLES_FORWARD_RULES: 'false', FLANNELD_IP_MASQ: '1', FLANNELD_HEALTHZ_PORT: '99' }
-    expect(allOptions('-v=0', environment)).toMatchObject({
+    expect(options(['-v=0'], environment)).toMatchObject({
       forwardRules: false,
       ipMasq: true,
       healthz: { port: 99 },
     })
-    expect(allOptions('-iptables-forward-rules', environment).forwardRules).toBe(true)
+    expect(options(['-iptables-forward-rules'], environment).forwardRules).toBe(true)
   })
 
   it.each([
@@ -194,7 +187,7 @@ describe('what a node does with its own traffic and its underlay', () => {
     ['-public-ipv6=ff02::1', '--public-ipv6', 'other hosts can reach', '"ff02::1"'],
     ['-public-ipv6=::1', '--public-ipv6', 'other hosts can reach', '"::1"'],
   ])('flanneld %s is refused', (line, path, expected, got) => {
-    const error = complaint(line.split(' '), {}, [])
+    const error = complaint(line.split(' '))
     expect(error).toMatchObject({ path, got })
     expect(error.expected).toContain(expected)
   })
@@ -221,7 +214,7 @@ describe('the environment', () => {
     expect(complaint([], { FLANNELD_V: 'loud' }).message).toBe(
       'FLANNELD_V: expected a whole number from 0 to 1000, found "loud"',
     )
-    expect(complaint([], { FLANNELD_KUBE_SUBNET_MGR: 'true' }).path).toBe('FLANNELD_KUBE_SUBNET_MGR')
+    expect(complaint([], { FLANNELD_KUBE_API_URL: 'x' }).path).toBe('FLANNELD_KUBE_API_URL')
   })
 
   it('stands in for a flag given empty, as unit files with an unset variable do', () => {
@@ -266,6 +259,12 @@ const SAMPLES: Readonly<Record<string, string>> = {
   v: '7',
   'log-format': 'json',
   'node-id': 'sample',
+  'kube-subnet-mgr': 'true',
+  'kube-api-url': 'https://10.9.9.9:6443',
+  'kubeconfig-file': '/sample',
+  'kube-annotation-prefix': 'sample.com',
+  'net-config-path': '/sample',
+  'set-node-network-unavailable': 'false',
 }
 /** What some flags are refused, or say nothing, without. */
 const WITH: Environment = {
@@ -275,6 +274,7 @@ const WITH: Environment = {
   FLANNELD_ETCD_USERNAME: 'u',
   FLANNELD_ETCD_PASSWORD: 'p',
   FLANNELD_HEALTHZ_PORT: '1',
+  NODE_NAME: 'n1',
 }
 
 describe('what a node shows of itself', () => {
@@ -305,9 +305,9 @@ describe('what a node shows of itself', () => {
 /** As files for the environment have them whose reader takes nothing away. */
 const quoted = [(text: string) => `"${text}"`, (text: string) => `'${text}'`, (text: string) => ` "${text} "\r`]
 
-describe('every flag that is acted upon', () => {
+describe('every flag', () => {
   it('has a sample here', () => {
-    const others = new Set(['version', 'licenses', 'check', 'help', ...NOT_YET.map(({ name }) => name)])
+    const others = new Set(['version', 'licenses', 'check', 'help'])
     const names = Object.values(FLAGS).map(({ name }) => name)
     expect(Object.keys(SAMPLES).sort()).toEqual(names.filter((name) => !others.has(name)).sort())
   })
@@ -375,35 +375,6 @@ describe('a wrong command line is refused, naming the flag, what was expected an
     expect(error.path).toBe(path)
     expect(error.expected).toContain(expected)
     expect(error.got).toBe(got)
-  })
-
-  it.each(NOT_YET.filter(({ isHarmless }) => !isHarmless('true')).map(({ name }) => name))(
-    '--%s is known, and refused as not yet there when it asks for something',
-    (name) => {
-      for (const error of [complaint([`-${name}=true`]), complaint([`--${name}`])]) {
-        expect(error.path).toBe(`--${name}`)
-        expect(error.expected).toContain('does not support it yet')
-      }
-    },
-  )
-
-  it.each([
-    '--kube-subnet-mgr',
-    '-kube-subnet-mgr=perhaps',
-    '--kube-subnet-mgr=false -kube-subnet-mgr=true',
-    '-kube-api-url x',
-    '-kubeconfig-file=/etc/kube',
-    '-kube-annotation-prefix=example.com',
-    '-net-config-path=/etc/net-conf.json',
-    '-set-node-network-unavailable=perhaps',
-  ])('flanneld %s asks for what is not there yet', (line) => {
-    expect(complaint(line.split(' ')).expected).toContain('does not support it yet')
-  })
-
-  it('in words that name where it was asked for, and how', () => {
-    const what = 'expected to be left out, since this version does not support it yet (see the README), found "true"'
-    expect(complaint(['-kube-subnet-mgr']).message).toBe(`--kube-subnet-mgr: ${what}`)
-    expect(complaint([], { FLANNELD_KUBE_SUBNET_MGR: 'true' }).message).toBe(`FLANNELD_KUBE_SUBNET_MGR: ${what}`)
   })
 
   it('a password for nobody, without repeating it', () => {
@@ -516,25 +487,75 @@ describe('what was meant', () => {
   })
 })
 
-describe('a flag that this version does not act upon', () => {
+describe('the API server of Kubernetes', () => {
+  const NODE = { NODE_NAME: 'n1' }
+  const kube = (line: string, environment: Environment = NODE): DaemonOptions['kube'] =>
+    options(['--kube-subnet-mgr', ...line.split(' ').filter((arg) => arg !== '')], environment).kube
+
+  it('is asked only where --kube-subnet-mgr says so', () => {
+    expect(options([], NODE).kube).toBeUndefined()
+    expect(options(['-kube-subnet-mgr=false', '-kubeconfig-file=/k'], NODE).kube).toBeUndefined()
+    expect(options([], { ...NODE, FLANNELD_KUBE_SUBNET_MGR: 'true' }).kube).toBeDefined()
+  })
+
+  it('is described by its flags, and by what the kubelet tells a container', () => {
+    expect(kube('')).toEqual({
+      ...{ apiUrl: undefined, kubeconfigFile: undefined, annotationPrefix: 'flannel.alpha.coreos.com/' },
+      ...{ netConfigPath: '/etc/kube-flannel/net-conf.json', setsNetworkAvailable: true, nodeName: 'n1' },
+      pod: undefined,
+    })
+    const line =
+      '-kube-api-url https://10.0.0.1:6443/ --kubeconfig-file=/k --net-config-path /n -set-node-network-unavailable=0'
+    const inPod = { POD_NAME: 'p', POD_NAMESPACE: 's', NODE_NAME: ' ' }
+    expect(kube(line, inPod)).toMatchObject({
+      ...{ apiUrl: 'https://10.0.0.1:6443', kubeconfigFile: '/k', netConfigPath: '/n', nodeName: undefined },
+      ...{ setsNetworkAvailable: false, pod: { name: 'p', namespace: 's' } },
+    })
+  })
+
   it.each([
-    ...['-kube-subnet-mgr=false', '--healthz-port=0', '-healthz-ip 0.0.0.0'],
-    ...['--set-node-network-unavailable', '--set-node-network-unavailable=false', '-kube-api-url='],
-    '--kube-annotation-prefix=flannel.alpha.coreos.com --net-config-path=/etc/kube-flannel/net-conf.json',
-  ])('is taken where it asks for nothing that is lacking: flanneld %s', (line) => {
-    expect(options(line.split(' ')).etcd).toEqual(options([]).etcd)
+    ['example.com', 'example.com/'],
+    ['example.com/', 'example.com/'],
+    ['example.com/net', 'example.com/net-'],
+    ['example.com/net-', 'example.com/net-'],
+    ['a_b.example.com/x_1', 'a_b.example.com/x_1-'],
+  ])('has annotations that begin, for --kube-annotation-prefix=%s, with %s', (given, prefix) => {
+    expect(kube(`--kube-annotation-prefix=${given}`)?.annotationPrefix).toBe(prefix)
   })
 
-  it('is taken from the environment on the same terms', () => {
-    const harmless = { FLANNELD_KUBE_SUBNET_MGR: 'false', FLANNELD_HEALTHZ_PORT: '0' }
-    expect(options([], harmless)).toEqual(options([]))
-    expect(complaint([], { ...harmless, FLANNELD_KUBE_SUBNET_MGR: 'true' }).path).toBe('FLANNELD_KUBE_SUBNET_MGR')
-    expect(options(['--kube-subnet-mgr=false'], { FLANNELD_KUBE_SUBNET_MGR: 'true' })).toEqual(options([]))
+  it.each([
+    ['-kube-annotation-prefix=a.b/c/d', '--kube-annotation-prefix', 'behind one slash'],
+    ['-kube-annotation-prefix=local', '--kube-annotation-prefix', 'a domain'],
+    ['-kube-annotation-prefix=Example.com', '--kube-annotation-prefix', 'small letters'],
+    ['-kube-annotation-prefix=!a.b', '--kube-annotation-prefix', 'a domain'],
+    ['-kube-api-url=10.0.0.1:6443', '--kube-api-url', 'a URL such as https://'],
+    ['-kube-api-url=https://me:geheim@a', '--kube-api-url', 'no user or password'],
+    ['-set-node-network-unavailable=perhaps', '--set-node-network-unavailable', 'true or false'],
+  ])('flanneld %s is refused', (line, path, expected) => {
+    const error = complaint(['--kube-subnet-mgr', line], NODE)
+    expect([error.path, error.expected]).toEqual([path, expect.stringContaining(expected)])
+    expect(error.message).not.toContain('geheim')
   })
 
-  it('is said to be so in the help', () => {
-    const help = printed(['--help']).replace(/\s+/g, ' ')
-    expect(help.match(/\(not supported yet\)/g)).toHaveLength(NOT_YET.length)
+  it('is not asked for a Node that nobody names', () => {
+    for (const environment of [{}, { POD_NAME: 'p' }, { NODE_NAME: '' }]) {
+      const { path, expected } = complaint(['--kube-subnet-mgr'], environment)
+      expect(path).toBe('--kube-subnet-mgr')
+      expect(expected).toContain('NODE_NAME')
+    }
+  })
+
+  it('makes flags of etcd mean nothing, which is said, and the other way round', () => {
+    const given = (...args: readonly string[]): readonly string[] => Object.keys(options(args, NODE).given ?? {})
+    expect(unreadOfOtherStore(given('-kube-subnet-mgr', '-etcd-prefix=/x', '-subnet-lease-renew-margin=7'), true)).toBe(
+      '--etcd-prefix, --subnet-lease-renew-margin are not read: with --kube-subnet-mgr etcd is not asked',
+    )
+    expect(unreadOfOtherStore(given('-kubeconfig-file=/k'), false)).toBe(
+      '--kubeconfig-file is not read: it is for --kube-subnet-mgr, which is not given',
+    )
+    const harmless = ['-kube-annotation-prefix=flannel.alpha.coreos.com', '-set-node-network-unavailable']
+    expect(unreadOfOtherStore(given(...harmless), false)).toBeUndefined()
+    expect(unreadOfOtherStore(given('-kube-subnet-mgr', '-stale-peer-grace=7'), true)).toBeUndefined()
   })
 })
 
@@ -543,7 +564,7 @@ describe('--version and --help', () => {
     expect(readCommandLine(['--check', '-iface=eth1'], {})).toMatchObject({ kind: 'run', isCheck: true })
     expect(readCommandLine(['-iface=eth1'], {})).toMatchObject({ kind: 'run', isCheck: false })
     expect(() => readCommandLine(['--check'], { FLANNELD_IP_MASQ: 'ture' })).toThrow('FLANNELD_IP_MASQ')
-    expect(() => readCommandLine(['--check', '--kube-subnet-mgr'], {})).toThrow('--kube-subnet-mgr')
+    expect(() => readCommandLine(['--check', '--kube-subnet-mgr'], {})).toThrow('NODE_NAME')
   })
 
   it.each(['-version', '--version', '-version=true', '-version=1', '--version=T'])(

@@ -8,7 +8,6 @@ import { zshCompletion } from '../../../src/completion/zsh.ts'
 import { SUBCOMMANDS } from '../../../src/cli/commands.ts'
 import { readCommandLine } from '../../../src/cli/flanneld.ts'
 import { environmentName, FLAGS } from '../../../src/cli/flags.ts'
-import { isNotYet } from '../../../src/cli/not-yet.ts'
 
 const FLAG_NAMES = Object.values(FLAGS).map(({ name }) => name)
 const COMMAND_NAMES = SUBCOMMANDS.map(({ name }) => name)
@@ -51,7 +50,7 @@ describe('/etc/default/flanneld', () => {
 
   it('has every variable that means something', () => {
     const printing = ['version', 'help', 'check', 'licenses']
-    const expected = FLAG_NAMES.filter((name) => !printing.includes(name) && !isNotYet(name)).map(environmentName)
+    const expected = FLAG_NAMES.filter((name) => !printing.includes(name)).map(environmentName)
     const found = settings.map((line) => line.replace(/=.*/, ''))
     expect(new Set(found)).toEqual(new Set(['FLANNELD_OPTS', ...expected]))
   })

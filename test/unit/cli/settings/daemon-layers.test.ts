@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readOptions } from '../../../../src/cli/flanneld.ts'
+import { variableReader } from '../../../../src/cli/kube-access.ts'
 import type { Layer } from '../../../../src/cli/layers.ts'
 import { namesEtcd, processLayer, settingsReader, unitLayer } from '../../../../src/cli/settings/daemon-layers.ts'
 import type { DaemonOptions } from '../../../../src/config/options.ts'
@@ -11,7 +12,8 @@ const told = (flags: Readonly<Record<string, string>>, environment: Layer['envir
   environment,
 })
 
-const options = (own: Layer, daemon?: Layer): DaemonOptions => readOptions(settingsReader(own, daemon))
+const options = (own: Layer, daemon?: Layer): DaemonOptions =>
+  readOptions(settingsReader(own, daemon), variableReader([own.environment, daemon?.environment ?? {}]))
 
 describe('what a command takes from the daemon of its host', () => {
   it('is what the process was started with, whatever runs it', () => {
