@@ -116,7 +116,13 @@ export class OverlaySession {
     this.#datapaths = datapaths
     this.#probes = this.#makeProbes()
     const probes = this.#probes === undefined ? [] : [this.#probes]
-    this.#host = new HostTasks({ ...input, own, devices: devicesOf(datapaths), view: () => this.#view(), release })
+    this.#host = new HostTasks({
+      ...input,
+      own,
+      devices: () => devicesOf(datapaths),
+      view: () => this.#view(),
+      release,
+    })
     this.#peers = new PeersTask({
       ports,
       peers,
@@ -191,7 +197,7 @@ export class OverlaySession {
       backends: this.#backends,
       devices: devicesOf(this.#datapaths),
       underlays: this.#surroundings.underlays,
-      port: this.#configured.guarded?.port,
+      port: this.#configured.port,
       hasDirectRouting: backend.type === 'vxlan' && backend.directRouting,
     })
   }
@@ -266,15 +272,19 @@ export class OverlaySession {
     ports.status.shows(this.#shown)
     try {
       await runTogether(this.#tasks, runtime)
+      const { lost } = this.#held
+      if (lost !== undefined) await this.#withdraw(runtime.signal)
+      return lost
     } finally {
       for (const unsubscribe of subscriptions) unsubscribe()
+      for (const datapath of this.#datapaths) datapath.end()
     }
-    const { lost } = this.#held
-    if (lost !== undefined) {
-      for (const datapath of this.#datapaths) await datapath.withdraw(runtime.signal)
-      await this.#subnetFile.withdraw()
-    }
-    return lost
+  }
+
+  /** Our subnet is another node's. */
+  async #withdraw(signal: AbortSignal): Promise<void> {
+    for (const datapath of this.#datapaths) await datapath.withdraw(signal)
+    await this.#subnetFile.withdraw()
   }
 
   /** @throws {ConfigError} for an MTU that leaves too little for the overlay; then nothing is changed */

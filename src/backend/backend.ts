@@ -47,6 +47,8 @@ export interface ConfiguredBackend {
   readonly deviceName: (family: Family) => string | undefined
   /** What the log says of the settings. */
   readonly logFields: Readonly<Record<string, number>>
+  /** UDP port of the packets between nodes; undefined: there are none of its own. */
+  readonly port: number | undefined
   /** Whose packets the peer filter looks at; undefined: it has nothing to do. */
   readonly guarded: GuardedOverlay | undefined
   /** Looks at what earlier runs have left on the host, which is to be published again. @throws {KernelError} */
@@ -65,14 +67,27 @@ export interface Backend extends Publisher {
   readonly own: OwnSubnet
   /** Where the routes to peers stand; `nowhere`: peers are somebody else's business. */
   readonly routesOn: 'device' | 'underlay' | 'nowhere'
+  /** Whether one route to the whole network leads to all of them, instead of one to each. */
+  readonly hasOneRoute: boolean
   /** What it takes to reach the peer that holds a lease; undefined: peers are somebody else's business. */
   readonly reach: ((lease: Lease) => PeerEntries | Rejected) | undefined
   /** What only one peer may have, beside its subnet, in words for the log. */
   readonly claimedNames: (entries: PeerEntries) => readonly string[]
+  /** What works for it, once for each time that it is run; a device and its router may know each other. */
+  readonly makeParts: (input: BackendPartsInput) => BackendParts
+}
+
+/** What the parts of a backend are handed. */
+export interface BackendPartsInput extends PeerRouterInput {
+  readonly ports: DevicePorts
+}
+
+/** What of a backend does something. */
+export interface BackendParts {
   /** Undefined: no device of ours. */
-  readonly makeDevice: ((ports: DevicePorts) => DeviceKeeper) | undefined
-  /** Undefined: peers need just what {@link reach} says, at any time. */
-  readonly makeRouter: ((input: PeerRouterInput) => PeerRouter) | undefined
+  readonly device: DeviceKeeper | undefined
+  /** Undefined: peers need just what {@link Backend.reach} says, at any time. */
+  readonly router: PeerRouter | undefined
 }
 
 /** What every backend has that neither publishes anything of its node nor has a device. */
@@ -80,8 +95,8 @@ export const WITHOUT_DEVICE = {
   publish: () => undefined,
   carries: () => false,
   claimedNames: () => [],
-  makeDevice: undefined,
-  makeRouter: undefined,
+  hasOneRoute: false,
+  makeParts: () => ({ device: undefined, router: undefined }),
 } as const satisfies Partial<Backend>
 
 /** A backend without settings, that publishes nothing of its node: all there is to say before there is a lease. */
@@ -93,6 +108,7 @@ export const withoutSettings = (
   programsKernel,
   deviceName: () => undefined,
   logFields: {},
+  port: undefined,
   guarded: undefined,
   findPublisher: () => Promise.resolve(WITHOUT_DEVICE),
   begin,

@@ -39,6 +39,7 @@ export interface DeviceReport {
 
 /** Keeps the one device of ours of an address family. Passive: it waits for nobody, and does something only when it is called. */
 export interface DeviceKeeper {
+  /** The one that it has, or would have if it was made now: where the kernel chooses it, it may be another after {@link tend}. */
   readonly name: string
   /** What peers know of it, where it is the end of tunnels. */
   readonly endPoint?: { readonly mac: Mac; readonly vni: number; readonly port: number }
@@ -56,4 +57,6 @@ export interface DeviceKeeper {
   configure(config: BackendConfig): void
   /** Our subnet has become another node's: the device answers for it no longer. Never throws for what the kernel refuses. */
   withdraw(signal: AbortSignal): Promise<void>
+  /** Nobody calls it any more: lets go of what must not outlive the session. Absent: all of it may, and does. */
+  end?(): void
 }

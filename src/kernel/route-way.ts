@@ -13,17 +13,23 @@ export interface RoutedPeer {
 export interface RightLinks {
   readonly device: number | undefined
   readonly underlay: number | undefined
+  /** The network to which one route over the device leads to all peers. Absent: each has a route of its own. */
+  readonly oneRoute?: Prefix | undefined
 }
 
-/** Whether it is the way that we have made: through the tunnel by the base of its subnet, or straight to its address on the underlay. */
+/**
+ * Whether it is the way that we have made: through the tunnel by the base of its subnet, straight to its address on the underlay, or into
+ * the device with all that goes to the network.
+ */
 export function isRightWay(
   answer: RouteAnswer,
   { subnet, publicIp }: RoutedPeer,
-  { device, underlay }: RightLinks,
+  { device, underlay, oneRoute }: RightLinks,
 ): boolean {
   if (answer.is === 'none') return false
-  const { type, linkIndex, gateway, furtherHops } = answer.route
-  if (type !== 'unicast' || linkIndex === undefined || gateway === undefined || furtherHops !== undefined) return false
+  const { type, linkIndex, gateway, furtherHops, destination } = answer.route
+  if (type !== 'unicast' || linkIndex === undefined || furtherHops !== undefined) return false
+  if (gateway === undefined) return linkIndex === device && destination.text === oneRoute?.text
   return (
     (linkIndex === device && gateway.text === subnet.base.text) ||
     (linkIndex === underlay && gateway.text === publicIp.text)
@@ -31,13 +37,18 @@ export function isRightWay(
 }
 
 /**
- * Whether our route is not there, rather than beaten: what the packets follow is wider than the subnet, and a rule that leads elsewhere
+ * Whether our route is not there, rather than beaten: what the packets follow is wider than where ours leads, and a rule that leads elsewhere
  * is not behind it.
  */
-export const isOursMissing = (answer: RouteAnswer, { subnet }: RoutedPeer, rules: readonly RuleState[]): boolean =>
+export const isOursMissing = (
+  answer: RouteAnswer,
+  { subnet }: RoutedPeer,
+  rules: readonly RuleState[],
+  { oneRoute }: Pick<RightLinks, 'oneRoute'> = {},
+): boolean =>
   answer.is === 'none'
     ? answer.code === 'ENETUNREACH' && rules.length === 0
-    : answer.route.table === 'main' && answer.route.destination.length < subnet.length
+    : answer.route.table === 'main' && answer.route.destination.length < (oneRoute ?? subnet).length
 
 /** Rules that every host has: the tables local, main and default, for all packets. */
 export const isDefaultRule = ({ from, to, iif, oif, mark, isInverted, table }: RuleState): boolean =>

@@ -13,7 +13,7 @@ import {
   type RouteState,
 } from '../../src/kernel/kernel.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
-import type { DeviceSpec } from '../../src/backend/vxlan/tend-device.ts'
+import type { VxlanDeviceSpec } from '../../src/backend/vxlan/device-spec.ts'
 import { ensureDevice } from './ensure-device.ts'
 import { FakeKernel } from './fake-kernel.ts'
 
@@ -82,14 +82,14 @@ export class OverlayWorld {
   readonly violations: string[] = []
   /** Rows that somebody else was said to have changed. */
   undone = 0
-  readonly #spec: DeviceSpec
+  readonly #spec: VxlanDeviceSpec
   readonly #making: Making
   /** Whether the reconciler has been told of all peers. */
   #isListed = true
   #nowMs = 0
   #listening = new AbortController()
 
-  private constructor(kernel: RacingKernel, spec: DeviceSpec, making: Making) {
+  private constructor(kernel: RacingKernel, spec: VxlanDeviceSpec, making: Making) {
     this.kernel = kernel
     this.#spec = spec
     this.#making = making
@@ -102,7 +102,7 @@ export class OverlayWorld {
   static async create(echo: boolean, making: Partial<Making> = {}): Promise<OverlayWorld> {
     const kernel = new RacingKernel({ echo })
     const card = kernel.addCard('eth0')
-    const spec: DeviceSpec = {
+    const spec: VxlanDeviceSpec = {
       name: 'flannel.1',
       mac: mac('02:00:00:00:00:01'),
       mtu: 1450,

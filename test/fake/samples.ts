@@ -6,7 +6,7 @@ import type { LeaseRecord } from '../../src/lease/store.ts'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { prefix } from '../../src/net/prefix.ts'
-import type { DeviceSpec } from '../../src/backend/vxlan/tend-device.ts'
+import type { VxlanDeviceSpec } from '../../src/backend/vxlan/device-spec.ts'
 import type { Vtep } from '../../src/backend/vxlan/vtep.ts'
 
 /** The network of the walkthroughs. */
@@ -79,7 +79,7 @@ export const VTEP: Vtep = {
 }
 
 /** A device as an agent wants it, on the underlay interface of this index. */
-export const deviceSpecOn = (underlayIndex: number): DeviceSpec => ({
+export const deviceSpecOn = (underlayIndex: number): VxlanDeviceSpec => ({
   name: 'flannel.100',
   mac: mac('02:00:00:00:00:01'),
   mtu: 1450,

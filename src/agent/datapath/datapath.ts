@@ -63,19 +63,20 @@ export class Datapath implements PeerSink {
     const somethingToDo = this.#somethingToDo
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
-    this.#device = backend.makeDevice?.({ ...ports, formerSubnets: input.formerSubnets })
-    this.#router = backend.makeRouter?.({
+    const { device, router } = backend.makeParts({
+      ports: { ...ports, formerSubnets: input.formerSubnets },
       setEntries: (key, entries) => {
         reconciler.setPeer(key, entries)
       },
     })
-    const deviceName = this.#device?.name
+    this.#device = device
+    this.#router = router
     const readAgain = (): void => {
       reconciler.invalidate()
       this.wake()
     }
     if (backend.reach !== undefined)
-      this.#routeCheck = new RouteCheckTask({ ports, own: backend.own, reconciler, deviceName, readAgain })
+      this.#routeCheck = new RouteCheckTask({ ports, backend, reconciler, device, readAgain })
     this.#link = this.#makeLinkTask(input)
     const on = backend.routesOn
     const sink = this.#sink
@@ -178,6 +179,11 @@ export class Datapath implements PeerSink {
   /** Our subnet has become another node's. */
   async withdraw(signal: AbortSignal): Promise<void> {
     await this.#device?.withdraw(signal)
+  }
+
+  /** The session has ended. */
+  end(): void {
+    this.#device?.end?.()
   }
 
   /** The kernel reports a change, of whatever. */

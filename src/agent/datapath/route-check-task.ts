@@ -1,4 +1,5 @@
-import type { OwnSubnet } from '../../backend/backend.ts'
+import type { Backend } from '../../backend/backend.ts'
+import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { ReachablePeer } from '../../backend/judge.ts'
 import type { KernelChange, RouteAnswer, RouteQuestion, RouteState } from '../../kernel/kernel.ts'
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
@@ -17,10 +18,10 @@ import { WinningRoutes } from './winning-routes.ts'
 
 export interface RouteCheckInput {
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
-  readonly own: OwnSubnet
+  readonly backend: Pick<Backend, 'own' | 'hasOneRoute'>
   readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'pendingPeers'>
-  /** Of our device; undefined: there is none. */
-  readonly deviceName: string | undefined
+  /** Undefined: there is none. */
+  readonly device: Pick<DeviceKeeper, 'name'> | undefined
   /** Has the tables read again, which do not hold what is believed of them. */
   readonly readAgain: () => void
 }
@@ -67,7 +68,8 @@ export class RouteCheckTask implements Task {
   #readAgainMs = Number.NEGATIVE_INFINITY
 
   constructor(input: RouteCheckInput) {
-    const { ports, own } = input
+    const { ports, backend } = input
+    const { own } = backend
     this.#input = input
     this.name = `IPv${own.overlay.family} routes to peers`
     this.#forwarded = new ForwardedWay(ports.kernel, own.subnet)
@@ -103,12 +105,12 @@ export class RouteCheckTask implements Task {
 
   /** Whether changes of routes to there are to be reported. */
   isOfInterest(destination: Prefix): boolean {
-    const { overlay, subnet } = this.#input.own
+    const { overlay, subnet } = this.#input.backend.own
     return isAboutPeers(destination, overlay.network, subnet)
   }
 
   #isForeign({ destination, protocol, linkIndex }: RouteState): boolean {
-    const { overlay } = this.#input.own
+    const { overlay } = this.#input.backend.own
     const isOurs =
       protocol === ROUTE_PROTOCOL && linkIndex !== undefined && this.#input.reconciler.watchedLinks.includes(linkIndex)
     return !isOurs && destination.length >= overlay.network.length && this.isOfInterest(destination)
@@ -158,7 +160,7 @@ export class RouteCheckTask implements Task {
   }
 
   get #family(): Family {
-    return this.#input.own.overlay.family
+    return this.#input.backend.own.overlay.family
   }
 
   #nextInMs(): number {
@@ -222,7 +224,9 @@ export class RouteCheckTask implements Task {
   }
 
   get #rightLinks(): RightLinks {
-    return { device: this.#input.reconciler.linkIndex, underlay: this.#underlayIndex }
+    const { reconciler, backend } = this.#input
+    const oneRoute = backend.hasOneRoute ? backend.own.overlay.network : undefined
+    return { device: reconciler.linkIndex, underlay: this.#underlayIndex, oneRoute }
   }
 
   /** Which of these peers have entries that are not as they should be, which is said elsewhere. */
@@ -253,7 +257,7 @@ export class RouteCheckTask implements Task {
       this.#questions.ask(key, this.#nowMs + Math.max(AGAIN_MS, AGAIN_MS_EACH * this.#winning.size))
       return
     }
-    if (isOursMissing(wrong.answer, peer, this.#forwarded.rules)) this.#readTablesAgain()
+    if (isOursMissing(wrong.answer, peer, this.#forwarded.rules, this.#rightLinks)) this.#readTablesAgain()
     this.#suspects.add(key)
     this.#questions.ask(key, this.#nowMs + CONFIRM_MS)
   }

@@ -16,12 +16,12 @@ const MOST_NAMED = 3
 
 /** Peers whose packets go another way than ours, and the condition that says so. */
 export class WinningRoutes {
-  readonly #input: Pick<RouteCheckInput, 'ports' | 'own' | 'deviceName'>
+  readonly #input: Pick<RouteCheckInput, 'ports' | 'backend' | 'device'>
   readonly #wrong = new Map<string, WrongWay>()
   #selective: readonly SelectiveRoute[] = []
   #hasChanged = false
 
-  constructor(input: Pick<RouteCheckInput, 'ports' | 'own' | 'deviceName'>) {
+  constructor(input: Pick<RouteCheckInput, 'ports' | 'backend' | 'device'>) {
     this.#input = input
   }
 
@@ -52,7 +52,7 @@ export class WinningRoutes {
     change()
     if (!this.#hasChanged) return
     const { conditions, kernel } = this.#input.ports
-    const { family } = this.#input.own.overlay
+    const { family } = this.#input.backend.own.overlay
     const what = `routes to peers of IPv${family}`
     if (this.#wrong.size === 0 && this.#selective.length === 0) conditions.holds(what)
     else {
@@ -95,7 +95,7 @@ export class WinningRoutes {
     })
     const named = [...all, ...selective]
     const more = named.length > MOST_NAMED ? [`${named.length - MOST_NAMED} ways more`] : []
-    const ours = this.#input.deviceName ?? 'our routes'
+    const ours = this.#input.device?.name ?? 'our routes'
     const cure = 'remove what wins there (ip route del, ip rule del), or move Network'
     return `${[...named.slice(0, MOST_NAMED), ...more].join('; ')}, not ${ours}; ${cure}`
   }

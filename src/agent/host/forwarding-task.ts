@@ -18,8 +18,8 @@ export interface ForwardingTaskInput {
     readonly conditions: Pick<Conditions, 'fails' | 'holds' | 'drop'>
   }
   readonly families: readonly Family[]
-  /** Our device for IPv4; undefined: there is none. */
-  readonly device: string | undefined
+  /** Name of our device for IPv4, at the moment; undefined: there is none. */
+  readonly device: () => string | undefined
   /** Whether rules for forwarded packets are asked for. */
   readonly hasRules: boolean
   /** Between looks, in milliseconds. */
@@ -41,25 +41,24 @@ export class ForwardingTask implements Task {
   readonly #input: ForwardingTaskInput
   readonly #damping: Damping
   readonly #ofHost: readonly ForwardingSetting[]
-  readonly #ofDevice: ForwardingSetting | undefined
   readonly #look = new Wakeup()
   /** Settings that have been seen, or made, as they should be, by name. */
   readonly #stood = new Set<string>()
   #deviceIndex: number | undefined
 
   constructor(input: ForwardingTaskInput) {
-    const { ports, families, device } = input
+    const { ports, families } = input
     this.#input = input
     this.#damping = new Damping(ports.random)
     this.#ofHost = families.map((family) => hostSetting(family, ports))
-    this.#ofDevice = device === undefined ? undefined : deviceSetting(device, ports)
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
     await this.#sayBridge()
     while (!isStopped(signal)) {
       for (const setting of this.#ofHost) await this.#tend(setting, signal)
-      if (this.#ofDevice !== undefined) await this.#tend(this.#ofDevice, signal)
+      const ofDevice = this.#ofDevice
+      if (ofDevice !== undefined) await this.#tend(ofDevice, signal)
       if (isStopped(signal)) return
       this.#input.onLooked()
       await rest(Math.max(SHORTEST_MS, this.#input.everyMs), this.#look)
@@ -68,12 +67,18 @@ export class ForwardingTask implements Task {
 
   /** The kernel reports a change: another device of our name comes with settings of its own, which are nobody's doing. */
   observe(change: KernelChange): void {
-    if (this.#ofDevice === undefined || change.kind !== 'link' || change.gone) return
+    if (change.kind !== 'link' || change.gone) return
     const { name, index } = change.link
-    if (name !== this.#input.device || index === this.#deviceIndex) return
+    if (index === this.#deviceIndex || name !== this.#input.device()) return
     this.#deviceIndex = index
-    this.#stood.delete(this.#ofDevice.name)
+    this.#stood.delete(this.#ofDevice?.name ?? '')
     this.#look.ring()
+  }
+
+  get #ofDevice(): ForwardingSetting | undefined {
+    const { device, ports } = this.#input
+    const name = device()
+    return name === undefined ? undefined : deviceSetting(name, ports)
   }
 
   async #tend(setting: ForwardingSetting, signal: AbortSignal): Promise<void> {

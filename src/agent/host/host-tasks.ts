@@ -18,8 +18,8 @@ export interface HostTasksInput {
   readonly ports: AgentPorts
   readonly config: NetworkConfig
   readonly own: readonly OwnSubnet[]
-  /** The names of our devices; a family may have none. */
-  readonly devices: ReadonlyMap<Family, string>
+  /** The names of our devices at the moment; a family may have none. */
+  readonly devices: () => ReadonlyMap<Family, string>
   /** The overlay as it is at the moment. */
   readonly view: () => OverlayView
   /** Told when the rules of the firewall stand, and when the host forwards, or it is known why they and it do not. */
@@ -44,7 +44,7 @@ export class HostTasks {
     const families = own.map(({ overlay }) => overlay.family)
     const hasRules = options.ipMasq || options.forwardRules
     this.#forwarding = new ForwardingTask({
-      ...{ ports, families, device: devices.get(4), hasRules, everyMs },
+      ...{ ports, families, device: () => devices().get(4), hasRules, everyMs },
       onLooked: () => {
         release.hasTried('forwarding')
       },

@@ -29,6 +29,9 @@ export const vxlanBackend = ({ vtep, config }: VxlanBackendInput): Backend => ({
   carries: (lease) => publishedMac(vtep.family, lease) === vtep.mac,
   reach: (lease) => peerEntries(lease, vtep),
   claimedNames: ({ onDevice }) => onDevice.fdb.map(({ mac }) => `${FDB_OF[vtep.family]} ${mac}`),
-  makeDevice: (ports) => new VxlanDeviceKeeper({ vtep, config, ports }),
-  makeRouter: (input) => new DirectPeers({ ...input, isOn: config.directRouting }),
+  hasOneRoute: false,
+  makeParts: ({ ports, setEntries }) => ({
+    device: new VxlanDeviceKeeper({ vtep, config, ports }),
+    router: new DirectPeers({ setEntries, isOn: config.directRouting }),
+  }),
 })

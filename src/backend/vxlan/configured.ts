@@ -5,7 +5,7 @@ import type { ConfiguredBackend, Publisher, PublisherInput } from '../backend.ts
 import { backendDataField, decodeVtepData, encodeVtepData, publishedMac } from './backend-data.ts'
 import { vxlanBackend } from './backend.ts'
 import { deviceIdentity } from './device-spec.ts'
-import { incompatibility } from './deviation.ts'
+import { incompatibility } from './vxlan-device.ts'
 import { BACKEND_TYPE } from './peer-entries.ts'
 
 /** The vxlan backend with its settings. */
@@ -16,6 +16,7 @@ export const configuredVxlan = (config: VxlanConfig): ConfiguredBackend => {
     programsKernel: true,
     deviceName: (family) => deviceName(family, vni),
     logFields: { vni, port },
+    port,
     guarded: { vni, port },
     findPublisher: (input, signal) => findPublisher(config, input, signal),
     begin: (own, { family, backendData }) => {

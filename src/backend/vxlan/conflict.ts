@@ -1,13 +1,8 @@
 import type { Family } from '../../net/ip.ts'
 import { KernelError, type Kernel, type LinkState, type VxlanState } from '../../kernel/kernel.ts'
 import { familyOfOwnDevice } from '../../kernel/marks.ts'
-import { DeviceError } from '../device-keeper.ts'
-import type { DeviceSpec } from './deviation.ts'
-
-/** Another device, or a program, stands where ours must be. Only a person can decide what becomes of it. */
-export class DeviceConflictError extends DeviceError {
-  override readonly name = 'DeviceConflictError'
-}
+import { DeviceConflictError } from '../device/kind.ts'
+import type { VxlanDeviceSpec } from './device-spec.ts'
 
 /** @throws {DeviceConflictError} when a device has our name that is none we could ever have made */
 export function refuseOtherKind(link: LinkState | undefined, name: string): void {
@@ -24,7 +19,7 @@ export function refuseOtherKind(link: LinkState | undefined, name: string): void
  */
 export async function findRenamed(
   kernel: Kernel,
-  { alias, mac, vxlan: { vni, port } }: DeviceSpec,
+  { alias, mac, vxlan: { vni, port } }: VxlanDeviceSpec,
   signal: AbortSignal,
 ): Promise<LinkState | undefined> {
   const links = await kernel.links(signal)
@@ -41,7 +36,7 @@ export async function findRenamed(
 export async function explainRefusal(
   error: unknown,
   kernel: Kernel,
-  spec: DeviceSpec,
+  spec: VxlanDeviceSpec,
   signal: AbortSignal,
 ): Promise<unknown> {
   if (!(error instanceof KernelError)) return error
@@ -62,7 +57,7 @@ export async function explainRefusal(
 export async function formerOnPort(
   error: unknown,
   kernel: Kernel,
-  spec: DeviceSpec,
+  spec: VxlanDeviceSpec,
   signal: AbortSignal,
 ): Promise<LinkState | undefined> {
   if (!(error instanceof KernelError) || error.op !== 'link.set' || error.code !== 'EADDRINUSE') return undefined
@@ -71,17 +66,17 @@ export async function formerOnPort(
 
 /** Those of both families have one VNI. */
 const isFormer =
-  ({ vxlan: { vni } }: DeviceSpec) =>
+  ({ vxlan: { vni } }: VxlanDeviceSpec) =>
   (link: LinkState): boolean =>
     familyOfOwnDevice(link) !== undefined && link.vxlan?.vni !== vni
 
-const rivalOnPort = (links: readonly LinkState[], { name, vxlan }: DeviceSpec): LinkState | undefined =>
+const rivalOnPort = (links: readonly LinkState[], { name, vxlan }: VxlanDeviceSpec): LinkState | undefined =>
   links.find((link) => link.name !== name && link.up && isOn(link.vxlan, vxlan))
 
 /** Devices on an IPv4 and on an IPv6 underlay are never in each other's way (VXLAN_F_IPV6). */
 const familyOf = ({ local }: Pick<VxlanState, 'local'>): Family => local?.family ?? 4
 
-function sameNetwork(links: readonly LinkState[], { vxlan: ours }: DeviceSpec): string {
+function sameNetwork(links: readonly LinkState[], { vxlan: ours }: VxlanDeviceSpec): string {
   const { vni, port } = ours
   const rival = links.find(
     ({ vxlan }) => vxlan?.vni === vni && vxlan.port === port && familyOf(vxlan) === familyOf(ours),
@@ -94,10 +89,10 @@ function sameNetwork(links: readonly LinkState[], { vxlan: ours }: DeviceSpec): 
 }
 
 /** Whether a device listens where ours must. */
-const isOn = (vxlan: VxlanState | undefined, ours: DeviceSpec['vxlan']): boolean =>
+const isOn = (vxlan: VxlanState | undefined, ours: VxlanDeviceSpec['vxlan']): boolean =>
   vxlan?.port === ours.port && familyOf(vxlan) === familyOf(ours)
 
-function samePort(links: readonly LinkState[], spec: DeviceSpec): string {
+function samePort(links: readonly LinkState[], spec: VxlanDeviceSpec): string {
   const { name, vxlan: ours } = spec
   const rival = rivalOnPort(links, spec)
   if (rival?.vxlan === undefined)

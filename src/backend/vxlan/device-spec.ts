@@ -1,11 +1,18 @@
 import type { BackendConfig, VxlanConfig } from '../../config/backend.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { Family } from '../../net/ip.ts'
+import type { Mac } from '../../net/mac.ts'
 import { DEVICE_ALIAS, deviceName } from '../../kernel/marks.ts'
 import { carriesNothing, mtuOf, type Underlay } from '../../kernel/underlay.ts'
-import type { DeviceSpec } from './deviation.ts'
+import type { VxlanSpec } from '../../kernel/kernel.ts'
+import type { DeviceSpec } from '../device/deviation.ts'
 import { overlayMtu, SMALLEST_MTU, VXLAN_OVERHEAD } from './overhead.ts'
 import { vtepAddress, type Vtep } from './vtep.ts'
+
+/** The VXLAN device as it should be. */
+export interface VxlanDeviceSpec extends DeviceSpec, VxlanSpec {
+  readonly mac: Mac
+}
 
 /** The underlay as the device needs to know it. */
 type UnderDevice = Pick<Underlay, 'link' | 'address' | 'way'>
@@ -16,8 +23,8 @@ export function vxlanSettings(config: BackendConfig): VxlanConfig {
   throw new TypeError(`settings of ${config.type} for a VXLAN device`)
 }
 
-/** What is fixed when the device is created: all that {@link incompatibility} compares. */
-export type DeviceIdentity = Pick<DeviceSpec, 'name' | 'vxlan'>
+/** What is fixed when the device is created: all that `incompatibility` compares. */
+export type DeviceIdentity = Pick<VxlanDeviceSpec, 'name' | 'vxlan'>
 
 export const deviceIdentity = (family: Family, config: VxlanConfig, underlay: UnderDevice): DeviceIdentity => ({
   name: deviceName(family, config.vni),
@@ -43,7 +50,7 @@ export const usedUnderlayMtu = (config: VxlanConfig, underlay: UnderDevice): num
   Math.min(config.underlayMtu ?? mtuOf(underlay), mtuOf(underlay))
 
 /** The whole device of our own VTEP. @throws {ConfigError} when the underlay's MTU leaves too little for the overlay */
-export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: UnderDevice): DeviceSpec => ({
+export const deviceSpec = (vtep: Vtep, config: VxlanConfig, underlay: UnderDevice): VxlanDeviceSpec => ({
   ...deviceIdentity(vtep.family, config, underlay),
   mac: vtep.mac,
   mtu: checkedMtu(vtep.family, usedUnderlayMtu(config, underlay), underlay),

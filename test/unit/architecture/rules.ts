@@ -57,8 +57,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'lease/peers', 'reconcile'],
     because: 'it is what all backends have in common, and knows none of them',
   },
+  'backend/device': {
+    sees: ['net', 'observe', 'time', 'kernel', 'backend'],
+    because: 'how a device is brought about, watched and mended is the same whatever its kind',
+  },
   'backend/vxlan': {
-    sees: ['net', 'observe', 'time', 'config', 'kernel', 'lease', 'reconcile', 'backend'],
+    sees: ['net', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'backend/device'],
     because: BACKEND,
   },
   'backend/hostgw': { sees: ['kernel', 'lease', 'reconcile', 'backend'], because: BACKEND },

@@ -118,8 +118,8 @@ beforeEach(async () => {
     own: OWN,
     routesOn: 'device',
     reach: () => NO_ENTRIES,
-    makeDevice: () => tunnel,
-    makeRouter: (input) => tunnel.begin(input),
+    hasOneRoute: true,
+    makeParts: (input) => ({ device: tunnel, router: tunnel.begin(input) }),
   }
   forwards = 0
   mtu = undefined

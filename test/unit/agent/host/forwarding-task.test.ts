@@ -46,7 +46,7 @@ async function start(families: readonly Family[] = [4], hasRules = false, device
   const onLooked = (): void => {
     looked.push(writes.join())
   }
-  task = new ForwardingTask({ ports, families, device, hasRules, everyMs: EVERY_MS, onLooked })
+  task = new ForwardingTask({ ports, families, device: () => device, hasRules, everyMs: EVERY_MS, onLooked })
   running = runTask(task, runtime(clock, stop.signal))
   await clock.settle()
 }

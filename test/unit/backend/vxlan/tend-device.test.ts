@@ -2,9 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { ip } from '../../../../src/net/ip.ts'
 import { mac } from '../../../../src/net/mac.ts'
 import { KernelError, type KernelOp, type LinkState, type VxlanState } from '../../../../src/kernel/kernel.ts'
-import { DeviceConflictError } from '../../../../src/backend/vxlan/conflict.ts'
-import { tendDevice, type DeviceSpec } from '../../../../src/backend/vxlan/tend-device.ts'
-import { deviationsOf, incompatibility } from '../../../../src/backend/vxlan/deviation.ts'
+import { DeviceConflictError } from '../../../../src/backend/device/kind.ts'
+import { deviationsOf } from '../../../../src/backend/device/deviation.ts'
+import { tendDevice } from '../../../../src/backend/device/tend-device.ts'
+import type { VxlanDeviceSpec } from '../../../../src/backend/vxlan/device-spec.ts'
+import { incompatibility, vxlanDevice } from '../../../../src/backend/vxlan/vxlan-device.ts'
 import { ensureDevice } from '../../../fake/ensure-device.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { deviceSpecOn } from '../../../fake/samples.ts'
@@ -12,7 +14,7 @@ import { deviceSpecOn } from '../../../fake/samples.ts'
 const forever = new AbortController().signal
 
 let kernel: FakeKernel
-let spec: DeviceSpec
+let spec: VxlanDeviceSpec
 
 beforeEach(() => {
   kernel = new FakeKernel()
@@ -321,7 +323,7 @@ describe('ensureDevice that cannot', () => {
 describe('tendDevice', () => {
   it('leaves alone what is not due, a missing device too, and says so', async () => {
     const mending = { due: () => [], mended: () => undefined }
-    const tended = await tendDevice(kernel, spec, mending, forever)
+    const tended = await tendDevice({ kernel, spec, kind: vxlanDevice(kernel, spec), mending }, forever)
     expect(tended).toMatchObject({ link: undefined, outcome: 'unchanged', postponed: [{ property: 'existence' }] })
     expect(kernel.stats().writes).toBe(0)
   })
@@ -337,7 +339,9 @@ describe('deviationsOf', () => {
       scope: 'global',
       flags: ['permanent'],
     } as const
-    const ops = deviationsOf(spec, { ...device(), up: false }, [wrong]).flatMap((deviation) => deviation.ops ?? [])
+    const ops = deviationsOf(spec, { ...device(), up: false }, [wrong], undefined).flatMap(
+      (deviation) => deviation.ops ?? [],
+    )
     expect(ops.map(({ op }) => op)).toEqual([
       'link.set',
       'link.set',

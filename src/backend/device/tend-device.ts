@@ -1,9 +1,7 @@
 import type { Kernel, KernelOp, LinkState } from '../../kernel/kernel.ts'
-import { DeviceConflictError, explainRefusal, findRenamed, formerOnPort, refuseOtherKind } from './conflict.ts'
 import { foreignBeforeOurs } from './device-addresses.ts'
 import { deviationsOf, type DeviceSpec, type Deviation } from './deviation.ts'
-
-export type { DeviceSpec } from './deviation.ts'
+import { DeviceConflictError, type DeviceKind } from './kind.ts'
 
 /** What was done to bring the device about, for the log. */
 export type DeviceOutcome = 'created' | 'recreated' | 'adopted' | 'unchanged'
@@ -33,30 +31,34 @@ export interface Mending {
 /** Creation, deletion and mending can each need one look; more rounds mean that somebody works against us. */
 const MOST_ROUNDS = 6
 
+/** The device that is tended, and how far. */
+export interface Tending {
+  readonly kernel: Kernel
+  readonly spec: DeviceSpec
+  readonly kind: DeviceKind
+  readonly mending: Mending
+}
+
 /**
  * Brings the device about as far as `mending` says: reads what is there, does what is missing, and reads again until nothing is due.
- * @throws {DeviceConflictError} when a device of our name is not a vxlan, or something else has our VNI and port
+ * @throws {DeviceConflictError} when something else has the place of ours
  * @throws {KernelError} when the kernel refuses
  * @throws whatever `beforeAddress` does
  */
-export async function tendDevice(
-  kernel: Kernel,
-  spec: DeviceSpec,
-  mending: Mending,
-  signal: AbortSignal,
-): Promise<TendedDevice> {
+export async function tendDevice(tending: Tending, signal: AbortSignal): Promise<TendedDevice> {
+  const { kernel, spec, kind, mending } = tending
   const mended: Deviation[] = []
   const removed: string[] = []
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const link = await kernel.link(spec.name, signal)
-    refuseOtherKind(link, spec.name)
-    const renamed = link === undefined ? await findRenamed(kernel, spec, signal) : undefined
+    const link = await kind.find(signal)
+    const renamed = link === undefined ? await kind.findRenamed(signal) : undefined
     const addresses = renamed ? [] : await kernel.addresses(signal)
-    const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, addresses)
+    const obstacle = link && kind.incompatibility(link)
+    const found = renamed ? [renaming(renamed)] : deviationsOf(spec, link, addresses, obstacle)
     const due = mending.due(found)
     const foreign = link === undefined ? [] : foreignBeforeOurs(spec, link, addresses)
     if (due.length === 0) return { link, outcome: outcomeOf(mended), mended, postponed: found, removed, foreign }
-    const former = await mend({ kernel, spec, mending, signal }, link ?? renamed, due)
+    const former = await mend(tending, link ?? renamed, due, signal)
     if (former !== undefined) removed.push(former)
     mending.mended(due)
     mended.push(...due)
@@ -73,31 +75,25 @@ function outcomeOf(mended: readonly Deviation[]): DeviceOutcome {
   return made.length === 1 && made[0]?.property === 'existence' ? 'created' : 'recreated'
 }
 
-interface Tending {
-  readonly kernel: Kernel
-  readonly spec: DeviceSpec
-  readonly mending: Mending
-  readonly signal: AbortSignal
-}
-
 /** @returns the name of the device that was in the way of that, and removed instead: what is due still is, at the next look */
 async function mend(
   tending: Tending,
   link: LinkState | undefined,
   due: readonly Deviation[],
+  signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { kernel, spec, mending, signal } = tending
+  const { kernel, kind, mending } = tending
   try {
     if (due.some(({ ops }) => ops === undefined)) {
-      await recreate(tending, link)
+      await recreate(tending, link, signal)
       return undefined
     }
     if (due.some(({ property }) => property === 'address')) await mending.beforeAddress?.()
     await applyAll(kernel, allOps(due), signal)
     return undefined
   } catch (error) {
-    const former = await formerOnPort(error, kernel, spec, signal)
-    if (former === undefined) throw await explainRefusal(error, kernel, spec, signal)
+    const former = await kind.former(error, signal)
+    if (former === undefined) throw await kind.explain(error, signal)
     await applyAll(kernel, [{ op: 'link.delete', linkIndex: former.index }], signal)
     return former.name
   }
@@ -106,16 +102,21 @@ async function mend(
 const allOps = (deviations: readonly Deviation[]): readonly KernelOp[] => deviations.flatMap(({ ops }) => ops ?? [])
 
 /** Makes the device whole: with its address before it is up, and without a link-local one. */
-async function recreate({ kernel, spec, mending, signal }: Tending, old: LinkState | undefined): Promise<void> {
-  if (old !== undefined) await applyAll(kernel, [{ op: 'link.delete', linkIndex: old.index }], signal)
-  await applyAll(kernel, [{ op: 'link.create', spec }], signal)
-  const made = await kernel.link(spec.name, signal)
+async function recreate(
+  { kernel, spec, kind, mending }: Tending,
+  old: LinkState | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (old !== undefined) await kind.remove(old, signal)
+  await kind.make(signal)
+  const made = await kind.find(signal)
   if (made === undefined) return
   await mending.beforeAddress?.()
   const unaddressed: KernelOp = { op: 'link.set', linkIndex: made.index, addressGeneration: 'none' }
-  await applyAll(kernel, [unaddressed, ...allOps(deviationsOf(spec, made, []))], signal)
+  await applyAll(kernel, [unaddressed, ...allOps(deviationsOf(spec, made, [], undefined))], signal)
 }
 
-async function applyAll(kernel: Kernel, ops: readonly KernelOp[], signal: AbortSignal): Promise<void> {
+/** @throws {KernelError} the first refusal */
+export async function applyAll(kernel: Kernel, ops: readonly KernelOp[], signal: AbortSignal): Promise<void> {
   for (const result of await kernel.apply(ops, signal)) if (!result.ok) throw result.error
 }

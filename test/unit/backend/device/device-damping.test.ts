@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { DeviceDamping } from '../../../../src/backend/vxlan/device-damping.ts'
-import type { Deviation, DeviceProperty } from '../../../../src/backend/vxlan/deviation.ts'
+import { DeviceDamping } from '../../../../src/backend/device/device-damping.ts'
+import type { Deviation, DeviceProperty } from '../../../../src/backend/device/deviation.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { deviceSpecOn } from '../../../fake/samples.ts'
 
@@ -55,9 +55,9 @@ describe('DeviceDamping', () => {
   })
 
   it('blames nobody for what is expected to be another now, however often that changes', () => {
-    damping.expect(deviceSpecOn(2))
+    damping.expect(deviceSpecOn(2), 'parameters')
     for (let mtu = 1_300; mtu < 1_320; mtu++) {
-      damping.expect({ ...deviceSpecOn(2), mtu })
+      damping.expect({ ...deviceSpecOn(2), mtu }, 'parameters')
       expect(look('mtu')).toEqual(['mtu'])
       look()
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addressDeviations, foreignBeforeOurs } from '../../../../src/backend/vxlan/device-addresses.ts'
+import { addressDeviations, foreignBeforeOurs } from '../../../../src/backend/device/device-addresses.ts'
 import type { AddressState, KernelOp } from '../../../../src/kernel/kernel.ts'
 import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'

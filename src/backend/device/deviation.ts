@@ -1,10 +1,17 @@
 import type { Ip } from '../../net/ip.ts'
+import type { Mac } from '../../net/mac.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import { addressDeviations } from './device-addresses.ts'
-import type { AddressState, KernelOp, LinkState, VxlanSpec } from '../../kernel/kernel.ts'
+import type { AddressState, KernelOp, LinkState } from '../../kernel/kernel.ts'
 
-/** The VXLAN device as it should be. */
-export interface DeviceSpec extends VxlanSpec {
+/** A device of ours as it should be, whatever its kind. */
+export interface DeviceSpec {
+  readonly name: string
+  /** Absent: it has none, as one that carries packets and not frames. */
+  readonly mac?: Mac
+  /** In octets. */
+  readonly mtu: number
+  readonly alias: string
   /** Address on the device, as a host prefix (/32, /128). */
   readonly address: Ip
   /** The overlay; other addresses of it on the device do not belong there and go. */
@@ -37,47 +44,31 @@ export interface Deviation {
 }
 
 /**
- * Why an existing device cannot carry this overlay and must be made anew; undefined when it can be kept. VNI, underlay, local address,
- * port, learning and GBP count as fixed at creation. The time to live and the UDP checksum of outer packets are neither compared
- * nor mended: peers understand packets with any, and a device of an earlier run would be lost for nothing.
+ * What each property depends on, as text: where that changes, the device is to follow, and nobody has meddled with it.
+ * @param parameters all that is fixed when the device is made
  */
-export function incompatibility(link: LinkState, spec: Pick<DeviceSpec, 'vxlan'>): string | undefined {
-  const { vxlan } = link
-  if (vxlan === undefined) return `it is a ${link.kind ?? 'plain'} device, not vxlan`
-  const wanted = spec.vxlan
-  if (vxlan.external) return 'it takes its tunnels from routes (external)'
-  if (vxlan.vni !== wanted.vni) return `its VNI is ${vxlan.vni}, not ${wanted.vni}`
-  if (vxlan.underlayIndex !== wanted.underlayIndex) return 'it is bound to another interface'
-  if (vxlan.local?.text !== wanted.local?.text)
-    return `its local address is ${vxlan.local?.text ?? 'unset'}, not ${wanted.local?.text ?? 'unset'}`
-  if (vxlan.port !== wanted.port) return `its port is ${vxlan.port}, not ${wanted.port}`
-  if (vxlan.learning !== wanted.learning) return `learning is ${vxlan.learning ? 'on' : 'off'}`
-  if (vxlan.gbp !== wanted.gbp) return `GBP is ${vxlan.gbp ? 'on' : 'off'}`
-  return undefined
-}
-
-/** What each property depends on, as text: where that changes, the device is to follow, and nobody has meddled with it. */
-export function expectationsOf(spec: DeviceSpec): ReadonlyMap<DeviceProperty, string> {
-  const { vni, local, underlayIndex, port, learning, gbp } = spec.vxlan
-  const parameters = [vni, local?.text, underlayIndex, port, learning, gbp].join(' ')
-  return new Map([
+export function expectationsOf(spec: DeviceSpec, parameters: string): ReadonlyMap<DeviceProperty, string> {
+  return new Map<DeviceProperty, string>([
     ['existence', parameters],
     ['parameters', parameters],
-    ['mac', spec.mac],
+    ['mac', spec.mac ?? ''],
     ['mtu', String(spec.mtu)],
     ['alias', spec.alias],
     ['address', spec.address.text],
   ])
 }
 
-/** Everything about the device that differs from the specification, in the order to mend it. Empty: nothing to do. */
+/**
+ * Everything about the device that differs from the specification, in the order to mend it. Empty: nothing to do.
+ * @param obstacle why the device that is there cannot be kept, whatever is set on it; undefined where it can
+ */
 export function deviationsOf(
   spec: DeviceSpec,
   link: LinkState | undefined,
   addresses: readonly AddressState[],
+  obstacle: string | undefined,
 ): readonly Deviation[] {
   if (link === undefined) return [{ property: 'existence', found: 'deleted', ops: undefined }]
-  const obstacle = incompatibility(link, spec)
   if (obstacle !== undefined) return [{ property: 'parameters', found: obstacle, ops: undefined }]
   return [...settingDeviations(spec, link), ...addressDeviations(spec, link, addresses), ...stateDeviations(link)]
 }
@@ -87,12 +78,12 @@ function settingDeviations(spec: DeviceSpec, { index, master, ...link }: LinkSta
   const setting = (property: 'mac' | 'mtu' | 'alias', op: KernelOp): readonly Deviation[] =>
     link[property] === spec[property]
       ? []
-      : [{ property, found: `${property} ${link[property] ?? 'unset'}, expected ${spec[property]}`, ops: [op] }]
+      : [{ property, found: `${property} ${link[property] ?? 'unset'}, expected ${spec[property] ?? ''}`, ops: [op] }]
   return [
     ...(master === undefined
       ? []
       : [{ property: 'master', found: `enslaved to link ${master}`, ops: [{ ...set, master: 0 }] } as const]),
-    ...setting('mac', { ...set, mac: spec.mac }),
+    ...(spec.mac === undefined ? [] : setting('mac', { ...set, mac: spec.mac })),
     ...setting('mtu', { ...set, mtu: spec.mtu }),
     ...setting('alias', { ...set, alias: spec.alias }),
   ]

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { DeviceLog } from '../../../../src/backend/vxlan/device-log.ts'
+import { DeviceLog } from '../../../../src/backend/device/device-log.ts'
 import { FakeKernel } from '../../../fake/fake-kernel.ts'
 import { recordingLog } from '../../../fake/recording-log.ts'
 
 test('an MTU that the underlay does not carry is said once, and again for another one', () => {
   const log = recordingLog()
-  const reporter = new DeviceLog({ name: 'flannel.100', log })
+  const reporter = new DeviceLog({ name: 'flannel.100' }, log)
   const link = new FakeKernel().addCard('eth0')
   for (const [configured, used] of [
     [undefined, 1_450],

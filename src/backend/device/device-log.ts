@@ -1,7 +1,7 @@
 import type { Logger } from '../../observe/logger.ts'
 import type { LinkState } from '../../kernel/kernel.ts'
 import type { Deviation } from './deviation.ts'
-import type { DeviceSpec, TendedDevice } from './tend-device.ts'
+import type { TendedDevice } from './tend-device.ts'
 
 /** Each once, however often it was found. */
 const listed = (deviations: readonly Deviation[]): string =>
@@ -9,49 +9,53 @@ const listed = (deviations: readonly Deviation[]): string =>
 
 /** Says what was found and done about the device, for the log. */
 export class DeviceLog {
-  readonly #name: string
+  readonly #device: { readonly name: string }
   readonly #log: Logger
   /** What the device depends on of the underlay, as it was at the last look. */
   #followed: string | undefined
   #clamped: string | undefined
 
-  constructor({ name, log }: { readonly name: string; readonly log: Logger }) {
-    this.#name = name
+  /** @param device by its name of the moment */
+  constructor(device: { readonly name: string }, log: Logger) {
+    this.#device = device
     this.#log = log
   }
 
   /** Somebody keeps changing the device. */
   fight({ found }: Deviation): void {
     this.#log.warn(
-      `${this.#name} keeps being changed from outside (${found}); mending it ever more slowly. ` +
+      `${this.#device.name} keeps being changed from outside (${found}); mending it ever more slowly. ` +
         'Another agent, NetworkManager or a script?',
     )
   }
 
-  /** What a look led to; `isNew` at the first. */
-  tended(spec: DeviceSpec, { link, outcome, mended, removed }: TendedDevice, isNew: boolean): void {
+  /** What a look led to; `isNew` at the first. `followed`: what the device depends on of the underlay, as it is now. */
+  tended({ link, outcome, mended, removed }: TendedDevice, followed: string, isNew: boolean): void {
     for (const device of removed)
-      this.#log.info(`device ${device} of a former configuration kept ${this.#name} from its UDP port, and is removed`)
-    const { local, underlayIndex } = spec.vxlan
-    const followed = `${local?.text ?? ''} ${underlayIndex} ${spec.mtu}`
+      this.#log.info(
+        `device ${device} of a former configuration kept ${this.#device.name} from its UDP port, and is removed`,
+      )
     const follows = this.#followed !== undefined && this.#followed !== followed
     this.#followed = followed
     if (outcome === 'unchanged') return
-    const fields = { device: this.#name, mac: link?.mac, mtu: link?.mtu }
+    const fields = { device: this.#device.name, mac: link?.mac, mtu: link?.mtu }
     const done = outcome === 'adopted' ? 'mended' : 'made anew'
     const because = outcome === 'created' ? undefined : listed(mended)
     const log = this.#log
     if (isNew) log.info(`device ${outcome}`, { ...fields, because }, { kind: 'device-made', outcome })
     else if (follows)
-      log.info(`device ${this.#name} follows the underlay: ${listed(mended)}; ${done}`, fields, {
+      log.info(`device ${this.#device.name} follows the underlay: ${listed(mended)}; ${done}`, fields, {
         kind: 'device-followed',
         outcome,
         because,
       })
     else if (outcome === 'created')
-      log.info(`device ${this.#name} was deleted from outside; made anew`, fields, { kind: 'device-restored', outcome })
+      log.info(`device ${this.#device.name} was deleted from outside; made anew`, fields, {
+        kind: 'device-restored',
+        outcome,
+      })
     else
-      log.info(`device ${this.#name} was changed from outside: ${listed(mended)}; ${done}`, fields, {
+      log.info(`device ${this.#device.name} was changed from outside: ${listed(mended)}; ${done}`, fields, {
         kind: 'device-restored',
         outcome,
         because,

@@ -37,9 +37,9 @@ export class DeviceDamping implements Mending {
     return this.#wasRight
   }
 
-  /** From now on the device is to be like this. */
-  expect(spec: DeviceSpec): void {
-    const expectations = expectationsOf(spec)
+  /** From now on the device is to be like this, made with these parameters. */
+  expect(spec: DeviceSpec, parameters: string): void {
+    const expectations = expectationsOf(spec, parameters)
     for (const [property, text] of this.#expectations)
       if (expectations.get(property) !== text) this.#following.add(property)
     this.#expectations = expectations
