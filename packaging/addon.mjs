@@ -17,8 +17,10 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/native')
 const DIST = join(ROOT, 'dist')
 /** What is compiled, and with it what it is made of. */
-const UNITS = ['netlink.c', 'icmp.c']
-const SOURCES = [...UNITS, 'socket.h', 'binding.gyp']
+const FORWARDER = ['udp', 'forwarder', 'outward', 'inward', 'peers', 'packet'].map((name) => `udp/${name}.c`)
+const UNITS = ['netlink.c', 'icmp.c', ...FORWARDER]
+const HEADERS = ['socket.h', ...['forwarder', 'thread', 'peers', 'packet'].map((name) => `udp/${name}.h`)]
+const SOURCES = [...UNITS, ...HEADERS, 'binding.gyp']
 const BUILT = join(NATIVE, 'build/Release')
 const prebuiltFor = (arch) => join(NATIVE, 'prebuilds', `linux-${arch}`)
 const PREBUILT = prebuiltFor(process.arch)

@@ -48,8 +48,32 @@ export interface IcmpAddon extends Pick<NetlinkAddon, 'setOption' | 'attachFilte
   readonly receivePackets: (socket: SocketHandle, bytes: Uint8Array, errors: boolean) => number
 }
 
-/** The whole addon: netlink, ICMP, and what else only C can do. */
-export interface Addon extends NetlinkAddon, IcmpAddon {
+declare const isForwarderHandle: unique symbol
+
+/** A forwarder of the addon, with its device; both go with `closeForwarder`, with garbage collection, or with its thread. */
+export interface ForwarderHandle {
+  readonly [isForwarderHandle]: true
+}
+
+/** What udp/udp.c exports, as `UdpForwarder` uses it; errors as in {@link NetlinkAddon}. */
+export interface ForwarderAddon {
+  readonly openForwarder: (name: string, isPlain: boolean) => ForwarderHandle | number
+  readonly forwarderName: (forwarder: ForwarderHandle) => string
+  /** Address, port, our subnet, its length, MTU. */
+  readonly startForwarder: (forwarder: ForwarderHandle, settings: Uint32Array) => number
+  readonly setForwarderMtu: (forwarder: ForwarderHandle, mtu: number) => void
+  /** Subnet, its length and address of each. */
+  readonly setForwarderPeers: (forwarder: ForwarderHandle, rows: Uint32Array) => number
+  /** As forwarder.h has them: of all, then of each peer. */
+  readonly forwarderCounts: (forwarder: ForwarderHandle) => Float64Array
+  /** An errno; 0 while it is well. */
+  readonly forwarderFailure: (forwarder: ForwarderHandle) => number
+  readonly stopForwarder: (forwarder: ForwarderHandle) => void
+  readonly closeForwarder: (forwarder: ForwarderHandle) => void
+}
+
+/** The whole addon: netlink, ICMP, forwarders, and what else only C can do. */
+export interface Addon extends NetlinkAddon, IcmpAddon, ForwarderAddon {
   /** Ends the process at once, as `_exit(2)` does: nothing is run and nobody is waited for. */
   readonly exit: (code: number) => never
   /** One datagram to a Unix socket, without waiting; `address` is a path, or a zero byte and an abstract name (unix(7)). */
@@ -80,6 +104,15 @@ const FUNCTIONS = [
   'sendIcmp',
   'openPacket',
   'receivePackets',
+  'openForwarder',
+  'forwarderName',
+  'startForwarder',
+  'setForwarderMtu',
+  'setForwarderPeers',
+  'forwarderCounts',
+  'forwarderFailure',
+  'stopForwarder',
+  'closeForwarder',
 ] as const
 
 const isAddon = (value: unknown): value is Addon =>

@@ -1,8 +1,9 @@
 /*
  * A netlink socket for Node: open, options, send, receive, poll, close. Knows nothing of the messages; every byte of the
  * protocol is src/netlink's business. System errors come back as negative errno; wrong arguments and use after close throw.
- * ICMP's socket (icmp.c) is made by the same rules. Beside them what else Node has no call for: an exit that waits for nobody, a datagram to a Unix socket, whose process listens
- * at one, and one that is listened at without anybody being answered.
+ * ICMP's socket (icmp.c) and the data path of the udp backend (udp/) are made by the same rules. Beside them what else Node has no call
+ * for: an exit that waits for nobody, a datagram to a Unix socket, whose process listens at one, and one that is listened at without
+ * anybody being answered.
  */
 #include "socket.h"
 
@@ -381,6 +382,11 @@ NAPI_MODULE_INIT() {
       {"exit", exit_process},       {"sendUnix", send_unix},     {"listenerOf", listener_of},
       {"listenUnix", listen_unix},  {"dismiss", dismiss},        {"openIcmp", open_icmp},
       {"sendIcmp", send_icmp},      {"receivePackets", receive_packets}, {"openPacket", open_packet},
+      {"openForwarder", open_forwarder},               {"forwarderName", forwarder_device},
+      {"startForwarder", start_forwarder},             {"setForwarderMtu", set_forwarder_mtu},
+      {"setForwarderPeers", set_forwarder_peers},      {"forwarderCounts", read_forwarder_counts},
+      {"forwarderFailure", read_forwarder_failure},    {"stopForwarder", stop_forwarder},
+      {"closeForwarder", close_forwarder_handle},
   };
   for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
     napi_value function;

@@ -41,4 +41,15 @@ napi_value open_packet(napi_env env, napi_callback_info info);
 napi_value send_icmp(napi_env env, napi_callback_info info);
 napi_value receive_packets(napi_env env, napi_callback_info info);
 
+/* Of udp/udp.c. */
+napi_value open_forwarder(napi_env env, napi_callback_info info);
+napi_value forwarder_device(napi_env env, napi_callback_info info);
+napi_value start_forwarder(napi_env env, napi_callback_info info);
+napi_value set_forwarder_mtu(napi_env env, napi_callback_info info);
+napi_value set_forwarder_peers(napi_env env, napi_callback_info info);
+napi_value read_forwarder_counts(napi_env env, napi_callback_info info);
+napi_value read_forwarder_failure(napi_env env, napi_callback_info info);
+napi_value stop_forwarder(napi_env env, napi_callback_info info);
+napi_value close_forwarder_handle(napi_env env, napi_callback_info info);
+
 #endif

@@ -1,0 +1,63 @@
+/* What both threads of a forwarder share, and what each has of its own. */
+#ifndef FLANNEL_UDP_THREAD_H
+#define FLANNEL_UDP_THREAD_H
+#include "forwarder.h"
+#include "packet.h"
+#include "peers.h"
+
+#include <netinet/in.h>
+#include <uv.h>
+
+enum { OUTWARD, INWARD };
+
+/* One of the two threads: what it alone writes. */
+typedef struct {
+  Forwarder *forwarder;
+  uv_thread_t id;
+  _Atomic(PeerTable *) reads; /* the table that it may be reading: not to be freed */
+  _Atomic uint64_t counts[FORWARD_COUNTS];
+  uint64_t credit; /* of ICMP errors, in 1/1000 */
+  uint64_t credited_ms;
+} Side;
+
+struct Forwarder {
+  char name[IFNAMSIZ];
+  int tun, socket, stop; /* descriptors; -1: none */
+  bool has_header;       /* before each packet of the device: struct virtio_net_hdr */
+  bool merges_udp;       /* the device takes many packets of UDP as one */
+  _Atomic bool merges;   /* and any at all */
+  bool receives_many;    /* UDP_GRO */
+  _Atomic bool sends_many; /* UDP_SEGMENT */
+  _Atomic bool ends;
+  bool is_running, is_plain;
+  ForwarderSettings settings;
+  _Atomic uint32_t mtu;
+  _Atomic int failure;
+  _Atomic(PeerTable *) peers;
+  PeerTable *retired; /* swapped out while somebody may have been reading them, the first of them */
+  Side sides[2];
+};
+
+void run_outward(void *side);
+void run_inward(void *side);
+
+/* The table as it is now, which stays until `release_peers`. */
+const PeerTable *hold_peers(Side *side);
+void release_peers(Side *side);
+
+/* Waits until a descriptor is ready, at most so long (-1: for ever). False when the thread is to end. */
+bool wait_for(Side *side, int fd, short events, int timeout_ms);
+/* The device, or the socket, cannot be used any more: both threads end. */
+void fail(Side *side, int error);
+/* Whether another ICMP error may be sent (RFC 1812, 4.3.2.8). */
+bool may_complain(Side *side);
+
+static inline void count(Side *side, int what, uint64_t by) { add_to(&side->counts[what], by); }
+
+static inline struct sockaddr_in place_of(const Forwarder *forwarder, uint32_t address) {
+  return (struct sockaddr_in){.sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)forwarder->settings.port),
+                              .sin_addr = {htonl(address)}};
+}
+
+#endif
