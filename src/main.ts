@@ -13,6 +13,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<{ readonly run: RunCom
   daemon: () => import('./commands/daemon.ts'),
   cleanup: () => import('./commands/cleanup.ts'),
   cni: () => import('./commands/cni.ts'),
+  'install-cni': () => import('./commands/install-cni.ts'),
   'docker-opts': () => import('./commands/docker-opts.ts'),
   completion: () => import('./commands/look/completion.ts'),
   events: () => import('./commands/look/events.ts'),

@@ -115,6 +115,12 @@ export const SUBCOMMANDS = [
     summary: 'be the CNI plugin flannel, as container runtimes call it',
   },
   {
+    name: 'install-cni',
+    links: [],
+    group: 'host',
+    summary: 'put the CNI plugin and its list where container runtimes look for them',
+  },
+  {
     name: 'cleanup',
     links: [],
     group: 'host',

@@ -8,6 +8,7 @@ import { BUGREPORT } from '../cli/specs/bugreport.ts'
 import { COMPLETION } from '../cli/specs/completion.ts'
 import { DOCTOR } from '../cli/specs/doctor.ts'
 import { EVENTS } from '../cli/specs/events.ts'
+import { INSTALL_CNI } from '../cli/specs/install-cni.ts'
 import { PAGE } from '../cli/specs/page.ts'
 import { PEERS } from '../cli/specs/peers.ts'
 import { PING } from '../cli/specs/ping.ts'
@@ -26,6 +27,7 @@ const HELP: Readonly<Record<Name, string>> = {
   'docker-opts': DOCKER_OPTS_HELP,
   cleanup: CLEANUP_HELP,
   cni: CNI_HELP,
+  'install-cni': helpOf(INSTALL_CNI),
   doctor: helpOf(DOCTOR),
   plan: helpOf(PLAN),
   leases: helpOf(LEASES),

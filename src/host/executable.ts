@@ -9,8 +9,11 @@ const sea = (): typeof Sea | undefined => process.getBuiltinModule('node:sea')
  */
 export function textInside(name: 'licenses' | 'page.html'): string | undefined {
   try {
-    return sea()?.isSea() === true ? sea()?.getAsset(name, 'utf8') : undefined
+    return isExecutable() ? sea()?.getAsset(name, 'utf8') : undefined
   } catch {
     return undefined // there is no way to ask whether there is one
   }
 }
+
+/** Whether this process is the single executable, so that its file is all of the program. */
+export const isExecutable = (): boolean => sea()?.isSea() === true

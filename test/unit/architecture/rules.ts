@@ -124,6 +124,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'config', 'host', 'host/files'],
     because: 'it lives for one call of a container runtime, and knows the agent by the subnet file alone',
   },
+  'cni/install': {
+    sees: ['config', 'host/files'],
+    because: 'what is put where for runtimes does not depend on what the plugin does when they call it',
+  },
   docker: {
     sees: ['net', 'config', 'host', 'cli'],
     because: 'it lives for one start of Docker, and knows the agent by the subnet file alone',
@@ -399,6 +403,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'status',
       'cli',
       'cni',
+      'cni/install',
+      'cli/command',
+      'cli/specs',
       'docker',
       'probe',
       'icmp',
