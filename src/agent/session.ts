@@ -164,7 +164,7 @@ export class OverlaySession {
       ...this.#surroundings.tasks,
       ...this.#host.tasks,
       ...probes,
-      this.#room(peers),
+      ...(ports.subnets.leasesSubnets ? [this.#room(peers)] : []),
     ]
   }
 

@@ -34,7 +34,7 @@ import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
 import { frugalStart } from './frugal-start.ts'
 import { takeHangUp } from './hang-up.ts'
-import { liveAgent } from './serve/live-agent.ts'
+import { etcdFacts, liveAgent } from './serve/live-agent.ts'
 import { metricsRoutes, networkRoutes } from './serve/routes.ts'
 import { statusSocketOf } from './serve/status-socket.ts'
 import { serveHealth } from './health-endpoint.ts'
@@ -143,7 +143,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     deriveCopyId,
     deriveMac: deriveVtepMac,
   }
-  const live = liveAgent({ ...call, options, ports, store, kernel, startedMs })
+  const live = liveAgent({ ...call, options, ports, store: etcdFacts(store), kernel, startedMs })
   const { healthz, healthzStatus = false, healthzPage = false } = options
   const isOpen = healthzStatus || healthzPage
   const routes = isOpen ? networkRoutes(live, { hasPage: healthzPage }) : metricsRoutes(live)

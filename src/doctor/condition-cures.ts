@@ -14,6 +14,12 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^certificates of etcd$/, ['bring the file that is named; the agent waits for it']],
   [/^expiry of certificates$/, ['renew what is named; the agent reads its files again by itself']],
   [/^etcd$/, ['systemctl status etcd on its hosts; etcdctl --endpoints=URL endpoint health from here']],
+  [
+    /^Kubernetes API$/,
+    [
+      'kubectl get --raw /readyz from where it works; from here: curl -k URL/readyz, for which a 401 or 403 is an answer too; then flanneld doctor',
+    ],
+  ],
   [/^rights in etcd$/, ['etcdctl user get USER and role get ROLE; the password in --etcd-password']],
   [/^network configuration$/, ['flanneld config get; flanneld config validate FILE; flanneld config set FILE']],
   [
@@ -46,7 +52,7 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
     /^stale leases$|^answers to challenges$/,
     ['readwrite permission for all of PREFIX/ in etcd, challenges/ too; otherwise nothing: it is tried again'],
   ],
-  [/^way to etcd$/, ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing']],
+  [/^way to (etcd|the API server)$/, ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing']],
   [/^subnet file$/, ['ls -l /run/flannel; make way for the file']],
 ]
 

@@ -1,19 +1,20 @@
 import { ago, counted, duration, milliseconds, since, until } from '../present/age.ts'
 import type { Labelled } from '../present/lines.ts'
-import type {
-  ConfigurationStatus,
-  EndpointStatus,
-  FamilyStatus,
-  FirewallStatus,
-  LeaseStatus,
-  PeersSummary,
-  StatusDocument,
-  StoreStatus,
+import {
+  STORE_NAMES,
+  type ConfigurationStatus,
+  type EndpointStatus,
+  type FamilyStatus,
+  type FirewallStatus,
+  type LeaseStatus,
+  type PeersSummary,
+  type StatusDocument,
+  type StoreStatus,
 } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
 import { countsByFamily } from './reach.ts'
 
-/** So many of etcd's endpoints are shown each by itself. */
+/** So many endpoints of the store are shown each by itself. */
 const MOST_ENDPOINTS = 5
 
 /** What a node is, one line each, at this time in milliseconds since 1970. */
@@ -84,7 +85,7 @@ function endpointRows(store: StoreStatus, at: number): readonly Labelled[] {
   const state = `${isUp ? 'answers' : 'DOES NOT ANSWER'}, for ${since(store.since, at)}${reconnects === 0 ? '' : `, ${counted(reconnects, 'reconnection')}`}`
   const shown = endpoints.slice(0, MOST_ENDPOINTS).map((endpoint) => endpointText(endpoint, at))
   const more = endpoints.length > shown.length ? [`and ${endpoints.length - shown.length} more`] : []
-  return [['etcd', `${state}; ${[...shown, ...more].join('; ')}`]]
+  return [[STORE_NAMES[store.kind], `${state}; ${[...shown, ...more].join('; ')}`]]
 }
 
 function endpointText({ url, isUp, latencyMs, lastError, lastErrorAt }: EndpointStatus, at: number): string {

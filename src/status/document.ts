@@ -227,7 +227,14 @@ export interface RejectedDocument extends Counted<RejectedStatus> {
   readonly version: typeof STATUS_VERSION
 }
 
+/** Who gives out subnets: etcd, or the API server of Kubernetes. */
+export type StoreKind = 'etcd' | 'kubernetes'
+
+/** What it is called where people read it. */
+export const STORE_NAMES: Readonly<Record<StoreKind, string>> = { etcd: 'etcd', kubernetes: 'API server' }
+
 export interface StoreStatus {
+  readonly kind: StoreKind
   /** Whether the last thing that was asked of it was answered. */
   readonly isUp: boolean
   readonly since: string

@@ -275,7 +275,10 @@ export class AgentWorld {
         reaches: asked ?? asReachView(ports.reaches),
         events: this.events,
       },
-      store: { configuration: ports.subnets.configuration.name, endpoints: [], certificates: undefined },
+      store: {
+        ...{ kind: 'etcd', outage: 'etcd', endpoints: [], certificates: undefined },
+        configuration: ports.subnets.configuration.name,
+      },
       kernelCounts: () => ({ requests: 0, errors: 0, overruns: 0, writes: this.kernel.stats().writes }),
     }
   }

@@ -46,7 +46,13 @@ export const sampleStatus = (other: Partial<StatusDocument> = {}): StatusDocumen
   pending: { total: 0, rows: [] },
   rejected: { total: 0, rows: [] },
   store: {
-    ...{ isUp: true, since: '2026-11-29T00:00:00.000Z', reconnects: 0, renewedAt: '2026-11-29T23:00:00.000Z' },
+    ...{
+      kind: 'etcd',
+      isUp: true,
+      since: '2026-11-29T00:00:00.000Z',
+      reconnects: 0,
+      renewedAt: '2026-11-29T23:00:00.000Z',
+    },
     endpoints: [
       { url: 'https://10.0.0.1:2379', isUp: true, latencyMs: 4, lastError: null, lastErrorAt: null },
       { url: 'https://10.0.0.2:2379', isUp: null, latencyMs: null, lastError: null, lastErrorAt: null },

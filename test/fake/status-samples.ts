@@ -141,6 +141,7 @@ export function sampleStatus(peers: readonly PeerStatus[], changed: Partial<Stat
     pending: { total: 0, rows: [] },
     rejected: { total: 0, rows: [] },
     store: {
+      kind: 'etcd',
       isUp: true,
       since: secondsBefore(97_400),
       endpoints: [{ url: 'http://192.168.9.1:2379', isUp: true, latencyMs: 1.24, lastError: null, lastErrorAt: null }],

@@ -12,30 +12,29 @@ const FIRST_MS = 3_000
 /** Routes that change are not reported, in milliseconds. */
 const PERIODIC_MS = 300_000
 
-const WHAT = 'way to etcd'
-
 export interface StoreWayInput {
   readonly ports: Pick<AgentPorts, 'kernel' | 'conditions'> & {
-    readonly subnets: Pick<AgentPorts['subnets'], 'endpoints'>
+    readonly subnets: Pick<AgentPorts['subnets'], 'endpoints' | 'store'>
   }
   readonly underlays: () => Iterable<Underlay>
 }
 
 /**
- * Looks whether etcd is reached over the underlay. Where it is not, the underlay may be the wrong one: with Vagrant, the default route leads
- * to a NAT of each machine's own, and etcd and the other hosts are on another card. It may be meant, so that is said once.
+ * Looks whether the store of leases is reached over the underlay. Where it is not, the underlay may be the wrong one: with Vagrant, the default
+ * route leads to a NAT of each machine's own, and the store and the other hosts are on another card. It may be meant, so that is said once.
  */
 export class StoreWayTask implements Task {
-  readonly name = WHAT
+  readonly name: string
   readonly roundMs = ROUND_MS.kernel
   readonly #input: StoreWayInput
   readonly #bell = new Wakeup()
 
   constructor(input: StoreWayInput) {
     this.#input = input
+    this.name = `way to ${input.ports.subnets.store}`
   }
 
-  /** The underlay, or where etcd is, has changed. */
+  /** The underlay, or where the store is, has changed. */
   ask(): void {
     this.#bell.ring()
   }
@@ -53,23 +52,24 @@ export class StoreWayTask implements Task {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { conditions } = this.#input.ports
+    const { conditions, subnets } = this.#input.ports
+    const what = `way to ${subnets.store}`
     const [underlay] = this.#input.underlays()
     const stray = underlay && (await this.#stray(underlay, signal))
     if (underlay === undefined || stray === undefined) {
-      conditions.holds(WHAT)
+      conditions.holds(what)
       return
     }
     const { name } = underlay.link
-    const reason = `etcd (${stray.address.text}) is reached over ${stray.link.name}, and not over ${name}, the underlay`
-    conditions.fails(WHAT, reason, 'none', {
+    const reason = `${subnets.store} (${stray.address.text}) is reached over ${stray.link.name}, and not over ${name}, the underlay`
+    conditions.fails(what, reason, 'none', {
       says: `${reason}: if the other hosts are there as well, --iface=${stray.link.name} is meant`,
       saysHolds: false,
       repeats: false,
     })
   }
 
-  /** An address of etcd on another host, and the interface to it, if none of all is reached over the underlay. */
+  /** An address of the store on another host, and the interface to it, if none of all is reached over the underlay. */
   async #stray(
     { link: own }: Underlay,
     signal: AbortSignal,

@@ -2,7 +2,7 @@ import { familyOfDevice } from '../../kernel/marks.ts'
 import type { Family } from '../../net/ip.ts'
 
 /**
- * The conditions that there are, by name, in the order in which one follows from another: without an underlay there is no etcd, without
+ * The conditions that there are, by name, in the order in which one follows from another: without an underlay there is no store, without
  * that no configuration, without that no lease, without that no device, without that nothing is forwarded, and before that is so no
  * subnet file is written. That peers do not answer is what all that keeps packets from them looks like, and is said behind it.
  */
@@ -10,7 +10,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^underlay( of IPv[46])?$/,
   /^IPv[46] underlay( address| link)?$/,
   /^certificates of etcd$/,
-  /^etcd$/,
+  /^(etcd|Kubernetes API)$/,
   /^rights in etcd$/,
   /^network configuration$/,
   /^lease$/,

@@ -1,7 +1,7 @@
 import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { NodeIdentity } from '../../lease/lease.ts'
 import type { PeerReaches } from '../../probe/peer-reaches.ts'
-import type { StatusEvent } from '../../status/document.ts'
+import type { StatusEvent, StoreKind } from '../../status/document.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { AgentStatus } from '../runtime/status.ts'
 
@@ -40,6 +40,9 @@ export interface LiveAgent {
 
 /** Whoever is asked for leases, as calls have shown that were made anyway. */
 export interface StoreView {
+  readonly kind: StoreKind
+  /** The condition that fails while nobody answers; others, such as a configuration that is none, were answered. */
+  readonly outage: string
   /** Where the network configuration is, such as `/coreos.com/network/config`. */
   readonly configuration: string
   /** Its addresses; times are of the monotonic clock, in milliseconds. */

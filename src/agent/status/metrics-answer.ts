@@ -32,7 +32,7 @@ async function readingsOf(live: LiveAgent): Promise<Readings> {
     probes: probesOf(live),
     pending: session === undefined ? [] : pendingOf(session),
     rejections: session === undefined ? [] : codes(session.peers),
-    subnets: session === undefined ? [] : subnetsOf(session),
+    subnets: session === undefined || live.store.kind !== 'etcd' ? [] : subnetsOf(session),
     process,
   }
 }

@@ -3,18 +3,16 @@ import { printable } from '../../text/printable.ts'
 import type { LiveAgent } from './live-agent.ts'
 import type { Moments } from './moments.ts'
 
-/** Conditions that say that nobody answers; others, such as a configuration that is none, were answered. */
-const OUTAGE = 'etcd'
-
 export function storeStatus(live: LiveAgent, moments: Moments): StoreStatus {
   const { store, counts, status, startedMs } = live
-  const outage = status.failing.find(({ what }) => what === OUTAGE)
+  const outage = status.failing.find(({ what }) => what === store.outage)
   const endpoints = store.endpoints.map(({ url, isUp = null, latencyMs = null, lastError }) => ({
     ...{ url, isUp, latencyMs },
     lastError: lastError === undefined ? null : printable(lastError.message),
     lastErrorAt: moments.isoOrNull(lastError?.atMs),
   }))
   return {
+    kind: store.kind,
     isUp: outage === undefined && endpoints.some(({ isUp }) => isUp === true),
     since: moments.iso(outage?.sinceMs ?? startedMs),
     endpoints,

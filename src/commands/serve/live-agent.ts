@@ -1,5 +1,5 @@
 import type { AgentPorts } from '../../agent/runtime/ports.ts'
-import type { EventsView, LiveAgent } from '../../agent/status/live-agent.ts'
+import type { EventsView, LiveAgent, StoreView } from '../../agent/status/live-agent.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import type { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
@@ -7,10 +7,26 @@ import type { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 /** Put in by packaging/build.mjs; there is none when the sources run as they are. */
 declare const BUILD_COMMIT: string | undefined
 
+/** Of a store of leases, what is known of it without asking. */
+export interface StoreFacts extends Pick<StoreView, 'kind' | 'outage' | 'endpoints'> {
+  readonly certificates: { readonly known: NonNullable<StoreView['certificates']> } | undefined
+}
+
+/** Of etcd. */
+export const etcdFacts = (store: Pick<EtcdLeaseStore, 'endpoints' | 'certificates'>): StoreFacts => ({
+  kind: 'etcd',
+  outage: 'etcd',
+  get endpoints() {
+    return store.endpoints
+  },
+  certificates: store.certificates,
+})
+
 export interface LiveInput {
   readonly options: DaemonOptions
   readonly ports: AgentPorts
-  readonly store: Pick<EtcdLeaseStore, 'endpoints' | 'certificates'>
+  /** As its status has it. */
+  readonly store: StoreFacts
   readonly kernel: Pick<RtnetlinkKernel, 'stats'>
   readonly version: string
   readonly events: EventsView
@@ -34,6 +50,8 @@ export const liveAgent = ({ options, ports, store, kernel, version, events, star
   status: ports.status,
   counts: ports.counts,
   store: {
+    kind: store.kind,
+    outage: store.outage,
     configuration: ports.subnets.configuration.name,
     get endpoints() {
       return store.endpoints

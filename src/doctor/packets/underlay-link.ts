@@ -18,7 +18,7 @@ export function judgeUnderlayLink({ family, underlay }: OverlayHere, links: read
   const link = links.find(({ index }) => index === underlay.index)
   if (link === undefined || carriesNothing(link)) return []
   const { name, up, carrier } = link
-  const explains = [`IPv${family} underlay link`, 'etcd', ...SILENCE]
+  const explains = [`IPv${family} underlay link`, 'etcd', 'Kubernetes API', ...SILENCE]
   if (!up)
     return [
       {

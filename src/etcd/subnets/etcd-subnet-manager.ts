@@ -33,6 +33,8 @@ export interface EtcdSubnetPorts extends LeasePorts {
 
 /** Leases in etcd, as upstream has them. */
 export class EtcdSubnetManager implements SubnetManager {
+  readonly store = 'etcd'
+  readonly leasesSubnets = true
   readonly configuration: ConfigurationSource
   readonly endpoints: EtcdAddresses
   readonly tasks: readonly Task[]

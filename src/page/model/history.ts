@@ -1,4 +1,4 @@
-import type { StatusDocument } from '../../status/document.ts'
+import { STORE_NAMES, type StatusDocument } from '../../status/document.ts'
 import { missedOf, type Level } from './words.ts'
 
 /** From here on, something was so. */
@@ -19,7 +19,7 @@ const MOST_TURNS = 500
 
 type Reading = readonly [name: string, level: Level, text: string, since: string]
 
-/** What this page has seen since it was opened, and since when that was so: a lane each for the node, etcd, the lease and the peers. */
+/** What this page has seen since it was opened, and since when that was so: a lane each for the node, the store, the lease and the peers. */
 export class History {
   readonly #lanes = new Map<string, Turn[]>()
 
@@ -58,7 +58,7 @@ function readingsOf(status: StatusDocument): readonly Reading[] {
   const stateLevel = ({ ready: 'good', degraded: 'warn', unready: 'bad' } as const)[state]
   return [
     ['node', stateLevel, state, nodeSince],
-    ['etcd', store.isUp ? 'good' : 'bad', store.isUp ? 'answers' : 'out of reach', store.since],
+    [STORE_NAMES[store.kind], store.isUp ? 'good' : 'bad', store.isUp ? 'answers' : 'out of reach', store.since],
     [
       'lease',
       lease === null ? 'bad' : 'good',

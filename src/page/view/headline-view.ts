@@ -1,6 +1,6 @@
 import { curesOf } from '../../doctor/condition-cures.ts'
 import { REACHES, type Reach } from '../../probe/reach.ts'
-import type { ConditionStatus, PeerStatus, StatusDocument } from '../../status/document.ts'
+import { STORE_NAMES, type ConditionStatus, type PeerStatus, type StatusDocument } from '../../status/document.ts'
 import { commonPlace } from '../model/common.ts'
 import {
   count,
@@ -92,7 +92,7 @@ function tiles(status: StatusDocument): readonly HTMLElement[] {
       ? tile('Lease', 'bad', 'none', 'no subnet yet')
       : tile('Lease', 'good', lease.subnets.join(', '), leaseText(lease.secondsLeft)),
     tile(
-      'etcd',
+      STORE_NAMES[store.kind],
       store.isUp ? 'good' : 'bad',
       store.isUp ? 'answers' : 'out of reach',
       `for ${duration(secondsBetween(store.since, status.at))}${latency}`,

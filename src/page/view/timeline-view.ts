@@ -11,7 +11,7 @@ const WORDS_FROM = 18
 const LEVELS = { info: 'none', warn: 'warn', error: 'bad' } as const
 
 /**
- * Node, etcd, lease and peers over time, and when something happened: bars of text and colour, whose widths are set one by one, since the page
+ * Node, store, lease and peers over time, and when something happened: bars of text and colour, whose widths are set one by one, since the page
  * has no style that it was not served with.
  */
 export class TimelineView {

@@ -113,6 +113,7 @@ export function documentsOf(shape: Shape): AgentDocuments {
     pending: { total: pending.length, rows: pending.slice(0, MOST_ROWS) },
     rejected: { total: rejected.length, rows: rejected.slice(0, MOST_ROWS) },
     store: {
+      kind: 'etcd',
       ...{ isUp: true, since: isoBefore(nowMs, 86_000), reconnects: 1, renewedAt: isoBefore(nowMs, 4_400) },
       endpoints: [{ url: 'http://172.16.3.2:2379', isUp: true, latencyMs: 1.8, lastError: null, lastErrorAt: null }],
       certificates: [],

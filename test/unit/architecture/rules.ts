@@ -237,6 +237,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'text', 'observe', 'time', 'counts', 'config', 'lease', 'lease/acquire', 'agent/runtime'],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
+  'kube/net-config': {
+    sees: ['time', 'config', 'host/files', 'host', 'agent/runtime'],
+    because: 'where the configuration is in a file, it is read and followed in one way, whoever gives out subnets',
+  },
   'agent/status': {
     sees: [
       'net',

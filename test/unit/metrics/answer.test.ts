@@ -28,13 +28,22 @@ const seriesNamed = (text: string, name: string): readonly string[] =>
   seriesOf(text).filter((line) => /^[^ {]*/.exec(line)?.[0] === name)
 
 describe('metrics of the agent', () => {
-  it('are told with the help and type that each is defined with, and every one of them', async () => {
-    const text = await scrape(sourceOf({ status: sampleStatus({ conditions: [CONDITION] }) }))
-    for (const { name, help, type } of AGENT_METRICS) {
-      expect(text).toContain(`# HELP ${name} ${help}\n`)
-      expect(text).toContain(`# TYPE ${name} ${type}\n`)
-    }
-  })
+  it.each([
+    ['etcd', /^flannel_apiserver_/],
+    ['kubernetes', /^flannel_(etcd_|(free_)?subnets$)/],
+  ] as const)(
+    'are told with the help and type that each is defined with, with %s as the store',
+    async (kind, others) => {
+      const status = sampleStatus({ conditions: [CONDITION] })
+      const subnets = kind === 'etcd' ? {} : { subnets: [] }
+      const text = await scrape(sourceOf({ status: { ...status, store: { ...status.store, kind } }, ...subnets }))
+      expect(seriesOf(text).filter((line) => others.test(line.replace(/[{ ].*/, '')))).toEqual([])
+      for (const { name, help, type } of AGENT_METRICS.filter((metric) => !others.test(metric.name))) {
+        expect(text).toContain(`# HELP ${name} ${help}\n`)
+        expect(text).toContain(`# TYPE ${name} ${type}\n`)
+      }
+    },
+  )
 
   it('have no series twice, and no value that is no number', async () => {
     const series = seriesOf(await scrape(sourceOf()))

@@ -7,7 +7,7 @@ const ALL = [...AGENT_METRICS, ...PEER_METRICS]
 const UNIT = /_(seconds|bytes|ratio|total|info)$/
 /** Counts of things, states, and names of Prometheus' own clients. */
 const WITHOUT_UNIT =
-  /^(flannel_(peers|subnets|free_subnets|rejected_leases|pending_rows|condition|node_state|tables_synced|underlay_carrier|lease_held|firewall_rules_hold|etcd_up|etcd_endpoint_up|peer_reachable)|process_(open|max)_fds)$/
+  /^(flannel_(peers|subnets|free_subnets|rejected_leases|pending_rows|condition|node_state|tables_synced|underlay_carrier|lease_held|firewall_rules_hold|(etcd|apiserver)_up|(etcd|apiserver)_endpoint_up|peer_reachable)|process_(open|max)_fds)$/
 
 it('each has a name of its own, in words that Prometheus takes', () => {
   expect(new Set(ALL.map(({ name }) => name)).size).toBe(ALL.length)
