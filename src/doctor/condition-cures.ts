@@ -52,7 +52,7 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
     /^stale leases$|^answers to challenges$/,
     ['readwrite permission for all of PREFIX/ in etcd, challenges/ too; otherwise nothing: it is tried again'],
   ],
-  [/^way to (etcd|the API server)$/, ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing']],
+  [/^way to (etcd|the Kubernetes API)$/, ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing']],
   [/^subnet file$/, ['ls -l /run/flannel; make way for the file']],
 ]
 

@@ -231,7 +231,7 @@ export interface RejectedDocument extends Counted<RejectedStatus> {
 export type StoreKind = 'etcd' | 'kubernetes'
 
 /** What it is called where people read it. */
-export const STORE_NAMES: Readonly<Record<StoreKind, string>> = { etcd: 'etcd', kubernetes: 'API server' }
+export const STORE_NAMES: Readonly<Record<StoreKind, string>> = { etcd: 'etcd', kubernetes: 'Kubernetes API' }
 
 export interface StoreStatus {
   readonly kind: StoreKind

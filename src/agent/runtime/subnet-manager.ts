@@ -12,7 +12,7 @@ import type { Task } from './task.ts'
  * the other Nodes, and the configuration is a file. The agent knows neither.
  */
 export interface SubnetManager {
-  /** Whom it asks, in words: `etcd`. Kubernetes: `the API server`. */
+  /** Whom it asks, in words: `etcd`. Kubernetes: `the Kubernetes API`. */
   readonly store: string
   /** Whether subnets are leased out of the configured range by the nodes. Kubernetes: no; how many are left is not ours to know. */
   readonly leasesSubnets: boolean

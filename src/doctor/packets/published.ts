@@ -38,7 +38,7 @@ export function judgePublished({ here, status, addresses, links }: PublishedFact
           cause: 'public-ip-hidden',
           severity: isCutOff ? 'broken' : 'risk',
           covers: 'all peers',
-          explains: ['way to etcd', 'way to the API server', ...SILENCE],
+          explains: ['way to etcd', 'way to the Kubernetes API', ...SILENCE],
         },
         summary: `the published address ${HIDDEN} is the one that VirtualBox or QEMU gives to every machine behind its NAT: no other machine reaches it`,
         evidence: [`ip address show ${underlay.interface}: ${HIDDEN}`, ...(isCutOff ? silence : [])],
