@@ -14,7 +14,7 @@ import { readRegularFile } from '../host/files/regular-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Firewall } from '../kernel/firewall.ts'
 import type { PeerFilter } from '../kernel/peer-filter.ts'
-import type { Logger } from '../observe/logger.ts'
+import type { LogFields, Logger } from '../observe/logger.ts'
 import { Journal, type PlannedChange } from './journal.ts'
 import { plannedFirewall, PlannedPeerFilter } from './planned-firewall.ts'
 import { plannedPrograms, plannedSettings, type RunProgram } from './planned-host.ts'
@@ -168,8 +168,9 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): Agent
 }
 
 function notingLog(notes: Set<string>): Logger {
-  const note = (text: string): void => {
-    if (notes.size < MOST_NOTES) notes.add(text)
+  const note = (text: string, fields: LogFields = {}): void => {
+    const details = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : `${name}: ${value}`))
+    if (notes.size < MOST_NOTES) notes.add([text, ...details].join('; '))
   }
   return { error: note, warn: note, info: () => undefined, debug: () => undefined }
 }

@@ -41,10 +41,9 @@ const COMPOSED: Readonly<Record<string, string>> = {
   '…: …; retrying …': 'what is waited for, and the error that keeps us from it',
   'lease …: …; forwarding goes on': 'the same, and an error of etcd',
   'lease …': 'what the keeper of the lease has to say',
-  '… at …: … (…)': 'what was asked of etcd, where, and what an attempt to connect came to',
+  '…: … (…)': 'what was asked of etcd, where, and what an attempt to connect came to',
   '… (…)': 'an error of etcd, and what its connection died of',
-  '… at …: …': 'what was asked of etcd, where, and its words',
-  '…: …': 'what was asked of etcd, and its words',
+  '…: …': 'what was asked of etcd, perhaps where, and its words',
   '… …: … (E…)': 'what was asked of the kernel, and its words',
   '…: … (E…)': 'the same',
   '… …: E… (E…)': 'the same, of an error without words',
@@ -86,7 +85,7 @@ function messagesOf(sources: Sources): readonly Message[] {
 /** Tasks that look again and again, and say their name when they cannot. */
 const isLook = ({ at }: Message): boolean => /^src\/agent\/datapath\/link-task\.ts/.test(at)
 const asRetried = ({ text, at }: Message): Message => ({ text: `${text}: …; retrying …`, at })
-const asFault = ({ text, at }: Message): Message => ({ text: `… at …: ${text} (…)`, at })
+const asFault = ({ text, at }: Message): Message => ({ text: `…: ${text} (…)`, at })
 /** What one lease claims in vain because of another: up to the name of that. */
 const isDispute = ({ at }: Message): boolean => at.startsWith('src/lease/peers/claims.ts')
 const asLost = ({ text, at }: Message): readonly Message[] =>

@@ -41,7 +41,10 @@ export function showPlan(view: PlanView, { paint }: Looks): string {
 
 function head({ from, pid, etcd, source, consequences }: PlanView): readonly string[] {
   const agent = pid === undefined ? '; no flanneld runs here' : ''
-  const config = consequences === undefined ? `${etcd.prefix}/config` : `the configuration in ${source ?? ''}`
+  const config =
+    consequences === undefined
+      ? `${etcd.prefix}/config`
+      : `the configuration ${source === '-' ? 'on standard input' : `in ${source ?? ''}`}`
   return [
     `what a flanneld that is started now would change on this host, by ${config} and the leases in etcd ${etcd.endpoints.join(' ')}`,
     `settings: ${from}${agent}`,

@@ -103,7 +103,18 @@ export function helpOf({ name, operands, about, flags, letters = {}, exits }: Co
   const described = [...flags, boolean('help', false, 'print this and exit')].map((flag) => {
     const letter = Object.entries({ h: FLAGS.help, ...letters }).find(([, { name: long }]) => long === flag.name)?.[0]
     const value = flag.placeholder === undefined ? '' : ` <${flag.placeholder}>`
-    return entry(`${letter === undefined ? '' : `-${letter}, `}--${flag.name}${value}`, flag.help)
+    return entry(
+      `${letter === undefined ? '' : `-${letter}, `}--${flag.name}${value}`,
+      `${flag.help}${toldDefault(flag)}`,
+    )
   })
   return `${usage}\n${paragraphs.join('\n')}\n${described.join('')}\n${wrap(`Exit code: ${exits}`, '')}`
+}
+
+/** Said where the flag's own words do not: a number, an address, one of a few words. */
+function toldDefault({ fallback, help }: Flag<unknown>): string {
+  const shown =
+    typeof fallback === 'object' && fallback !== null && 'text' in fallback ? String(fallback.text) : fallback
+  const isTold = (typeof shown === 'string' && shown !== '') || typeof shown === 'number'
+  return isTold && !help.includes('(default') ? ` (default: ${shown})` : ''
 }

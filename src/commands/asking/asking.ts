@@ -70,7 +70,7 @@ export function wordsFor(error: AgentAwayError | AgentAnswerError): string {
 
 const ADVICE: Readonly<Record<AgentAwayError['why'], string>> = {
   absent: '; is it running (systemctl status flanneld), and is this its --status-socket?',
-  refused: '; it has ended: systemctl status flanneld says why',
+  refused: '; it has ended, or this is not its --status-socket: systemctl status flanneld says which',
   forbidden: '',
   silent: '; it hangs, and its watchdog will end it: journalctl -u flanneld says what it does',
   strange: "; is this the agent's --status-socket?",

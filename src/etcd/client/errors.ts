@@ -58,6 +58,30 @@ const CODE_OF_CLASS: readonly (readonly [abstract new (...of: never[]) => Error,
   [MalformedMessage, 'PROTOCOL'],
 ]
 
+/** What is asked of etcd, by the names of the port, as people would say it. */
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ['readConfig', 'reading the configuration'],
+  ['writeConfig', 'writing the configuration'],
+  ['watchConfig', 'watching the configuration'],
+  ['list', 'listing the leases'],
+  ['watch', 'watching the leases'],
+  ['saidAt', 'reading what a lease said'],
+  ['create', 'writing a new lease'],
+  ['replace', 'writing a lease'],
+  ['keepAlive', 'renewing the lease'],
+  ['remove', 'removing a lease'],
+  ['release', 'removing a lease'],
+  ['challenges', 'listing the challenges'],
+  ['ask', 'asking who holds a lease'],
+  ['answer', 'answering who holds a lease'],
+  ['authenticate', 'logging in'],
+  ['connect', 'connecting'],
+])
+
+/** Begins each message about a failure: what was being done and, once chosen, at which endpoint. */
+export const attempt = (op: string, url: string | undefined): string =>
+  [WORDS.get(op) ?? op, ...(url === undefined ? [] : [url])].join(' at ')
+
 /** Where a call went wrong: the operation as the port names it and, once chosen, the address. */
 export interface CallSite {
   readonly op: string
@@ -73,8 +97,8 @@ export function storeError(
   cause?: unknown,
   root?: string,
 ): StoreError {
-  const where = url === undefined ? op : `${op} at ${url}`
-  return new StoreError({ op, code, retryable: isTransient(code), message: `${where}: ${message}`, cause, url, root })
+  const said = `${attempt(op, url)}: ${message}`
+  return new StoreError({ op, code, retryable: isTransient(code), message: said, cause, url, root })
 }
 
 /** Whatever a call through etcd3 rejected with, as data. Never holds what we sent: neither password nor token. */
@@ -92,7 +116,7 @@ export function together(newest: StoreError, byUrl: ReadonlyMap<string, StoreErr
   const { op, code, retryable, cause } = newest
   const parts = faults.map(([, fault]) => fault)
   const each = faults.map(([url, { message }]) => `${url}: ${message.split(`at ${url}: `)[1] ?? message}`)
-  const message = `${op}: ${each.join('; ')}`
+  const message = `${attempt(op, undefined)}: ${each.join('; ')}`
   return new StoreError({ op, code, retryable, cause, message, root: roots.join(' '), parts })
 }
 

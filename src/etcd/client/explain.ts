@@ -1,5 +1,6 @@
 import { StoreError, type StoreErrorCode } from '../../lease/store.ts'
 import type { Validity } from './certificates.ts'
+import { attempt } from './errors.ts'
 import type { Answering } from './who-answers.ts'
 
 /** What is known of a connection when something asked over it has failed. */
@@ -64,6 +65,7 @@ const ALERT_PREFIX = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_(?=ALERT_)/
 const NO_SPACE =
   'compact, defragment and disarm the alarm (etcdctl compact, defrag, alarm disarm), or raise --quota-backend-bytes'
 
+const HANGS = 'it was reached: it hangs, is overloaded, or has lost its leader (etcdctl endpoint status)'
 const NO_USER = 'etcd wants a user: --etcd-username and --etcd-password'
 
 /** What asks without changing anything, by the names of the port. */
@@ -87,7 +89,8 @@ export function explain(failure: StoreError, circumstances: Circumstances): Stor
   const reason = reasonOf(failure, circumstances)
   const said = (text: string, root: string): StoreError =>
     new StoreError({ op, code, retryable, message: text, cause, root, url: circumstances.url })
-  if (reason !== undefined) return said(`${op} at ${circumstances.url}: ${reason.saying} (${reason.root})`, reason.root)
+  if (reason !== undefined)
+    return said(`${attempt(op, circumstances.url)}: ${reason.saying} (${reason.root})`, reason.root)
   const help = helpFor(failure, circumstances)
   if (help !== undefined) return said(`${message} (${help})`, help === NO_USER ? 'no user' : code)
   const fault = code === 'UNAVAILABLE' ? circumstances.fault?.message.trim() : undefined
@@ -102,6 +105,7 @@ export const isRiddle = (failure: StoreError, circumstances: Circumstances): boo
 /** What etcd itself has answered, and what to do about it. */
 function helpFor({ op, code, message }: StoreError, { user, prefix }: Circumstances): string | undefined {
   if (code === 'RESOURCE_EXHAUSTED') return NO_SPACE
+  if (code === 'DEADLINE_EXCEEDED') return HANGS
   if (code === 'PERMISSION_DENIED')
     return `${user} lacks a role with ${READING.has(op) ? 'read' : 'write'} permission below ${prefix}/`
   if (code === 'INVALID_ARGUMENT' && message.includes('user name is empty')) return NO_USER

@@ -81,5 +81,6 @@ export class Questions {
 /** As the kernel has seen it; where somebody has set the clock meanwhile, as we have. */
 function roundTripMs({ sentMs, sentMicros }: Waiting, atMicros: number, nowMs: number): number {
   const measuredMs = (atMicros - sentMicros) / 1_000
-  return measuredMs >= 0 && measuredMs <= nowMs - sentMs + 1 ? measuredMs : nowMs - sentMs
+  const ms = measuredMs >= 0 && measuredMs <= nowMs - sentMs + 1 ? measuredMs : nowMs - sentMs
+  return Math.round(ms * 1_000) / 1_000
 }

@@ -72,7 +72,7 @@ describe('the help of a command', () => {
     const text = helpOf({ ...SPEC, about: `${'word '.repeat(40).trim()}\n\n  try host-one` })
     expect(text).toMatch(/^Usage: flanneld try NODE \[flags\]\n/)
     expect(text).toContain('\n  try host-one\n')
-    expect(text).toContain('\n  -c, --count <n>\n    how often\n')
+    expect(text).toContain('\n  -c, --count <n>\n    how often (default: 0)\n')
     expect(text).toMatch(/\nExit code: 0\.\n$/)
     expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThan(100)
   })

@@ -74,6 +74,12 @@ function carryOut({ changes }: Plan): void {
 }
 
 describe('plan', () => {
+  it('names the lease that agents reject, and why', async () => {
+    world.etcd.put('10.9.0.0-20', '{}')
+    const { notes } = await plan()
+    expect(notes).toContainEqual(expect.stringMatching(/^lease rejected; lease: 10\.9\.0\.0-20; reason: .*PublicIP/))
+  })
+
   it('is empty where an agent has been, and reads alone', async () => {
     await hasRun()
     const { writes } = world.kernel.stats()

@@ -33,7 +33,7 @@ describe('errors of etcd3 as data', () => {
       expect(toStoreError({ op: 'saidAt' }, error)).toMatchObject({
         code,
         retryable: isTransient(code),
-        message: `saidAt: ${words}`,
+        message: `reading what a lease said: ${words}`,
       })
   })
 
@@ -41,7 +41,7 @@ describe('errors of etcd3 as data', () => {
     const cause = new GRPCUnavailableError('connection refused')
     const failure = toStoreError({ op: 'list', url: 'http://10.0.0.1:2379' }, cause)
     expect(failure).toMatchObject({ op: 'list', code: 'UNAVAILABLE', retryable: true, cause })
-    expect(failure.message).toBe('list at http://10.0.0.1:2379: connection refused')
+    expect(failure.message).toBe('listing the leases at http://10.0.0.1:2379: connection refused')
   })
 
   test.each([
@@ -52,7 +52,9 @@ describe('errors of etcd3 as data', () => {
     ],
     ['No addresses resolved. Resolution note: no such name', 'No addresses resolved. Resolution note: no such name'],
   ])('says no more than there is to say of %j', (said, message) => {
-    expect(toStoreError({ op: 'ask' }, new GRPCUnavailableError(said)).message).toBe(`ask: ${message}`)
+    expect(toStoreError({ op: 'ask' }, new GRPCUnavailableError(said)).message).toBe(
+      `asking who holds a lease: ${message}`,
+    )
   })
 
   test('leaves a store error as it is', () => {
@@ -63,14 +65,20 @@ describe('errors of etcd3 as data', () => {
 
 describe('failures of several addresses', () => {
   const at = (url: string, words: string, root: string): StoreError =>
-    new StoreError({ op: 'list', code: 'UNAVAILABLE', retryable: true, message: `list at ${url}: ${words}`, root })
+    new StoreError({
+      op: 'list',
+      code: 'UNAVAILABLE',
+      retryable: true,
+      message: `listing the leases at ${url}: ${words}`,
+      root,
+    })
   const [a, b] = [at('http://a', 'refused', 'R'), at('http://b', 'expired', 'E')]
   const byUrl = (...of: readonly StoreError[]) =>
     new Map(of.map((one) => [/at (\S+):/.exec(one.message)?.[1] ?? '', one] as const))
 
   test('for different reasons are told together, the same way whichever was last', () => {
     const told = together(b, byUrl(b, a))
-    expect(told.message).toBe('list: http://a: refused; http://b: expired')
+    expect(told.message).toBe('listing the leases: http://a: refused; http://b: expired')
     expect([told.op, told.code, told.root]).toEqual(['list', 'UNAVAILABLE', 'E R'])
     expect(together(a, byUrl(a, b)).message).toBe(told.message)
   })
@@ -84,6 +92,6 @@ describe('failures of several addresses', () => {
 test("what gRPC adds to a connection's error is left out: number and name of the status, and the time", () => {
   const said = '14 UNAVAILABLE: No connection established. Last error: Failed to connect (2026-11-29T17:47:41.114Z)'
   expect(toStoreError({ op: 'list' }, new Error(said)).message).toBe(
-    'list: No connection established. Last error: Failed to connect',
+    'listing the leases: No connection established. Last error: Failed to connect',
   )
 })

@@ -28,7 +28,9 @@ const said = (of: typeof unavailable, scene: Partial<Circumstances>): string =>
 describe('a failed connection', () => {
   test('does not say twice what gRPC and the connection say alike', () => {
     const lost = failure('UNAVAILABLE', 'Protocol error')
-    expect(said(lost, { fault: fault('ERR_HTTP2_ERROR', 'Protocol error') })).toBe(`list at ${URL}: Protocol error`)
+    expect(said(lost, { fault: fault('ERR_HTTP2_ERROR', 'Protocol error') })).toBe(
+      `listing the leases at ${URL}: Protocol error`,
+    )
     expect(said(lost, { fault: fault('ERR_HTTP2_ERROR', 'Session closed') })).toMatch(
       /Protocol error \(Session closed\)$/,
     )
@@ -53,7 +55,7 @@ describe('a failed connection', () => {
     ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'http://'],
   ])('of %s says what to do, in place of what gRPC says, and names the fault', (code, cure) => {
     const { message, op, code: same, retryable, root } = explain(unavailable, { ...SCENE, fault: fault(code) })
-    expect(message).toMatch(new RegExp(`^list at ${URL}: .*${cure}.* \\(${code}\\)$`))
+    expect(message).toMatch(new RegExp(`^listing the leases at ${URL}: .*${cure}.* \\(${code}\\)$`))
     expect(message).not.toContain('No connection')
     expect([op, same, retryable, root]).toEqual(['list', 'UNAVAILABLE', true, code])
   })
@@ -65,14 +67,16 @@ describe('a failed connection', () => {
     ['Name resolution failed for target dns:etcd:2379', 'there is no address for that name (ENOTFOUND)'],
   ])('that gRPC says %s of is told in few words', (text, words) => {
     const lost = failure('UNAVAILABLE', `No connection established. Last error: ${text}`)
-    expect(said(lost, {})).toBe(`list at ${URL}: ${words}`)
+    expect(said(lost, {})).toBe(`listing the leases at ${URL}: ${words}`)
     expect(isRiddle(lost, SCENE)).toBe(false)
   })
 
   test('to nobody is told from an answer that is late', () => {
     const late = failure('DEADLINE_EXCEEDED', 'no answer within 5000 ms')
     expect(said(late, { wasReached: false })).toMatch(/nobody answers there.*firewall/)
-    expect(said(late, {})).toBe(`list at ${URL}: no answer within 5000 ms`)
+    expect(said(late, {})).toBe(
+      `listing the leases at ${URL}: no answer within 5000 ms (it was reached: it hangs, is overloaded, or has lost its leader (etcdctl endpoint status))`,
+    )
   })
 
   const lastsUntil = (toMs: number, fromMs = 0) => ({ what: 'one', fromMs, toMs })
@@ -109,14 +113,14 @@ describe('a failed connection', () => {
     'of which nothing is known but "%s"',
     (text) => {
       expect(said(failure('INTERNAL', text), {})).toBe(
-        `list at ${URL}: the connection was closed by the other end (closed)`,
+        `listing the leases at ${URL}: the connection was closed by the other end (closed)`,
       )
     },
   )
 
   test('of another fault has its words behind what gRPC says', () => {
     expect(said(unavailable, { fault: fault('ODD', 'odd words\n') })).toBe(
-      `list at ${URL}: No connection established (odd words)`,
+      `listing the leases at ${URL}: No connection established (odd words)`,
     )
   })
 
@@ -136,13 +140,13 @@ describe('an answer of etcd', () => {
   })
 
   test.each([
-    ['list', 'read'],
-    ['readConfig', 'read'],
-    ['create', 'write'],
-    ['keepAlive', 'write'],
-  ])('that %s is not permitted names the user, and the permission that is lacking', (op, permission) => {
+    ['list', 'listing the leases', 'read'],
+    ['readConfig', 'reading the configuration', 'read'],
+    ['create', 'writing a new lease', 'write'],
+    ['keepAlive', 'renewing the lease', 'write'],
+  ])('that %s is not permitted names the user, and the permission that is lacking', (op, doing, permission) => {
     expect(said(failure('PERMISSION_DENIED', 'etcdserver: permission denied', op), {})).toBe(
-      `${op} at ${URL}: etcdserver: permission denied (user "agent" lacks a role with ${permission} permission below /coreos.com/network/)`,
+      `${doing} at ${URL}: etcdserver: permission denied (user "agent" lacks a role with ${permission} permission below /coreos.com/network/)`,
     )
   })
 

@@ -143,7 +143,7 @@ describe('whether the other end of a connection lives', () => {
     asked[3]?.fail('UNAVAILABLE')
     await clock.advance(2_200)
     expect(deaths).toBe(0)
-    expect(errors).toMatchObject([{ code: 'UNAVAILABLE', message: 'watch at http://etcd:2379: refused' }])
+    expect(errors).toMatchObject([{ code: 'UNAVAILABLE', message: 'watching the leases at http://etcd:2379: refused' }])
   })
 
   test('is proven by any answer of etcd, also that we may not read', async () => {
