@@ -1,4 +1,4 @@
-import type { BackendConfig } from '../config/backend.ts'
+import { backendFacts } from '../config/backend.ts'
 import { FAMILIES, parseNetworkConfig } from '../config/network.ts'
 import { givenFields } from '../config/remarks.ts'
 
@@ -29,19 +29,6 @@ export function configFacts(text: string): readonly ConfigFact[] {
       ...[of(names.subnetMin, subnetMin.text), of(names.subnetMax, subnetMax.text)],
     ]
   })
-  return [...families, of('EnableNFTables', enableNftables), ...backendFacts(backend, of)]
-}
-
-function backendFacts(
-  backend: BackendConfig,
-  of: (path: string, value: ConfigFact['value']) => ConfigFact,
-): readonly ConfigFact[] {
-  const type = of('Backend.Type', backend.type)
-  if (backend.type !== 'vxlan') return [type]
-  const { vni, port, underlayMtu, gbp, learning, directRouting } = backend
-  return [
-    ...[type, of('Backend.VNI', vni), of('Backend.Port', port)],
-    of('Backend.MTU', underlayMtu ?? "that of each host's interface"),
-    ...[of('Backend.GBP', gbp), of('Backend.Learning', learning), of('Backend.DirectRouting', directRouting)],
-  ]
+  const ofBackend = backendFacts(backend).map(({ path, value }) => of(path, value ?? "that of each host's interface"))
+  return [...families, of('EnableNFTables', enableNftables), ...ofBackend]
 }

@@ -1,5 +1,6 @@
 import type { BackendConfig } from '../config/backend.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { ForwarderCounts } from '../kernel/tun.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
@@ -42,13 +43,15 @@ export interface DeviceKeeper {
   /** The one that it has, or would have if it was made now: where the kernel chooses it, it may be another after {@link tend}. */
   readonly name: string
   /** What peers know of it, where it is the end of tunnels. */
-  readonly endPoint?: { readonly mac: Mac; readonly vni: number; readonly port: number }
+  readonly endPoint?: { readonly mac?: Mac; readonly vni?: number; readonly port: number }
   /**
    * Brings the device about, as it must be on the underlay as it is, and says in the log what it did.
    * @throws {DeviceError | KernelError} what the world may undo again
    * @throws {ConfigError} when it cannot be on this underlay
    */
   tend(underlay: Underlay, signal: AbortSignal): Promise<DeviceReport>
+  /** What it has counted of the packets that it carries itself; undefined, or absent: it carries none. */
+  counts?(): ForwarderCounts | undefined
   /** How long from now {@link tend} may be put off, in milliseconds; undefined: until something is reported. */
   dueInMs(): number | undefined
   /** Changes nothing. @throws {ConfigError} when the device cannot be on this underlay as the configuration says */

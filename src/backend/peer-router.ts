@@ -2,6 +2,7 @@ import type { BackendConfig } from '../config/backend.ts'
 import type { RouteState } from '../kernel/kernel.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
+import type { ShownRow } from '../reconcile/shown-row.ts'
 import type { ReachablePeer } from './judge.ts'
 
 /** What a router is handed. */
@@ -16,6 +17,8 @@ export interface PeerRouter {
   readonly wantsOtherRoutes: boolean
   /** How many peers it has been told of and not to give up. */
   readonly peers: number
+  /** What a peer needs and is in no table of the kernel's; absent: nothing. */
+  rowsOf?(key: string): Iterable<ShownRow>
   /** Sets, changes or (undefined) gives up a peer. */
   setPeer(key: string, peer: ReachablePeer | undefined): void
   /** The underlay, and the routes of the main table in its family, are these now. */

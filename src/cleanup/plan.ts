@@ -1,7 +1,7 @@
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
-import { DEVICE_ALIAS, deviceName, familyOfDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
+import { DEVICE_ALIAS, deviceName, familyOfDevice, familyOfOwnDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
 import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/ownership.ts'
 import { describeRoute, routeDeletion } from '../reconcile/former/route-removal.ts'
 
@@ -117,14 +117,11 @@ function judgeDevice(link: LinkState, addresses: readonly AddressState[]): Judge
   return family && { link, objection: objectionTo(link, family, addresses) }
 }
 
-function objectionTo(
-  { index, name, kind, alias, vxlan }: LinkState,
-  family: Family,
-  addresses: readonly AddressState[],
-): string | undefined {
+function objectionTo(link: LinkState, family: Family, addresses: readonly AddressState[]): string | undefined {
+  if (familyOfOwnDevice(link) !== undefined) return undefined
+  const { index, name, kind, vxlan } = link
   if (vxlan === undefined) return `it is a ${kind ?? 'plain'} device, not vxlan`
   if (deviceName(family, vxlan.vni) !== name) return `its VNI is ${vxlan.vni}`
-  if (alias === DEVICE_ALIAS) return undefined
   const length = addressBits(family)
   const isAddressed = addresses.some(
     ({ linkIndex, ip, prefixLength }) => linkIndex === index && ip.family === family && prefixLength === length,

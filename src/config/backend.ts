@@ -2,6 +2,7 @@ import { nearest } from './differences.ts'
 import { ConfigError } from './error.ts'
 import { compareFields, type Field, type FieldComparison, type Fields } from './field.ts'
 import type { JsonFields } from './json.ts'
+import type { Family } from '../net/ip.ts'
 
 /** VXLAN backend settings (`Backend` of the network configuration). */
 export interface VxlanConfig {
@@ -36,17 +37,17 @@ const VXLAN: Fields<VxlanConfig> = {
   type: { path: 'Backend.Type', valueOf: ({ type }) => type },
   vni: { path: 'Backend.VNI', valueOf: ({ vni }) => vni },
   port: { path: 'Backend.Port', valueOf: ({ port }) => port },
+  underlayMtu: {
+    path: 'Backend.MTU',
+    valueOf: ({ underlayMtu }) => underlayMtu,
+    follow: (current, { underlayMtu }) => ({ ...current, underlayMtu }),
+  },
   gbp: { path: 'Backend.GBP', valueOf: ({ gbp }) => gbp },
   learning: { path: 'Backend.Learning', valueOf: ({ learning }) => learning },
   directRouting: {
     path: 'Backend.DirectRouting',
     valueOf: ({ directRouting }) => directRouting,
     follow: (current, { directRouting }) => ({ ...current, directRouting }),
-  },
-  underlayMtu: {
-    path: 'Backend.MTU',
-    valueOf: ({ underlayMtu }) => underlayMtu,
-    follow: (current, { underlayMtu }) => ({ ...current, underlayMtu }),
   },
 }
 
@@ -55,8 +56,18 @@ export const BACKEND_FIELDS = Object.values(VXLAN).map(({ path }) => path.replac
 
 const PLAIN: Fields<PlainConfig> = { type: { path: 'Backend.Type', valueOf: ({ type }) => type } }
 
+/** One of a backend's settings. Undefined: none is given, and it is known on each host alone. */
+export interface BackendFact {
+  /** `Backend.VNI`. */
+  readonly path: string
+  readonly value: string | number | boolean | undefined
+}
+
 /** A backend's settings: how they are read, and which of them a running agent follows. */
 interface Settings {
+  /** Address families whose packets it carries. */
+  readonly families: readonly Family[]
+  readonly facts: (config: BackendConfig) => readonly BackendFact[]
   readonly read: (fields: JsonFields) => BackendConfig
   readonly compare: (current: BackendConfig, next: BackendConfig) => FieldComparison<BackendConfig>
 }
@@ -71,10 +82,13 @@ function settings<C extends BackendConfig>(
   type: C['type'],
   read: (fields: JsonFields) => C,
   fields: readonly Field<C>[],
+  families: readonly Family[] = [4, 6],
 ): Settings {
   const isOurs = (config: BackendConfig): config is C => config.type === type
   return {
+    families,
     read,
+    facts: (config) => (isOurs(config) ? fields.map(({ path, valueOf }) => ({ path, value: valueOf(config) })) : []),
     compare: (current, next) =>
       isOurs(current) && isOurs(next) ? compareFields(fields, current, next) : anotherType(current, next),
   }
@@ -87,6 +101,9 @@ const anotherType = (current: BackendConfig, { type }: BackendConfig): FieldComp
   refused: [{ path: 'Backend.Type', from: current.type, to: type }],
 })
 
+/** All settings of a backend, the type first. */
+export const backendFacts = (config: BackendConfig): readonly BackendFact[] => BACKENDS[config.type].facts(config)
+
 /** Takes from other settings what a running agent can follow. Pure. */
 export const compareBackend = (current: BackendConfig, next: BackendConfig): FieldComparison<BackendConfig> =>
   BACKENDS[current.type].compare(current, next)
@@ -96,12 +113,15 @@ const isType = (text: string): text is BackendConfig['type'] => Object.hasOwn(BA
 /** Upstream's code falls back to `udp`, its documentation says `vxlan`; we do as documented. */
 const DEFAULT_TYPE = 'vxlan'
 
-/** @throws {ConfigError} */
-export function parseBackend(fields: JsonFields | undefined): BackendConfig {
+/** @param families of the network. @throws {ConfigError} */
+export function parseBackend(fields: JsonFields | undefined, families: readonly Family[] = []): BackendConfig {
   fields?.refuseTwins(BACKEND_FIELDS)
   const type = fields?.string('Type') ?? DEFAULT_TYPE
   const known = type.toLowerCase()
   if (!isType(known)) throw new ConfigError('Backend.Type', expectedType(known), type)
+  const surplus = families.find((family) => !BACKENDS[known].families.includes(family))
+  if (surplus !== undefined)
+    throw new ConfigError('Backend.Type', `a backend that carries IPv${surplus}, or EnableIPv${surplus} false`, type)
   return fields === undefined ? VXLAN_DEFAULTS : BACKENDS[known].read(fields)
 }
 

@@ -110,7 +110,10 @@ export function parseNetworkConfig(text: string, where = 'network configuration'
   return {
     overlays,
     enableNftables: fields.boolean('EnableNFTables') ?? false,
-    backend: parseBackend(fields.object('Backend')),
+    backend: parseBackend(
+      fields.object('Backend'),
+      overlays.map(({ family }) => family),
+    ),
   }
 }
 

@@ -37,6 +37,8 @@ export interface OverlayHere {
         readonly vni: number | undefined
         /** UDP. */
         readonly port: number | undefined
+        /** The process that carries its packets; absent: the kernel does. */
+        readonly carrier?: number | undefined
       }
     | undefined
 }

@@ -1,6 +1,7 @@
 import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
+import type { TunDevice } from './tun.ts'
 import type { AddressFlag, AddressProtocol, RouteProtocol, RouteTable, RouteType, Scope } from './words.ts'
 
 /*
@@ -317,6 +318,12 @@ export interface Kernel {
    * and all that came before: what is reported later is not their doing.
    */
   apply(ops: readonly KernelOp[], signal: AbortSignal): Promise<readonly OpResult[]>
+
+  /**
+   * Makes a TUN device; in the pattern of its name, `%d` is a number that the kernel chooses. Rejects with `tun.open`: ENOENT without
+   * /dev/net/tun, ENODEV and ENXIO without the driver, EPERM and EACCES where that is not permitted.
+   */
+  openTun(pattern: string, signal: AbortSignal): Promise<TunDevice>
 
   /** Resolves when whoever reads {@link changes} in that way has read all that the kernel has reported so far. */
   catchUp(): Promise<void>

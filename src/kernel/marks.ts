@@ -46,12 +46,14 @@ export function familyOfDevice(name: string): Family | undefined {
  * The family of a device that is proved ours: of a kind that we make, with our alias, under the name that it got from us. Undefined: it is
  * not, whatever it is called.
  */
-export function familyOfOwnDevice({
-  name,
-  alias,
-  vxlan,
-}: Pick<LinkState, 'name' | 'alias' | 'vxlan'>): Family | undefined {
-  const family = familyOfDevice(name)
-  const isNamedByUs = family !== undefined && vxlan !== undefined && deviceName(family, vxlan.vni) === name
-  return isNamedByUs && alias === DEVICE_ALIAS ? family : undefined
+export function familyOfOwnDevice(link: MarkedLink): Family | undefined {
+  const family = familyOfDevice(link.name)
+  return family !== undefined && isNamedByKind(link, family) && link.alias === DEVICE_ALIAS ? family : undefined
 }
+
+/** What a device is known by. */
+type MarkedLink = Pick<LinkState, 'name' | 'alias' | 'kind' | 'vxlan'>
+
+/** Whether it is of the kind that its name says. */
+const isNamedByKind = ({ name, vxlan }: MarkedLink, family: Family): boolean =>
+  vxlan !== undefined && deviceName(family, vxlan.vni) === name

@@ -3,6 +3,7 @@ import { REACHES } from '../probe/reach.ts'
 import { asNumber, oneOf, type Definition, type Sample } from './definition.ts'
 import type { Readings } from './readings.ts'
 import { REJECTION_CODES } from '../lease/rejection.ts'
+import type { ForwarderStatus } from '../status/document.ts'
 
 /** More conditions than there are names for, whatever interfaces and bridges a host has. */
 const MOST_CONDITIONS = 60
@@ -30,6 +31,16 @@ function* pending({ pending: rows, status }: Readings): Generator<Sample> {
   for (const { labels, value } of counted('row', names, found)) {
     const [family = '', table = ''] = (labels?.['row'] ?? '').split(' ')
     yield { labels: { family, table }, value }
+  }
+}
+
+/** Of the devices whose packets the agent carries: what it has sent, and what it has received. */
+function* carried({ status }: Readings, of: (counts: ForwarderStatus) => readonly [number, number]): Generator<Sample> {
+  for (const { family, device } of status.families) {
+    if (device === null || device.forwarder === null) continue
+    const [sent, received] = of(device.forwarder)
+    yield { labels: { family: `${family}`, direction: 'sent' }, value: sent }
+    yield { labels: { family: `${family}`, direction: 'received' }, value: received }
   }
 }
 
@@ -165,6 +176,31 @@ export const NODE_METRICS: readonly Definition<Readings>[] = [
         labels: { family: `${family}`, device: device?.name ?? '' },
         value: device?.mtu,
       })),
+  },
+  {
+    name: 'flannel_forwarded_packets_total',
+    type: 'counter',
+    help: 'Packets that the agent itself has carried since its device was made; absent where the kernel carries them',
+    labels: ['family', 'direction'],
+    read: (readings) => carried(readings, ({ sentPackets, receivedPackets }) => [sentPackets, receivedPackets]),
+  },
+  {
+    name: 'flannel_forwarded_bytes_total',
+    type: 'counter',
+    help: 'Octets of these packets, without what carries them over the underlay',
+    labels: ['family', 'direction'],
+    read: (readings) => carried(readings, ({ sentOctets, receivedOctets }) => [sentOctets, receivedOctets]),
+  },
+  {
+    name: 'flannel_forwarder_drops_total',
+    type: 'counter',
+    help: 'Packets that the agent was to carry and has dropped, by why',
+    labels: ['family', 'reason'],
+    *read({ status }) {
+      for (const { family, device } of status.families)
+        for (const [reason, value] of Object.entries(device?.forwarder?.drops ?? {}))
+          yield { labels: { family: `${family}`, reason }, value }
+    },
   },
   {
     name: 'flannel_netlink_requests_total',

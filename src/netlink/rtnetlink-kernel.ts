@@ -36,6 +36,7 @@ import { Conversation } from './conversation.ts'
 import { readLink, writeLinkQuery } from './codec/link.ts'
 import { LinkNames } from './link-names.ts'
 import { ChangeListener } from './listener.ts'
+import type { TunDevice } from '../kernel/tun.ts'
 import { loadAddon, type NetlinkAddon } from '../native/load.ts'
 import { type LinkNamer } from './codec/operation.ts'
 import { chained, fdbOf, neighboursOf, routesOf } from './table-queries.ts'
@@ -47,6 +48,7 @@ import { askAll } from './questions.ts'
 import { readLookup, readSelectiveRoute, writeRouteLookup, writeRouteQuery } from './codec/route.ts'
 import { readRule, writeRuleQuery } from './codec/rule.ts'
 import { NetlinkSocket } from './socket.ts'
+import { openTunDevice } from './tun.ts'
 import { Mutex } from '../time/mutex.ts'
 
 export interface RtnetlinkOptions {
@@ -222,6 +224,11 @@ export class RtnetlinkKernel implements Kernel {
   }
 
   /** Whoever reads without awaiting anything else does so in microtasks, all of which run before the next turn of the event loop. */
+  openTun(pattern: string, signal: AbortSignal): Promise<TunDevice> {
+    this.#count('tun.open')
+    return this.#inTurn('tun.open', signal, () => Promise.resolve().then(() => openTunDevice(pattern)))
+  }
+
   async catchUp(): Promise<void> {
     this.#hear()
     await setImmediate()

@@ -14,6 +14,8 @@ export type PlannedChange =
       readonly link: string | undefined
       readonly over: string | undefined
     }
+  /** A device whose packets the agent itself carries, for as long as it runs. */
+  | { readonly on: 'tun'; readonly link: string }
   /** A setting of the kernel, its name in parts. */
   | { readonly on: 'setting'; readonly name: readonly string[]; readonly value: string }
   /** A program of the firewall that changes something. */

@@ -15,12 +15,24 @@ import {
   type RuleState,
   type SelectiveRoute,
 } from '../kernel/kernel.ts'
+import type { Forwarder, TunDevice } from '../kernel/tun.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Journal } from './journal.ts'
 import { PlannedTables } from './planned-tables.ts'
 import type { Activity } from './stillness.ts'
 
 const UNKNOWN: RouteAnswer = { is: 'none', code: 'ENETUNREACH' }
+
+const NO_TRAFFIC = { packets: 0, octets: 0 }
+
+/** Nothing passes through a device that is only planned. */
+const IDLE_FORWARDER: Forwarder = {
+  setPeers: () => undefined,
+  setMtu: () => undefined,
+  counts: () => ({ sent: NO_TRAFFIC, received: NO_TRAFFIC, drops: {}, peers: [] }),
+  failure: () => undefined,
+  stop: () => undefined,
+}
 
 /** Reads the kernel once, at the first question, and never writes: it notes what is to be written, and answers as if it had been. */
 export class PlannedKernel implements Kernel {
@@ -94,6 +106,12 @@ export class PlannedKernel implements Kernel {
     for (const index of new Set(ops.flatMap((op) => ('linkIndex' in op && op.linkIndex) || [])))
       if (tables.isUnread(index)) await this.#readRows(tables, index, signal)
     return ops.map((op) => this.#perform(tables, op))
+  }
+
+  async openTun(pattern: string, signal: AbortSignal): Promise<TunDevice> {
+    const name = (await this.#read(signal)).addTun(pattern)
+    this.#journal.add({ on: 'tun', link: name })
+    return { name, forward: () => IDLE_FORWARDER, close: () => undefined }
   }
 
   catchUp(): Promise<void> {

@@ -151,6 +151,18 @@ export class PlannedTables {
     return undefined
   }
 
+  /** @returns its name */
+  addTun(pattern: string): string {
+    const isFree = (name: string): boolean => this.links.every((link) => link.name !== name)
+    let number = 0
+    while (!isFree(pattern.replace('%d', `${number}`))) number++
+    const name = pattern.replace('%d', `${number}`)
+    const plain = { up: false, carrier: false, loopback: false, kind: 'tun', master: undefined, vxlan: undefined }
+    const index = this.#nextIndex++
+    this.#links.set(index, { ...plain, index, name, mac: undefined, mtu: 1_500, alias: undefined })
+    return name
+  }
+
   #deleteLink(index: number): void {
     this.#links.delete(index)
     this.#rows.delete(index)

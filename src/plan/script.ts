@@ -21,6 +21,13 @@ function stepOf(change: PlannedChange): ScriptStep {
   switch (change.on) {
     case 'kernel':
       return kernelStep(change.op, change.link ?? '?', change.over)
+    case 'tun':
+      return {
+        kind: 'device',
+        lines: [
+          `# flanneld makes the TUN device ${change.link} and carries its packets: it is there while flanneld runs`,
+        ],
+      }
     case 'setting': {
       const path = ['/proc/sys', ...change.name].join('/')
       return { kind: 'setting', lines: [`echo ${quoted(change.value)} > ${quoted(path)}`] }

@@ -6,6 +6,7 @@ import {
   type EndpointStatus,
   type FamilyStatus,
   type FirewallStatus,
+  type ForwarderStatus,
   type LeaseStatus,
   type PeersSummary,
   type StatusDocument,
@@ -71,7 +72,16 @@ function familyText({ underlay, device, tables }: FamilyStatus): string {
       : `${counted(tables.pending, 'entry', 'entries')} not in the kernel`
   const restored = Object.values(tables.restored).reduce((sum, count) => sum + count, 0)
   const changed = restored === 0 ? '' : `, ${counted(restored, 'entry', 'entries')} of others' changing put right`
-  return `${way}${overlay}; ${tables.synced ? held : 'not written to the kernel yet'}${changed}`.replaceAll(/ +/g, ' ')
+  const carried = device === null || device.forwarder === null ? '' : carriedText(device.forwarder)
+  return `${way}${overlay}${carried}; ${tables.synced ? held : 'not written to the kernel yet'}${changed}`.replaceAll(
+    / +/g,
+    ' ',
+  )
+}
+
+const carriedText = ({ sentPackets, receivedPackets, drops }: ForwarderStatus): string => {
+  const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0)
+  return `, whose packets the agent carries: ${sentPackets} sent, ${receivedPackets} received, ${dropped} dropped`
 }
 
 function peersText({ total, byReach, families, probes }: PeersSummary): string {

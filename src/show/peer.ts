@@ -28,7 +28,8 @@ function onePeer(peer: PeerStatus, at: number, looks: Looks): string {
       : [['Size', `packets of ${peer.passesOctets} octets pass, larger ones do not`] as const]),
     ...(peer.underlay === null ? [] : [['Underlay', underlayText(peer)] as const]),
     ...peer.entries.map(({ table, row, isInKernel }): Labelled => {
-      const state = isInKernel ? 'in the kernel' : looks.paint('bad', 'NOT IN THE KERNEL')
+      const place = table === 'forwarder' ? 'in its table' : 'in the kernel'
+      const state = isInKernel ? place : looks.paint('bad', `NOT ${place.toUpperCase()}`)
       return [table, `${printable(row.replace(`${table} `, ''))}: ${state}`]
     }),
   ]

@@ -136,6 +136,8 @@ export interface FamilyStatus {
     readonly mtu: number
     readonly vni: number | null
     readonly port: number | null
+    /** Packets that the agent itself has carried, where it does; null: the kernel carries them. */
+    readonly forwarder: ForwarderStatus | null
   } | null
   readonly tables: {
     readonly peers: number
@@ -146,6 +148,16 @@ export interface FamilyStatus {
     readonly passes: number
     readonly lastPassMs: number | null
   }
+}
+
+/** Since the device was made. Octets are those of the packets, without what carries them. */
+export interface ForwarderStatus {
+  readonly sentPackets: number
+  readonly sentOctets: number
+  readonly receivedPackets: number
+  readonly receivedOctets: number
+  /** Packets that were dropped, by why (docs/backends.md). */
+  readonly drops: Readonly<Record<string, number>>
 }
 
 export interface PeersSummary {
@@ -180,7 +192,7 @@ export interface PeerStatus {
   /** Whether packets take the underlay itself (DirectRouting, host-gw). */
   readonly isDirect: boolean
   readonly entries: readonly {
-    readonly table: 'neighbour' | 'fdb' | 'route'
+    readonly table: 'neighbour' | 'fdb' | 'route' | 'forwarder'
     readonly row: string
     readonly isInKernel: boolean
   }[]

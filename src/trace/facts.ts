@@ -20,6 +20,14 @@ export interface TracedPeer {
   readonly vni: number | undefined
   /** Who says so: `etcd`, or `the agent`. */
   readonly source: string
+  /** Set where the agent itself carries the packets to it. */
+  readonly carried?: CarriedWay | undefined
+}
+
+/** A device whose packets the agent carries, and the one route that leads to all peers. */
+export interface CarriedWay {
+  readonly device: string
+  readonly network: Prefix
 }
 
 /** What the kernel holds for a peer, and by which ways it would send. */

@@ -12,8 +12,8 @@ const EMPTY: KernelTables = { neighbours: [], fdb: [], routes: [] }
 
 /** Reads what the kernel holds for one peer. Changes nothing. @throws {KernelError} */
 export async function gather(kernel: TracedKernel, peer: TracedPeer, signal: AbortSignal): Promise<KernelFacts> {
-  const { family, subnet, publicIp, vni } = peer
-  const name = vni === undefined ? undefined : deviceName(family, vni)
+  const { family, subnet, publicIp, vni, carried } = peer
+  const name = carried?.device ?? (vni === undefined ? undefined : deviceName(family, vni))
   const links = await kernel.links(signal)
   const device = links.find((link) => link.name === name)
   const questions = [{ destination: containerOf(subnet) }, { destination: publicIp }]

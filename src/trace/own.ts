@@ -1,5 +1,6 @@
 import type { StatusDocument } from '../status/document.ts'
-import type { KernelFacts, TracedPeer } from './facts.ts'
+import { parsePrefix } from '../net/prefix.ts'
+import type { CarriedWay, KernelFacts, TracedPeer } from './facts.ts'
 
 /** Whether a lease is this host's own: by what its agent says, else by the end point of the tunnel that it names. Pure. */
 export function isOwn(
@@ -9,4 +10,16 @@ export function isOwn(
 ): boolean {
   if (status !== undefined) return status.families.some((family) => family.subnet === subnet.text)
   return mac !== undefined && device?.mac === mac
+}
+
+/** By which device packets to a peer go where the agent carries them, as it says. Pure. */
+export function carriedWay(
+  { family, mac }: Pick<TracedPeer, 'family' | 'mac'>,
+  status: Pick<StatusDocument, 'families' | 'configuration'> | undefined,
+): CarriedWay | undefined {
+  const device = status?.families.find((one) => one.family === family)?.device ?? undefined
+  const text = status?.configuration?.networks.find((one) => one.family === family)?.network
+  const network = text === undefined ? undefined : parsePrefix(text)
+  if (device?.forwarder === null || device === undefined || network === undefined || mac !== undefined) return undefined
+  return { device: device.name, network }
 }

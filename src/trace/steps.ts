@@ -8,7 +8,11 @@ import { probeStep } from './probe-step.ts'
 export function steps(facts: TraceFacts): readonly Step[] {
   const { peer, kernel } = facts
   const isDirect = goesDirectly(peer, kernel)
-  const tunnel = isDirect ? [] : [deviceStep(facts), neighbourStep(facts), fdbStep(facts)]
+  const tunnel = isDirect
+    ? []
+    : peer.carried === undefined
+      ? [deviceStep(facts), neighbourStep(facts), fdbStep(facts)]
+      : [carriedDeviceStep(facts)]
   const route = routeStep(facts, isDirect)
   return [leaseStep(facts), ...tunnel, route, firewallStep(facts), underlayStep(facts), probeStep(facts)]
 }
@@ -22,7 +26,8 @@ const wrong = (name: Step['name'], found: string, ...cure: readonly string[]): S
 })
 
 /** By a route over the underlay, without a tunnel: the backend has no device, or DirectRouting has made one. */
-function goesDirectly({ publicIp, vni }: TracedPeer, { toContainer, device }: KernelFacts): boolean {
+function goesDirectly({ publicIp, vni, carried }: TracedPeer, { toContainer, device }: KernelFacts): boolean {
+  if (carried !== undefined) return false
   if (vni === undefined) return true
   if (toContainer.is === 'none') return false
   const { gateway, linkIndex } = toContainer.route
@@ -52,6 +57,14 @@ function deviceStep(facts: TraceFacts): Step {
   if (vxlan === undefined || vxlan.vni !== facts.peer.vni)
     return wrong('device', `${found}: not VXLAN with VNI ${String(facts.peer.vni)}`, mender(facts))
   return up ? right('device', found) : wrong('device', `${found}: it is down`, `ip link set ${device.name} up`)
+}
+
+/** It goes with the agent, which has the peers in a table of its own. */
+function carriedDeviceStep(facts: TraceFacts): Step {
+  const { device, deviceName = '' } = facts.kernel
+  if (device === undefined) return wrong('device', `there is no ${deviceName}`, mender(facts))
+  const found = `${device.name} mtu ${device.mtu} (${device.kind ?? 'no tunnel'}), whose packets flanneld carries`
+  return device.up ? right('device', found) : wrong('device', `${found}: it is down`, mender(facts))
 }
 
 function neighbourStep(facts: TraceFacts): Step {
@@ -86,12 +99,13 @@ function routeStep(facts: TraceFacts, isDirect: boolean): Step {
   const answer = kernel.toContainer
   const underlay = isDirect && answer.is === 'route' ? answer.route.linkIndex : undefined
   const found = wayOf(answer, kernel)
-  if (isRightWay(answer, peer, { device: kernel.device?.index, underlay }))
+  if (isRightWay(answer, peer, { device: kernel.device?.index, underlay, oneRoute: peer.carried?.network }))
     return right('route', `${found}${isDirect ? ' (directly over the underlay)' : ''}`)
-  const missing = answer.is === 'none' || answer.route.destination.length < peer.subnet.length
-  const way = isDirect
-    ? `via ${peer.publicIp.text}`
-    : `via ${peer.subnet.base.text} dev ${kernel.deviceName ?? ''} onlink`
+  const ours = peer.carried?.network ?? peer.subnet
+  const missing = answer.is === 'none' || answer.route.destination.length < ours.length
+  const device = `dev ${kernel.deviceName ?? ''}`
+  const tunnelled = peer.carried === undefined ? `via ${peer.subnet.base.text} ${device} onlink` : device
+  const way = isDirect ? `via ${peer.publicIp.text}` : tunnelled
   return wrong(
     'route',
     `packets to ${peer.subnet.text} follow ${found}; they should go ${way}`,

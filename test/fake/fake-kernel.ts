@@ -21,6 +21,7 @@ import {
   type RuleState,
   type SelectiveRoute,
 } from '../../src/kernel/kernel.ts'
+import { FakeTun } from './fake-tun.ts'
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
 /** Microtasks in which a reader takes and handles one change, at most. */
@@ -30,6 +31,8 @@ const TURNS_PER_CHANGE = 8
 export interface Faults {
   /** Refuses operations: the name of the errno, or undefined to let the operation pass. Nothing is changed by a refused one. */
   refuse?: (op: KernelOp) => KernelErrorCode | undefined
+  /** Refuses TUN devices, or forwarders on them: the name of the errno. */
+  refuseTun?: (op: 'tun.open' | 'udp.bind') => KernelErrorCode | undefined
   /** Whatever is to be changed, the process may not. */
   lacksRights?: boolean
   /** The operation is carried out but its answer is lost: its result is `LOST`. */
@@ -66,6 +69,8 @@ export class FakeKernel implements Kernel {
   faults: Faults = {}
   /** The tables themselves, to read in assertions. */
   readonly tables: FakeTables
+  /** TUN devices that were made, the last one last. */
+  readonly tuns: FakeTun[] = []
   rulesInForce: readonly RuleState[] = []
   selective: readonly SelectiveRoute[] = []
   /** What rules make of a packet; undefined: it follows the main table. */
@@ -230,6 +235,28 @@ export class FakeKernel implements Kernel {
     this.#muted = false
     await this.catchUp()
     return results
+  }
+
+  async openTun(pattern: string, signal: AbortSignal): Promise<FakeTun> {
+    await this.#enter('tun.open', signal)
+    this.#refuseBy('tun.open', pattern)
+    const numbers = Array.from({ length: 1_000 }, (_, number) => pattern.replace('%d', `${number}`))
+    const name = numbers.find((one) => this.indexOf(one) === undefined) ?? pattern
+    const { index } = this.addCard(name, { kind: 'tun', up: false, carrier: false })
+    const close = (): void => {
+      if (this.tables.links.has(index)) this.outside({ op: 'link.delete', linkIndex: index })
+    }
+    const tun = new FakeTun(name, close, () => {
+      this.#refuseBy('udp.bind', name)
+    })
+    this.tuns.push(tun)
+    return tun
+  }
+
+  #refuseBy(op: 'tun.open' | 'udp.bind', target: string): void {
+    const code = this.faults.refuseTun?.(op)
+    if (code !== undefined)
+      throw new KernelError({ op, errno: 1, code, target, message: `${op} ${target}: refused (${code})` })
   }
 
   changes(

@@ -13,6 +13,10 @@ const family = (of: 4 | 6): FamilyStatus => ({
   device: {
     ...{ name: of === 4 ? 'flannel.100' : 'flannel-v6.100', index: 7, mac: '02:11:22:33:44:55', mtu: 1450 },
     ...{ address: '10.15.64.0', vni: 100, port: 8472 },
+    forwarder: {
+      ...{ sentPackets: 10, sentOctets: 840, receivedPackets: 9, receivedOctets: 756 },
+      drops: { inStranger: 1 },
+    },
   },
   tables: {
     ...{ peers: 3, pending: 0, synced: true, passes: 2, lastPassMs: 1.5 },

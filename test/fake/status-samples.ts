@@ -120,6 +120,7 @@ export function sampleStatus(peers: readonly PeerStatus[], changed: Partial<Stat
           mtu: 1450,
           vni: 1,
           port: 8472,
+          forwarder: null,
         },
         tables: {
           peers: peers.length,

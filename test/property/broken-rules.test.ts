@@ -86,6 +86,7 @@ function kernel(broken: {
       return broken.tables?.(tables) ?? tables
     },
     apply: (ops, signal) => broken.apply?.(real, ops, signal) ?? real.apply(ops, signal),
+    openTun: (pattern, signal) => real.openTun(pattern, signal),
     catchUp: () => real.catchUp(),
     changes: (...asked) => broken.changes?.(real.changes(...asked)) ?? real.changes(...asked),
     close: () => {

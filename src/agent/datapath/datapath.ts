@@ -119,11 +119,14 @@ export class Datapath implements PeerSink {
       family: this.family,
       own: this.#own,
       underlay: this.#link.underlay,
-      device: device && { name: device.name, index: reconciler.linkIndex, endPoint: device.endPoint },
+      device: device && {
+        ...{ name: device.name, index: reconciler.linkIndex, endPoint: device.endPoint },
+        counts: device.counts?.(),
+      },
       mtu: this.#link.mtu,
       pending: reconciler.pending,
       pendingRows: () => reconciler.pendingRows(),
-      rowsOf: (key) => reconciler.rowsOf(key),
+      rowsOf: (key) => this.#router?.rowsOf?.(key) ?? reconciler.rowsOf(key),
       isDirect: (key) => reconciler.isDirect(key),
     }
   }

@@ -56,7 +56,7 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
     backendType: said.backendType,
     isReserved: said.isReserved,
     mac: onDevice.fdb[0]?.mac ?? null,
-    address: onDevice.neighbours[0]?.ip.text ?? null,
+    address: family.device === undefined ? null : subnet.base.text,
     isDirect: family.isDirect(key),
     entries: [...family.rowsOf(key)],
     reach: known.reach,

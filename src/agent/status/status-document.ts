@@ -6,11 +6,13 @@ import {
   type ConfigurationStatus,
   type FamilyStatus,
   type FirewallStatus,
+  type ForwarderStatus,
   type LeaseStatus,
   type PeerStatus,
   type PeersSummary,
   type StatusDocument,
 } from '../../status/document.ts'
+import type { ForwarderCounts } from '../../kernel/tun.ts'
 import { REACHES } from '../../probe/reach.ts'
 import type { FamilyView, SessionView } from '../view/session-view.ts'
 import type { LiveAgent } from './live-agent.ts'
@@ -132,10 +134,25 @@ function familyStatus(live: LiveAgent, view: FamilyView): FamilyStatus {
 
 function deviceStatus({ own, device, mtu }: FamilyView): FamilyStatus['device'] {
   if (device === undefined) return null
-  const { name, index = null, endPoint } = device
+  const { name, index = null, endPoint, counts } = device
   const { mac = null, vni = null, port = null } = endPoint ?? {}
-  return { name, index, mac, address: own.subnet.base.text, mtu: mtu ?? 0, vni, port }
+  const address = own.subnet.base.text
+  return {
+    name,
+    index,
+    mac,
+    address,
+    mtu: mtu ?? 0,
+    vni,
+    port,
+    forwarder: counts === undefined ? null : carried(counts),
+  }
 }
+
+const carried = ({ sent, received, drops }: ForwarderCounts): ForwarderStatus => ({
+  ...{ sentPackets: sent.packets, sentOctets: sent.octets },
+  ...{ receivedPackets: received.packets, receivedOctets: received.octets, drops },
+})
 
 /** The worst first; of one kind, in the order of the leases. */
 function peersSummary(live: LiveAgent): PeersSummary {

@@ -2,6 +2,7 @@ import type { OwnSubnet } from '../../backend/backend.ts'
 import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { NetworkConfig } from '../../config/network.ts'
+import type { ForwarderCounts } from '../../kernel/tun.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { LeaseLife } from '../../lease/keeper.ts'
 import type { RejectionCode } from '../../lease/rejection.ts'
@@ -65,6 +66,8 @@ export interface DeviceView {
   readonly index: number | undefined
   /** Undefined: no tunnels end there. */
   readonly endPoint: DeviceKeeper['endPoint']
+  /** Undefined: the kernel carries its packets. */
+  readonly counts: ForwarderCounts | undefined
 }
 
 export interface FirewallView {

@@ -9,7 +9,7 @@ import type { PeerStatus, RejectedDocument, StatusDocument } from '../../status/
 import type { TraceFacts, TracedPeer } from '../../trace/facts.ts'
 import { findAtAgent, findInStore } from '../../trace/find.ts'
 import { gather } from '../../trace/gather.ts'
-import { isOwn } from '../../trace/own.ts'
+import { carriedWay, isOwn } from '../../trace/own.ts'
 import { showTrace } from '../../trace/show.ts'
 import { steps } from '../../trace/steps.ts'
 import { rulesOfOthersHere } from '../examine/doctor.ts'
@@ -40,7 +40,8 @@ async function traceMeant(asked: Asking): Promise<Said> {
   ])
   if (store.is === 'away') asked.complain(`etcd at ${store.endpoints} cannot be asked: ${store.problem}`)
   const known = store.is === 'read' ? findInStore(store.records, word) : []
-  const peers = known.length > 0 ? known : findAtAgent(agent.peers, agent.vni)
+  const found = known.length > 0 ? known : findAtAgent(agent.peers, agent.vni)
+  const peers = found.map((peer) => ({ ...peer, carried: carriedWay(peer, agent.status) }))
   if (peers.length === 0) throw nobodyMeant(word, agent, store.is === 'read')
   const firewall = { own: agent.status?.firewall, ofOthers }
   const traced = await traceEach(peers, agent, firewall, asked.signal)
@@ -59,8 +60,9 @@ function nobodyMeant(word: string, { state, status }: Agent, isStoreRead: boolea
   return new AgentAnswerError(`no lease has the name, address or subnet ${word}: flanneld leases lists all`)
 }
 
-const inJson = ({ subnet, publicIp, ...rest }: TracedPeer): object => ({
+const inJson = ({ subnet, publicIp, carried, ...rest }: TracedPeer): object => ({
   ...rest,
+  carriedBy: carried?.device ?? null,
   subnet: subnet.text,
   publicIp: publicIp.text,
 })

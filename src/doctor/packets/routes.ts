@@ -54,7 +54,8 @@ async function ask(
     ...{ here, rules },
     wrong: questions.flatMap(({ routed, peer, question }, at) => {
       const answer = answers[at]
-      const right = { device: here.device?.index, underlay: here.underlay.index }
+      const oneRoute = here.device?.carrier === undefined ? undefined : here.network
+      const right = { device: here.device?.index, underlay: here.underlay.index, oneRoute }
       return answer === undefined || isRightWay(answer, routed, right) ? [] : [{ peer, question, answer }]
     }),
     nameOf: (index) => links.find((link) => link.index === index)?.name ?? `link ${index}`,

@@ -89,7 +89,10 @@ export function inodesOn(table: string, port: number): readonly string[] {
 
 /** Pure. What no process holds is the kernel's own: our device's, or another's, which is seen as a link. */
 export function judgePrograms({ device }: OverlayHere, sockets: readonly SocketHere[]): readonly Finding[] {
-  const [held] = sockets.flatMap(({ inode, holder }) => (holder === undefined ? [] : [{ inode, holder }]))
+  const isOther = (pid: number): boolean => pid !== device?.carrier
+  const [held] = sockets.flatMap(({ inode, holder }) =>
+    holder !== undefined && isOther(holder.pid) ? [{ inode, holder }] : [],
+  )
   if (held === undefined || device?.port === undefined) return []
   const { name, port } = device
   const { inode, holder } = held

@@ -6,7 +6,7 @@ import type { StatusDocument } from '../../status/document.ts'
 import type { OverlayHere } from '../view.ts'
 
 /** The overlay as the agent says it. Pure. */
-export function overlayOfStatus({ families, configuration }: StatusDocument): readonly OverlayHere[] {
+export function overlayOfStatus({ families, configuration, agent }: StatusDocument): readonly OverlayHere[] {
   return families.flatMap(({ family, subnet: subnetText, underlay, device }): readonly OverlayHere[] => {
     const subnet = parsePrefix(subnetText)
     const [address, publicIp] = [parseIp(underlay.address), parseIp(underlay.publicIp)]
@@ -28,6 +28,7 @@ export function overlayOfStatus({ families, configuration }: StatusDocument): re
                   mtu: device.mtu,
                 },
                 ...{ vni: device.vni ?? undefined, port: device.port ?? undefined },
+                ...(device.forwarder === null ? {} : { carrier: agent.pid }),
               },
       },
     ]

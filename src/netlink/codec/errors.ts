@@ -5,7 +5,7 @@ import { KernelError, type ErrnoName, type KernelFault } from '../../kernel/kern
 /** Both spellings of one number: the one that is documented for sockets wins. */
 const PREFERRED: ReadonlySet<string> = new Set(['EAGAIN', 'EOPNOTSUPP'])
 
-const isErrnoName = (name: string): name is ErrnoName => name.startsWith('E')
+export const isErrnoName = (name: string): name is ErrnoName => name.startsWith('E')
 
 const NAMES = new Map<number, ErrnoName>()
 for (const [name, errno] of Object.entries(constants.errno))

@@ -95,7 +95,7 @@ export function documentsOf(shape: Shape): AgentDocuments {
         },
         device: {
           ...{ name: 'flannel.100', index: 7, mac: '0a:58:0a:00:00:01', address: own.replace(/\/.*/, ''), mtu: 1450 },
-          ...{ vni: 100, port: 8472 },
+          ...{ vni: 100, port: 8472, forwarder: null },
         },
         tables: {
           ...{ peers: peers.length, pending: pending.length, synced: true, passes: 312, lastPassMs: 1.4 },

@@ -249,6 +249,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'time',
       'counts',
       'config',
+      'kernel',
       'lease',
       'reconcile',
       'backend',
