@@ -42,6 +42,12 @@ export class PlanClock implements Clock {
 /** So many rounds of the event loop in which nothing is under way, and whoever was woken has got as far as it can. */
 const STILL_TURNS = 4
 
+/** How Node names files that are read, written or closed just then (`FSReqPromise`, `FSReqCallback`, a handle's `CloseReq`). */
+const OF_FILES = /^FSReq|^CloseReq$/
+
+/** Whether this process waits for a file. */
+export const isReadingFiles = (): boolean => process.getActiveResourcesInfo().some((name) => OF_FILES.test(name))
+
 /** Knows whether anything is under way outside of this process. */
 export class Activity {
   readonly #isReadingFiles: () => boolean

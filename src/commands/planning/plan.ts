@@ -14,6 +14,7 @@ import { readResolvers } from '../../host/resolvers.ts'
 import { readSysctl } from '../../host/sysctl.ts'
 import type { ConfigRecord } from '../../lease/store.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
+import { isReadingFiles } from '../../plan/stillness.ts'
 import { planFor, type PlanPorts } from '../../plan/plan.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
@@ -69,7 +70,7 @@ async function planOn(
       firewall: new LinuxFirewall(run),
       peerFilter: new NftPeerFilter(run, options.ipMasq),
     }),
-    isReadingFiles: () => process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')),
+    isReadingFiles,
   }
   try {
     const found = await planFor(options, ports, signal)

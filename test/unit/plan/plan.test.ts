@@ -6,6 +6,7 @@ import { prefix } from '../../../src/net/prefix.ts'
 import type { KernelOp } from '../../../src/kernel/kernel.ts'
 import { planFor, type Plan } from '../../../src/plan/plan.ts'
 import { scriptOf } from '../../../src/plan/script.ts'
+import { isReadingFiles } from '../../../src/plan/stillness.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../fake/agent-world.ts'
 
 const NODE: NodeIdentity = { id: 'a'.repeat(32), hostname: 'host1' }
@@ -49,7 +50,7 @@ async function plan(config = CONFIG): Promise<Plan> {
       resolveHost: () => Promise.resolve([]),
       runProgram: () => Promise.resolve(''),
       makeFirewall: () => ({ firewall: world.firewall, peerFilter: world.peerFilter }),
-      isReadingFiles: () => process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')),
+      isReadingFiles,
     },
     signal,
   )
