@@ -1,0 +1,86 @@
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const SOURCES = join(ROOT, 'src/native/udp')
+const DRIVERS = join(ROOT, 'test/unit/native/udp')
+const FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-fno-sanitize-recover=all']
+const run = promisify(execFile)
+/** Another one each day; of a run that fails it is said. */
+const SEED = String(Math.floor(Date.now() / 86_400_000))
+
+const folder = mkdtempSync(join(tmpdir(), 'udp-sanitized-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+const headers = [
+  join(dirname(process.execPath), '../include/node'),
+  '/usr/include/node',
+  '/usr/local/include/node',
+].find((path) => existsSync(join(path, 'uv.h')))
+const source = (name: string): string => join(SOURCES, `${name}.c`)
+
+/** Why nothing can be made with a sanitizer here; undefined when it can. */
+function missing(sanitizer: string): string | undefined {
+  if (headers === undefined) return "Node's headers are not here"
+  const { status, error, stderr } = spawnSync(
+    'cc',
+    [`-fsanitize=${sanitizer}`, '-x', 'c', '-', '-o', join(folder, 'try')],
+    {
+      input: 'int main(void) { return 0; }',
+      encoding: 'utf8',
+    },
+  )
+  return status === 0 ? undefined : `cc makes nothing with -fsanitize=${sanitizer}: ${error?.message ?? stderr}`
+}
+
+/** Skipping is said, and where a compiler is promised (CI) it is not done. */
+const unless = (why: string | undefined) => {
+  if (why !== undefined) process.stderr.write(`SKIPPED, the forwarder of the udp backend is not tried: ${why}\n`)
+  return describe.skipIf(why !== undefined && process.env['CI'] === undefined)
+}
+
+function compile(name: string, args: readonly string[]): string {
+  const program = join(folder, name)
+  execFileSync('cc', [...FLAGS, `-I${headers ?? ''}`, ...args, '-o', program], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  return program
+}
+
+const numberOf = (json: string, name: string): number => Number(new RegExp(`"${name}":(\\d+)`).exec(json)?.[1])
+
+unless(missing('address,undefined'))('what the forwarder does with packets, under sanitizers', () => {
+  it('holds for any packet, and stays within it', async () => {
+    const sanitize = '-fsanitize=address,undefined'
+    const packet = compile('packet.o', [sanitize, '-fsanitize-coverage=trace-pc', '-c', source('packet')])
+    const fuzz = compile('fuzz', [sanitize, source('peers'), join(DRIVERS, 'fuzz.c'), packet])
+    const { stdout } = await run(fuzz, ['2', SEED])
+    expect(numberOf(stdout, 'tried')).toBeGreaterThan(500)
+    expect(numberOf(stdout, 'joined')).toBeGreaterThan(50)
+  })
+
+  it.each(['address,undefined', 'thread'])(
+    'has no fault with %s, while peers are swapped and it is stopped and started',
+    async (sanitizer) => {
+      const why = missing(sanitizer)
+      expect(why).toBeUndefined()
+      const names = ['forwarder', 'inward', 'outward', 'peers', 'packet']
+      const drive = compile(`drive-${sanitizer}`, [
+        `-fsanitize=${sanitizer}`,
+        ...names.map(source),
+        join(DRIVERS, 'drive.c'),
+        '-pthread',
+      ])
+      const { stdout } = await run(drive, ['1500', SEED, String(20_000 + (process.pid % 10_000))])
+      expect(numberOf(stdout, 'outward')).toBeGreaterThan(0)
+      expect(numberOf(stdout, 'inward')).toBeGreaterThan(0)
+    },
+  )
+})
