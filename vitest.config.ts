@@ -30,6 +30,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'root', include: ['test/root/**/*.test.ts'], ...WHOLE_HOSTS } },
+      { test: { name: 'kube', include: ['test/kube/**/*.test.ts'], ...WHOLE_HOSTS } },
       { test: { name: 'faults', include: FAULTS, ...WHOLE_HOSTS } },
     ],
   },

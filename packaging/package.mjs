@@ -3,10 +3,12 @@
 //   flannel-agent_<version>-<revision>_<arch>.deb       built by dpkg-deb
 //   flannel-agent-<version>-linux-<arch>.tar.gz         install.sh and uninstall.sh, for everything else
 //   flannel-agent-<version>-<arch>.oci.tar              image for `docker load`, of Debian's packages and the executable
+//   flannel-agent-<version>-kubernetes.yml            manifest for `kubectl apply`
+//   flannel-agent-<version>.tgz                       the same as a Helm chart
 //   flannel-agent-<version>.cdx.json                    bill of materials, CycloneDX
 //   SHA256SUMS
 //
-//   node packaging/package.mjs [--only deb,tarball,image,sbom] [--out FOLDER] [--revision N] [--debs FOLDER]
+//   node packaging/package.mjs [--only deb,tarball,image,kubernetes,sbom] [--out FOLDER] [--revision N] [--debs FOLDER]
 //                             [--executable FILE] [--stand-in]
 //
 // Two runs over one commit give the same bytes: times are the commit's (or SOURCE_DATE_EPOCH). The image also depends on the
@@ -16,6 +18,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { buildManifests } from './kubernetes/kubernetes.mjs'
 import { buildDeb } from './deb/deb.mjs'
 import { buildImage } from './oci/image.mjs'
 import { debianPackages } from './oci/debian.mjs'
@@ -23,7 +26,7 @@ import { describeProduct, ROOT } from './package/product.mjs'
 import { billOfMaterials } from './package/sbom.mjs'
 import { buildTarball } from './tarball/tarball.mjs'
 
-const PARTS = ['deb', 'tarball', 'image', 'sbom']
+const PARTS = ['deb', 'tarball', 'image', 'kubernetes', 'sbom']
 
 function readOptions() {
   const { values } = parseArgs({
@@ -55,7 +58,7 @@ function packagesForImage(product, debs, scratch) {
 
 /** What an earlier run has made there, of this version or another; nothing else that lies in the folder. */
 function removeFormer(folder) {
-  const ours = /^(flannel-agent[-_]\d.*\.(deb|tar\.gz|oci\.tar|cdx\.json)|SHA256SUMS)$/
+  const ours = /^(flannel-agent[-_]\d.*(\.(deb|tar\.gz|tgz|oci\.tar|cdx\.json)|-kubernetes\.yml)|SHA256SUMS)$/
   for (const name of readdirSync(folder)) if (ours.test(name)) rmSync(join(folder, name))
 }
 
@@ -85,6 +88,7 @@ async function main() {
     if (has('deb')) files.push(buildDeb(product, scratch, out))
     if (has('tarball')) files.push(buildTarball(product, out))
     if (debian !== undefined) files.push(buildImage(product, debian, out))
+    if (has('kubernetes')) files.push(...buildManifests(product, out))
     if (has('sbom')) files.push(billOfMaterials(product, debian?.packages ?? [], out))
     checksums(out, files)
     for (const file of [...files, join(out, 'SHA256SUMS')]) console.log(file)

@@ -55,6 +55,7 @@ export const EXCLUDED: readonly Excluded[] = [
     'npm test -- --project root                  # a real Docker, containerd and systemd on such hosts; as root, skipped otherwise',
     'npm test -- --project faults                # faults of kernel, etcd and process on such hosts',
     'npm test -- --project faults test/e2e/faults/<name>.test.ts',
+    'npm test -- --project kube                  # a real kube-apiserver; skipped, with a word, where there is no Go',
     "npm run repeat -- 20 --project faults test/e2e/faults/<name>.test.ts -t 'wiped'",
     'npm run repeat -- 20 --jobs 2 --project etcd',
     'npm run mutate -- --seed 7 --count 300 --json result.json src/lease src/reconcile',

@@ -6,7 +6,7 @@ import { ROOT, run, say } from './shell.mjs'
 import { logPath, PROGRAMS, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
 
 /** Long, and about the kernel, etcd and Docker more than about Node: run on one Node version only. */
-const ONCE = ['e2e', 'root', 'faults', 'etcd']
+const ONCE = ['e2e', 'root', 'faults', 'etcd', 'kube']
 
 /** Of each property on the Node that is not the one for everything, unless somebody asks for a number: sequences are long there too. */
 const FEWER_RUNS = '500'

@@ -15,6 +15,7 @@ const PACKAGES = {
   ethtool: ['ethtool'],
   strace: ['strace'],
   faketime: ['faketime'],
+  'kubernetes-client': ['kubectl'],
   'containernetworking-plugins': ['usr/lib/cni/bridge', 'usr/lib/cni/host-local'],
   'util-linux': ['unshare', 'nsenter', 'setpriv'],
 }

@@ -10,7 +10,7 @@ import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
  * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
  * side, each in namespaces of its own: they wait for daemons more than they compute. What takes longest comes first.
  */
-export const ROWS = [['core'], ['root', 'e2e', 'etcd', 'kernel'], ['faults']]
+export const ROWS = [['core'], ['root', 'e2e', 'etcd', 'kernel'], ['faults', 'kube']]
 export const PROJECTS = ROWS.flat()
 
 /** Where a project runs; inside the laboratory's namespaces when it is not named here. */

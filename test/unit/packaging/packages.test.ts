@@ -25,7 +25,7 @@ const build = (out: string, options: readonly string[], variables: Readonly<Reco
 
 let folder = ''
 let first = ''
-const only = ['--only', hasDpkg ? 'deb,tarball,sbom' : 'tarball,sbom']
+const only = ['--only', hasDpkg ? 'deb,tarball,kubernetes,sbom' : 'tarball,kubernetes,sbom']
 const file = (ending: string): string => join(first, readdirSync(first).find((name) => name.endsWith(ending)) ?? '')
 
 beforeAll(() => {
@@ -60,8 +60,8 @@ describe('npm run package', () => {
   it('replaces what an earlier version has left, and touches nothing else', () => {
     const out = join(folder, 'used')
     mkdirSync(out)
-    for (const name of ['flannel-agent_0.0.9-1_amd64.deb', 'flannel-agent-notes.txt', 'letter'])
-      writeFileSync(join(out, name), name)
+    const former = ['flannel-agent_0.0.9-1_amd64.deb', 'flannel-agent-0.0.9.tgz', 'flannel-agent-0.0.9-kubernetes.yml']
+    for (const name of [...former, 'flannel-agent-notes.txt', 'letter']) writeFileSync(join(out, name), name)
     expect(build(out, ['--only', 'sbom'])).toMatchObject({ status: 0 })
     const bill = readdirSync(first).find((name) => name.endsWith('.cdx.json'))
     expect(readdirSync(out).sort()).toEqual(['SHA256SUMS', bill, 'flannel-agent-notes.txt', 'letter'].sort())
@@ -80,11 +80,11 @@ describe('npm run package', () => {
   it('writes sums that sha256sum agrees with', () => {
     const { status, stdout } = spawnSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: first, encoding: 'utf8' })
     expect(status).toBe(0)
-    expect(stdout.match(/: OK$/gm)).toHaveLength(only.join().split(',').length - 1)
+    expect(stdout.match(/: OK$/gm)).toHaveLength(readdirSync(first).length - 1)
   })
 
   it.each([
-    [['--only', 'rpm'], 'expected some of deb,tarball,image,sbom, found rpm'],
+    [['--only', 'rpm'], 'expected some of deb,tarball,image,kubernetes,sbom, found rpm'],
     [['--revision', 'a b'], 'expected a Debian revision such as 1, found a b'],
     [['--executable', '/nonexistent'], 'expected the executable, found nothing: npm run build'],
     [['--executable', join(ROOT, 'package.json')], 'expected an ELF file of 64 bits'],
@@ -92,6 +92,17 @@ describe('npm run package', () => {
     const { status, stderr } = build(join(folder, 'none'), options)
     expect(status).not.toBe(0)
     expect(stderr).toContain(reason)
+  })
+})
+
+describe('the chart', () => {
+  it('is an archive of one folder named as the chart is, and the manifest names the image of this version', () => {
+    const paths = run('tar', 'tzf', file('.tgz')).trim().split('\n')
+    expect(paths).toContain('flannel-agent/Chart.yaml')
+    expect(paths).toContain('flannel-agent/templates/daemonset.yaml')
+    expect(paths.every((path) => path.startsWith('flannel-agent/'))).toBe(true)
+    const version = /^version: (.*)$/m.exec(run('tar', 'xzOf', file('.tgz'), 'flannel-agent/Chart.yaml'))?.[1] ?? ''
+    expect(readFileSync(file('-kubernetes.yml'), 'utf8')).toContain(`image: flannel-agent:${version}\n`)
   })
 })
 

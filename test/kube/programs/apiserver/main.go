@@ -1,0 +1,13 @@
+// A kube-apiserver as its authors release it, for tests alone: no part of the product is made of it.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() {
+	os.Exit(cli.Run(app.NewAPIServerCommand()))
+}

@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { kubeLock, kubeProgram } from '../../setup/kube-programs.mjs'
+
+const run = promisify(execFile)
+
+/** Programs of other people's that tests of the Kubernetes mode are judged by, as their paths. */
+export interface KubePrograms {
+  /** kube-apiserver, as its authors release it. */
+  readonly apiServer: string
+  /** Renders charts, with Helm's own code. */
+  readonly chart: string
+}
+
+/** How long a build that runs is waited for, in seconds. */
+const BUILT_WITHIN_S = 900
+
+/**
+ * Waits for a build that runs, and does not begin one: here there may be no network.
+ * @returns the programs; or why there are none, for tests to be skipped with
+ */
+export async function kubePrograms(): Promise<KubePrograms | string> {
+  const programs = { apiServer: kubeProgram('kube-apiserver'), chart: kubeProgram('chart') }
+  const areBuilt = (): boolean => Object.values(programs).every((path) => existsSync(path))
+  if (!areBuilt() && existsSync(kubeLock()))
+    await run('flock', ['--wait', `${BUILT_WITHIN_S}`, kubeLock(), 'true']).catch(() => undefined)
+  if (areBuilt()) return programs
+  const hindrance = 'there is no real Kubernetes API server: node test/setup/kube-programs.mjs says why'
+  process.stderr.write(`Tests are skipped, for ${hindrance}\n`)
+  return hindrance
+}
