@@ -18,7 +18,7 @@ const NATIVE = join(ROOT, 'src/native')
 const DIST = join(ROOT, 'dist')
 /** What is compiled, and with it what it is made of. */
 const FORWARDER = ['udp', 'forwarder', 'outward', 'inward', 'peers', 'packet'].map((name) => `udp/${name}.c`)
-const UNITS = ['netlink.c', 'icmp.c', ...FORWARDER]
+const UNITS = ['netlink.c', 'icmp.c', 'memory.c', ...FORWARDER]
 const HEADERS = ['socket.h', ...['forwarder', 'thread', 'peers', 'packet'].map((name) => `udp/${name}.h`)]
 const SOURCES = [...UNITS, ...HEADERS, 'binding.gyp']
 const BUILT = join(NATIVE, 'build/Release')

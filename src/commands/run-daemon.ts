@@ -32,7 +32,7 @@ import { openIcmp } from '../icmp/icmp-socket.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
-import { frugalStart } from './frugal-start.ts'
+import { frugalStart, memoryTask } from './frugal-start.ts'
 import { takeHangUp } from './hang-up.ts'
 import { etcdFacts, liveAgent } from './serve/live-agent.ts'
 import { metricsRoutes, networkRoutes } from './serve/routes.ts'
@@ -156,7 +156,13 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
   try {
     const agent = new Agent(options, ports)
     const watchers = notifyServiceManager(environment, status, log, stopSignal)
-    const tasks = [agent, status.watchdog, ...watchers, ...statusSocketOf(options, live, conditions)]
+    const tasks = [
+      agent,
+      status.watchdog,
+      memoryTask(status),
+      ...watchers,
+      ...statusSocketOf(options, live, conditions),
+    ]
     await runTogether(tasks, { signal: stopSignal, clock: systemClock, watchdog: status.watchdog })
     log.info(`stopped${parting()}`, {}, { kind: 'agent-stopped' })
     return EXIT.done

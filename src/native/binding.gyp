@@ -3,7 +3,7 @@
     {
       "target_name": "netlink",
       "sources": [
-        "netlink.c", "icmp.c",
+        "netlink.c", "icmp.c", "memory.c",
         "udp/udp.c", "udp/forwarder.c", "udp/outward.c", "udp/inward.c", "udp/peers.c", "udp/packet.c"
       ],
       "defines": ["NAPI_VERSION=8"],

@@ -84,6 +84,12 @@ export interface Addon extends NetlinkAddon, IcmpAddon, ForwarderAddon {
   readonly listenUnix: (address: Uint8Array, sendBuffer: number, backlog: number) => number
   /** Sends one away who waits at it. */
   readonly dismiss: (descriptor: number) => number
+  /** Whether something was given back to the kernel of what malloc(3) keeps after it was freed. */
+  readonly releaseMemory: () => boolean
+  /** Whether V8 has been asked to collect all that is garbage, which it does a little at a time. */
+  readonly collectGarbage: () => boolean
+  /** Octets as characters of Latin-1, without a copy where this Node can do that: they have to stay for as long as the process runs. */
+  readonly textIn: (bytes: Uint8Array) => string
 }
 
 const FUNCTIONS = [
@@ -100,6 +106,9 @@ const FUNCTIONS = [
   'listenerOf',
   'listenUnix',
   'dismiss',
+  'releaseMemory',
+  'collectGarbage',
+  'textIn',
   'openIcmp',
   'sendIcmp',
   'openPacket',

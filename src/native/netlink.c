@@ -382,6 +382,7 @@ NAPI_MODULE_INIT() {
       {"exit", exit_process},       {"sendUnix", send_unix},     {"listenerOf", listener_of},
       {"listenUnix", listen_unix},  {"dismiss", dismiss},        {"openIcmp", open_icmp},
       {"sendIcmp", send_icmp},      {"receivePackets", receive_packets}, {"openPacket", open_packet},
+      {"releaseMemory", release_memory},               {"collectGarbage", collect_garbage}, {"textIn", text_in},
       {"openForwarder", open_forwarder},               {"forwarderName", forwarder_device},
       {"startForwarder", start_forwarder},             {"setForwarderMtu", set_forwarder_mtu},
       {"setForwarderPeers", set_forwarder_peers},      {"forwarderCounts", read_forwarder_counts},

@@ -41,6 +41,11 @@ napi_value open_packet(napi_env env, napi_callback_info info);
 napi_value send_icmp(napi_env env, napi_callback_info info);
 napi_value receive_packets(napi_env env, napi_callback_info info);
 
+/* Of memory.c. */
+napi_value release_memory(napi_env env, napi_callback_info info);
+napi_value collect_garbage(napi_env env, napi_callback_info info);
+napi_value text_in(napi_env env, napi_callback_info info);
+
 /* Of udp/udp.c. */
 napi_value open_forwarder(napi_env env, napi_callback_info info);
 napi_value forwarder_device(napi_env env, napi_callback_info info);

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
+import { MemoryTask } from '../../../../src/agent/runtime/memory-task.ts'
+import { AgentStatus } from '../../../../src/agent/runtime/status.ts'
+import { runTask } from '../../../../src/agent/runtime/task.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
+import { runtime } from '../../../fake/runtime.ts'
+import { recordingLog } from '../../../fake/recording-log.ts'
+
+const MB = 1_000_000
+
+let clock: FakeClock
+let conditions: Conditions
+let status: AgentStatus
+let stop: AbortController
+let running: Promise<void>
+let size: number
+/** What was done, and when in seconds. */
+let done: string[]
+
+beforeEach(async () => {
+  clock = new FakeClock()
+  conditions = new Conditions({ clock, log: recordingLog() })
+  status = new AgentStatus({ clock, conditions })
+  stop = new AbortController()
+  size = 100 * MB
+  done = []
+  const note = (what: string) => () => void done.push(`${what} at ${clock.monotonicMs() / 1_000}`)
+  const memory = { size: () => size, collect: note('collected'), release: note('released') }
+  running = runTask(new MemoryTask(memory, status, note('settled')), runtime(clock, stop.signal))
+  await clock.settle()
+})
+
+afterEach(async () => {
+  stop.abort()
+  await running
+  expect(clock.sleeping).toBe(0)
+})
+
+async function becomeReady(): Promise<void> {
+  status.sessionBegan('10.15.64.0/20', [4])
+  status.tables(4, { peers: 1, pending: 0, synced: true, unreachable: { rows: 0, reasons: new Map() } })
+  conditions.holds('subnet file')
+  await clock.settle()
+}
+
+const START = ['settled at 14', 'collected at 14', 'released at 23', 'collected at 33', 'released at 42']
+
+test('collects twice once the node is ready, and gives back each time what was freed', async () => {
+  await clock.advance(10_000)
+  expect(done).toEqual([])
+  await becomeReady()
+  await clock.advance(86_400_000)
+  expect(done).toEqual(START)
+})
+
+test('does so after a minute where there is no overlay', async () => {
+  await clock.advance(120_000)
+  expect(done.slice(0, 2)).toEqual(['settled at 64', 'collected at 64'])
+})
+
+test('collects again when memory has grown by a fifth, and from then on by a fifth of that', async () => {
+  await clock.advance(10_000)
+  await becomeReady()
+  await clock.advance(60_000)
+  size = 119 * MB
+  await clock.advance(600_000)
+  expect(done).toEqual(START)
+  size = 121 * MB
+  await clock.advance(600_000)
+  expect(done.slice(START.length)).toEqual(['collected at 702', 'released at 711'])
+})
+
+test('takes no notice of a growth of a few megabytes, however small it was', async () => {
+  size = 20 * MB
+  await clock.advance(10_000)
+  await becomeReady()
+  await clock.advance(60_000)
+  size = 28 * MB
+  await clock.advance(600_000)
+  expect(done).toEqual(START)
+})
+
+test('is over at once when it is stopped before the node was ready', async () => {
+  stop.abort()
+  await running
+  expect(done).toEqual([])
+})
