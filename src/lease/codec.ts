@@ -26,12 +26,17 @@ const FIELDS = {
   6: { publicIp: 'PublicIPv6', backendData: 'BackendV6Data' },
 } as const
 
-/** Reads `10.15.64.0-20` or `10.15.64.0-20&fd00:10:0:40::-64`; undefined when it is neither, or has host bits set. */
+/**
+ * Reads `10.15.64.0-20`, `10.15.64.0-20&fd00:10:0:40::-64`, or `fd00:10:0:40::-64`, which no store of upstream's has, but a Node of a cluster
+ * that has IPv6 alone; undefined when it is none of these, or has host bits set.
+ */
 export function parseLeaseKey(key: string): readonly Prefix[] | undefined {
   const plain = parsePlainKey(key)
   if (plain !== undefined) return [plain]
   const [first = '', second, ...rest] = key.split('&')
   const ipv4 = parseKeyPart(first, 4)
+  const only = ipv4 === undefined && second === undefined ? parseKeyPart(first, 6) : undefined
+  if (only !== undefined) return [only]
   const ipv6 = second === undefined ? undefined : parseKeyPart(second, 6)
   if (ipv4 === undefined || rest.length > 0 || (second !== undefined && ipv6 === undefined)) return undefined
   return ipv6 === undefined ? [ipv4] : [ipv4, ipv6]

@@ -3,6 +3,7 @@
  * whoever asks whether it lives, and tells of the leases of others. It is handed the `LeaseStore & Challenges` port, and so runs on a
  * fake as it does on etcd. The agent calls it as its `SubnetManager`, and commands/run-daemon.ts puts the two together.
  */
+import { StoreAddresses, type ResolveHost } from '../../agent/managers/store-addresses.ts'
 import type { AcquiredSubnet, ConfigurationSource, SubnetManager } from '../../agent/runtime/subnet-manager.ts'
 import type { Task } from '../../agent/runtime/task.ts'
 import { ConfigError } from '../../config/error.ts'
@@ -16,7 +17,6 @@ import type { LeaseTerms } from '../../lease/terms.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import { CertificatesTask, type CertificateFiles } from './certificates-task.ts'
 import { ClockTask, type StoreClock } from './clock-task.ts'
-import { EtcdAddresses, type ResolveHost } from './etcd-addresses.ts'
 import { RightsTask } from './rights-task.ts'
 import { HeldLease, type LeasePorts } from './held-lease.ts'
 
@@ -36,7 +36,7 @@ export class EtcdSubnetManager implements SubnetManager {
   readonly store = 'etcd'
   readonly leasesSubnets = true
   readonly configuration: ConfigurationSource
-  readonly endpoints: EtcdAddresses
+  readonly endpoints: StoreAddresses
   readonly tasks: readonly Task[]
   readonly #ports: EtcdSubnetPorts
   readonly #renewMarginMs: number
@@ -48,7 +48,7 @@ export class EtcdSubnetManager implements SubnetManager {
     this.#ports = ports
     this.#renewMarginMs = renewMarginMs
     this.configuration = configurationIn(ports.store, `${etcd.prefix}/config`)
-    this.endpoints = new EtcdAddresses(etcd.endpoints, ports.resolveHost, ports.clock)
+    this.endpoints = new StoreAddresses('etcd', etcd.endpoints, ports.resolveHost, ports.clock)
     const { certificates: files, storeClock: ask, conditions, wallMs, random } = ports
     this.tasks = [
       this.endpoints,

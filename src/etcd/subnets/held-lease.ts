@@ -16,7 +16,7 @@ import { CloneTask } from './clone-task.ts'
 import { LeaseFollower } from './lease-follower.ts'
 import { reportLease } from './report-lease.ts'
 import { StaleLeasesTask } from './stale-leases-task.ts'
-import { StoreOutages } from './store-outages.ts'
+import { StoreOutages } from '../../agent/managers/store-outages.ts'
 
 /** The outside world as a lease in etcd sees it. */
 export interface LeasePorts extends Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions' | 'counts'> {
@@ -63,7 +63,7 @@ export class HeldLease implements HeldSubnet {
       keeper.renewSoon()
       clones.afterOutage()
     }
-    const outages = new StoreOutages({ ...ports, onBack, isForwarding })
+    const outages = new StoreOutages({ ...ports, store: 'etcd', onBack, isForwarding })
     const staleLeases = new StaleLeasesTask({ ...ports, ourselves, own: keeper, makeWay })
     this.tasks = [
       new LeaseFollower({ ports, keeper, staleLeases, peers, outages, list, ownRevision: record.modRevision }),

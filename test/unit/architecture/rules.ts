@@ -82,6 +82,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'keys are listed, watched and written in one way, whatever they hold',
   },
   etcd: { sees: ['time', 'config', 'lease', 'etcd/client', 'etcd/keys'], because: PORT },
+  'kube/nodes': {
+    sees: ['config', 'lease'],
+    because: 'what is wanted of a Node does not depend on how the API server is asked',
+  },
+  'kube/client': {
+    sees: ['text', 'time', 'config', 'lease'],
+    because:
+      'how an API server is spoken to does not depend on what is kept there; of leases it knows the errors of their store',
+  },
+  kube: { sees: ['time', 'config', 'lease', 'kube/nodes', 'kube/client'], because: PORT },
   'netlink/codec': {
     sees: ['net', 'kernel'],
     because: 'bytes are made and read without a socket, so that tests need none',
@@ -233,13 +243,44 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     because: 'how a task runs, fails and says so is the same whatever it does',
   },
+  'agent/managers': {
+    sees: ['net', 'time', 'counts', 'lease', 'agent/runtime'],
+    because: 'what subnet managers have in common does not depend on what keeps the subnets',
+  },
   'etcd/subnets': {
-    sees: ['net', 'text', 'observe', 'time', 'counts', 'config', 'lease', 'lease/acquire', 'agent/runtime'],
+    sees: [
+      'net',
+      'text',
+      'observe',
+      'time',
+      'counts',
+      'config',
+      'lease',
+      'lease/acquire',
+      'agent/runtime',
+      'agent/managers',
+    ],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
   'kube/net-config': {
     sees: ['time', 'config', 'host/files', 'host', 'agent/runtime'],
     because: 'where the configuration is in a file, it is read and followed in one way, whoever gives out subnets',
+  },
+  'kube/subnets': {
+    sees: [
+      'net',
+      'text',
+      'observe',
+      'time',
+      'counts',
+      'config',
+      'lease',
+      'kube/nodes',
+      'host/files',
+      'agent/runtime',
+      'agent/managers',
+    ],
+    because: 'it manages subnets over the port for Nodes: with the rest of kube/ in it, it could not run on fakes',
   },
   'agent/status': {
     sees: [
@@ -584,7 +625,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Rooms whose types a room may use but not their code. */
 const TYPES_ONLY = {
-  rooms: (room: string, other: string) => /^(agent|backend|etcd\/subnets|plan)(\/|$)/.test(room) && other === 'observe',
+  rooms: (room: string, other: string) =>
+    /^(agent|backend|etcd\/subnets|kube\/subnets|plan)(\/|$)/.test(room) && other === 'observe',
   because: 'it is handed its logger, so that tests need not have its output',
 }
 
@@ -609,6 +651,7 @@ const PACKAGES: Readonly<Record<string, Room>> = {
   etcd3: { sees: ['etcd', 'etcd/client', 'etcd/keys'], because: 'its faults are worked around in one place' },
   '@grpc/grpc-js': { sees: ['etcd', 'etcd/client', 'etcd/keys'], because: 'it is how etcd3 speaks' },
   cockatiel: { sees: ['etcd/client'], because: 'it is how etcd3 retries' },
+  yaml: { sees: ['kube/client'], because: 'the others know what a kubeconfig says' },
   'prom-client': { sees: ['metrics'], because: 'the others count, and need not know for whom' },
   winston: { sees: ['observe'], because: 'the others know a Logger' },
   commander: { sees: ['cli'], because: 'the others know typed options' },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
-import { StoreOutages } from '../../../../src/etcd/subnets/store-outages.ts'
+import { StoreOutages } from '../../../../src/agent/managers/store-outages.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
@@ -28,6 +28,7 @@ beforeEach(() => {
   isForwarding = true
   conditions = new Conditions({ clock, log })
   outages = new StoreOutages({
+    store: 'etcd',
     conditions,
     counts: new AgentCounts(),
     onBack: () => timesBack++,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { EtcdAddresses } from '../../../../src/etcd/subnets/etcd-addresses.ts'
+import { StoreAddresses } from '../../../../src/agent/managers/store-addresses.ts'
 import { ip, type Ip } from '../../../../src/net/ip.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
@@ -24,7 +24,7 @@ const resolve = (name: string): Promise<readonly Ip[]> => {
   return found === undefined ? Promise.reject(new Error('ENOTFOUND')) : Promise.resolve(found.map((text) => ip(text)))
 }
 
-const texts = (addresses: EtcdAddresses): readonly string[] => addresses.all.map(({ text }) => text)
+const texts = (addresses: StoreAddresses): readonly string[] => addresses.all.map(({ text }) => text)
 
 describe('the addresses of etcd', () => {
   test('are those in the URLs at once, and those of the names once they are resolved', async () => {
@@ -34,7 +34,7 @@ describe('the addresses of etcd', () => {
       'https://etcd.example:2379',
       'http://etcd.example',
     ]
-    const addresses = new EtcdAddresses(urls, resolve, clock)
+    const addresses = new StoreAddresses('etcd', urls, resolve, clock)
     expect(texts(addresses)).toEqual(['192.168.1.1', 'fd00::1'])
     await addresses.first(stop.signal)
     expect(texts(addresses)).toEqual(['192.168.1.1', 'fd00::1', '10.0.0.1', '10.0.0.2'])
@@ -43,13 +43,13 @@ describe('the addresses of etcd', () => {
   })
 
   test('of a name that nobody knows do not keep anybody waiting', async () => {
-    const addresses = new EtcdAddresses(['http://nobody:2379'], resolve, clock)
+    const addresses = new StoreAddresses('etcd', ['http://nobody:2379'], resolve, clock)
     await addresses.first(stop.signal)
     expect(addresses.all).toEqual([])
   })
 
   test('of a name that hangs are waited for two seconds', async () => {
-    const addresses = new EtcdAddresses(['http://slow:2379'], () => new Promise(() => undefined), clock)
+    const addresses = new StoreAddresses('etcd', ['http://slow:2379'], () => new Promise(() => undefined), clock)
     const first = addresses.first(stop.signal)
     await clock.advance(2_000)
     await first
@@ -57,7 +57,7 @@ describe('the addresses of etcd', () => {
   })
 
   test('are looked up again: what has changed is told, what fails stays as it was', async () => {
-    const addresses = new EtcdAddresses(['http://etcd.example:2379'], resolve, clock)
+    const addresses = new StoreAddresses('etcd', ['http://etcd.example:2379'], resolve, clock)
     let changes = 0
     addresses.subscribe(() => changes++)
     const running = runTask(addresses, runtime(clock, stop.signal))
@@ -81,7 +81,7 @@ describe('the addresses of etcd', () => {
   })
 
   test('are told of to everybody who listens, and to nobody who does not any more', async () => {
-    const addresses = new EtcdAddresses(['http://etcd.example:2379'], resolve, clock)
+    const addresses = new StoreAddresses('etcd', ['http://etcd.example:2379'], resolve, clock)
     const told: string[] = []
     const tell = (): void => void told.push('twice')
     addresses.subscribe(() => told.push('one'))

@@ -1,6 +1,6 @@
 import type { StoreError, WatchStatus } from '../../lease/store.ts'
 import type { AgentCounts } from '../../counts/agent-counts.ts'
-import type { ConditionReports } from '../../agent/runtime/conditions.ts'
+import type { ConditionReports } from '../runtime/conditions.ts'
 
 /** Said once for each, whatever it comes from at first. */
 const OUTAGE = 'out of reach'
@@ -11,6 +11,8 @@ const ANOTHER_REASON_EVERY_MS = 600_000
 const FORWARDING = '; forwarding goes on as it is'
 
 export interface StoreOutagesInput {
+  /** The name of the store, and of the condition: `etcd`. */
+  readonly store: string
   readonly conditions: ConditionReports
   readonly counts: Pick<AgentCounts, 'store'>
   /** Called whenever a lost connection is back. */
@@ -19,7 +21,7 @@ export interface StoreOutagesInput {
   readonly isForwarding: () => boolean
 }
 
-/** Hears from the watch of the leases that etcd is out of reach, and that it is back: a condition of this node. */
+/** Hears from the watch of a store that it is out of reach, and that it is back: a condition of this node. */
 export class StoreOutages implements WatchStatus {
   readonly #input: StoreOutagesInput
   #isAway = false
@@ -34,7 +36,7 @@ export class StoreOutages implements WatchStatus {
   onConnected(): void {
     if (!this.#isAway) return
     this.#isAway = false
-    this.#input.conditions.holds('etcd')
+    this.#input.conditions.holds(this.#input.store)
     this.#input.counts.store.reconnects++
     this.#input.onBack()
   }
@@ -55,12 +57,12 @@ export class StoreOutages implements WatchStatus {
   }
 
   #report(error: StoreError, againMs: number): void {
-    const { conditions, isForwarding } = this.#input
+    const { store, conditions, isForwarding } = this.#input
     const { message } = error
-    conditions.fails('etcd', `is out of reach: ${message}`, 'degraded', {
+    conditions.fails(store, `is out of reach: ${message}`, 'degraded', {
       error,
-      says: `etcd is out of reach: ${message}${isForwarding() ? FORWARDING : ''}`,
-      saysHolds: 'etcd answers again',
+      says: `${store} is out of reach: ${message}${isForwarding() ? FORWARDING : ''}`,
+      saysHolds: `${store} answers again`,
       subject: this.#subject,
       repeats: false,
       againMs,

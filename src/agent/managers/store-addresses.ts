@@ -1,9 +1,9 @@
 import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { parseIp, type Ip } from '../../net/ip.ts'
-import type { Endpoints } from '../../agent/runtime/subnet-manager.ts'
-import { Subscribers } from '../../agent/runtime/subscribers.ts'
-import { isStopped, ROUND_MS, type Task } from '../../agent/runtime/task.ts'
+import type { Endpoints } from '../runtime/subnet-manager.ts'
+import { Subscribers } from '../runtime/subscribers.ts'
+import { isStopped, ROUND_MS, type Task } from '../runtime/task.ts'
 
 /** Addresses of a host name; may fail in any way. */
 export type ResolveHost = (name: string) => Promise<readonly Ip[]>
@@ -12,15 +12,15 @@ export type ResolveHost = (name: string) => Promise<readonly Ip[]>
 const REFRESH_MS = 300_000
 /** After a failure, in milliseconds. */
 const RETRY_MS = 30_000
-/** The first answer is not waited for longer than this, in milliseconds: where names fail, etcd is out of reach anyway. */
+/** The first answer is not waited for longer than this, in milliseconds: where names fail, the store is out of reach anyway. */
 const FIRST_WAIT_MS = 2_000
 
 /**
- * Where etcd is: the addresses in its URLs, and those its host names stand for. Of a name that cannot be resolved, what it stood for
+ * Where a store is: the addresses in its URLs, and those its host names stand for. Of a name that cannot be resolved, what it stood for
  * last is kept.
  */
-export class EtcdAddresses implements Endpoints, Task {
-  readonly name = 'addresses of etcd'
+export class StoreAddresses implements Endpoints, Task {
+  readonly name: string
   readonly roundMs = ROUND_MS.etcd
   readonly #literal: readonly Ip[]
   readonly #names: readonly string[]
@@ -29,7 +29,9 @@ export class EtcdAddresses implements Endpoints, Task {
   readonly #resolved = new Map<string, readonly Ip[]>()
   readonly #subscribers = new Subscribers()
 
-  constructor(endpoints: readonly string[], resolve: ResolveHost, clock: Clock) {
+  /** @param store its name, such as `etcd` */
+  constructor(store: string, endpoints: readonly string[], resolve: ResolveHost, clock: Clock) {
+    this.name = `addresses of ${store}`
     const hosts = [...new Set(endpoints.map(hostOf))]
     this.#literal = hosts.flatMap((host) => parseIp(host) ?? [])
     this.#names = hosts.filter((host) => parseIp(host) === undefined)

@@ -1,0 +1,161 @@
+/*
+ * kube/subnets is the subnet manager over the Nodes of a Kubernetes cluster, as upstream's `--kube-subnet-mgr` has it: a Node's podCIDR is its
+ * subnet, its annotations are what it claims. It is handed the `NodeStore` port, and so runs on a store in memory as it does on an API
+ * server. The agent calls it as its `SubnetManager`.
+ */
+import { StoreAddresses, type ResolveHost } from '../../agent/managers/store-addresses.ts'
+import { StoreOutages } from '../../agent/managers/store-outages.ts'
+import type { AgentPorts } from '../../agent/runtime/ports.ts'
+import type {
+  AcquiredSubnet,
+  ConfigurationSource,
+  HeldSubnet,
+  Holding,
+  SubnetManager,
+} from '../../agent/runtime/subnet-manager.ts'
+import type { Task } from '../../agent/runtime/task.ts'
+import { ConfigError } from '../../config/error.ts'
+import type { KubeAccess } from '../../config/options.ts'
+import type { Lease } from '../../lease/lease.ts'
+import { StoreError } from '../../lease/store.ts'
+import type { LeaseTerms } from '../../lease/terms.ts'
+import type { NodeRecord, NodeStore } from '../nodes/node-store.ts'
+import { NetworkAvailableTask } from './network-available-task.ts'
+import { annotationsOf, differing, leaseOf } from './node-claims.ts'
+import { NodeDirectory } from './node-directory.ts'
+import { NodeFollower } from './node-follower.ts'
+import { ownClaim } from './own-claim.ts'
+import { OwnNode } from './own-node.ts'
+
+export interface KubeSubnetPorts extends Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions' | 'counts'> {
+  readonly store: NodeStore
+  /** The file with the network configuration. */
+  readonly configuration: ConfigurationSource
+  /** Addresses of a host name, for that in the URL of the API server. */
+  readonly resolveHost: ResolveHost
+  /** Wall-clock time, in milliseconds: conditions of a Node have it. */
+  readonly wallMs: () => number
+}
+
+/** The name of the store in conditions and lines of the log. */
+const API = 'Kubernetes API'
+
+/** What was found and made out when the subnets were acquired. */
+interface Found {
+  /** As it was written. */
+  readonly node: NodeRecord
+  /** As it was listed after that; undefined: it is gone already. */
+  readonly listed: NodeRecord | undefined
+  readonly lease: Lease
+  readonly directory: NodeDirectory
+  readonly resourceVersion: string
+}
+
+/** Nodes and their podCIDRs, as upstream has them. */
+export class KubeSubnetManager implements SubnetManager {
+  readonly configuration: ConfigurationSource
+  readonly endpoints: StoreAddresses
+  readonly tasks: readonly Task[]
+  readonly #access: KubeAccess
+  readonly #ports: KubeSubnetPorts
+
+  constructor(access: KubeAccess, ports: KubeSubnetPorts) {
+    this.#access = access
+    this.#ports = ports
+    this.configuration = ports.configuration
+    const { url } = ports.store
+    this.endpoints = new StoreAddresses(`the ${API}`, url === '' ? [] : [url], ports.resolveHost, ports.clock)
+    this.tasks = [this.endpoints]
+  }
+
+  prepare(signal: AbortSignal): Promise<void> {
+    return this.endpoints.first(signal)
+  }
+
+  async acquire(terms: LeaseTerms, signal: AbortSignal): Promise<AcquiredSubnet> {
+    const { store } = this.#ports
+    const name = await this.#nodeName(signal)
+    const found = await store.read(name, signal)
+    if (found === undefined) throw missing(name)
+    const { claim, warnings } = ownClaim(found, terms)
+    const annotations = differing(annotationsOf(claim), found.annotations)
+    const isKept = Object.keys(annotations).length === 0
+    const node = isKept ? found : await store.patch(name, { annotations }, signal)
+    if (node === undefined) throw missing(name)
+    const lease = leaseOf(node)
+    if (lease === undefined) throw notTaken(node) // somebody else writes them at the same time
+    const { nodes, resourceVersion } = await store.list(signal)
+    const directory = new NodeDirectory(name)
+    directory.replace(nodes)
+    const listed = nodes.find((one) => one.name === name)
+    return {
+      lease,
+      node: { id: name, hostname: name },
+      how: isKept ? 'kept' : 'updated',
+      warnings,
+      peerCount: directory.size,
+      takePeers: () => directory.records,
+      hold: (holding) => this.#hold({ node, listed, lease, directory, resourceVersion }, holding),
+    }
+  }
+
+  /** @throws {StoreError} while the pod, or what it says, cannot be had */
+  async #nodeName(signal: AbortSignal): Promise<string> {
+    const { nodeName, pod } = this.#access
+    if (nodeName !== undefined) return nodeName
+    if (pod === undefined)
+      throw new ConfigError('NODE_NAME', 'the name of our Node, or POD_NAME and POD_NAMESPACE', undefined)
+    const name = await this.#ports.store.nodeOfPod(pod.namespace, pod.name, signal)
+    if (name !== undefined) return name
+    const message = `pod ${pod.namespace}/${pod.name} (POD_NAMESPACE, POD_NAME) does not exist, or is on no Node yet`
+    throw new StoreError({ op: 'our pod', code: 'NOT_FOUND', retryable: true, message })
+  }
+
+  #hold({ node, listed, lease, directory, resourceVersion }: Found, holding: Holding): HeldSubnet {
+    const { store, ...ports } = this.#ports
+    const { terms, peers, isForwarding } = holding
+    const own = new OwnNode({ ports, store, terms, lease, node })
+    own.observeList(listed)
+    const onBack = (): void => {
+      own.hurry()
+    }
+    const outages = new StoreOutages({ ...ports, store: API, onBack, isForwarding })
+    const { key: ownKey } = lease
+    const follower = new NodeFollower({ ports, store, directory, resourceVersion, own, ownKey, peers, outages })
+    const { wallMs } = ports
+    const available = { ports, store, nodeName: node.name, isForwarding, wallMs }
+    return {
+      tasks: [follower, own, ...(this.#access.setsNetworkAvailable ? [new NetworkAvailableTask(available)] : [])],
+      get lost() {
+        return own.lost
+      },
+      get life() {
+        return own.isThere ? FOR_EVER : undefined
+      },
+      publish: (changed) => {
+        own.publish(changed)
+      },
+    }
+  }
+
+  /** API servers keep no history. */
+  saidAt(): Promise<'forgotten'> {
+    return Promise.resolve('forgotten')
+  }
+
+  refreshConnections(): void {
+    this.#ports.store.refreshConnections()
+  }
+}
+
+const FOR_EVER = { renewedAtMs: undefined, expiresAtMs: undefined }
+
+function missing(name: string): StoreError {
+  const message = `Node ${name} does not exist: NODE_NAME is to say the name under which the kubelet of this host has it`
+  return new StoreError({ op: 'our Node', code: 'NOT_FOUND', retryable: true, message })
+}
+
+function notTaken({ name }: NodeRecord): StoreError {
+  const message = `Node ${name} does not say what we have written: somebody else writes its annotations`
+  return new StoreError({ op: 'our Node', code: 'ABORTED', retryable: true, message })
+}

@@ -1,0 +1,105 @@
+import { ConfigError } from '../../config/error.ts'
+import type { OverlayNetwork } from '../../config/network.ts'
+import { OtherAddressError } from '../../lease/errors.ts'
+import { leaseFamily, type LeaseClaim, type LeaseFamily } from '../../lease/lease.ts'
+import { claimFor, saysOthers, type LeaseTerms } from '../../lease/terms.ts'
+import { isReachableUnicast, prefixCovers, type Prefix } from '../../net/prefix.ts'
+import { parseIp, sameIp, type Ip } from '../../net/ip.ts'
+import type { NodeRecord } from '../nodes/node-store.ts'
+import { leaseOf, NAMES, subnetsOf } from './node-claims.ts'
+
+/** What this node is to publish on its Node, and what the operator should read of it. */
+export interface OwnClaim {
+  readonly claim: LeaseClaim
+  readonly warnings: readonly string[]
+}
+
+/**
+ * What our Node is to say. Its subnets are those that it was given; what it has said so far is kept where the terms leave it open, as is the
+ * VtepMAC that peers know.
+ * @throws {ConfigError} while it has no subnet in a family of ours, or one that we cannot use
+ * @throws {OtherAddressError} where the terms leave our address open, and the Node says another
+ */
+export function ownClaim(node: NodeRecord, terms: LeaseTerms): OwnClaim {
+  const current = leaseOf(node)
+  const given = terms.overlays.map((overlay) => subnetFor(node, overlay, terms))
+  const absent = (terms.absentOverlays ?? []).flatMap(
+    ({ family }) => current?.families.find((part) => part.family === family)?.subnet ?? [],
+  )
+  const overwritten = overwritesOf(node)
+  if (terms.isAddressOpen === true && current !== undefined && overwritten.size === 0 && saysOthers(current, terms))
+    throw new OtherAddressError(current)
+  const subnets = [...given, ...absent].sort((a, b) => a.family - b.family)
+  const plain = claimFor(terms, subnets, current)
+  const families = plain.families.map((part): LeaseFamily => ({
+    ...part,
+    publicIp: overwritten.get(part.family) ?? part.publicIp,
+  }))
+  return {
+    claim: { ...plain, families },
+    warnings: [...refusedOverwrites(node), ...movesOf(node, { ...plain, families }, terms)],
+  }
+}
+
+/** @throws {ConfigError} */
+function subnetFor(node: NodeRecord, { family, network }: OverlayNetwork, { avoid }: LeaseTerms): Prefix {
+  const what = `podCIDR of Node ${node.name}`
+  const subnet = subnetsOf(node).find((given) => given.family === family)
+  if (subnet === undefined)
+    throw new ConfigError(
+      what,
+      `an IPv${family} subnet, which the cluster gives it: kube-controller-manager with --allocate-node-cidrs and --cluster-cidr (kubeadm: networking.podSubnet)`,
+      node.podCidrs.length === 0 ? undefined : node.podCidrs.join(', '),
+    )
+  if (!prefixCovers(network, subnet))
+    throw new ConfigError(
+      what,
+      `a subnet of Network ${network.text}, which is to be the cluster's --cluster-cidr`,
+      subnet.text,
+    )
+  const covered = avoid.find((needed) => prefixCovers(subnet, needed))
+  if (covered !== undefined)
+    throw new ConfigError(what, `a subnet beside ${covered.text}, which the underlay needs`, subnet.text)
+  return subnet
+}
+
+/** What annotations say is to be published in the place of our own addresses. */
+function overwritesOf({ annotations }: NodeRecord): ReadonlyMap<number, Ip> {
+  return new Map(
+    ([4, 6] as const).flatMap((family) => {
+      const address = parseIp(annotations[NAMES[family].overwrite] ?? '')
+      return address?.family === family && isReachableUnicast(address) ? [[family, address] as const] : []
+    }),
+  )
+}
+
+function refusedOverwrites(node: NodeRecord): readonly string[] {
+  const taken = overwritesOf(node)
+  return ([4, 6] as const).flatMap((family) => {
+    const { overwrite } = NAMES[family]
+    const text = node.annotations[overwrite] ?? ''
+    if (text === '' || taken.has(family)) return []
+    return [
+      `annotation ${overwrite} of Node ${node.name} is not an IPv${family} address another host can reach: ${text}; our own is published`,
+    ]
+  })
+}
+
+/** What has changed for containers, or for peers. */
+function movesOf(node: NodeRecord, { families }: LeaseClaim, { previousSubnets }: LeaseTerms): readonly string[] {
+  const before = leaseOf(node)
+  return families.flatMap(({ family, subnet, publicIp }) => {
+    const previous = previousSubnets.find((one) => one.family === family)
+    const said = before && leaseFamily(before, family)?.publicIp
+    return [
+      ...(previous === undefined || previous.text === subnet.text
+        ? []
+        : [
+            `our subnet is ${subnet.text} now, and was ${previous.text} before: containers that are still there must move`,
+          ]),
+      ...(said === undefined || sameIp(said, publicIp)
+        ? []
+        : [`our PublicIP is ${publicIp.text} now, and was ${said.text} before`]),
+    ]
+  })
+}

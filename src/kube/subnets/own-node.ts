@@ -1,0 +1,199 @@
+import type { AgentPorts } from '../../agent/runtime/ports.ts'
+import { ROUND_MS, type Task } from '../../agent/runtime/task.ts'
+import { isStopped } from '../../agent/runtime/task.ts'
+import { ConfigError } from '../../config/error.ts'
+import type { Lease } from '../../lease/lease.ts'
+import { StoreError } from '../../lease/store.ts'
+import type { LeaseTerms } from '../../lease/terms.ts'
+import { Damping } from '../../time/damping.ts'
+import { FailingCall } from '../../time/failing-call.ts'
+import type { Loop } from '../../time/loop.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { NodePatch, NodeRecord, NodeStore } from '../nodes/node-store.ts'
+import { annotationsOf, differing, subnetsOf } from './node-claims.ts'
+import { ownClaim } from './own-claim.ts'
+
+export interface OwnNodeInput {
+  readonly ports: Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions'>
+  readonly store: Pick<NodeStore, 'patch'>
+  readonly terms: LeaseTerms
+  /** What we hold. */
+  readonly lease: Lease
+  /** As it was when that was acquired. */
+  readonly node: NodeRecord
+}
+
+const CONDITION = 'lease'
+const ROW = 'annotations'
+/** Without anything to do, a look this often, in milliseconds; only a ring matters. */
+const IDLE_MS = 3_600_000
+
+/**
+ * Our own Node for as long as we hold its subnets: what it says of us is put right, ever more slowly while somebody keeps changing it. A Node
+ * that is deleted is waited for, since forwarding does not need it; one that was made anew with other subnets is another one.
+ */
+export class OwnNode implements Task {
+  readonly name = CONDITION
+  readonly roundMs = ROUND_MS.etcd
+  readonly #input: OwnNodeInput
+  readonly #changed = new Wakeup()
+  readonly #damping: Damping
+  readonly #failing: FailingCall
+  #terms: LeaseTerms
+  /** Undefined: there is none. */
+  #node: NodeRecord | undefined
+  /** It has said all that it is to say, when it was seen last. */
+  #wasRight = true
+  #lost: string | undefined
+
+  constructor(input: OwnNodeInput) {
+    this.#input = input
+    this.#terms = input.terms
+    this.#node = input.node
+    this.#damping = new Damping(input.ports.random)
+    this.#failing = new FailingCall(input.ports.random)
+  }
+
+  get nodeName(): string {
+    return this.#input.node.name
+  }
+
+  get isThere(): boolean {
+    return this.#node !== undefined
+  }
+
+  /** Why its subnets are ours no more; undefined: they are. */
+  get lost(): string | undefined {
+    return this.#lost
+  }
+
+  publish(terms: LeaseTerms): void {
+    this.#terms = terms
+    this.#wasRight = false
+    this.#changed.ring()
+  }
+
+  /** As it was seen to become; undefined: it is gone. What is older than what is known of it, as than what we have written, changes nothing. */
+  observe(node: NodeRecord | undefined): void {
+    const known = this.#node
+    if (node === undefined || known?.uid !== node.uid || !isOlder(node, known)) this.observeList(node)
+  }
+
+  /** As it was listed: that counts, also where the API server was restored from a backup, and counts from there again. */
+  observeList(node: NodeRecord | undefined): void {
+    const known = this.#node
+    this.#node = node
+    if (node === undefined || known === undefined || known.uid !== node.uid) this.#wasRight = false
+    else if (this.#wasRight) this.#look(node)
+    this.#changed.ring()
+  }
+
+  /** Somebody may have changed what we have said. */
+  #look(node: NodeRecord): void {
+    const { clock, log } = this.#input.ports
+    const changed = Object.keys(this.#missingOn(node))
+    if (changed.length === 0) return
+    this.#wasRight = false
+    const flaps = this.#damping.undone(ROW, clock.monotonicMs())
+    log.warn(
+      flaps
+        ? 'annotations of our Node are changed again and again: another agent may run under its name; restoring them more slowly'
+        : 'annotations of our Node were changed; restoring them',
+      { node: node.name, annotations: changed.join(' ') },
+    )
+  }
+
+  /** None where the Node cannot be claimed as it is. */
+  #missingOn(node: NodeRecord): NonNullable<NodePatch['annotations']> {
+    const { claim } = ownClaim(node, { ...this.#terms, isAddressOpen: undefined })
+    return differing(annotationsOf(claim), node.annotations)
+  }
+
+  async run({ signal, rest }: Loop): Promise<void> {
+    while (!isStopped(signal)) {
+      const pauseMs = await this.#tend(signal)
+      if (this.#lost !== undefined) return
+      await rest(pauseMs, this.#changed)
+    }
+  }
+
+  /** @returns when to look again, in milliseconds */
+  async #tend(signal: AbortSignal): Promise<number> {
+    const node = this.#node
+    if (node === undefined) {
+      this.#fails(`Node ${this.nodeName} does not exist any more: peers give us up until it is made again`)
+      return IDLE_MS
+    }
+    if (node.podCidrs.length > 0) this.#lost = this.#whyLost(node)
+    if (this.#lost !== undefined) return 0
+    try {
+      return await this.#putRight(node, signal)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      this.#fails(error.message, error)
+      return IDLE_MS
+    }
+  }
+
+  #whyLost(node: NodeRecord): string | undefined {
+    const given = subnetsOf(node).map(({ text }) => text)
+    const held = this.#input.lease.families.map(({ subnet }) => subnet.text)
+    if (held.every((subnet) => given.includes(subnet))) return undefined
+    return `Node ${node.name} was made anew with podCIDR ${given.join(', ')}, and had ${held.join(', ')}`
+  }
+
+  async #putRight(node: NodeRecord, signal: AbortSignal): Promise<number> {
+    const { clock, conditions, log } = this.#input.ports
+    const annotations = this.#missingOn(node)
+    if (Object.keys(annotations).length === 0) {
+      this.#wasRight = true
+      conditions.holds(CONDITION)
+      return IDLE_MS
+    }
+    const waitMs = Math.max(this.#damping.notBeforeMs(ROW), this.#failing.notBeforeMs) - clock.monotonicMs()
+    if (waitMs > 0) return waitMs
+    try {
+      const written = await this.#input.store.patch(node.name, { annotations }, signal)
+      this.#failing.succeeded()
+      this.#damping.written(ROW)
+      this.#wrote(node, written)
+      if (written !== undefined)
+        log.info('lease updated', { node: node.name }, { kind: 'lease-changed', what: 'updated' })
+      return 0
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      if (isStopped(signal)) return 0
+      this.#failing.failed(clock.monotonicMs())
+      this.#fails(error.message, error)
+      return this.#failing.notBeforeMs - clock.monotonicMs()
+    }
+  }
+
+  /** Whoever keeps what we write from standing there is answered as whoever changes it. What was seen meanwhile is looked at next. */
+  #wrote(before: NodeRecord, written: NodeRecord | undefined): void {
+    if (this.#node !== before) return
+    this.#node = written
+    this.#wasRight = written !== undefined
+    if (written !== undefined) this.#look(written)
+  }
+
+  #fails(reason: string, error?: Error): void {
+    this.#input.ports.conditions.fails(CONDITION, reason, 'degraded', {
+      says: `lease: ${reason}; forwarding goes on`,
+      saysHolds: 'our Node says what it should again',
+      ...(error === undefined ? {} : { error }),
+    })
+  }
+
+  /** The API server answers again: what failed is tried at once. */
+  hurry(): void {
+    this.#failing.hurry()
+    this.#changed.ring()
+  }
+}
+
+/** By numbers that can be compared (KEP-5504). */
+function isOlder(one: NodeRecord, other: NodeRecord): boolean {
+  const [a, b] = [one.resourceVersion, other.resourceVersion]
+  return /^\d{1,30}$/.test(a) && /^\d{1,30}$/.test(b) && BigInt(a) < BigInt(b)
+}
