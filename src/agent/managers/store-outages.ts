@@ -1,6 +1,6 @@
 import type { StoreError, WatchStatus } from '../../lease/store.ts'
 import type { AgentCounts } from '../../counts/agent-counts.ts'
-import type { ConditionReports } from '../runtime/conditions.ts'
+import type { FailsOptions } from '../runtime/conditions.ts'
 
 /** Said once for each, whatever it comes from at first. */
 const OUTAGE = 'out of reach'
@@ -10,10 +10,16 @@ const SAID_EVERY_MS = 7_000
 const ANOTHER_REASON_EVERY_MS = 600_000
 const FORWARDING = '; forwarding goes on as it is'
 
+/** Reports an outage in the words of its store. */
+export interface OutageCondition {
+  /** @param forwarding what is to be said behind it: empty, or that forwarding goes on @param options how often that is said */
+  readonly away: (error: StoreError, forwarding: string, options: FailsOptions) => void
+  readonly back: () => void
+}
+
 export interface StoreOutagesInput {
-  /** The name of the store, and of the condition: `etcd`. */
-  readonly store: string
-  readonly conditions: ConditionReports
+  /** What the outage is called, as a condition of this node. */
+  readonly condition: OutageCondition
   readonly counts: Pick<AgentCounts, 'store'>
   /** Called whenever a lost connection is back. */
   readonly onBack: () => void
@@ -36,7 +42,7 @@ export class StoreOutages implements WatchStatus {
   onConnected(): void {
     if (!this.#isAway) return
     this.#isAway = false
-    this.#input.conditions.holds(this.#input.store)
+    this.#input.condition.back()
     this.#input.counts.store.reconnects++
     this.#input.onBack()
   }
@@ -57,17 +63,9 @@ export class StoreOutages implements WatchStatus {
   }
 
   #report(error: StoreError, againMs: number): void {
-    const { store, conditions, isForwarding } = this.#input
-    const { message } = error
-    conditions.fails(store, `is out of reach: ${message}`, 'degraded', {
-      error,
-      says: `${store} is out of reach: ${message}${isForwarding() ? FORWARDING : ''}`,
-      saysHolds: `${store} answers again`,
-      subject: this.#subject,
-      repeats: false,
-      againMs,
-      atOnce: 1,
-    })
+    const { condition, isForwarding } = this.#input
+    const how = { error, subject: this.#subject, repeats: false, againMs, atOnce: 1 }
+    condition.away(error, isForwarding() ? FORWARDING : '', how)
   }
 }
 

@@ -13,6 +13,7 @@ import type { Prefix } from '../../net/prefix.ts'
 import type { Loop } from '../../time/loop.ts'
 import { ChallengesTask } from './challenges-task.ts'
 import { CloneTask } from './clone-task.ts'
+import { etcdOutage } from './etcd-outage.ts'
 import { LeaseFollower } from './lease-follower.ts'
 import { reportLease } from './report-lease.ts'
 import { StaleLeasesTask } from './stale-leases-task.ts'
@@ -63,7 +64,7 @@ export class HeldLease implements HeldSubnet {
       keeper.renewSoon()
       clones.afterOutage()
     }
-    const outages = new StoreOutages({ ...ports, store: 'etcd', onBack, isForwarding })
+    const outages = new StoreOutages({ ...ports, condition: etcdOutage(ports.conditions), onBack, isForwarding })
     const staleLeases = new StaleLeasesTask({ ...ports, ourselves, own: keeper, makeWay })
     this.tasks = [
       new LeaseFollower({ ports, keeper, staleLeases, peers, outages, list, ownRevision: record.modRevision }),

@@ -20,6 +20,7 @@ import type { Lease } from '../../lease/lease.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
 import type { NodeRecord, NodeStore } from '../nodes/node-store.ts'
+import { apiOutage } from './api-outage.ts'
 import { NetworkAvailableTask } from './network-available-task.ts'
 import { annotationsOf, differing, leaseOf } from './node-claims.ts'
 import { NodeDirectory } from './node-directory.ts'
@@ -36,9 +37,6 @@ export interface KubeSubnetPorts extends Pick<AgentPorts, 'clock' | 'random' | '
   /** Wall-clock time, in milliseconds: conditions of a Node have it. */
   readonly wallMs: () => number
 }
-
-/** The name of the store in conditions and lines of the log. */
-const API = 'Kubernetes API'
 
 /** What was found and made out when the subnets were acquired. */
 interface Found {
@@ -64,7 +62,7 @@ export class KubeSubnetManager implements SubnetManager {
     this.#ports = ports
     this.configuration = ports.configuration
     const { url } = ports.store
-    this.endpoints = new StoreAddresses(`the ${API}`, url === '' ? [] : [url], ports.resolveHost, ports.clock)
+    this.endpoints = new StoreAddresses('the Kubernetes API', url === '' ? [] : [url], ports.resolveHost, ports.clock)
     this.tasks = [this.endpoints]
   }
 
@@ -119,7 +117,7 @@ export class KubeSubnetManager implements SubnetManager {
     const onBack = (): void => {
       own.hurry()
     }
-    const outages = new StoreOutages({ ...ports, store: API, onBack, isForwarding })
+    const outages = new StoreOutages({ ...ports, condition: apiOutage(ports.conditions), onBack, isForwarding })
     const { key: ownKey } = lease
     const follower = new NodeFollower({ ports, store, directory, resourceVersion, own, ownKey, peers, outages })
     const { wallMs } = ports

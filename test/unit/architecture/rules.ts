@@ -248,18 +248,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what subnet managers have in common does not depend on what keeps the subnets',
   },
   'etcd/subnets': {
-    sees: [
-      'net',
-      'text',
-      'observe',
-      'time',
-      'counts',
-      'config',
-      'lease',
-      'lease/acquire',
-      'agent/runtime',
-      'agent/managers',
-    ],
+    sees: ['net', 'text', 'observe', 'time', 'config', 'lease', 'lease/acquire', 'agent/runtime', 'agent/managers'],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
   'kube/net-config': {
@@ -267,19 +256,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'where the configuration is in a file, it is read and followed in one way, whoever gives out subnets',
   },
   'kube/subnets': {
-    sees: [
-      'net',
-      'text',
-      'observe',
-      'time',
-      'counts',
-      'config',
-      'lease',
-      'kube/nodes',
-      'host/files',
-      'agent/runtime',
-      'agent/managers',
-    ],
+    sees: ['net', 'time', 'config', 'lease', 'kube/nodes', 'agent/runtime', 'agent/managers'],
     because: 'it manages subnets over the port for Nodes: with the rest of kube/ in it, it could not run on fakes',
   },
   'agent/status': {

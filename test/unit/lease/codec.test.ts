@@ -30,7 +30,6 @@ describe('parseLeaseKey', () => {
     '10.15.64.0-20-20',
     '10.15.64.0-20&',
     '&fd00::-64',
-    'fd00:10:0:40::-64',
     'fd00:10:0:40::-64&10.15.64.0-20',
     '10.15.64.0-20&10.15.80.0-20',
     '10.15.64.0-20&fd00::-64&fd01::-64',
@@ -40,6 +39,10 @@ describe('parseLeaseKey', () => {
     'sub/10.15.64.0-20',
   ])('refuses %j, of which no node would know the subnet or could write it back the same', (key) => {
     expect(parseLeaseKey(key)).toBeUndefined()
+  })
+
+  it('reads IPv6 alone, as a Node of a cluster may have it', () => {
+    expect(parseLeaseKey('fd00:10:0:40::-64')?.map(({ text }) => text)).toEqual(['fd00:10:0:40::/64'])
   })
 
   it('writes keys as upstream does', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { StoreOutages } from '../../../../src/agent/managers/store-outages.ts'
+import { etcdOutage } from '../../../../src/etcd/subnets/etcd-outage.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
 import { runTask } from '../../../../src/agent/runtime/task.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
@@ -28,8 +29,7 @@ beforeEach(() => {
   isForwarding = true
   conditions = new Conditions({ clock, log })
   outages = new StoreOutages({
-    store: 'etcd',
-    conditions,
+    condition: etcdOutage(conditions),
     counts: new AgentCounts(),
     onBack: () => timesBack++,
     isForwarding: () => isForwarding,

@@ -115,7 +115,8 @@ function begin(access: { readonly nodeName?: undefined; readonly setsNetworkAvai
   )
 }
 
-const annotationsOf = (name: string): Readonly<Record<string, string>> => api.nodes.get(name)?.metadata.annotations ?? {}
+const annotationsOf = (name: string): Readonly<Record<string, string>> =>
+  api.nodes.get(name)?.metadata.annotations ?? {}
 
 const keysOf = (acquired: AcquiredSubnet): readonly string[] => acquired.takePeers().map(({ key }) => key)
 
@@ -224,7 +225,9 @@ describe('acquiring', () => {
     api.nodes.put('own', { podCIDRs: ['10.244.1.0/24', 'fd00:244:0:1::/64'], annotations: overwritten })
     const { warnings, lease } = await manager.acquire({ ...TERMS, overlays: DUAL, isAddressOpen: true }, stop.signal)
     expect(lease.families.map(({ publicIp }) => publicIp.text)).toEqual(['203.0.113.7', 'fd00:205::10'])
-    expect(warnings).toMatchObject([expect.stringContaining('public-ipv6-overwrite of Node own is not an IPv6 address')])
+    expect(warnings).toMatchObject([
+      expect.stringContaining('public-ipv6-overwrite of Node own is not an IPv6 address'),
+    ])
   })
 
   it('finds our Node by our pod', async () => {
@@ -236,7 +239,12 @@ describe('acquiring', () => {
   })
 
   it('hands rubbish of peers on, each to be rejected for itself, and shows one of several with the same podCIDR', async () => {
-    const rubbish = named({ 'kube-subnet-manager': 'true', 'backend-type': 'vxlan', 'backend-data': '{', 'public-ip': '' })
+    const rubbish = named({
+      'kube-subnet-manager': 'true',
+      'backend-type': 'vxlan',
+      'backend-data': '{',
+      'public-ip': '',
+    })
     api.nodes.put('rubbish', { podCIDRs: ['10.244.3.0/24'], annotations: rubbish })
     const twice = { podCIDRs: ['10.244.2.0/24'], createdMs: 1_000 }
     api.nodes.put('elder', { ...twice, annotations: published('192.168.205.21', '02:00:00:00:00:bb') })
@@ -257,7 +265,8 @@ describe('holding', () => {
     await waitFor('the peer', () => toldOf('10.244.3.0-24') === 'put')
     const told = changes.length
     for (let beats = 0; beats < 5; beats++)
-      for (const name of ['own', 'peer', 'new']) api.nodes.patch(name, { status: { conditions: [{ type: 'Ready', status: 'True' }] } })
+      for (const name of ['own', 'peer', 'new'])
+        api.nodes.patch(name, { status: { conditions: [{ type: 'Ready', status: 'True' }] } })
     api.nodes.delete('peer')
     await waitFor('its end', () => toldOf('10.244.2.0-24') === 'deleted')
     expect(changes).toHaveLength(told + 1)
@@ -266,7 +275,9 @@ describe('holding', () => {
 
   it('restores what others change of our annotations', async () => {
     await hold()
-    api.nodes.patch('own', { metadata: { annotations: { [`${PREFIX}public-ip`]: '192.0.2.1', [`${PREFIX}backend-type`]: null } } })
+    api.nodes.patch('own', {
+      metadata: { annotations: { [`${PREFIX}public-ip`]: '192.0.2.1', [`${PREFIX}backend-type`]: null } },
+    })
     await waitFor('the repair', () => annotationsOf('own')[`${PREFIX}public-ip`] === '192.168.205.10')
     expect(annotationsOf('own')).toEqual(published('192.168.205.10', MAC))
     expect(log.lines).toContainEqual(expect.stringContaining('annotations of our Node were changed; restoring them'))
@@ -291,7 +302,9 @@ describe('holding', () => {
   it('waits for our Node when it is deleted, and is lost only to another podCIDR', async () => {
     const held = await hold()
     api.nodes.delete('own')
-    await waitFor('the condition', () => conditions.all().some(({ reason }) => reason.includes('does not exist any more')))
+    await waitFor('the condition', () =>
+      conditions.all().some(({ reason }) => reason.includes('does not exist any more')),
+    )
     expect(held).toMatchObject({ lost: undefined, life: undefined })
     api.nodes.put('own', { podCIDRs: ['10.244.1.0/24'] })
     await waitFor('the annotations', () => annotationsOf('own')[`${PREFIX}public-ip`] === '192.168.205.10')
@@ -316,7 +329,9 @@ describe('holding', () => {
     await hold()
     await api.stop()
     await waitFor('the condition', () => conditions.all().some(({ what }) => what === 'Kubernetes API'))
-    expect(log.lines).toContainEqual(expect.stringMatching(/Kubernetes API is out of reach: .*; forwarding goes on as it is/))
+    expect(log.lines).toContainEqual(
+      expect.stringMatching(/the Kubernetes API is out of reach: .*; forwarding goes on as it is/),
+    )
     api.nodes.delete('peer')
     api.nodes.put('new', { podCIDRs: ['10.244.3.0/24'], annotations: published('192.168.205.30', '02:00:00:00:00:30') })
     await api.start()
@@ -343,7 +358,12 @@ describe('holding', () => {
     isForwarding = true
     await waitFor('the condition', () => api.nodes.get('own')?.status.conditions?.length === 1)
     expect(api.nodes.get('own')?.status.conditions).toMatchObject([
-      { type: 'NetworkUnavailable', status: 'False', reason: 'FlannelIsUp', message: 'Flannel is running on this node' },
+      {
+        type: 'NetworkUnavailable',
+        status: 'False',
+        reason: 'FlannelIsUp',
+        message: 'Flannel is running on this node',
+      },
     ])
   })
 })
