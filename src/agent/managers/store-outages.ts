@@ -8,12 +8,13 @@ const OUTAGE = 'out of reach'
 const SAID_EVERY_MS = 7_000
 /** The same reason, as long as an outage lasts, in milliseconds. */
 const ANOTHER_REASON_EVERY_MS = 600_000
-const FORWARDING = '; forwarding goes on as it is'
+/** What is said behind it where it does. */
+export const FORWARDING = '; forwarding goes on as it is'
 
 /** Reports an outage in the words of its store. */
 export interface OutageCondition {
-  /** @param forwarding what is to be said behind it: empty, or that forwarding goes on @param options how often that is said */
-  readonly away: (error: StoreError, forwarding: string, options: FailsOptions) => void
+  /** @param isForwarding whether there is anything that goes on @param options how often that is said */
+  readonly away: (error: StoreError, isForwarding: boolean, options: FailsOptions) => void
   readonly back: () => void
 }
 
@@ -65,7 +66,7 @@ export class StoreOutages implements WatchStatus {
   #report(error: StoreError, againMs: number): void {
     const { condition, isForwarding } = this.#input
     const how = { error, subject: this.#subject, repeats: false, againMs, atOnce: 1 }
-    condition.away(error, isForwarding() ? FORWARDING : '', how)
+    condition.away(error, isForwarding(), how)
   }
 }
 

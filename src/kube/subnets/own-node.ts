@@ -94,13 +94,15 @@ export class OwnNode implements Task {
     const changed = Object.keys(this.#missingOn(node))
     if (changed.length === 0) return
     this.#wasRight = false
-    const flaps = this.#damping.undone(ROW, clock.monotonicMs())
-    log.warn(
-      flaps
-        ? 'annotations of our Node are changed again and again: another agent may run under its name; restoring them more slowly'
-        : 'annotations of our Node were changed; restoring them',
-      { node: node.name, annotations: changed.join(' ') },
-    )
+    if (this.#damping.undone(ROW, clock.monotonicMs()))
+      this.#fails(
+        `annotations of Node ${node.name} (${changed.join(', ')}) are changed again and again: another agent may run under its name; restoring them more slowly`,
+      )
+    else
+      log.warn('annotations of our Node were changed; restoring them', {
+        node: node.name,
+        annotations: changed.join(' '),
+      })
   }
 
   /** None where the Node cannot be claimed as it is. */

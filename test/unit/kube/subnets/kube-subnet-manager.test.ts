@@ -289,7 +289,7 @@ describe('holding', () => {
       api.nodes.patch('own', { metadata: { annotations: { [`${PREFIX}public-ip`]: '192.0.2.1' } } })
       if (times < 3) await waitFor('the repair', () => annotationsOf('own')[`${PREFIX}public-ip`] === '192.168.205.10')
     }
-    await waitFor('the word', () => log.lines.some((line) => line.includes('again and again')))
+    await waitFor('the condition', () => conditions.all().some(({ reason }) => reason.includes('again and again')))
     expect(annotationsOf('own')[`${PREFIX}public-ip`]).toBe('192.0.2.1')
   })
 
