@@ -51,6 +51,8 @@ interface Found {
 
 /** Nodes and their podCIDRs, as upstream has them. */
 export class KubeSubnetManager implements SubnetManager {
+  readonly store = 'the Kubernetes API'
+  readonly leasesSubnets = false
   readonly configuration: ConfigurationSource
   readonly endpoints: StoreAddresses
   readonly tasks: readonly Task[]
