@@ -16,12 +16,13 @@ export class LineProgram {
     this.ended = exitOf(child)
   }
 
-  /** Given once it is ready. */
-  static async start([command, ...args]: CommandLine): Promise<LineProgram> {
+  /** Given once it is ready. @param said what it is told before that */
+  static async start([command, ...args]: CommandLine, said: readonly string[] = []): Promise<LineProgram> {
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     const program = new LineProgram(child)
     const lines = createInterface({ input: child.stdout })
     const ready = once(lines, 'line')
+    for (const line of said) program.say(line)
     await Promise.race([ready, program.ended.then(() => Promise.reject(new Error(`${command} ends at once`)))])
     lines.on('line', (line) => {
       program.#hear(line)

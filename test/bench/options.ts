@@ -24,6 +24,7 @@ export interface Options {
 export const USAGE = `usage: npm run bench [-- OPTIONS]
   --quick          smaller sizes and fewer runs, in less than a minute
   --only ROW       this row alone; may be given several times
+  --udp            the row of the udp backend alone, which is measured only where it is asked for
   --peers N        whole processes with N peers, in place of 1, 1 000, 10 000 and 60 000; may be given several times
   --runs N         how often each figure is taken; 5 by default
   --json           JSON on standard output, in place of a table
@@ -57,7 +58,7 @@ function profileName(text: string): ProfileName {
 export function parseOptions(args: readonly string[], rows: readonly string[]): Options {
   const { values } = readArguments(args)
   const defaults = values.quick ? QUICK : FULL
-  const only = values.only ?? []
+  const only = [...(values.only ?? []), ...(values.udp ? ['udp'] : [])]
   const unknown = only.find((name) => !rows.includes(name))
   if (unknown !== undefined) throw new UsageError(`there is no row "${unknown}", only ${rows.join(', ')}`)
   return {
@@ -80,6 +81,7 @@ function readArguments(args: readonly string[]) {
       options: {
         quick: { type: 'boolean', default: false },
         only: { type: 'string', multiple: true },
+        udp: { type: 'boolean', default: false },
         peers: { type: 'string', multiple: true },
         runs: { type: 'string' },
         json: { type: 'boolean', default: false },
