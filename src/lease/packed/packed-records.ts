@@ -1,6 +1,6 @@
 import { halves, longs, octets, unsignedWords, withRoom } from '../../columns/grow.ts'
 import type { PeerRecord, Revision } from '../lease.ts'
-import { readPlainValue, writePlainValue, type PlainValue } from '../plain/plain-value.ts'
+import { readPlainValue, writePlainValue, type PlainValue, type PlainVtep } from '../plain/plain-value.ts'
 import type { LeaseRecord } from '../store.ts'
 
 /** Longest value of a rejected record to keep, in UTF-16 units. */
@@ -11,7 +11,7 @@ const [NOTHING, AS_TEXT, AS_DIGEST, PLAIN] = [0, 1, 2, 3]
 /** So many types of backends are told apart; there are six. */
 const MOST_TYPES = 200
 
-const [HAS_VTEP, HAS_ETCD_LEASE] = [1, 2]
+const [HAS_VTEP, HAS_ETCD_LEASE, HAS_VNI, SAYS_NO_IPV6] = [1, 2, 4, 8]
 
 /**
  * Records by slot, each in some thirty octets where its value is plain (plain-value.ts): enough to see whether it is still the same, and to
@@ -20,7 +20,7 @@ const [HAS_VTEP, HAS_ETCD_LEASE] = [1, 2]
  */
 export class PackedRecords {
   #how = octets(0)
-  #has = octets(0)
+  #marks = octets(0)
   #created = longs(0)
   #modified = longs(0)
   #etcdLease = longs(0)
@@ -40,7 +40,7 @@ export class PackedRecords {
     const { key, value } = record
     this.#grow(slot)
     this.#keys[slot] = key
-    this.#has[slot] = 0
+    this.#marks[slot] = 0
     this.setRevisions(slot, record)
     const plain = readPlainValue(value)
     const type = plain === undefined ? -1 : this.#typeNumber(plain.backendType)
@@ -105,41 +105,55 @@ export class PackedRecords {
     return plain !== undefined && this.#saysPlain(slot, plain)
   }
 
-  #saysPlain(slot: number, { publicIp, backendType, vtep, node }: PlainValue): boolean {
+  #saysPlain(slot: number, { publicIp, saysNoIpv6, backendType, vtep, node }: PlainValue): boolean {
     return (
       this.#publicIp[slot] === publicIp &&
       this.#texts[slot] === node &&
+      this.#has(slot, SAYS_NO_IPV6) === saysNoIpv6 &&
       this.#types[(this.#how[slot] ?? 0) - PLAIN] === backendType &&
-      (vtep === undefined
-        ? !this.#hasVtep(slot)
-        : this.#hasVtep(slot) &&
-          this.#vni[slot] === vtep.vni &&
-          this.#macHigh[slot] === vtep.macHigh &&
-          this.#macLow[slot] === vtep.macLow)
+      (vtep === undefined ? !this.#has(slot, HAS_VTEP) : this.#has(slot, HAS_VTEP) && this.#saysVtep(slot, vtep))
     )
   }
 
-  #hasVtep(slot: number): boolean {
-    return ((this.#has[slot] ?? 0) & HAS_VTEP) !== 0
+  #saysVtep(slot: number, { vni, macHigh, macLow }: PlainVtep): boolean {
+    return this.#vniOf(slot) === vni && this.#macHigh[slot] === macHigh && this.#macLow[slot] === macLow
+  }
+
+  #vniOf(slot: number): number | undefined {
+    return this.#has(slot, HAS_VNI) ? this.#vni[slot] : undefined
+  }
+
+  #has(slot: number, mark: number): boolean {
+    return ((this.#marks[slot] ?? 0) & mark) !== 0
+  }
+
+  #mark(slot: number, mark: number): void {
+    this.#marks[slot] = (this.#marks[slot] ?? 0) | mark
   }
 
   #value(slot: number): string | undefined {
     const how = this.#how[slot] ?? NOTHING
     if (how === AS_TEXT) return this.#texts[slot]
     if (how < PLAIN) return undefined
-    const vtep = this.#hasVtep(slot)
-      ? { vni: this.#vni[slot] ?? 0, macHigh: this.#macHigh[slot] ?? 0, macLow: this.#macLow[slot] ?? 0 }
+    const vtep = this.#has(slot, HAS_VTEP)
+      ? { vni: this.#vniOf(slot), macHigh: this.#macHigh[slot] ?? 0, macLow: this.#macLow[slot] ?? 0 }
       : undefined
-    const backendType = this.#types[how - PLAIN] ?? ''
-    return writePlainValue({ publicIp: this.#publicIp[slot] ?? 0, backendType, vtep, node: this.#texts[slot] })
+    return writePlainValue({
+      publicIp: this.#publicIp[slot] ?? 0,
+      saysNoIpv6: this.#has(slot, SAYS_NO_IPV6),
+      backendType: this.#types[how - PLAIN] ?? '',
+      vtep,
+      node: this.#texts[slot],
+    })
   }
 
-  #setPlain(slot: number, { publicIp, vtep, node }: PlainValue, type: number): void {
+  #setPlain(slot: number, { publicIp, saysNoIpv6, vtep, node }: PlainValue, type: number): void {
     this.#setText(slot, PLAIN + type, node === undefined ? undefined : apart(node))
     this.#publicIp[slot] = publicIp
+    if (saysNoIpv6) this.#mark(slot, SAYS_NO_IPV6)
     if (vtep === undefined) return
-    this.#has[slot] = (this.#has[slot] ?? 0) | HAS_VTEP
-    this.#vni[slot] = vtep.vni
+    this.#mark(slot, vtep.vni === undefined ? HAS_VTEP : HAS_VTEP | HAS_VNI)
+    this.#vni[slot] = vtep.vni ?? 0
     this.#macHigh[slot] = vtep.macHigh
     this.#macLow[slot] = vtep.macLow
   }
@@ -157,22 +171,22 @@ export class PackedRecords {
 
   #setEtcdLease(slot: number, id: string | undefined): void {
     if (this.#otherEtcdLeases.size > 0) this.#otherEtcdLeases.delete(slot)
-    this.#has[slot] = (this.#has[slot] ?? 0) & ~HAS_ETCD_LEASE
+    this.#marks[slot] = (this.#marks[slot] ?? 0) & ~HAS_ETCD_LEASE
     if (id === undefined) return
-    this.#has[slot] = (this.#has[slot] ?? 0) | HAS_ETCD_LEASE
+    this.#mark(slot, HAS_ETCD_LEASE)
     if (!DECIMAL.test(id) || (id.length === LARGEST.length && id > LARGEST)) this.#otherEtcdLeases.set(slot, id)
     else this.#etcdLease[slot] = BigInt(id)
   }
 
   #etcdLeaseId(slot: number): string | undefined {
-    if (((this.#has[slot] ?? 0) & HAS_ETCD_LEASE) === 0) return undefined
+    if (!this.#has(slot, HAS_ETCD_LEASE)) return undefined
     return this.#otherEtcdLeases.get(slot) ?? String(this.#etcdLease[slot] ?? 0n)
   }
 
   #grow(slot: number): void {
     if (slot < this.#how.length) return
     this.#how = withRoom(this.#how, slot, octets)
-    this.#has = withRoom(this.#has, slot, octets)
+    this.#marks = withRoom(this.#marks, slot, octets)
     this.#created = withRoom(this.#created, slot, longs)
     this.#modified = withRoom(this.#modified, slot, longs)
     this.#etcdLease = withRoom(this.#etcdLease, slot, longs)

@@ -1,6 +1,6 @@
 /*
- * The value of nearly all leases: of a node that has IPv4 alone, written just as upstream and we write it, to the last octet. It is read
- * without JSON, kept as a few numbers, and written again when somebody looks. Whatever is written otherwise is left to `codec.ts`.
+ * The value of nearly all leases: of a node that has IPv4 alone, written just as we and upstream's versions write it, to the last octet. It
+ * is read without JSON, kept as a few numbers, and written again when somebody looks. Whatever is written otherwise is left to `codec.ts`.
  */
 
 import { macFromParts } from '../../net/mac.ts'
@@ -9,6 +9,8 @@ import { macFromParts } from '../../net/mac.ts'
 export interface PlainValue {
   /** Address in network byte order, as an unsigned number of 32 bits. */
   readonly publicIp: number
+  /** Whether it says that there is no `PublicIPv6`; v0.6 did not know of any. */
+  readonly saysNoIpv6: boolean
   readonly backendType: string
   /** Undefined: the backend publishes nothing of its node. */
   readonly vtep: PlainVtep | undefined
@@ -18,16 +20,19 @@ export interface PlainValue {
 
 /** BackendData of vxlan. */
 export interface PlainVtep {
-  readonly vni: number
+  /** Undefined: it says none, as v0.6 did not. */
+  readonly vni: number | undefined
   /** The first two octets of the VtepMAC, and the other four. */
   readonly macHigh: number
   readonly macLow: number
 }
 
 const HEAD = '{"PublicIP":"'
-const TYPE = '","PublicIPv6":null,"BackendType":"'
-const VNI = ',"BackendData":{"VNI":'
-const MAC = ',"VtepMAC":"'
+const NO_IPV6 = ',"PublicIPv6":null'
+const TYPE = ',"BackendType":"'
+const DATA = ',"BackendData":{'
+const VNI = '"VNI":'
+const MAC = '"VtepMAC":"'
 const NODE = ',"Node":{'
 
 /** The members of Node as we write them, in printable ASCII without anything that JSON escapes. */
@@ -47,19 +52,23 @@ function parsePlainValue(value: string): PlainValue | undefined {
   const text = new Reader(value)
   if (!text.skip(HEAD)) return undefined
   const publicIp = text.ipv4()
-  if (publicIp === undefined || !text.skip(TYPE)) return undefined
+  if (publicIp === undefined || !text.skip('"')) return undefined
+  const saysNoIpv6 = text.skip(NO_IPV6)
+  if (!text.skip(TYPE)) return undefined
   const backendType = text.upToQuote()
   if (backendType === undefined || (backendType !== 'vxlan' && !TYPE_NAME.test(backendType))) return undefined
-  const hasVtep = text.skip(VNI)
+  const hasVtep = text.skip(DATA)
   const vtep = hasVtep ? readVtep(text) : undefined
   const node = text.skip(NODE) ? text.upTo('}}') : undefined
   if (hasVtep !== (vtep !== undefined) || !text.endsWith('}')) return undefined
-  return node !== undefined && !MEMBERS.test(node) ? undefined : { publicIp, backendType, vtep, node }
+  return node !== undefined && !MEMBERS.test(node) ? undefined : { publicIp, saysNoIpv6, backendType, vtep, node }
 }
 
 function readVtep(text: Reader): PlainVtep | undefined {
-  const vni = text.decimal(MOST_VNI)
-  if (vni === undefined || !text.skip(MAC)) return undefined
+  const saysVni = text.skip(VNI)
+  const vni = saysVni ? text.decimal(MOST_VNI) : undefined
+  if (saysVni && (vni === undefined || !text.skip(','))) return undefined
+  if (!text.skip(MAC)) return undefined
   const macHigh = text.octets(2)
   const macLow = macHigh === undefined || !text.skip(':') ? undefined : text.octets(4)
   return macHigh === undefined || macLow === undefined || !text.skip('"}') ? undefined : { vni, macHigh, macLow }
@@ -75,10 +84,13 @@ export function writePlainValue(value: PlainValue): string {
   return text
 }
 
-function textOf({ publicIp, backendType, vtep, node }: PlainValue): string {
-  const data = vtep === undefined ? '' : `${VNI}${vtep.vni}${MAC}${macFromParts(vtep.macHigh, vtep.macLow)}"}`
-  return `${HEAD}${quad(publicIp)}${TYPE}${backendType}"${data}${node === undefined ? '' : `${NODE}${node}}`}}`
+function textOf({ publicIp, saysNoIpv6, backendType, vtep, node }: PlainValue): string {
+  const head = `${HEAD}${quad(publicIp)}"${saysNoIpv6 ? NO_IPV6 : ''}${TYPE}${backendType}"`
+  return `${head}${vtep === undefined ? '' : dataOf(vtep)}${node === undefined ? '' : `${NODE}${node}}`}}`
 }
+
+const dataOf = ({ vni, macHigh, macLow }: PlainVtep): string =>
+  `${DATA}${vni === undefined ? '' : `${VNI}${vni},`}${MAC}${macFromParts(macHigh, macLow)}"}`
 
 const quad = (address: number): string =>
   `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`

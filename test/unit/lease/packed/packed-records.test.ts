@@ -23,6 +23,11 @@ describe('what is kept of a record', () => {
     ['a plain one', PLAIN, false],
     ['a plain one that was rejected', PLAIN, true],
     ['one that names its node', NAMED, false],
+    [
+      'one as v0.6 wrote it',
+      '{"PublicIP":"192.168.205.11","BackendType":"vxlan","BackendData":{"VtepMAC":"02:00:00:00:00:0a"}}',
+      false,
+    ],
     ['of a backend without data', '{"PublicIP":"192.168.205.11","PublicIPv6":null,"BackendType":"host-gw"}', false],
     ['one that is written otherwise', ` ${PLAIN}`, false],
     ['a long one', LONG, false],
