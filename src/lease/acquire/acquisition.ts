@@ -21,7 +21,7 @@ import {
   type Listed,
 } from './candidates.ts'
 import { Proofs } from './proofs.ts'
-import { listWith } from './since.ts'
+import { ChangesSince } from './since.ts'
 
 export interface Acquired {
   readonly lease: Lease
@@ -99,7 +99,8 @@ export class Acquisition {
     const usable = heritage.filter((listed) => this.#isUsable(listed, leases) && this.#canSayAll(listed))
     const givenUp = own === undefined ? [...all, ...heritage].filter((listed) => !usable.includes(listed)) : []
     const situation = { list, leases, givenUp }
-    const outcome = own === undefined ? await this.#moveIn(usable, situation, attempt) : await this.#reuse(own, list)
+    const outcome =
+      own === undefined ? await this.#moveIn(usable, situation, attempt) : await this.#reuse(own, situation)
     if (outcome === undefined) return undefined
     await this.#giveUp(situation, outcome.lease)
     this.#warnOfMove(outcome.lease)
@@ -164,13 +165,15 @@ export class Acquisition {
     }
   }
 
-  async #reuse(own: Listed, list: LeaseList): Promise<Attempt> {
+  async #reuse(own: Listed, situation: Situation): Promise<Attempt> {
+    const { list } = situation
     const value = encodeLease(claimFor(this.#terms, subnetsOf(own.lease), own.lease, earlierSubnets(own.record)))
     const life = await this.#lifeOf(own.record)
     if (life === 'gone') return undefined
     if (value === own.record.value && life === 'long') return { ...own, list, how: 'kept' }
     const lifetime = life === 'short' ? this.#grant : undefined
-    return this.#confirm(await this.#store.replace(own.record, value, this.#signal, lifetime), 'updated', list)
+    const write = (): Promise<CasResult> => this.#store.replace(own.record, value, this.#signal, lifetime)
+    return this.#write(write, 'updated', situation)
   }
 
   /** Renews the etcd lease of a key before relying on it. A reservation has none. When it has expired, so has the key. */
@@ -184,17 +187,18 @@ export class Acquisition {
   /** Takes over the lease of a dead node with our address, where there is one to use, else a free subnet. */
   #moveIn(dead: readonly Listed[], situation: Situation, attempt: number): Promise<Attempt> {
     const heritage = dead.find(({ lease }) => this.#terms.traceOf(lease) !== undefined) ?? dead[0]
-    return heritage === undefined ? this.#create(situation, attempt) : this.#inherit(heritage, situation.list)
+    return heritage === undefined ? this.#create(situation, attempt) : this.#inherit(heritage, situation)
   }
 
-  async #inherit({ lease, record }: Listed, list: LeaseList): Promise<Attempt> {
+  #inherit({ lease, record }: Listed, situation: Situation): Promise<Attempt> {
     // Its subnet, but not its MAC: should the dead one come back, the peers must be able to tell the two apart.
     const value = encodeLease(claimFor(this.#terms, subnetsOf(lease), undefined))
     const lifetime = record.etcdLeaseId === NO_ETCD_LEASE ? undefined : this.#grant
-    return this.#confirm(await this.#store.replace(record, value, this.#signal, lifetime), 'taken over', list)
+    const write = (): Promise<CasResult> => this.#store.replace(record, value, this.#signal, lifetime)
+    return this.#write(write, 'taken over', situation)
   }
 
-  async #create(situation: Situation, attempt: number): Promise<Attempt> {
+  #create(situation: Situation, attempt: number): Promise<Attempt> {
     const { list, givenUp } = situation
     const own = givenUp.filter(({ lease }) => ownershipOf(lease, this.#terms) === 'ours')
     const earlier = own.flatMap(({ lease, record }) => [...subnetsOf(lease), ...earlierSubnets(record)])
@@ -202,8 +206,20 @@ export class Acquisition {
     const isLeft = ({ text }: Prefix): boolean => subnets.every((subnet) => subnet.text !== text)
     const value = encodeLease(claimFor(this.#terms, subnets, undefined, earlier.filter(isLeft)))
     const unless = newcomersAmong(subnets, list)
-    const written = await this.#store.create(formatLeaseKey(subnets), value, this.#grant, this.#signal, unless)
-    return this.#confirm(written, 'created', list, givenUp)
+    const write = (): Promise<CasResult> =>
+      this.#store.create(formatLeaseKey(subnets), value, this.#grant, this.#signal, unless)
+    return this.#write(write, 'created', situation)
+  }
+
+  /** Writes, and looks at what was written: what changes meanwhile is listened for from before. */
+  async #write(write: () => Promise<CasResult>, how: Acquired['how'], situation: Situation): Promise<Attempt> {
+    const since = new ChangesSince(situation.list, this.#input, this.#signal)
+    try {
+      const written = await write()
+      return written.ok ? await this.#confirm(written.record, how, situation, since) : undefined
+    } finally {
+      since.end()
+    }
   }
 
   /**
@@ -211,23 +227,23 @@ export class Acquisition {
    * may have what only one can have. Of two that start at once, neither seeing the other's lease before, the younger one makes way.
    */
   async #confirm(
-    written: CasResult,
-    how: 'updated' | 'taken over' | 'created',
-    before: LeaseList,
-    givenUp: readonly Listed[] = [],
+    record: LeaseRecord,
+    how: Acquired['how'],
+    { leases, givenUp }: Situation,
+    since: ChangesSince,
   ): Promise<Attempt> {
-    if (!written.ok) return undefined
-    const { record } = written
-    const list = (await listWith(record, before, this.#input, this.#signal)) ?? (await this.#store.list(this.#signal))
+    const later = await since.listWith(record)
+    const list = later?.list ?? (await this.#store.list(this.#signal))
     if (!stands(record, list)) return undefined
     const own = { record, lease: decodeOwn(record) }
+    if (how !== 'created') return { ...own, list, how }
+    const isUnchanged = (listed: Listed): boolean => later?.changed.has(keyOf(listed)) === false
+    const now = [...leases.filter(isUnchanged), ...decodeAll(later?.put ?? list.records)]
     const goes = new Set(givenUp.map(keyOf))
-    const others = decodeAll(list.records).filter((other) => !goes.has(keyOf(other)))
-    if (how === 'created' && this.#isBehind(own, others)) {
-      await this.#store.remove(record, this.#signal)
-      return undefined
-    }
-    return { ...own, list, how }
+    const others = goes.size === 0 ? now : now.filter((other) => !goes.has(keyOf(other)))
+    if (!this.#isBehind(own, others)) return { ...own, list, how }
+    await this.#store.remove(record, this.#signal)
+    return undefined
   }
 
   /** Whether a copy of us, a node with our address, or one with our subnet was faster. */
@@ -246,7 +262,13 @@ export class Acquisition {
   #chooseSubnets({ list, leases, givenUp }: Situation, earlier: readonly Prefix[], attempt: number): readonly Prefix[] {
     const { overlays, previousSubnets, hintedSubnets } = this.#terms
     const free = new Set(givenUp.map(keyOf))
-    const taken = list.records.flatMap(({ key }) => (free.has(key) ? [] : (parseLeaseKey(key) ?? [])))
+    const taken: Prefix[] = []
+    let next = 0
+    for (const record of list.records) {
+      const lease = leases[next]?.record === record ? leases[next++]?.lease : undefined // those that decode, in the same order
+      const subnets = lease === undefined ? parseLeaseKey(record.key) : subnetsOf(lease)
+      if (!free.has(record.key)) taken.push(...(subnets ?? []))
+    }
     const avoid = [...underlayOf(leases, this.#terms), ...(this.#terms.avoidAnew ?? [])]
     const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
     const candidates = candidatesAt(attempt)

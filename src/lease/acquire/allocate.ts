@@ -1,6 +1,7 @@
 import type { OverlayNetwork } from '../../config/network.ts'
 import { subnetFits } from '../../config/network.ts'
 import type { Random } from '../../time/clock.ts'
+import type { Ip } from '../../net/ip.ts'
 import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../../net/prefix.ts'
 
 /** Upstream picks at random among this many free subnets, so that racing nodes seldom want the same. */
@@ -57,10 +58,15 @@ function obstacleFinder(overlay: OverlayNetwork, obstacles: readonly Prefix[]): 
   const { family, subnetLength } = overlay
   const sameFamily = obstacles.filter((obstacle) => obstacle.family === family)
   const small = sameFamily.filter(({ length }) => length >= subnetLength)
-  const spoilt = new Set(small.map(({ base }) => prefixOf(base, subnetLength).text))
+  const spoilt = new Set(small.map(({ base }) => numberOf(base, subnetLength)))
   const large = sameFamily.filter(({ length }) => length < subnetLength)
-  return (subnet) => (spoilt.has(subnet.text) ? subnet : large.find((other) => prefixCovers(other, subnet)))
+  return (subnet) =>
+    spoilt.has(numberOf(subnet.base, subnetLength)) ? subnet : large.find((other) => prefixCovers(other, subnet))
 }
+
+/** The subnet around an address, so that it is found: without texts for IPv4, as there are tens of thousands. */
+const numberOf = (address: Ip, length: number): number | string =>
+  address.family === 4 ? address.word0 >>> (32 - length) : prefixOf(address, length).text
 
 function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder, candidates: number): readonly Prefix[] {
   const { network, subnetLength } = overlay

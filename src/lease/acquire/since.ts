@@ -1,48 +1,92 @@
 import type { Clock } from '../../time/clock.ts'
-import type { Revision } from '../lease.ts'
-import type { LeaseDelta, LeaseList, LeaseRecord, LeaseStore } from '../store.ts'
+import { Wakeup } from '../../time/wakeup.ts'
+import type { LeaseList, LeaseRecord, LeaseStore, LeaseWatchEvent } from '../store.ts'
 
 /** So long a list is brought up to date by what has changed since; after that it is made anew. In milliseconds. */
 const PATIENCE_MS = 3_000
 
+/** What the watch tells at once. */
+type Changes = Extract<LeaseWatchEvent, { readonly kind: 'deltas' }>
+
+/** A list as it stands later. */
+export interface Later {
+  readonly list: LeaseList
+  /** Keys that were written or deleted in between. All other records are those of the list before. */
+  readonly changed: ReadonlySet<string>
+  /** What stands at those of them that were not deleted. */
+  readonly put: readonly LeaseRecord[]
+}
+
 /**
- * The list as it stands with something that was written since. Only what has changed meanwhile is read: of ten thousand nodes that start
- * together, none reads all leases a second time.
- * @returns undefined where the store does not tell it in time, or has forgotten it
- * @throws {StoreError}
+ * What has changed since a list. Only that is read: of ten thousand nodes that start together, none reads all leases a second time. It is
+ * listened for before anything is written: etcd serves whoever asks for what is past in rounds of 100 ms (its `syncWatchersLoop`), and
+ * whoever asks for what is to come at once.
  */
-export async function listWith(
-  written: LeaseRecord,
-  list: LeaseList,
-  { store, clock }: { readonly store: Pick<LeaseStore, 'watch'>; readonly clock: Clock },
-  signal: AbortSignal,
-): Promise<LeaseList | undefined> {
-  const enough = new AbortController()
-  const until = AbortSignal.any([signal, enough.signal])
-  const { clusterId, revision } = list
-  const deltas: LeaseDelta[] = []
-  const read = async (): Promise<LeaseList | undefined> => {
-    for await (const event of store.watch({ clusterId, revision }, until)) {
-      if (event.kind !== 'deltas') return undefined
-      deltas.push(...event.deltas)
-      if (event.revision >= written.modRevision) return after(list, event.revision, deltas)
-    }
-    return undefined
+export class ChangesSince {
+  readonly #list: LeaseList
+  readonly #clock: Clock
+  readonly #enough = new AbortController()
+  readonly #until: AbortSignal
+  readonly #events: Changes[] = []
+  readonly #heard = new Wakeup()
+  readonly #hearing: Promise<void>
+  #isOver = false
+
+  constructor(
+    list: LeaseList,
+    { store, clock }: { readonly store: Pick<LeaseStore, 'watch'>; readonly clock: Clock },
+    signal: AbortSignal,
+  ) {
+    this.#list = list
+    this.#clock = clock
+    this.#until = AbortSignal.any([signal, this.#enough.signal])
+    this.#hearing = this.#hear(store).finally(() => {
+      this.#isOver = true
+      this.#heard.ring()
+    })
+    this.#hearing.catch(() => undefined) // whoever waits for it is told
   }
-  try {
-    return await Promise.race([read(), clock.sleep(PATIENCE_MS, until).then(() => undefined)])
-  } finally {
-    enough.abort()
+
+  async #hear(store: Pick<LeaseStore, 'watch'>): Promise<void> {
+    const { clusterId, revision } = this.#list
+    for await (const event of store.watch({ clusterId, revision }, this.#until)) {
+      if (event.kind !== 'deltas') return
+      this.#events.push(event)
+      this.#heard.ring()
+    }
+  }
+
+  /**
+   * The list as it stands with something that was written since.
+   * @returns undefined where the store does not tell it in time, or has forgotten it
+   * @throws {StoreError}
+   */
+  async listWith(written: LeaseRecord): Promise<Later | undefined> {
+    const untilMs = this.#clock.monotonicMs() + PATIENCE_MS
+    for (;;) {
+      const at = this.#events.findIndex(({ revision }) => revision >= written.modRevision)
+      if (at >= 0) return after(this.#list, this.#events.slice(0, at + 1))
+      if (this.#isOver) await this.#hearing
+      const leftMs = untilMs - this.#clock.monotonicMs()
+      if (this.#isOver || leftMs <= 0) return undefined
+      await this.#heard.wait(this.#clock, leftMs, this.#until)
+    }
+  }
+
+  /** Nobody listens any more. */
+  end(): void {
+    this.#enough.abort()
   }
 }
 
-/** @param deltas all that came after the list, up to this revision */
-function after(list: LeaseList, revision: Revision, deltas: readonly LeaseDelta[]): LeaseList {
+/** @param events all that came after the list, at least one */
+function after(list: LeaseList, events: readonly Changes[]): Later {
+  const revision = events.at(-1)?.revision ?? list.revision
   const changed = new Map<string, LeaseRecord | undefined>()
-  for (const delta of deltas)
+  for (const delta of events.flatMap(({ deltas }) => deltas))
     if (delta.kind === 'put') changed.set(delta.record.key, delta.record)
     else changed.set(delta.key, undefined)
   const kept = list.records.filter(({ key }) => !changed.has(key))
   const put = [...changed.values()].filter((record) => record !== undefined)
-  return { ...list, revision, records: [...kept, ...put] }
+  return { list: { ...list, revision, records: [...kept, ...put] }, changed: new Set(changed.keys()), put }
 }
