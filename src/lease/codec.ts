@@ -4,8 +4,8 @@ import { ipFromWords, type Family, type Ip } from '../net/ip.ts'
 import { macFromParts } from '../net/mac.ts'
 import { parsePrefix, parsePrefixParts, prefixOf, type Prefix } from '../net/prefix.ts'
 import type { EtcdLeaseId, LeaseClaim, LeaseFamily, NodeIdentity, PeerRecord } from './lease.ts'
-import { leaseFamily } from './lease.ts'
-import { plainNode, Reader, readPlainValue, type PlainValue, type PlainVtep } from './plain/plain-value.ts'
+import { leaseFamily, PlainVtepData } from './lease.ts'
+import { plainNode, Reader, readPlainValue, type PlainValue } from './plain/plain-value.ts'
 import { rejectedFor, type Rejected } from './rejection.ts'
 import type { LeaseRecord } from './store.ts'
 
@@ -93,18 +93,13 @@ export function decodeLease(
 }
 
 function plainClaim(subnets: readonly Prefix[], { backendType, publicIp, vtep, node }: PlainValue): LeaseClaim {
-  const backendData = vtep === undefined ? undefined : vtepDataOf(vtep)
+  const backendData = vtep && new PlainVtepData(vtep.vni, macFromParts(vtep.macHigh, vtep.macLow))
   const ip = ipFromWords(4, publicIp, 0, 0, 0)
   return {
     backendType,
     families: subnets.map((subnet) => ({ family: 4, subnet, publicIp: ip, backendData })),
     node: node === undefined ? undefined : plainNode(node),
   }
-}
-
-function vtepDataOf({ vni, macHigh, macLow }: PlainVtep): object {
-  const VtepMAC = macFromParts(macHigh, macLow)
-  return vni === undefined ? { VtepMAC } : { VNI: vni, VtepMAC }
 }
 
 function decodeFamily(subnet: Prefix, fields: JsonFields): LeaseFamily {

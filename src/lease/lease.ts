@@ -4,6 +4,7 @@
  * `etcd/subnets` calls it for the agent, `cleanup` to give a lease back, and backends read leases with it.
  */
 import type { Family, Ip } from '../net/ip.ts'
+import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 
 /** An etcd revision; etcd counts in 64 bits. */
@@ -17,6 +18,17 @@ export const NO_ETCD_LEASE: EtcdLeaseId = '0'
 export interface NodeIdentity {
   readonly id: string
   readonly hostname: string
+}
+
+/** BackendData of vxlan that needs no further reading: the VNI, if there is one, has 24 bits. With the names that are published. */
+export class PlainVtepData {
+  readonly VNI: number | undefined
+  readonly VtepMAC: Mac
+
+  constructor(vni: number | undefined, mac: Mac) {
+    this.VNI = vni
+    this.VtepMAC = mac
+  }
 }
 
 /** What a lease says for one address family. */

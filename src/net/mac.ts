@@ -69,8 +69,7 @@ export const macToBytes = (address: Mac): Uint8Array => Uint8Array.from({ length
 
 /** Group bit of the first octet clear and not all zero: an address one station can own (IEEE 802, 8.2). */
 export function isUnicastMac(address: Mac): boolean {
-  const firstOctet = Number.parseInt(address.slice(0, 2), 16)
-  return (firstOctet & 0x01) === 0 && address !== '00:00:00:00:00:00'
+  return (octetAt(address, 0) & 0x01) === 0 && address !== '00:00:00:00:00:00'
 }
 
 /** A locally administered unicast address out of six octets of entropy: group bit cleared, local bit set. */

@@ -262,7 +262,9 @@ export class Table<V extends K, K = V> implements PlannedTable, RowTable<V> {
   settle(cell: number, written: V | undefined): void {
     if (!this.#damping.isIdle) this.#damping.written(this.keyOf(cell))
     if (this.#outranked.size > 0) this.#settleOutranked(this.keyOf(cell), written === undefined)
-    if (!this.#reported.has(cell)) this.#rows.setActualIn(cell, written)
+    if (this.#reported.size > 0 && this.#reported.has(cell)) return
+    this.#rows.setActualIn(cell, written)
+    this.#inFlight.delete(cell) // what is known to stand there tells an echo as well
   }
 
   #settleOutranked(key: string, isErased: boolean): void {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IpColumn } from '../../src/columns/ip-column.ts'
 import { MacColumn } from '../../src/columns/mac-column.ts'
+import { NumberQueue } from '../../src/columns/number-queue.ts'
 import { Numbering, type KeyColumn } from '../../src/columns/numbering.ts'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac, type Mac } from '../../src/net/mac.ts'
@@ -109,5 +110,25 @@ describe('a column', () => {
       }),
     )
     expect(new MacColumn().isAt(3, mac('00:00:00:00:00:00'))).toBe(false)
+  })
+})
+
+describe('a queue of numbers', () => {
+  it('holds what a set holds, in its order, whatever comes and goes', () => {
+    const turn = fc.record({ adds: fc.boolean(), number: fc.integer({ min: 0, max: 150 }) })
+    fc.assert(
+      fc.property(fc.array(turn, { maxLength: 1_000, size: 'max' }), (turns) => {
+        const [queue, set] = [new NumberQueue(), new Set<number>()]
+        for (const { adds, number } of turns) {
+          for (const each of [queue, set]) if (adds) each.add(number)
+          for (const each of [queue, set]) if (!adds) each.delete(number)
+          expect([queue.size, queue.has(number)]).toEqual([set.size, adds])
+        }
+        expect([...queue]).toEqual([...set])
+        for (const number of [...set]) queue.delete(number)
+        expect([queue.size, [...queue]]).toEqual([0, []])
+      }),
+      { numRuns: 100 },
+    )
   })
 })

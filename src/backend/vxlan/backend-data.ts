@@ -1,7 +1,7 @@
 import { ConfigError } from '../../config/error.ts'
 import { MAX_VNI } from '../../config/backend.ts'
 import { JsonFields } from '../../config/json.ts'
-import { leaseFamily, type Lease } from '../../lease/lease.ts'
+import { leaseFamily, PlainVtepData, type Lease } from '../../lease/lease.ts'
 import type { Family } from '../../net/ip.ts'
 import { isUnicastMac, parseMac, type Mac } from '../../net/mac.ts'
 
@@ -19,6 +19,8 @@ export const backendDataField = (family: Family): string => (family === 4 ? 'Bac
 
 /** @throws {ConfigError} when there is no usable VtepMAC, or the VNI is not a 24-bit number */
 export function decodeVtepData(backendData: unknown, path: string): VtepData {
+  if (backendData instanceof PlainVtepData && isUnicastMac(backendData.VtepMAC))
+    return { vni: backendData.VNI, mac: backendData.VtepMAC }
   const fields = new JsonFields(path, backendData, LEASE_VALUE)
   const text = fields.string('VtepMAC')
   const mac = text === undefined ? undefined : parseMac(text)

@@ -1,4 +1,5 @@
 import { octets, withRoom } from '../../columns/grow.ts'
+import { NumberQueue } from '../../columns/number-queue.ts'
 import { ObjectCells, type Cells } from './cells.ts'
 
 /** One key whose desired and actual values differ; an absent value means "should not be there" or "is not there". */
@@ -30,7 +31,7 @@ export class DeltaTracker<K, V> {
   readonly #owners: (string | undefined)[] = []
   /** Actual values that differ from the desired ones. */
   readonly #differing = new Map<number, V>()
-  readonly #pending = new Set<number>()
+  readonly #pending = new NumberQueue()
   #desiredSize = 0
   /** Cells that are empty, and keep their numbers for now; undefined: numbers are given again at once. */
   #emptied: Set<number> | undefined
@@ -182,7 +183,7 @@ export class DeltaTracker<K, V> {
   }
 
   /** The numbers of the cells that differ, in the same order. */
-  get pendingCells(): ReadonlySet<number> {
+  get pendingCells(): Iterable<number> {
     return this.#pending
   }
 
