@@ -94,6 +94,7 @@ describe('a node of both families', () => {
     await world.advance(1_000)
     await world.until('both', async () => (await world.readSubnetFile())?.includes('FLANNEL_IPV6_SUBNET') === true)
     expect(ownLeases()).toEqual([expect.stringMatching(new RegExp(`^${key}&fd00:10:`))])
+    await world.until('the word that it is written', () => world.status.state.ready) // the file is there a moment before
     expect(world.status.state).toMatchObject({ ready: true, reasons: [] })
   })
 
@@ -133,6 +134,7 @@ describe('a node of both families', () => {
     world.kernel.outside({ op: 'link.set', linkIndex, mtu: 1500 })
     await world.advance(1_000)
     await world.until('both', async () => (await world.readSubnetFile())?.includes('FLANNEL_IPV6_SUBNET') === true)
+    await world.until('the word that it is written', () => world.status.state.ready)
     expect(world.status.state).toMatchObject({ ready: true, reasons: [] })
     expect(await world.readSubnetFile()).toContain('FLANNEL_MTU=1430')
   })
