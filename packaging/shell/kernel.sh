@@ -8,5 +8,5 @@ kernel_lacks_vxlan() {
   return 1
 }
 
-NO_VXLAN="this kernel ($(uname -r)) cannot make VXLAN devices, which flanneld needs unless its backend is host-gw or alloc;
+NO_VXLAN="this kernel ($(uname -r)) cannot make VXLAN devices, which flanneld needs unless its backend is host-gw, udp or alloc;
 look for the module vxlan (modprobe vxlan), in a package such as linux-modules-extra-$(uname -r)"

@@ -1,7 +1,14 @@
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { AddressState, KernelOp, LinkState, RouteState } from '../kernel/kernel.ts'
-import { DEVICE_ALIAS, deviceName, familyOfDevice, familyOfOwnDevice, ROUTE_PROTOCOL } from '../kernel/marks.ts'
+import {
+  DEVICE_ALIAS,
+  deviceName,
+  familyOfDevice,
+  familyOfOwnDevice,
+  isTunName,
+  ROUTE_PROTOCOL,
+} from '../kernel/marks.ts'
 import { isMadeByHand, isOwnDirectRoute, type Cut } from '../reconcile/ownership.ts'
 import { describeRoute, routeDeletion } from '../reconcile/former/route-removal.ts'
 
@@ -120,6 +127,10 @@ function judgeDevice(link: LinkState, addresses: readonly AddressState[]): Judge
 function objectionTo(link: LinkState, family: Family, addresses: readonly AddressState[]): string | undefined {
   if (familyOfOwnDevice(link) !== undefined) return undefined
   const { index, name, kind, vxlan } = link
+  if (isTunName(name))
+    return kind === 'tun'
+      ? `it has not the alias ${DEVICE_ALIAS}; one of upstream's goes with its flanneld`
+      : `it is a ${kind ?? 'plain'} device, not tun`
   if (vxlan === undefined) return `it is a ${kind ?? 'plain'} device, not vxlan`
   if (deviceName(family, vxlan.vni) !== name) return `its VNI is ${vxlan.vni}`
   const length = addressBits(family)

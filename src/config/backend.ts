@@ -23,10 +23,19 @@ export interface PlainConfig {
   readonly type: 'host-gw' | 'alloc'
 }
 
-export type BackendConfig = VxlanConfig | PlainConfig
+/** Backend of UDP datagrams without anything around the packets, which the agent carries itself. */
+export interface UdpConfig {
+  readonly type: 'udp'
+  /** UDP port, of all nodes. */
+  readonly port: number
+}
+
+export type BackendConfig = VxlanConfig | PlainConfig | UdpConfig
 
 /** The kernel's own default, older than IANA's 4789 (drivers/net/vxlan: vxlan_port). */
 const LINUX_VXLAN_PORT = 8472
+/** That of upstream. */
+const UDP_PORT = 8285
 export const MAX_VNI = 0xff_ffff
 const DEFAULT_VNI = 1
 /** Smallest MTU IPv4 allows (RFC 791) plus the overhead of a tunnel, rounded up. */
@@ -54,6 +63,11 @@ const VXLAN: Fields<VxlanConfig> = {
 /** Names of all fields that any backend reads, without `Backend.`. */
 export const BACKEND_FIELDS = Object.values(VXLAN).map(({ path }) => path.replace('Backend.', ''))
 
+const UDP: Fields<UdpConfig> = {
+  type: { path: 'Backend.Type', valueOf: ({ type }) => type },
+  port: { path: 'Backend.Port', valueOf: ({ port }) => port },
+}
+
 const PLAIN: Fields<PlainConfig> = { type: { path: 'Backend.Type', valueOf: ({ type }) => type } }
 
 /** One of a backend's settings. Undefined: none is given, and it is known on each host alone. */
@@ -75,6 +89,7 @@ interface Settings {
 const BACKENDS: Readonly<Record<BackendConfig['type'], Settings>> = {
   vxlan: settings('vxlan', parseVxlan, Object.values(VXLAN)),
   'host-gw': settings<PlainConfig>('host-gw', () => ({ type: 'host-gw' }), Object.values(PLAIN)),
+  udp: settings('udp', parseUdp, Object.values(UDP), [4]),
   alloc: settings<PlainConfig>('alloc', () => ({ type: 'alloc' }), Object.values(PLAIN)),
 }
 
@@ -130,7 +145,6 @@ const CLOUD = "use vxlan, which needs nothing of a cloud's routes"
 
 /** Upstream's other backends, of this day and of those before, and what to use instead. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
-  ['udp', 'use vxlan: the kernel sends the packets, not a program'],
   ['ipip', 'use vxlan, with "DirectRouting": true where hosts share a link'],
   ...['wireguard', 'ipsec'].map((type) => [type, ENCRYPTED] as const),
   ['extension', 'use vxlan or host-gw, or alloc and a program of your own that reads the leases'],
@@ -155,13 +169,19 @@ export const VXLAN_DEFAULTS: VxlanConfig = {
   directRouting: false,
 }
 
+/** Of a port, 0 stands for the one that is usual. */
+const portOr = (fields: JsonFields, usual: number): number => fields.integer('Port', 0, 65_535) || usual
+
+function parseUdp(fields: JsonFields): UdpConfig {
+  return { type: 'udp', port: portOr(fields, UDP_PORT) }
+}
+
 function parseVxlan(fields: JsonFields): VxlanConfig {
   const mtu = fields.raw('MTU') === 0 ? undefined : fields.integer('MTU', SMALLEST_UNDERLAY_MTU, LARGEST_MTU)
-  const port = fields.integer('Port', 0, 65_535)
   return {
     type: 'vxlan',
     vni: fields.integer('VNI', 0, MAX_VNI) ?? VXLAN_DEFAULTS.vni,
-    port: port === undefined || port === 0 ? LINUX_VXLAN_PORT : port,
+    port: portOr(fields, LINUX_VXLAN_PORT),
     underlayMtu: mtu,
     gbp: fields.boolean('GBP') ?? false,
     learning: fields.boolean('Learning') ?? false,

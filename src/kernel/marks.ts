@@ -21,6 +21,13 @@ const LONGEST_NAME = 15
 
 const FAMILIES: readonly Family[] = [4, 6]
 
+/** Pattern of the names of TUN devices, whose number the kernel chooses: upstream's. */
+export const TUN_PATTERN = 'flannel%d'
+const TUN_NAME = /^flannel\d+$/
+
+/** Whether the kernel may have made the name of {@link TUN_PATTERN}. */
+export const isTunName = (name: string): boolean => TUN_NAME.test(name)
+
 /** Before the VNI: upstream's prefix, and one of ours for VNIs that leave no room for it. */
 const NAME_PREFIXES = { 4: ['flannel.', 'flan.'], 6: ['flannel-v6.', 'flan6.'] } as const
 
@@ -34,8 +41,9 @@ export function deviceName(family: Family, vni: number): string {
   return name.length <= LONGEST_NAME ? name : `${short}${vni}`
 }
 
-/** The family of a device by its name; undefined for a name that {@link deviceName} gives to none, whatever the VNI. */
+/** The family of a device by its name; undefined for a name that none of ours has. */
 export function familyOfDevice(name: string): Family | undefined {
+  if (isTunName(name)) return 4
   const dot = name.lastIndexOf('.') + 1
   if (!/^\d+$/.test(name.slice(dot))) return undefined
   const isNamed = (family: Family): boolean => NAME_PREFIXES[family].some((prefix) => prefix === name.slice(0, dot))
@@ -55,5 +63,5 @@ export function familyOfOwnDevice(link: MarkedLink): Family | undefined {
 type MarkedLink = Pick<LinkState, 'name' | 'alias' | 'kind' | 'vxlan'>
 
 /** Whether it is of the kind that its name says. */
-const isNamedByKind = ({ name, vxlan }: MarkedLink, family: Family): boolean =>
-  vxlan !== undefined && deviceName(family, vxlan.vni) === name
+const isNamedByKind = ({ name, kind, vxlan }: MarkedLink, family: Family): boolean =>
+  vxlan === undefined ? kind === 'tun' && isTunName(name) : deviceName(family, vxlan.vni) === name

@@ -2,6 +2,7 @@ import type { BackendConfig } from '../../config/backend.ts'
 import { configuredAlloc } from '../alloc/backend.ts'
 import type { ConfiguredBackend } from '../backend.ts'
 import { configuredHostGw } from '../hostgw/backend.ts'
+import { configuredUdp } from '../udp/backend.ts'
 import { configuredVxlan } from '../vxlan/configured.ts'
 
 /** The backend that a configuration asks for. */
@@ -11,6 +12,8 @@ export function chooseBackend(config: BackendConfig): ConfiguredBackend {
       return configuredVxlan(config)
     case 'host-gw':
       return configuredHostGw
+    case 'udp':
+      return configuredUdp(config)
     case 'alloc':
       return configuredAlloc
   }

@@ -65,10 +65,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'backend/device'],
     because: BACKEND,
   },
+  'backend/udp': {
+    sees: ['net', 'config', 'kernel', 'lease', 'reconcile', 'backend', 'backend/device'],
+    because: BACKEND,
+  },
   'backend/hostgw': { sees: ['kernel', 'lease', 'reconcile', 'backend'], because: BACKEND },
   'backend/alloc': { sees: ['backend'], because: BACKEND },
   'backend/choice': {
-    sees: ['config', 'backend', 'backend/vxlan', 'backend/hostgw', 'backend/alloc'],
+    sees: ['config', 'backend', 'backend/vxlan', 'backend/udp', 'backend/hostgw', 'backend/alloc'],
     because: 'it is the one place that knows all backends, so that nobody else need know any',
   },
   'etcd/wire': { sees: [], because: 'messages are read and written without a connection, so that tests need none' },

@@ -102,18 +102,28 @@ describe('planCleanup', () => {
     ['a network on it', device('flannel.100', 100), '10.1.0.1/24', /alias/],
     ['an address of the other family', device('flannel.100', 100), 'fd00:1::/128', /alias/],
     ['an address of the other family', device('flannel-v6.100', 100), '10.1.0.0/32', /alias/],
+    ['a VXLAN device named as a TUN device', device('flannel0', 100, {}, OURS), '10.1.0.0/32', /not tun/],
+    ['the TUN device of an upstream that runs', link(7, 'flannel0', { kind: 'tun' }), '10.1.0.0/32', /alias/],
   ])('leaves alone, and says so: %s', (_, found, text, reason) => {
     const { steps, kept } = planFor({ links: [found], addresses: [address(text)] })
     expect(steps).toEqual([])
     expect(kept).toEqual([expect.stringMatching(reason)])
   })
 
-  it.each(['flannel', 'flannel.', 'flannel.1x', 'xflannel.100', 'vxlan100', 'flannel0'])(
+  it.each(['flannel', 'flannel.', 'flannel.1x', 'xflannel.100', 'vxlan100', 'flannel0.1'])(
     'says nothing of %s',
     (name) => {
       expect(planFor({ links: [device(name, 100, {}, OURS)] })).toEqual({ steps: [], kept: [] })
     },
   )
+
+  it('removes a TUN device of ours', () => {
+    const { steps, kept } = planFor({ links: [link(7, 'flannel0', { kind: 'tun', alias: OURS })] })
+    expect([steps.map(({ action }) => action), kept]).toEqual([
+      [{ on: 'kernel', op: { op: 'link.delete', linkIndex: 7 } }],
+      [],
+    ])
+  })
 
   describe('of routes as upstream makes them on other links', () => {
     const BOOT = { protocol: 'boot', linkIndex: 2 } as const

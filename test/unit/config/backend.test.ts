@@ -55,7 +55,6 @@ describe('parseBackend', () => {
   })
 
   it.each([
-    ['udp', 'udp is not supported, use vxlan: the kernel sends the packets, not a program'],
     ['ipip', 'ipip is not supported, use vxlan, with "DirectRouting": true where hosts share a link'],
     ['WireGuard', 'wireguard is not supported, nothing is encrypted here: use vxlan over an underlay that is'],
     ['ipsec', 'ipsec is not supported, nothing is encrypted here: use vxlan over an underlay that is'],
@@ -68,10 +67,25 @@ describe('parseBackend', () => {
     ['vx-lan', 'did you mean vxlan?'],
     ['vlxan', 'did you mean vxlan?'],
   ])('says of %s what to use instead', (type, instead) => {
-    expect(() => parse({ Type: type })).toThrow(`Backend.Type: expected vxlan or host-gw or alloc; ${instead}`)
+    expect(() => parse({ Type: type })).toThrow(`Backend.Type: expected vxlan or host-gw or udp or alloc; ${instead}`)
+  })
+
+  it('reads udp: port 8285, also where 0 stands for it', () => {
+    expect(parse({ Type: 'udp' })).toEqual({ type: 'udp', port: 8285 })
+    expect(parse({ Type: 'UDP', port: 0 })).toEqual({ type: 'udp', port: 8285 })
+    expect(parse({ Type: 'udp', Port: 7890, VNI: 5 })).toEqual({ type: 'udp', port: 7890 })
+    expect(() => parse({ Type: 'udp', Port: 65_536 })).toThrow('Port: expected')
+  })
+
+  it('refuses udp where there is IPv6, which it does not carry', () => {
+    const fields = parseJsonObject('Backend', '{"Type":"udp"}')
+    expect(parseBackend(fields, [4])).toMatchObject({ type: 'udp' })
+    expect(() => parseBackend(fields, [4, 6])).toThrow(
+      'Backend.Type: expected a backend that carries IPv6, or EnableIPv6 false, found "udp"',
+    )
   })
 
   it('does not guess what is meant by a backend that nobody has', () => {
-    expect(() => parse({ Type: 'carrier-pigeon' })).toThrow(/expected vxlan or host-gw or alloc, found/)
+    expect(() => parse({ Type: 'carrier-pigeon' })).toThrow(/expected vxlan or host-gw or udp or alloc, found/)
   })
 })

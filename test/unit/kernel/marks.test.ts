@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deviceName, familyOfDevice } from '../../../src/kernel/marks.ts'
+import { deviceName, familyOfDevice, familyOfOwnDevice } from '../../../src/kernel/marks.ts'
 
 describe('the name of the device', () => {
   it.each([
@@ -17,10 +17,26 @@ describe('the name of the device', () => {
     expect(familyOfDevice(name)).toBe(family)
   })
 
-  it.each(['flannel', 'flannel.', 'flannel.1x', 'flannel-v4.1', 'xflannel.1', 'flannel.1.2', 'flannel1', 'eth0.100'])(
+  it.each(['flannel', 'flannel.', 'flannel.1x', 'flannel-v4.1', 'xflannel.1', 'flannel.1.2', 'eth0.100'])(
     'is never %s',
     (name) => {
       expect(familyOfDevice(name)).toBeUndefined()
+    },
+  )
+})
+
+describe('a device that is proved ours', () => {
+  const link = { name: 'flannel0', alias: 'flannel-agent', kind: 'tun', vxlan: undefined }
+
+  it('is a TUN device of the pattern with our alias', () => {
+    expect(familyOfOwnDevice(link)).toBe(4)
+    expect(familyOfOwnDevice({ ...link, name: 'flannel12' })).toBe(4)
+  })
+
+  it.each([{ alias: undefined }, { kind: 'dummy' }, { name: 'flannel0x' }, { name: 'flannel.0' }, { name: 'flannel' }])(
+    'is none with %j',
+    (other) => {
+      expect(familyOfOwnDevice({ ...link, ...other })).toBeUndefined()
     },
   )
 })
