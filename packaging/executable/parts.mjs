@@ -28,7 +28,7 @@ const LATE = {
     entries: ['config', 'leases', 'release', 'reserve'].map((name) => `src/commands/store/${name}.ts`),
     after: 'etcd',
   },
-  'install-cni': { entries: ['src/commands/install-cni.ts'] },
+  install: { entries: ['src/commands/install-cni.ts'] },
   completion: { entries: ['src/commands/look/completion.ts'] },
   page: { entries: ['src/commands/page/page.ts'] },
   // When somebody asks a running daemon how it is, or scrapes it.

@@ -34,6 +34,10 @@ describe('the program in parts', () => {
     ).toEqual([])
   })
 
+  it('has names that are told from those of Node by whoever loads them', () => {
+    expect(Object.keys(parts).filter((name) => !/^[a-z]+$/.test(name))).toEqual([])
+  })
+
   it('has nothing of prom-client that the agent does not use', () => {
     expect(parts['answers']?.text).not.toMatch(LEFT_OUT)
   })
