@@ -99,7 +99,9 @@ describe('an etcd that lies', () => {
     test('is asked on and on by whoever follows the configuration, and believed once it tells the truth', async () => {
       etcd.keys = [kv('config', { value: Buffer.from('the truth') })]
       etcd.lies.set('Range', () => ({ header: etcd.header, ...list(kv('subnets/a', { value: Buffer.from('a lie') })) }))
-      await expect(open().readConfig(signal)).rejects.toMatchObject({ message: matching(/readConfig.*subnets\/a/) })
+      await expect(open().readConfig(signal)).rejects.toMatchObject({
+        message: matching(/reading the configuration.*subnets\/a/),
+      })
       const told: (string | undefined)[] = []
       const stop = new AbortController()
       onTestFinished(() => {
