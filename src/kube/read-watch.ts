@@ -61,7 +61,8 @@ export function readWatchLine(line: Buffer, prefix: string): WatchLine | undefin
  */
 function parseHead(line: Buffer): unknown {
   const at = line.indexOf(STATUS)
-  return at < 0 ? undefined : parse(line.toString('utf8', 0, at) + HEAD_ENDS)
+  const head = at < 0 ? undefined : parse(line.toString('utf8', 0, at) + HEAD_ENDS)
+  return isObject(head) && isObject(head['object']) && isObject(head['object']['spec']) ? head : undefined
 }
 
 function parse(text: string): unknown {

@@ -30,13 +30,14 @@ export const KUBECONFIG_FLAG = '--kubeconfig-file'
  * @throws {ConfigError} naming the field
  */
 export function parseKubeconfig(text: string, path: string, server: string | undefined): Kubeconfig {
-  const file = new JsonFields(`${KUBECONFIG_FLAG} ${path}`, parseYaml(text, path))
+  const name = `${KUBECONFIG_FLAG} (${path})`
+  const file = new JsonFields(name, parseYaml(text, name), new JsonFields('kubeconfig', {}))
   const current = file.string('current-context') ?? ''
   if (current === '') throw new ConfigError(file.path('current-context'), 'the name of a context', undefined)
   const context = entry(file, 'contexts', 'context', current)
   const cluster = entry(file, 'clusters', 'cluster', context.string('cluster') ?? '')
   const userName = context.string('user') ?? ''
-  const user = userName === '' ? new JsonFields('user', {}) : entry(file, 'users', 'user', userName)
+  const user = userName === '' ? new JsonFields('user', {}, file) : entry(file, 'users', 'user', userName)
   refuse(cluster, 'proxy-url', 'no proxy, which this agent does not speak to')
   refuse(user, 'exec', 'a token, a token file or a client certificate: exec plugins are not supported')
   refuse(user, 'auth-provider', 'a token, a token file or a client certificate: auth providers are not supported')
@@ -57,13 +58,13 @@ export function parseKubeconfig(text: string, path: string, server: string | und
   }
 }
 
-function parseYaml(text: string, path: string): unknown {
+function parseYaml(text: string, name: string): unknown {
   try {
     const value: unknown = parse(text)
     return value
   } catch (error) {
     const [why = 'unreadable'] = error instanceof Error ? error.message.split('\n') : []
-    throw new ConfigError(`${KUBECONFIG_FLAG} ${path}`, `valid YAML (${why})`, 'something else')
+    throw new ConfigError(name, `valid YAML (${why})`, 'something else')
   }
 }
 
@@ -74,7 +75,7 @@ function entry(file: JsonFields, list: string, kind: string, name: string): Json
   const found = entries.find((one) => isObject(one) && one['name'] === name)
   if (found === undefined)
     throw new ConfigError(file.path(list), `one named ${JSON.stringify(name)}`, entries.filter(isObject).map(nameOf))
-  return new JsonFields(kind, new JsonFields(`${file.path(list)} ${name}`, found).raw(kind) ?? {}, file)
+  return new JsonFields(kind, new JsonFields(list, found, file).raw(kind) ?? {}, file)
 }
 
 const nameOf = (one: Readonly<Record<string, unknown>>): unknown => one['name']

@@ -1,0 +1,219 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ConfigError } from '../../../../src/config/error.ts'
+import { systemClock } from '../../../../src/host/system-clock.ts'
+import { CredentialFiles, type CredentialSource } from '../../../../src/kube/client/credentials.ts'
+import { KubeClient } from '../../../../src/kube/client/kube-client.ts'
+import { KubeNodeStore } from '../../../../src/kube/kube-node-store.ts'
+import { StoreError } from '../../../../src/lease/store.ts'
+import { FakeApiServer, type FakeApiServerOptions } from '../../../fake/kube/fake-api-server.ts'
+import { makeCertificates, type Certificates } from '../../../lab/certificates.ts'
+
+let certificates: Certificates
+let folder: string
+const open: (() => Promise<void>)[] = []
+
+beforeAll(() => {
+  certificates = makeCertificates()
+  folder = mkdtempSync(join(tmpdir(), 'flannel-kube-'))
+})
+afterEach(async () => {
+  for (const close of open.splice(0)) await close()
+})
+afterAll(() => {
+  certificates.remove()
+  rmSync(folder, { recursive: true })
+})
+
+const signal = new AbortController().signal
+
+async function serve(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
+  const api = await new FakeApiServer(options).start()
+  open.push(() => api.stop())
+  api.nodes.put('own', { podCIDRs: ['10.244.1.0/24'] })
+  return api
+}
+
+const tls = (): NonNullable<FakeApiServerOptions['tls']> => ({
+  key: readFileSync(certificates.keyFile),
+  cert: readFileSync(certificates.certFile),
+})
+
+const write = (name: string, text: string): string => {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+function connect(source: Partial<CredentialSource>, idleMs = 5_000): KubeNodeStore {
+  const credentials = new CredentialFiles({ access: {}, environment: {}, clock: systemClock, ...source })
+  const client = new KubeClient({ clock: systemClock, credentials, idleMs })
+  const store = new KubeNodeStore({ client, clock: systemClock, random: () => 0, annotationPrefix: 'f/' })
+  open.push(() => {
+    store.close()
+    return Promise.resolve()
+  })
+  return store
+}
+
+/** A kubeconfig for a server. */
+const configFor = (url: string, user: object, caFile = certificates.caFile): string =>
+  write(
+    'kubeconfig',
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: url, 'certificate-authority': caFile } }],
+      users: [{ name: 'u', user }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }),
+  )
+
+const podAt = (api: FakeApiServer): CredentialSource['environment'] => {
+  const { hostname, port } = new URL(api.url)
+  return { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
+}
+
+const failureOf = async (asked: Promise<unknown>): Promise<StoreError> => {
+  const error: unknown = await asked.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  )
+  if (!(error instanceof StoreError)) throw new Error('no StoreError', { cause: error })
+  return error
+}
+
+describe('credentials', () => {
+  it('of a service account: its token over TLS, and the one that replaces it', async () => {
+    const api = await serve({ tls: tls(), tokens: ['first'] })
+    write('ca.crt', readFileSync(certificates.caFile, 'utf8'))
+    write('token', 'first\n')
+    const store = connect({ environment: podAt(api), serviceAccount: folder })
+    expect((await store.list(signal)).nodes).toHaveLength(1)
+    api.tokens = ['second']
+    write('token', 'second\n')
+    expect((await store.list(signal)).nodes).toHaveLength(1)
+    expect(api.requests.map(({ authorization }) => authorization)).toEqual([
+      'Bearer first',
+      'Bearer first',
+      'Bearer second',
+    ])
+    api.tokens = ['third']
+    const { code, retryable, message } = await failureOf(store.list(signal))
+    expect([code, retryable]).toEqual(['UNAUTHENTICATED', true])
+    expect(message).toContain('one that is replaced is taken up')
+    expect(message).not.toContain('second')
+    write('token', 'third\n')
+    expect((await store.list(signal)).nodes).toHaveLength(1)
+  })
+
+  it('of a kubeconfig: a client certificate, or a token in a file beside it', async () => {
+    const api = await serve({ tls: { ...tls(), ca: readFileSync(certificates.caFile) }, tokens: ['t'] })
+    write('beside', 't')
+    const user = {
+      tokenFile: 'beside',
+      'client-certificate': certificates.certFile,
+      'client-key': certificates.keyFile,
+    }
+    expect((await connect({ access: { kubeconfigFile: configFor(api.url, user) } }).list(signal)).nodes).toHaveLength(1)
+  })
+
+  it('are waited for while their files are not there, and refused where they say nothing', async () => {
+    const api = await serve({ tokens: ['t'] })
+    const path = join(folder, 'later')
+    const store = connect({ access: { kubeconfigFile: path } })
+    expect(await failureOf(store.list(signal))).toMatchObject({ code: 'UNAVAILABLE', root: 'ENOENT' })
+    expect(() => connect({})).toThrow(ConfigError)
+    expect(() => connect({})).toThrow('KUBERNETES_SERVICE_HOST')
+    expect(() => connect({ access: { kubeconfigFile: write('broken', 'a: b: c') } })).toThrow(ConfigError)
+    expect(() => connect({ access: { apiUrl: 'ftp://a' } })).toThrow('URL of the API server')
+    expect(api.requests).toEqual([])
+  })
+
+  it('name the clock where a certificate is over, and the authority where it is another', async () => {
+    const expired = { ...tls(), cert: readFileSync(certificates.expiredCertFile) }
+    const late = await serve({ tls: expired })
+    const error = await failureOf(connect({ access: { kubeconfigFile: configFor(late.url, {}) } }).list(signal))
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', root: 'CERT_HAS_EXPIRED' })
+    expect(error.message).toContain("is this host's clock right?")
+    const api = await serve({ tls: tls() })
+    const other = configFor(api.url, {}, certificates.otherCaFile)
+    expect((await failureOf(connect({ access: { kubeconfigFile: other } }).list(signal))).message).toContain(
+      'another authority',
+    )
+  })
+})
+
+describe('an API server', () => {
+  it('that refuses is quoted, with the rule that is missing', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } })
+    api.faults = { refuse: { status: 403 } }
+    const refusals = [
+      await failureOf(store.list(signal)),
+      await failureOf(store.read('own', signal)),
+      await failureOf(store.patch('own', {}, signal)),
+      await failureOf(store.nodeOfPod('a', 'b', signal)),
+    ]
+    expect(refusals.map(({ code, retryable }) => [code, retryable])).toEqual(
+      Array(4).fill(['PERMISSION_DENIED', false]),
+    )
+    const cures = refusals.map(({ message }) => /a fault of this test\. Cure: .*(resources: .*)$/.exec(message)?.[1])
+    expect(cures).toEqual([
+      'resources: [nodes], verbs: [list]',
+      'resources: [nodes], verbs: [get]',
+      'resources: [nodes/status], verbs: [patch]',
+      'resources: [pods], verbs: [get]',
+    ])
+  })
+
+  it('that asks for a pause is given it, by all requests', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } })
+    api.faults = { refuse: { status: 429, retryAfterSeconds: 1, onlyVerb: 'list' } }
+    const beganMs = performance.now()
+    const listed = store.list(signal)
+    while (api.requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    api.faults = {}
+    await listed
+    expect(performance.now() - beganMs).toBeGreaterThan(900)
+    expect(api.requests).toHaveLength(2)
+  })
+
+  it.each([
+    [500, 'INTERNAL', true],
+    [503, 'UNAVAILABLE', true],
+    [422, 'INVALID_ARGUMENT', false],
+  ])('that answers %i fails as %s', async (status, code, retryable) => {
+    const api = await serve()
+    api.faults = { refuse: { status } }
+    expect(await failureOf(connect({ access: { apiUrl: api.url } }).list(signal))).toMatchObject({ code, retryable })
+  })
+
+  it('that takes requests and never answers is given up, and asked anew on another connection', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } }, 300)
+    await store.list(signal)
+    api.faults = { hangs: true }
+    expect(await failureOf(store.list(signal))).toMatchObject({ code: 'DEADLINE_EXCEEDED', retryable: true })
+    api.faults = {}
+    expect((await store.list(signal)).nodes).toHaveLength(1)
+  })
+
+  it('that was started again is asked again, though connections of before were left open', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } })
+    await store.list(signal)
+    await api.stop()
+    expect(await failureOf(store.list(signal))).toMatchObject({ code: 'UNAVAILABLE', root: 'ECONNREFUSED' })
+    await api.start()
+    expect((await store.list(signal)).nodes).toHaveLength(1)
+  })
+
+  it('that is none is said to be none', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: `${api.url}/elsewhere` } })
+    expect(await failureOf(store.list(signal))).toMatchObject({ code: 'NOT_FOUND' })
+  })
+})
