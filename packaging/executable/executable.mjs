@@ -18,6 +18,12 @@ const BLOB_NAME = 'NODE_SEA_BLOB'
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
 /**
+ * Options of Node for our program. Whoever speaks TLS here says which authorities he trusts; without this one Node reads all of Mozilla's on another
+ * thread as soon as `node:tls` is loaded, which is in every start (4 ms of a processor, 0.8 MB, and NODE_EXTRA_CA_CERTS besides).
+ */
+const OPTIONS = ['--use-openssl-ca']
+
+/**
  * @param arch the executable's, as Node names it
  * @param node folder of the Node binary for it, see node-binary.mjs
  * @param addon path of the addon for it
@@ -37,7 +43,7 @@ export function makeExecutable({ arch, node, addon, texts }) {
     const caches = names.map((name) => readFileSync(join(folder, `${name}.cache`)))
     for (const [at, name] of names.entries()) write(`${name}.cache`, spaced(caches[at]))
     const assets = [...names, ...names.map((name) => `${name}.cache`), ...Object.keys(texts), 'netlink.node']
-    return wrap({ arch, node, folder, assets, addon: readFileSync(addon), caches })
+    return wrap({ arch, node, folder, assets, addon: readFileSync(addon), caches, execArgv: OPTIONS })
   })
 }
 
@@ -61,8 +67,8 @@ async function inFolder(work) {
   }
 }
 
-function wrap({ arch, node, folder, assets, addon, caches = [] }) {
-  const blob = { name: BLOB_NAME, bytes: alignCaches(makeBlob(folder, assets), BLOB_NAME, caches) }
+function wrap({ arch, node, folder, assets, addon, caches = [], execArgv = [] }) {
+  const blob = { name: BLOB_NAME, bytes: alignCaches(makeBlob(folder, assets, execArgv), BLOB_NAME, caches) }
   return extendElf(fused(readFileSync(join(node, 'bin/node'))), { blob, prelude: preludeFor(arch), addon })
 }
 
@@ -90,13 +96,14 @@ async function bootProgram() {
 }
 
 /** By a Node of the same version that runs here. All names are relative: they become part of what is to be the same wherever it is made. */
-function makeBlob(folder, names) {
+function makeBlob(folder, names, execArgv) {
   const settings = {
     main: 'boot',
     output: 'blob',
     assets: Object.fromEntries(names.map((name) => [name, name])),
     disableExperimentalSEAWarning: true,
     execArgvExtension: 'none', // NODE_OPTIONS is for other programs of this host
+    execArgv,
   }
   writeFileSync(join(folder, 'settings.json'), JSON.stringify(settings))
   run([join(nodeBinary(), 'bin/node'), '--experimental-sea-config', 'settings.json'], folder)

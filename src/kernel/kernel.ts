@@ -309,7 +309,7 @@ export interface Kernel {
   /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
   snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables>
 
-  /** The same as {@link snapshot}, for tables of tens of thousands of rows. Going through them may throw a {@link KernelError}. */
+  /** The same as {@link snapshot}, for tables of tens of thousands of rows. They can be gone through once, which may throw a {@link KernelError}. */
   rows(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelRows>
 
   /**

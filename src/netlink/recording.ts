@@ -12,6 +12,7 @@ interface Datagram {
 /**
  * The kernel's answer to a dump as it came, decoded whenever somebody goes through it: a table of tens of thousands of rows is some
  * megabytes of octets, and would be ten times as much in objects, which the collector would look at and move for as long as they are held.
+ * It can be gone through once: what has been read is let go of at once, since at rest nobody collects it for long.
  */
 export class Recording<T> implements Iterable<T> {
   readonly #query: Query<T>
@@ -37,13 +38,16 @@ export class Recording<T> implements Iterable<T> {
 
   /** @throws {KernelError} with code `DECODE` at a row that cannot be read */
   *[Symbol.iterator](): Generator<T, void, undefined> {
-    for (const { buffer, length } of this.#datagrams) {
+    for (let first = this.#datagrams[0]; first !== undefined; first = this.#datagrams[0]) {
+      const { buffer, length } = first
       const cursor = new MessageCursor(buffer)
       cursor.start(length)
       while (cursor.next()) {
         const row = this.#read(cursor)
         if (row !== undefined) yield row
       }
+      this.#datagrams.shift()
+      buffer.release()
     }
   }
 

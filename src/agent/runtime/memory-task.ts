@@ -52,7 +52,7 @@ export class MemoryTask implements Task {
     const { rest, signal } = context
     await this.#start(context)
     while (!isStopped(signal)) {
-      if (this.#collections < 2 || this.#hasGrown()) await this.#collect(rest)
+      if (this.#collections < 2 || this.#hasGrownForGood()) await this.#collect(rest)
       await rest(this.#collections < 2 ? AT_REST_MS : LOOK_MS)
     }
   }
@@ -76,6 +76,13 @@ export class MemoryTask implements Task {
     await rest(COLLECTED_MS)
     this.#memory.release()
     this.#size = this.#memory.size()
+  }
+
+  /** Whether it has grown, and not only by what has been freed since: the kernel's tables are read once in a minute, and let go of. */
+  #hasGrownForGood(): boolean {
+    if (!this.#hasGrown()) return false
+    this.#memory.release()
+    return this.#hasGrown()
   }
 
   #hasGrown(): boolean {

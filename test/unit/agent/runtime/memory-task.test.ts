@@ -15,6 +15,8 @@ let status: AgentStatus
 let stop: AbortController
 let running: Promise<void>
 let size: number
+/** What of that is kept, and used by nobody. */
+let freed: number
 /** What was done, and when in seconds. */
 let done: string[]
 
@@ -25,8 +27,15 @@ beforeEach(async () => {
   stop = new AbortController()
   size = 100 * MB
   done = []
+  freed = 0
   const note = (what: string) => () => void done.push(`${what} at ${clock.monotonicMs() / 1_000}`)
-  const memory = { size: () => size, collect: note('collected'), release: note('released') }
+  const released = note('released')
+  const release = (): void => {
+    size -= freed
+    freed = 0
+    released()
+  }
+  const memory = { size: () => size, collect: note('collected'), release }
   running = runTask(new MemoryTask(memory, status, note('settled')), runtime(clock, stop.signal))
   await clock.settle()
 })
@@ -68,7 +77,17 @@ test('collects again when memory has grown by a fifth, and from then on by a fif
   expect(done).toEqual(START)
   size = 121 * MB
   await clock.advance(600_000)
-  expect(done.slice(START.length)).toEqual(['collected at 702', 'released at 711'])
+  expect(done.slice(START.length)).toEqual(['released at 702', 'collected at 702', 'released at 711'])
+})
+
+test('only gives back what was freed where that is all that it has grown by', async () => {
+  await clock.advance(10_000)
+  await becomeReady()
+  await clock.advance(60_000)
+  size = 130 * MB
+  freed = 25 * MB
+  await clock.advance(600_000)
+  expect(done.slice(START.length)).toEqual(['released at 102'])
 })
 
 test('takes no notice of a growth of a few megabytes, however small it was', async () => {
