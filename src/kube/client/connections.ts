@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { rootCertificates } from 'node:tls'
 import type { Credentials } from './credentials.ts'
 
 /**
@@ -60,7 +61,7 @@ export class Connections {
         ? requestHttps(
             {
               ...options,
-              ...(authorities && { ca: authorities }),
+              ca: authorities ?? [...rootCertificates], // said, since the executable's Node has none by default
               ...(certificate && key && { cert: certificate, key }),
               ...(serverName !== undefined && { servername: serverName }),
               rejectUnauthorized: !isInsecure,
