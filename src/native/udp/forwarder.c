@@ -76,7 +76,7 @@ const char *forwarder_name(const Forwarder *f) { return f->name; }
 static int open_socket(Forwarder *f) {
   int no_discovery = IP_PMTUDISC_DONT, on = 1, off = 0, size = BUFFER;
   struct sockaddr_in here = place_of(f, f->settings.address);
-  int fd = f->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = f->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &no_discovery, sizeof no_discovery) < 0) return -errno;
   for (int which = 0; which < 2; which++)
     if (setsockopt(fd, SOL_SOCKET, which == 0 ? SO_RCVBUFFORCE : SO_SNDBUFFORCE, &size, sizeof size) < 0)
@@ -199,6 +199,7 @@ static void end_threads(Forwarder *f) {
   atomic_store(&f->ends, true);
   uint64_t one = 1;
   (void)!write(f->stop, &one, sizeof one);
+  (void)shutdown(f->socket, SHUT_RDWR); /* wakes who waits there, though it says that nobody is connected */
 }
 
 void fail(Side *side, int error) {

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <linux/virtio_net.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,7 +20,7 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
-enum { MESSAGES = 32, ITEMS = 128, SEGMENTS = 64, LATEST = 64 };
+enum { MESSAGES = 32, ITEMS = 128, SEGMENTS = 64, LATEST = 64, PAUSE_MS = 10 /* after an error */ };
 
 /* What is written in one call: a packet, or many of one flow as one. */
 typedef struct {
@@ -38,7 +37,7 @@ typedef struct {
   Side *side;
   Forwarder *forwarder;
   const PeerTable *peers;
-  unsigned items;
+  unsigned items, used; /* `used`: of the messages, those that the kernel has written into */
   Item *latest[LATEST]; /* by flow */
   struct mmsghdr messages[MESSAGES];
   struct sockaddr_in from[MESSAGES];
@@ -200,22 +199,25 @@ static void take_message(Inward *i, unsigned at) {
     take(i, sender, i->data[at] + offset, length - offset < size ? length - offset : size);
 }
 
-/* Whether there may be more. */
+/* Waits for the first datagram: whoever ends the threads shuts the socket down. False when the thread is to end. */
 static bool take_round(Inward *i) {
-  for (unsigned at = 0; at < MESSAGES; at++)
+  for (unsigned at = 0; at < i->used; at++)
     i->messages[at].msg_hdr = (struct msghdr){.msg_name = &i->from[at],
                                               .msg_namelen = sizeof i->from[at],
                                               .msg_iov = &i->room[at],
                                               .msg_iovlen = 1,
                                               .msg_control = &i->control[at],
                                               .msg_controllen = sizeof i->control[at]};
-  int got = recvmmsg(i->forwarder->socket, i->messages, MESSAGES, MSG_DONTWAIT, NULL);
+  int got = recvmmsg(i->forwarder->socket, i->messages, MESSAGES, MSG_WAITFORONE, NULL);
+  if (atomic_load_explicit(&i->forwarder->ends, memory_order_relaxed)) return false;
   count(i->side, FORWARD_CALLS, 1);
+  i->used = got < 0 ? MESSAGES : (unsigned)got;
+  if (got < 0) return errno == EINTR || wait_for(i->side, i->forwarder->socket, 0, PAUSE_MS);
   i->peers = hold_peers(i->side);
   for (int at = 0; at < got; at++) take_message(i, (unsigned)at);
   write_all(i);
   release_peers(i->side);
-  return got == MESSAGES && !atomic_load_explicit(&i->forwarder->ends, memory_order_relaxed);
+  return true;
 }
 
 void run_inward(void *data) {
@@ -225,8 +227,8 @@ void run_inward(void *data) {
   if (i == NULL) return fail(side, ENOMEM);
   i->side = side;
   i->forwarder = side->forwarder;
+  i->used = MESSAGES;
   for (unsigned at = 0; at < MESSAGES; at++) i->room[at] = (struct iovec){i->data[at], sizeof i->data[at]};
-  while (wait_for(side, side->forwarder->socket, POLLIN, -1))
-    while (take_round(i));
+  while (take_round(i));
   free(i);
 }

@@ -102,11 +102,17 @@ static void prepare(struct mmsghdr *message, Batch *batch) {
   message->msg_hdr.msg_controllen = sizeof batch->control;
 }
 
+/* One by one it is the cheaper call. */
+static int send_some(Outward *o, unsigned from) {
+  if (o->batches - from > 1) return sendmmsg(o->forwarder->socket, &o->messages[from], o->batches - from, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sendmsg(o->forwarder->socket, &o->messages[from].msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 1;
+}
+
 static void send_all(Outward *o) {
   int waits = WAITS;
   for (unsigned at = 0; at < o->batches; at++) prepare(&o->messages[at], &o->batch[at]);
   for (unsigned at = 0; at < o->batches;) {
-    int sent = sendmmsg(o->forwarder->socket, &o->messages[at], o->batches - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int sent = send_some(o, at);
     count(o->side, FORWARD_CALLS, 1);
     for (int i = 0; i < sent; i++, at++) credit(o, &o->batch[at], o->batch[at].count, o->batch[at].octets);
     if (sent >= 0 || errno == EINTR) continue;
@@ -209,8 +215,11 @@ static void forward(Outward *o, const struct virtio_net_hdr *header, uint8_t *pa
   else add(o, peer, (struct iovec){packet, length}, (struct iovec){NULL, 0});
 }
 
-/* Whether there may be more. What is read is sent as soon as there is nothing to be read. */
-static bool forward_round(Outward *o) {
+/*
+ * Whether there may be more. What is read is sent as soon as there is nothing to be read; when nothing was going on (`is_first`), the first
+ * packet at once: somebody may wait for it.
+ */
+static bool forward_round(Outward *o, bool is_first) {
   size_t header = o->forwarder->has_header ? sizeof(struct virtio_net_hdr) : 0;
   size_t at = 0;
   unsigned packets = 0;
@@ -223,6 +232,7 @@ static bool forward_round(Outward *o) {
     memcpy(&offload, o->arena + at, header);
     forward(o, &offload, o->arena + at + header, (size_t)got - header);
     at += ((size_t)got + 15) & ~(size_t)15;
+    if (is_first && packets == 0) send_all(o);
   }
   int error = got < 0 ? errno : 0;
   count(o->side, FORWARD_CALLS, packets + 1);
@@ -240,6 +250,6 @@ void run_outward(void *data) {
   o->side = side;
   o->forwarder = side->forwarder;
   while (wait_for(side, side->forwarder->tun, POLLIN, -1))
-    while (forward_round(o));
+    for (bool is_first = true; forward_round(o, is_first); is_first = false);
   free(o);
 }
