@@ -30,6 +30,11 @@ export class LineProgram {
     return program
   }
 
+  /** Of the program itself, for who starts it becomes it. */
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   /** From now on every line goes there, and to nobody else. */
   hear(listener: (line: string) => void): void {
     this.#hear = listener

@@ -3,7 +3,8 @@
  * receiver: what is measured is what the way between can carry, not how it drops.
  *
  *   packets serve PORT                            answers until its standard input ends
- *   packets flood ADDRESS PORT SIZE MILLISECONDS  datagrams that have arrived, per second
+ *   packets flood ADDRESS PORT SIZE MILLISECONDS  datagrams that have arrived, per second; each was sent by itself
+ *   packets runs ADDRESS PORT SIZE MILLISECONDS   the same; the sender hands them to the kernel in runs (UDP_SEGMENT, udp(7)), as QUIC does
  *   packets echo ADDRESS PORT SIZE COUNT          median and 99th percentile of round trips, in microseconds
  */
 #define _GNU_SOURCE
@@ -16,6 +17,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 
 enum { AT_ONCE = 32, WINDOW = 512, TELL_EVERY = 64, LOST_MS = 50, MOST = 9000 };
 
@@ -106,16 +111,26 @@ static uint64_t ask(int fd, char what) {
   return 0;
 }
 
-static int flood(int fd, size_t size, double seconds) {
+/* So many as the kernel cuts of one; at most what one packet of IP holds. */
+static void set_up_run(int fd, size_t size) {
+  int segment = (int)size;
+  size_t count = 65000 / size < AT_ONCE ? 65000 / size : AT_ONCE;
+  for (size_t at = 0; at < count; at++) parts[at] = (struct iovec){room[at], size};
+  messages[0].msg_hdr = (struct msghdr){.msg_iov = parts, .msg_iovlen = count};
+  if (setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) < 0) die("UDP_SEGMENT");
+}
+
+static int flood(int fd, size_t size, double seconds, int in_runs) {
   uint64_t sent = 0, arrived = 0, lost = 0;
   set_up(size);
   for (int at = 0; at < AT_ONCE; at++) room[at][0] = FLOOD;
   ask(fd, BEGIN);
+  if (in_runs) set_up_run(fd, size);
   double started = now();
   while (now() - started < seconds) {
     if (sent - arrived - lost <= WINDOW - AT_ONCE) {
-      int out = sendmmsg(fd, messages, AT_ONCE, 0);
-      if (out > 0) sent += (uint64_t)out;
+      int out = sendmmsg(fd, messages, in_runs ? 1 : AT_ONCE, 0);
+      if (out > 0) sent += in_runs ? messages[0].msg_hdr.msg_iovlen : (uint64_t)out;
       hear(fd, 0, &arrived);
     } else if (!hear(fd, LOST_MS, &arrived))
       lost = sent - arrived;
@@ -150,6 +165,7 @@ int main(int count, char **arguments) {
   int fd = connect_to(arguments[2], arguments[3]);
   size_t size = (size_t)atol(arguments[4]);
   if (size == 0 || size > MOST) return 2;
-  if (strcmp(arguments[1], "flood") == 0) return flood(fd, size, atof(arguments[5]) / 1e3);
+  int in_runs = strcmp(arguments[1], "runs") == 0;
+  if (in_runs || strcmp(arguments[1], "flood") == 0) return flood(fd, size, atof(arguments[5]) / 1e3, in_runs);
   return echo(fd, size, (size_t)atol(arguments[5]));
 }
