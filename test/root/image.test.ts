@@ -18,10 +18,14 @@ describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () =>
   let packages: Packages
 
   const agent = (...flags: readonly string[]) => {
-    const mounts = '-v /run/flannel:/run/flannel -v /etc/machine-id:/etc/machine-id:ro'
+    // As the DaemonSet for Kubernetes has it (packaging/kubernetes).
+    const mounts =
+      '--read-only -v /run/flannel:/run/flannel -v /run/xtables.lock:/run/xtables.lock -v /etc/machine-id:/etc/machine-id:ro'
     const etcd = `--etcd-endpoints=${lab().etcd.endpoints.join(',')}`
     const options = `-d --name flanneld --restart unless-stopped --network host --cap-drop ALL --cap-add NET_ADMIN`
-    return host.sh(`docker run ${options} ${mounts} ${IMAGE} ${etcd} --iface=eth0 ${flags.join(' ')}`)
+    return host.sh(
+      `touch /run/xtables.lock && docker run ${options} ${mounts} ${IMAGE} ${etcd} --iface=eth0 ${flags.join(' ')}`,
+    )
   }
   const knowsPeer = () =>
     waitFor('the peer', async () => (await lab().host(0).peerTables(DEVICE)).routes.length === 1, {
@@ -91,6 +95,23 @@ describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () =>
       await host.sh('docker rm -f flanneld')
     },
   )
+
+  test('puts plugin and list on the host, whoever its folders belong to', async () => {
+    await host.sh(
+      'mkdir -p /run/cni/bin /run/cni/net.d /run/cni/conf && chown 1001 /run/cni/bin && chmod 755 /run/cni/bin',
+    )
+    await host.sh(`echo '{"name":"cbr0","plugins":[{"type":"flannel"}]}' >/run/cni/conf/cni-conf.json`)
+    const rights =
+      '--rm --read-only --network none --cap-drop ALL --cap-add DAC_OVERRIDE --security-opt no-new-privileges'
+    const folders = ['bin:/opt/cni/bin', 'net.d:/etc/cni/net.d', 'conf:/etc/kube-flannel:ro']
+    const mounts = folders.map((folder) => `-v /run/cni/${folder}`).join(' ')
+    const { code, text } = await host.run(`docker run ${rights} ${mounts} ${IMAGE} install-cni`)
+    expect([code, text]).toEqual([0, expect.stringContaining('bridge, host-local, loopback not found in /opt/cni/bin')])
+    expect(await host.sh('CNI_COMMAND=VERSION /run/cni/bin/flannel </dev/null')).toContain('"supportedVersions"')
+    expect(await host.sh('ls -A /run/cni/bin /run/cni/net.d')).toBe(
+      '/run/cni/bin:\nflannel\n\n/run/cni/net.d:\n10-flannel.conflist\n',
+    )
+  })
 
   test("takes away what is left, with Docker's own rules untouched", async () => {
     const chains = () => host.sh("iptables-save | grep -c '^:DOCKER'")
