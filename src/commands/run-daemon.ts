@@ -14,9 +14,6 @@ import { EXIT } from '../cli/exit-codes.ts'
 import { ConfigError } from '../config/error.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import { AgentCounts } from '../counts/agent-counts.ts'
-import { EtcdLeaseStore } from '../etcd/etcd-lease-store.ts'
-import { hearGrpc, type GrpcLog } from '../etcd/grpc-log.ts'
-import { EtcdSubnetManager } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { runTool } from '../firewall/command.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { LinuxForeignRules } from '../firewall/others/linux-foreign-rules.ts'
@@ -24,7 +21,6 @@ import { NftPeerFilter } from '../firewall/peer-filter/nft-peer-filter.ts'
 import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { readChecksumErrors } from '../host/checksum-errors.ts'
 import { obstacleAt } from '../host/files/regular-file.ts'
-import { resolveHost } from '../host/resolve.ts'
 import { HostTakenError } from '../host/claim/sole-agent.ts'
 import { readResolvers } from '../host/resolvers.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
@@ -34,12 +30,13 @@ import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
 import { frugalStart, memoryTask } from './frugal-start.ts'
 import { takeHangUp } from './hang-up.ts'
-import { etcdFacts, liveAgent } from './serve/live-agent.ts'
+import { liveAgent } from './serve/live-agent.ts'
 import { metricsRoutes, networkRoutes } from './serve/routes.ts'
 import { statusSocketOf } from './serve/status-socket.ts'
 import { serveHealth } from './health-endpoint.ts'
 import { sayLast } from './last-words.ts'
 import { notifyServiceManager } from './notify-service-manager.ts'
+import type { OpenDaemonStore } from './stores/daemon-store.ts'
 import { claimThisHost } from './this-host.ts'
 
 /**
@@ -50,8 +47,6 @@ import { claimThisHost } from './this-host.ts'
 export async function runDaemon(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
   frugalStart()
   await refuseObstacle(options)
-  if (options.kube !== undefined)
-    throw new ConfigError('--kube-subnet-mgr', 'to be left out: this version only reads it', true)
   return runAlone(options, log, call).catch(refusal)
 }
 
@@ -96,40 +91,36 @@ async function runAlone(options: DaemonOptions, log: Logger, call: DaemonCall): 
   }
 }
 
-const grpcIn = (log: Logger): GrpcLog => ({
-  error: (text) => {
-    log.warn(`gRPC: ${text}`)
-  },
-  debug: (text) => {
-    log.debug(`gRPC: ${text}`)
-  },
-})
+/** Only the client of the store that is asked is loaded. */
+const openerOf = async ({ kube }: DaemonOptions): Promise<OpenDaemonStore> =>
+  (await (kube === undefined ? import('./stores/etcd.ts') : import('./stores/kube.ts'))).openDaemonStore
+
+/** Who we are: with etcd a machine, whatever it is called; in Kubernetes the Node, whatever machine it runs on. @throws {NoIdentityError} */
+async function nodeIdOf({ nodeId, kube }: DaemonOptions): Promise<string> {
+  if (nodeId !== undefined) return nodeId
+  if (kube === undefined) return readNodeId()
+  return kube.nodeName ?? readNodeId().catch(() => hostname())
+}
 
 async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
   const { environment, stopSignal } = call
   const startedMs = systemClock.monotonicMs()
-  const node = { id: options.nodeId ?? (await readNodeId()), hostname: hostname() }
+  const node = { id: await nodeIdOf(options), hostname: hostname() }
   const kernel = new RtnetlinkKernel()
   const conditions = new Conditions({ clock: systemClock, log })
   const counts = new AgentCounts()
   const status = new AgentStatus({ clock: systemClock, conditions, counts })
-  hearGrpc(grpcIn(log), systemClock)
-  const store = new EtcdLeaseStore(options.etcd, { clock: systemClock, random: Math.random, counts: counts.store })
   const own = { clock: systemClock, random: Math.random, log, conditions, status, counts }
   log.info('this node', node)
   const identifier = randomInt(0x1_0000)
-  const subnets = new EtcdSubnetManager(options, {
-    ...{ ...own, store, resolveHost, wallMs: Date.now },
-    certificates: store.certificates,
-    storeClock: (signal) => store.clock(Date.now, signal),
-  })
+  const store = (await openerOf(options))(options, { ...own, environment })
   const ports: AgentPorts = {
     kernel,
     firewall: new LinuxFirewall(),
     peerFilter: new NftPeerFilter(runTool, options.ipMasq),
     foreignRules: new LinuxForeignRules(),
     kernelWrites: () => kernel.stats().writes,
-    subnets,
+    subnets: store.subnets,
     ...own,
     reaches: new PeerReaches(systemClock),
     openProbe: (family) => openIcmp(family, identifier),
@@ -143,14 +134,11 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     deriveCopyId,
     deriveMac: deriveVtepMac,
   }
-  const live = liveAgent({ ...call, options, ports, store: etcdFacts(store), kernel, startedMs })
+  const live = liveAgent({ ...call, options, ports, store: store.facts, kernel, startedMs })
   const { healthz, healthzStatus = false, healthzPage = false } = options
   const isOpen = healthzStatus || healthzPage
   const routes = isOpen ? networkRoutes(live, { hasPage: healthzPage }) : metricsRoutes(live)
-  takeHangUp(log, () => {
-    subnets.lookAtCertificates()
-    return store.certificates?.look().problem
-  })
+  takeHangUp(log, () => store.lookAgain())
   const server = healthz && (await serveHealth(healthz, status, conditions, undefined, routes))
   const parting = partingOf(status, stopSignal)
   try {

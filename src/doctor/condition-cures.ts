@@ -26,6 +26,14 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
     /^lease$/,
     ['flanneld leases shows who has what; find who writes below PREFIX/subnets/ (roles in etcd keep others out)'],
   ],
+  [/^list of Nodes$/, ['kubectl get nodes as our service account: is it allowed to list them?']],
+  [/^podCIDRs of Nodes$/, ['kubectl delete node NAME of the younger one, and let it join again']],
+  [
+    /^condition of our Node$/,
+    [
+      'the ClusterRole needs patch on nodes/status; or --set-node-network-unavailable=false, where something else does it',
+    ],
+  ],
   [/^list of leases$/, ['etcdctl get --prefix --keys-only PREFIX/subnets/']],
   [/^peer filter$|^unwanted peer filter$/, ['nft list table inet flannel-peers; install nftables where there is none']],
   [/^device /, ['ip -d link show type vxlan: rename or remove what has the name, the VNI or the port']],
@@ -52,7 +60,10 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
     /^stale leases$|^answers to challenges$/,
     ['readwrite permission for all of PREFIX/ in etcd, challenges/ too; otherwise nothing: it is tried again'],
   ],
-  [/^way to (etcd|the Kubernetes API)$/, ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing']],
+  [
+    /^way to (etcd|the Kubernetes API)$/,
+    ['if the other hosts are there as well: FLANNELD_IFACE= with that interface; otherwise nothing'],
+  ],
   [/^subnet file$/, ['ls -l /run/flannel; make way for the file']],
 ]
 

@@ -4,6 +4,7 @@ import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { PeerStatus, StatusDocument } from '../status/document.ts'
+import type { KubeReads } from './kube-facts.ts'
 import type { StoreReads } from './store-facts.ts'
 
 /*
@@ -127,6 +128,8 @@ export interface View {
   readonly host: HostReads
   readonly probes: Probes
   readonly store: StoreReads
+  /** The API server of Kubernetes, where that is asked instead; undefined: etcd is. */
+  readonly kube?: KubeReads | undefined
   /** The process that has claimed this host (host/claim); undefined: none has. */
   readonly claim: number | undefined
 }

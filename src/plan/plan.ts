@@ -8,6 +8,8 @@ import { AgentStatus } from '../agent/runtime/status.ts'
 import { runTogether } from '../agent/runtime/task.ts'
 import { AgentCounts } from '../counts/agent-counts.ts'
 import type { DaemonOptions } from '../config/options.ts'
+import type { SubnetManager } from '../agent/runtime/subnet-manager.ts'
+import { KubeSubnetManager } from '../kube/subnets/kube-subnet-manager.ts'
 import { PeerReaches } from '../probe/peer-reaches.ts'
 import { EtcdSubnetManager, type EtcdSubnetPorts } from '../etcd/subnets/etcd-subnet-manager.ts'
 import { readRegularFile } from '../host/files/regular-file.ts'
@@ -19,6 +21,7 @@ import { Journal, type PlannedChange } from './journal.ts'
 import { plannedFirewall, PlannedPeerFilter } from './planned-firewall.ts'
 import { plannedPrograms, plannedSettings, type RunProgram } from './planned-host.ts'
 import { PlannedKernel } from './planned-kernel.ts'
+import { plannedConfiguration, PlannedNodes, type NodesAtRest } from './planned-nodes.ts'
 import { PlannedStore, type StoreAtRest } from './planned-store.ts'
 import { Activity, PlanClock } from './stillness.ts'
 
@@ -28,7 +31,7 @@ export interface PlanPorts extends Pick<
   'node' | 'instance' | 'readResolvers' | 'deriveCopyId' | 'deriveMac' | 'random' | 'readSysctl'
 > {
   readonly kernel: Kernel
-  readonly store: StoreAtRest
+  readonly store: StoreAtRest | NodesAtRest
   readonly resolveHost: EtcdSubnetPorts['resolveHost']
   readonly runProgram: RunProgram
   /** The firewall, by way of these programs. */
@@ -84,16 +87,15 @@ async function runToEnd(options: DaemonOptions, host: PlanPorts, signal: AbortSi
   const clock = new PlanClock()
   const activity = new Activity(host.isReadingFiles)
   const journal = new Journal(() => clock.monotonicMs())
-  const notes = new Set<string>()
+  const [notes, unasked] = [new Set<string>(), new Set<string>()]
   const log = notingLog(notes)
   const conditions = new Conditions({ clock, log })
   const counts = new AgentCounts()
   const status = new AgentStatus({ clock, conditions, counts })
-  const store = new PlannedStore(host.store, journal, activity)
   const quick = { ...options, firewallResyncMs: RESYNC_MS, peerProbes: false }
   const agent = new Agent(
     quick,
-    makePorts(quick, host, { clock, activity, journal, log, conditions, status, store, counts }),
+    makePorts(quick, host, { clock, activity, journal, log, conditions, status, counts }, unasked),
   )
   const stop = new AbortController()
   const running = runTogether([agent, status.watchdog], {
@@ -116,10 +118,10 @@ async function runToEnd(options: DaemonOptions, host: PlanPorts, signal: AbortSi
   stop.abort()
   await ended
   signal.throwIfAborted()
-  const unasked = [...store.unasked].map(
+  const unheard = [...unasked].map(
     (key) => `whether the holder of lease ${key} lives was not asked, since that is to write`,
   )
-  return { changes: journal.changes, isWhole: startable, reasons, notes: [...notes, ...unasked].slice(0, MOST_NOTES) }
+  return { changes: journal.changes, isWhole: startable, reasons, notes: [...notes, ...unheard].slice(0, MOST_NOTES) }
 }
 
 interface Tools {
@@ -129,12 +131,12 @@ interface Tools {
   readonly log: Logger
   readonly conditions: Conditions
   readonly status: AgentStatus
-  readonly store: PlannedStore
   readonly counts: AgentCounts
 }
 
-function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): AgentPorts {
-  const { activity, journal, store, ...own } = tools
+/** @param unasked told of keys of leases whose holders would have been asked */
+function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools, unasked: Set<string>): AgentPorts {
+  const { activity, journal, ...own } = tools
   const isPlanned = (link: string): boolean =>
     journal.changes.some((change) => change.on === 'kernel' && change.op.op === 'link.create' && change.link === link)
   const settings = plannedSettings(host.readSysctl, isPlanned, journal, activity)
@@ -152,7 +154,7 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): Agent
     kernel: new PlannedKernel(host.kernel, journal, activity),
     foreignRules: { judge: () => Promise.resolve({ drops: [], masquerades: [] }) },
     kernelWrites: () => 0,
-    subnets: new EtcdSubnetManager(options, { ...own, random: host.random, store, resolveHost, wallMs: () => 0 }),
+    subnets: makeSubnets(options, host, tools, { unasked, resolveHost }),
     reaches: new PeerReaches(tools.clock),
     openProbe: () => ({ why: 'nothing is sent' }),
     entropy: (octets) => new Uint8Array(octets),
@@ -165,6 +167,19 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools): Agent
     deriveCopyId: host.deriveCopyId,
     deriveMac: host.deriveMac,
   }
+}
+
+function makeSubnets(
+  options: DaemonOptions,
+  { store, random }: PlanPorts,
+  { activity, journal, ...own }: Tools,
+  { unasked, resolveHost }: { readonly unasked: Set<string>; readonly resolveHost: PlanPorts['resolveHost'] },
+): SubnetManager {
+  const ports = { ...own, random, resolveHost, wallMs: () => 0 }
+  if (!('access' in store))
+    return new EtcdSubnetManager(options, { ...ports, store: new PlannedStore(store, journal, activity, unasked) })
+  const configuration = plannedConfiguration(store)
+  return new KubeSubnetManager(store.access, { ...ports, store: new PlannedNodes(store, journal), configuration })
 }
 
 function notingLog(notes: Set<string>): Logger {

@@ -35,10 +35,11 @@ export class PlannedStore implements LeaseStore, Challenges {
   readonly #rest: StoreAtRest
   readonly #records: Map<string, LeaseRecord>
   /** Keys of leases whose holders the agent would have asked whether they live. */
-  readonly unasked = new Set<string>()
+  readonly #unasked: Set<string>
   #revision: Revision
 
-  constructor(rest: StoreAtRest, journal: Journal, activity: Activity) {
+  constructor(rest: StoreAtRest, journal: Journal, activity: Activity, unasked: Set<string>) {
+    this.#unasked = unasked
     this.#journal = journal
     this.#activity = activity
     this.#rest = rest
@@ -111,7 +112,7 @@ export class PlannedStore implements LeaseStore, Challenges {
 
   /** To ask is to write: whoever would be asked is taken for dead. */
   ask(key: string): Promise<Challenger | undefined> {
-    this.unasked.add(key)
+    this.#unasked.add(key)
     return Promise.resolve(undefined)
   }
 

@@ -3,7 +3,7 @@ import { labelled, type Labelled } from '../present/lines.ts'
 import type { Looks } from '../present/table.ts'
 import { printable } from '../text/printable.ts'
 
-/** What can be known of a node whose agent does not answer: from the kernel, the subnet file and etcd. */
+/** What can be known of a node whose agent does not answer: from the kernel, the subnet file and the store. */
 export interface AwayDocument {
   readonly version: 1
   readonly at: string
@@ -20,6 +20,8 @@ export interface AwayDocument {
     readonly writtenAt: string
   } | null
   readonly store: {
+    /** `etcd`, `Kubernetes API`; `store` where the settings make no sense. */
+    readonly name: string
     readonly endpoints: string
     readonly problem: string | null
     readonly leases: number | null
@@ -52,10 +54,10 @@ export function showAway(document: AwayDocument, looks: Looks): string {
     ['Agent', agentText(document)],
     ...devices.map((device): Labelled => [device.name, deviceText(device)]),
     ['Subnet file', subnetFile === null ? 'not there' : fileText(subnetFile, Date.parse(document.at))],
-    ['etcd', storeText(store)],
+    [store.name, storeText(store)],
   ]
   const head = `${looks.paint('bad', `${printable(hostname)} is without an agent that answers`)}: ${printable(why)}\n`
-  return `${head}${looks.paint('bold', 'next: systemctl status flanneld; flanneld doctor')}\n\n${labelled(rows, looks)}\nRead from the kernel, the subnet file and etcd: ${goesOn}.\n`
+  return `${head}${looks.paint('bold', 'next: systemctl status flanneld; flanneld doctor')}\n\n${labelled(rows, looks)}\nRead from the kernel, the subnet file and ${store.name === 'etcd' ? 'etcd' : `the ${store.name}`}: ${goesOn}.\n`
 }
 
 function agentText({ pid }: AwayDocument): string {

@@ -18,7 +18,7 @@ export interface TracedPeer {
   /** Of its tunnel end point; undefined where its backend has none. */
   readonly mac: Mac | undefined
   readonly vni: number | undefined
-  /** Who says so: `etcd`, or `the agent`. */
+  /** Who says so: `etcd`, `Kubernetes API` or `the agent`. */
   readonly source: string
   /** Set where the agent itself carries the packets to it. */
   readonly carried?: CarriedWay | undefined

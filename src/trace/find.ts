@@ -2,21 +2,20 @@ import { BACKEND_TYPE } from '../backend/vxlan/peer-entries.ts'
 import { decodeVtepData } from '../backend/vxlan/backend-data.ts'
 import { VXLAN_DEFAULTS } from '../config/backend.ts'
 import { decodeLease } from '../lease/codec.ts'
-import type { Lease, LeaseFamily } from '../lease/lease.ts'
-import type { LeaseRecord } from '../lease/store.ts'
+import type { Lease, LeaseFamily, PeerRecord } from '../lease/lease.ts'
 import { parseIp } from '../net/ip.ts'
 import { parseMac } from '../net/mac.ts'
 import { parsePrefix, prefixContains, prefixCovers } from '../net/prefix.ts'
 import type { PeerStatus } from '../status/document.ts'
 import type { TracedPeer } from './facts.ts'
 
-/** The peers of the store that a name, address or subnet stands for, one for each address family. Leases that cannot be read are none. */
-export function findInStore(records: readonly LeaseRecord[], word: string): readonly TracedPeer[] {
+/** The peers of the store that a name, address or subnet stands for, one for each address family. Leases that cannot be read are none. @param source the store, in words */
+export function findInStore(records: readonly PeerRecord[], word: string, source: string): readonly TracedPeer[] {
   return records.flatMap((record) => {
     const lease = decodeLease(record)
     if ('rejected' in lease) return []
     const isNamed = isNameOf(lease, word)
-    return lease.families.filter((part) => isNamed || isMeant(part, word)).map((part) => traced(lease, part))
+    return lease.families.filter((part) => isNamed || isMeant(part, word)).map((part) => traced(lease, part, source))
   })
 }
 
@@ -30,10 +29,10 @@ function isMeant({ subnet, publicIp }: Pick<LeaseFamily, 'subnet' | 'publicIp'>,
   return prefix !== undefined && prefixCovers(subnet, prefix)
 }
 
-function traced(lease: Lease, { family, subnet, publicIp, backendData }: LeaseFamily): TracedPeer {
+function traced(lease: Lease, { family, subnet, publicIp, backendData }: LeaseFamily, source: string): TracedPeer {
   const vtep = lease.backendType === BACKEND_TYPE ? vtepOf(backendData) : undefined
   return {
-    ...{ family, subnet, publicIp, key: lease.key, backendType: lease.backendType, source: 'etcd' },
+    ...{ family, subnet, publicIp, key: lease.key, backendType: lease.backendType, source },
     name: lease.node?.hostname || publicIp.text,
     mac: vtep?.mac,
     vni: vtep === undefined ? undefined : (vtep.vni ?? VXLAN_DEFAULTS.vni) /* v0.6 wrote none */,

@@ -10,6 +10,7 @@ export type ConditionName =
   | 'certificates of etcd'
   | 'expiry of certificates'
   | 'etcd'
+  | 'Kubernetes API'
   | 'rights in etcd'
   | 'network configuration'
   | 'lease'

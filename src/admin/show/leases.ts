@@ -4,6 +4,26 @@ import { printable } from '../../text/printable.ts'
 import type { FreeSubnets } from '../../lease/free-subnets.ts'
 import type { LeaseRow, LeasesView } from '../leases.ts'
 
+/** A Node that no agent has published yet, or that has no subnet. */
+export interface BareNode {
+  readonly name: string
+  readonly why: string
+}
+
+/** `flanneld leases` of a cluster of Kubernetes, for people. @param bare Nodes that are no peers yet @param where the API server, in words */
+export function showNodes({ leases }: LeasesView, bare: readonly BareNode[], where: string, looks: Looks): string {
+  const { paint } = looks
+  const amiss = leases.filter(({ problems }) => problems.length > 0)
+  const shown = COLUMNS.filter(({ title }) => OF_NODES.has(title))
+  return [
+    `${apart(String(leases.length))} ${leases.length === 1 ? 'Node' : 'Nodes'} of the overlay, in ${printable(where)}\n`,
+    leases.length === 0 ? '' : `\n${table(shown, leases, looks)}`,
+    amiss.length === 0 ? '' : `\n${paint('bold', 'What is wrong with them')}\n${table(PROBLEMS, amiss, looks)}`,
+    bare.length === 0 ? '' : `\n${paint('bold', 'Nodes that are not of the overlay yet')}\n`,
+    ...bare.map(({ name, why }) => `  ${printable(name)}: ${why}\n`),
+  ].join('')
+}
+
 /** `flanneld leases`, for people. @param where etcd and prefix, in words */
 export function showLeases({ leases, free, revision }: LeasesView, where: string, looks: Looks): string {
   const { paint } = looks
@@ -65,6 +85,9 @@ const COLUMNS: readonly Column<LeaseRow>[] = [
   { title: 'SINCE REVISION', cell: ({ createRevision }) => createRevision, isRight: true, spare: 4 },
   { title: 'NODE ID', cell: ({ nodeId }) => plain(nodeId), least: 8, spare: 5 },
 ]
+
+/** Nothing of theirs ends, and revisions are times. */
+const OF_NODES: ReadonlySet<string> = new Set(['SUBNET', 'HOLDER', 'PUBLIC IP', 'BACKEND'])
 
 const PROBLEMS: readonly Column<LeaseRow>[] = [
   { title: 'LEASE', cell: ({ key }) => ({ text: printable(key), hue: 'bad' }), least: 18 },

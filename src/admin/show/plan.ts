@@ -17,6 +17,8 @@ export interface PlanView {
   /** Of the agent that runs here; undefined: none does. */
   readonly pid: number | undefined
   readonly etcd: Pick<EtcdAccess, 'endpoints' | 'prefix'>
+  /** Where Kubernetes is asked instead. */
+  readonly kube?: { readonly url: string; readonly netConfigPath: string } | undefined
   /** The file that the configuration stands in, where it is not that in etcd, and what becomes of it. */
   readonly source: string | undefined
   readonly consequences: Consequences | undefined
@@ -30,7 +32,7 @@ export function showPlan(view: PlanView, { paint }: Looks): string {
   const lines = [
     ...head(view).map(comment),
     ...(consequences === undefined ? [] : sayConsequences(consequences, source ?? '').map(comment)),
-    ...found.changes.flatMap((change) => storeLine(change, view.etcd.prefix)).map(comment),
+    ...found.changes.flatMap((change) => storeLine(change, view)).map(comment),
     ...steps.flatMap(({ lines: shell }) => shell),
     ...found.notes.map((note) => comment(`note: ${note}`)),
     ...(found.isWhole ? [] : [comment(`This is not all: an agent would wait here. ${found.reasons.join('; ')}`)]),
@@ -39,22 +41,25 @@ export function showPlan(view: PlanView, { paint }: Looks): string {
   return lines.map((line) => `${line}\n`).join('')
 }
 
-function head({ from, pid, etcd, source, consequences }: PlanView): readonly string[] {
+function head({ from, pid, etcd, kube, source, consequences }: PlanView): readonly string[] {
   const agent = pid === undefined ? '; no flanneld runs here' : ''
   const config =
     consequences === undefined
-      ? `${etcd.prefix}/config`
+      ? (kube?.netConfigPath ?? `${etcd.prefix}/config`)
       : `the configuration ${source === '-' ? 'on standard input' : `in ${source ?? ''}`}`
+  const nodes =
+    kube === undefined ? `the leases in etcd ${etcd.endpoints.join(' ')}` : `the Nodes at the API server ${kube.url}`
   return [
-    `what a flanneld that is started now would change on this host, by ${config} and the leases in etcd ${etcd.endpoints.join(' ')}`,
+    `what a flanneld that is started now would change on this host, by ${config} and ${nodes}`,
     `settings: ${from}${agent}`,
   ]
 }
 
 /** A lease is the agent's to write: it keeps it alive. */
-function storeLine(change: PlannedChange, prefix: string): readonly string[] {
+function storeLine(change: PlannedChange, { etcd: { prefix }, kube }: PlanView): readonly string[] {
   if (change.on !== 'store') return []
   const { action, key, value } = change
+  if (kube !== undefined) return [`annotations of Node ${key}: ${value}`]
   if (action === 'create') return [`lease: takes ${key}, or another subnet that is free`]
   if (action === 'remove') return [`lease: gives up ${key}`]
   return [`lease: writes ${quoted(`${prefix}/subnets/${key}`)}: ${value}`]
@@ -80,14 +85,17 @@ function summary({ isWhole }: Plan, steps: readonly ScriptStep[]): string {
 }
 
 /** For programs. */
-export function planDocument({ found, from, pid, etcd, source, consequences }: PlanView): object {
+export function planDocument({ found, from, pid, etcd, kube, source, consequences }: PlanView): object {
   const steps = scriptOf(found.changes)
   return {
     version: 1,
     isWhole: found.isWhole,
     reasons: found.reasons,
     notes: found.notes,
-    settings: { from, pid: pid ?? null, etcd: etcd.endpoints, prefix: etcd.prefix },
+    settings: {
+      ...{ from, pid: pid ?? null },
+      ...(kube === undefined ? { etcd: etcd.endpoints, prefix: etcd.prefix } : { apiServer: kube.url }),
+    },
     configuration: source === undefined ? null : { source, ...consequences, instead: consequences?.instead ?? null },
     changes: found.changes.map((change, at) => ({
       kind: steps[at]?.kind,

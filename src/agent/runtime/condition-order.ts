@@ -14,7 +14,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^rights in etcd$/,
   /^network configuration$/,
   /^lease$/,
-  /^list of leases$/,
+  /^list of (leases|Nodes)$/,
   /^peer filter$/, // no device is made before it stands
   /^device /,
   /^forwarding( of IPv[46])?$/,
@@ -26,6 +26,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^firewall$/,
   /^(drops|masquerading) of others$/,
   /^table of connections$/,
+  /^(podCIDRs of Nodes|condition of our Node)$/,
   /^checksums$/,
   /^(answers of|losses to|packet size to) peers over IPv[46]$/, // what all of the above does to packets
   /^container bridge$/,

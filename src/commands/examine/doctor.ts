@@ -2,19 +2,23 @@ import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { DOCTOR, DOCTOR_FLAGS } from '../../cli/specs/doctor.ts'
 import { ConfigError } from '../../config/error.ts'
-import type { EtcdAccess } from '../../config/options.ts'
+import type { Environment } from '../../config/environment.ts'
+import type { EtcdAccess, KubeAccess } from '../../config/options.ts'
 import { diagnose } from '../../doctor/diagnosis.ts'
 import { isBroken, type DoctorDocument } from '../../doctor/document.ts'
 import { examine } from '../../doctor/examine.ts'
 import type { Check } from '../../doctor/finding.ts'
 import { PACKET_CHECKS } from '../../doctor/packets/list.ts'
 import { HOST_CHECKS } from '../../doctor/host/checks.ts'
+import { KUBE_CHECKS } from '../../doctor/kube/checks.ts'
 import { STORE_CHECKS } from '../../doctor/store/checks.ts'
 import { EchoAsker } from '../../doctor/read/icmp.ts'
 import { LinuxHost, onceReads } from '../../doctor/read/linux-host.ts'
 import { liveView } from '../../doctor/read/live-view.ts'
+import { kubeReads } from '../../doctor/read/kube.ts'
 import { storeReads } from '../../doctor/read/store.ts'
 import { linuxProbes } from '../../doctor/read/probes.ts'
+import type { KubeReads } from '../../doctor/kube-facts.ts'
 import type { View } from '../../doctor/view.ts'
 import type { EtcdLeaseStore } from '../../etcd/etcd-lease-store.ts'
 import { LinuxForeignRules } from '../../firewall/others/linux-foreign-rules.ts'
@@ -22,19 +26,28 @@ import { FirewallError } from '../../kernel/firewall.ts'
 import type { ForeignVerdicts } from '../../kernel/foreign-rules.ts'
 import { readNodeId } from '../../host/identity.ts'
 import { systemClock } from '../../host/system-clock.ts'
-import { StoreError, type LeaseRecord } from '../../lease/store.ts'
+import { NetConfigFile } from '../../kube/net-config/net-config-file.ts'
+import type { PeerRecord } from '../../lease/lease.ts'
+import { StoreError } from '../../lease/store.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import { showFindings } from '../../show/doctor.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
 import { requirePerson } from '../asking/person.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
+import { listStore } from '../settings/list-store.ts'
+import { withNodes } from '../settings/open-kube.ts'
 import { agentOnThisHost } from '../this-host.ts'
 import { agentBehind } from './agent-here.ts'
 import { applyFixes } from './fixes.ts'
 import { requireNamed, requireWord } from './peer-named.ts'
 
-const CHECKS: readonly Check<View>[] = [...STORE_CHECKS, ...HOST_CHECKS, ...PACKET_CHECKS]
+/** With the checks of the store that is asked. */
+const checksFor = ({ kube }: Pick<View, 'kube'>): readonly Check<View>[] => [
+  ...(kube === undefined ? STORE_CHECKS : KUBE_CHECKS),
+  ...HOST_CHECKS,
+  ...PACKET_CHECKS,
+]
 
 /** A check has eight seconds: etcd is asked for some of them, several times over. */
 const ASK_TIMEOUT_MS = 2_500
@@ -43,6 +56,7 @@ const SUBNET_FILE = '/run/flannel/subnet.env'
 interface Settings {
   /** Text: why they make no sense. */
   readonly etcd: EtcdAccess | string
+  readonly kube: { readonly access: KubeAccess; readonly environment: Environment } | undefined
   readonly subnetFile: string
   readonly nodeId: string | undefined
   readonly claim: number | undefined
@@ -86,7 +100,8 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
     const view = viewOf(asked, kernel, echoes)
     const status = await view.agent()
     await requireNamed(view, () => leasesOf(asked))
-    const { found, notLookedInto } = await examine(CHECKS, view, {
+    const checks = checksFor(view)
+    const { found, notLookedInto } = await examine(checks, view, {
       ...{ clock: systemClock, signal },
       onProgress: (done, of, name) => {
         progress.say(`looked into ${done} of ${of}: ${name}`)
@@ -96,7 +111,7 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
       ...{ version: 1, at: new Date(view.nowMs).toISOString(), hasAgent: status !== undefined },
       findings: diagnose(found, status?.conditions ?? []),
       notLookedInto,
-      lookedInto: CHECKS.map(({ name }) => name).filter((name) => !notLookedInto.some(({ what }) => what === name)),
+      lookedInto: checks.map(({ name }) => name).filter((name) => !notLookedInto.some(({ what }) => what === name)),
     }
   } finally {
     progress.end()
@@ -120,10 +135,14 @@ export async function rulesOfOthersHere(asked: Asking): Promise<ForeignVerdicts 
   }
 }
 
-/** Undefined: etcd cannot be asked, or with these flags not at all; why, checks find. */
-async function leasesOf(asked: Asking): Promise<readonly LeaseRecord[] | undefined> {
-  const { etcd } = settingsOf(asked)
+/** Undefined: the store cannot be asked, or with these flags not at all; why, checks find. */
+async function leasesOf(asked: Asking): Promise<readonly PeerRecord[] | undefined> {
+  const { etcd, kube } = settingsOf(asked)
   if (typeof etcd === 'string') return undefined
+  if (kube !== undefined) {
+    const look = await listStore(asked.own, asked.signal)
+    return look.is === 'read' ? look.records : undefined
+  }
   try {
     const store = await openStore(etcd)
     try {
@@ -139,7 +158,7 @@ async function leasesOf(asked: Asking): Promise<readonly LeaseRecord[] | undefin
 
 function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View {
   const { signal } = asked
-  const { etcd, subnetFile, nodeId, claim, from, isDefault } = settingsOf(asked)
+  const { etcd, kube, subnetFile, nodeId, claim, from, isDefault } = settingsOf(asked)
   return liveView({
     ...{ signal, about: asked.value(DOCTOR_FLAGS.peer), nowMs: Date.now() },
     agent: agentBehind(asked),
@@ -147,12 +166,24 @@ function viewOf(asked: Asking, kernel: RtnetlinkKernel, echoes: EchoAsker): View
     probes: linuxProbes(echoes, systemClock, signal),
     foreignRules: new LinuxForeignRules(),
     ...{ subnetFile, claim },
+    kube: kube && kubeReadsOf(kube, from, signal),
     store: storeReads({
       ...{ etcd, from, isDefault, signal, open: openStore, wallMs: Date.now },
       nodeId: () => (nodeId === undefined ? readNodeId().catch(() => undefined) : Promise.resolve(nodeId)),
     }),
   })
 }
+
+const kubeReadsOf = (
+  { access, environment }: NonNullable<Settings['kube']>,
+  from: string,
+  signal: AbortSignal,
+): KubeReads =>
+  kubeReads({
+    ...{ access, from, signal },
+    withNodes: (body) => withNodes(access, environment, body),
+    readConfiguration: () => new NetConfigFile(access.netConfigPath, systemClock).read(),
+  })
 
 /** Loaded when etcd is to be asked: nothing else takes as long. */
 async function openStore(etcd: EtcdAccess): Promise<EtcdLeaseStore> {
@@ -165,12 +196,20 @@ async function openStore(etcd: EtcdAccess): Promise<EtcdLeaseStore> {
 /** Flags that make no sense are a finding, and not the end of it: what the agent is given may be wrong. */
 function settingsOf({ own }: Asking): Settings {
   try {
-    const { options, pid, from, isDefaultEtcd: isDefault } = daemonSettings(own)
-    return { from, isDefault, etcd: options.etcd, subnetFile: options.subnetFile, nodeId: options.nodeId, claim: pid }
+    const { options, environment, pid, from, isDefaultEtcd: isDefault } = daemonSettings(own)
+    const { etcd, subnetFile, nodeId, kube: access } = options
+    return { from, isDefault, etcd, kube: access && { access, environment }, subnetFile, nodeId, claim: pid }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return {
-      ...{ from: '', isDefault: false, etcd: error.message, subnetFile: SUBNET_FILE, nodeId: undefined },
+      ...{
+        from: '',
+        isDefault: false,
+        etcd: error.message,
+        kube: undefined,
+        subnetFile: SUBNET_FILE,
+        nodeId: undefined,
+      },
       claim: agentOnThisHost()?.pid,
     }
   }

@@ -1,7 +1,7 @@
 import { DOCTOR_FLAGS } from '../../cli/specs/doctor.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { View } from '../../doctor/view.ts'
-import type { LeaseRecord } from '../../lease/store.ts'
+import type { PeerRecord } from '../../lease/lease.ts'
 import { AgentAnswerError } from '../../status/client/errors.ts'
 import { findInStore } from '../../trace/find.ts'
 import type { Asking } from '../asking/asking.ts'
@@ -23,11 +23,11 @@ export function requireWord(given: Asking['own']['given']): void {
  */
 export async function requireNamed(
   { about, suspects }: Pick<View, 'about' | 'suspects'>,
-  leases: () => Promise<readonly LeaseRecord[] | undefined>,
+  leases: () => Promise<readonly PeerRecord[] | undefined>,
 ): Promise<void> {
   if (about === undefined || (await hasAny(suspects))) return
   const records = await leases()
-  if (records === undefined || findInStore(records, about).length > 0) return
+  if (records === undefined || findInStore(records, about, 'the store').length > 0) return
   throw new AgentAnswerError(
     `no peer or lease has the name, address or subnet ${about}: flanneld peers and flanneld leases list all`,
   )

@@ -9,7 +9,7 @@ import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
 import type { Asking } from '../asking/asking.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
 import { examineHost } from '../examine/doctor.ts'
-import { listStore } from './store.ts'
+import { listStore } from '../settings/list-store.ts'
 import { lookWithoutAgent } from './without-agent.ts'
 
 /** Of one output or file, so much is kept, in octets: an archive of more than some megabytes is sent to nobody. */
@@ -65,10 +65,11 @@ function problemOf(error: unknown): string {
 async function leasesOf({ own, signal }: Asking): Promise<string> {
   const look = await listStore(own, signal)
   if (look.is === 'away') return `${PROBLEM}${look.endpoints}: ${look.problem}\n`
-  const leases = look.records.map(({ key, value, etcdLeaseId, createRevision, modRevision }) => ({
-    ...{ key, value, etcdLeaseId, createRevision: String(createRevision), modRevision: String(modRevision) },
+  const leases = look.records.map((record) => ({
+    ...record,
+    ...{ createRevision: String(record.createRevision), modRevision: String(record.modRevision) },
   }))
-  return asText({ endpoints: look.endpoints, leases })
+  return asText({ store: look.name, endpoints: look.endpoints, leases })
 }
 
 function subnetFile({ own }: Asking): readonly (readonly [string, string])[] {

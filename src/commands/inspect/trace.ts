@@ -16,14 +16,14 @@ import { rulesOfOthersHere } from '../examine/doctor.ts'
 import { asJson, asking, wordsFor, type Asking, type Said } from '../asking/asking.ts'
 import { peersMeant } from '../asking/peers-meant.ts'
 import { Progress } from '../asking/terminal.ts'
-import { listStore } from './store.ts'
+import { listStore, type StoreLook } from '../settings/list-store.ts'
 
 /** `flanneld trace`. */
 export const run = (call: CommandCall): Promise<number> => asking(TRACE, call, trace)
 
 async function trace(asked: Asking): Promise<Said> {
   const progress = new Progress()
-  progress.say('asking etcd, the kernel, the firewall and the peer …')
+  progress.say('asking the store, the kernel, the firewall and the peer …')
   try {
     return await traceMeant(asked)
   } finally {
@@ -38,11 +38,11 @@ async function traceMeant(asked: Asking): Promise<Said> {
     askAgent(word, asked),
     rulesOfOthersHere(asked),
   ])
-  if (store.is === 'away') asked.complain(`etcd at ${store.endpoints} cannot be asked: ${store.problem}`)
-  const known = store.is === 'read' ? findInStore(store.records, word) : []
+  if (store.is === 'away') asked.complain(`${store.name} at ${store.endpoints} cannot be asked: ${store.problem}`)
+  const known = store.is === 'read' ? findInStore(store.records, word, store.name) : []
   const found = known.length > 0 ? known : findAtAgent(agent.peers, agent.vni)
   const peers = found.map((peer) => ({ ...peer, carried: carriedWay(peer, agent.status) }))
-  if (peers.length === 0) throw nobodyMeant(word, agent, store.is === 'read')
+  if (peers.length === 0) throw nobodyMeant(word, agent, store)
   const firewall = { own: agent.status?.firewall, ofOthers }
   const traced = await traceEach(peers, agent, firewall, asked.signal)
   if (traced.length === 0) throw new AgentAnswerError(itself(word))
@@ -53,10 +53,10 @@ async function traceMeant(asked: Asking): Promise<Said> {
   return { text, code: isWell ? EXIT.done : EXIT.failed }
 }
 
-function nobodyMeant(word: string, { state, status }: Agent, isStoreRead: boolean): AgentAnswerError {
+function nobodyMeant(word: string, { state, status }: Agent, store: StoreLook): AgentAnswerError {
   if (status !== undefined && isThisNode(status, word)) return new AgentAnswerError(itself(word))
-  if (!isStoreRead && state !== 'here')
-    return new AgentAnswerError(`neither etcd nor an agent says who ${word} is: flanneld doctor finds out why`)
+  if (store.is === 'away' && state !== 'here')
+    return new AgentAnswerError(`neither ${store.name} nor an agent says who ${word} is: flanneld doctor finds out why`)
   return new AgentAnswerError(`no lease has the name, address or subnet ${word}: flanneld leases lists all`)
 }
 

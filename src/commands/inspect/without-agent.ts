@@ -12,7 +12,7 @@ import type { AwayDevice, AwayDocument } from '../../show/away.ts'
 import type { Asking } from '../asking/asking.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
 import { agentOnThisHost } from '../this-host.ts'
-import { listStore } from './store.ts'
+import { listStore } from '../settings/list-store.ts'
 
 /** What can be known of this host without its agent. Whatever cannot be read is left out, or said. */
 export async function lookWithoutAgent(why: string, asked: Asking): Promise<AwayDocument> {
@@ -67,15 +67,17 @@ async function readSubnetFile({ own }: Asking): Promise<AwayDocument['subnetFile
 async function readStore({ own, signal }: Asking): Promise<AwayDocument['store']> {
   try {
     const look = await listStore(own, signal)
-    if (look.is === 'away') return { endpoints: look.endpoints, problem: look.problem, leases: null, own: [] }
-    const id = daemonSettings(own).options.nodeId ?? (await readNodeId().catch(() => undefined))
+    const { name, endpoints } = look
+    if (look.is === 'away') return { name, endpoints, problem: look.problem, leases: null, own: [] }
+    const { nodeId, kube } = daemonSettings(own).options
+    const id = kube?.nodeName ?? nodeId ?? (await readNodeId().catch(() => undefined))
     const keys = look.records.flatMap((record) => {
       const lease = decodeLease(record)
       return !('rejected' in lease) && lease.node !== undefined && lease.node.id === id ? [record.key] : []
     })
-    return { endpoints: look.endpoints, problem: null, leases: look.records.length, own: keys }
+    return { name, endpoints, problem: null, leases: look.records.length, own: keys }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { endpoints: 'etcd', problem: error.message, leases: null, own: [] }
+    return { name: 'store', endpoints: 'it', problem: error.message, leases: null, own: [] }
   }
 }

@@ -12,6 +12,8 @@ export interface DaemonSettings {
   readonly options: DaemonOptions
   /** The same, flag by flag. */
   readonly value: FlagReader
+  /** Variables: those of the daemon, under those of the command. */
+  readonly environment: Layer['environment']
   /** Who has said where etcd is, in words: `the flanneld that runs here (pid 812)`. */
   readonly from: string
   /** Nobody has: the endpoint is the default. */
@@ -33,6 +35,7 @@ export function daemonSettings(own: Layer): DaemonSettings {
   return {
     options: readOptions(value, variableReader([own.environment, found.layer?.environment ?? {}])),
     value,
+    environment: { ...found.layer?.environment, ...own.environment },
     from: originOf(by, found.from),
     isDefaultEtcd: by === undefined,
     pid: found.pid,

@@ -15,6 +15,7 @@ import type { ConfigRecord, LeaseRecord } from '../../lease/store.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { askPerson, requirePerson } from '../asking/person.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
+import { refuseKubernetes } from '../settings/open-kube.ts'
 import { withStore } from '../settings/open-store.ts'
 import { readText } from '../settings/read-text.ts'
 import { nothingThere, placeOf, sayTo, type Place } from './place.ts'
@@ -39,8 +40,17 @@ async function config(asked: Asking): Promise<Said> {
   const text = file === undefined ? undefined : await readText(file, `config ${verb}`)
   if (text !== undefined) refuseUnnamed(parseNetworkConfig(text, file))
   const { options, from } = daemonSettings(asked.own)
+  if (verb !== 'validate')
+    refuseKubernetes(
+      options,
+      `config ${verb}`,
+      `the configuration is the file ${options.kube?.netConfigPath ?? ''}, of a ConfigMap most often (kubectl edit configmap)`,
+    )
   const place = placeOf(options.etcd, from)
-  if (verb === 'validate') return validate(asked, text ?? '', file ?? '', () => readLeases(asked, options.etcd, from))
+  if (verb === 'validate')
+    return validate(asked, text ?? '', file ?? '', () =>
+      options.kube === undefined ? readLeases(asked, options.etcd, from) : Promise.resolve(undefined),
+    )
   return withStore({ ...options, from }, sayTo(asked), async (store) => {
     const standing = await store.readConfig(asked.signal)
     const { records } = await store.list(asked.signal)

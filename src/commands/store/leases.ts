@@ -11,12 +11,14 @@ import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
 import { withStore } from '../settings/open-store.ts'
+import { nodes } from './nodes.ts'
 import { nothingThere, ownNodeId, placeOf, sayTo, type Place } from './place.ts'
 
 /** `flanneld leases`. */
 export const run = (call: CommandCall): Promise<number> =>
   asking(LEASES, call, (asked) => {
-    const { options, from } = daemonSettings(asked.own)
+    const { options, environment, from } = daemonSettings(asked.own)
+    if (options.kube !== undefined) return nodes(asked, options.kube, environment, from)
     return withStore({ ...options, from }, sayTo(asked), (store) =>
       leases(asked, store, placeOf(options.etcd, from), options.nodeId),
     )

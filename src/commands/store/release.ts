@@ -14,6 +14,7 @@ import type { LeaseRecord } from '../../lease/store.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { Progress } from '../asking/terminal.ts'
 import { daemonSettings, type DaemonSettings } from '../settings/daemon-settings.ts'
+import { refuseKubernetes } from '../settings/open-kube.ts'
 import { withStore } from '../settings/open-store.ts'
 import { nothingThere, placeOf, sayTo, type Place } from './place.ts'
 import { releaseOurs } from './release-ours.ts'
@@ -23,6 +24,7 @@ export const run = (call: CommandCall): Promise<number> =>
   asking(RELEASE, call, (asked) => {
     const settings = daemonSettings(asked.own)
     const { options, from } = settings
+    refuseKubernetes(options, 'release', 'nothing is leased: kubectl delete node NAME gives the podCIDR of a Node back')
     const [named] = asked.operands
     if (named !== undefined && !asked.value(RELEASE_FORCE)) requireSubnet(named)
     return withStore({ ...options, from }, sayTo(asked), (store) =>

@@ -11,6 +11,7 @@ import type { Ip } from '../../net/ip.ts'
 import { parsePrefix, type Prefix } from '../../net/prefix.ts'
 import { asJson, asking, type Asking, type Said } from '../asking/asking.ts'
 import { daemonSettings } from '../settings/daemon-settings.ts'
+import { refuseKubernetes } from '../settings/open-kube.ts'
 import { withStore } from '../settings/open-store.ts'
 import { nothingThere, placeOf, sayTo, type Place } from './place.ts'
 
@@ -19,6 +20,11 @@ export const run = (call: CommandCall): Promise<number> =>
   asking(RESERVE, call, (asked) => {
     const wish = wishOf(asked)
     const { options, from } = daemonSettings(asked.own)
+    refuseKubernetes(
+      options,
+      'reserve',
+      'subnets are podCIDRs, which the cluster hands out, and a Node keeps for its life',
+    )
     const place = placeOf(options.etcd, from)
     return withStore({ ...options, from }, sayTo(asked), (store) => act(asked, store, place, wish))
   })

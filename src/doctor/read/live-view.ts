@@ -4,6 +4,7 @@ import type { ForeignVerdicts, OverlayPath, TunnelEnd } from '../../kernel/forei
 import { parseIp } from '../../net/ip.ts'
 import type { PeersDocument, PeerStatus, StatusDocument } from '../../status/document.ts'
 import { MOST_SUSPECTS, type HostReads, type OverlayHere, type Probes, type Suspect, type View } from '../view.ts'
+import type { KubeReads } from '../kube-facts.ts'
 import type { StoreReads } from '../store-facts.ts'
 import type { LinuxHost } from './linux-host.ts'
 import { once } from './once.ts'
@@ -36,6 +37,8 @@ export interface LiveViewInput {
   }
   readonly subnetFile: string
   readonly store: StoreReads
+  /** Undefined: etcd is asked. */
+  readonly kube: KubeReads | undefined
   /** The process that has claimed this host. */
   readonly claim: number | undefined
   /** The peer that `--peer` names. */
@@ -67,9 +70,9 @@ export function liveView(input: LiveViewInput): View {
     verdicts,
   }
   const suspects = once(async () => worstFirst(await asked(), about).slice(0, MOST_SUSPECTS))
-  const { store, claim } = input
+  const { store, kube, claim } = input
   const isAgentSilent = async (): Promise<boolean> => (await status()) === undefined && agent.isSilent()
-  return { nowMs, about, agent: status, isAgentSilent, overlay, peers, suspects, host, probes, store, claim }
+  return { nowMs, about, agent: status, isAgentSilent, overlay, peers, suspects, host, probes, store, kube, claim }
 }
 
 /** Whether the agent asks its peers: where it does not, we do. */

@@ -57,7 +57,7 @@ export const AWAY: AwayDocument = {
     },
   ],
   subnetFile: { path: '/run/flannel/subnet.env', subnets: ['10.15.0.0/20'], writtenAt: secondsBefore(7_500) },
-  store: { endpoints: 'http://192.168.9.1:2379', problem: null, leases: 4, own: ['10.15.0.0-20'] },
+  store: { name: 'etcd', endpoints: 'http://192.168.9.1:2379', problem: null, leases: 4, own: ['10.15.0.0-20'] },
 }
 
 function pinged(): string {

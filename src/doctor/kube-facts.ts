@@ -1,0 +1,27 @@
+import type { Prefix } from '../net/prefix.ts'
+import type { FaultStatus } from '../status/document.ts'
+
+/** What asking the API server of Kubernetes came to, with the daemon's flags and nobody's help. What was not got as far as is undefined. */
+export interface KubeFacts {
+  /** Why flags or a kubeconfig cannot be used at all. */
+  readonly refused: FaultStatus | undefined
+  /** Why Nodes cannot be listed. */
+  readonly reading: FaultStatus | undefined
+  /** Our own Node; null: there is none of that name. */
+  readonly node: { readonly podCidrs: readonly string[] } | null | undefined
+  /** Its name, where it is known. */
+  readonly nodeName: string | undefined
+  /** What the network configuration asks for, a network a family; null: there is no such file. */
+  readonly configuration: readonly { readonly family: 4 | 6; readonly network: Prefix }[] | null | undefined
+  /** Why the file is no configuration. */
+  readonly invalid: FaultStatus | undefined
+}
+
+export interface KubeReads {
+  /** `--net-config-path`. */
+  readonly netConfigPath: string
+  /** Where the flags were found, in words: `the flanneld that runs here (pid 812)`. */
+  readonly from: string
+  /** Asks when it is first called, and once. Rejects only when it was stopped. */
+  readonly ask: () => Promise<KubeFacts>
+}

@@ -1,0 +1,149 @@
+import { parsePrefix, prefixCovers } from '../../net/prefix.ts'
+import type { ConditionStatus, StatusDocument } from '../../status/document.ts'
+import type { Check, Finding } from '../finding.ts'
+import type { KubeFacts, KubeReads } from '../kube-facts.ts'
+import type { View } from '../view.ts'
+import { judgeServerFault } from './judge-fault.ts'
+
+/** What is known of the API server and of what stands there. */
+interface Known {
+  readonly reads: KubeReads
+  readonly agent: StatusDocument | undefined
+  /** Undefined: the agent is well with it, and it was not asked. */
+  readonly facts: KubeFacts | undefined
+}
+
+/** Conditions that follow where there is no lease. */
+const FOLLOWS = ['lease', 'forwarding*', 'subnet file']
+
+const isOfStore = ({ what, fault }: ConditionStatus): boolean =>
+  fault?.error === 'StoreError' || what === 'Kubernetes API' || what === 'lease' || what === 'network configuration'
+
+/** The API server is asked where no agent tells, or where the agent is not well with it. */
+const check = (name: string, judge: (known: Known) => readonly Finding[]): Check<View> => ({
+  name,
+  look: async (view) => {
+    if (view.kube === undefined) return []
+    const agent = await view.agent()
+    const isToBeAsked = agent === undefined || agent.conditions.some(isOfStore)
+    return judge({ reads: view.kube, agent, facts: isToBeAsked ? await view.kube.ask() : undefined })
+  },
+})
+
+/** What of the conditions a finding explains that keeps an agent from its subnet. */
+const explainsOf = (agent: StatusDocument | undefined, ...names: readonly string[]): readonly string[] => [
+  ...names,
+  ...(agent?.lease === null ? FOLLOWS : []),
+]
+
+function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
+  const failing = agent?.conditions.filter(({ fault }) => fault?.error === 'StoreError') ?? []
+  if (facts?.refused !== undefined)
+    return [
+      {
+        cause: 'kubeconfig-unusable',
+        severity: 'broken',
+        summary: `the flags for Kubernetes cannot be used: ${facts.refused.says}`,
+        evidence: [facts.refused.says],
+        cure: ['correct what is named, in the kubeconfig file or the manifest; then start the agent anew'],
+        explains: explainsOf(agent, 'Kubernetes API'),
+      },
+    ]
+  const explains = explainsOf(agent, 'Kubernetes API', ...failing.map(({ what }) => what))
+  const byUs =
+    facts?.reading === undefined ? [] : [judgeServerFault(facts.reading, 'the API server, asked just now', reads.from)]
+  const byAgent = failing.flatMap(({ what, fault }) =>
+    fault === null || fault.code === 'NOT_FOUND' || fault.code === 'ABORTED'
+      ? []
+      : [judgeServerFault(fault, `the agent (${what})`, reads.from)],
+  )
+  const known = new Set(byUs.map(({ cause }) => cause))
+  const all = [...byUs, ...byAgent.filter(({ cause }) => !known.has(cause))]
+  return [...new Map(all.map((finding) => [finding.cause, { ...finding, explains }])).values()]
+}
+
+function judgeNode({ reads, agent, facts }: Known): readonly Finding[] {
+  if (facts === undefined) return []
+  const { node, nodeName = '', configuration } = facts
+  const explains = explainsOf(agent, 'lease')
+  const common = { severity: 'broken', explains } as const
+  if (node === null)
+    return [
+      {
+        ...{ ...common, cause: 'node-missing', summary: `there is no Node ${nodeName} in the cluster` },
+        evidence: [`kubectl get node ${nodeName}: not found`, `the flags are those of: ${reads.from}`],
+        cure: [
+          'kubectl get nodes: NODE_NAME is to be the name under which the kubelet of this host has joined (fieldRef spec.nodeName); or let it join',
+        ],
+      },
+    ]
+  if (node === undefined || configuration === undefined || configuration === null) return []
+  return judgeSubnets(nodeName, node.podCidrs, configuration).map((finding) => ({ ...common, ...finding }))
+}
+
+/** What the Node has been given, beside what the configuration asks for. */
+function judgeSubnets(
+  nodeName: string,
+  podCidrs: readonly string[],
+  overlays: NonNullable<KubeFacts['configuration']>,
+): readonly Pick<Finding, 'cause' | 'summary' | 'evidence' | 'cure'>[] {
+  const subnets = podCidrs.flatMap((cidr) => parsePrefix(cidr) ?? [])
+  const evidence = [
+    `kubectl get node ${nodeName} -o jsonpath={.spec.podCIDRs}: ${podCidrs.length === 0 ? 'nothing' : podCidrs.join(' ')}`,
+  ]
+  return overlays.flatMap(({ family, network }) => {
+    const subnet = subnets.find((given) => given.family === family)
+    if (subnet === undefined)
+      return [
+        {
+          cause: 'podcidr-missing',
+          summary: `Node ${nodeName} was given no podCIDR of IPv${family}`,
+          evidence,
+          cure: [
+            `kube-controller-manager with --allocate-node-cidrs=true and --cluster-cidr=${network.text} (kubeadm: networking.podSubnet); k3s and others hand podCIDRs out by themselves`,
+          ],
+        },
+      ]
+    if (prefixCovers(network, subnet)) return []
+    return [
+      {
+        cause: 'podcidr-outside-network',
+        summary: `the podCIDR ${subnet.text} of Node ${nodeName} lies outside Network ${network.text}`,
+        evidence,
+        cure: [
+          `kubectl edit configmap: Network is to be the cluster's --cluster-cidr; podCIDRs that Nodes have already never change: kubectl delete node ${nodeName}, and let it join again`,
+        ],
+      },
+    ]
+  })
+}
+
+function judgeConfiguration({ reads, agent, facts }: Known): readonly Finding[] {
+  const explains = explainsOf(agent, 'network configuration')
+  const path = reads.netConfigPath
+  if (facts?.configuration === null)
+    return [
+      {
+        ...{ cause: 'configuration-missing', severity: 'broken', explains },
+        summary: `there is no network configuration: no file ${path} (--net-config-path)`,
+        evidence: [`ls -l ${path}: no such file`],
+        cure: ['mount net-conf.json of the ConfigMap there, as packaging/kubernetes does; the agent waits for it'],
+      },
+    ]
+  if (facts?.invalid === undefined) return []
+  return [
+    {
+      ...{ cause: 'configuration-invalid', severity: 'broken', explains },
+      summary: `the network configuration in ${path} is none: ${facts.invalid.says}`,
+      evidence: [facts.invalid.says],
+      cure: ['kubectl edit configmap; flanneld config validate FILE says what is wrong before; the agent follows'],
+    },
+  ]
+}
+
+/** What this host hears of the API server of Kubernetes, and of what stands there. */
+export const KUBE_CHECKS: readonly Check<View>[] = [
+  check('API server', judgeServer),
+  check('network configuration', judgeConfiguration),
+  check('our Node', judgeNode),
+]

@@ -1,0 +1,56 @@
+import type { FaultStatus } from '../../status/document.ts'
+import type { Finding } from '../finding.ts'
+
+/** Why an API server does not do as it is asked. */
+type ServerCause =
+  'apiserver-unreachable' | 'apiserver-certificate' | 'apiserver-token' | 'apiserver-role' | 'apiserver-busy'
+
+/** Names of Node's TLS (OpenSSL's) for a certificate that is not taken. */
+const OF_CERTIFICATE = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT)/
+
+function causeOf({ code, root }: FaultStatus): ServerCause {
+  if (code === 'UNAUTHENTICATED') return 'apiserver-token'
+  if (code === 'PERMISSION_DENIED') return 'apiserver-role'
+  if (root !== null && OF_CERTIFICATE.test(root)) return 'apiserver-certificate'
+  const hasAnswered = root !== null && /^\d{3}$/.test(root)
+  return hasAnswered ? 'apiserver-busy' : 'apiserver-unreachable'
+}
+
+const SUMMARIES: Readonly<Record<ServerCause, (url: string) => string>> = {
+  'apiserver-unreachable': (url) => `the API server ${url} is not reached from here`,
+  'apiserver-certificate': (url) => `the certificate of the API server ${url} is not trusted`,
+  'apiserver-token': (url) => `the API server ${url} does not know who we are`,
+  'apiserver-role': (url) => `the API server ${url} does not let us do what an agent does`,
+  'apiserver-busy': (url) => `the API server ${url} answers that it cannot`,
+}
+
+const CURES: Readonly<Record<ServerCause, (url: string) => readonly string[]>> = {
+  'apiserver-unreachable': (url) => [
+    `curl -k ${url}/readyz from this host: an answer of any kind, 401 as well, says that the way is there`,
+    'kubectl -n kube-system get pods -l component=kube-apiserver; where the service address is asked: iptables or kube-proxy of this host; --kube-api-url or KUBERNETES_SERVICE_HOST of the pod name a server itself',
+  ],
+  'apiserver-certificate': () => [
+    'the certificate authority in the kubeconfig, or ca.crt of the service account, is to be that of this cluster; timedatectl: is the clock right?',
+  ],
+  'apiserver-token': () => [
+    'kubectl create token of the service account, or kubectl config view: who is that? A token that is replaced is taken up without a restart',
+  ],
+  'apiserver-role': () => [
+    'kubectl apply the ClusterRole and ClusterRoleBinding of packaging/kubernetes; kubectl auth can-i list nodes --as=system:serviceaccount:kube-flannel:flannel',
+  ],
+  'apiserver-busy': () => ['kubectl get --raw /readyz?verbose; the log of kube-apiserver, and its etcd'],
+}
+
+/** @param seenBy who has seen it @param from where the flags are from */
+export function judgeServerFault(fault: FaultStatus, seenBy: string, from: string): Finding {
+  const cause = causeOf(fault)
+  const url = fault.url ?? ''
+  const [, own] = /\bCure: (.+)$/.exec(fault.says) ?? []
+  return {
+    cause,
+    severity: 'broken',
+    summary: SUMMARIES[cause](url),
+    evidence: [`${seenBy}: ${fault.says.replace(/\.? ?Cure: .*$/, '')}`, `the flags are those of: ${from}`],
+    cure: [...(own === undefined ? [] : [own]), ...CURES[cause](url)],
+  }
+}

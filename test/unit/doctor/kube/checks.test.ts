@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../../../src/config/error.ts'
+import type { Finding } from '../../../../src/doctor/finding.ts'
+import { KUBE_CHECKS } from '../../../../src/doctor/kube/checks.ts'
+import { kubeReads, type AskedNodes } from '../../../../src/doctor/read/kube.ts'
+import type { StatusDocument } from '../../../../src/status/document.ts'
+import { StoreError, type StoreErrorCode } from '../../../../src/lease/store.ts'
+import { condition, fakeView, fault } from '../../../fake/fake-view.ts'
+import { samplePeer, sampleStatus } from '../../../fake/status-samples.ts'
+
+const { signal } = new AbortController()
+const CONFIG = '{"Network":"10.244.0.0/16"}'
+const URL = 'https://10.0.0.1:6443'
+const healthy = sampleStatus([samplePeer(1)])
+
+interface Cluster {
+  readonly agent?: StatusDocument
+  readonly nodes?: readonly { readonly name: string; readonly podCidrs: readonly string[] }[] | Error
+  readonly configuration?: string | undefined
+  readonly nodeName?: string | undefined
+}
+
+async function found(cluster: Cluster): Promise<readonly Finding[]> {
+  const { nodes = [{ name: 'n1', podCidrs: ['10.244.1.0/24'] }] } = cluster
+  const store: AskedNodes = {
+    list: () => (nodes instanceof Error ? Promise.reject(nodes) : Promise.resolve({ nodes })),
+    nodeOfPod: () => Promise.resolve('n1'),
+  }
+  const kube = kubeReads({
+    access: {
+      ...{ annotationPrefix: 'flannel.alpha.coreos.com/', netConfigPath: '/net-conf.json', setsNetworkAvailable: true },
+      ...('nodeName' in cluster ? { pod: { name: 'p', namespace: 's' } } : { nodeName: 'n1' }),
+    },
+    from: 'the flanneld that runs here',
+    withNodes: (body) => (nodes instanceof ConfigError ? Promise.reject(nodes) : body(store)),
+    readConfiguration: () => Promise.resolve('configuration' in cluster ? cluster.configuration : CONFIG),
+    signal,
+  })
+  const { view } = fakeView(cluster.agent === undefined ? {} : { agent: cluster.agent })
+  return (await Promise.all(KUBE_CHECKS.map((check) => check.look({ ...view, kube }, signal)))).flat()
+}
+
+const refusal = (code: StoreErrorCode, root: string, words = ''): StoreError =>
+  new StoreError({
+    ...{ op: 'list of Nodes', code, root, retryable: true, url: URL },
+    message: `list of Nodes at ${URL}: HTTP ${root}${words}`,
+  })
+
+describe('what doctor finds of an API server', () => {
+  it('is nothing where all is well, by the name of the Node or of the pod', async () => {
+    expect(await found({})).toEqual([])
+    expect(await found({ nodeName: undefined })).toEqual([])
+    expect(await found({ agent: healthy, nodes: [] })).toEqual([]) // it is not asked: the agent knows
+  })
+
+  it.each<[string, StoreError, string]>([
+    ['apiserver-unreachable', refusal('UNAVAILABLE', 'ECONNREFUSED'), 'readyz'],
+    ['apiserver-unreachable', refusal('DEADLINE_EXCEEDED', ''), 'readyz'],
+    ['apiserver-certificate', refusal('UNAVAILABLE', 'CERT_HAS_EXPIRED'), 'clock'],
+    ['apiserver-certificate', refusal('UNAVAILABLE', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'ca.crt'],
+    ['apiserver-token', refusal('UNAUTHENTICATED', '401'), 'token'],
+    ['apiserver-role', refusal('PERMISSION_DENIED', '403', '. Cure: the ClusterRole needs verb list'), 'verb list'],
+    ['apiserver-busy', refusal('RESOURCE_EXHAUSTED', '429'), 'readyz'],
+    ['apiserver-busy', refusal('UNAVAILABLE', '503'), 'readyz'],
+  ])('is %s', async (cause, error, cure) => {
+    const [finding, ...others] = await found({ nodes: error })
+    expect(others).toEqual([])
+    expect(finding?.cause).toBe(cause)
+    expect(finding?.summary).toContain(URL)
+    expect(finding?.evidence.join()).not.toContain('Cure')
+    expect(finding?.cure.join('\n')).toContain(cure)
+  })
+
+  it('is told once with what the agent fails with, and explains that', async () => {
+    const denied = fault({ code: 'PERMISSION_DENIED', root: '403', url: URL })
+    const conditions = [condition('Kubernetes API', { fault: denied }), condition('lease', { fault: denied })]
+    const agent = { ...healthy, lease: null, conditions }
+    expect(await found({ agent, nodes: refusal('PERMISSION_DENIED', '403') })).toMatchObject([
+      {
+        cause: 'apiserver-role',
+        explains: expect.arrayContaining(['Kubernetes API', 'lease', 'forwarding*']) as unknown,
+      },
+    ])
+    expect(await found({ agent })).toMatchObject([{ cause: 'apiserver-role' }])
+  })
+
+  it('is a kubeconfig that cannot be followed', async () => {
+    const nodes = new ConfigError('--kubeconfig-file', 'no exec plugin', 'aws')
+    expect(await found({ nodes })).toMatchObject([{ cause: 'kubeconfig-unusable' }])
+  })
+})
+
+describe('what doctor finds of our Node, and of the configuration', () => {
+  it.each<[string, Cluster, string]>([
+    ['node-missing', { nodes: [{ name: 'other', podCidrs: [] }] }, 'NODE_NAME'],
+    ['podcidr-missing', { nodes: [{ name: 'n1', podCidrs: [] }] }, '--cluster-cidr=10.244.0.0/16'],
+    ['podcidr-outside-network', { nodes: [{ name: 'n1', podCidrs: ['10.1.0.0/24'] }] }, 'kubectl edit configmap'],
+    ['configuration-missing', { configuration: undefined }, 'ConfigMap'],
+    ['configuration-invalid', { configuration: '{"Network":"x"}' }, 'flanneld config validate'],
+  ])('is %s', async (cause, cluster, cure) => {
+    const all = await found(cluster)
+    expect(all.map((finding) => finding.cause)).toEqual([cause])
+    expect(all[0]?.cure.join('\n')).toContain(cure)
+  })
+
+  it('is a family without a podCIDR', async () => {
+    const configuration = '{"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:244::/48"}'
+    expect(await found({ configuration })).toMatchObject([
+      { cause: 'podcidr-missing', summary: 'Node n1 was given no podCIDR of IPv6' },
+    ])
+  })
+})
