@@ -48,6 +48,8 @@ const COMPOSED: Readonly<Record<string, string>> = {
   '…: … (E…)': 'the same',
   '… …: E… (E…)': 'the same, of an error without words',
   '…: E… (E…)': 'the same',
+  '… …: …': 'a TUN device or a socket that was asked for, and the name of the error',
+  '… …: EIO': 'the same, of an error without a name',
 }
 
 /** Everything that can come into the log at `warn` or above, with the parts that it is put together of. */
