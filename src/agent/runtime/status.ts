@@ -220,6 +220,8 @@ export class AgentStatus implements Health {
       return ' before the overlay was complete; what is programmed stays'
     const cause = all.find(({ what, effect }) => effect === 'unready' && what !== SUBNET_FILE)
     if (cause !== undefined) return ` while not ready (${describe(cause)}); what is programmed stays`
+    const carries = this.#session?.families.some(({ device }) => device?.counts !== undefined)
+    if (carries === true) return '; its device goes with it, and nothing is forwarded until flanneld is started again'
     return '; what is programmed in the kernel stays, so that forwarding goes on'
   }
 
