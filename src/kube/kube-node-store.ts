@@ -4,6 +4,7 @@ import { StoreError } from '../lease/store.ts'
 import type { Clock, Random } from '../time/clock.ts'
 import { broken, type Operation } from './client/errors.ts'
 import type { KubeClient } from './client/kube-client.ts'
+import { readListPage } from './list-page.ts'
 import { NodeWatch } from './node-watch.ts'
 import type { NodeList, NodePatch, NodeRecord, NodeStore, NodeWatchEvent, OneNode } from './nodes/node-store.ts'
 import { isNetworkAvailable, NETWORK_AVAILABLE, readNode } from './nodes/read-node.ts'
@@ -14,14 +15,20 @@ export interface KubeNodeStoreTools {
   readonly random: Random
   /** What our annotations' names begin with. */
   readonly annotationPrefix: string
-  /** Nodes per request of a list. */
+  /** Nodes per request of a list; by their size where it is not given. */
   readonly pageSize?: number
   /** A watch without a word is opened anew after so long, in milliseconds. */
   readonly silenceMs?: number
 }
 
-/** Some 4 MB, where Nodes are full of images. */
-const PAGE_SIZE = 250
+/** Nodes of the first page; of the next ones as many as make a megabyte: full of images, one has some 15 kB, and else a tenth. */
+const FIRST_PAGE = 100
+const PAGE_BYTES = 1_000_000
+const MOST_PER_PAGE = 500
+
+const pageFor = (bytesOfOne: number): number =>
+  Math.max(FIRST_PAGE / 2, Math.min(MOST_PER_PAGE, Math.floor(PAGE_BYTES / bytesOfOne)))
+
 const NODES = '/api/v1/nodes'
 /** A list whose pages end before it does begins anew so often: what is listed changes under it when its history is compacted. */
 const MOST_LISTS = 3
@@ -54,19 +61,17 @@ export class KubeNodeStore implements NodeStore {
 
   /** @throws {StoreError} `OUT_OF_RANGE` when the next page's history is gone */
   async #listOnce(signal: AbortSignal): Promise<NodeList> {
-    const { client, pageSize = PAGE_SIZE, annotationPrefix } = this.#tools
+    const { client, pageSize, annotationPrefix } = this.#tools
     const nodes: NodeRecord[] = []
-    for (let next = ''; ;) {
-      const query = new URLSearchParams({ limit: String(pageSize), ...(next !== '' && { continue: next }) })
-      const page = await client.ask(LIST, { method: 'GET', path: `${NODES}?${query.toString()}` }, signal)
-      const { items, position } = readPage(page) ?? {}
-      if (items === undefined || position === undefined) throw broken(LIST, this.url, 'the answer is no list of Nodes')
-      for (const item of items) {
-        const node = readNode(item, annotationPrefix)
-        if (node !== undefined) nodes.push(node)
-      }
-      if (position.next === '') return { nodes, resourceVersion: position.resourceVersion }
-      next = position.next
+    for (let [next, limit] = ['', pageSize ?? FIRST_PAGE]; ;) {
+      const query = new URLSearchParams({ limit: String(limit), ...(next !== '' && { continue: next }) })
+      const body = await client.askBytes(LIST, { method: 'GET', path: `${NODES}?${query.toString()}` }, signal)
+      const page = readListPage(body, annotationPrefix)
+      if (page === undefined) throw broken(LIST, this.url, 'the answer is no list of Nodes')
+      nodes.push(...page.nodes)
+      if (page.next === '') return { nodes, resourceVersion: page.resourceVersion }
+      next = page.next
+      limit = pageSize ?? pageFor(body.length / Math.max(1, page.nodes.length))
     }
   }
 
@@ -120,21 +125,6 @@ async function unlessMissing(asked: Promise<unknown>): Promise<unknown> {
     if (error instanceof StoreError && error.code === 'NOT_FOUND') return undefined
     throw error
   }
-}
-
-interface Page {
-  readonly items: readonly unknown[]
-  readonly position: { readonly resourceVersion: string; readonly next: string }
-}
-
-/** Kubernetes API, core/v1 NodeList. */
-function readPage(value: unknown): Page | undefined {
-  if (!isObject(value) || !isObject(value['metadata'])) return undefined
-  const { resourceVersion, continue: next } = value['metadata']
-  // Go writes null for none
-  const items: unknown = value['items'] ?? []
-  if (typeof resourceVersion !== 'string' || !Array.isArray(items)) return undefined
-  return { items, position: { resourceVersion, next: typeof next === 'string' ? next : '' } }
 }
 
 /** As a strategic merge patch of a Node. */

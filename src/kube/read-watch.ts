@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { isObject } from '../config/json.ts'
 import type { NodeRecord } from './nodes/node-store.ts'
+import { headText, isWhole, parse, STATUS } from './node-text.ts'
 import { readNode } from './nodes/read-node.ts'
 
 /** One line of a watch (Kubernetes API, meta/v1 WatchEvent), as far as it matters. */
@@ -37,8 +38,6 @@ export async function* linesOf(body: Readable): AsyncGenerator<readonly Buffer[]
   }
 }
 
-/** Where the part of a Node begins that changes with every heartbeat and matters to nobody here: a key, for in a text its quotes are escaped. */
-const STATUS = ',"status":{'
 const HEAD_ENDS = '}}'
 
 /** @returns undefined: it is no line of a watch of Nodes */
@@ -56,22 +55,13 @@ export function readWatchLine(line: Buffer, prefix: string): WatchLine | undefin
 }
 
 /**
- * Reads a Node up to its status, which is most of it: API servers write it last, behind metadata and spec.
+ * Reads a Node up to its status, which is most of it: that is written last.
  * @returns undefined: it is written otherwise, or has none
  */
 function parseHead(line: Buffer): unknown {
-  const at = line.indexOf(STATUS)
-  const head = at < 0 ? undefined : parse(line.toString('utf8', 0, at) + HEAD_ENDS)
-  return isObject(head) && isObject(head['object']) && isObject(head['object']['spec']) ? head : undefined
-}
-
-function parse(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    return value
-  } catch {
-    return undefined
-  }
+  const status = line.indexOf(STATUS)
+  const head = status < 0 ? undefined : parse(headText(line, 0, status) + HEAD_ENDS)
+  return isObject(head) && isWhole(head['object']) ? head : undefined
 }
 
 function errorIn({ code, message }: Readonly<Record<string, unknown>>): WatchLine {

@@ -6,7 +6,7 @@ import type { Connections, RawRequest } from './connections.ts'
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  readonly body: string
+  readonly body: Buffer
 }
 
 /** An answer whose body goes on for as long as it takes. */
@@ -65,7 +65,7 @@ export function exchange(connections: Connections, raw: RawRequest, bounds: Boun
       })
       answer.on('close', () => {
         waiting.ends()
-        if (answer.complete) resolve({ status, headers, body: Buffer.concat(chunks).toString() })
+        if (answer.complete) resolve({ status, headers, body: Buffer.concat(chunks) })
         else reject(new Error('the answer broke off'))
       })
     })

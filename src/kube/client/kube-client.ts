@@ -65,16 +65,22 @@ export class KubeClient {
   }
 
   /** @returns the JSON of the answer @throws {StoreError} */
-  ask(operation: Operation, request: Request, signal: AbortSignal): Promise<unknown> {
+  async ask(operation: Operation, request: Request, signal: AbortSignal): Promise<unknown> {
+    const body = await this.askBytes(operation, request, signal)
+    try {
+      const value: unknown = JSON.parse(body.toString())
+      return value
+    } catch {
+      throw broken(operation, this.url, 'the answer is no JSON: is this an API server of Kubernetes?')
+    }
+  }
+
+  /** @returns the answer as it came @throws {StoreError} */
+  askBytes(operation: Operation, request: Request, signal: AbortSignal): Promise<Buffer> {
     return this.#counted(async () => {
       const { status, body } = await this.#answer(operation, request, signal)
-      if (status < 200 || status > 299) throw refused(operation, this.url, status, body)
-      try {
-        const value: unknown = JSON.parse(body)
-        return value
-      } catch {
-        throw broken(operation, this.url, 'the answer is no JSON: is this an API server of Kubernetes?')
-      }
+      if (status < 200 || status > 299) throw refused(operation, this.url, status, body.toString())
+      return body
     })
   }
 
