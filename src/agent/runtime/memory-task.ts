@@ -26,7 +26,7 @@ const COLLECTED_MS = 9_000
 /** Between two looks at the size, in milliseconds. */
 const LOOK_MS = 60_000
 /** So much more than after the last collection is worth another. */
-const GROWN = { times: 1.2, octets: 8e6 } as const
+const GROWN = { times: 1.1, octets: 8e6 } as const
 
 /**
  * Collects what a start leaves behind, and what much work does later: nothing is allocated at rest, so nobody would collect it. V8 does so by itself

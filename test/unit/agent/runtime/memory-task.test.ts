@@ -68,14 +68,14 @@ test('does so after a minute where there is no overlay', async () => {
   expect(done.slice(0, 2)).toEqual(['settled at 64', 'collected at 64'])
 })
 
-test('collects again when memory has grown by a fifth, and from then on by a fifth of that', async () => {
+test('collects again when memory has grown by a tenth, and from then on by a tenth of that', async () => {
   await clock.advance(10_000)
   await becomeReady()
   await clock.advance(60_000)
-  size = 119 * MB
+  size = 109 * MB
   await clock.advance(600_000)
   expect(done).toEqual(START)
-  size = 121 * MB
+  size = 111 * MB
   await clock.advance(600_000)
   expect(done.slice(START.length)).toEqual(['released at 702', 'collected at 702', 'released at 711'])
 })
