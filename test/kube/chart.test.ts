@@ -99,7 +99,7 @@ describe.skipIf(typeof programs === 'string')('the chart, rendered by Helm', () 
             flannel: {
               image: { repository: 'registry/agent', tag: 'v1' },
               args: ['--kube-subnet-mgr', '--iface=eth1'],
-              healthzPort: 0,
+              healthz: { port: 0 },
               skipCNIConfigInstallation: true,
               cniBinDir: '/usr/lib/cni',
               nodeSelector: { disk: 'ssd' },

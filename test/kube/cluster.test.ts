@@ -113,7 +113,7 @@ describe.skipIf(typeof programs === 'string')('the manifest, on a real API serve
     expect(code).not.toBe(0)
     // All that Pod Security has against it (Pod Security Standards, baseline): it asks for no more.
     expect(stderr.replace(/^.*PodSecurity "baseline:[^"]*": /s, '').trim()).toBe(
-      'non-default capabilities (container "kube-flannel" must not include "NET_ADMIN", "NET_RAW" in securityContext.capabilities.add), host namespaces (hostNetwork=true), hostPath volumes (volumes "run", "cni-plugin", "cni", "xtables-lock"), probe or lifecycle host (container "kube-flannel" uses probe or lifecycle host "127.0.0.1")',
+      'non-default capabilities (container "kube-flannel" must not include "NET_ADMIN", "NET_RAW" in securityContext.capabilities.add), host namespaces (hostNetwork=true), hostPath volumes (volumes "run", "cni-plugin", "cni", "xtables-lock"), probe or lifecycle host (container "kube-flannel" uses probe or lifecycle host "127.0.0.1"), seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t")',
     )
   })
 })

@@ -1,0 +1,188 @@
+import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import { AGENT, AGENT_FILE } from '../lab/program.ts'
+import { fails, HEALTH_FLAGS, holds, isReady } from '../lab/health.ts'
+import { waitFor, type Lab, type LabHost, type PingStream } from '../lab/index.ts'
+import { objectAt, objectsAt, parseObject, textAt, textsAt, type JsonObject } from '../lab/json.ts'
+import { UNDERLAY } from '../lab/underlay.ts'
+import { useLab } from '../lab/use-lab.ts'
+import { ApiServer } from './server/api-server.ts'
+import { objectsOf } from './server/manifest.ts'
+import { kubePrograms } from './server/programs.ts'
+
+const MANIFEST = join(import.meta.dirname, '../../packaging/kubernetes/kube-flannel.yml')
+const NAMESPACE = 'kube-flannel'
+const PORT = 6443
+const [DEVICE, DEVICE6] = ['flannel.1', 'flannel-v6.1']
+const PREFIX = 'flannel.alpha.coreos.com'
+/** An agent starts in a second; a machine that is busy with other tests takes longer. */
+const LONG = { deadlineMs: 60_000 }
+/** Where the kubelet puts what a pod's service account has; /var/run is /run. */
+const ACCOUNT = '/run/secrets/kubernetes.io/serviceaccount'
+const CONFIG = '/run/kube-flannel'
+
+const programs = await kubePrograms()
+const manifest = objectsOf(await readFile(MANIFEST, 'utf8'))
+const of = (kind: string): JsonObject => manifest.find((object) => object['kind'] === kind) ?? {}
+const podSpec = objectAt(objectAt(objectAt(of('DaemonSet'), 'spec'), 'template'), 'spec')
+
+const podCidrs = (index: number): readonly [string, string] => [`10.244.${index}.0/24`, `fd00:244:0:${index}::/64`]
+/** The manifest's own, with both families. */
+const netConf = (): string => {
+  const own = parseObject(textAt(objectAt(of('ConfigMap'), 'data'), 'net-conf.json') ?? '')
+  return JSON.stringify({ ...own, EnableIPv6: true, IPv6Network: 'fd00:244::/48' })
+}
+
+async function write(host: LabHost, path: string, input: string): Promise<void> {
+  await host.place.exec('sh', ['-c', 'mkdir -p "${0%/*}" && cat >"$0"', path], { input })
+}
+
+describe.skipIf(typeof programs === 'string')('three hosts on a real API server, as the manifest has them', () => {
+  let server: ApiServer | undefined
+  const api = (): ApiServer => {
+    if (server === undefined) throw new Error('there is no API server')
+    return server
+  }
+
+  const inPod = [
+    ...['sh', '-c', 'NODE_NAME=$(hostname) exec env "$@"', 'sh'],
+    ...[`KUBERNETES_SERVICE_HOST=${UNDERLAY.gateway}`, `KUBERNETES_SERVICE_PORT=${PORT}`],
+  ] as const
+  const [program, ...words] = AGENT
+  const lab = useLab({ hosts: 3, agentCommand: ['sh', ...inPod.slice(1), program, ...words] }, prepare)
+  afterAll(() => server?.close())
+
+  const flags = [
+    ...textsAt(objectsAt(podSpec, 'containers')[0] ?? {}, 'args'),
+    ...[`--net-config-path=${CONFIG}/net-conf.json`, ...HEALTH_FLAGS],
+  ]
+  const start = (host: LabHost): void => {
+    host.agent.startWith(flags)
+  }
+
+  async function prepare({ etcd, hosts }: Lab): Promise<void> {
+    if (typeof programs === 'string') return
+    const place = { address: UNDERLAY.gateway, port: PORT }
+    server = await ApiServer.start({ program: programs.apiServer, etcd: etcd.endpoints, ...place })
+    await server.kubectl(['apply', '-f', MANIFEST])
+    const token = await server.tokenOf(NAMESPACE, 'flannel')
+    const authority = await readFile(server.caFile, 'utf8')
+    for (const [index, host] of hosts.entries()) {
+      await server.addNode(host.name, podCidrs(index))
+      await write(host, `${ACCOUNT}/token`, token)
+      await write(host, `${ACCOUNT}/ca.crt`, authority)
+      await write(host, `${CONFIG}/net-conf.json`, netConf())
+      start(host)
+    }
+    for (const host of hosts) await isReady(host, LONG)
+    await Promise.all(hosts.map((host) => host.addContainer()))
+  }
+
+  const node = async (host: LabHost): Promise<JsonObject> =>
+    parseObject(await api().kubectl(['get', 'node', host.name, '-o', 'json']))
+  const annotationsOf = async (host: LabHost): Promise<JsonObject> =>
+    objectAt(objectAt(await node(host), 'metadata'), 'annotations')
+  const destinations = async (host: LabHost): Promise<readonly string[]> =>
+    (await host.peerTables(DEVICE)).routes.map(({ destination }) => destination).sort()
+  /** A Node that another agent speaks for, as upstream's do. @returns its subnet */
+  const joins = async (name: string, number: number): Promise<string> => {
+    const subnet = `10.244.${number}.0/24`
+    await api().addNode(name, [subnet], {
+      [`${PREFIX}/kube-subnet-manager`]: 'true',
+      [`${PREFIX}/backend-type`]: 'vxlan',
+      [`${PREFIX}/backend-data`]: `{"VNI":1,"VtepMAC":"0a:00:00:00:00:${number}"}`,
+      [`${PREFIX}/public-ip`]: `192.168.205.${number}`,
+    })
+    return subnet
+  }
+  const allKnow = async (subnet: string, isThere = true): Promise<void> => {
+    for (const host of lab().hosts)
+      await waitFor(
+        `${host.name} to ${isThere ? 'know' : 'have forgotten'} ${subnet}`,
+        async () => (await destinations(host)).includes(subnet) === isThere,
+        LONG,
+      )
+  }
+  /** From every pod to every other, in both families. */
+  const pingAll = async (): Promise<readonly PingStream[]> => {
+    const pods = lab().hosts.flatMap(({ containers }) => containers)
+    const streams = pods.flatMap((from) =>
+      pods
+        .filter((to) => to !== from)
+        .flatMap((to) => [from.pingStream(to.address), from.pingStream(to.address6 ?? '', 50)]),
+    )
+    for (const stream of streams) await stream.progress(5, LONG.deadlineMs)
+    return streams
+  }
+  const nothingIsLost = async (streams: readonly PingStream[]): Promise<void> => {
+    for (const stream of streams) await stream.progress(5, LONG.deadlineMs)
+    for (const stream of streams) expect((await stream.stop()).lost).toEqual([])
+  }
+
+  test('say of themselves what others need, and their pods reach each other in both families', async () => {
+    for (const host of lab().hosts) {
+      const [link, link6] = [await host.link(DEVICE), await host.link(DEVICE6)]
+      expect(await annotationsOf(host)).toEqual({
+        [`${PREFIX}/kube-subnet-manager`]: 'true',
+        [`${PREFIX}/backend-type`]: 'vxlan',
+        [`${PREFIX}/backend-data`]: `{"VNI":1,"VtepMAC":"${link?.mac ?? ''}"}`,
+        [`${PREFIX}/backend-v6-data`]: `{"VNI":1,"VtepMAC":"${link6?.mac ?? ''}"}`,
+        [`${PREFIX}/public-ip`]: host.address,
+        [`${PREFIX}/public-ipv6`]: host.address6,
+      })
+      const conditions = objectsAt(objectAt(await node(host), 'status'), 'conditions')
+      expect(conditions).toMatchObject([{ type: 'NetworkUnavailable', status: 'False', reason: 'FlannelIsUp' }])
+    }
+    await nothingIsLost(await pingAll())
+  })
+
+  test('have nodes in their tables as they come and go', async () => {
+    const subnet = await joins('guest', 90)
+    await allKnow(subnet)
+    await api().kubectl(['delete', 'node', 'guest'])
+    await allKnow(subnet, false)
+  })
+
+  test('write again what somebody else has changed, and on a Node that was made anew', async () => {
+    const [host] = lab().hosts
+    if (host === undefined) throw new Error('there is no host')
+    const before = await annotationsOf(host)
+    await api().kubectl(['annotate', '--overwrite', 'node', host.name, `${PREFIX}/public-ip=192.0.2.1`])
+    await waitFor('its annotations', async () => (expect(await annotationsOf(host)).toEqual(before), true), LONG)
+    await api().kubectl(['delete', 'node', host.name])
+    await api().addNode(host.name, podCidrs(0))
+    await waitFor('its annotations', async () => (expect(await annotationsOf(host)).toEqual(before), true), LONG)
+  })
+
+  test('go on while the server is away and while what it holds is set back, and follow it then', async () => {
+    const streams = await pingAll()
+    const snapshot = await lab().etcd.snapshot()
+    const later = await joins('later', 91)
+    await allKnow(later)
+    await api().stop()
+    for (const host of lab().hosts) await fails(host, 'Kubernetes API', /./, LONG)
+    await lab().etcd.restore(snapshot)
+    api().spawn()
+    await api().ready()
+    for (const host of lab().hosts) await holds(host, 'Kubernetes API', LONG)
+    await allKnow(await joins('again', 92))
+    // Whom a fault of the store has taken is kept for a while: it may be there all the same.
+    await allKnow(later)
+    await nothingIsLost(streams)
+  })
+
+  test.skipIf(AGENT_FILE.endsWith('.cjs'))(
+    'have plugin and list put in place by what the first container runs',
+    async () => {
+      const host = lab().host(1)
+      await write(host, `${CONFIG}/cni-conf.json`, textAt(objectAt(of('ConfigMap'), 'data'), 'cni-conf.json') ?? '')
+      const args = textsAt(objectsAt(podSpec, 'initContainers')[0] ?? {}, 'args')
+      const places = ['--bin-dir=/run/cni/bin', '--conf-dir=/run/cni/net.d', `--conf=${CONFIG}/cni-conf.json`]
+      await host.place.exec(AGENT_FILE, [...args, ...places])
+      const answer = await host.place.exec('env', ['CNI_COMMAND=VERSION', '/run/cni/bin/flannel'], { input: '{}' })
+      expect(textsAt(parseObject(answer), 'supportedVersions')).toContain('1.0.0')
+      expect(await host.place.exec('ls', ['-A', '/run/cni/net.d'])).toBe('10-flannel.conflist\n')
+    },
+  )
+})
