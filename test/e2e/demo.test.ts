@@ -52,6 +52,14 @@ describe('the demo', () => {
     })
   })
 
+  test('--backend udp ends with all pings answered, by datagrams', async () => {
+    const { code, stdout } = await outcomeOf(demo('--backend', 'udp', '--hosts', '2', '--json'), { timeoutMs: 60_000 })
+    expect(code).toBe(0)
+    const { pings, udp } = parseObject(stdout.trimEnd().split('\n').pop() ?? '')
+    expect(pings).toEqual({ sent: 6, received: 6 })
+    expect(udp).toMatchObject({ port: 8285 })
+  })
+
   test('prints what the README has recorded', async () => {
     const recorded = /```text\n([^]*?)\n```/.exec(await readFile(README, 'utf8'))?.[1] ?? ''
     const { code, stdout } = await outcomeOf(demo(), { timeoutMs: 60_000 })

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
 
+export type DemoBackend = 'vxlan' | 'udp'
+
 export interface DemoOptions {
   readonly hosts: number
   /** Leave everything running at the end, and say how to enter. */
@@ -8,12 +10,14 @@ export interface DemoOptions {
   readonly json: boolean
   /** Both address families. */
   readonly ipv6: boolean
+  readonly backend: DemoBackend
   readonly help: boolean
 }
 
-export const USAGE = `npm run demo -- [--hosts N] [--ipv6] [--keep] [--json]
+export const USAGE = `npm run demo -- [--hosts N] [--backend vxlan|udp] [--ipv6] [--keep] [--json]
 
   --hosts N   number of simulated machines, 2 to 20 (3)
+  --backend   how packets get from host to host (vxlan)
   --ipv6      a network of both address families, and pings over both
   --keep      leave it running at the end, and print how to enter it
   --json      print the result as one JSON object on the last line of standard output`
@@ -33,8 +37,15 @@ function hostCount(text: string): number {
   return count
 }
 
+function backendOf(text: string, ipv6: boolean): DemoBackend {
+  if (text !== 'vxlan' && text !== 'udp') throw new UsageError(`--backend takes vxlan or udp, not "${text}"`)
+  if (text === 'udp' && ipv6) throw new UsageError('--backend udp carries IPv4 alone: not with --ipv6')
+  return text
+}
+
 const OPTIONS = {
   hosts: { type: 'string', default: '3' },
+  backend: { type: 'string', default: 'vxlan' },
   keep: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   ipv6: { type: 'boolean', default: false },
@@ -51,6 +62,6 @@ function parse(args: readonly string[]) {
 
 /** @throws {UsageError} */
 export function parseDemoOptions(args: readonly string[]): DemoOptions {
-  const { hosts, ...flags } = parse(args)
-  return { ...flags, hosts: hostCount(hosts) }
+  const { hosts, backend, ...flags } = parse(args)
+  return { ...flags, hosts: hostCount(hosts), backend: backendOf(backend, flags.ipv6) }
 }

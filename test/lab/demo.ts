@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { VxlanPacket } from './capture.ts'
 import { parseDemoOptions, USAGE, UsageError, type DemoOptions } from './demo-options.ts'
+import { showUdp, type UdpResult } from './demo-udp.ts'
 import { describePacket, howToEnter, pingMatrix, Report } from './demo-report.ts'
 import * as steps from './demo-steps.ts'
 import type { LabHost } from './host.ts'
@@ -106,17 +107,22 @@ async function demo(options: DemoOptions): Promise<number> {
   report.section(`A switch, etcd and ${options.hosts} hosts`)
   const lab = await Lab.create({ hosts: options.hosts, health: false })
   try {
-    const result = await show(lab, options, report)
+    const result = options.backend === 'udp' ? await showUdp(lab, report) : await show(lab, options, report)
     if (options.json) console.log(JSON.stringify(result))
     if (options.keep) await leaveRunning(lab, report)
-    const traffic = [{ pings: result.pings, packets: result.vxlan.packets }, ...(result.ipv6 ? [result.ipv6] : [])]
-    return traffic.every(({ pings, packets }) => isComplete(pings) && packets > 0) ? 0 : 1
+    return trafficOf(result).every(({ pings, packets }) => isComplete(pings) && packets > 0) ? 0 : 1
   } catch (error) {
     report.line(await lab.logs())
     throw error
   } finally {
     await lab.close()
   }
+}
+
+function trafficOf(result: DemoResult | UdpResult): readonly Traffic[] {
+  const { pings } = result
+  if ('udp' in result) return [{ pings, packets: result.udp.packets }]
+  return [{ pings, packets: result.vxlan.packets }, ...(result.ipv6 ? [result.ipv6] : [])]
 }
 
 async function main(args: readonly string[]): Promise<number> {

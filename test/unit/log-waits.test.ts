@@ -37,7 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly [waits: number, why: string]>> =
     2,
     'a second agent that waits for the first answers nobody yet; SIGHUP is said, and changes nothing',
   ],
-  'e2e/udp/life.test.ts': [1, 'that the device has another name than usual is said once, with who has that'],
+  'e2e/faults/udp.test.ts': [1, 'that the device has another name than usual is said once, with who has that'],
   'kernel/device.test.ts': [7, 'each change from outside is named in a line of its own'],
   'lab/log.ts': [1, 'what the others wait with'],
   'root/boot.test.ts': [1, 'of what systemd runs before Docker, which is no agent'],

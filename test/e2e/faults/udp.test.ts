@@ -4,7 +4,7 @@ import { says } from '../../lab/log.ts'
 import { agentCall } from '../../lab/program.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
 import { CONFIG, useLab } from '../../lab/use-lab.ts'
-import { containerOf, DEVICE, PATIENTLY, PORT, reaches } from './scene.ts'
+import { containerOf, DEVICE, PATIENTLY, PORT, reaches } from '../udp/scene.ts'
 
 const UDP = { ...CONFIG, Backend: { Type: 'udp' } }
 const VXLAN = 'flannel.100'
@@ -30,7 +30,7 @@ describe('udp', () => {
     ['given another MTU', ['link', 'set', 'dev', DEVICE, 'mtu', '1000']],
     ['without its address', ['address', 'flush', 'dev', DEVICE]],
     ['without its route', ['route', 'delete', '10.0.0.0/8', 'dev', DEVICE]],
-  ])('a device that is %s is as before, and passes packets', async (_, command) => {
+  ])('udp: a device that is %s is as before, and passes packets', async (_, command) => {
     await both()
     await host().place.exec('ip', command)
     await waitFor(
@@ -50,7 +50,7 @@ describe('udp', () => {
     expect(await isThere('mine0')).toBe(false)
   })
 
-  test('goes with its agent, however that ends, and leaves nothing to be cleaned up', async () => {
+  test('udp: the device goes with its agent, however that ends, and leaves nothing to be cleaned up', async () => {
     for (const end of ['stop', 'kill'] as const) {
       await host().agent[end]()
       if (end === 'stop')
@@ -64,7 +64,7 @@ describe('udp', () => {
     }
   })
 
-  test('follows the address of the underlay, and the flags that all backends have', async () => {
+  test('udp: another address of the underlay is followed, with the flags that all backends have', async () => {
     await host().agent.stop()
     host().agent.start(['--ip-masq', '--ip-blackhole-route'])
     await isReady(host(), PATIENTLY)
@@ -83,7 +83,7 @@ describe('udp', () => {
     await both()
   })
 
-  test('waits for what is in its way, and names it', async () => {
+  test('udp: what is in the way of the device is waited for, and named', async () => {
     const { agent, place } = host()
     await agent.stop()
     const taking = `exec ${process.execPath} -e "require('node:dgram').createSocket('udp4').bind(${PORT})"`
@@ -107,7 +107,7 @@ describe('udp', () => {
     await both()
   })
 
-  test('to vxlan and back by configuration and restart: nothing of the other is left', async () => {
+  test('udp: to vxlan and back by configuration and restart, nothing of the other is left', async () => {
     for (const [config, own, other] of [[CONFIG, VXLAN, DEVICE] as const, [UDP, DEVICE, VXLAN] as const]) {
       await lab().putConfig(config)
       await Promise.all(lab().hosts.map(({ agent }) => agent.stop()))
