@@ -128,6 +128,7 @@ export class OverlaySession {
       peers,
       sinks: [...(filter === undefined ? [] : [filter]), ...datapaths, ...probes],
       stalePeerGraceMs: options.stalePeerGraceMs,
+      isVerbose: options.verbosity > 0,
       onRejections: () => {
         this.#surroundings.rejectionsChanged()
       },

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 
 /** Counters of IP, a line of names and one of numbers for each protocol; of IPv6, a name and a number in each line. */
 const FILES = ['/proc/self/net/snmp', '/proc/self/net/snmp6'] as const
@@ -8,7 +8,8 @@ const FILES = ['/proc/self/net/snmp', '/proc/self/net/snmp6'] as const
  * both families in one). Undefined where it does not say. Never rejects.
  */
 export async function readChecksumErrors(
-  read: (path: string) => Promise<string> = (path) => readFile(path, 'latin1'),
+  // not by another thread: the kernel has them at hand
+  read: (path: string) => Promise<string> = (path) => Promise.resolve().then(() => readFileSync(path, 'latin1')),
 ): Promise<number | undefined> {
   const [snmp, snmp6] = await Promise.all(FILES.map((path) => read(path).catch(() => '')))
   const counts = [countIn(snmp ?? '', 'Tcp'), countIn(snmp ?? '', 'Udp')]

@@ -36,18 +36,25 @@ export class PeerLog {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #named: RateLimit
+  /** Whether anybody reads what is said at `debug`. */
+  readonly #isVerbose: boolean
   #unsaid = new Map<Event, number>()
   /** When the next line may count, on the monotonic clock. */
   #countedAgainMs = Number.NEGATIVE_INFINITY
 
-  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Logger }, isVerbose = true) {
     this.#clock = clock
+    this.#isVerbose = isVerbose
     this.#log = log
     this.#named = new RateLimit(clock, NAMED)
   }
 
   /** @param areMore these are some of many that changed at once */
   say(changes: readonly PeerChange<EntriesByFamily>[], areMore = false): void {
+    if (areMore && !this.#isVerbose) {
+      for (const change of changes) this.#add(eventOf(change))
+      return
+    }
     const events: Said[] = []
     for (const change of changes) {
       const event = eventOf(change)
@@ -76,7 +83,11 @@ export class PeerLog {
 
   #count(event: Event, fields: LogFields): void {
     this.#log.debug(`peer ${event}`, fields)
-    this.#unsaid.set(event, (this.#unsaid.get(event) ?? 0) + 1)
+    this.#add(event)
+  }
+
+  #add(event: Event | undefined): void {
+    if (event !== undefined) this.#unsaid.set(event, (this.#unsaid.get(event) ?? 0) + 1)
   }
 }
 

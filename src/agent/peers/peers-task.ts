@@ -24,6 +24,8 @@ export interface PeersTaskInput {
   readonly sinks: readonly PeerSink[]
   /** How long peers are kept whose leases a fault of the store has taken, in milliseconds. */
   readonly stalePeerGraceMs: number
+  /** Whether the log says what is said at `debug`; absent: it may. */
+  readonly isVerbose?: boolean
   /** Called when others are rejected than before; must not throw. */
   readonly onRejections?: () => void
 }
@@ -59,7 +61,7 @@ export class PeersTask implements PeerListener, Task {
   constructor(input: PeersTaskInput) {
     this.#input = input
     this.#slices = new Slices(input.ports.clock)
-    this.#log = new PeerLog(input.ports)
+    this.#log = new PeerLog(input.ports, input.isVerbose)
     this.#rejectionLog = new RejectionLog(input.ports)
     const onAnswer = (): void => {
       void this.#slices.run(this.#passingOn())

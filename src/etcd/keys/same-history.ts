@@ -1,4 +1,4 @@
-import { longs, withRoom } from '../../columns/grow.ts'
+import { longs, withRoom, words } from '../../columns/grow.ts'
 import { KeyNumbers } from '../../columns/key-numbers.ts'
 import type { Revision } from '../../lease/lease.ts'
 import type { Caller } from '../client/call.ts'
@@ -65,7 +65,8 @@ export async function readPastRecord(
 export class KnownRecords {
   readonly #keys = new KeyNumbers()
   #revisions = longs(0)
-  #digests = longs(0)
+  /** Two for each. */
+  #digests = words(0)
   readonly #areKnown: boolean
 
   /** @param records undefined: not known, so that nothing can be told from them */
@@ -84,9 +85,15 @@ export class KnownRecords {
   #set(record: KeyRecord): void {
     const at = this.#keys.add(record.key)
     this.#revisions = withRoom(this.#revisions, at, longs)
-    this.#digests = withRoom(this.#digests, at, longs)
+    this.#digests = withRoom(this.#digests, at * 2 + 1, words)
     this.#revisions[at] = record.modRevision
-    this.#digests[at] = digestOf(record)
+    const { high, low } = digestOf(record)
+    this.#digests[at * 2] = high
+    this.#digests[at * 2 + 1] = low
+  }
+
+  #digest(at: number): Digest {
+    return { high: this.#digests[at * 2] ?? 0, low: this.#digests[at * 2 + 1] ?? 0 }
   }
 
   /** What is known at this moment, to be held against the store's own account later; undefined when nothing is. */
@@ -98,9 +105,15 @@ export class KnownRecords {
       if (revision > last) [newest, last] = [[key], revision]
       else if (revision === last) newest.push(key)
     }
-    const digests = newest.map((key): [string, bigint] => [key, this.#digests[this.#keys.find(key) ?? 0] ?? 0n])
+    const digests = newest.map((key): [string, Digest] => [key, this.#digest(this.#keys.find(key) ?? 0)])
     return { count: this.#keys.size, newest: new Map(digests), revision: last }
   }
+}
+
+/** 64 bits of all that a record says beside its key and revision. */
+interface Digest {
+  readonly high: number
+  readonly low: number
 }
 
 /** A directory as we know it from a list and a watch. */
@@ -109,7 +122,7 @@ export interface Summary {
   /** The newest revision of all. */
   readonly revision: Revision
   /** Key → digest, of those that were written at it; several when one transaction wrote them. */
-  readonly newest: ReadonlyMap<string, bigint>
+  readonly newest: ReadonlyMap<string, Digest>
 }
 
 /** Whether the store's own account of a revision contradicts what we knew then. */
@@ -119,17 +132,25 @@ export function contradicts({ count, newest }: PastState, known: Summary): boole
 }
 
 /** Two histories can give the same key the same revision, but hardly with the same content on the same etcd lease. */
-const isSame = (record: KeyRecord, { revision, newest }: Summary): boolean =>
-  record.modRevision === revision && newest.get(record.key) === digestOf(record)
+function isSame(record: KeyRecord, { revision, newest }: Summary): boolean {
+  const [known, said] = [newest.get(record.key), digestOf(record)]
+  return record.modRevision === revision && known?.high === said.high && known.low === said.low
+}
 
-/** 64 bits of all that a record says beside its key and revision: two of FNV-1a (RFC 9923), which begin with different numbers. */
-function digestOf({ createRevision, etcdLeaseId, value }: KeyRecord): bigint {
-  const text = `${createRevision} ${etcdLeaseId} ${value}`
-  let [high, low] = [0x811c_9dc5, 0x050c_5d1f]
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at)
+/** A revision as two words: one for each of tens of thousands of records, so that nothing is made of it. */
+const revision = longs(1)
+const revisionWords = new Int32Array(revision.buffer)
+
+/** Two of FNV-1a (RFC 9923), which begin with different numbers. */
+function digestOf({ createRevision, etcdLeaseId, value }: KeyRecord): Digest {
+  revision[0] = createRevision
+  let [high, low] = [(revisionWords[0] ?? 0) ^ 0x811c_9dc5, (revisionWords[1] ?? 0) ^ 0x050c_5d1f]
+  const add = (unit: number): void => {
     high = Math.imul(high ^ unit, 0x0100_0193)
     low = Math.imul(low ^ unit, 0x0100_0193) ^ (low >>> 15)
   }
-  return BigInt.asIntN(64, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
+  for (let at = 0; at < etcdLeaseId.length; at++) add(etcdLeaseId.charCodeAt(at))
+  add(0x20)
+  for (let at = 0; at < value.length; at++) add(value.charCodeAt(at))
+  return { high, low }
 }

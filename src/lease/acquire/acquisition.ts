@@ -269,11 +269,12 @@ export class Acquisition {
       const subnets = lease === undefined ? parseLeaseKey(record.key) : subnetsOf(lease)
       if (!free.has(record.key)) taken.push(...(subnets ?? []))
     }
-    const avoid = [...underlayOf(leases, this.#terms), ...(this.#terms.avoidAnew ?? [])]
+    const avoid = [...underlayOf([], this.#terms), ...(this.#terms.avoidAnew ?? [])]
+    const addresses = leases.flatMap(({ lease }) => lease.families.map(({ publicIp }) => publicIp))
     const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
     const candidates = candidatesAt(attempt)
     return overlays.map((overlay) => {
-      const chosen = chooseSubnet(overlay, { taken, avoid }, { preferred, candidates }, this.#input.random)
+      const chosen = chooseSubnet(overlay, { taken, avoid, addresses }, { preferred, candidates }, this.#input.random)
       if (chosen !== undefined) return chosen
       const range = `${overlay.subnetMin.text} to ${overlay.subnetMax.text}`
       throw new OutOfSubnetsError(range, widestOf(taken, overlay))

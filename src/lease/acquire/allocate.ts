@@ -21,6 +21,8 @@ export interface Obstacles {
   readonly taken: readonly Prefix[]
   /** Networks and addresses of the underlay. One that holds the whole overlay (10.5.0.0/16 within 10.0.0.0/8) is no obstacle. */
   readonly avoid: readonly Prefix[]
+  /** Single addresses that no subnet may hold: those of all peers. Absent: there are none. */
+  readonly addresses?: readonly Ip[]
 }
 
 /** What is wanted of a free subnet. */
@@ -38,12 +40,12 @@ export interface Wish {
  */
 export function chooseSubnet(
   overlay: OverlayNetwork,
-  { taken, avoid }: Obstacles,
+  { taken, avoid, addresses = [] }: Obstacles,
   { preferred, candidates = CANDIDATES }: Wish,
   random: Random,
 ): Prefix | undefined {
   const partial = avoid.filter((avoided) => !prefixCovers(avoided, overlay.network))
-  const obstacle = obstacleFinder(overlay, [...taken, ...partial])
+  const obstacle = obstacleFinder(overlay, [taken, partial], addresses)
   const again = preferred.find((subnet) => subnetFits(overlay, subnet) && obstacle(subnet) === undefined)
   if (again !== undefined) return again
   const free = firstFree(overlay, obstacle, candidates)
@@ -54,12 +56,20 @@ export function chooseSubnet(
 type ObstacleFinder = (subnet: Prefix) => Prefix | undefined
 
 /** What is no larger than a subnet spoils exactly one, which is looked up; larger ones, of which there are few, are compared. */
-function obstacleFinder(overlay: OverlayNetwork, obstacles: readonly Prefix[]): ObstacleFinder {
-  const { family, subnetLength } = overlay
-  const sameFamily = obstacles.filter((obstacle) => obstacle.family === family)
-  const small = sameFamily.filter(({ length }) => length >= subnetLength)
-  const spoilt = new Set(small.map(({ base }) => numberOf(base, subnetLength)))
-  const large = sameFamily.filter(({ length }) => length < subnetLength)
+function obstacleFinder(
+  { family, subnetLength }: OverlayNetwork,
+  obstacles: readonly (readonly Prefix[])[],
+  addresses: readonly Ip[],
+): ObstacleFinder {
+  const spoilt = new Set<number | string>()
+  const large: Prefix[] = []
+  for (const some of obstacles)
+    for (const obstacle of some) {
+      if (obstacle.family !== family) continue
+      if (obstacle.length < subnetLength) large.push(obstacle)
+      else spoilt.add(numberOf(obstacle.base, subnetLength))
+    }
+  for (const address of addresses) if (address.family === family) spoilt.add(numberOf(address, subnetLength))
   return (subnet) =>
     spoilt.has(numberOf(subnet.base, subnetLength)) ? subnet : large.find((other) => prefixCovers(other, subnet))
 }

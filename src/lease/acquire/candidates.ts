@@ -1,9 +1,8 @@
 import type { OverlayNetwork } from '../../config/network.ts'
-import { hostPrefix, prefixCovers, type Prefix } from '../../net/prefix.ts'
+import { hostPrefix, prefixCovers, prefixesOverlap, type Prefix } from '../../net/prefix.ts'
 import { decodeLease } from '../codec.ts'
 import type { Lease } from '../lease.ts'
 import { ownerOf } from '../owner.ts'
-import { haveCommon } from '../overlap.ts'
 import type { LeaseList, LeaseRecord } from '../store.ts'
 import { hasOurAddress, hasOurAddresses, isOursBeyondDoubt, leaseFits, ownershipOf, type LeaseTerms } from '../terms.ts'
 
@@ -52,13 +51,15 @@ export function rivalsAmong(leases: readonly Listed[], own: Listed | undefined, 
  * An older lease of another node that has any address of ours. All nodes honour that one and not ours. It came about between two that
  * asked nobody, such as upstream's agents, or out of a store that was restored.
  */
-export const holderBefore = (own: Listed, leases: readonly Listed[], terms: LeaseTerms): Listed | undefined =>
-  leases.find(
+export function holderBefore(own: Listed, leases: readonly Listed[], terms: LeaseTerms): Listed | undefined {
+  const subnets = subnetsOf(own.lease)
+  return leases.find(
     (other) =>
+      other.lease.families.some(({ subnet }) => subnets.some((one) => prefixesOverlap(one, subnet))) &&
       isOlder(other, own) &&
-      haveCommon(subnetsOf(own.lease), subnetsOf(other.lease)) &&
       ownershipOf(other.lease, terms) !== 'ours',
   )
+}
 
 export const subnetsOf = ({ families }: Lease): readonly Prefix[] => families.map(({ subnet }) => subnet)
 

@@ -56,6 +56,16 @@ describe('the log of peers', () => {
     ])
   })
 
+  it('counts many at once without naming any where nobody reads on', () => {
+    const quiet = new PeerLog({ clock, log }, false)
+    quiet.say(joins(3), true)
+    quiet.say(joins(2, 3), true)
+    quiet.count(5)
+    expect(log.lines).toEqual(['info peers joined, left or moved joined=5 peers=5'])
+    quiet.say(joins(1, 5))
+    expect(log.lines).toHaveLength(2)
+  })
+
   it('has both addresses of one with two families, and no name of one of upstream', () => {
     say([{ key: 'k', before: undefined, entries: at('192.168.0.7', undefined, 'fd00::7') }], 1)
     expect(log.lines).toEqual(['info peer joined publicIp=192.168.0.7 fd00::7 subnet=k'])
