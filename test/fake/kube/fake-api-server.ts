@@ -118,6 +118,12 @@ export class FakeApiServer {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /** All watches end in order, as they do with their time. */
+  endWatches(): void {
+    for (const watch of this.#watches) watch.end()
+    this.#watches.clear()
+  }
+
   /** All watches hear an error, and end. */
   failWatches(code: number, message: string): void {
     const object = { kind: 'Status', status: 'Failure', message, code }

@@ -120,6 +120,11 @@ export class FakeNodes {
     return true
   }
 
+  /** Something else than a Node was written. */
+  advance(): void {
+    this.#revision++
+  }
+
   /** What came before is forgotten: watches from there have to list again. */
   compact(): void {
     this.#compactedTo = this.#revision

@@ -9,6 +9,7 @@ import { KubeClient } from '../../../../src/kube/client/kube-client.ts'
 import { KubeNodeStore } from '../../../../src/kube/kube-node-store.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeApiServer, type FakeApiServerOptions } from '../../../fake/kube/fake-api-server.ts'
+import { waitFor } from '../../../lab/wait-for.ts'
 import { makeCertificates, type Certificates } from '../../../lab/certificates.ts'
 
 let certificates: Certificates
@@ -194,11 +195,12 @@ describe('an API server', () => {
   it('that takes requests and never answers is given up, and asked anew on another connection', async () => {
     const api = await serve()
     const store = connect({ access: { apiUrl: api.url } }, 300)
-    await store.list(signal)
+    const answers = (): Promise<boolean> => store.list(signal).then(({ nodes }) => nodes.length === 1)
+    await waitFor('an answer', answers)
     api.faults = { hangs: true }
     expect(await failureOf(store.list(signal))).toMatchObject({ code: 'DEADLINE_EXCEEDED', retryable: true })
     api.faults = {}
-    expect((await store.list(signal)).nodes).toHaveLength(1)
+    await waitFor('an answer', answers)
   })
 
   it('that was started again is asked again, though connections of before were left open', async () => {
