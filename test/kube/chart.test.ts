@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { readPluginList } from '../../src/cni/install/list.ts'
 import { parseNetworkConfig } from '../../src/config/network.ts'
-import { outcomeOf } from '../lab/command.ts'
+import { outcomeOf, outputOf } from '../lab/command.ts'
 import { objectAt, objectsAt, parseObject, textAt, type JsonObject } from '../lab/json.ts'
 import { objectsOf } from './server/manifest.ts'
 import { kubePrograms } from './server/programs.ts'
@@ -26,11 +26,11 @@ describe.skipIf(typeof programs === 'string')('the chart, rendered by Helm', () 
   })
   afterAll(() => rm(folder, { recursive: true }))
 
-  const render = async (values: object = {}) => {
+  const render = async (values: object = {}, chart = CHART) => {
     if (typeof programs === 'string') throw new Error(programs)
     const file = join(folder, 'values.yaml')
     await writeFile(file, stringify(values))
-    return outcomeOf([programs.chart, CHART, 'kube-flannel', file])
+    return outcomeOf([programs.chart, chart, 'kube-flannel', file])
   }
   const documents = async (values: object = {}): Promise<readonly JsonObject[]> => {
     const { code, stdout, stderr } = await render(values)
@@ -55,6 +55,14 @@ describe.skipIf(typeof programs === 'string')('the chart, rendered by Helm', () 
     const { stdout } = await render(values)
     if (process.env['UPDATE_MANIFEST'] === '1') writeFileSync(PLAIN, HEADER + stdout)
     expect(await readFile(PLAIN, 'utf8')).toBe(HEADER + stdout)
+  })
+
+  test('says the same out of the archive that npm run package makes', async () => {
+    const options = ['--only', 'kubernetes', '--executable', '/bin/true', '--stand-in', '--out', folder]
+    await outputOf([process.execPath, join(ROOT, 'packaging/package.mjs'), ...options])
+    const archive = (await readdir(folder)).find((name) => name.endsWith('.tgz')) ?? ''
+    const { code, stdout } = await render({}, join(folder, archive))
+    expect([code, stdout]).toEqual([0, (await render()).stdout])
   })
 
   test('is of the version that everything is', async () => {

@@ -30,11 +30,8 @@ func main() {
 }
 
 func render(chart, namespace string, values chartutil.Values) error {
-	if found := lint.All(chart, values, namespace, true); found.HighestSeverity >= support.WarningSev {
-		for _, message := range found.Messages {
-			fmt.Fprintln(os.Stderr, message)
-		}
-		return fmt.Errorf("the chart breaks rules of Helm's")
+	if err := check(chart, namespace, values); err != nil {
+		return err
 	}
 	loaded, err := loader.Load(chart)
 	if err != nil {
@@ -58,6 +55,21 @@ func render(chart, namespace string, values chartutil.Values) error {
 		fmt.Printf("---\n%s\n", strings.TrimSpace(manifest.Content))
 	}
 	return nil
+}
+
+// Of an archive there is nothing to check that is not checked when it is loaded.
+func check(chart, namespace string, values chartutil.Values) error {
+	if info, err := os.Stat(chart); err != nil || !info.IsDir() {
+		return err
+	}
+	found := lint.All(chart, values, namespace, true)
+	if found.HighestSeverity < support.WarningSev {
+		return nil
+	}
+	for _, message := range found.Messages {
+		fmt.Fprintln(os.Stderr, message)
+	}
+	return fmt.Errorf("the chart breaks rules of Helm's")
 }
 
 func fail(err error) {
