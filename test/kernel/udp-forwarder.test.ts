@@ -11,6 +11,7 @@ import {
   type UdpForwarder,
 } from '../../src/native/udp-forwarder.ts'
 import { waitFor } from '../lab/wait-for.ts'
+import { runScript } from '../unit/native/child.ts'
 import { packetOf, readPacket, sumOf, type Packet } from './udp-packets.ts'
 import { tool } from './real-kernel.ts'
 
@@ -240,6 +241,26 @@ describe.each([
   })
 })
 
+/** Of a device that scripts of their own process forward packets of. */
+const FORWARDING = {
+  name: `w${WORKER}.end`,
+  settings: [SETTINGS.address, PORT + 1, SETTINGS.own, SETTINGS.ownLength, MTU],
+}
+const HELPERS = `
+import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+const there = () => readFileSync('/proc/net/dev', 'utf8').includes(FORWARDING.name)
+const forward = () => addon.startForwarder(addon.openForwarder(FORWARDING.name, false), Uint32Array.from(FORWARDING.settings))
+async function forgotten() { for (let times = 0; times < 5 && there(); times++) { gc(); await setImmediate() } }
+`
+const FORWARD = 'forward(); say(there())'
+const FORWARD_IN_WORKER = `
+const worker = new Worker(${JSON.stringify(new URL('forwarding-worker.mjs', import.meta.url).pathname)}, { execArgv: [], workerData: { addonPath, FORWARDING } })
+await once(worker, 'message'); say(there()); await worker.terminate(); say(there())
+`
+
 describe('a device', () => {
   it('goes with whoever has it; nobody else can have it, nor be given another kind', () => {
     const tun = opened(`w${WORKER}.one`)
@@ -252,5 +273,18 @@ describe('a device', () => {
     tun.close()
     tun.close()
     expect(() => tool('ip', 'link', 'show', 'dev', tun.name)).toThrow('does not exist')
+  })
+
+  it.each([
+    ['the process, which it does not keep alive', FORWARD, [true]],
+    ['the thread of Node', FORWARD_IN_WORKER, [true, false]],
+    ['whoever has forgotten it', `${FORWARD}; await forgotten(); say(there())`, [true, false]],
+  ])('forwards until the end of %s', async (_, script, expected) => {
+    const { code, signal, said, stderr } = await runScript(
+      `const FORWARDING = ${JSON.stringify(FORWARDING)}${HELPERS}${script}`,
+      ['--expose-gc'],
+    )
+    expect({ code, signal, stderr, said }).toEqual({ code: 0, signal: null, stderr: '', said: expected })
+    expect(() => tool('ip', 'link', 'show', 'dev', FORWARDING.name)).toThrow('does not exist')
   })
 })
