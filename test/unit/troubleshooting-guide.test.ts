@@ -33,7 +33,7 @@ const ERRORS = [
 
 /** Other commands than the agent: what they say is said to whoever has called them. */
 const ELSEWHERE =
-  /^src\/(cli|cni|docker|cleanup|plan|admin|commands\/(cleanup|cni|docker-opts|output|asking|look|inspect|settings|store|planning|page|examine\/peer-named))\b/
+  /^src\/(cli|cni|docker|cleanup|plan|admin|commands\/(cleanup|cni|install-cni|docker-opts|output|asking|look|inspect|settings|store|planning|page|examine\/peer-named)|host\/files\/atomic-copy)\b/
 
 /** Texts that say little by themselves: what stands in their holes is made, and looked for, elsewhere. */
 const COMPOSED: Readonly<Record<string, string>> = {
@@ -50,6 +50,7 @@ const COMPOSED: Readonly<Record<string, string>> = {
   '…: E… (E…)': 'the same',
   '… …: …': 'a TUN device or a socket that was asked for, and the name of the error',
   '… …: EIO': 'the same, of an error without a name',
+  FlannelIsUp: 'the reason of a condition of our Node, which Kubernetes reads',
 }
 
 /** Everything that can come into the log at `warn` or above, with the parts that it is put together of. */
