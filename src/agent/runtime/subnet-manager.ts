@@ -7,7 +7,7 @@ import type { Task } from './task.ts'
 
 /**
  * Port: whoever gives this node its subnet, tells it of its peers, and keeps the network configuration. etcd is one (etcd/subnets); the
- * Kubernetes API, where upstream's `--kube-subnet-mgr` has it, can be another, and each operation says how it would be met there: a
+ * Kubernetes API, as upstream's `--kube-subnet-mgr` has it, is another (kube/subnets), and each operation says how it is met there: a
  * node's subnet is the `podCIDR` of its Node object, its claim that object's annotations (`flannel.alpha.coreos.com/…`), its peers are
  * the other Nodes, and the configuration is a file. The agent knows neither.
  */
@@ -19,7 +19,7 @@ export interface SubnetManager {
   readonly configuration: ConfigurationSource
   readonly endpoints: Endpoints
 
-  /** What it does for as long as the agent runs, whether a subnet is held or not. Kubernetes: it watches its configuration file. */
+  /** What it does for as long as the agent runs, whether a subnet is held or not. Kubernetes: it looks up where the API server is. */
   readonly tasks: readonly Task[]
 
   /** Learns what is worth knowing before the first question, such as addresses behind names. Takes a few seconds at most, and never fails. */
@@ -30,10 +30,9 @@ export interface SubnetManager {
    * the caller looks at everything again and asks anew.
    *
    * Kubernetes: the subnets are given, by whoever assigns `podCIDR`s; while the Node or its `podCIDRs` are missing, or lie outside the
-   * configured network, that is the error (of the terms, `previousSubnets`, `traceOf` and `ttlSeconds` have no say, and nobody is asked for
-   * proof of life). Then the annotations are patched, as far as they do not say so already, and the Nodes are listed. Without
-   * a compare-and-set, a patch of our own annotations under a field manager of our own is all that is safe, and all that is needed:
-   * nobody else has a claim to them.
+   * configured network, that is the error (of the terms, `traceOf` and `ttlSeconds` have no say, and nobody is asked for
+   * proof of life). Then the annotations are patched, as far as they do not say so already, and the Nodes are listed. There is
+   * no compare-and-set, and none is needed: nobody else has a claim to them.
    * @throws {OtherAddressError} where the terms leave our address open, and what stands there says another (Kubernetes: the annotations)
    * @throws {ConfigError | StoreError | OutOfSubnetsError | RivalError | CloneError | LeaseContentionError}
    */
@@ -77,7 +76,7 @@ export interface ConfigurationSource {
 
 /**
  * The addresses at which the manager is asked. They must stay reachable over the underlay: no subnet, ours or a peer's, may cover them.
- * Kubernetes: those of the API servers (the `kubernetes` EndpointSlice), and not the service address that leads to them through DNAT.
+ * Kubernetes: those in the URL of the API server; in a pod that is its service address, behind which there are others.
  */
 export interface Endpoints {
   /** As far as they are known. */
@@ -120,18 +119,18 @@ export interface Holding {
 export interface HeldSubnet {
   /**
    * Hold the subnet, and follow the peers. One of them ends when the subnet is lost, and none otherwise before its signal aborts.
-   * Kubernetes: one, a watch of the Nodes. There is nothing to renew; annotations of ours that somebody changes or takes away are
+   * Kubernetes: a watch of the Nodes, and a keeper of our own. There is nothing to renew; annotations of ours that somebody changes or takes away are
    * patched again, ever more slowly while that goes on.
    */
   readonly tasks: readonly Task[]
   /**
-   * Why it is ours no more; undefined: it is. Kubernetes: our Node is gone, or was made anew with other `podCIDRs`: a Node's are never
-   * changed. An outage loses nothing.
+   * Why it is ours no more; undefined: it is. Kubernetes: our Node was made anew with other `podCIDRs`: a Node's are never
+   * changed. One that is gone is waited for, and an outage loses nothing.
    */
   readonly lost: string | undefined
   /**
    * When it ends if nobody renews it, and when it was renewed last, on the monotonic clock; undefined each: it does not end. Undefined: at
-   * this moment it is not published. Kubernetes: it does not end.
+   * this moment it is not published. Kubernetes: it does not end; without a Node it is not published.
    */
   readonly life: { readonly renewedAtMs: number | undefined; readonly expiresAtMs: number | undefined } | undefined
   /** What we say of ourselves is to be this from now on: written as soon as may be, and put right when somebody changes it. */
@@ -156,7 +155,7 @@ export interface PeerList {
   readonly records: readonly PeerRecord[]
   /** Our own was missing, although we live. */
   readonly isOwnMissing: boolean
-  /** Not of the store, or not of the history, that was spoken of before. Kubernetes: never known. */
+  /** Not of the store, or not of the history, that was spoken of before. Kubernetes: its position is behind ours. */
   readonly wasReset: boolean
 }
 
