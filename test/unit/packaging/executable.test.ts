@@ -88,7 +88,7 @@ describe('building', () => {
     const empty = join(folder, 'empty')
     build('--empty', empty)
     expect(execFileSync(empty, { encoding: 'utf8' })).toBe('')
-    expect(readFileSync(EXECUTABLE).length - readFileSync(empty).length).toBeLessThan(12 * MIB)
+    expect(readFileSync(EXECUTABLE).length - readFileSync(empty).length).toBeLessThan(14 * MIB)
   })
 
   it('tells for which architecture there is no addon', () => {
