@@ -46,7 +46,7 @@ export class UdpDeviceKeeper implements DeviceKeeper {
     return this.#tunnel.name
   }
 
-  counts(): ForwarderCounts | undefined {
+  counts(): ForwarderCounts {
     return this.#tunnel.counts()
   }
 

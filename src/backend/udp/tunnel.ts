@@ -8,6 +8,9 @@ import type { TunnelSettings } from './settings.ts'
 /** Name of the device where nobody else has one of the pattern. */
 export const USUAL_NAME = TUN_PATTERN.replace('%d', '0')
 
+const NO_TRAFFIC = { packets: 0, octets: 0 }
+const NOTHING: ForwarderCounts = { sent: NO_TRAFFIC, received: NO_TRAFFIC, drops: {}, peers: [] }
+
 export interface TunnelInput {
   readonly kernel: Kernel
   /** Called with whoever forwards from now on. */
@@ -46,8 +49,9 @@ export class Tunnel implements DeviceKind {
     return `${address?.text ?? ''} ${port ?? ''}`
   }
 
-  counts(): ForwarderCounts | undefined {
-    return this.#forwarder?.counts()
+  /** While nobody forwards, nothing has been. */
+  counts(): ForwarderCounts {
+    return this.#forwarder?.counts() ?? NOTHING
   }
 
   /** From now on it is to be like this: what can be so at once is. */

@@ -119,6 +119,7 @@ describe('the keeper of a device whose packets the agent carries', () => {
     const { index } = device() ?? {}
     await expect(tend()).rejects.toThrow(words)
     expect([device()?.index, device()?.up, addresses(), kernel.tuns.length]).toEqual([index, false, [], 1])
+    expect(keeper.counts()).toMatchObject({ sent: { packets: 0 }, drops: {} })
     kernel.faults = {}
     await tend()
     expect([device()?.index, device()?.up]).toEqual([index, true])
