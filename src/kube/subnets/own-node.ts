@@ -160,7 +160,7 @@ export class OwnNode implements Task {
       this.#damping.written(ROW)
       this.#wrote(node, written)
       if (written !== undefined)
-        log.info('lease updated', { node: node.name }, { kind: 'lease-changed', what: 'updated' })
+        log.info('lease updated', { subnet: this.#input.lease.key }, { kind: 'lease-changed', what: 'updated' })
       return 0
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
