@@ -29,6 +29,8 @@ const COMPILERS: { readonly soon: readonly string[]; readonly later: readonly st
 export function frugalStart(): void {
   loadModulesOfNode()
   setFlagsFromString('--semi-space-growth-factor=1')
+  // or what Maglev makes while there is no TurboFan would never be handed on to that
+  if (COMPILERS.later.length > 0) setFlagsFromString('--force-emit-interrupt-budget-checks')
   for (const compiler of [...COMPILERS.soon, ...COMPILERS.later]) setFlagsFromString(`--no-${compiler}`)
   setTimeout(() => {
     turnOn(COMPILERS.soon)
@@ -43,7 +45,7 @@ function turnOn(compilers: readonly string[]): void {
  * Has V8 favour memory over time from when a start is over: its heap grows in smaller steps, and the text of a program is compiled again where
  * a function was not run between two collections.
  */
-function frugalRest(): void {
+export function frugalRest(): void {
   turnOn(COMPILERS.later)
   if (Number.parseInt(process.versions.v8) >= 13) setFlagsFromString('--memory-saver-mode')
   setFlagsFromString('--bytecode-old-age=1')

@@ -7,24 +7,41 @@ const MODULE = join(import.meta.dirname, '../../../src/commands/frugal-start.ts'
 
 /** Bit of %GetOptimizationStatus (V8's src/runtime/runtime.h, OptimizationStatus): an optimizing compiler has made machine code of it. */
 const OPTIMIZED = 1 << 4
+/** Where there is Maglev: TurboFan has. */
+const TURBOFANNED = 1 << 6
+const HAS_MAGLEV = Number.parseInt(process.versions.v8) >= 12
 
-/** Says of which of its loops V8 has made machine code: in the first turn of the start, and within ten seconds after it. */
+/**
+ * Says of its loop whether V8 has made machine code of it: in the first turn of the start, and within ten seconds after it; and whether TurboFan has, before
+ * the start is over, though it is run a thousand times, and within ten seconds after that.
+ */
 const PROGRAM = `
-import { frugalStart } from ${JSON.stringify(MODULE)}
-const isOptimized = new Function('work', 'return (%GetOptimizationStatus(work) & ${OPTIMIZED}) !== 0')
+import { frugalRest, frugalStart } from ${JSON.stringify(MODULE)}
+const status = new Function('work', 'return %GetOptimizationStatus(work)')
+const isOptimized = () => (status(work) & ${OPTIMIZED}) !== 0
+const isTurbofanned = () => (status(work) & ${TURBOFANNED}) !== 0
 const work = new Function('let sum = 0; for (let at = 0; at < 1e4; at++) sum += at % 7; return sum')
 frugalStart()
 for (let round = 0; round < 2000; round++) work()
-const early = isOptimized(work)
-const endMs = performance.now() + 10_000
-while (!isOptimized(work) && performance.now() < endMs) {
+const early = isOptimized()
+const turn = async () => {
   work()
   await new Promise((resolve) => setImmediate(resolve))
 }
-console.log(JSON.stringify({ early, late: isOptimized(work) }))`
+const until = async (condition) => {
+  const endMs = performance.now() + 10_000
+  while (!condition() && performance.now() < endMs) await turn()
+  return condition()
+}
+const late = await until(isOptimized)
+for (let round = 0; round < 1000; round++) await turn()
+const before = ${HAS_MAGLEV} && isTurbofanned()
+frugalRest()
+const after = !${HAS_MAGLEV} || (await until(isTurbofanned))
+console.log(JSON.stringify({ early, late, turbofan: { before, after } }))`
 
 test('machine code is made when the start is over, and not before', async () => {
   const flags = ['--import', 'tsx', '--allow-natives-syntax', '--input-type=module', '-e', PROGRAM]
   const { stdout } = await promisify(execFile)(process.execPath, flags)
-  expect(JSON.parse(stdout)).toEqual({ early: false, late: true })
+  expect(JSON.parse(stdout)).toEqual({ early: false, late: true, turbofan: { before: false, after: true } })
 })
