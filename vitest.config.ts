@@ -3,14 +3,22 @@ import { defineConfig } from 'vitest/config'
 /** Long tests that run once, wherever the others run twice. */
 const FAULTS = ['test/e2e/faults/**/*.test.ts', 'test/e2e/soak.test.ts']
 
+const CORE = ['test/{unit,property,golden,soak}/**/*.test.ts']
+
+/**
+ * Those that put others in the place of modules (`vi.mock`). All the rest of `core` shares its processes, with the modules that are loaded
+ * in them: to start one and load everything for each file took as long as the tests.
+ */
+const WITH_MODULES_MADE_UP = ['test/property/agent.test.ts']
+
 /** Stops whoever runs a suite outside of the laboratory. */
-const IN_LAB = { setupFiles: ['test/setup/inside-lab.ts'] }
+const IN_LAB = { isolate: false, setupFiles: ['test/setup/inside-lab.ts'] }
 
 /** What every suite on whole hosts needs: time, and the laboratory for itself. */
 const WHOLE_HOSTS = { ...IN_LAB, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
 
 /**
- * Suites by what they need: `core` runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
+ * Suites by what they need: `core` (with `core-alone`) runs anywhere; the others run inside the rootless lab namespace (test/run.mjs enters it, for
  * `e2e`, `faults` and `root` several times, with a part of the files each). `root` does so with the rights of
  * the machine's root.
  */
@@ -18,7 +26,8 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { name: 'core', include: ['test/{unit,property,golden,soak}/**/*.test.ts'], testTimeout: 120_000 } },
+      { test: { name: 'core', include: CORE, exclude: WITH_MODULES_MADE_UP, isolate: false, testTimeout: 120_000 } },
+      { test: { name: 'core-alone', include: WITH_MODULES_MADE_UP, testTimeout: 120_000 } },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...IN_LAB, testTimeout: 60_000 } },
       { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], ...IN_LAB, testTimeout: 60_000 } },
       {

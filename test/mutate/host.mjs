@@ -22,11 +22,12 @@ const loaded = await loadConfigFromFile(
   'silent',
 )
 const projects = loaded.config.test.projects
-  .filter(({ test }) => names.split(',').includes(test.name))
+  .filter(({ test }) => names.split(',').includes(test.name.replace(/-alone$/, '')))
   .map(({ test, ...rest }) => ({
     ...rest,
     test: {
       ...test,
+      isolate: true,
       testTimeout: Number(testTimeout),
       hookTimeout: Number(testTimeout),
       setupFiles: [join(root, 'test/mutate/same-values.ts')],
@@ -74,7 +75,12 @@ async function run({ file, changed }) {
   answer({ durationMs: Math.round(performance.now() - startedAt), ...(failure === undefined ? {} : { failure }) })
 }
 
-answer({ files: specifications.map(({ moduleId, project }) => ({ file: below(moduleId), project: project.name })) })
+answer({
+  files: specifications.map(({ moduleId, project }) => ({
+    file: below(moduleId),
+    project: project.name.replace(/-alone$/, ''),
+  })),
+})
 for await (const line of createInterface({ input: process.stdin })) await run(JSON.parse(line))
 await vitest.close()
 process.exit(0)

@@ -5,6 +5,7 @@ import type * as SubnetEnvFile from '../../src/host/subnet-env.ts'
 import { MortalWorld } from '../fake/mortal-world.ts'
 import { events, type Event } from './agent-events.ts'
 import { actualOf, expectedOf } from './agent-model.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
 vi.mock('../../src/host/subnet-env.ts', async (importOriginal) => {
   const original = await importOriginal<typeof SubnetEnvFile>()
@@ -67,6 +68,6 @@ async function check(sequence: readonly Event[]): Promise<void> {
 
 test('whatever befalls a node, in the end its kernel holds what etcd says, its lease stands, and nothing is written any more', async () => {
   await fc.assert(fc.asyncProperty(fc.array(events, { maxLength: 25, size: 'max' }), check), {
-    numRuns: Number(process.env['FUZZ_RUNS'] ?? 1_000),
+    numRuns: fuzzRuns(1_000),
   })
 }, 600_000)

@@ -14,6 +14,7 @@ import {
   type RouteKey,
 } from '../../src/reconcile/tracker/row-cells.ts'
 import type { FdbEntry, NeighbourEntry, RouteEntry } from '../../src/reconcile/tracker/rows.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
 interface Expected<V> {
   desired: V | undefined
@@ -181,7 +182,7 @@ const play = <V extends K, K>(kind: Kind<V, K>): void => {
       const game = new Play(kind)
       for (const step of steps) game.do(step)
     }),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 300) },
+    { numRuns: fuzzRuns(300) },
   )
 }
 

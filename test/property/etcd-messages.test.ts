@@ -12,6 +12,7 @@ import {
   type WireKey,
 } from '../../src/etcd/wire/messages.ts'
 import { MalformedMessage } from '../../src/etcd/wire/reader.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
 const PROTOCOL = join(dirname(createRequire(import.meta.url).resolve('etcd3/package.json')), 'proto/rpc.proto')
 const root = new protobuf.Root().loadSync(PROTOCOL, { keepCase: true })
@@ -32,7 +33,7 @@ const [RANGE, WATCH, RANGE_REQUEST, WATCH_REQUEST] = [
   'RangeRequest',
   'WatchRequest',
 ].map(typeOf) as [protobuf.Type, protobuf.Type, protobuf.Type, protobuf.Type]
-const numRuns = Number(process.env['FUZZ_RUNS'] ?? 2_000)
+const numRuns = fuzzRuns(2_000)
 
 type Plain = Readonly<Record<string, unknown>>
 

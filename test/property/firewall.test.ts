@@ -10,8 +10,9 @@ import { rulesFor } from '../../src/firewall/rules.ts'
 import { prefixOf, subnetAt, type Prefix } from '../../src/net/prefix.ts'
 import { ipFromInteger, type Family } from '../../src/net/ip.ts'
 import type { FirewallFamily } from '../../src/kernel/firewall.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
-const runs = { numRuns: Number(process.env['FUZZ_RUNS'] ?? 300) }
+const runs = { numRuns: fuzzRuns(300) }
 
 const networkOf = (family: Family): fc.Arbitrary<Prefix> =>
   fc

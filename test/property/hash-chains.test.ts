@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { HashChains } from '../../src/lease/packed/hash-chains.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
 /** Few of each, so that chains are shared and slots have several hashes. */
 const [slot, hash] = [fc.nat(12), fc.constantFrom(0, 1, 16, 17, -1, 0x7fffffff, -0x80000000, 0xffffffff)]
@@ -31,6 +32,6 @@ it('HashChains knows of each hash the slots that have it', () => {
         expect(chains.some(wanted, () => true)).toBe(expected.length > 0)
       }
     }),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
+    { numRuns: fuzzRuns(500) },
   )
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { fuzzRuns } from './fuzz-runs.ts'
 import { check } from './leases/check.ts'
 import { beginning, event, type Event } from './leases/events.ts'
 import { FakeStage } from './leases/fake-stage.ts'
@@ -7,7 +8,7 @@ import { OwnNode } from './leases/own-node.ts'
 import type { LeaseWorld } from './leases/world.ts'
 
 test('whatever befalls the nodes, no two of ours hold the same addresses, and none takes what another has', async () => {
-  const numRuns = Number(process.env['FUZZ_RUNS'] ?? 600)
+  const numRuns = fuzzRuns(600)
   let held = 0
   await fc.assert(
     fc.asyncProperty(beginning(), fc.array(event, { maxLength: 20, size: 'max' }), async (begun, events) => {

@@ -7,6 +7,7 @@ import { NO_ROWS, type PeerEntries } from '../../src/reconcile/entries.ts'
 import { Reconciler } from '../../src/reconcile/reconciler.ts'
 import { FakeKernel } from '../fake/fake-kernel.ts'
 import { entriesOf, first, rowsOf } from '../fake/overlay-world.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
 const PEERS = [0, 1]
 const CUT = { network: prefix('10.0.0.0/8'), subnetLength: 20 }
@@ -172,6 +173,6 @@ test('peers that go over to the other link and back, at any moment of a pass, ar
       expect(world.lost).toEqual([])
       expect([world.end, world.pending]).toEqual([world.expected, 0])
     }),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 3_000) },
+    { numRuns: fuzzRuns(3_000) },
   )
 }, 120_000)

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { PeerTable } from '../../src/lease/peers/peer-table.ts'
 import type { LeaseRecord } from '../../src/lease/store.ts'
 import { leaseRecord } from '../fake/samples.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 import { judgeBy, PeersModel, type Bad } from './peers-model.ts'
 
 const TOKENS = [
@@ -111,7 +112,7 @@ function followRejections(rejected: Map<string, string>, table: PeerTable<string
 
 describe('PeerTable', () => {
   it('always ends where hearing every claim from scratch, oldest first, would, and reports every step of the way', () => {
-    const numRuns = Number(process.env['FUZZ_RUNS'] ?? 2_000)
+    const numRuns = fuzzRuns(2_000)
     let answers = 0
     fc.assert(
       fc.property(steps, (actions) => {
@@ -153,7 +154,7 @@ describe('PeerTable', () => {
         expect(Object.fromEntries(second)).toEqual(Object.fromEntries(first))
         expect(Object.fromEntries(watched.rejected)).toEqual(Object.fromEntries(listed.rejected))
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 1_000) },
+      { numRuns: fuzzRuns(1_000) },
     )
   })
 })
@@ -177,7 +178,7 @@ const SUBNETS_OF = { a: '10.0.0.0/24', b: '10.0.1.0/24' }
 
 describe('Whoever comes late to two leases in conflict', () => {
   it('finds by asking what somebody has seen who watched all along', () => {
-    const numRuns = Number(process.env['FUZZ_RUNS'] ?? 3_000)
+    const numRuns = fuzzRuns(3_000)
     let asked = 0
     const written = history.map(({ writes, names, nodes }) => {
       const next = { a: { name: 0, address: 0 }, b: { name: 0, address: 0 } }

@@ -5,6 +5,7 @@ import { plainNode, readPlainValue, writePlainValue } from '../../src/lease/plai
 import { macFromParts } from '../../src/net/mac.ts'
 import { leaseRecord } from '../fake/samples.ts'
 import { anyMac, withDefects } from './arbitraries.ts'
+import { fuzzRuns } from './fuzz-runs.ts'
 
 const name = fc.oneof({ weight: 5, arbitrary: fc.stringMatching(/^[a-z0-9.-]{0,20}$/) }, fc.string())
 
@@ -27,7 +28,7 @@ const value = fc
     { requiredKeys: ['PublicIP', 'BackendType'] },
   )
   .map((members) => JSON.stringify(members))
-const numRuns = Number(process.env['FUZZ_RUNS'] ?? 3_000)
+const numRuns = fuzzRuns(3_000)
 
 describe('A value that is written as vxlan nodes write it', () => {
   it('is kept to the last octet, also with a defect, or is not taken for one', () => {

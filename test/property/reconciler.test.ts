@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'vitest'
+import { fuzzRuns } from './fuzz-runs.ts'
 import { calmEvents, checkCalm, checkSequence, events } from './reconciler-events.ts'
 
 test('any sequence of changes, drift, errors and restarts ends with the tables exact and foreign entries untouched', async () => {
@@ -7,7 +8,7 @@ test('any sequence of changes, drift, errors and restarts ends with the tables e
     fc.asyncProperty(fc.boolean(), fc.array(events, { maxLength: 40, size: 'max' }), (echo, sequence) =>
       checkSequence(echo, sequence),
     ),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 10_000) },
+    { numRuns: fuzzRuns(10_000) },
   )
 }, 120_000)
 
@@ -16,6 +17,6 @@ test('nobody is blamed for what we do ourselves, or what a device takes with it,
     fc.asyncProperty(fc.boolean(), fc.array(calmEvents, { maxLength: 40, size: 'max' }), (echo, sequence) =>
       checkCalm(echo, sequence),
     ),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 2_000) },
+    { numRuns: fuzzRuns(2_000) },
   )
 }, 120_000)

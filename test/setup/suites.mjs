@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { ensureBrowser } from './browser.mjs'
 import { ensureNode24, runsNode24 } from './node24.mjs'
 import { ROOT, run, say } from './shell.mjs'
-import { logPath, PROGRAMS, PROJECTS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
+import { ALONE, LABORATORIES, logPath, patiently, PROGRAMS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
 
 /** Long, and about the kernel, etcd and Docker more than about Node: run on one Node version only. */
 const ONCE = ['e2e', 'root', 'faults', 'etcd', 'kube']
 
-/** Of each property on the Node that is not the one for everything, unless somebody asks for a number: sequences are long there too. */
-const FEWER_RUNS = '500'
+/** Of how often each property is tried, on the Node that is not the one for everything: sequences are long there too. */
+const SHARE_OF_RUNS = '0.25'
 
 const bin = (name) => join(ROOT, 'node_modules', '.bin', name)
 const heading = (text) => say(`\n── ${text}`)
@@ -24,7 +24,8 @@ const asCheck = (name, ok) => (ok ? { ...NOTHING, passed: 1 } : { ...NOTHING, fa
 
 async function check(name, commands) {
   heading(name)
-  for (const [command, ...args] of commands) if ((await run(command, args)) !== 0) return asCheck(name, false)
+  for (const [command, ...args] of commands.map(patiently))
+    if ((await run(command, args)) !== 0) return asCheck(name, false)
   return asCheck(name, true)
 }
 
@@ -60,33 +61,30 @@ async function vitestAside(node, label, part) {
   }
 }
 
-/** `programs`: by project, what it tests instead of the bundle. */
-async function projects(node, label, names, extra, programs = {}) {
-  let counts = NOTHING
-  for (const row of ROWS) {
-    const parts = row
-      .filter((name) => names.includes(name))
-      .flatMap((name) => shardsOf(name, extra))
-      .map((part) => ({ ...part, program: programs[part.project] }))
-    if (parts.length === 0) continue
-    heading(`${parts.map(({ name }) => name).join(' beside ')} on Node ${label}`)
-    const work = async (part) =>
-      countTests(await (parts.length > 1 ? vitestAside(node, label, part) : vitest(node, part)), label)
-    counts = add(counts, await fewAtOnce(parts, work))
-  }
-  return counts
+/** A Node, and what it is called in headings. */
+const THIS_NODE = { path: process.execPath, label: process.versions.node.split('.')[0] }
+
+/** The parts of projects on a Node. `about`: what else holds for them. */
+const partsOf = (node, names, extra, about = {}) =>
+  names.flatMap((name) => shardsOf(name, extra)).map((part) => ({ ...part, ...about, node }))
+
+async function runPart(part, isAside) {
+  await part.after
+  const { path, label } = part.node
+  return countTests(await (isAside ? vitestAside(path, label, part) : vitest(path, part)), label)
 }
 
-/** Parts of a row that run at the same time: more would wait for a processor, and not for daemons. */
+/** Parts that run at the same time: more would wait for a processor, and not for daemons. */
 const MOST_AT_ONCE = 8
 
-/** Does the work of each part, beginning with the first; the next begins when one of those that run has ended. */
-async function fewAtOnce(parts, work) {
+/** Does each part, beginning with the first; the next begins when one of those that run has ended. `isAside`: something else runs as well. */
+async function fewAtOnce(parts, isAside = parts.length > 1) {
+  if (parts.length > 0) heading(parts.map(({ name, node }) => `${name} on Node ${node.label}`).join(', '))
   const waiting = [...parts]
   let sum = NOTHING
   const inTurn = async () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-      const counts = await work(part)
+      const counts = await runPart(part, isAside)
       sum = add(sum, counts)
     }
   }
@@ -94,53 +92,64 @@ async function fewAtOnce(parts, work) {
   return sum
 }
 
-const onThisNode = (names, extra) => projects(process.execPath, process.versions.node.split('.')[0], names, extra)
-
-/** The path of a Node 24 other than the running one. A failure to get one is said, and counts. */
-function otherNode() {
-  if (runsNode24()) return { counts: NOTHING }
-  try {
-    return { node: ensureNode24(), counts: NOTHING }
-  } catch (error) {
-    say(`Node 24: ${error.message}`)
-    return { counts: asCheck('Node 24', false) }
-  }
-}
-
-async function withFewerRuns(work) {
-  if (process.env.FUZZ_RUNS !== undefined) return work()
-  process.env.FUZZ_RUNS = FEWER_RUNS
-  try {
-    return await work()
-  } finally {
-    delete process.env.FUZZ_RUNS
-  }
-}
-
-/** What Node computes alone, and what waits for kernel and etcd: run side by side, they leave neither of two processors idle. */
-const ALONE = ['core']
-
-async function inOrder(parts) {
+async function inOrder(works) {
   let sum = NOTHING
-  for (const part of parts) sum = add(sum, await part())
+  for (const work of works) sum = add(sum, await work())
   return sum
 }
 
-const sideBySide = async (parts) => (await Promise.all(parts)).reduce(add, NOTHING)
+const sideBySide = async (works) => (await Promise.all(works.map((work) => work()))).reduce(add, NOTHING)
+
+/** Those of the rows one after the other, on this Node. */
+const onThisNode = (names, extra) =>
+  inOrder(
+    ROWS.map((row) => () => {
+      const chosen = row.filter((name) => names.includes(name))
+      return fewAtOnce(partsOf(THIS_NODE, chosen, extra))
+    }),
+  )
+
+/** A Node 24 besides the running one, or why there is none. */
+function otherNode() {
+  if (runsNode24()) return {}
+  try {
+    return { other: { path: ensureNode24(), label: '24' } }
+  } catch (error) {
+    say(`Node 24: ${error.message}`)
+    return { failure: asCheck('Node 24', false) }
+  }
+}
+
+/** Fetches and makes what a project needs, which takes up to minutes, while others run. */
+const prepare = (what) => run(process.execPath, [join(ROOT, 'test/setup/prepare.mjs'), what])
+const buildForKube = () => run(process.execPath, [join(ROOT, 'test/setup/kube-programs.mjs')])
+
+/** What waits for kernel, etcd and Docker: on the Node of agents, and what is about Node as well on the other one too. */
+function laboratories(node, other) {
+  const browser = prepare('browser').then(ensureBrowser)
+  const after = { e2e: browser, root: browser.then(() => prepare('root')), kube: buildForKube() }
+  const here = LABORATORIES.flatMap((name) =>
+    partsOf(node, [name], [], { after: after[name], program: programOf(name) }),
+  )
+  const again = LABORATORIES.filter((name) => !ONCE.includes(name))
+  return fewAtOnce([...here, ...(other === undefined ? [] : partsOf(other, again, []))])
+}
+
+/** What a project tests in a run of everything, if nobody chose. */
+const programOf = (name) => (process.env.FLANNELD === undefined ? PROGRAMS[name] : undefined)
+
+/** What Node computes alone: it takes what the laboratories leave of the processors. */
+function computed(node, other) {
+  const core = (on, about = {}) => fewAtOnce(partsOf(on, ALONE, [], { isPatient: true, ...about }), true)
+  const again = other === undefined ? [] : [() => core(other, { share: SHARE_OF_RUNS })]
+  return inOrder([lint, types, ...again, () => core(node)])
+}
 
 /** Lint, types, and every project on this Node and on 24; those of {@link ONCE} on the latter alone, if it can be had. */
 async function everything() {
-  const { node, counts } = otherNode()
-  const checks = () => inOrder([lint, types])
-  if (node === undefined) return add(counts, await inOrder([checks, () => onThisNode(PROJECTS, [])]))
-  const here = PROJECTS.filter((name) => ![...ALONE, ...ONCE].includes(name))
-  const there = PROJECTS.filter((name) => !ALONE.includes(name))
-  return inOrder([
-    () => counts,
-    () => sideBySide([checks(), withFewerRuns(() => onThisNode(ALONE, []))]),
-    () => sideBySide([onThisNode(here, []), projects(node, '24', ALONE, [])]),
-    () => projects(node, '24', there, [], process.env.FLANNELD === undefined ? PROGRAMS : {}),
-  ])
+  const { other, failure = NOTHING } = otherNode()
+  const [node, second] = other === undefined ? [THIS_NODE, undefined] : [other, THIS_NODE]
+  return add(failure, await sideBySide([() => laboratories(node, second), () => computed(node, second)]))
 }
 
 const summary = ({ passed, failures, skipped }) =>
@@ -153,7 +162,7 @@ const listOf = (failures) =>
 /** Without arguments everything; with arguments only the tests they select, on this Node. */
 export async function runTests(args) {
   const { names, extra } = selection(args)
-  if (names.includes('e2e')) ensureBrowser()
+  if (args.length > 0 && names.includes('e2e')) ensureBrowser()
   const counts = await (args.length === 0 ? everything() : onThisNode(names, extra))
   console.log(`${listOf(counts.failures)}\n${summary(counts)}`)
   return counts.failures.length === 0 ? 0 : 1

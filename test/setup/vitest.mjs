@@ -6,12 +6,20 @@ import { insideNamespace, insideRootNamespace } from './namespace.mjs'
 import { whyNotAsRoot } from './root.mjs'
 import { cacheFolder, ROOT, run, say, SetupError } from './shell.mjs'
 
+/** What computes and nothing else. */
+export const ALONE = ['core']
+
 /**
- * Projects of vitest.config.ts, in order; all but the first run inside the laboratory's namespaces. Those of one row run side by
- * side, each in namespaces of its own: they wait for daemons more than they compute. What takes longest comes first.
+ * What runs inside the laboratory's namespaces, side by side, each part in some of its own: these wait for daemons more than they compute.
+ * What takes longest comes first, and last what has to be built.
  */
-export const ROWS = [['core'], ['root', 'e2e', 'etcd', 'kernel'], ['faults', 'kube']]
+export const LABORATORIES = ['e2e', 'root', 'etcd', 'faults', 'kernel', 'kube']
+
+export const ROWS = [ALONE, LABORATORIES]
 export const PROJECTS = ROWS.flat()
+
+/** Projects of vitest.config.ts that count as one here; one that is not named has its own name alone. */
+const NAMES = { core: ['core', 'core-alone'] }
 
 /** Where a project runs; inside the laboratory's namespaces when it is not named here. */
 const PLACES = { core: (line) => line, root: insideRootNamespace }
@@ -89,11 +97,15 @@ const workersFor = (project, args) =>
 
 let runs = 0
 
+/** Behind everything that is in a hurry. */
+export const patiently = (line) => ['nice', '-n', '10', ...line]
+
 /**
- * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle.
+ * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle;
+ * `isPatient`: it leaves the processors to others; `share`: of how often each property is tried.
  * @returns every test with its status: passed, failed, skipped, pending or todo; of one that failed the reason, if it is known
  */
-export async function vitest(node, { project, args, program }, log) {
+export async function vitest(node, { project, args, program, isPatient = false, share }, log) {
   const hindrance = HINDRANCES[project]?.()
   if (hindrance !== undefined) {
     say(`The project "${project}" is skipped: ${hindrance}`)
@@ -101,16 +113,21 @@ export async function vitest(node, { project, args, program }, log) {
   }
   const report = join(reportFolder(), `${project}-${runs++}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const options = ['--project', project, ...workersFor(project, args), ...reporters, ...args]
+  const options = [
+    ...(NAMES[project] ?? [project]).map((name) => `--project=${name}`),
+    ...workersFor(project, args),
+    ...reporters,
+    ...args,
+  ]
   const line = [
     'env',
-    ...variablesOf(project, args, program),
+    ...variablesOf(project, args, { program, share }),
     node,
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
     'run',
     ...options,
   ]
-  const [command, ...rest] = (PLACES[project] ?? insideNamespace)(line)
+  const [command, ...rest] = (PLACES[project] ?? insideNamespace)(isPatient ? patiently(line) : line)
   const file = log === undefined ? 'inherit' : openSync(log, 'w')
   try {
     return readReport(report, await run(command, rest, { log: file }), project)
@@ -119,12 +136,15 @@ export async function vitest(node, { project, args, program }, log) {
   }
 }
 
-/** What the tests find in their environment: the agent to test, and of a shard a control group of its own. */
-function variablesOf(project, args, program) {
+/** What the tests find in their environment: the agent to test, how often to try, and of a shard a control group of its own. */
+function variablesOf(project, args, { program, share }) {
   const [, shard] = /--shard=(\d+)/.exec(args.join(' ')) ?? []
   const { FLANNEL_CGROUP } = process.env
-  const groups = project === 'root' && shard !== undefined ? [`FLANNEL_CGROUP=${FLANNEL_CGROUP}-${shard}`] : []
-  return [...groups, ...(program === undefined ? [] : [`FLANNELD=${program}`])]
+  return [
+    ...(project === 'root' && shard !== undefined ? [`FLANNEL_CGROUP=${FLANNEL_CGROUP}-${shard}`] : []),
+    ...(program === undefined ? [] : [`FLANNELD=${program}`]),
+    ...(share === undefined ? [] : [`FUZZ_SHARE=${share}`]),
+  ]
 }
 
 /** Where the output of a run belongs that others run beside. */

@@ -52,11 +52,11 @@ describe('compileGoRegExp', () => {
 
   /** Engines that try one way after the other take 2³⁸ steps for the first, which is hours. */
   it.each(['^(([0-9a-f:]+)+)+$', '^(.*)*(.*)*(.*)*x$', '(a|aa|[0-9a-f:])*z', '^(([a-z])+.)+[A-Z]([a-z])+$'])(
-    '%s is done at once with the longest address that does not match it',
+    '%s takes little processor time on the longest address that does not match it',
     (pattern) => {
-      const startedMs = performance.now()
+      const before = process.cpuUsage()
       expect(matches(pattern, 'fd00:1111:1111:1111:1111:1111:1111:111.')).toBe(false)
-      expect(performance.now() - startedMs).toBeLessThan(1_000)
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(1_000)
     },
   )
 })

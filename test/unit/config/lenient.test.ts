@@ -97,12 +97,12 @@ describe('a configuration that has no one meaning is named for what it is', () =
   })
 })
 
-it('a long text costs no more than to read it once, whatever it is', () => {
+it('a long text costs no more processor time than to read it once, whatever it is', () => {
   for (const piece of ['/*', '"', ',', "'", '\\"', '“', '{', '=', '\0']) {
-    const startMs = performance.now()
+    const before = process.cpuUsage()
     readLeniently(piece.repeat(1_000_000))
     readLeniently(piece.repeat(8_000))
-    expect(performance.now() - startMs, piece).toBeLessThan(2_000)
+    expect(process.cpuUsage(before).user / 1_000, piece).toBeLessThan(2_000)
   }
 })
 
