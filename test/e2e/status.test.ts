@@ -70,7 +70,8 @@ describe('the status socket of an agent', () => {
         ],
       },
     ])
-    await first().place.exec('ip', ['route', 'flush', 'dev', DEVICE, 'proto', '70'])
+    // not by `flush`, which looks again after it has deleted, and would delete what was restored meanwhile
+    await first().place.exec('ip', ['route', 'delete', routes[0]?.destination ?? '?', 'dev', DEVICE, 'proto', '70'])
     await waitFor('the event', async () =>
       (await ask<EventsDocument>(first(), '/v1/events')).events.some(({ kind }) => kind === 'entries-restored'),
     )

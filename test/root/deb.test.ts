@@ -32,7 +32,7 @@ describe.skipIf(hindrance !== undefined)('the .deb, on a host that knows no Node
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'deb-'))
     host = new InstalledHost(lab(), folder)
-    const packages = await Packages.build('deb,tarball')
+    const packages = await Packages.build()
     await host.boot()
     await host.machine.copyIn('/root/flannel-agent_0.1.0-1.deb', packages.file('.deb'))
     for (const [version, change] of Object.entries(VARIANTS)) {

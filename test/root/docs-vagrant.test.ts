@@ -45,7 +45,7 @@ describe.skipIf(hindrance !== undefined)('the guide for Vagrant, from `vagrant s
   }
 
   beforeAll(async () => {
-    packages = Packages.build('deb,tarball')
+    packages = Packages.build()
     machines.push(...lab().hosts.map((host) => new VagrantMachine(host, folder, MACHINES[0].address)))
     await Promise.all(machines.map((machine, at) => bringUp(machine, MACHINES[at === 0 ? 0 : 1])))
   }, 400_000)

@@ -34,7 +34,7 @@ class Props {
 
   /** Makes the packages, unless a run before has made the same. */
   async make(): Promise<void> {
-    this.#packages = await Packages.build('deb,tarball,image')
+    this.#packages = await Packages.build()
   }
 
   get #made(): Packages {

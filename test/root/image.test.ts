@@ -35,7 +35,7 @@ describe.skipIf(hindrance !== undefined)('the image, under a real Docker', () =>
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'image-'))
     host = new InstalledHost(lab(), folder)
-    packages = await Packages.build('image')
+    packages = await Packages.build()
     await host.boot()
     // The laboratory makes the containers' bridge itself.
     await host.machine.configure('docker/daemon.json', '{"bridge":"none"}\n')

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { outputOf } from '../lab/command.ts'
+import { outputOf, type CommandLine } from '../lab/command.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** What the packages are made of, besides the commit's time. */
@@ -24,6 +24,16 @@ function hashOfInputs(): string {
   return hash.digest('hex').slice(0, 16)
 }
 
+/** Does what follows, which fills the second folder, and makes that the first, unless it is there by now. */
+const MAKE_ONCE = 'folder=$1 fresh=$2; shift 2; [ -e "$folder" ] || { "$@" && mv "$fresh" "$folder"; }'
+
+/** @param parts of those that `--only` names */
+function makingOf(folder: string, parts: string): CommandLine {
+  const script = join(ROOT, 'packaging/package.mjs')
+  const debs = process.env['FLANNEL_IMAGE_DEBS']
+  return [process.execPath, script, '--only', parts, '--out', folder, ...(debs === undefined ? [] : ['--debs', debs])]
+}
+
 /** What `npm run package` makes of the built executable; made again when something that goes into it has changed. */
 export class Packages {
   readonly folder: string
@@ -32,30 +42,26 @@ export class Packages {
     this.folder = folder
   }
 
-  /** @param parts of those that `--only` names */
-  static async build(parts: string): Promise<Packages> {
+  /** All that there are, made once for whoever asks: the first makes them, the others wait for it. */
+  static async build(): Promise<Packages> {
     const place = join(ROOT, '.cache/packages')
+    const debs = process.env['FLANNEL_IMAGE_DEBS']
+    const parts = debs === undefined ? 'deb,tarball' : 'deb,tarball,image'
     const folder = join(place, `${hashOfInputs()}-${parts.replaceAll(',', '-')}`)
     if (existsSync(folder)) return new Packages(folder)
     mkdirSync(place, { recursive: true })
     for (const name of readdirSync(place))
       if (Date.now() - statSync(join(place, name)).mtimeMs > KEPT_MS) rmSync(join(place, name), { recursive: true })
-    const { folder: fresh } = await Packages.buildAfresh(mkdtempSync(join(place, 'new-')), parts)
-    try {
-      renameSync(fresh, folder)
-    } catch (error) {
-      if (!existsSync(folder)) throw error
-      rmSync(fresh, { recursive: true }) // somebody else was faster
-    }
+    const fresh = mkdtempSync(join(place, 'new-'))
+    const making = [folder, fresh, ...makingOf(fresh, parts)]
+    await outputOf(['flock', join(place, 'lock'), 'sh', '-c', MAKE_ONCE, 'sh', ...making], LONG)
+    rmSync(fresh, { recursive: true, force: true })
     return new Packages(folder)
   }
 
   /** Into a folder, whatever was made before. */
   static async buildAfresh(folder: string, parts: string): Promise<Packages> {
-    const script = join(ROOT, 'packaging/package.mjs')
-    const debs = process.env['FLANNEL_IMAGE_DEBS']
-    const options = ['--only', parts, '--out', folder, ...(debs === undefined ? [] : ['--debs', debs])]
-    await outputOf([process.execPath, script, ...options], LONG)
+    await outputOf(makingOf(folder, parts), LONG)
     return new Packages(folder)
   }
 

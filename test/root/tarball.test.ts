@@ -50,7 +50,7 @@ describe.skipIf(hindrance !== undefined)('install.sh, on a host that knows neith
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tarball-'))
     host = new InstalledHost(lab(), folder)
-    const packages = await Packages.build('deb,tarball')
+    const packages = await Packages.build()
     await host.boot()
     await host.machine.copyIn('/root/archive.tar.gz', packages.file('.tar.gz'))
     await host.sh(

@@ -31,7 +31,7 @@ describe.skipIf(hindrance !== undefined)('the Vagrant scripts, on two clean mach
     const masterAddress = lab().host(0).address
     machines = lab().hosts.map((host) => new VagrantMachine(host, folder, masterAddress))
     await Promise.all(machines.map((each) => each.prepare()))
-    packages = await Packages.build('deb,tarball')
+    packages = await Packages.build()
   }, 600_000)
   beforeEach(({ onTestFailed }) => {
     onTestFailed(async () => {

@@ -2,7 +2,7 @@
 /**
  * Builds a kube-apiserver, and what renders charts, of their authors' Go modules, for tests alone, into `.cache/kube/<hash of what they are made of>/`. Minutes on a
  * machine that has never built them, seconds on one whose Go remembers. As a program (`node test/setup/kube-programs.mjs`) it does so behind
- * the laboratories, but before what computes (`nice`), and ends with 0 when they are there, else with 1 and a line that says why not. Whoever needs them waits for a build that runs
+ * everything else (`nice`), and ends with 0 when they are there, else with 1 and a line that says why not. Whoever needs them waits for a build that runs
  * (test/kube/server/programs.ts).
  */
 import { spawnSync } from 'node:child_process'
@@ -62,7 +62,7 @@ function build(name, program) {
   const linker = ['-s', '-w', ...versionFlags(program)].join(' ')
   const line = ['build', '-mod=readonly', '-trimpath', '-ldflags', linker, '-o', fresh, program.folder]
   // Whoever has the lock first builds; the others find what it has made.
-  const script = 'target=$1 fresh=$2; shift 2; [ -e "$target" ] || { nice -n 5 go "$@" && mv "$fresh" "$target"; }'
+  const script = 'target=$1 fresh=$2; shift 2; [ -e "$target" ] || { nice -n 10 go "$@" && mv "$fresh" "$target"; }'
   const { status, stderr } = spawnSync('flock', [kubeLock(), 'sh', '-c', script, 'sh', target, fresh, ...line], {
     cwd: MODULE,
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '' },

@@ -25,7 +25,7 @@ const NAMES = { core: ['core', 'core-alone'] }
 const PLACES = { core: (line) => line, root: insideRootNamespace }
 
 /** What a project tests in a run of everything: what is installed on hosts. Elsewhere it is the bundle. */
-export const PROGRAMS = { e2e: join(ROOT, 'dist/flanneld') }
+export const PROGRAMS = { e2e: join(ROOT, 'dist/flanneld'), kube: join(ROOT, 'dist/flanneld') }
 
 /** Why a project cannot run on this machine; it counts as one skipped test then. */
 const HINDRANCES = { root: whyNotAsRoot }
@@ -98,7 +98,7 @@ const workersFor = (project, args) =>
 let runs = 0
 
 /** Behind everything that is in a hurry. */
-export const patiently = (line) => ['nice', '-n', '10', ...line]
+export const patiently = (line) => ['nice', '-n', '5', ...line]
 
 /**
  * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle;
