@@ -12,7 +12,7 @@ const CORE = ['test/{unit,property,golden,soak}/**/*.test.ts']
 const WITH_MODULES_MADE_UP = ['test/property/agent.test.ts']
 
 /** Stops whoever runs a suite outside of the laboratory. */
-const IN_LAB = { isolate: false, setupFiles: ['test/setup/inside-lab.ts'] }
+const IN_LAB = { setupFiles: ['test/setup/inside-lab.ts'] }
 
 /** What every suite on whole hosts needs: time, and the laboratory for itself. */
 const WHOLE_HOSTS = { ...IN_LAB, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }
@@ -28,8 +28,10 @@ export default defineConfig({
     projects: [
       { test: { name: 'core', include: CORE, exclude: WITH_MODULES_MADE_UP, isolate: false, testTimeout: 120_000 } },
       { test: { name: 'core-alone', include: WITH_MODULES_MADE_UP, testTimeout: 120_000 } },
-      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...IN_LAB, testTimeout: 60_000 } },
-      { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], ...IN_LAB, testTimeout: 60_000 } },
+      {
+        test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...IN_LAB, isolate: false, testTimeout: 60_000 },
+      },
+      { test: { name: 'etcd', include: ['test/etcd/**/*.test.ts'], ...IN_LAB, isolate: false, testTimeout: 60_000 } },
       {
         test: {
           name: 'e2e',
