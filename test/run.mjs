@@ -3,15 +3,18 @@
  * `npm test`, `npm run repeat`, `npm run soak`, `npm run demo`, `npm run bench`, `npm run scale`, `npm run mutate` and `npm run pictures` on a clone where nothing is installed yet: fetches what is missing, builds,
  * enters the laboratory's namespaces and runs. Plain Node without dependencies, since it runs before there are any.
  */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { ensureBrowser } from './setup/browser.mjs'
 import { ensureBuilt } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
+import { kubeProblem } from './setup/kube-programs.mjs'
 import { insideNamespace } from './setup/namespace.mjs'
 import { ensurePrometheus } from './setup/prometheus.mjs'
 import { ensureNode24, runsNode24 } from './setup/node24.mjs'
 import { repeatTests } from './setup/repeat.mjs'
 import { ensureScriptTools } from './setup/script-tools.mjs'
-import { run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
+import { ROOT, run, say, SetupError, stopWithChildren } from './setup/shell.mjs'
 import { runTests } from './setup/suites.mjs'
 import { ensureTools } from './setup/tools.mjs'
 
@@ -55,6 +58,13 @@ const VERBS = {
   pictures,
 }
 
+/** Beside all that runs, at the lowest priority: who needs them waits for them, last, and is skipped where they cannot be built. */
+function buildKubePrograms() {
+  rmSync(kubeProblem(), { force: true })
+  process.env.FLANNEL_KUBE_BUILD = 'runs'
+  void run(process.execPath, [join(ROOT, 'test/setup/kube-programs.mjs')])
+}
+
 async function main([verb, ...args]) {
   if (!Object.hasOwn(VERBS, verb))
     throw new SetupError(`usage: node test/run.mjs ${Object.keys(VERBS).join('|')} [arguments]`)
@@ -67,6 +77,7 @@ async function main([verb, ...args]) {
     ensurePrometheus()
   }
   if (verb === 'repeat' && args.some((arg) => /\be2e$/.test(arg))) ensureBrowser()
+  if (verb === 'test' && (args.length === 0 || args.some((arg) => /\bkube$/.test(arg)))) buildKubePrograms()
   return VERBS[verb](args)
 }
 

@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CACHE, ROOT, say } from './shell.mjs'
@@ -34,6 +34,9 @@ const isBuilt = () => Object.keys(PROGRAMS).every((name) => existsSync(kubeProgr
 
 /** Held for as long as a build runs. */
 export const kubeLock = () => join(PLACE, 'lock')
+
+/** A file that says why they could not be built, for whoever waits for them. */
+export const kubeProblem = () => kubeProgram('problem')
 
 /** @returns why they cannot be built; undefined when they are there */
 export function buildKubePrograms() {
@@ -86,6 +89,10 @@ function removeFormer() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const problem = buildKubePrograms()
+  if (problem !== undefined) {
+    mkdirSync(kubeFolder(), { recursive: true })
+    writeFileSync(kubeProblem(), problem)
+  }
   if (problem !== undefined) say(`No real Kubernetes API server for tests: ${problem}`)
   process.exitCode = problem === undefined ? 0 : 1
 }

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { promisify } from 'node:util'
-import { kubeLock, kubeProgram } from '../../setup/kube-programs.mjs'
-
-const run = promisify(execFile)
+import { waitFor } from '../../lab/wait-for.ts'
+import { kubeProblem, kubeProgram } from '../../setup/kube-programs.mjs'
 
 /** Programs of other people's that tests of the Kubernetes mode are judged by, as their paths. */
 export interface KubePrograms {
@@ -13,18 +10,18 @@ export interface KubePrograms {
   readonly chart: string
 }
 
-/** How long a build that runs is waited for, in seconds. */
-const BUILT_WITHIN_S = 900
+/** How long a build that runs is waited for. */
+const BUILT_WITHIN = { deadlineMs: 900_000, everyMs: 500 }
 
 /**
- * Waits for a build that runs, and does not begin one: here there may be no network.
+ * Waits for a build that runs (test/run.mjs), and does not begin one: here there may be no network.
  * @returns the programs; or why there are none, for tests to be skipped with
  */
 export async function kubePrograms(): Promise<KubePrograms | string> {
   const programs = { apiServer: kubeProgram('kube-apiserver'), chart: kubeProgram('chart') }
   const areBuilt = (): boolean => Object.values(programs).every((path) => existsSync(path))
-  if (!areBuilt() && existsSync(kubeLock()))
-    await run('flock', ['--wait', `${BUILT_WITHIN_S}`, kubeLock(), 'true']).catch(() => undefined)
+  if (process.env['FLANNEL_KUBE_BUILD'] === 'runs')
+    await waitFor('a kube-apiserver', () => areBuilt() || existsSync(kubeProblem()), BUILT_WITHIN)
   if (areBuilt()) return programs
   const hindrance = 'there is no real Kubernetes API server: node test/setup/kube-programs.mjs says why'
   process.stderr.write(`Tests are skipped, for ${hindrance}\n`)
