@@ -215,6 +215,7 @@ export class Acquisition {
   async #write(write: () => Promise<CasResult>, how: Acquired['how'], situation: Situation): Promise<Attempt> {
     const since = new ChangesSince(situation.list, this.#input, this.#signal)
     try {
+      await since.listening()
       const written = await write()
       return written.ok ? await this.#confirm(written.record, how, situation, since) : undefined
     } finally {

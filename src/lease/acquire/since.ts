@@ -4,6 +4,10 @@ import type { LeaseList, LeaseRecord, LeaseStore, LeaseWatchEvent } from '../sto
 
 /** So long a list is brought up to date by what has changed since; after that it is made anew. In milliseconds. */
 const PATIENCE_MS = 3_000
+/** Of which the last part is left for what is told after the write, however long that took. */
+const LEAST_MS = 1_000
+/** A watch is open by then, or something is amiss with it: then nothing is lost by writing first. In milliseconds. */
+const OPEN_MS = 200
 
 /** What the watch tells at once. */
 type Changes = Extract<LeaseWatchEvent, { readonly kind: 'deltas' }>
@@ -29,6 +33,8 @@ export class ChangesSince {
   readonly #until: AbortSignal
   readonly #events: Changes[] = []
   readonly #heard = new Wakeup()
+  readonly #opened = new Wakeup()
+  readonly #untilMs: number
   readonly #hearing: Promise<void>
   #isOver = false
 
@@ -39,9 +45,11 @@ export class ChangesSince {
   ) {
     this.#list = list
     this.#clock = clock
+    this.#untilMs = clock.monotonicMs() + PATIENCE_MS
     this.#until = AbortSignal.any([signal, this.#enough.signal])
     this.#hearing = this.#hear(store).finally(() => {
       this.#isOver = true
+      this.#opened.ring()
       this.#heard.ring()
     })
     this.#hearing.catch(() => undefined) // whoever waits for it is told
@@ -49,11 +57,19 @@ export class ChangesSince {
 
   async #hear(store: Pick<LeaseStore, 'watch'>): Promise<void> {
     const { clusterId, revision } = this.#list
-    for await (const event of store.watch({ clusterId, revision }, this.#until)) {
+    const onConnected = (): void => {
+      this.#opened.ring()
+    }
+    for await (const event of store.watch({ clusterId, revision }, this.#until, { onConnected })) {
       if (event.kind !== 'deltas') return
       this.#events.push(event)
       this.#heard.ring()
     }
+  }
+
+  /** Whatever is written after this is heard of at once. */
+  listening(): Promise<void> {
+    return this.#opened.wait(this.#clock, OPEN_MS, this.#until)
   }
 
   /**
@@ -62,7 +78,7 @@ export class ChangesSince {
    * @throws {StoreError}
    */
   async listWith(written: LeaseRecord): Promise<Later | undefined> {
-    const untilMs = this.#clock.monotonicMs() + PATIENCE_MS
+    const untilMs = Math.max(this.#untilMs, this.#clock.monotonicMs() + LEAST_MS)
     for (;;) {
       const at = this.#events.findIndex(({ revision }) => revision >= written.modRevision)
       if (at >= 0) return after(this.#list, this.#events.slice(0, at + 1))
