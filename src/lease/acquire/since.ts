@@ -23,8 +23,7 @@ export interface Later {
 
 /**
  * What has changed since a list. Only that is read: of ten thousand nodes that start together, none reads all leases a second time. It is
- * listened for before anything is written: etcd serves whoever asks for what is past in rounds of 100 ms (its `syncWatchersLoop`), and
- * whoever asks for what is to come at once.
+ * listened for before anything is written: etcd serves whoever asks for what is past in rounds of 100 ms (its `syncWatchersLoop`), as this does.
  */
 export class ChangesSince {
   readonly #list: LeaseList
@@ -67,7 +66,7 @@ export class ChangesSince {
     }
   }
 
-  /** Whatever is written after this is heard of at once. */
+  /** Settles once the watch is open, or something is amiss with it. */
   listening(): Promise<void> {
     return this.#opened.wait(this.#clock, OPEN_MS, this.#until)
   }
