@@ -533,6 +533,15 @@ export function leaseStoreContract(name: string, makeHarness: () => Promise<Leas
         expect(log.events).toMatchObject([{ kind: 'compacted' }])
       })
 
+      test('begins with no list that a deletion and a compaction at its very revision have overtaken', async () => {
+        await harness.put('10.1.0.0-24', 'one')
+        const list = await store.list(signal)
+        await harness.delete('10.1.0.0-24')
+        await harness.compact()
+        const log = new WatchLog(store, list)
+        await expect.poll(() => log.events, DEADLINE).toMatchObject([{ kind: 'compacted' }])
+      })
+
       test('never passes over a deletion at the very revision of a compaction', async () => {
         await harness.put('10.1.0.0-24', 'one')
         const log = await watchFromNow()

@@ -1,6 +1,7 @@
 import type { Revision } from '../../lease/lease.ts'
 import type { StoreIdentity } from '../../lease/store.ts'
 import type { Caller } from '../client/call.ts'
+import { toStoreError } from '../client/errors.ts'
 import { readRange, type Header } from './answer.ts'
 import type { Keyspace } from './keyspace.ts'
 
@@ -15,6 +16,27 @@ export type ClusterState = Header
 export async function readClusterState(caller: Caller, keyspace: Keyspace, signal: AbortSignal): Promise<ClusterState> {
   const { header } = await readRange(caller, keyspace, 'watch', { key: keyspace.config, isKeysOnly: true }, signal)
   return header
+}
+
+/**
+ * The same, of a store that still has the history since a revision.
+ * @returns undefined where that is compacted, or yet to come
+ * @throws {StoreError}
+ */
+export async function readClusterStateSince(
+  caller: Caller,
+  keyspace: Keyspace,
+  revision: Revision,
+  signal: AbortSignal,
+): Promise<ClusterState | undefined> {
+  try {
+    const request = { key: keyspace.config, isKeysOnly: true, revision }
+    const { header } = await readRange(caller, keyspace, 'watch', request, signal)
+    return header
+  } catch (error) {
+    if (toStoreError({ op: 'watch' }, error).code === 'OUT_OF_RANGE') return undefined
+    throw error
+  }
 }
 
 /** What we know of the store so far, to recognise another in its place. */

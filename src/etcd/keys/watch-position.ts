@@ -15,29 +15,31 @@ const MOST_PENDING = 1_000_000
  */
 export class WatchPosition {
   #handedOut: Revision
-  /** Where the stream was opened: what stands at that revision comes again. */
-  #startedAt: Revision
   /** Changes of an answer that came in fragments and is not complete yet. */
   #pending: KeyDelta[] = []
 
   /** @param after revision whose effects are known already */
   constructor(after: Revision) {
     this.#handedOut = after
-    this.#startedAt = after
+  }
+
+  /** All that happened up to it, and nothing behind it, has been handed out. */
+  get known(): Revision {
+    return this.#handedOut
   }
 
   /**
-   * Where a new stream has to start: at the last revision handed out, not after it. What comes again is dropped, and a store
-   * that was compacted beyond it has to say so, where it could pass over a deletion at the very revision of the compaction.
+   * Where a new stream has to start. Behind what is known: etcd serves at once whoever waits for what is to come, and in rounds of 100 ms
+   * whoever asks for what was (its `syncWatchersLoop`). A compaction at the very revision of a deletion takes that away without a word;
+   * whoever opens the stream has to make sure afterwards that what is known has not been compacted.
    */
   get startRevision(): Revision {
-    return this.#handedOut
+    return this.#handedOut + 1n
   }
 
   /** A new stream: what was half received comes again. */
   restart(): void {
     this.#pending = []
-    this.#startedAt = this.#handedOut
   }
 
   /**
@@ -71,7 +73,7 @@ export class WatchPosition {
       else if (revision > this.#handedOut) {
         complete.push({ kind: 'deltas', revision, deltas: [change] })
         this.#handedOut = revision
-      } else if (revision !== this.#startedAt) return this.#wentBack(revision)
+      } else return this.#wentBack(revision)
     }
     return complete
   }

@@ -5,7 +5,7 @@ import type { Caller } from '../client/call.ts'
 import { storeError, toStoreError } from '../client/errors.ts'
 import { EventQueue } from './event-queue.ts'
 import { contradicts, KnownRecords, readPastState } from './same-history.ts'
-import { readClusterState, StoreMemory } from './identity.ts'
+import { readClusterState, readClusterStateSince, StoreMemory } from './identity.ts'
 import type { KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { streamAttendant } from './stream-attendant.ts'
@@ -81,7 +81,7 @@ export class KeyWatch {
   async #pump(signal: AbortSignal): Promise<void> {
     for (;;) {
       this.#finding = undefined
-      const result = this.#reconnection.judge(await this.#session(signal), this.#position.startRevision)
+      const result = this.#reconnection.judge(await this.#session(signal), this.#position.known)
       if (signal.aborted) return
       if (!(result instanceof Error)) {
         this.#events.push(result)
@@ -117,16 +117,16 @@ export class KeyWatch {
     if (another !== undefined) return another
     const endpoint = caller.endpoint('watch')
     this.#position.restart()
-    const { startRevision } = this.#position
+    const { known, startRevision } = this.#position
     const attendant = streamAttendant(this.#memory, (what) => {
       if (!signal.aborted) this.#found(what)
     })
     const request = { endpoint, keyspace, startRevision, openTimeoutMs }
     try {
       const answers = await openWatch(request, signal)
-      const swapped = await this.#verify(signal)
+      const swapped = await this.#verify(signal, known)
       if (swapped !== undefined) return swapped
-      if (this.#connection !== 'unknown') void this.#examineHistory(startRevision, signal)
+      if (this.#connection !== 'unknown') void this.#examineHistory(known, signal)
       this.#connected()
       endpoint.connection.liveness.attend(attendant, signal)
       for await (const answer of answers) {
@@ -139,11 +139,16 @@ export class KeyWatch {
     }
   }
 
-  /** Asks a quorum whether this is still the store we know. */
-  async #verify(signal: AbortSignal): Promise<WatchEnding | undefined> {
+  /**
+   * Asks a quorum whether this is still the store we know and, of a stream that was opened behind `known`, whether it still has that: then
+   * nothing was compacted away under the stream when it was opened, since a quorum has heard of every compaction that was carried out.
+   */
+  async #verify(signal: AbortSignal, known?: Revision): Promise<WatchEnding | undefined> {
     const { caller, keyspace } = this.#tools
-    const reason = this.#memory.whyAnother(await readClusterState(caller, keyspace, signal))
-    return reason === undefined ? undefined : { kind: 'reset', reason }
+    const past = known === undefined ? undefined : await readClusterStateSince(caller, keyspace, known, signal)
+    const reason = this.#memory.whyAnother(past ?? (await readClusterState(caller, keyspace, signal)))
+    if (reason !== undefined) return { kind: 'reset', reason }
+    return known === undefined || past !== undefined ? undefined : { kind: 'compacted', compactRevision: known + 1n }
   }
 
   /**

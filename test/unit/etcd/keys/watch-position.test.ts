@@ -36,18 +36,20 @@ describe('WatchPosition', () => {
     const position = new WatchPosition(5n)
     const events = [event('a', 6), event('b', 6, 'Delete'), event('a', 8)]
     expect(shown(position, answer(events))).toEqual(['6:a,-b', '8:a'])
-    expect(position.startRevision).toBe(8n)
+    expect(position.known).toBe(8n)
   })
 
-  test('drops what it has handed out before the stream began', () => {
+  test('begins behind what is known', () => {
     const position = new WatchPosition(6n)
-    expect(shown(position, answer([event('b', 6), event('c', 7)]))).toEqual(['7:c'])
+    expect([position.known, position.startRevision]).toEqual([6n, 7n])
+    position.advance(answer([event('b', 7), event('c', 9)]))
+    expect([position.known, position.startRevision]).toEqual([9n, 10n])
   })
 
   test('moves on with a progress notification, and never back', () => {
     const position = new WatchPosition(5n)
     expect(position.advance(answer([], { revision: 40 }))).toEqual([])
-    expect(position.startRevision).toBe(40n)
+    expect(position.known).toBe(40n)
   })
 
   test.each<[string, readonly WatchProgress[], string]>([
@@ -74,19 +76,19 @@ describe('WatchPosition', () => {
     position.advance(answer([event('a', 6)], { fragment: true }))
     position.advance(answer([event('b', 6)]))
     expect(position.advance(answer([], { revision: 40 }))).toEqual([])
-    expect(position.startRevision).toBe(40n)
+    expect(position.known).toBe(40n)
   })
 
   test('does not take the revision in the header of events for progress: more may be behind them', () => {
     const position = new WatchPosition(5n)
     position.advance(answer([event('a', 6)], { revision: 100 }))
-    expect(position.startRevision).toBe(6n)
+    expect(position.known).toBe(6n)
   })
 
   test('hands out a revision in fragments only when it is whole', () => {
     const position = new WatchPosition(5n)
     expect(shown(position, answer([event('a', 6)], { fragment: true }))).toEqual([])
-    expect(position.startRevision).toBe(5n)
+    expect(position.known).toBe(5n)
     expect(shown(position, answer([event('b', 6)]))).toEqual(['6:a,b'])
   })
 
