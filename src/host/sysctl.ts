@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Name of a kernel setting in parts, since one of them may hold a dot: `net ipv6 conf flannel.100 accept_ra`. */
@@ -14,20 +13,15 @@ export const spelled = (name: SettingName): string => name.map((part) => part.re
  */
 export async function setSysctl(name: SettingName, value: string, root = '/proc/sys'): Promise<void> {
   const path = join(root, ...name)
-  if (readSetting(path) !== value) await writeFile(path, value)
+  if ((await readFile(path, 'utf8')).trim() !== value) await writeFile(path, value)
 }
 
 /** Undefined where the kernel has no such setting. @throws the file system's own error */
-export function readSysctl(name: SettingName, root = '/proc/sys'): Promise<string | undefined> {
-  return Promise.resolve().then(() => {
-    try {
-      return readSetting(join(root, ...name))
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-      throw error
-    }
-  })
+export async function readSysctl(name: SettingName, root = '/proc/sys'): Promise<string | undefined> {
+  try {
+    return (await readFile(join(root, ...name), 'utf8')).trim()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
 }
-
-/** The kernel has it at hand: to hand it to another thread and back, five times for each file, would take far longer. */
-const readSetting = (path: string): string => readFileSync(path, 'utf8').trim()

@@ -105,7 +105,7 @@ describe('flanneld plan', () => {
     const next = `${JSON.stringify({ ...CONFIG, Backend: { ...CONFIG.Backend, DirectRouting: true } }, undefined, 2)}\n`
     const typo = await run(['config', 'set', '--yes', '-'], next.replace('DirectRouting', 'DirectRoute'))
     expect([typo.code, typo.stderr]).toEqual([1, containing('is Backend.DirectRouting meant?')])
-    expect(await run(['config', 'validate', '-'], next.replace('vxlan', 'udp'))).toMatchObject({ code: 2 })
+    expect(await run(['config', 'validate', '-'], next.replace('vxlan', 'wireguard'))).toMatchObject({ code: 2 })
     expect((await run(['config', 'diff', '-'], next)).stdout).toMatch(
       /follow at once: Backend\.DirectRouting from false/,
     )
