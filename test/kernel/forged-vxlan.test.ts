@@ -257,7 +257,9 @@ test('rules and queues of others see a packet of ours with the priority that it 
   await host.exec('nft', ['-f', '-'], { input })
   await host.exec('ping', ['-n', '-c1', '-W1', PEER_IN_OVERLAY[4]])
   const counted = await host.exec('nft', ['list', 'counters', 'table', 'inet', 'masq'])
-  expect(Array.from(counted.matchAll(/packets (\d+)/g), ([, packets]) => packets)).toEqual(['0', '1'])
+  const [marked, every] = Array.from(counted.matchAll(/packets (\d+)/g), ([, packets]) => Number(packets))
+  expect(marked).toBe(0)
+  expect(every).toBeGreaterThan(0) // the other device speaks when it likes: IPv6 asks for routers
 })
 
 test('where the kernel does not know what this needs, strangers are kept out all the same, and it is said why', async () => {
