@@ -244,8 +244,9 @@ export class RouteCheckTask implements Task {
   ): void {
     const peer = this.#questions.peer(key)
     if (peer === undefined) return
-    const isExplained = pending.has(key) || this.#input.reconciler.watchedLinks.length === 0
-    if (wrong === undefined || isExplained) {
+    const isMissing = wrong !== undefined && isOursMissing(wrong.answer, peer, this.#forwarded.rules, this.#rightLinks)
+    if (isMissing) this.#readTablesAgain()
+    if (wrong === undefined || this.#isExplained(key, isMissing, pending)) {
       this.#suspects.delete(key)
       this.#winning.drop(key)
       if (wrong !== undefined) this.#questions.ask(key, this.#nowMs + AGAIN_MS)
@@ -257,9 +258,17 @@ export class RouteCheckTask implements Task {
       this.#questions.ask(key, this.#nowMs + Math.max(AGAIN_MS, AGAIN_MS_EACH * this.#winning.size))
       return
     }
-    if (isOursMissing(wrong.answer, peer, this.#forwarded.rules, this.#rightLinks)) this.#readTablesAgain()
     this.#suspects.add(key)
     this.#questions.ask(key, this.#nowMs + CONFIRM_MS)
+  }
+
+  /**
+   * Whether it is said elsewhere why packets go another way. The one route of all peers is no peer's entry: as long as it is not there, they
+   * follow a wider one, and nobody is to remove that.
+   */
+  #isExplained(key: string, isMissing: boolean, pending: ReadonlySet<string>): boolean {
+    const { reconciler, backend } = this.#input
+    return pending.has(key) || reconciler.watchedLinks.length === 0 || (backend.hasOneRoute && isMissing)
   }
 
   /** A route of ours is not where we believe it to be. */

@@ -57,7 +57,7 @@ export class Tunnel implements DeviceKind {
   /** From now on it is to be like this: what can be so at once is. */
   expect(settings: TunnelSettings): void {
     this.#settings = settings
-    if (settings.mtu !== this.#startedWith?.mtu) this.#forwarder?.setMtu(settings.mtu)
+    this.#forwarder?.setMtu(settings.mtu)
   }
 
   async find(signal: AbortSignal): Promise<LinkState | undefined> {

@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
       cause: 'agent-not-running',
       summary: 'no agent runs on this host',
       cure: [
-        'systemctl enable --now flanneld, or however it is started here; what stands in the kernel goes on forwarding, and is not kept up',
+        'systemctl enable --now flanneld, or however it is started here; what stands in the kernel goes on forwarding, and is not kept up (with the backend udp, nothing is forwarded)',
       ],
     }),
   },
@@ -136,7 +136,7 @@ function hanging({ pid, state }: ServiceFacts): Pick<Finding, 'cause' | 'summary
   const wake = pid !== undefined && state === 'T' ? [`kill -CONT ${pid}, and find out who has stopped it`] : []
   return {
     cause: 'agent-silent',
-    summary: `the agent${who} hangs${why === undefined ? '' : `: it is ${why}`}; what stands in the kernel goes on forwarding, and is not kept up`,
+    summary: `the agent${who} hangs${why === undefined ? '' : `: it is ${why}`}; what stands in the kernel goes on forwarding, and is not kept up (with the backend udp, nothing is forwarded while it is stopped)`,
     evidence: ['its status socket takes the question, and no answer comes', ...process],
     cure: [
       ...wake,

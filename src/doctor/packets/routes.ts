@@ -4,6 +4,7 @@ import {
   describeRule,
   describeWay,
   isDefaultRule,
+  isOursMissing,
   isRightWay,
   type RoutedPeer,
 } from '../../kernel/route-way.ts'
@@ -56,7 +57,9 @@ async function ask(
       const answer = answers[at]
       const oneRoute = here.device?.carrier === undefined ? undefined : here.network
       const right = { device: here.device?.index, underlay: here.underlay.index, oneRoute }
-      return answer === undefined || isRightWay(answer, routed, right) ? [] : [{ peer, question, answer }]
+      if (answer === undefined || isRightWay(answer, routed, right)) return []
+      // a wider route has not won: ours is missing, which another check says, and nobody is to remove a default route
+      return isOursMissing(answer, routed, rules, right) ? [] : [{ peer, question, answer }]
     }),
     nameOf: (index) => links.find((link) => link.index === index)?.name ?? `link ${index}`,
   })

@@ -144,6 +144,21 @@ describe('a route of others', () => {
   })
 })
 
+describe('a route wider than the one to all peers', () => {
+  test('is followed, and not to be removed, while the port of the udp backend is taken', async () => {
+    world.etcd.putConfig('{"Network":"10.0.0.0/8","SubnetLen":20,"Backend":{"Type":"udp"}}')
+    world.etcd.put(PEER, '{"PublicIP":"192.168.205.11"}')
+    const way = { destination: prefix('0.0.0.0/0'), gateway: ip('192.168.205.1'), linkIndex: indexOf('eth0') }
+    world.kernel.outside({ op: 'route.replace', ...way, type: 'unicast', metric: 0, protocol: 'boot' })
+    world.kernel.faults.refuseTun = (op) => (op === 'udp.bind' ? 'EADDRINUSE' : undefined)
+    await world.start()
+    await world.until('the port to be missed', () => world.fails('device flannel0', /8285/))
+    await world.advance(60_000)
+    expect(world.logged(/^warn others' routes or rules win over ours/)).toEqual([])
+    expect(world.fails(WHAT, /./)).toBe(false)
+  })
+})
+
 describe('rules of others', () => {
   const rule: RuleState = {
     family: 4,

@@ -93,6 +93,9 @@ describe('the keeper of a device whose packets the agent carries', () => {
     underlay = { ...underlay, link: { ...underlay.link, mtu: 9_000 } }
     await tend()
     expect([forwarder().mtu, device()?.mtu, device()?.index]).toEqual([8_972, 8_972, index])
+    underlay = { ...underlay, link: { ...underlay.link, mtu: 1_500 } }
+    await tend()
+    expect([forwarder().mtu, device()?.mtu]).toEqual([1_472, 1_472])
     expect(log.filter((line) => line.includes('from outside'))).toEqual([])
   })
 
