@@ -138,7 +138,10 @@ interface Tools {
 function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools, unasked: Set<string>): AgentPorts {
   const { activity, journal, ...own } = tools
   const isPlanned = (link: string): boolean =>
-    journal.changes.some((change) => change.on === 'kernel' && change.op.op === 'link.create' && change.link === link)
+    journal.changes.some(
+      (change) =>
+        (change.on === 'tun' || (change.on === 'kernel' && change.op.op === 'link.create')) && change.link === link,
+    )
   const settings = plannedSettings(host.readSysctl, isPlanned, journal, activity)
   const during =
     <Args extends readonly unknown[], T>(ask: (...args: Args) => Promise<T>) =>

@@ -50,8 +50,10 @@ export function plannedSettings(
 ): Settings {
   const set = new Map<string, string>()
   const keyOf = (name: SettingName): string => name.join('/')
+  const ofHost = (name: SettingName): Promise<string | undefined> =>
+    isPlanned(name[CONF] ?? '') ? Promise.resolve(undefined) : activity.during(read(name))
   const standing = async (name: SettingName): Promise<string | undefined> =>
-    set.get(keyOf(name)) ?? (await activity.during(read(name)))
+    set.get(keyOf(name)) ?? (await ofHost(name))
   return {
     read: standing,
     set: async (name, value) => {

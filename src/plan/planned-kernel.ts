@@ -16,6 +16,7 @@ import {
   type SelectiveRoute,
 } from '../kernel/kernel.ts'
 import type { Forwarder, TunDevice } from '../kernel/tun.ts'
+import { familyOfOwnDevice } from '../kernel/marks.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Journal } from './journal.ts'
 import { PlannedTables } from './planned-tables.ts'
@@ -33,6 +34,9 @@ const IDLE_FORWARDER: Forwarder = {
   failure: () => undefined,
   stop: () => undefined,
 }
+
+/** A TUN device of the agent that runs: it is gone before another one starts. */
+const goesWithAgent = (link: LinkState): boolean => link.kind === 'tun' && familyOfOwnDevice(link) !== undefined
 
 /** Reads the kernel once, at the first question, and never writes: it notes what is to be written, and answers as if it had been. */
 export class PlannedKernel implements Kernel {
@@ -143,7 +147,9 @@ export class PlannedKernel implements Kernel {
     const [links, addresses] = [await kernel.links(signal), await kernel.addresses(signal)]
     const [ipv4, ipv6] = [await kernel.routes(4, signal), await kernel.routes(6, signal)]
     const isIpv6 = ({ destination }: RouteState): boolean => destination.family === 6
-    return new PlannedTables(links, addresses, [...ipv4, ...ipv6.filter(isIpv6)]) // without IPv6 a kernel may answer with all it has
+    const tables = new PlannedTables(links, addresses, [...ipv4, ...ipv6.filter(isIpv6)]) // without IPv6 a kernel may answer with all it has
+    for (const link of links.filter(goesWithAgent)) tables.perform({ op: 'link.delete', linkIndex: link.index })
+    return tables
   }
 
   /** Of a link that is no vxlan there are neighbours alone; whoever asks for its tables wants none of them. */

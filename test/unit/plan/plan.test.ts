@@ -10,6 +10,7 @@ import { isReadingFiles } from '../../../src/plan/stillness.ts'
 import { AgentWorld, CONFIG, upstreamLease } from '../../fake/agent-world.ts'
 
 const NODE: NodeIdentity = { id: 'a'.repeat(32), hostname: 'host1' }
+const UDP_CONFIG = '{"Network":"10.0.0.0/8","SubnetLen":20,"Backend":{"Type":"udp"}}'
 const PEERS = ['10.1.0.0-20', '10.2.0.0-20', '10.3.0.0-20']
 
 let world: AgentWorld
@@ -89,6 +90,26 @@ describe('plan', () => {
     expect([changes, reasons, isWhole]).toEqual([[], [], true])
     expect(world.kernel.stats().writes).toBe(writes)
     expect(world.etcd.records).toEqual(records)
+  })
+
+  it('beside an agent of udp makes its device anew, which goes with that agent, and takes no other for it', async () => {
+    world.etcd.putConfig(UDP_CONFIG)
+    await world.start({}, NODE)
+    await world.until('forwarding', () => world.forwards())
+    await world.until('subnet file', async () => (await world.readSubnetFile()) !== undefined)
+    const made = await plan(UDP_CONFIG)
+    expect(linesOf(made)).toEqual([
+      '# flanneld makes the TUN device flannel0 and carries its packets: it is there while flanneld runs',
+      'ip link set dev flannel0 addrgenmode none',
+      'ip link set dev flannel0 mtu 1472',
+      'ip link set dev flannel0 alias flannel-agent',
+      expect.stringMatching(/^ip address add 10\.[0-9.]+\/32 dev flannel0$/),
+      'ip link set dev flannel0 up',
+      'echo 0 > /proc/sys/net/ipv6/conf/flannel0/accept_ra',
+      'ip route replace 10.0.0.0/8 dev flannel0 proto 70 metric 1',
+    ])
+    expect(made.notes.join()).not.toContain('not ours')
+    expect(made.isWhole).toBe(true)
   })
 
   it('puts right what was altered, in the order of the reconciler, and is empty once that is done', async () => {
