@@ -36,6 +36,10 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
   ],
   [/^list of leases$/, ['etcdctl get --prefix --keys-only PREFIX/subnets/']],
   [/^peer filter$|^unwanted peer filter$/, ['nft list table inet flannel-peers; install nftables where there is none']],
+  [
+    /^device flannel\d+$/,
+    ['ip -d link show type tun; ls -l /dev/net/tun; ss -ulnp, for who has the port: a device of the udp backend'],
+  ],
   [/^device /, ['ip -d link show type vxlan: rename or remove what has the name, the VNI or the port']],
   [
     /^(settings|addresses) of /,

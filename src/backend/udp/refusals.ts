@@ -18,10 +18,17 @@ export function explainRefusal(error: unknown, settings: TunnelSettings): unknow
 
 /** Documentation/networking/tuntap.rst, tun_chr_open and tun_set_iff (drivers/net/tun.c). */
 function ofDevice(cause: KernelError): Error {
+  const other = cause.code === 'EISDIR' ? 'a folder' : 'a file or another device'
   switch (cause.code) {
     case 'ENOENT':
       return new DeviceError(
         '/dev/net/tun is not there: load the driver (modprobe tun); a container needs it from its host (--device /dev/net/tun), a unit of systemd no PrivateDevices=',
+        { cause },
+      )
+    case 'EISDIR':
+    case 'ENOTTY':
+      return new DeviceError(
+        `what stands at /dev/net/tun is not the TUN driver, but ${other} (ls -l /dev/net/tun): remove it, then mknod /dev/net/tun c 10 200 and modprobe tun; a container gets it from its host (--device /dev/net/tun)`,
         { cause },
       )
     case 'ENODEV':

@@ -9,7 +9,7 @@ export const judgeBridge = ({ of, bridge, says, cure }: BridgeProblem): Finding 
   evidence: [
     of === 'subnet'
       ? `ip address show ${bridge}, beside cat /run/flannel/subnet.env`
-      : `ip link show master ${bridge}, beside the mtu of ip link show type vxlan`,
+      : `ip link show master ${bridge}, beside FLANNEL_MTU in cat /run/flannel/subnet.env`,
   ],
   cure: [cure],
   explains: ['container bridge'],

@@ -15,6 +15,14 @@ export const pathMtu: Check<View> = {
 /** What VXLAN adds (RFC 7348 section 5): outer IP, UDP 8, VXLAN 8, inner Ethernet 14. */
 const OVERHEAD = { 4: 50, 6: 70 } as const
 
+/** What the udp backend adds, which carries IPv4 alone: outer IP, UDP 8. */
+const UDP_OVERHEAD = 28
+
+function overheadOf({ family, device }: OverlayHere, peers: readonly Suspect[]): number {
+  if (device === undefined || peers.some(({ isDirect }) => isDirect)) return 0
+  return device.carrier === undefined ? OVERHEAD[family] : UDP_OVERHEAD
+}
+
 /** How many peers are how, as the agent counts them, in all families. */
 type Counts = PeersSummary['byReach']
 
@@ -35,13 +43,13 @@ export function judgeSizes(here: OverlayHere, peers: readonly Suspect[], counts?
 
 /** @param narrow octets that pass; `of` all peers, where it is so with each of them */
 function judgeSize(
-  { family, device, underlay }: OverlayHere,
+  here: OverlayHere,
   all: readonly Suspect[],
   { octets, of }: { readonly octets: number; readonly of: number | undefined },
 ): Finding {
+  const { family, device, underlay } = here
   const to = of === undefined ? all.map(({ name }) => name).join(', ') : `all ${of} peers that answer`
-  const overhead = all.some(({ isDirect }) => isDirect) || device === undefined ? 0 : OVERHEAD[family]
-  const carries = octets + overhead
+  const carries = octets + overheadOf(here, all)
   const [first] = all
   const only = all.length === 1 && first !== undefined ? { peer: first.name } : {}
   const isHere = of !== undefined
@@ -58,11 +66,17 @@ function judgeSize(
     ],
     cure: [
       ...(isHere ? [uplinkOf(underlay.interface, carries)] : []),
-      `"MTU": ${carries} in "Backend" of the network configuration (the underlay's MTU, for all nodes), then restart flanneld on each`,
+      smaller(here, carries),
       `or have the way carry more: the MTU of switches, tunnels and VPNs between the hosts, which ${underlay.interface} takes for granted`,
     ],
   }
 }
+
+/** The udp backend reads no MTU: it goes by that of the interface. */
+const smaller = ({ device, underlay }: OverlayHere, carries: number): string =>
+  device?.carrier === undefined
+    ? `"MTU": ${carries} in "Backend" of the network configuration (the underlay's MTU, for all nodes), then restart flanneld on each`
+    : `ip link set dev ${underlay.interface} mtu ${carries} on each host (with udp the overlay's MTU follows it), and in what configures it; then start containers again`
 
 const uplinkOf = (name: string, carries: number): string =>
   `look at what ${name} is plugged into first, be it a port of a switch, a bridge of a hypervisor or a VPN: it carries ${carries} octets`

@@ -144,14 +144,13 @@ const isOn = (facts: Silence): boolean =>
 
 function closed({ peer, openPorts, here }: Silence, port: number): Told {
   const [other] = openPorts
-  const name = here.device?.name ?? 'the device'
   const open = other === undefined ? [] : [`its port ${other} does not say so: its device may be there`]
   return {
     cause: 'udp-port-differs',
     summary: `nobody at ${peer.name} listens on UDP port ${port}: its flannel has no device, or one with another port`,
     evidence: [`a datagram to ${peer.publicIp}:${port} comes back as "port unreachable"`, ...open],
     cure: [
-      onHost(peer.name, `ip -d link show type vxlan, which shows dstport: it should be ${port} as ${name} has here`),
+      onHost(peer.name, showsPort(here, port)),
       onHost(
         peer.name,
         'systemctl restart flanneld, which then takes Backend.Port from the network configuration, as this host has',
@@ -163,6 +162,11 @@ function closed({ peer, openPorts, here }: Silence, port: number): Told {
       `if ${peer.publicIp} is that of a router before ${peer.name}: have it forward UDP port ${port} to ${peer.name}`,
     ],
   }
+}
+
+function showsPort({ device }: OverlayHere, port: number): string {
+  if (device?.carrier !== undefined) return `ss -uln 'sport = :${port}', which shows whether its flannel listens there`
+  return `ip -d link show type vxlan, which shows dstport: it should be ${port} as ${device?.name ?? 'the device'} has here`
 }
 
 function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number): Told {

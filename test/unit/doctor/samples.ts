@@ -18,6 +18,11 @@ export const DEVICE = {
   ...{ name: 'flannel.100', index: 9, address: ip('10.15.64.0'), mtu: 1450, vni: 100, port: 8472 },
 } as const
 
+/** That of the udp backend. */
+export const UDP_DEVICE = {
+  ...{ name: 'flannel0', index: 9, address: ip('10.15.64.0'), mtu: 1472, vni: undefined, port: 8285, carrier: 80 },
+} as const
+
 /** This host, in IPv4, on VXLAN. */
 export const HERE: OverlayHere = {
   ...{ family: 4, network: prefix('10.15.0.0/16'), subnet: prefix('10.15.64.0/24'), device: DEVICE },

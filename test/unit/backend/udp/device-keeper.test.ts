@@ -130,6 +130,8 @@ describe('the keeper of a device whose packets the agent carries', () => {
 
   it.each([
     ['ENOENT', '/dev/net/tun is not there: load the driver (modprobe tun)'],
+    ['EISDIR', 'what stands at /dev/net/tun is not the TUN driver, but a folder'],
+    ['ENOTTY', 'what stands at /dev/net/tun is not the TUN driver, but a file or another device'],
     ['ENXIO', 'the kernel makes no TUN devices: load the driver (modprobe tun)'],
     ['EPERM', 'a TUN device may not be made (EPERM): the agent needs CAP_NET_ADMIN'],
     ['EACCES', 'DeviceAllow=/dev/net/tun rw'],

@@ -10,7 +10,7 @@ import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import type { PeerStatus, RejectedStatus, StatusDocument } from '../../../../src/status/document.ts'
 import { fakeView } from '../../../fake/fake-view.ts'
-import { HERE, link, silent } from '../samples.ts'
+import { UDP_DEVICE, HERE, link, silent } from '../samples.ts'
 
 describe('a peer that does not answer', () => {
   const judged = (
@@ -36,6 +36,14 @@ describe('a peer that does not answer', () => {
       expect.stringContaining('port 4789'),
     ])
     expect(found?.cure[0]).toContain('on two: ip -d link show type vxlan')
+  })
+
+  it('has nobody on the port of the udp backend, which has no device of VXLAN', () => {
+    const here = { ...HERE, device: UDP_DEVICE }
+    const facts = { here, peer: silent(), network: undefined, knock: { is: 'closed' }, echo: answered } as const
+    const [found] = judgeSilence({ ...facts, openPorts: [], neighbours: new Map(), hasReadRules: true })
+    expect(found?.cure[0]).toContain("on two: ss -uln 'sport = :8285'")
+    expect(JSON.stringify(found)).not.toContain('vxlan')
   })
 
   it('is on, and drops the port without a word, or somebody between does', () => {
@@ -130,6 +138,12 @@ describe('the size of packets that pass', () => {
     expect(found).toMatchObject({ cause: 'path-mtu-smaller', peer: 'two' })
     expect(found?.cure[0]).toMatch(/^"MTU": 1400 in "Backend"/)
     expect(found?.evidence[0]).toBe('ping -M do -s 1322 10.15.65.0 passes, one octet more does not')
+  })
+
+  it('is the MTU of the interface with udp, whose overhead is smaller', () => {
+    const [found] = judgeSizes({ ...HERE, device: UDP_DEVICE }, [silent({ reach: 'mtu', passesOctets: 1350 })])
+    expect(found?.cure[0]).toMatch(/^ip link set dev eth0 mtu 1378 on each host/)
+    expect(JSON.stringify(found)).not.toContain('Backend')
   })
 
   it('is told once of all peers that it is the same to', () => {
