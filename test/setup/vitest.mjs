@@ -98,7 +98,7 @@ const workersFor = (project, args) =>
 let runs = 0
 
 /** Behind everything that is in a hurry. */
-export const patiently = (line) => ['nice', '-n', '5', ...line]
+export const patiently = (line) => ['nice', '-n', '10', ...line]
 
 /**
  * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle;
