@@ -55,7 +55,10 @@ export interface LeasesInput {
 export function leasesView({ records, revision, config, nodeId, lives }: LeasesInput): LeasesView {
   const keys = records.map(({ key }) => ({ key, subnets: parseLeaseKey(key) ?? [] }))
   const overlaps = overlapping(keys)
-  const shared = sharedAddresses(records)
+  const shared = sharedBy(
+    records.map((record) => ({ key: record.key, lease: decodeLease(record) })),
+    ({ lease }) => ('rejected' in lease ? [] : lease.families.map(({ publicIp }) => publicIp.text)),
+  )
   const rows = records.map((record): LeaseRow => {
     const lease = decodeLease(record)
     const problems = [
@@ -82,7 +85,7 @@ export function leasesView({ records, revision, config, nodeId, lives }: LeasesI
   const order = new Map(keys.map(({ key, subnets: [first] }) => [key, first]))
   return {
     revision: String(revision),
-    leases: rows.sort((a, b) => byPlace(order.get(a.key), order.get(b.key))),
+    leases: rows.sort((a, b) => byAddress(order.get(a.key), order.get(b.key))),
     free: config?.overlays.map((overlay) =>
       freeSubnets(
         overlay,
@@ -102,7 +105,7 @@ const factsOf = ({ node, families, backendType }: Lease): Pick<LeaseRow, keyof t
 })
 
 /** What cannot be placed comes last. */
-function byPlace(a: Prefix | undefined, b: Prefix | undefined): number {
+export function byAddress(a: Prefix | undefined, b: Prefix | undefined): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined)
   return compare(a, b)
 }
@@ -113,13 +116,14 @@ function compare(a: Prefix, b: Prefix): number {
   return at < 0 ? a.length - b.length : (a.base.bytes[at] ?? 0) - (b.base.bytes[at] ?? 0)
 }
 
-interface Keyed {
+/** What has subnets, and a name of its own. */
+export interface Keyed {
   readonly key: string
   readonly subnets: readonly Prefix[]
 }
 
 /** Networks overlap only where one holds the other, which in their order stands before it. */
-function overlapping(keys: readonly Keyed[]): ReadonlyMap<string, readonly string[]> {
+export function overlapping(keys: readonly Keyed[]): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, Set<string>>()
   const note = (key: string, other: string): void => {
     found.set(key, (found.get(key) ?? new Set()).add(other))
@@ -143,17 +147,18 @@ function overlapping(keys: readonly Keyed[]): ReadonlyMap<string, readonly strin
 /** Of others that are in the way of a lease, so many are named. */
 const MOST_OTHERS = 3
 
-function sharedAddresses(records: readonly LeaseRecord[]): ReadonlyMap<string, readonly string[]> {
+/** Keys of those that have what others have too, with these others. @param textsOf what only one may have */
+export function sharedBy<T extends { readonly key: string }>(
+  all: readonly T[],
+  textsOf: (one: T) => readonly string[],
+): ReadonlyMap<string, readonly string[]> {
   const holders = new Map<string, string[]>()
-  for (const record of records) {
-    const lease = decodeLease(record)
-    if ('rejected' in lease) continue
-    for (const { publicIp } of lease.families) {
-      const known = holders.get(publicIp.text)
-      if (known === undefined) holders.set(publicIp.text, [record.key])
-      else known.push(record.key)
+  for (const one of all)
+    for (const text of textsOf(one)) {
+      const known = holders.get(text)
+      if (known === undefined) holders.set(text, [one.key])
+      else known.push(one.key)
     }
-  }
   const shared = [...holders.values()].filter(({ length }) => length > 1)
   return new Map(
     shared.flatMap((keys) =>

@@ -28,7 +28,7 @@ export function facts(status: StatusDocument, at: number): readonly Labelled[] {
     ],
     ['Node', `${printable(node.hostname)}, id ${printable(node.id)}`],
     ['Lease', lease === null ? 'none' : leaseText(lease, store.renewedAt, at)],
-    ['Network', configuration === null ? 'not known yet' : networkText(configuration)],
+    ['Network', configuration === null ? 'not known yet' : networkText(configuration, store.kind)],
     ...(configuration?.waitsForRestart ?? []).map((what): Labelled => ['Restart', `needed for ${printable(what)}`]),
     ...families.map((family): Labelled => [`IPv${family.family}`, familyText(family)]),
     ['Peers', peersText(peers)],
@@ -50,8 +50,11 @@ const SETTINGS: Readonly<Record<string, string>> = {
   directRouting: 'DirectRouting',
 }
 
-function networkText({ source, networks, backend }: ConfigurationStatus): string {
-  const shown = networks.map(({ network, subnetLength }) => `${network} in subnets of /${subnetLength}`).join(' and ')
+/** The length of podCIDRs is the cluster's matter. */
+function networkText({ source, networks, backend }: ConfigurationStatus, kind: StoreStatus['kind']): string {
+  const shown = networks
+    .map(({ network, subnetLength }) => (kind === 'kubernetes' ? network : `${network} in subnets of /${subnetLength}`))
+    .join(' and ')
   const settings = Object.entries(backend.settings)
     .filter(([, value]) => value !== false)
     .map(([name, value]) => `${SETTINGS[name] ?? name} ${String(value)}`)

@@ -3,6 +3,7 @@ import { table, WIDEST_SENTENCE, type Cell, type Column, type Looks } from '../.
 import { printable } from '../../text/printable.ts'
 import type { FreeSubnets } from '../../lease/free-subnets.ts'
 import type { LeaseRow, LeasesView } from '../leases.ts'
+import type { NodeRow } from '../nodes.ts'
 
 /** A Node that no agent has published yet, or that has no subnet. */
 export interface BareNode {
@@ -11,14 +12,15 @@ export interface BareNode {
 }
 
 /** `flanneld leases` of a cluster of Kubernetes, for people. @param bare Nodes that are no peers yet @param where the API server, in words */
-export function showNodes({ leases }: LeasesView, bare: readonly BareNode[], where: string, looks: Looks): string {
+export function showNodes(nodes: readonly NodeRow[], bare: readonly BareNode[], where: string, looks: Looks): string {
   const { paint } = looks
-  const amiss = leases.filter(({ problems }) => problems.length > 0)
-  const shown = COLUMNS.filter(({ title }) => OF_NODES.has(title))
+  const amiss = nodes.filter(({ problems }) => problems.length > 0)
   return [
-    `${apart(String(leases.length))} ${leases.length === 1 ? 'Node' : 'Nodes'} of the overlay, in ${printable(where)}\n`,
-    leases.length === 0 ? '' : `\n${table(shown, leases, looks)}`,
-    amiss.length === 0 ? '' : `\n${paint('bold', 'What is wrong with them')}\n${table(PROBLEMS, amiss, looks)}`,
+    `${apart(String(nodes.length))} ${nodes.length === 1 ? 'Node' : 'Nodes'} of the overlay, in ${printable(where)}\n`,
+    nodes.length === 0 ? '' : `\n${table(OF_NODES, nodes, looks)}`,
+    amiss.length === 0
+      ? ''
+      : `\n${paint('bold', 'What is wrong with them')}\n${table(PROBLEMS_OF_NODES, amiss, looks)}`,
     bare.length === 0 ? '' : `\n${paint('bold', 'Nodes that are not of the overlay yet')}\n`,
     ...bare.map(({ name, why }) => `  ${printable(name)}: ${why}\n`),
   ].join('')
@@ -86,10 +88,34 @@ const COLUMNS: readonly Column<LeaseRow>[] = [
   { title: 'NODE ID', cell: ({ nodeId }) => plain(nodeId), least: 8, spare: 5 },
 ]
 
-/** Nothing of theirs ends, and revisions are times. */
-const OF_NODES: ReadonlySet<string> = new Set(['SUBNET', 'HOLDER', 'PUBLIC IP', 'BACKEND'])
-
 const PROBLEMS: readonly Column<LeaseRow>[] = [
   { title: 'LEASE', cell: ({ key }) => ({ text: printable(key), hue: 'bad' }), least: 18 },
+  { title: 'WHY', cell: ({ problems }) => printable(problems.join('; ')), least: 20, most: WIDEST_SENTENCE },
+]
+
+/** Nothing of theirs ends, and revisions are times. */
+const OF_NODES: readonly Column<NodeRow>[] = [
+  {
+    title: 'SUBNET',
+    cell: ({ subnets, key, problems }) => ({
+      text: subnets.length === 0 ? plain(key) : subnets.join(' '),
+      hue: problems.length > 0 ? 'bad' : undefined,
+    }),
+    least: 18,
+  },
+  {
+    title: 'NODE',
+    cell: ({ name, isOurs }) => ({
+      text: `${plain(name)}${isOurs ? ' (this host)' : ''}`,
+      hue: isOurs ? 'good' : undefined,
+    }),
+    least: 12,
+  },
+  { title: 'PUBLIC IP', cell: ({ publicIps }) => (publicIps.length === 0 ? '–' : publicIps.join(' ')), least: 15 },
+  { title: 'BACKEND', cell: ({ backend }) => plain(backend), spare: 2 },
+]
+
+const PROBLEMS_OF_NODES: readonly Column<NodeRow>[] = [
+  { title: 'NODE', cell: ({ name }) => ({ text: printable(name), hue: 'bad' }), least: 12 },
   { title: 'WHY', cell: ({ problems }) => printable(problems.join('; ')), least: 20, most: WIDEST_SENTENCE },
 ]

@@ -1,4 +1,4 @@
-import { leasesView } from '../../admin/leases.ts'
+import { nodesView } from '../../admin/nodes.ts'
 import { showNodes, type BareNode } from '../../admin/show/leases.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { ConfigError } from '../../config/error.ts'
@@ -8,7 +8,6 @@ import type { KubeAccess } from '../../config/options.ts'
 import { systemClock } from '../../host/system-clock.ts'
 import { NetConfigFile } from '../../kube/net-config/net-config-file.ts'
 import type { NodeRecord } from '../../kube/nodes/node-store.ts'
-import { NO_ETCD_LEASE } from '../../lease/lease.ts'
 import { StoreError } from '../../lease/store.ts'
 import { asJson, type Asking, type Said } from '../asking/asking.ts'
 import { withNodes } from '../settings/open-kube.ts'
@@ -31,23 +30,17 @@ export async function nodes(asked: Asking, access: KubeAccess, environment: Envi
 
 async function shown(asked: Asking, all: readonly NodeRecord[], where: string, access: KubeAccess): Promise<Said> {
   const { recordOf } = await import('../../kube/subnets/node-claims.ts')
-  const records = all.flatMap((node) => {
+  const published = all.flatMap((node) => {
     const record = recordOf(node)
-    return record === undefined ? [] : [{ ...record, etcdLeaseId: NO_ETCD_LEASE }]
+    return record === undefined ? [] : [{ name: node.name, record }]
   })
   const config = await configurationIn(access, asked)
-  const view = leasesView({ records, revision: 0n, config, nodeId: access.nodeName, lives: new Map() })
+  const rows = nodesView({ nodes: published, config, own: access.nodeName })
   const bare = all.flatMap((node) => (recordOf(node) === undefined ? [bareNode(node)] : []))
-  const isFine = view.leases.every(({ problems }) => problems.length === 0)
-  const document = {
-    version: 1,
-    nodes: view.leases.map(({ key, subnets, hostname, publicIps, backend, isOurs, problems }) => ({
-      ...{ key, subnets, name: hostname, publicIps, backend, isOurs, problems },
-    })),
-    others: bare,
-  }
+  const isFine = rows.every(({ problems }) => problems.length === 0)
+  const document = { version: 1, nodes: rows, others: bare }
   return {
-    text: asked.isJson ? asJson(document) : showNodes(view, bare, where, asked.terminal),
+    text: asked.isJson ? asJson(document) : showNodes(rows, bare, where, asked.terminal),
     code: isFine ? EXIT.done : EXIT.failed,
   }
 }

@@ -405,7 +405,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'it runs the agent as it is, on ports that write nothing: another idea of what an agent does would be wrong',
   },
   admin: {
-    sees: ['net', 'config', 'lease'],
+    sees: ['net', 'config', 'lease', 'lease/peers', 'backend/vxlan'],
     because: 'what may be done to the store follows from what stands there, whoever does it',
   },
   'admin/show': {
