@@ -114,7 +114,12 @@ export class KubeSubnetManager implements SubnetManager {
   #hold({ node, listed, lease, directory, resourceVersion }: Found, holding: Holding): HeldSubnet {
     const { store, ...ports } = this.#ports
     const { terms, peers, isForwarding } = holding
-    const own = new OwnNode({ ports, store, terms, lease, node })
+    const { wallMs } = ports
+    const available = new NetworkAvailableTask({ ports, store, nodeName: node.name, isForwarding, wallMs })
+    const onSeen = (): void => {
+      available.nodeChanged()
+    }
+    const own = new OwnNode({ ports, store, terms, lease, node, onSeen })
     own.observeList(listed)
     const onBack = (): void => {
       own.hurry()
@@ -122,10 +127,8 @@ export class KubeSubnetManager implements SubnetManager {
     const outages = new StoreOutages({ ...ports, condition: apiOutage(ports.conditions), onBack, isForwarding })
     const { key: ownKey } = lease
     const follower = new NodeFollower({ ports, store, directory, resourceVersion, own, ownKey, peers, outages })
-    const { wallMs } = ports
-    const available = { ports, store, nodeName: node.name, isForwarding, wallMs }
     return {
-      tasks: [follower, own, ...(this.#access.setsNetworkAvailable ? [new NetworkAvailableTask(available)] : [])],
+      tasks: [follower, own, ...(this.#access.setsNetworkAvailable ? [available] : [])],
       get lost() {
         return own.lost
       },

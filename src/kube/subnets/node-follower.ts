@@ -94,9 +94,8 @@ export class NodeFollower implements Task {
         isOwnGone ||= kind === 'deleted'
         own.observe(kind === 'deleted' ? undefined : node)
       } else deltas.push(...(kind === 'deleted' ? directory.delete(node.name) : directory.put(node)))
-    if (deltas.length === 0 && !isOwnGone) return
-    peers.onChanges({ deltas, isOwnGone })
-    this.#sayConflicts()
+    if (deltas.length > 0 || isOwnGone) peers.onChanges({ deltas, isOwnGone })
+    this.#sayConflicts() // also where nothing is told of: the younger one of two changes no peer
   }
 
   /** The cluster's mistake: nothing of this node is worse for it, unless it is one of them. */

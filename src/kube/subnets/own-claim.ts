@@ -73,7 +73,12 @@ function overwritesOf({ annotations }: NodeRecord): ReadonlyMap<number, Ip> {
   )
 }
 
-function refusedOverwrites(node: NodeRecord): readonly string[] {
+/** What the operator wants published in the place of our own addresses, as it stands there. */
+export const overwriteTexts = ({ annotations }: NodeRecord): string =>
+  ([4, 6] as const).flatMap((family) => annotations[NAMES[family].overwrite] ?? []).join(', ')
+
+/** Those that are not followed, in words. */
+export function refusedOverwrites(node: NodeRecord): readonly string[] {
   const taken = overwritesOf(node)
   return ([4, 6] as const).flatMap((family) => {
     const { overwrite } = NAMES[family]

@@ -11,7 +11,7 @@ import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { NodePatch, NodeRecord, NodeStore } from '../nodes/node-store.ts'
 import { annotationsOf, differing, subnetsOf } from './node-claims.ts'
-import { ownClaim } from './own-claim.ts'
+import { overwriteTexts, ownClaim, refusedOverwrites } from './own-claim.ts'
 
 export interface OwnNodeInput {
   readonly ports: Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions'>
@@ -21,6 +21,8 @@ export interface OwnNodeInput {
   readonly lease: Lease
   /** As it was when that was acquired. */
   readonly node: NodeRecord
+  /** Called whenever it was seen. */
+  readonly onSeen: () => void
 }
 
 const CONDITION = 'lease'
@@ -45,11 +47,14 @@ export class OwnNode implements Task {
   /** It has said all that it is to say, when it was seen last. */
   #wasRight = true
   #lost: string | undefined
+  /** What it said last of addresses to publish in the place of ours. */
+  #overwrites: string
 
   constructor(input: OwnNodeInput) {
     this.#input = input
     this.#terms = input.terms
     this.#node = input.node
+    this.#overwrites = overwriteTexts(input.node)
     this.#damping = new Damping(input.ports.random)
     this.#failing = new FailingCall(input.ports.random)
   }
@@ -83,9 +88,22 @@ export class OwnNode implements Task {
   observeList(node: NodeRecord | undefined): void {
     const known = this.#node
     this.#node = node
+    if (node !== undefined) this.#hearOperator(node)
     if (node === undefined || known === undefined || known.uid !== node.uid) this.#wasRight = false
     else if (this.#wasRight) this.#look(node)
     this.#changed.ring()
+    this.#input.onSeen()
+  }
+
+  /** Overwrites of our addresses are the operator's: what is to be said is another thing then, and nobody has changed what we have said. */
+  #hearOperator(node: NodeRecord): void {
+    const now = overwriteTexts(node)
+    if (now === this.#overwrites) return
+    this.#overwrites = now
+    this.#wasRight = false
+    const { log } = this.#input.ports
+    log.info('overwrites of our public addresses were changed; following them', { node: node.name, overwrites: now })
+    for (const refused of refusedOverwrites(node)) log.warn(refused)
   }
 
   /** Somebody may have changed what we have said. */
@@ -176,7 +194,9 @@ export class OwnNode implements Task {
     if (this.#node !== before) return
     this.#node = written
     this.#wasRight = written !== undefined
-    if (written !== undefined) this.#look(written)
+    if (written === undefined) return
+    this.#hearOperator(written)
+    if (this.#wasRight) this.#look(written)
   }
 
   #fails(reason: string, error?: Error): void {

@@ -370,4 +370,64 @@ describe('holding', () => {
       },
     ])
   })
+
+  it('says so again of a Node that was made anew or is said to have none, ever more slowly', async () => {
+    store.close()
+    begin({ setsNetworkAvailable: true })
+    isForwarding = true
+    await hold()
+    const isSaid = (): boolean => api.nodes.get('own')?.status.conditions?.[0]?.status === 'False'
+    await waitFor('the condition', isSaid)
+    api.nodes.delete('own')
+    api.nodes.put('own', {
+      podCIDRs: ['10.244.1.0/24'],
+      conditions: [{ type: 'NetworkUnavailable', status: 'True', reason: 'NoRouteCreated' }],
+    })
+    await waitFor('the condition of the new one', isSaid)
+    const isSlow = (): boolean => conditions.all().some(({ reason }) => reason.includes('again and again'))
+    for (let times = 0; times < 10 && !isSlow(); times++) {
+      api.nodes.patch('own', { status: { conditions: [{ type: 'NetworkUnavailable', status: 'True' }] } })
+      await waitFor('an answer', () => isSlow() || isSaid())
+    }
+    expect(isSlow()).toBe(true)
+    expect(isSaid()).toBe(false)
+    await waitFor('the condition after all', isSaid)
+    await waitFor('that it holds', () => conditions.all().length === 0)
+  })
+
+  it('names a younger Node with the podCIDR of a peer, though it changes nothing', async () => {
+    await hold()
+    const later = Date.now() + 60_000
+    api.nodes.put('twin', {
+      podCIDRs: ['10.244.2.0/24'],
+      annotations: published('192.168.205.21', MAC),
+      createdMs: later,
+    })
+    await waitFor('the condition', () => conditions.all().some(({ reason }) => reason.includes('peer, the oldest')))
+    expect(changes).toEqual([])
+    api.nodes.delete('twin')
+    await waitFor('that it holds', () => conditions.all().length === 0)
+  })
+
+  it('follows the overwrite of the operator, which nobody is blamed for, and names one that is no address once', async () => {
+    await hold()
+    const overwrite = (text: string | null): void =>
+      void api.nodes.patch('own', { metadata: { annotations: { [`${PREFIX}public-ip-overwrite`]: text } } })
+    const publishes = (address: string) => (): boolean => annotationsOf('own')[`${PREFIX}public-ip`] === address
+    for (let times = 0; times < 3; times++) {
+      overwrite('203.0.113.7')
+      await waitFor('the overwrite', publishes('203.0.113.7'))
+      overwrite(null)
+      await waitFor('our own', publishes('192.168.205.10'))
+    }
+    overwrite('203.0.113.7')
+    await waitFor('the overwrite', publishes('203.0.113.7'))
+    overwrite('rubbish')
+    await waitFor('our own', publishes('192.168.205.10'))
+    for (let beats = 0; beats < 3; beats++) api.nodes.patch('own', {})
+    overwrite('203.0.113.8')
+    await waitFor('the next one', publishes('203.0.113.8'))
+    expect(log.lines.filter((line) => /were changed; restoring|again and again/.test(line))).toEqual([])
+    expect(conditions.all()).toEqual([])
+  })
 })
