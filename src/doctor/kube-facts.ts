@@ -17,6 +17,9 @@ export interface KubeFacts {
   readonly invalid: FaultStatus | undefined
 }
 
+/** An API server that lives says sooner what one Node is. */
+export const ANSWER_WITHIN_MS = 2_000
+
 export interface KubeReads {
   /** `--net-config-path`. */
   readonly netConfigPath: string
@@ -24,4 +27,6 @@ export interface KubeReads {
   readonly from: string
   /** Asks when it is first called, and once. Rejects only when it was stopped. */
   readonly ask: () => Promise<KubeFacts>
+  /** The same within {@link ANSWER_WITHIN_MS}, for our own Node alone: whether the API server answers at all. */
+  readonly askBriefly: () => Promise<KubeFacts>
 }

@@ -34,6 +34,16 @@ export function namesEtcd(own: Layer, daemon: Layer | undefined): 'command' | 'd
   return daemon !== undefined && layeredReader([daemon])(ENDPOINTS) !== undefined ? 'daemon' : undefined
 }
 
+/** Who has said that the API server of Kubernetes is asked, or which; undefined: nobody. */
+export function namesKubernetes(own: Layer, daemon: Layer | undefined): 'command' | 'daemon' | undefined {
+  const named = (layer: Layer): boolean => {
+    const value = layeredReader([layer])
+    return [FLAGS.kubeconfigFile, FLAGS.kubeApiUrl].some((flag) => value(flag) !== undefined)
+  }
+  if (layeredReader([own])(FLAGS.kubeSubnetMgr) || named(own)) return 'command'
+  return daemon !== undefined && layeredReader([daemon])(FLAGS.kubeSubnetMgr) ? 'daemon' : undefined
+}
+
 /**
  * What flanneld.service would hand to the daemon. Flags that the daemon would refuse are left out.
  * @param texts of {@link UNIT_FILES}, as far as there are any, in their order

@@ -3,7 +3,14 @@ import type { FlagReader } from '../../cli/flag.ts'
 import { readOptions } from '../../cli/flanneld.ts'
 import { variableReader } from '../../cli/kube-access.ts'
 import type { Layer } from '../../cli/layers.ts'
-import { namesEtcd, processLayer, settingsReader, UNIT_FILES, unitLayer } from '../../cli/settings/daemon-layers.ts'
+import {
+  namesEtcd,
+  namesKubernetes,
+  processLayer,
+  settingsReader,
+  UNIT_FILES,
+  unitLayer,
+} from '../../cli/settings/daemon-layers.ts'
 import type { DaemonOptions } from '../../config/options.ts'
 import { agentOnThisHost } from '../this-host.ts'
 
@@ -14,7 +21,7 @@ export interface DaemonSettings {
   readonly value: FlagReader
   /** Variables: those of the daemon, under those of the command. */
   readonly environment: Layer['environment']
-  /** Who has said where etcd is, in words: `the flanneld that runs here (pid 812)`. */
+  /** Who has said where the store is, in words: `the flanneld that runs here (pid 812)`. */
   readonly from: string
   /** Nobody has: the endpoint is the default. */
   readonly isDefaultEtcd: boolean
@@ -31,21 +38,23 @@ export interface DaemonSettings {
 export function daemonSettings(own: Layer): DaemonSettings {
   const found = findBase()
   const value = settingsReader(own, found.layer)
-  const by = namesEtcd(own, found.layer)
+  const options = readOptions(value, variableReader([own.environment, found.layer?.environment ?? {}]))
+  const by = (options.kube === undefined ? namesEtcd : namesKubernetes)(own, found.layer)
   return {
-    options: readOptions(value, variableReader([own.environment, found.layer?.environment ?? {}])),
+    options,
     value,
     environment: { ...found.layer?.environment, ...own.environment },
     from: originOf(by, found.from),
-    isDefaultEtcd: by === undefined,
+    isDefaultEtcd: options.kube === undefined && by === undefined,
     pid: found.pid,
   }
 }
 
+/** Without an agent or its unit nobody has said which store it is, either. */
 function originOf(by: ReturnType<typeof namesEtcd>, daemon: string | undefined): string {
   if (by === 'command') return 'the flags and variables of this command'
   if (by === 'daemon' && daemon !== undefined) return daemon
-  return `the default, since ${daemon === undefined ? 'no agent runs here, no file of its unit is there,' : `${daemon} names none`} and no --etcd-endpoints is given`
+  return `the default, since ${daemon === undefined ? 'no agent runs here, no file of its unit is there,' : `${daemon} names none`} and no --etcd-endpoints is given${daemon === undefined ? ' (with Kubernetes, name --kube-subnet-mgr)' : ''}`
 }
 
 /** All that is known of what a daemon of this host was, or would be, told: by its process, by its unit. It may hold secrets. */

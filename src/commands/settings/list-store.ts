@@ -19,7 +19,7 @@ const WITHIN_MS = 4_000
 
 /** Lists all leases, or Nodes, with the settings of the daemon of this host. @throws {ConfigError} for settings that cannot be */
 export async function listStore(own: Layer, signal: AbortSignal): Promise<StoreLook> {
-  const { options, environment } = daemonSettings(own)
+  const { options, environment, isDefaultEtcd } = daemonSettings(own)
   const asked = storeOf(options, environment)
   try {
     const records = await asked.list(AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]))
@@ -27,7 +27,8 @@ export async function listStore(own: Layer, signal: AbortSignal): Promise<StoreL
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     const isLate = error.code === 'ABORTED_BY_CALLER' && !signal.aborted
-    const problem = isLate ? `no answer within ${WITHIN_MS / 1_000} s` : error.message
+    const why = isLate ? `no answer within ${WITHIN_MS / 1_000} s` : error.message
+    const problem = isDefaultEtcd ? `${why}; nothing here names a store: with Kubernetes, name --kube-subnet-mgr` : why
     return { is: 'away', problem, name: asked.name, endpoints: asked.endpoints }
   }
 }

@@ -9,8 +9,7 @@ import { judgeServerFault } from './judge-fault.ts'
 interface Known {
   readonly reads: KubeReads
   readonly agent: StatusDocument | undefined
-  /** Undefined: the agent is well with it, and it was not asked. */
-  readonly facts: KubeFacts | undefined
+  readonly facts: KubeFacts
 }
 
 /** Conditions that follow where there is no lease. */
@@ -19,14 +18,15 @@ const FOLLOWS = ['lease', 'forwarding*', 'subnet file']
 const isOfStore = ({ what, fault }: ConditionStatus): boolean =>
   fault?.error === 'StoreError' || what === 'Kubernetes API' || what === 'lease' || what === 'network configuration'
 
-/** The API server is asked where no agent tells, or where the agent is not well with it. */
+/** An agent that waits for news cannot tell a server that has none from one that is frozen, for a while: it is asked in any case. */
 const check = (name: string, judge: (known: Known) => readonly Finding[]): Check<View> => ({
   name,
   look: async (view) => {
     if (view.kube === undefined) return []
     const agent = await view.agent()
-    const isToBeAsked = agent === undefined || agent.conditions.some(isOfStore)
-    return judge({ reads: view.kube, agent, facts: isToBeAsked ? await view.kube.ask() : undefined })
+    const isWell = agent?.conditions.every((condition) => !isOfStore(condition)) ?? false
+    const facts = await (isWell ? view.kube.askBriefly() : view.kube.ask())
+    return judge({ reads: view.kube, agent, facts })
   },
 })
 
@@ -38,7 +38,7 @@ const explainsOf = (agent: StatusDocument | undefined, ...names: readonly string
 
 function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
   const failing = agent?.conditions.filter(({ fault }) => fault?.error === 'StoreError') ?? []
-  if (facts?.refused !== undefined)
+  if (facts.refused !== undefined)
     return [
       {
         cause: 'kubeconfig-unusable',
@@ -51,7 +51,7 @@ function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
     ]
   const explains = explainsOf(agent, 'Kubernetes API', ...failing.map(({ what }) => what))
   const byUs =
-    facts?.reading === undefined ? [] : [judgeServerFault(facts.reading, 'the API server, asked just now', reads.from)]
+    facts.reading === undefined ? [] : [judgeServerFault(facts.reading, 'the API server, asked just now', reads.from)]
   const byAgent = failing.flatMap(({ what, fault }) =>
     fault === null || fault.code === 'NOT_FOUND' || fault.code === 'ABORTED'
       ? []
@@ -63,7 +63,6 @@ function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
 }
 
 function judgeNode({ reads, agent, facts }: Known): readonly Finding[] {
-  if (facts === undefined) return []
   const { node, nodeName = '', configuration } = facts
   const explains = explainsOf(agent, 'lease')
   const common = { severity: 'broken', explains } as const
@@ -121,7 +120,7 @@ function judgeSubnets(
 function judgeConfiguration({ reads, agent, facts }: Known): readonly Finding[] {
   const explains = explainsOf(agent, 'network configuration')
   const path = reads.netConfigPath
-  if (facts?.configuration === null)
+  if (facts.configuration === null)
     return [
       {
         ...{ cause: 'configuration-missing', severity: 'broken', explains },
@@ -130,7 +129,7 @@ function judgeConfiguration({ reads, agent, facts }: Known): readonly Finding[] 
         cure: ['mount net-conf.json of the ConfigMap there, as packaging/kubernetes does; the agent waits for it'],
       },
     ]
-  if (facts?.invalid === undefined) return []
+  if (facts.invalid === undefined) return []
   return [
     {
       ...{ cause: 'configuration-invalid', severity: 'broken', explains },

@@ -1,4 +1,5 @@
 import type { FaultStatus } from '../../status/document.ts'
+import { quoted } from '../../text/quoted.ts'
 import type { Finding } from '../finding.ts'
 
 /** Why an API server does not do as it is asked. */
@@ -43,8 +44,9 @@ const CURES: Readonly<Record<ServerCause, (url: string) => readonly string[]>> =
 
 /** @param seenBy who has seen it @param from where the flags are from */
 export function judgeServerFault(fault: FaultStatus, seenBy: string, from: string): Finding {
+  if (isOfFile(fault)) return unreadable(fault, seenBy, from)
   const cause = causeOf(fault)
-  const url = fault.url ?? ''
+  const url = fault.url || 'that is meant'
   const [, own] = /\bCure: (.+)$/.exec(fault.says) ?? []
   return {
     cause,
@@ -52,5 +54,23 @@ export function judgeServerFault(fault: FaultStatus, seenBy: string, from: strin
     summary: SUMMARIES[cause](url),
     evidence: [`${seenBy}: ${fault.says.replace(/\.? ?Cure: .*$/, '')}`, `the flags are those of: ${from}`],
     cure: [...(own === undefined ? [] : [own]), ...CURES[cause](url)],
+  }
+}
+
+/** Errors of files (errno(3)): nobody was asked, since one that the flags or a kubeconfig name is not to be read. */
+const OF_FILES: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'ENOTDIR', 'EISDIR', 'EPERM', 'ELOOP', 'unreadable'])
+
+const isOfFile = ({ url, root }: FaultStatus): boolean => !url && root !== null && OF_FILES.has(root)
+
+function unreadable({ says }: FaultStatus, seenBy: string, from: string): Finding {
+  const [, path = 'the file'] = /(\/[^\s,]+)/.exec(says) ?? []
+  return {
+    cause: 'kubeconfig-unusable',
+    severity: 'broken',
+    summary: `the API server is not asked: ${path} cannot be read`,
+    evidence: [`${seenBy}: ${says}`, `the flags are those of: ${from}`],
+    cure: [
+      `ls -l ${quoted(path)}: it is to be there, for the user of the agent to read, or another is to be named: --kubeconfig-file, or certificate-authority, client-certificate, client-key and tokenFile in that file. The agent waits for it`,
+    ],
   }
 }

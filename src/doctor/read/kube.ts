@@ -4,14 +4,14 @@ import type { KubeAccess } from '../../config/options.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { FaultStatus } from '../../status/document.ts'
 import { faultOf } from '../../status/fault.ts'
-import type { KubeFacts, KubeReads } from '../kube-facts.ts'
+import { ANSWER_WITHIN_MS, type KubeFacts, type KubeReads } from '../kube-facts.ts'
 import { once } from './once.ts'
 
 /** What is asked of an API server for this. All calls reject with `StoreError`. */
 export interface AskedNodes {
-  list(
-    signal: AbortSignal,
-  ): Promise<{ readonly nodes: readonly { readonly name: string; readonly podCidrs: readonly string[] }[] }>
+  readonly url: string
+  read(name: string, signal: AbortSignal): Promise<{ readonly podCidrs: readonly string[] } | undefined>
+  list(signal: AbortSignal): Promise<unknown>
   nodeOfPod(namespace: string, name: string, signal: AbortSignal): Promise<string | undefined>
 }
 
@@ -30,14 +30,18 @@ export interface KubeReadsInput {
 export const kubeReads = (input: KubeReadsInput): KubeReads => ({
   netConfigPath: input.access.netConfigPath,
   from: input.from,
-  ask: once(async () => ({ ...(await nodesFor(input)), ...(await configurationFor(input)) })),
+  askBriefly: once(async () => ({ ...(await nodesFor(input, askOwn)), ...(await configurationFor(input)) })),
+  ask: once(async () => ({ ...(await nodesFor(input, askAll)), ...(await configurationFor(input)) })),
 })
 
 type OfNodes = Omit<KubeFacts, 'configuration' | 'invalid'>
+type Ask = (nodes: AskedNodes, input: KubeReadsInput) => Promise<OfNodes>
 
 const NOTHING: OfNodes = { refused: undefined, reading: undefined, node: undefined, nodeName: undefined }
+/** A list of thousands of Nodes takes longer than one; a check has eight seconds. */
+const LIST_WITHIN_MS = 4_000
 
-async function nodesFor(input: KubeReadsInput): Promise<OfNodes> {
+async function nodesFor(input: KubeReadsInput, ask: Ask): Promise<OfNodes> {
   try {
     return await input.withNodes((nodes) => ask(nodes, input))
   } catch (error) {
@@ -49,12 +53,36 @@ async function nodesFor(input: KubeReadsInput): Promise<OfNodes> {
   }
 }
 
-async function ask(nodes: AskedNodes, { access, signal }: KubeReadsInput): Promise<OfNodes> {
-  const { nodes: all } = await nodes.list(signal)
-  const { nodeName, pod } = access
-  const name = nodeName ?? (pod && (await nodes.nodeOfPod(pod.namespace, pod.name, signal)))
-  if (name === undefined) return NOTHING
-  return { ...NOTHING, nodeName: name, node: all.find((node) => node.name === name) ?? null }
+/** @throws {StoreError} `DEADLINE_EXCEEDED` where there is no answer within these milliseconds */
+async function within<T>(
+  ms: number,
+  { url }: AskedNodes,
+  signal: AbortSignal,
+  call: (stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = AbortSignal.timeout(ms)
+  try {
+    return await call(AbortSignal.any([signal, late]))
+  } catch (cause) {
+    if (!late.aborted) throw cause
+    const message = `no answer within ${ms / 1_000} s`
+    throw new StoreError({ op: 'doctor', code: 'DEADLINE_EXCEEDED', retryable: true, message, url, cause })
+  }
+}
+
+const askOwn: Ask = (nodes, { access, signal }) =>
+  within(ANSWER_WITHIN_MS, nodes, signal, async (stop) => {
+    const { nodeName, pod } = access
+    const name = nodeName ?? (pod && (await nodes.nodeOfPod(pod.namespace, pod.name, stop)))
+    if (name === undefined) return NOTHING
+    return { ...NOTHING, nodeName: name, node: (await nodes.read(name, stop)) ?? null }
+  })
+
+/** Our own first, which tells soon whether anybody answers; and whether all may be listed. */
+async function askAll(nodes: AskedNodes, input: KubeReadsInput): Promise<OfNodes> {
+  const found = await askOwn(nodes, input)
+  await within(LIST_WITHIN_MS, nodes, input.signal, (stop) => nodes.list(stop))
+  return found
 }
 
 async function configurationFor({

@@ -211,7 +211,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what a failure of etcd means follows from what it says, whoever asks',
   },
   'doctor/kube': {
-    sees: ['net', 'status', 'doctor'],
+    sees: ['net', 'text', 'status', 'doctor'],
     because: 'what an API server answers, and what stands there, means the same however it was asked',
   },
   'doctor/host': {

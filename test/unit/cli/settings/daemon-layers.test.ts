@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { readOptions } from '../../../../src/cli/flanneld.ts'
 import { variableReader } from '../../../../src/cli/kube-access.ts'
 import type { Layer } from '../../../../src/cli/layers.ts'
-import { namesEtcd, processLayer, settingsReader, unitLayer } from '../../../../src/cli/settings/daemon-layers.ts'
+import {
+  namesEtcd,
+  namesKubernetes,
+  processLayer,
+  settingsReader,
+  unitLayer,
+} from '../../../../src/cli/settings/daemon-layers.ts'
 import type { DaemonOptions } from '../../../../src/config/options.ts'
 
 const NOTHING: Layer = { given: new Map(), environment: {} }
@@ -63,6 +69,17 @@ describe('what a command takes from the daemon of its host', () => {
     [undefined, NOTHING, undefined],
   ] as const)('tells who names etcd: %s', (by, own, daemon) => {
     expect(namesEtcd(own, daemon)).toBe(by)
+  })
+
+  it.each([
+    ['command', told({ 'kube-subnet-mgr': 'true' }), undefined],
+    ['command', told({}, { FLANNELD_KUBE_SUBNET_MGR: 'true' }), undefined],
+    ['command', told({ 'kubeconfig-file': '/k' }), processLayer(['flanneld', '--kube-subnet-mgr'], {})],
+    ['daemon', NOTHING, processLayer(['flanneld', '--kube-subnet-mgr'], {})],
+    ['daemon', NOTHING, unitLayer(['FLANNELD_KUBE_SUBNET_MGR=true\n'])],
+    [undefined, NOTHING, processLayer(['flanneld', '--etcd-endpoints=http://b'], {})],
+  ] as const)('tells who names Kubernetes: %s', (by, own, daemon) => {
+    expect(namesKubernetes(own, daemon)).toBe(by)
   })
 
   it('is nothing where the daemon could not have been started so', () => {

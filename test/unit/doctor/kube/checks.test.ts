@@ -18,11 +18,18 @@ interface Cluster {
   readonly nodes?: readonly { readonly name: string; readonly podCidrs: readonly string[] }[] | Error
   readonly configuration?: string | undefined
   readonly nodeName?: string | undefined
+  /** It is reached, and says nothing. */
+  readonly isFrozen?: boolean
 }
 
 async function found(cluster: Cluster): Promise<readonly Finding[]> {
   const { nodes = [{ name: 'n1', podCidrs: ['10.244.1.0/24'] }] } = cluster
   const store: AskedNodes = {
+    url: URL,
+    read: async (name, stop) => {
+      if (cluster.isFrozen) await stopped(stop)
+      return nodes instanceof Error ? undefined : nodes.find((node) => node.name === name)
+    },
     list: () => (nodes instanceof Error ? Promise.reject(nodes) : Promise.resolve({ nodes })),
     nodeOfPod: () => Promise.resolve('n1'),
   }
@@ -40,6 +47,15 @@ async function found(cluster: Cluster): Promise<readonly Finding[]> {
   return (await Promise.all(KUBE_CHECKS.map((check) => check.look({ ...view, kube }, signal)))).flat()
 }
 
+/** Rejects as a store does when its caller has stopped it. */
+const stopped = (stop: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const message = 'our Node: stopped'
+    stop.addEventListener('abort', () => {
+      reject(new StoreError({ op: 'our Node', code: 'ABORTED_BY_CALLER', retryable: false, message }))
+    })
+  })
+
 const refusal = (code: StoreErrorCode, root: string, words = ''): StoreError =>
   new StoreError({
     ...{ op: 'list of Nodes', code, root, retryable: true, url: URL },
@@ -50,7 +66,35 @@ describe('what doctor finds of an API server', () => {
   it('is nothing where all is well, by the name of the Node or of the pod', async () => {
     expect(await found({})).toEqual([])
     expect(await found({ nodeName: undefined })).toEqual([])
-    expect(await found({ agent: healthy, nodes: [] })).toEqual([]) // it is not asked: the agent knows
+    expect(await found({ agent: healthy })).toEqual([])
+  })
+
+  it.each([
+    ['nobody', undefined],
+    ['an agent that has not noticed', healthy],
+  ] as const)('is that it answers nothing, beside %s', async (_, agent) => {
+    const [finding, ...others] = await found({ isFrozen: true, ...(agent && { agent }) })
+    expect(others).toEqual([])
+    expect(finding).toMatchObject({ cause: 'apiserver-unreachable', severity: 'broken' })
+    expect(finding?.evidence[0]).toBe('the API server, asked just now: no answer within 2 s')
+  })
+
+  it('is a file that is not there, by its name', async () => {
+    const message = 'waiting for /etc/flannel/ca.crt, which cannot be read (ENOENT)'
+    const nodes = new StoreError({
+      op: 'connect',
+      code: 'UNAVAILABLE',
+      root: 'ENOENT',
+      retryable: true,
+      message,
+      url: '',
+    })
+    const [finding] = await found({ nodes })
+    expect(finding).toMatchObject({
+      cause: 'kubeconfig-unusable',
+      summary: 'the API server is not asked: /etc/flannel/ca.crt cannot be read',
+    })
+    expect(finding?.cure[0]).toContain('ls -l /etc/flannel/ca.crt')
   })
 
   it.each<[string, StoreError, string]>([
