@@ -30,34 +30,46 @@ describe('fifty nodes and forty-five subnets', () => {
   const agentCommand = ['nice', '-n', '10', ...AGENT] as const
   const lab = useLab({ hosts: HOSTS, agentCommand }, (it) => it.putConfig(SCARCE))
 
-  test('lease: fifty nodes started at once: no subnet handed out twice, all leased or told out of subnets', async () => {
-    for (const { agent } of lab().hosts) agent.start()
-    const endings: Ending[] = []
-    for (const host of lab().hosts)
-      endings.push(await waitFor(`${host.name} to be leased or refused`, () => endingOf(host), { deadlineMs: LEASED_WITHIN_MS }))
-    expect(endings.filter((ending) => ending === 'leased')).toHaveLength(SUBNETS)
-    const taken = (await subnetsOf(lab())).filter((subnet) => subnet !== '')
-    expect(new Set(taken).size).toBe(SUBNETS)
-    expect((await lab().leases()).map(({ name }) => name.replace('-', '/')).sort()).toEqual([...taken].sort())
-  })
+  test(
+    'lease: fifty nodes started at once: no subnet handed out twice, all leased or told out of subnets',
+    { timeout: 2 * LEASED_WITHIN_MS },
+    async () => {
+      for (const { agent } of lab().hosts) agent.start()
+      const endings: Ending[] = []
+      for (const host of lab().hosts)
+        endings.push(
+          await waitFor(`${host.name} to be leased or refused`, () => endingOf(host), { deadlineMs: LEASED_WITHIN_MS }),
+        )
+      expect(endings.filter((ending) => ending === 'leased')).toHaveLength(SUBNETS)
+      const taken = (await subnetsOf(lab())).filter((subnet) => subnet !== '')
+      expect(new Set(taken).size).toBe(SUBNETS)
+      expect((await lab().leases()).map(({ name }) => name.replace('-', '/')).sort()).toEqual([...taken].sort())
+    },
+  )
 
-  test('lease: two nodes racing for the last free subnet: one gets it, the other is told out of subnets', async () => {
-    const { hosts } = lab()
-    const subnets = await subnetsOf(lab())
-    const leased = hosts.find((_, at) => subnets[at] !== '')
-    const waiting = hosts.filter((_, at) => subnets[at] === '')
-    if (!leased) throw new Error('nobody has a lease')
-    for (const { agent } of waiting.slice(2)) await agent.stop()
-    const racers = waiting.slice(0, 2)
-    for (const { agent } of racers) await agent.stop()
-    const name = await leaseNameOf(lab(), leased)
-    await leased.agent.kill()
-    await lab().deleteLease(name)
-    for (const { agent } of racers) agent.start()
-    const endings = await Promise.all(
-      racers.map((host) => waitFor(`${host.name} to end its race`, () => endingOf(host), { deadlineMs: LEASED_WITHIN_MS })),
-    )
-    expect(endings.sort()).toEqual(['leased', 'out of subnets'])
-    expect(await lab().leases()).toHaveLength(SUBNETS)
-  })
+  test(
+    'lease: two nodes racing for the last free subnet: one gets it, the other is told out of subnets',
+    { timeout: 2 * LEASED_WITHIN_MS },
+    async () => {
+      const { hosts } = lab()
+      const subnets = await subnetsOf(lab())
+      const leased = hosts.find((_, at) => subnets[at] !== '')
+      const waiting = hosts.filter((_, at) => subnets[at] === '')
+      if (!leased) throw new Error('nobody has a lease')
+      for (const { agent } of waiting.slice(2)) await agent.stop()
+      const racers = waiting.slice(0, 2)
+      for (const { agent } of racers) await agent.stop()
+      const name = await leaseNameOf(lab(), leased)
+      await leased.agent.kill()
+      await lab().deleteLease(name)
+      for (const { agent } of racers) agent.start()
+      const endings = await Promise.all(
+        racers.map((host) =>
+          waitFor(`${host.name} to end its race`, () => endingOf(host), { deadlineMs: LEASED_WITHIN_MS }),
+        ),
+      )
+      expect(endings.sort()).toEqual(['leased', 'out of subnets'])
+      expect(await lab().leases()).toHaveLength(SUBNETS)
+    },
+  )
 })
