@@ -61,7 +61,7 @@ const VXLAN: Fields<VxlanConfig> = {
 }
 
 /** Names of all fields that any backend reads, without `Backend.`. */
-export const BACKEND_FIELDS = Object.values(VXLAN).map(({ path }) => path.replace('Backend.', ''))
+export const BACKEND_FIELDS = namesOf(Object.values(VXLAN))
 
 const UDP: Fields<UdpConfig> = {
   type: { path: 'Backend.Type', valueOf: ({ type }) => type },
@@ -81,6 +81,8 @@ export interface BackendFact {
 interface Settings {
   /** Address families whose packets it carries. */
   readonly families: readonly Family[]
+  /** Names of the fields that it reads, without `Backend.`. */
+  readonly names: readonly string[]
   readonly facts: (config: BackendConfig) => readonly BackendFact[]
   readonly read: (fields: JsonFields) => BackendConfig
   readonly compare: (current: BackendConfig, next: BackendConfig) => FieldComparison<BackendConfig>
@@ -103,10 +105,15 @@ function settings<C extends BackendConfig>(
   return {
     families,
     read,
+    names: namesOf(fields),
     facts: (config) => (isOurs(config) ? fields.map(({ path, valueOf }) => ({ path, value: valueOf(config) })) : []),
     compare: (current, next) =>
       isOurs(current) && isOurs(next) ? compareFields(fields, current, next) : anotherType(current, next),
   }
+}
+
+function namesOf(fields: readonly { readonly path: string }[]): readonly string[] {
+  return fields.map(({ path }) => path.replace('Backend.', ''))
 }
 
 /** No other backend can be followed. */
@@ -127,6 +134,16 @@ const isType = (text: string): text is BackendConfig['type'] => Object.hasOwn(BA
 
 /** Upstream's code falls back to `udp`, its documentation says `vxlan`; we do as documented. */
 const DEFAULT_TYPE = 'vxlan'
+
+/** Names of the fields that a backend reads, without `Backend.`. @param type as it is written; whatever is no type stands for the usual one */
+export function fieldsOfBackend(type: unknown): {
+  readonly type: BackendConfig['type']
+  readonly names: readonly string[]
+} {
+  const known = typeof type === 'string' ? type.toLowerCase() : ''
+  const meant = isType(known) ? known : DEFAULT_TYPE
+  return { type: meant, names: BACKENDS[meant].names }
+}
 
 /** @param families of the network. @throws {ConfigError} */
 export function parseBackend(fields: JsonFields | undefined, families: readonly Family[] = []): BackendConfig {

@@ -1,4 +1,4 @@
-import { BACKEND_FIELDS } from './backend.ts'
+import { BACKEND_FIELDS, fieldsOfBackend } from './backend.ts'
 import { nearest } from './differences.ts'
 import { isObject, sameName, type JsonObject } from './json.ts'
 import { readLeniently } from './lenient.ts'
@@ -15,6 +15,9 @@ interface Level {
   /** What is read at the other level, and where that is. */
   readonly elsewhere: readonly string[]
   readonly place: string
+  /** What is read here with another backend, and the one that there is. */
+  readonly ofOthers: readonly string[]
+  readonly type: string
 }
 
 /** What is to be said of a configuration that {@link parseNetworkConfig} takes: a sentence for each, each to be said once. Pure. */
@@ -46,15 +49,29 @@ export const givenFields = (text: string): readonly string[] =>
   )
 
 function levelsOf(fields: JsonObject): readonly Level[] {
-  const backend = valueOf(fields, 'Backend')
+  const found = valueOf(fields, 'Backend')
+  const backend = isObject(found) ? found : {}
+  const { type, names } = fieldsOfBackend(valueOf(backend, 'Type'))
   return [
-    { fields, prefix: '', known: CONFIG_FIELDS, elsewhere: BACKEND_FIELDS, place: 'inside of Backend' },
     {
-      fields: isObject(backend) ? backend : {},
-      prefix: 'Backend.',
-      known: BACKEND_FIELDS,
-      elsewhere: CONFIG_FIELDS,
-      place: 'outside of Backend',
+      fields,
+      prefix: '',
+      known: CONFIG_FIELDS,
+      elsewhere: BACKEND_FIELDS,
+      place: 'inside of Backend',
+      ofOthers: [],
+      type,
+    },
+    {
+      ...{
+        fields: backend,
+        prefix: 'Backend.',
+        known: names,
+        elsewhere: CONFIG_FIELDS,
+        place: 'outside of Backend',
+        type,
+      },
+      ofOthers: BACKEND_FIELDS,
     },
   ]
 }
@@ -92,12 +109,17 @@ const oddNumbers = ({ fields, prefix, known }: Level): readonly string[] =>
   })
 
 /** Names that are read nowhere, and seem to be meant for one that is. */
-const misplaced = (where: string, { fields, prefix, known, elsewhere, place }: Level): readonly Remark[] =>
+const misplaced = (
+  where: string,
+  { fields, prefix, known, elsewhere, place, ofOthers, type }: Level,
+): readonly Remark[] =>
   Object.keys(fields)
     .filter((key) => !known.some((name) => sameName(key, name)))
     .flatMap((key): readonly Remark[] => {
       if (elsewhere.some((name) => sameName(key, name)))
         return [{ remark: `${where}: ${prefix}${key} is not read: its place is ${place}` }]
+      if (ofOthers.some((name) => sameName(key, name)))
+        return [{ remark: `${where}: ${prefix}${key} is not read by the backend ${type}` }]
       const near = nearest(key, known)
       return near === undefined ? [] : [{ remark: `${where}: ${prefix}${key} is not read: is ${prefix}${near} meant?` }]
     })

@@ -61,6 +61,9 @@ describe('what a configuration means', () => {
     expect(unreadFields('{"Network":"10.0.0.0/8","Backend":{"vni":1,"VNIs":2,"Foo":3},"Comment":"x"}')).toEqual([
       ...['Comment', 'Backend.VNIs', 'Backend.Foo'],
     ])
+    expect(unreadFields('{"Network":"10.0.0.0/8","Backend":{"Type":"udp","MTU":1400,"Port":1}}')).toEqual([
+      'Backend.MTU',
+    ])
   })
 
   it('can be had again as it was', () => {

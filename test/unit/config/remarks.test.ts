@@ -31,6 +31,9 @@ describe('a configuration that is taken', () => {
     ['"subnet_min":"10.1.0.0"', 'subnet_min is not read: is SubnetMin meant?'],
     ['"Backed":{}', 'Backed is not read: is Backend meant?'],
     ['"Backend":{"DirectRoute":true}', 'Backend.DirectRoute is not read: is Backend.DirectRouting meant?'],
+    ['"Backend":{"Type":"udp","MTU":1400}', 'Backend.MTU is not read by the backend udp'],
+    ['"Backend":{"Type":"UDP","directrouting":true}', 'Backend.directrouting is not read by the backend udp'],
+    ['"Backend":{"Type":"host-gw","VNI":5}', 'Backend.VNI is not read by the backend host-gw'],
     ['"IPv6Network":"fd00::/48"', 'IPv6Network is not read without "EnableIPv6": true'],
   ])('has fields named that are not read, and seem to be meant: %s', (fields, remark) => {
     expect(remarks(fields)).toEqual([`/config: ${remark}`])
@@ -39,6 +42,7 @@ describe('a configuration that is taken', () => {
   it.each([
     '"Comment":"2e1 20.0","Weight":1.5,"Tags":[2e1],"version":2',
     '"ipv6network":"fd00::/48","EnableIPv6":false',
+    '"Backend":{"Type":"udp","Port":4789}',
     '"subnetlen":20,"BACKEND":{"type":"vxlan","vni":100,"PSK":"x"}',
     `"${'SubnetLen'.repeat(10_000)}":1`,
   ])('is not remarked on for what is right, and for what others may want of it: %#', (fields) => {
