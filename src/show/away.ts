@@ -33,6 +33,8 @@ export interface AwayDocument {
 /** A device that carries an overlay, as the kernel has it. */
 export interface AwayDevice {
   readonly name: string
+  /** Whether the agent carries its packets (`udp`): it has neither VNI nor port then, which are 0, and the peers are in no table of the kernel. */
+  readonly isCarried: boolean
   readonly vni: number
   readonly port: number
   readonly mtu: number
@@ -46,10 +48,7 @@ export interface AwayDevice {
 /** `flanneld status` without an agent. */
 export function showAway(document: AwayDocument, looks: Looks): string {
   const { hostname, why, devices, subnetFile, store } = document
-  const carries = devices.some(({ isUp, routes }) => isUp && routes > 0)
-  const goesOn = carries
-    ? 'the kernel goes on forwarding by what it holds, and hears of no changes'
-    : 'the kernel holds no overlay'
+  const goesOn = goesOnText(devices.filter(({ isUp, routes }) => isUp && routes > 0))
   const rows: readonly Labelled[] = [
     ['Agent', agentText(document)],
     ...devices.map((device): Labelled => [device.name, deviceText(device)]),
@@ -65,8 +64,18 @@ function agentText({ pid }: AwayDocument): string {
   return `one runs${pid === 0 ? '' : ` (pid ${pid})`}, but does not answer there`
 }
 
-const deviceText = ({ isUp, addresses, mtu, vni, port, neighbours, fdb, routes }: AwayDevice): string =>
-  `${isUp ? 'up' : 'DOWN'}, ${addresses.join(' ') || 'no address'}, MTU ${mtu}, VNI ${vni}, port ${port}: ${counted(neighbours, 'neighbour')}, ${counted(fdb, 'FDB entry', 'FDB entries')}, ${counted(routes, 'route')}`
+function goesOnText(carrying: readonly AwayDevice[]): string {
+  if (carrying.length === 0) return 'the kernel holds no overlay'
+  if (carrying.every(({ isCarried }) => isCarried))
+    return 'threads of the agent carry packets to the peers it knew, if it is not stopped, and it hears of no changes'
+  return 'the kernel goes on forwarding by what it holds, and hears of no changes'
+}
+
+function deviceText({ isCarried, isUp, addresses, mtu, vni, port, neighbours, fdb, routes }: AwayDevice): string {
+  const common = `${isUp ? 'up' : 'DOWN'}, ${addresses.join(' ') || 'no address'}, MTU ${mtu}`
+  if (isCarried) return `${common}, TUN of the udp backend: ${counted(routes, 'route')}`
+  return `${common}, VNI ${vni}, port ${port}: ${counted(neighbours, 'neighbour')}, ${counted(fdb, 'FDB entry', 'FDB entries')}, ${counted(routes, 'route')}`
+}
 
 const fileText = ({ path, subnets, writtenAt }: NonNullable<AwayDocument['subnetFile']>, at: number): string =>
   `${path}: ${subnets.join(' and ') || 'no subnet'}, written ${ago(writtenAt, at)}`

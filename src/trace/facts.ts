@@ -13,7 +13,7 @@ export interface TracedPeer {
   readonly key: string
   readonly subnet: Prefix
   readonly publicIp: Ip
-  /** `vxlan`, `host-gw` … */
+  /** `vxlan`, `host-gw` …; empty: its lease names none, as those of `udp` do */
   readonly backendType: string
   /** Of its tunnel end point; undefined where its backend has none. */
   readonly mac: Mac | undefined
@@ -27,7 +27,8 @@ export interface TracedPeer {
 /** A device whose packets the agent carries, and the one route that leads to all peers. */
 export interface CarriedWay {
   readonly device: string
-  readonly network: Prefix
+  /** Undefined: no agent says it. */
+  readonly network: Prefix | undefined
 }
 
 /** What the kernel holds for a peer, and by which ways it would send. */

@@ -1,4 +1,5 @@
 import type { StatusDocument } from '../status/document.ts'
+import { TUN_PATTERN } from '../kernel/marks.ts'
 import { parsePrefix } from '../net/prefix.ts'
 import type { CarriedWay, KernelFacts, TracedPeer } from './facts.ts'
 
@@ -12,13 +13,20 @@ export function isOwn(
   return mac !== undefined && device?.mac === mac
 }
 
-/** By which device packets to a peer go where the agent carries them, as it says. Pure. */
+/** What the leases of the backend udp say of it: mostly nothing. */
+const CARRIED_TYPES = ['udp', '']
+
+/** By which device packets to a peer go where the agent carries them, as it says; without it, as the lease says. Pure. */
 export function carriedWay(
-  { family, mac }: Pick<TracedPeer, 'family' | 'mac'>,
+  { family, mac, backendType }: Pick<TracedPeer, 'family' | 'mac' | 'backendType'>,
   status: Pick<StatusDocument, 'families' | 'configuration'> | undefined,
 ): CarriedWay | undefined {
-  const device = status?.families.find((one) => one.family === family)?.device ?? undefined
-  const text = status?.configuration?.networks.find((one) => one.family === family)?.network
+  if (status === undefined)
+    return CARRIED_TYPES.includes(backendType)
+      ? { device: TUN_PATTERN.replace('%d', '0'), network: undefined }
+      : undefined
+  const device = status.families.find((one) => one.family === family)?.device ?? undefined
+  const text = status.configuration?.networks.find((one) => one.family === family)?.network
   const network = text === undefined ? undefined : parsePrefix(text)
   if (device?.forwarder === null || device === undefined || network === undefined || mac !== undefined) return undefined
   return { device: device.name, network }

@@ -1,5 +1,7 @@
 import { describeWay, isRightWay } from '../kernel/route-way.ts'
 import type { RouteAnswer } from '../kernel/kernel.ts'
+import { ROUTE_PROTOCOL } from '../kernel/marks.ts'
+import type { Prefix } from '../net/prefix.ts'
 import type { KernelFacts, Step, TraceFacts, TracedPeer } from './facts.ts'
 import { firewallStep } from './firewall-step.ts'
 import { probeStep } from './probe-step.ts'
@@ -34,9 +36,12 @@ function goesDirectly({ publicIp, vni, carried }: TracedPeer, { toContainer, dev
   return gateway?.text === publicIp.text && linkIndex !== device?.index
 }
 
+const backendOf = ({ backendType, carried }: TracedPeer): string =>
+  backendType || (carried === undefined ? 'no backend' : 'udp (a lease without BackendType)')
+
 function leaseStep({ peer, rejected }: TraceFacts): Step {
-  const { key, publicIp, mac, backendType, source } = peer
-  const found = `${key} of ${peer.name} at ${publicIp.text}${mac === undefined ? '' : `, VtepMAC ${mac}`}, ${backendType || 'no backend'} (says ${source})`
+  const { key, publicIp, mac, source } = peer
+  const found = `${key} of ${peer.name} at ${publicIp.text}${mac === undefined ? '' : `, VtepMAC ${mac}`}, ${backendOf(peer)} (says ${source})`
   if (rejected === undefined) return right('lease', found)
   return wrong('lease', `${found}; not used: ${rejected}`, 'flanneld leases', `on ${peer.name}: flanneld status`)
 }
@@ -99,7 +104,7 @@ function routeStep(facts: TraceFacts, isDirect: boolean): Step {
   const answer = kernel.toContainer
   const underlay = isDirect && answer.is === 'route' ? answer.route.linkIndex : undefined
   const found = wayOf(answer, kernel)
-  if (isRightWay(answer, peer, { device: kernel.device?.index, underlay, oneRoute: peer.carried?.network }))
+  if (isRightWay(answer, peer, { device: kernel.device?.index, underlay, oneRoute: oneRouteTo(peer, answer) }))
     return right('route', `${found}${isDirect ? ' (directly over the underlay)' : ''}`)
   const ours = peer.carried?.network ?? peer.subnet
   const missing = answer.is === 'none' || answer.route.destination.length < ours.length
@@ -113,6 +118,12 @@ function routeStep(facts: TraceFacts, isDirect: boolean): Step {
       ? [mender(facts)]
       : ['remove that route or rule, or give it other destinations', ...showing(answer, peer)]),
   )
+}
+
+/** Where no agent says which network it is, the route that is ours tells. */
+function oneRouteTo({ carried }: TracedPeer, answer: RouteAnswer): Prefix | undefined {
+  if (carried === undefined || carried.network !== undefined || answer.is === 'none') return carried?.network
+  return answer.route.protocol === ROUTE_PROTOCOL ? answer.route.destination : undefined
 }
 
 const showing = (answer: RouteAnswer, { subnet, family }: TracedPeer): readonly string[] => {

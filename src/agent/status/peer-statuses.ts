@@ -12,6 +12,9 @@ import type { PeerChoice } from './peer-choice.ts'
 /** Longest name of a node that is shown, in UTF-16 units (HOST_NAME_MAX of Linux is 64, of POSIX 255). */
 const LONGEST_NAME = 255
 
+/** Nodes of this backend alone name no type in their leases, as upstream's do not. */
+const WITHOUT_TYPE = 'udp'
+
 /**
  * The peers in force that are chosen, one for each address family, made one by one as they are read: of ten thousand, none is kept. Peers that
  * come or go meanwhile may be among them or not.
@@ -82,7 +85,8 @@ function saidBy({ peers }: SessionView, key: string): Pick<PeerStatus, 'nodeId' 
   return {
     isReserved: record.etcdLeaseId === undefined ? null : record.etcdLeaseId === NO_ETCD_LEASE,
     nodeId: typeof id === 'string' ? printable(id, LONGEST_NAME) : null,
-    backendType: typeof backendType === 'string' ? printable(backendType, LONGEST_NAME) : '',
+    backendType:
+      typeof backendType === 'string' && backendType !== '' ? printable(backendType, LONGEST_NAME) : WITHOUT_TYPE,
   }
 }
 

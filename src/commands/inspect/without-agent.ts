@@ -4,8 +4,8 @@ import { ConfigError } from '../../config/error.ts'
 import { readNodeId } from '../../host/identity.ts'
 import { readRegularFile } from '../../host/files/regular-file.ts'
 import { parseSubnets } from '../../host/subnet-env.ts'
-import type { AddressState, LinkState } from '../../kernel/kernel.ts'
-import { familyOfDevice } from '../../kernel/marks.ts'
+import type { AddressState, LinkState, RouteState } from '../../kernel/kernel.ts'
+import { familyOfDevice, isTunName, ROUTE_PROTOCOL } from '../../kernel/marks.ts'
 import { decodeLease } from '../../lease/codec.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import type { AwayDevice, AwayDocument } from '../../show/away.ts'
@@ -46,13 +46,16 @@ async function readDevice(
 ): Promise<AwayDevice> {
   const { neighbours, fdb, routes } = await kernel.snapshot(index, [familyOfDevice(name) ?? 4], signal)
   return {
-    ...{ name, mtu, isUp: up, vni: vxlan?.vni ?? 0, port: vxlan?.port ?? 0 },
+    ...{ name, mtu, isUp: up, isCarried: isTunName(name), vni: vxlan?.vni ?? 0, port: vxlan?.port ?? 0 },
     addresses: addresses.filter(({ linkIndex }) => linkIndex === index).map(({ ip }) => ip.text),
     neighbours: neighbours.filter(({ permanent }) => permanent).length,
     fdb: fdb.filter(({ permanent }) => permanent).length,
-    routes: routes.filter(({ gateway }) => gateway !== undefined).length,
+    routes: routes.filter(isToPeers).length,
   }
 }
+
+/** With udp, one route without a gateway leads to the whole network. */
+const isToPeers = ({ gateway, protocol }: RouteState): boolean => gateway !== undefined || protocol === ROUTE_PROTOCOL
 
 async function readSubnetFile({ own }: Asking): Promise<AwayDocument['subnetFile']> {
   try {

@@ -52,7 +52,7 @@ export const AWAY: AwayDocument = {
   why: '/run/flannel/flanneld.sock has nobody behind it',
   devices: [
     {
-      ...{ name: 'flannel.1', vni: 1, port: 8472, mtu: 1450, isUp: true, addresses: ['10.15.0.0'] },
+      ...{ name: 'flannel.1', isCarried: false, vni: 1, port: 8472, mtu: 1450, isUp: true, addresses: ['10.15.0.0'] },
       ...{ neighbours: 3, fdb: 3, routes: 3 },
     },
   ],

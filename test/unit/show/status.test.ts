@@ -3,7 +3,8 @@ import { showStatus } from '../../../src/show/status.ts'
 import { sampleEvent, samplePeer, samplePeers, sampleStatus } from '../../fake/status-samples.ts'
 import { eventLine } from '../../../src/show/events.ts'
 import { showPeers } from '../../../src/show/peers.ts'
-import { LOOKS } from './shown.ts'
+import { showAway } from '../../../src/show/away.ts'
+import { AWAY, LOOKS } from './shown.ts'
 
 const REJECTED = { key: '10.15.48.0-20', subnet: '10.15.48.0/20', publicIp: '192.168.9.3', name: 'host-3' }
 
@@ -83,5 +84,17 @@ describe('a line of flanneld events', () => {
     expect(line).toContain('docker: it is away reason=nobody answers at /run/docker.sock file=/etc/x\n')
     const said = eventLine(sampleEvent(1, { text: 'docker: nobody answers at /run/docker.sock', fields }), LOOKS)
     expect(said).toContain('docker: nobody answers at /run/docker.sock file=/etc/x\n')
+  })
+})
+
+describe('without an agent that answers', () => {
+  const [vxlan] = AWAY.devices
+  const tun = { name: 'flannel0', isCarried: true, vni: 0, port: 0, neighbours: 0, fdb: 0, routes: 1 }
+  const shown = showAway({ ...AWAY, devices: vxlan === undefined ? [] : [{ ...vxlan, ...tun }] }, LOOKS)
+
+  test('the device of udp is shown as what it is', () => {
+    expect(shown).toContain('up, 10.15.0.0, MTU 1450, TUN of the udp backend: 1 route')
+    expect(shown).toContain('threads of the agent carry packets')
+    expect(shown).not.toMatch(/VNI|no overlay|FDB/)
   })
 })

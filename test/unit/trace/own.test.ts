@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isOwn } from '../../../src/trace/own.ts'
+import { carriedWay, isOwn } from '../../../src/trace/own.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import { sampleStatus } from '../../fake/status-samples.ts'
@@ -16,4 +16,11 @@ it("without an agent, one that names the MAC of this host's device is", () => {
   expect(isOwn(OWN, { device: DEVICE }, undefined)).toBe(true)
   expect(isOwn(TRACED, { device: DEVICE }, undefined)).toBe(false)
   expect(isOwn({ ...OWN, mac: undefined }, { device: { ...DEVICE, mac: undefined } }, undefined)).toBe(false)
+})
+
+it('without an agent, a peer of udp, whose lease names no type, is reached by the TUN device', () => {
+  const peer = { ...TRACED, mac: undefined, vni: undefined }
+  expect(carriedWay({ ...peer, backendType: '' }, undefined)).toEqual({ device: 'flannel0', network: undefined })
+  expect(carriedWay({ ...peer, backendType: 'host-gw' }, undefined)).toBeUndefined()
+  expect(carriedWay({ ...peer, backendType: '' }, sampleStatus([]))).toBeUndefined()
 })

@@ -232,3 +232,31 @@ describe('the firewall on the way', () => {
     expect(names.slice(names.indexOf('route'))).toEqual(['route', 'firewall', 'underlay', 'probe'])
   })
 })
+
+describe('the way to a peer of udp without an agent', () => {
+  const carried = { device: 'flannel0', network: undefined }
+  const peer = { ...TRACED, mac: undefined, vni: undefined, backendType: '', carried }
+  const tun = { ...DEVICE, name: 'flannel0', vxlan: undefined, kind: 'tun' }
+  const around = { deviceName: 'flannel0', tables: { neighbours: [], fdb: [], routes: [] } }
+  const wide = { destination: prefix('10.0.0.0/8'), gateway: undefined, metric: 1, onlink: false }
+
+  it('leads into its device, which goes with the agent', () => {
+    const toContainer = { is: 'route', route: route({ ...wide, linkIndex: 2, protocol: 'dhcp' }) } as const
+    const found = steps(traceFacts({ ...around, device: undefined, toContainer }, { peer, agent: 'away' }))
+    expect(found.find(({ name }) => name === 'lease')?.found).toContain('udp (a lease without BackendType)')
+    expect(wrongOnes(found)).toEqual(['device', 'route'])
+    const wrong = found.find(({ name }) => name === 'route')
+    expect([wrong?.found, wrong?.cure]).toEqual([
+      expect.stringMatching(/they should go dev flannel0$/),
+      ['systemctl start flanneld'],
+    ])
+  })
+
+  it('is right where an agent that does not answer has made it', () => {
+    const toContainer = { is: 'route', route: route(wide) } as const
+    const found = steps(
+      traceFacts({ ...around, device: tun, toContainer, links: links(tun, UNDERLAY) }, { peer, agent: 'silent' }),
+    )
+    expect(wrongOnes(found)).toEqual([])
+  })
+})
