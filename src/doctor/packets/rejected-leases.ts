@@ -2,20 +2,25 @@ import type { RejectedStatus } from '../../status/document.ts'
 import { quoted } from '../../text/quoted.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { View } from '../view.ts'
-import { onHost } from './words.ts'
+import { onHost, storeWords, type StoreWords } from './words.ts'
 
 /** Peers that are not reached because their leases are not honoured. */
 export const rejectedLeases: Check<View> = {
   name: 'leases that are rejected',
-  async look({ agent }) {
+  async look({ agent, kube }) {
     const status = await agent()
+    const words = storeWords({ kube })
     const published = (status?.families ?? []).map(({ underlay }) => underlay.publicIp)
-    return (status?.rejected.rows ?? []).map((row) => judgeRejected(row, published))
+    return (status?.rejected.rows ?? []).map((row) => judgeRejected(row, published, words))
   },
 }
 
 /** Pure. @param published the addresses that this host's own lease says */
-export function judgeRejected(row: RejectedStatus, published: readonly string[]): Finding {
+export function judgeRejected(
+  row: RejectedStatus,
+  published: readonly string[],
+  words: StoreWords = storeWords({}),
+): Finding {
   const { key, publicIp, reason, code } = row
   const name = row.name ?? publicIp ?? key
   const common = { severity: 'broken', peer: name, evidence: [`lease ${key} is rejected: ${reason}`] } as const
@@ -25,15 +30,12 @@ export function judgeRejected(row: RejectedStatus, published: readonly string[])
       ...{ ...common, cause: 'vni-differs' },
       summary: `${name} has VNI ${theirs}, this host ${ours}: neither takes the other's packets`,
       cure: [
-        onHost(
-          name,
-          `systemctl restart flanneld, which then takes Backend.VNI from the network configuration, as this host has`,
-        ),
-        'where both have been restarted since it was changed, compare which configuration they read: --etcd-prefix and --etcd-endpoints',
+        onHost(name, `${words.restart}, which then takes Backend.VNI from the network configuration, as this host has`),
+        `where both have been restarted since it was changed, compare which configuration they read: ${words.source}`,
       ],
     }
   }
-  if (code === 'own_public_ip') return { ...common, ...sameAddress(row, name, published) }
+  if (code === 'own_public_ip') return { ...common, ...sameAddress(row, name, { published, words }) }
   if (code === 'own_mac')
     return {
       ...{ ...common, cause: 'duplicate-machine-id' },
@@ -49,8 +51,8 @@ export function judgeRejected(row: RejectedStatus, published: readonly string[])
     ...{ ...common, cause: 'lease-rejected', severity: 'risk' },
     summary: `the lease ${key}${name === key ? '' : ` of ${name}`} is not honoured: ${reason}`,
     cure: [
-      onHost(name, 'flanneld doctor; systemctl restart flanneld, where the configuration has changed since it started'),
-      `if no host has it any more: flanneld release ${quoted(key)}`,
+      onHost(name, `flanneld doctor; ${words.restart}, where the configuration has changed since it started`),
+      `if no host has it any more: ${words.giveUp(key, row.name)}`,
       'docs/troubleshooting.md explains the reason in the words of the agent',
     ],
   }
@@ -58,14 +60,15 @@ export function judgeRejected(row: RejectedStatus, published: readonly string[])
 
 /** A peer publishes what is an address of this host: one that this host publishes too, or one that it only has besides. */
 function sameAddress(
-  { key, publicIp, reason }: RejectedStatus,
+  row: RejectedStatus,
   name: string,
-  published: readonly string[],
+  { published, words }: { readonly published: readonly string[]; readonly words: StoreWords },
 ): Pick<Finding, 'cause' | 'summary' | 'cure'> {
+  const { key, publicIp, reason } = row
   const cause = 'duplicate-public-ip'
   const address = publicIp ?? 'an address'
   const elsewhere = onHost(name, '--iface= or --public-ip= that names an address of its own')
-  const whereGone = `if there is no such node any more: flanneld release ${quoted(key)}`
+  const whereGone = `if there is no such node any more: ${words.giveUp(key, row.name)}`
   if (publicIp === null || published.includes(publicIp))
     return {
       cause,

@@ -3,7 +3,7 @@ import { parseIp } from '../../net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { Echo, HostReads, Knock, OverlayHere, Suspect, View } from '../view.ts'
-import { HIDDEN, onHost, SILENCE } from './words.ts'
+import { HIDDEN, onHost, SILENCE, storeWords, type StoreWords } from './words.ts'
 
 /** UDP ports of VXLAN: of Linux, of IANA (RFC 7348), of Windows' flannel. */
 const USUAL_PORTS = [8472, 4789, 4790]
@@ -11,11 +11,12 @@ const USUAL_PORTS = [8472, 4789, 4790]
 /** Why a peer does not answer, as far as that is seen from here. */
 export const silentPeers: Check<View> = {
   name: 'peers that do not answer',
-  async look({ overlay, suspects, host, probes }, signal) {
+  async look({ overlay, suspects, host, probes, kube }, signal) {
     const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
     if (silent.length === 0) return []
     const addresses = await host.kernel.addresses(signal)
     const links = await host.kernel.links(signal)
+    const words = storeWords({ kube })
     const hasReadRules = await host.verdicts().then(
       () => true,
       () => false,
@@ -30,7 +31,7 @@ export const silentPeers: Check<View> = {
           const link = links.find(({ index }) => index === here.underlay.index)
           const hasAnswered = asked.echo.is === 'answered'
           const neighbours = hasAnswered ? NOBODY : ((await whoAnswers(probes, link, peer)) ?? (await arpTable(host)))
-          return judgeSilence({ here, peer, network, neighbours, hasReadRules, ...asked })
+          return judgeSilence({ here, peer, network, neighbours, hasReadRules, words, ...asked })
         })
     })
     return (await Promise.all(looks)).flat()
@@ -112,6 +113,8 @@ interface Silence extends Asked {
   readonly neighbours: ArpTable
   /** Whether the firewall of this host is known not to be it: else a finding of its own says so. */
   readonly hasReadRules: boolean
+  /** Absent: those of etcd. */
+  readonly words?: StoreWords
 }
 
 /** Pure. */
@@ -206,7 +209,7 @@ const openThere = (peer: Suspect, port: number): readonly string[] => [
 ]
 
 function away(facts: Silence): Told {
-  const { peer, echo, here } = facts
+  const { peer, echo, here, words = storeWords({}) } = facts
   const { publicIp, name } = peer
   if (publicIp === HIDDEN) return hidden(peer)
   const says = echo.is === 'refused' ? [`ping ${publicIp}: ${echo.says}`] : [`ping ${publicIp}: no answer`]
@@ -217,7 +220,7 @@ function away(facts: Silence): Told {
       evidence: [...says, `ip neigh show ${publicIp}: FAILED, nobody answers for it`],
       cure: [
         onHost(name, 'turn it on, and see to its network (ip link, ip address)'),
-        `if it will not come back: flanneld release ${peer.subnet}`,
+        `if it will not come back: ${words.giveUp(peer.subnet, name)}`,
       ],
     }
   return {

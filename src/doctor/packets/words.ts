@@ -1,5 +1,6 @@
 import type { Finding } from '../finding.ts'
-import type { OverlayHere } from '../view.ts'
+import { quoted } from '../../text/quoted.ts'
+import type { OverlayHere, View } from '../view.ts'
 
 /** A command, or an advice, for another host. */
 export const onHost = (name: string, command: string): string => `on ${name}: ${command}`
@@ -21,3 +22,30 @@ export const inEachFamily = (
  * (VirtualBox manual 6.3, QEMU user networking). Vagrant's first interface is of that kind.
  */
 export const HIDDEN = '10.0.2.15'
+
+/** How what peers say of themselves is dealt with, where it stands: in leases of etcd, or on Nodes of Kubernetes. */
+export interface StoreWords {
+  /** Takes the claim of a peer away for good. @param name of the peer, where it is known */
+  readonly giveUp: (key: string, name: string | null) => string
+  /** Has its agent read everything anew. */
+  readonly restart: string
+  /** What to compare where two have read something else. */
+  readonly source: string
+}
+
+const OF_ETCD: StoreWords = {
+  giveUp: (key) => `flanneld release ${quoted(key)}`,
+  restart: 'systemctl restart flanneld',
+  source: '--etcd-prefix and --etcd-endpoints',
+}
+
+const OF_KUBERNETES: StoreWords = {
+  giveUp: (key, name) =>
+    name === null
+      ? `kubectl delete node NAME; flanneld leases says which Node has ${key}`
+      : `kubectl delete node ${quoted(name)}`,
+  restart: 'delete its pod of the DaemonSet (or systemctl restart flanneld)',
+  source: 'net-conf.json of the ConfigMap, as --net-config-path names it',
+}
+
+export const storeWords = ({ kube }: Pick<View, 'kube'>): StoreWords => (kube === undefined ? OF_ETCD : OF_KUBERNETES)

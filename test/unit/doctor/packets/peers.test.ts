@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { judgeSizes } from '../../../../src/doctor/packets/path-mtu.ts'
 import { judgePublished } from '../../../../src/doctor/packets/published.ts'
+import type { KubeReads } from '../../../../src/doctor/kube-facts.ts'
 import { judgeRejected } from '../../../../src/doctor/packets/rejected-leases.ts'
 import { judgeWays } from '../../../../src/doctor/packets/routes.ts'
 import { judgeSilence, readArpTable, silentPeers } from '../../../../src/doctor/packets/silent-peer.ts'
+import { storeWords } from '../../../../src/doctor/packets/words.ts'
 import type { Echo, Knock } from '../../../../src/doctor/view.ts'
 import type { RouteState, RuleState } from '../../../../src/kernel/kernel.ts'
 import { ip } from '../../../../src/net/ip.ts'
@@ -182,6 +184,12 @@ describe('the size of packets that pass', () => {
   })
 })
 
+const fakeKube: KubeReads = {
+  ...{ netConfigPath: '/etc/kube-flannel/net-conf.json', from: 'here' },
+  ask: () => Promise.reject(new TypeError('not asked')),
+  askBriefly: () => Promise.reject(new TypeError('not asked')),
+}
+
 describe('a lease that is rejected', () => {
   const row = (reason: string, code: string): RejectedStatus => ({
     ...{ key: '10.15.65.0-24', subnet: '10.15.65.0/24', publicIp: '192.168.205.11', name: 'two', reason, code },
@@ -214,6 +222,24 @@ describe('a lease that is rejected', () => {
     expect(both.cure[0]).toMatch(/^on two: --iface=/)
     const [cure] = judgeRejected(row(reason, 'own_public_ip'), ['192.168.205.10']).cure
     expect(cure).toBe('ip address delete 192.168.205.11 dev eth0, if it belongs to two')
+  })
+
+  it('is given up as a Node, where Kubernetes has it', () => {
+    const words = storeWords({ kube: fakeKube })
+    const reasons = [
+      ['PublicIP 192.168.205.11 is our own, on eth0: two needs another, by --iface there', 'own_public_ip'],
+      ['subnet 1.2.3.0/24 is outside Network 10.15.0.0/16', 'other_network'],
+    ] as const
+    for (const [reason, code] of reasons) {
+      const cures = judgeRejected(row(reason, code), ['192.168.205.10'], words).cure.join('\n')
+      expect(cures).toContain('kubectl delete node two')
+      expect(cures).not.toContain('flanneld release')
+    }
+    const { cure } = judgeRejected(row('its VNI is 7, ours 100', 'other_vni'), [], words)
+    expect(cure.join('\n')).toContain('ConfigMap')
+    expect(cure.join('\n')).not.toContain('etcd')
+    const nameless = { ...row('no JSON', 'malformed'), name: null }
+    expect(judgeRejected(nameless, [], words).cure).toContainEqual(expect.stringContaining('kubectl delete node NAME'))
   })
 
   it('for anything else is told in the agent’s words, as what may do harm', () => {
