@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ConfigError } from '../../config/error.ts'
 import type { KubeAccess } from '../../config/options.ts'
@@ -121,7 +122,7 @@ function resolved(config: Kubeconfig): Credentials {
     throw new ConfigError(KUBECONFIG_FLAG, 'client-certificate and client-key together', 'one of them')
   return {
     url: parseUrl(server),
-    authorities: authority && readMaterial(authority),
+    authorities: authority && readAuthorities(authority),
     isInsecure,
     serverName,
     certificate: certificate && readMaterial(certificate),
@@ -142,6 +143,25 @@ function parseUrl(text: string): URL {
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '') return url
   throw new ConfigError('URL of the API server', 'such as https://10.0.0.1:6443', text)
+}
+
+const BLOCK = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
+
+/** Node takes anything for authorities, and then trusts nobody. @throws {ConfigError} where there is not one certificate */
+function readAuthorities(material: Material): Buffer {
+  const data = readMaterial(material)
+  const blocks = data.toString('latin1').match(BLOCK) ?? []
+  if (blocks.some(isCertificate)) return data
+  const where = 'file' in material ? material.file : `certificate-authority-data of ${KUBECONFIG_FLAG}`
+  throw new ConfigError(where, 'certificates of authorities, as PEM', `no certificate in ${data.length} bytes`)
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
 }
 
 /** @throws {StoreError} where the file cannot be read: somebody may still be about to bring it */

@@ -66,10 +66,13 @@ function messageIn(body: string): string {
 /** A request that was not answered. `cause`: Node's own error. */
 export function unanswered({ op }: Pick<Operation, 'op'>, url: string, cause: unknown): StoreError {
   const root = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined
-  const words = cause instanceof Error ? printable(cause.message) : 'no answer'
+  const words = cause instanceof Error ? printable(cause.message.replace(NODES_OWN_HINT, '')) : 'no answer'
   const message = `${op} at ${url}: ${words}${hintFor(root)}`
   return new StoreError({ op, code: 'UNAVAILABLE', retryable: true, message, cause, url, root })
 }
+
+/** How to run Node, which is nobody's business here: what is trusted, kubeconfig and service account say. */
+const NODES_OWN_HINT = /[;,.]? *(?:if the root CA is installed locally, *)?try running Node\.js.*$/is
 
 /** @param what has not come, in words */
 export const silent = ({ op }: Pick<Operation, 'op'>, url: string, what: string): StoreError =>

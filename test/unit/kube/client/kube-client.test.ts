@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../../src/config/error.ts'
 import { systemClock } from '../../../../src/host/system-clock.ts'
 import { CredentialFiles, type CredentialSource } from '../../../../src/kube/client/credentials.ts'
+import { unanswered } from '../../../../src/kube/client/errors.ts'
 import { KubeClient } from '../../../../src/kube/client/kube-client.ts'
 import { KubeNodeStore } from '../../../../src/kube/kube-node-store.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
@@ -142,6 +143,31 @@ describe('credentials', () => {
     const other = configFor(api.url, {}, certificates.otherCaFile)
     expect((await failureOf(connect({ access: { kubeconfigFile: other } }).list(signal))).message).toContain(
       'another authority',
+    )
+  })
+
+  it('name what is to hold the authority, and holds no certificate; good ones stay in use', async () => {
+    const api = await serve({ tls: tls() })
+    const junk = '-----BEGIN CERTIFICATE-----\nanVuaw==\n-----END CERTIFICATE-----\n'
+    const caFile = write('authority', junk)
+    const access = { kubeconfigFile: configFor(api.url, {}, caFile) }
+    const named = `${caFile}: expected certificates of authorities, as PEM, found "no certificate in ${junk.length} bytes"`
+    expect(() => connect({ access })).toThrow(ConfigError)
+    expect(() => connect({ access })).toThrow(named)
+    write('authority', readFileSync(certificates.caFile, 'utf8'))
+    const credentials = new CredentialFiles({ access, environment: {}, clock: systemClock })
+    write('authority', '')
+    expect(credentials.look()).toBe(false)
+    expect(credentials.problem).toContain('no certificate in 0 bytes')
+    expect(credentials.get().authorities).toEqual(readFileSync(certificates.caFile))
+  })
+
+  it('are judged in our own words, and not with advice on how to run Node', () => {
+    const advice =
+      'unable to get issuer certificate; if the root CA is installed locally, try running Node.js with --use-system-ca'
+    const cause = Object.assign(new Error(advice), { code: 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' })
+    expect(unanswered({ op: 'our Node' }, 'https://a', cause).message).toBe(
+      'our Node at https://a: unable to get issuer certificate (signed by another authority than the one we trust)',
     )
   })
 })

@@ -343,6 +343,21 @@ describe('holding', () => {
     await waitFor('that it holds', () => conditions.all().length === 0)
   })
 
+  it.each([
+    [401, /^was reached, and does not know who we are: .*HTTP 401/],
+    [403, /^was reached, and does not let us: .*HTTP 403.*needs verb/],
+    [500, /^was reached, and answers that it cannot: .*HTTP 500/],
+  ])('does not call an API server out of reach that answers with %i', async (status, words) => {
+    await hold()
+    api.faults = { refuse: { status } }
+    api.cut()
+    await waitFor('the words', () =>
+      conditions.all().some(({ what, reason }) => what === 'Kubernetes API' && words.test(reason)),
+    )
+    api.faults = {}
+    await waitFor('that it holds', () => conditions.all().length === 0)
+  })
+
   it('sees that the API server was restored from a backup', async () => {
     const backup = api.nodes.backup()
     for (let more = 0; more < 5; more++) api.nodes.patch('peer', {})
