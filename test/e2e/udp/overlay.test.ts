@@ -107,7 +107,12 @@ describe('udp', () => {
     })
     const [peer] = objectsAt(await told(host, 'peers', other.address), 'peers')
     const { subnet } = await other.ready()
-    expect(peer).toMatchObject({ mac: null, address: subnet.text.replace(/\/.*/, ''), isDirect: false })
+    expect(peer).toMatchObject({
+      mac: null,
+      address: subnet.text.replace(/\/.*/, ''),
+      isDirect: false,
+      backendType: 'udp',
+    })
     expect(peer?.['entries']).toEqual([
       { table: 'forwarder', row: `forwarder ${subnet.text} to ${other.address}`, isInKernel: true },
     ])
@@ -121,7 +126,8 @@ describe('udp', () => {
     ])
     expect(metrics).toMatch(/flannel_forwarded_packets_total\{family="4",direction="sent"\} [1-9]/)
     const plan = await host.place.attempt(...agentCall('plan'))
-    expect(plan.stdout).toContain('# flanneld makes the TUN device')
+    expect(plan.stdout).toContain(`# flanneld makes the TUN device ${DEVICE} `)
+    expect(plan.stdout).not.toContain('ip link delete')
   })
 
   test('with hundreds of peers, those that there are are reached as before, and others are left alone', async () => {
