@@ -55,7 +55,7 @@ async function nodesFor(input: KubeReadsInput, ask: Ask): Promise<OfNodes> {
 
 /** @throws {StoreError} `DEADLINE_EXCEEDED` where there is no answer within these milliseconds */
 async function within<T>(
-  ms: number,
+  { op, ms }: { readonly op: string; readonly ms: number },
   { url }: AskedNodes,
   signal: AbortSignal,
   call: (stop: AbortSignal) => Promise<T>,
@@ -65,13 +65,13 @@ async function within<T>(
     return await call(AbortSignal.any([signal, late]))
   } catch (cause) {
     if (!late.aborted) throw cause
-    const message = `no answer within ${ms / 1_000} s`
-    throw new StoreError({ op: 'doctor', code: 'DEADLINE_EXCEEDED', retryable: true, message, url, cause })
+    const message = `${op} at ${url}: no answer within ${ms / 1_000} s`
+    throw new StoreError({ op, code: 'DEADLINE_EXCEEDED', retryable: true, message, url, cause })
   }
 }
 
 const askOwn: Ask = (nodes, { access, signal }) =>
-  within(ANSWER_WITHIN_MS, nodes, signal, async (stop) => {
+  within({ op: 'our Node', ms: ANSWER_WITHIN_MS }, nodes, signal, async (stop) => {
     const { nodeName, pod } = access
     const name = nodeName ?? (pod && (await nodes.nodeOfPod(pod.namespace, pod.name, stop)))
     if (name === undefined) return NOTHING
@@ -81,7 +81,7 @@ const askOwn: Ask = (nodes, { access, signal }) =>
 /** Our own first, which tells soon whether anybody answers; and whether all may be listed. */
 async function askAll(nodes: AskedNodes, input: KubeReadsInput): Promise<OfNodes> {
   const found = await askOwn(nodes, input)
-  await within(LIST_WITHIN_MS, nodes, input.signal, (stop) => nodes.list(stop))
+  await within({ op: 'list of Nodes', ms: LIST_WITHIN_MS }, nodes, input.signal, (stop) => nodes.list(stop))
   return found
 }
 

@@ -76,7 +76,7 @@ describe('what doctor finds of an API server', () => {
     const [finding, ...others] = await found({ isFrozen: true, ...(agent && { agent }) })
     expect(others).toEqual([])
     expect(finding).toMatchObject({ cause: 'apiserver-unreachable', severity: 'broken' })
-    expect(finding?.evidence[0]).toBe('the API server, asked just now: no answer within 2 s')
+    expect(finding?.evidence[0]).toBe(`the API server, asked just now: our Node at ${URL}: no answer within 2 s`)
   })
 
   it('is a file that is not there, by its name', async () => {
