@@ -2,6 +2,7 @@ import { compareConfig } from '../config/compare.ts'
 import { ConfigError } from '../config/error.ts'
 import type { NetworkConfig } from '../config/network.ts'
 import type { Loop } from '../time/loop.ts'
+import { prefixCovers, type Prefix } from '../net/prefix.ts'
 import { RateLimit } from '../time/rate-limit.ts'
 import type { ConditionReports } from './runtime/conditions.ts'
 import type { AgentPorts } from './runtime/ports.ts'
@@ -11,9 +12,12 @@ import { isStopped, type Task } from './runtime/task.ts'
 type Reports = Pick<AgentPorts, 'log'> & { readonly conditions: ConditionReports }
 
 export interface ConfigTaskInput {
-  readonly ports: Pick<AgentPorts, 'subnets' | 'clock'> & Reports
+  readonly ports: Pick<AgentPorts, 'clock'> &
+    Reports & { readonly subnets: Pick<AgentPorts['subnets'], 'configuration'> }
   /** What the session has begun with. */
   readonly config: NetworkConfig
+  /** Subnets that stay ours whatever is written there, as podCIDRs do; none where they are leased. */
+  readonly givenSubnets: readonly Prefix[]
   /** Reads and checks what is written there. @throws {ConfigError} */
   readonly parseConfig: (text: string) => NetworkConfig
   /** Makes a configuration so, as far as it differs in what can be followed. @throws {ConfigError} when it cannot be, before anything is changed */
@@ -90,7 +94,8 @@ export class ConfigTask implements Task {
       return false
     }
     try {
-      const { applied, followed, refused } = compareConfig(this.#inForce, parseConfig(value))
+      const next = parseConfig(value)
+      const { applied, followed, refused } = compareConfig(this.#inForce, next)
       if (followed.length > 0) apply(applied)
       this.#inForce = applied
       this.#waits = refused.map(({ path, from, to }) => `${path} is ${from}, and ${to} from the next start on`)
@@ -103,7 +108,9 @@ export class ConfigTask implements Task {
           { kind: 'configuration-waits', path },
         )
       if (refused.length === 0) return true
-      const reason = `${refused.map(({ path }) => path).join(', ')} changed; applied at the next start`
+      const outside = this.#outsideOf(next)
+      if (outside !== undefined) log.warn(outside)
+      const reason = `${refused.map(({ path }) => path).join(', ')} changed; applied at the next start${outside === undefined ? '' : `; ${outside}`}`
       conditions.fails(CONFIGURATION, reason, 'none', { says: false, saysHolds: IN_FORCE })
       return false
     } catch (error) {
@@ -112,6 +119,15 @@ export class ConfigTask implements Task {
       conditions.fails(CONFIGURATION, error, 'none', { says, saysHolds: IN_FORCE })
       return false
     }
+  }
+
+  /** What would become of us with subnets that it does not have; undefined: it has them. */
+  #outsideOf({ overlays }: NetworkConfig): string | undefined {
+    const outside = this.#input.givenSubnets.filter((subnet) =>
+      overlays.some(({ family, network }) => family === subnet.family && !prefixCovers(network, subnet)),
+    )
+    if (outside.length === 0) return undefined
+    return `our podCIDR ${outside.map(({ text }) => text).join(', ')} lies outside of the Network that is written there: started with that, this node would not become ready`
   }
 }
 

@@ -145,7 +145,7 @@ export class OverlaySession {
     const apply = (changed: NetworkConfig): void => {
       this.#applyConfig(changed)
     }
-    const config = new ConfigTask({ ...input, apply })
+    const config = new ConfigTask({ ...input, givenSubnets: ports.subnets.leasesSubnets ? [] : this.#subnets, apply })
     this.#shown = shownSession({
       ...{ acquired, peers, held: this.#held, configTask: config, datapaths },
       config: () => this.#config,

@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ConfigTask } from '../../../src/agent/config-task.ts'
+import { Conditions } from '../../../src/agent/runtime/conditions.ts'
+import { runTogether } from '../../../src/agent/runtime/task.ts'
+import { parseNetworkConfig } from '../../../src/config/network.ts'
+import { systemClock } from '../../../src/host/system-clock.ts'
+import { NetConfigFile } from '../../../src/kube/net-config/net-config-file.ts'
+import { prefix } from '../../../src/net/prefix.ts'
 import { AgentWorld, CONFIG } from '../../fake/agent-world.ts'
+import { recordingLog } from '../../fake/recording-log.ts'
+import { runtime } from '../../fake/runtime.ts'
+import { waitFor } from '../../lab/wait-for.ts'
 
 let world: AgentWorld
 
@@ -89,4 +99,32 @@ describe('a configuration that changes while the agent runs', () => {
     expect(complaints()).toEqual([])
     expect(world.etcd.records).toEqual([before])
   })
+})
+
+test.each([
+  ['10.9.0.0/16', true],
+  ['10.244.0.0/15', false],
+])('a Network of %s is said to leave our podCIDR outside: %s', async (network, isOutside) => {
+  const [log, stop] = [recordingLog(), new AbortController()]
+  const conditions = new Conditions({ clock: systemClock, log })
+  const configuration = Object.assign(new NetConfigFile('/nowhere', systemClock), {
+    watch: async function* () {
+      yield await Promise.resolve(`{"Network":"${network}"}`)
+    },
+  })
+  const parseConfig = (text: string): ReturnType<typeof parseNetworkConfig> => parseNetworkConfig(text, 'test')
+  const task = new ConfigTask({
+    ports: { subnets: { configuration }, clock: systemClock, log, conditions },
+    config: parseConfig('{"Network":"10.244.0.0/16"}'),
+    givenSubnets: [prefix('10.244.1.0/24')],
+    parseConfig,
+    apply: () => undefined,
+  })
+  const running = runTogether([task], runtime(systemClock, stop.signal))
+  await waitFor('the condition', () => conditions.all().length === 1)
+  stop.abort()
+  await running
+  const said = /our podCIDR 10\.244\.1\.0\/24 lies outside of the Network .* would not become ready/
+  expect(conditions.all().map(({ reason }) => said.test(reason))).toEqual([isOutside])
+  expect(log.lines.some((line) => said.test(line))).toBe(isOutside)
 })
