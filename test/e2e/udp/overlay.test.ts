@@ -75,6 +75,27 @@ describe('udp', () => {
     expect(received).toBe(sent)
   })
 
+  test('copies arrive whole where datagrams overtake each other', async () => {
+    const { place } = lab().host(0)
+    const [first, second] = lab().hosts.map(containerOf)
+    if (first === undefined || second === undefined) throw new Error('no containers')
+    // one datagram in ten waits in a slow class of its own
+    const classes = [
+      'qdisc add dev eth0 root handle 1: htb default 1',
+      'class add dev eth0 parent 1: classid 1:1 htb rate 10gbit',
+      'class add dev eth0 parent 1: classid 1:2 htb rate 80mbit',
+    ]
+    for (const line of classes) await place.exec('tc', line.split(' '))
+    const slow = `table ip slow { chain out { type filter hook output priority 0; udp dport ${PORT} numgen random mod 10 == 0 meta priority set 1:2 counter; }; }`
+    await place.exec('nft', ['-f', '-'], { input: slow })
+    const [sent, received] = await copy(first, second, COPIED / 16)
+    const counted = await place.exec('tc', ['-s', 'class', 'show', 'dev', 'eth0', 'classid', '1:2'])
+    expect(Number(/ (\d+) pkt/.exec(counted)?.[1] ?? 0)).toBeGreaterThan(10)
+    await place.exec('tc', ['qdisc', 'delete', 'dev', 'eth0', 'root'])
+    await place.exec('nft', ['delete', 'table', 'ip', 'slow'])
+    expect(received).toBe(sent)
+  })
+
   test('a node of another making is reached, and hears packets as they are; a stranger is not let in', async () => {
     const host = lab().host(0)
     await lab().putLease('10.70.0.0-20', JSON.stringify({ PublicIP: node?.address, PublicIPv6: null }))
