@@ -58,15 +58,17 @@ const endsIn = ({ secondsLeft, isReservation }: LeaseRow): Cell => {
 /** An agent that lives renews long before. */
 const SOON_SECONDS = 3_600
 
+const SUBNET: Column<Pick<LeaseRow | NodeRow, 'subnets' | 'key' | 'problems'>> = {
+  title: 'SUBNET',
+  cell: ({ subnets, key, problems }) => ({
+    text: subnets.length === 0 ? plain(key) : subnets.join(' '),
+    hue: problems.length > 0 ? 'bad' : undefined,
+  }),
+  least: 18,
+}
+
 const COLUMNS: readonly Column<LeaseRow>[] = [
-  {
-    title: 'SUBNET',
-    cell: ({ subnets, key, problems }) => ({
-      text: subnets.length === 0 ? plain(key) : subnets.join(' '),
-      hue: problems.length > 0 ? 'bad' : undefined,
-    }),
-    least: 18,
-  },
+  SUBNET,
   {
     title: 'HOLDER',
     cell: ({ hostname, nodeId, isOurs }) => ({
@@ -95,14 +97,7 @@ const PROBLEMS: readonly Column<LeaseRow>[] = [
 
 /** Nothing of theirs ends, and revisions are times. */
 const OF_NODES: readonly Column<NodeRow>[] = [
-  {
-    title: 'SUBNET',
-    cell: ({ subnets, key, problems }) => ({
-      text: subnets.length === 0 ? plain(key) : subnets.join(' '),
-      hue: problems.length > 0 ? 'bad' : undefined,
-    }),
-    least: 18,
-  },
+  SUBNET,
   {
     title: 'NODE',
     cell: ({ name, isOurs }) => ({
