@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEVICE, DEVICE6, DUAL, useLab } from '../lab/use-lab.ts'
 import { waitFor, type Script } from '../lab/index.ts'
 
@@ -43,14 +43,28 @@ describe('NetworkManager', () => {
     const inside = `exec unshare --mount --pid --fork --kill-child sh -c '${START}'`
     running = lab().host(0).startScript(inside)
   }
-  /** What it says of a device; undefined while it does not answer. */
-  const state = async (device: string): Promise<string | undefined> => {
+  /** What it says of a device, or why it does not. */
+  const state = async (device: string): Promise<string> => {
     const fields = ['-t', '-f', 'GENERAL.STATE', 'device', 'show', device]
-    const { code, stdout } = await lab().host(0).place.attempt('nmcli', fields)
-    return code === 0 ? /\((.*)\)$/.exec(stdout.trim())?.[1] : undefined
+    const { code, stdout, stderr } = await lab().host(0).place.attempt('nmcli', fields)
+    return code === 0 ? (/\((.*)\)$/.exec(stdout.trim())?.[1] ?? stdout) : stderr
   }
-  const settled = (device: string, wanted: string): Promise<boolean> =>
-    waitFor(`${device} to be ${wanted}`, async () => (await state(device)) === wanted, { deadlineMs: 20_000 })
+  const log = (): Promise<string> =>
+    lab()
+      .host(0)
+      .place.exec('tail', ['-n8', `${FOLDER}/log`])
+  /** @throws with the end of its log, where it does not come to that */
+  const settled = async (device: string, wanted: string): Promise<void> => {
+    const asWanted = async (): Promise<true> => {
+      expect(await state(device)).toBe(wanted)
+      return true
+    }
+    try {
+      await waitFor(`${device} to be ${wanted}`, asWanted, { deadlineMs: 20_000 })
+    } catch (error) {
+      throw new Error(`${String(error)}\n${await log()}`, { cause: error })
+    }
+  }
 
   beforeAll(async () => {
     await lab().putConfig(DUAL)
@@ -60,15 +74,6 @@ describe('NetworkManager', () => {
     await write('NetworkManager.conf', '[main]\nplugins=keyfile\n')
     await write('etc/operator.conf', OPERATORS_LIST)
     await write('lib/none.conf', '')
-  })
-  beforeEach(({ onTestFailed }) => {
-    onTestFailed(async () => {
-      process.stderr.write(
-        await lab()
-          .host(0)
-          .place.exec('tail', ['-n40', `${FOLDER}/log`]),
-      )
-    })
   })
   afterAll(() => running?.end())
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureBrowser } from './browser.mjs'
+import { timesFull, wordsOfFullTable } from './neighbour-tables.mjs'
 import { ensureNode24, runsNode24 } from './node24.mjs'
 import { ROOT, run, say } from './shell.mjs'
 import { ALONE, LABORATORIES, logPath, patiently, PROGRAMS, ROWS, selection, shardsOf, vitest } from './vitest.mjs'
@@ -163,7 +164,8 @@ const listOf = (failures) =>
 export async function runTests(args) {
   const { names, extra } = selection(args)
   if (args.length > 0 && names.includes('e2e')) ensureBrowser()
+  const fullBefore = timesFull()
   const counts = await (args.length === 0 ? everything() : onThisNode(names, extra))
-  console.log(`${listOf(counts.failures)}\n${summary(counts)}`)
+  console.log(`${wordsOfFullTable(fullBefore)}${listOf(counts.failures)}\n${summary(counts)}`)
   return counts.failures.length === 0 ? 0 : 1
 }
