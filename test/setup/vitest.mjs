@@ -63,10 +63,16 @@ const testsOf = (file) =>
   }))
 const relative = (path) => (path.startsWith(`${ROOT}/`) ? path.slice(ROOT.length + 1) : path)
 
-/** A file that did not load has no tests; it stands for one that failed. */
+/** A file that did not load, or whose tests could not begin, has no failed test; it stands for one. */
 const unloadedOf = (file) =>
-  file.status === 'failed' && file.assertionResults.length === 0
-    ? [{ name: `${relative(file.name)} (did not load)`, status: 'failed' }]
+  file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed')
+    ? [
+        {
+          name: `${relative(file.name)} (did not load, or could not begin)`,
+          status: 'failed',
+          reason: reasonOf({ failureMessages: [file.message ?? ''] }),
+        },
+      ]
     : []
 
 /** Every test of the JSON report. A run that failed without a failed test counts as one failure. */
