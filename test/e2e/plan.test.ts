@@ -75,7 +75,7 @@ describe('flanneld plan', () => {
       'ip link add flannel.7 ',
       'ip link delete dev flannel.100',
     ])
-      expect(stdout).toContain(text)
+      expect(stdout, stdout).toContain(text)
     expect(await everything(host)).toEqual(before)
     expect(await lab().leases()).toEqual(leases)
   })

@@ -43,7 +43,7 @@ const SHARDS = {
  */
 const WORKERS = { core: Math.max(2, availableParallelism()), etcd: 3 }
 
-const MOST_OF_REASON = 900
+const MOST_OF_REASON = 1_800
 
 /** What a test failed for, without the way through the code and in no colours, as far as a summary has room. */
 function reasonOf({ failureMessages = [] }) {
