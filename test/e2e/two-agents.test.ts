@@ -53,6 +53,21 @@ describe('a second agent on one host', () => {
     expect(await lab().revision()).toBe(before.revision)
   })
 
+  test('is found by commands also while somebody fills the queue at its claim', async () => {
+    const fill = `
+      const { connect } = require('node:net')
+      let refused = 0
+      let left = 200
+      for (let at = left; at > 0; at--) {
+        const socket = connect({ path: '\\0flanneld'.padEnd(108, '\\0') })
+        const told = () => --left === 0 && process.exit(refused > 0 ? 0 : 1)
+        socket.on('connect', told).on('error', ({ code }) => told(code === 'EAGAIN' && refused++))
+      }`
+    await host().place.exec(process.execPath, ['-e', fill])
+    const { code, stdout } = await second('leases')
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('(this host)') as unknown })
+  })
+
   test('is told the pid also of one that stands still', async () => {
     host().agent.freeze()
     expect((await second(...flags())).stderr).toContain(isTaken())

@@ -65,6 +65,9 @@ export function daemonLayers(): readonly Layer[] {
   return running === undefined ? [unit] : [running, unit]
 }
 
+/** Of which neither /proc nor a unit says what it was told. */
+const UNSEEN = 'a flanneld that runs here, whose process is not seen,'
+
 interface Base {
   readonly layer: Layer | undefined
   /** In words; undefined: there is none. */
@@ -80,7 +83,7 @@ function findBase(): Base {
     const text = textOf(path)
     return text === undefined ? [] : [{ path, text }]
   })
-  if (files.length === 0) return { layer: undefined, from: undefined, pid }
+  if (files.length === 0) return { layer: undefined, from: pid === undefined ? undefined : UNSEEN, pid }
   const from = files.map(({ path }) => path).join(', ')
   return { layer: unitLayer(files.map(({ text }) => text)), from, pid }
 }
