@@ -50,7 +50,7 @@ export interface Plan {
   readonly notes: readonly string[]
 }
 
-/** So long after the last change the agent has looked at everything once more, in milliseconds of its own time. */
+/** So long after it can start, and after the last change, the agent has looked at everything once more, in milliseconds of its own time. */
 const SETTLED_MS = 7_000
 /** Who is not ready by then waits for something that does not come in a plan, in milliseconds of its own time. */
 const GIVE_UP_MS = 60_000
@@ -108,7 +108,12 @@ async function runToEnd(options: DaemonOptions, host: PlanPorts, signal: AbortSi
     run.hasEnded = true
   })
   ended.catch(() => undefined) // heard below
-  const isSettled = (): boolean => status.state.startable && clock.monotonicMs() - journal.lastMs >= SETTLED_MS
+  let startableMs = Number.POSITIVE_INFINITY
+  const isSettled = (): boolean => {
+    const nowMs = clock.monotonicMs()
+    if (status.state.startable) startableMs = Math.min(startableMs, nowMs)
+    return nowMs - Math.max(startableMs, journal.lastMs) >= SETTLED_MS
+  }
   await activity.ends()
   while (!run.hasEnded && !isSettled() && clock.monotonicMs() < GIVE_UP_MS) {
     if (!clock.advance()) break

@@ -61,6 +61,17 @@ describe('flanneld plan', () => {
     )
   })
 
+  test('names the route of somebody else that packets to a peer follow, though there is nothing to change', async () => {
+    const host = lab().host(2)
+    const { subnet } = await lab().host(1).ready()
+    const theirs = `${subnet.base.text}/25 via ${lab().host(0).address}`
+    await host.place.exec('ip', ['route', 'add', ...theirs.split(' ')])
+    const { code, stdout } = await plan(host, [])
+    await host.place.exec('ip', ['route', 'del', ...theirs.split(' ')])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: containing(`follow ${theirs} dev eth0`) })
+    expect(stdout).toMatch(/^# nothing to change$/m)
+  })
+
   test('of a configuration not yet put says what becomes of it, by the flags of the agent that runs, and writes nothing', async () => {
     const host = lab().host(2)
     const leases = await lab().leases()

@@ -77,8 +77,9 @@ const NAMES: Readonly<Record<ChangeKind, readonly [one: string, many: string]>> 
   lease: ['lease', 'leases'],
 }
 
-function summary({ isWhole }: Plan, steps: readonly ScriptStep[]): string {
-  if (steps.length === 0) return isWhole ? 'nothing to change: all is as it should be' : 'nothing to change so far'
+function summary({ isWhole, notes }: Plan, steps: readonly ScriptStep[]): string {
+  if (steps.length === 0 && !isWhole) return 'nothing to change so far'
+  if (steps.length === 0) return notes.length > 0 ? 'nothing to change' : 'nothing to change: all is as it should be'
   const counts = new Map<ChangeKind, number>()
   for (const { kind } of steps) counts.set(kind, (counts.get(kind) ?? 0) + 1)
   return `to change: ${[...counts].map(([kind, count]) => counted(count, ...NAMES[kind])).join(', ')}`
