@@ -1,5 +1,5 @@
 import type { KernelError, OpResult } from '../kernel/kernel.ts'
-import { fault, refusal } from './codec/errors.ts'
+import { ENOBUFS, fault, noRoomFor, refusal } from './codec/errors.ts'
 import {
   isError,
   readAcknowledgement,
@@ -74,10 +74,15 @@ function resultOf(
 ): OpResult {
   if (answer !== undefined) {
     if (isAlreadySo(op, answer.errno)) return DONE
-    return failure(refusal(op.op, operationTarget(op, nameOf), answer.errno, answer.explanation))
+    return failure(refusalOf(op, operationTarget(op, nameOf), answer))
   }
   if (outcome.is === 'complete' && !outcome.overrun) return DONE
   return failure(unanswered(op.op, operationTarget(op, nameOf), outcome))
+}
+
+function refusalOf(op: Operation, target: string, { errno, explanation }: Acknowledgement): KernelError {
+  const isFull = op.op === 'neighbour.replace' && errno === ENOBUFS
+  return isFull ? noRoomFor(op.ip.family, target) : refusal(op.op, target, errno, explanation)
 }
 
 /** Why there is no answer, or none that can be relied on. */

@@ -63,6 +63,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...[...sources.said('untilItWorks'), ...sources.fields('name').filter(isLook)].map(asRetried),
     ...sources.said('storeError', 2),
     ...sources.said('said'),
+    ...sources.said('refusal', 3),
     ...sources.said('say').filter(({ at }) => at.startsWith('src/host/')),
     ...sources.said('complain'),
     ...sources.said('remark').filter(({ at }) => at.startsWith('src/commands/daemon.ts')),

@@ -1,5 +1,7 @@
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
+import type { Family } from '../../net/ip.ts'
+import { settingName, tableName } from '../../kernel/neighbour-table.ts'
 import { KernelError, type ErrnoName, type KernelFault } from '../../kernel/kernel.ts'
 
 /** Both spellings of one number: the one that is documented for sockets wins. */
@@ -20,6 +22,20 @@ const errnoText = (errno: number): string => getSystemErrorMap().get(-errno)?.[1
 export function refusal(op: string, target: string, errno: number, explanation?: string): KernelError {
   const message = `${named(op, target)}: ${explanation ?? errnoText(errno)} (${errnoName(errno)})`
   return new KernelError({ op, errno, code: errnoName(errno), target, message })
+}
+
+/**
+ * The refusal of a neighbour by a table that is full: a permanent one, before Linux 5.0. The kernel says ENOBUFS, and no more (net/core/neighbour.c:
+ * neigh_alloc).
+ */
+export function noRoomFor(family: Family, target: string): KernelError {
+  return refusal(
+    'neighbour.replace',
+    target,
+    ENOBUFS,
+    `no room in the kernel's table of IPv${family} neighbours (${tableName(family)}). Cure: a larger ${settingName(family, 3)}, ` +
+      'with gc_thresh2 and gc_thresh1, on the host itself, and the same in /etc/sysctl.d',
+  )
 }
 
 const FAULTS: Readonly<Record<KernelFault, string>> = {

@@ -59,6 +59,29 @@ describe('a batch', () => {
     expect(codes(await kernel.apply(ops(2), signal))).toEqual(['ok', 'ok'])
   })
 
+  it('says of a neighbour for which there is no room what is full, and what makes room; of nothing else', async () => {
+    const { kernel } = kernelOver((batch) => [
+      ...batch.slice(0, -1).map(({ sequence }) => verdict(sequence, ENOBUFS)),
+      verdict(lastOf(batch).sequence, ENOBUFS),
+    ])
+    const neighbour = { linkIndex: 7, mac: mac('02:00:00:00:00:07'), state: 'permanent' } as const
+    const results = await kernel.apply(
+      [
+        { op: 'neighbour.replace', ...neighbour, ip: ip('10.0.16.0') },
+        { op: 'neighbour.replace', ...neighbour, ip: ip('fd00::16:0') },
+        ...ops(1),
+      ],
+      signal,
+    )
+    expect(codes(results)).toEqual(['ENOBUFS', 'ENOBUFS', 'ENOBUFS'])
+    const [message4, message6, other] = results.map((result) => (result.ok ? '' : result.error.message))
+    expect(message4).toMatch(
+      /^neighbour\.replace 10\.0\.16\.0 dev link 7: no room in the kernel's table of IPv4 neighbours \(arp_cache\)\. Cure: a larger net\.ipv4\.neigh\.default\.gc_thresh3, .*\(ENOBUFS\)$/,
+    )
+    expect(message6).toMatch(/IPv6 neighbours \(ndisc_cache\)\. Cure: a larger net\.ipv6\.neigh/)
+    expect(other).toMatch(/no buffer space/)
+  })
+
   it('does not wait for an acknowledgement that was dropped with an overrun', async () => {
     const { kernel } = kernelOver((batch) => [verdict(sequenceOf(batch, 0), EEXIST), -ENOBUFS], A_MINUTE_MS)
     const started = performance.now()
