@@ -17,6 +17,7 @@ import type { Loop } from '../time/loop.ts'
 import type { Family } from '../net/ip.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import type { Prefix } from '../net/prefix.ts'
+import { NeighbourTask } from './host/neighbour-task.ts'
 import { LossBackoff } from './loss-backoff.ts'
 import type { AgentPorts } from './runtime/ports.ts'
 import { untilItWorks } from './runtime/retry.ts'
@@ -64,7 +65,8 @@ export class Agent implements Task {
 
   async run(context: TaskContext): Promise<void> {
     const sessions: Task = { name: 'sessions', roundMs: ROUND_MS.etcd, run: (own) => this.#runSessions(own) }
-    await runTogether([this.#ports.conditions, sessions, ...this.#ports.subnets.tasks], context)
+    const neighbours = new NeighbourTask(this.#ports)
+    await runTogether([this.#ports.conditions, sessions, neighbours, ...this.#ports.subnets.tasks], context)
   }
 
   async #runSessions(context: TaskContext): Promise<void> {

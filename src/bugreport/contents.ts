@@ -68,6 +68,8 @@ export const REPORT_FILES: readonly (readonly [path: string, file: string])[] = 
   ['/run/docker_opts.env', 'run-docker-opts.env.txt'],
   ['/proc/net/snmp', 'proc-net-snmp.txt'],
   ['/proc/net/netstat', 'proc-net-netstat.txt'],
+  ['/proc/net/stat/arp_cache', 'proc-net-stat-arp-cache.txt'],
+  ['/proc/net/stat/ndisc_cache', 'proc-net-stat-ndisc-cache.txt'],
 ]
 
 /** What the agent is asked for. */

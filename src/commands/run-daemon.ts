@@ -20,6 +20,7 @@ import { LinuxForeignRules } from '../firewall/others/linux-foreign-rules.ts'
 import { NftPeerFilter } from '../firewall/peer-filter/nft-peer-filter.ts'
 import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
 import { readChecksumErrors } from '../host/checksum-errors.ts'
+import { readNeighbourTables } from '../host/neighbour-tables.ts'
 import { obstacleAt } from '../host/files/regular-file.ts'
 import { HostTakenError } from '../host/claim/sole-agent.ts'
 import { readResolvers } from '../host/resolvers.ts'
@@ -131,6 +132,7 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
     readSysctl,
     readResolvers: () => readResolvers(),
     readChecksumErrors: () => readChecksumErrors(),
+    readNeighbourTables: () => readNeighbourTables(),
     deriveCopyId,
     deriveMac: deriveVtepMac,
   }

@@ -56,6 +56,8 @@ export class AgentCounts {
   firewallRepairs = 0
   /** Packets that the peer filter has dropped: of hosts that are no peers, and those that this host forges. */
   readonly filterDrops = { strangers: 0, forged: 0 }
+  /** How often the kernel's tables of neighbours were full, by family; one of which it does not tell has no entry. */
+  readonly neighbourOverflows = new Map<Family, number>()
   readonly store = new StoreCounts()
   /** By how much the process was late for its own timer, in seconds: the event loop was busy, or the machine was. */
   readonly lag = new Histogram(LAG_BOUNDS)

@@ -11,6 +11,7 @@ export const CAUSES = [
   // Nothing leaves this host, be it for peers or for the store.
   'underlay-down',
   'underlay-without-carrier',
+  'neighbours-full',
   // The store.
   'certificate-files',
   'etcd-not-named',

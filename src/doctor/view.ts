@@ -1,5 +1,6 @@
 import type { ForeignVerdicts } from '../kernel/foreign-rules.ts'
 import type { Kernel, LinkState } from '../kernel/kernel.ts'
+import type { NeighbourTable } from '../kernel/neighbour-table.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
@@ -75,6 +76,8 @@ export interface HostReads {
   holderOf(inode: string): Promise<ProgramHere | undefined>
   /** Packets that came in with a wrong checksum since the host was started, as it is now: read at each call. */
   checksumErrors(): Promise<number | undefined>
+  /** The kernel's tables of neighbours as they are now: read at each call. Empty where it does not tell. */
+  neighbourTables(): Promise<readonly NeighbourTable[]>
   /** Rules of others, as they befall the overlay's packets; undefined where there is no overlay. Rejects where they cannot be read. */
   verdicts(): Promise<ForeignVerdicts | undefined>
 }

@@ -258,6 +258,15 @@ export const NODE_METRICS: readonly Definition<Readings>[] = [
           ],
   },
   {
+    name: 'flannel_neighbour_table_overflows_total',
+    type: 'counter',
+    help: 'Times that the neighbour table of the kernel had no room, so that a packet was dropped; absent where the kernel does not tell',
+    labels: ['family'],
+    *read({ counts }) {
+      for (const [family, value] of counts.neighbourOverflows) yield { labels: { family: `${family}` }, value }
+    },
+  },
+  {
     name: 'flannel_event_loop_lag_seconds',
     type: 'histogram',
     help: 'By how much a timer of the agent was late, measured every five seconds',

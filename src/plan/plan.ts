@@ -172,6 +172,7 @@ function makePorts(options: DaemonOptions, host: PlanPorts, tools: Tools, unaske
     setSysctl: settings.set,
     readResolvers: during(host.readResolvers),
     readChecksumErrors: () => Promise.resolve(undefined),
+    readNeighbourTables: () => Promise.resolve([]),
     deriveCopyId: host.deriveCopyId,
     deriveMac: host.deriveMac,
   }

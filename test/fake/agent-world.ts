@@ -14,6 +14,7 @@ import type { DaemonOptions } from '../../src/config/options.ts'
 import { EtcdSubnetManager } from '../../src/etcd/subnets/etcd-subnet-manager.ts'
 import { deriveCopyId, deriveVtepMac } from '../../src/host/identity.ts'
 import type { NodeIdentity } from '../../src/lease/lease.ts'
+import type { NeighbourTable } from '../../src/kernel/neighbour-table.ts'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import { EventRing } from '../../src/observe/event-ring.ts'
@@ -86,6 +87,8 @@ export class AgentWorld {
   readonly sysctls = new FakeSettings((name) => this.kernel.indexOf(name) !== undefined)
   readonly #heldSettings = new Map<string, Promise<void>>()
   resolvers: readonly Ip[] = []
+  /** As the kernel tells them; none: it does not tell. */
+  neighbourTables: readonly NeighbourTable[] = []
   counts = new AgentCounts()
   /** What was logged at `info` and above. */
   readonly events = new EventRing(EVENTS_KEPT, () => WALL_MS + this.clock.monotonicMs())
@@ -327,6 +330,7 @@ export class AgentWorld {
       readSysctl: this.sysctls.readSysctl,
       readResolvers: () => Promise.resolve(this.resolvers),
       readChecksumErrors: () => Promise.resolve(0),
+      readNeighbourTables: () => Promise.resolve(this.neighbourTables),
       deriveCopyId,
       deriveMac: deriveVtepMac,
     }

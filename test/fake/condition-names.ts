@@ -39,6 +39,8 @@ export type ConditionName =
   | 'masquerading of others'
   | 'variants of iptables'
   | 'table of connections'
+  | `neighbour table of IPv${Family}`
+  | `room for neighbours of IPv${Family}`
   | 'clock'
   | 'free subnets'
   | 'container bridge'

@@ -1,6 +1,7 @@
 import type { StoreAccess, StoreFacts } from '../../src/doctor/store-facts.ts'
 import type { OverlayHere, ToolOutput, View } from '../../src/doctor/view.ts'
 import type { ForeignVerdicts } from '../../src/kernel/foreign-rules.ts'
+import type { NeighbourTable } from '../../src/kernel/neighbour-table.ts'
 import { ip } from '../../src/net/ip.ts'
 import { prefix } from '../../src/net/prefix.ts'
 import type { ConditionStatus, FaultStatus, StatusDocument } from '../../src/status/document.ts'
@@ -54,6 +55,8 @@ export interface Shown {
   /** Text: why they cannot be read. */
   readonly verdicts?: ForeignVerdicts | string
   readonly kernel?: FakeKernel
+  /** Of neighbours, as the looks at them show them, one after the other; the last one from then on. */
+  readonly neighbourTables?: readonly (readonly NeighbourTable[])[]
   readonly claim?: number
   readonly isAgentSilent?: boolean
 }
@@ -61,6 +64,7 @@ export interface Shown {
 /** @returns the view, and how often etcd was asked */
 export function fakeView(shown: Shown): { readonly view: View; readonly asked: () => number } {
   const { files = {}, tools = {}, kernel = new FakeKernel() } = shown
+  const looks = [...(shown.neighbourTables ?? [])]
   let asked = 0
   const output = (said: string | ToolOutput): ToolOutput =>
     typeof said === 'string' ? { code: 0, stdout: said, stderr: '' } : said
@@ -89,6 +93,7 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
       },
       holderOf: () => Promise.resolve(undefined),
       checksumErrors: () => Promise.resolve(0),
+      neighbourTables: () => Promise.resolve(looks.length > 1 ? (looks.shift() ?? []) : (looks[0] ?? [])),
       verdicts: () => {
         const { verdicts = { drops: [], masquerades: [] } } = shown
         return typeof verdicts === 'string' ? Promise.reject(new Error(verdicts)) : Promise.resolve(verdicts)

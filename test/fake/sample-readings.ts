@@ -82,6 +82,7 @@ export function sampleCounts(): AgentCounts {
   counts.store.answered(4)
   counts.store.failed('UNAVAILABLE')
   counts.late(0.002)
+  counts.neighbourOverflows.set(4, 3)
   return counts
 }
 

@@ -9,6 +9,7 @@ import type { Family } from '../../net/ip.ts'
 const CAUSES_FIRST: readonly RegExp[] = [
   /^underlay( of IPv[46])?$/,
   /^IPv[46] underlay( address| link)?$/,
+  /^neighbour table of IPv[46]$/, // to the store, too, packets get lost
   /^certificates of etcd$/,
   /^(etcd|Kubernetes API)$/,
   /^rights in etcd$/,

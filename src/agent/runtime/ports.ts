@@ -4,6 +4,7 @@ import type { NodeIdentity } from '../../lease/lease.ts'
 import type { Family, Ip } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
 import type { Firewall } from '../../kernel/firewall.ts'
+import type { NeighbourTable } from '../../kernel/neighbour-table.ts'
 import type { ForeignRules } from '../../kernel/foreign-rules.ts'
 import type { PeerFilter } from '../../kernel/peer-filter.ts'
 import type { OpenEchoSocket } from '../../probe/echo-socket.ts'
@@ -41,6 +42,8 @@ export interface AgentPorts extends DevicePorts {
   readonly readResolvers: () => Promise<readonly Ip[]>
   /** Packets that came in with a wrong checksum since the host was started; undefined: nobody says. Never rejects. */
   readonly readChecksumErrors: () => Promise<number | undefined>
+  /** The kernel's tables of neighbours; empty: it does not tell. Never rejects. */
+  readonly readNeighbourTables: () => Promise<readonly NeighbourTable[]>
   /** Who a node is whose id another machine has too, told from it by the hardware address of its underlay: the same at every start. */
   readonly deriveCopyId: (nodeId: string, hardware: Mac) => string
   /** MAC of a node's end point in an overlay, for a node that has none yet: the same at every start. */

@@ -1,11 +1,13 @@
 import { bridgeProblems } from '../../host/container-bridge.ts'
+import { sumOfColumn } from '../../host/per-processor.ts'
 import type { StatusDocument } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { HostReads, OverlayHere, View } from '../view.ts'
 import { judgeBridge } from './bridge.ts'
-import { judgeConntrack, sumOfColumn } from './conntrack.ts'
+import { judgeConntrack } from './conntrack.ts'
 import { judgeOwnRules, judgeRules, judgeUnread } from './firewall.ts'
 import { isProcSysReadOnly, judgeForwarding, judgeForwardingFrom } from './forwarding.ts'
+import { neighbourTables } from './neighbours.ts'
 import { judgeService, readUnit, stateIn } from './service.ts'
 import { judgeSubnetFile, subnetsIn } from './subnet-file.ts'
 import { judgeVxlan } from './vxlan.ts'
@@ -54,7 +56,7 @@ async function lookAtConntrack({ host }: View): Promise<readonly Finding[]> {
   const entries = await numberAt(host, `${SYSCTL}/net/netfilter/nf_conntrack_count`)
   const most = await numberAt(host, `${SYSCTL}/net/netfilter/nf_conntrack_max`)
   if (entries === undefined || most === undefined) return []
-  const drops = sumOfColumn((await host.text('/proc/net/stat/nf_conntrack')) ?? '', 'drop')
+  const drops = sumOfColumn((await host.text('/proc/net/stat/nf_conntrack')) ?? '', 'drop') ?? 0
   return judgeConntrack({ entries, most, drops })
 }
 
@@ -146,6 +148,7 @@ export const HOST_CHECKS: readonly Check<View>[] = [
   { name: 'rules of the firewall', look: lookAtRules },
   { name: 'bridges of containers', look: lookAtBridges },
   { name: 'table of connections', look: lookAtConntrack },
+  neighbourTables,
   { name: 'VXLAN in the kernel', look: lookAtVxlan },
   { name: 'subnet file', look: lookAtSubnetFile },
 ]

@@ -6,14 +6,6 @@ export interface ConntrackFacts extends Conntrack {
   readonly drops: number
 }
 
-/** The sum of a column over all processors. The kernel writes hexadecimal numbers, a line for each. Pure. */
-export function sumOfColumn(text: string, name: string): number {
-  const [header = '', ...lines] = text.split('\n')
-  const at = header.trim().split(/\s+/).indexOf(name)
-  if (at < 0) return 0
-  return lines.reduce((sum, line) => sum + (Number.parseInt(line.trim().split(/\s+/)[at] ?? '0', 16) || 0), 0)
-}
-
 /** Pure. */
 export function judgeConntrack({ entries, most, drops }: ConntrackFacts): readonly Finding[] {
   if (!isFull({ entries, most })) return []

@@ -1,8 +1,10 @@
 import { open, readdir, readlink } from 'node:fs/promises'
 import { runTool, type RunTool } from '../../firewall/command.ts'
 import { readChecksumErrors } from '../../host/checksum-errors.ts'
+import { readNeighbourTables } from '../../host/neighbour-tables.ts'
 import { FirewallError } from '../../kernel/firewall.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { NeighbourTable } from '../../kernel/neighbour-table.ts'
 import type { HostReads, KernelReads, ProgramHere, ToolOutput } from '../view.ts'
 import { once, onceEach } from './once.ts'
 
@@ -42,6 +44,10 @@ export class LinuxHost implements Omit<HostReads, 'verdicts'> {
 
   checksumErrors(): Promise<number | undefined> {
     return readChecksumErrors()
+  }
+
+  neighbourTables(): Promise<readonly NeighbourTable[]> {
+    return readNeighbourTables()
   }
 
   async holderOf(inode: string): Promise<ProgramHere | undefined> {

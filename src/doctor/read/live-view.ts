@@ -66,6 +66,7 @@ export function liveView(input: LiveViewInput): View {
     names: (folder) => input.host.names(folder),
     show: (program, ...args) => input.host.show(program, ...args),
     checksumErrors: () => input.host.checksumErrors(),
+    neighbourTables: () => input.host.neighbourTables(),
     holderOf: (inode) => input.host.holderOf(inode),
     verdicts,
   }

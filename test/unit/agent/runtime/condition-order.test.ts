@@ -15,6 +15,22 @@ test.each<[string, 4 | 6 | undefined]>([
 })
 
 test.each([
+  'certificates of etcd',
+  'etcd',
+  'Kubernetes API',
+  'lease',
+  'tables of IPv4',
+  'peers of IPv4',
+  'losses to peers over IPv4',
+])(
+  'a full table of neighbours is told before %s, which may follow from it, and behind an underlay that is off',
+  (symptom) => {
+    expect(causeRank('neighbour table of IPv4')).toBeLessThan(causeRank(symptom))
+    expect(causeRank('neighbour table of IPv6')).toBeGreaterThan(causeRank('IPv6 underlay link'))
+  },
+)
+
+test.each([
   'IPv4 underlay link',
   'device flannel.100',
   'routes to peers of IPv4',
