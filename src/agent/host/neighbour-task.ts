@@ -23,6 +23,8 @@ const EVERY_MS = 30_000
 const SOON_MS = 1_000
 /** A table that was full is well when it has not been for so long, in milliseconds: it is full for moments. */
 const QUIET_MS = 300_000
+/** To go through ten thousand peers takes some 40 ms; what is short of room for {@link OTHER_NEIGHBOURS} may be known less exactly than that. */
+const RECOUNT_SHARE = 16
 
 interface Look {
   readonly overflows: number
@@ -122,7 +124,7 @@ export class NeighbourTask implements Task {
     conditions.fails(what, tellScarce(table, neighbours, this.#peers), 'none', { repeats: false, subject: `${most}` })
   }
 
-  /** Counts only where there may be too many, and where their number is another. */
+  /** Counts only where there may be too many, and where their number is another by more than one in {@link RECOUNT_SHARE}. */
   #count({ family, most, countsPermanent }: NeighbourTable): number {
     const { session } = this.#ports.status
     const view = session?.families.find((one) => one.family === family)
@@ -130,7 +132,8 @@ export class NeighbourTask implements Task {
     if (session === undefined || view === undefined || 2 * peers + OTHER_NEIGHBOURS <= most) return 0
     const { prefix } = view.underlay
     const before = this.#counted.get(family)
-    if (before?.peers === peers && before.underlay === prefix.text) return before.neighbours
+    const isKnown = before?.underlay === prefix.text && Math.abs(peers - before.peers) * RECOUNT_SHARE <= before.peers
+    if (isKnown) return before.neighbours
     let neighbours = 0
     for (const [, entries] of session.peers.inForce()) {
       const peer = entries.get(family)
