@@ -17,7 +17,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NATIVE = join(ROOT, 'src/native')
 const DIST = join(ROOT, 'dist')
 /** What is compiled, and with it what it is made of. */
-const FORWARDER = ['udp', 'forwarder', 'outward', 'inward', 'peers', 'packet'].map((name) => `udp/${name}.c`)
+const FORWARDER = ['udp', 'forwarder', 'outward', 'inward', 'turns', 'peers', 'packet'].map((name) => `udp/${name}.c`)
 const UNITS = ['netlink.c', 'icmp.c', 'memory.c', ...FORWARDER]
 const HEADERS = ['socket.h', ...['forwarder', 'thread', 'peers', 'packet'].map((name) => `udp/${name}.h`)]
 const SOURCES = [...UNITS, ...HEADERS, 'binding.gyp']

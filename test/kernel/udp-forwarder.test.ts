@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   openTun,
@@ -59,6 +59,14 @@ const started = (tun: Tun): UdpForwarder => {
   const forwarder = startForwarder(tun, SETTINGS)
   if (typeof forwarder === 'string') throw new Error(forwarder)
   return forwarder
+}
+
+/** How often threads of ours by that name have been given a processor (proc(5), schedstat). */
+function turnsOf(name: string): number {
+  const tasks = '/proc/self/task'
+  const ours = readdirSync(tasks).filter((task) => readFileSync(`${tasks}/${task}/comm`, 'utf8').trim() === name)
+  const turns = ours.map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[2]))
+  return turns.reduce((sum, each) => sum + each, 0)
 }
 
 /** Larger than what the forwarder may send, so that it is it that says so. */
@@ -135,6 +143,30 @@ describe.each([
       await fromPeer(packet({ payload: Buffer.from(`${at}`.padStart(at % 7 === 0 ? 9 : 8)) }))
     await waitFor('all', () => payloads.length === 200)
     expect(payloads.map((each) => Number(each.toString()))).toEqual(Array.from({ length: 200 }, (_, at) => at))
+  })
+
+  it('carries both directions on one thread while little passes, and each on its own when there is much', async () => {
+    const numbers = Array.from({ length: 64 }, (_unused, at) => at)
+    const orders: (readonly number[])[] = []
+    const burst = async (): Promise<void> => {
+      await Promise.all(numbers.map((each) => fromPeer(packet({ payload: Buffer.from(`${each}`) }))))
+      await waitFor('the burst', () => payloads.length >= numbers.length)
+      orders.push(payloads.splice(0).map(Number))
+    }
+    const isResting = async (): Promise<boolean> => {
+      const before = turnsOf('flannel-in')
+      await fromPeer(packet())
+      await sent(host, Buffer.from('hello'), 9, PEER_CONTAINER)
+      await waitFor('both', () => payloads.shift() !== undefined && datagrams.shift() !== undefined)
+      return turnsOf('flannel-in') === before
+    }
+    const resting = turnsOf('flannel-in')
+    await waitFor('much at once', async () => {
+      await burst()
+      return turnsOf('flannel-in') > resting
+    })
+    expect(orders).toEqual(orders.map(() => numbers))
+    await waitFor('one thread again', isResting)
   })
 
   it.each<readonly [string, keyof ForwarderTotals, (good: () => Buffer) => Buffer]>([

@@ -10,9 +10,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,7 +30,7 @@
 #define TUN_F_USO6 0x40
 #endif
 
-enum { BUFFER = 8 << 20, COMPLAINTS_BURST = 100, COMPLAINTS_A_SECOND = 1000 };
+enum { BUFFER = 8 << 20, SILENCE_MS = 20, COMPLAINTS_BURST = 100, COMPLAINTS_A_SECOND = 1000 };
 
 /* Asks for as much as this kernel gives; a device may have what another process has asked of it before. */
 static void ask_for_offloads(Forwarder *f) {
@@ -59,7 +61,7 @@ static int make_device(Forwarder *f, const char *name) {
 int forwarder_open(const char *name, bool is_plain, Forwarder **made) {
   Forwarder *f = calloc(1, sizeof *f);
   if (f == NULL) return -ENOMEM;
-  f->tun = f->socket = f->stop = -1;
+  f->tun = f->socket = f->stop = f->events = f->turn = -1;
   f->is_plain = is_plain;
   f->sides[OUTWARD].forwarder = f->sides[INWARD].forwarder = f;
   PeerTable *nobody = make_peers(NULL, 0, NULL);
@@ -75,15 +77,33 @@ const char *forwarder_name(const Forwarder *f) { return f->name; }
 /* Without an outer "don't fragment": where the path is narrower than the underlay, datagrams get through in pieces. */
 static int open_socket(Forwarder *f) {
   int no_discovery = IP_PMTUDISC_DONT, on = 1, off = 0, size = BUFFER;
+  struct timeval silence = {.tv_usec = SILENCE_MS * 1000};
   struct sockaddr_in here = place_of(f, f->settings.address);
   int fd = f->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &no_discovery, sizeof no_discovery) < 0) return -errno;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence) < 0) return -errno;
   for (int which = 0; which < 2; which++)
     if (setsockopt(fd, SOL_SOCKET, which == 0 ? SO_RCVBUFFORCE : SO_SNDBUFFORCE, &size, sizeof size) < 0)
       (void)setsockopt(fd, SOL_SOCKET, which == 0 ? SO_RCVBUF : SO_SNDBUF, &size, sizeof size);
   f->receives_many = !f->is_plain && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0;
   atomic_store(&f->sends_many, !f->is_plain && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof off) == 0);
   return bind(fd, (struct sockaddr *)&here, sizeof here) < 0 ? -errno : 0;
+}
+
+/* What both threads wait for, and hand each other. */
+static int open_turns(Forwarder *f) {
+  f->inward = make_inward(&f->sides[INWARD]);
+  if (f->inward == NULL) return -ENOMEM;
+  f->events = epoll_create1(EPOLL_CLOEXEC);
+  f->turn = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (f->events < 0 || f->turn < 0) return -errno;
+  atomic_store(&f->is_apart, false);
+  int waits[] = {f->stop, f->tun, f->socket};
+  for (int at = 0; at < 3; at++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = waits[at]};
+    if (epoll_ctl(f->events, EPOLL_CTL_ADD, waits[at], &event) < 0) return -errno;
+  }
+  return 0;
 }
 
 /* Signals are Node's to take. */
@@ -105,6 +125,16 @@ static void close_fd(int *fd) {
   *fd = -1;
 }
 
+/* All but the device. */
+static void close_rest(Forwarder *f) {
+  close_fd(&f->events);
+  close_fd(&f->turn);
+  close_fd(&f->socket);
+  close_fd(&f->stop);
+  free(f->inward);
+  f->inward = NULL;
+}
+
 int forwarder_start(Forwarder *f, const ForwarderSettings *settings) {
   if (f->is_running) return -EALREADY;
   f->settings = *settings;
@@ -113,11 +143,10 @@ int forwarder_start(Forwarder *f, const ForwarderSettings *settings) {
   atomic_store(&f->ends, false);
   f->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   int error = f->stop < 0 ? -errno : open_socket(f);
+  if (error == 0) error = open_turns(f);
   if (error == 0) error = start_threads(f);
   f->is_running = error == 0;
-  if (error == 0) return 0;
-  close_fd(&f->socket);
-  close_fd(&f->stop);
+  if (error != 0) close_rest(f);
   return error;
 }
 
@@ -225,8 +254,7 @@ void forwarder_stop(Forwarder *f) {
   uv_thread_join(&f->sides[OUTWARD].id);
   uv_thread_join(&f->sides[INWARD].id);
   f->is_running = false;
-  close_fd(&f->socket);
-  close_fd(&f->stop);
+  close_rest(f);
 }
 
 void forwarder_close(Forwarder *f) {

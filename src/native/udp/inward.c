@@ -8,7 +8,6 @@
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -20,7 +19,14 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
-enum { MESSAGES = 32, ITEMS = 128, SEGMENTS = 64, LATEST = 64, PAUSE_MS = 10 /* after an error */ };
+enum {
+  MESSAGES = 32,
+  ITEMS = 128,
+  SEGMENTS = 64,
+  LATEST = 64,
+  BEFORE = 16,  /* octets before what is received, for a struct virtio_net_hdr */
+  PAUSE_MS = 10 /* after an error */
+};
 
 /* What is written in one call: a packet, or many of one flow as one. */
 typedef struct {
@@ -33,10 +39,11 @@ typedef struct {
   struct iovec parts[2 + SEGMENTS]; /* offload, headers, payloads; of a packet alone all of it is its headers */
 } Item;
 
-typedef struct {
+struct Inward {
   Side *side;
   Forwarder *forwarder;
   const PeerTable *peers;
+  unsigned packets; /* of this round */
   unsigned items, used; /* `used`: of the messages, those that the kernel has written into */
   Item *latest[LATEST]; /* by flow */
   struct mmsghdr messages[MESSAGES];
@@ -48,13 +55,25 @@ typedef struct {
   } control[MESSAGES];
   Item item[ITEMS];
   uint8_t icmp[ICMP_MOST];
-  uint8_t data[MESSAGES][1 << 16];
-} Inward;
+  uint8_t data[MESSAGES][BEFORE + (1 << 16)];
+};
 
 static int write_parts(Inward *i, const struct iovec *parts, size_t many) {
   bool header = i->forwarder->has_header;
   count(i->side, FORWARD_CALLS, 1);
   return writev(i->forwarder->tun, parts + !header, (int)(many - !header)) < 0 ? errno : 0;
+}
+
+/*
+ * A packet alone, its header in the octets before it: a call with one part is the cheaper one. Those are the end of the packet that came
+ * before it in the same message, which is written by then: items are in the order of their first packets.
+ */
+static int write_alone(Inward *i, const Item *item) {
+  uint8_t *packet = item->parts[1].iov_base;
+  size_t header = i->forwarder->has_header ? sizeof item->offload : 0;
+  memcpy(packet - header, &item->offload, header);
+  count(i->side, FORWARD_CALLS, 1);
+  return write(i->forwarder->tun, packet - header, header + item->parts[1].iov_len) < 0 ? errno : 0;
 }
 
 /* As they came: each payload still has its headers before it. @returns how many were refused */
@@ -86,7 +105,7 @@ static void finish(Item *item) {
 
 static void write_item(Inward *i, Item *item) {
   if (item->segments > 1) finish(item);
-  int error = write_parts(i, item->parts, item->segments > 1 ? 2 + item->segments : 2);
+  int error = item->segments > 1 ? write_parts(i, item->parts, 2 + item->segments) : write_alone(i, item);
   unsigned refused = error == 0 ? 0 : item->segments;
   if (error == EBADFD) fail(i->side, ENODEV);
   else if (error == EINVAL && item->segments > 1 && (refused = write_each(i, item)) == 0)
@@ -191,16 +210,16 @@ static size_t size_of(struct msghdr *message, size_t length) {
 
 static void take_message(Inward *i, unsigned at) {
   size_t length = i->messages[at].msg_len, size = size_of(&i->messages[at].msg_hdr, length);
+  i->packets += size == 0 ? 1 : (unsigned)((length + size - 1) / size);
   const Peer *sender = peer_at_address(i->peers, ntohl(i->from[at].sin_addr.s_addr));
   if (sender == NULL || ntohs(i->from[at].sin_port) != i->forwarder->settings.port)
     return count(i->side, FORWARD_IN_STRANGER, size == 0 ? 1 : (length + size - 1) / size);
   if (length == 0) return count(i->side, FORWARD_IN_MALFORMED, 1);
   for (size_t offset = 0; offset < length; offset += size)
-    take(i, sender, i->data[at] + offset, length - offset < size ? length - offset : size);
+    take(i, sender, i->data[at] + BEFORE + offset, length - offset < size ? length - offset : size);
 }
 
-/* Waits for the first datagram: whoever ends the threads shuts the socket down. False when the thread is to end. */
-static bool take_round(Inward *i) {
+static void prepare(Inward *i) {
   for (unsigned at = 0; at < i->used; at++)
     i->messages[at].msg_hdr = (struct msghdr){.msg_name = &i->from[at],
                                               .msg_namelen = sizeof i->from[at],
@@ -208,27 +227,40 @@ static bool take_round(Inward *i) {
                                               .msg_iovlen = 1,
                                               .msg_control = &i->control[at],
                                               .msg_controllen = sizeof i->control[at]};
-  int got = recvmmsg(i->forwarder->socket, i->messages, MESSAGES, MSG_WAITFORONE, NULL);
+}
+
+/* One by one it is the cheaper call. */
+static int receive(Inward *i, bool one, int flags) {
+  int fd = i->forwarder->socket;
+  if (!one) return recvmmsg(fd, i->messages, MESSAGES, flags | MSG_WAITFORONE, NULL);
+  ssize_t length = recvmsg(fd, &i->messages[0].msg_hdr, flags);
+  if (length < 0) return -1;
+  i->messages[0].msg_len = (unsigned)length;
+  return 1;
+}
+
+bool take_round(Inward *i, bool one, int flags, unsigned *packets) {
+  prepare(i);
+  int got = receive(i, one, flags);
+  *packets = i->packets = 0;
   if (atomic_load_explicit(&i->forwarder->ends, memory_order_relaxed)) return false;
   count(i->side, FORWARD_CALLS, 1);
   i->used = got < 0 ? MESSAGES : (unsigned)got;
-  if (got < 0) return errno == EINTR || wait_for(i->side, i->forwarder->socket, 0, PAUSE_MS);
+  if (got < 0) return errno == EAGAIN || errno == EINTR || wait_for(i->side, i->forwarder->socket, 0, PAUSE_MS);
   i->peers = hold_peers(i->side);
   for (int at = 0; at < got; at++) take_message(i, (unsigned)at);
   write_all(i);
   release_peers(i->side);
+  *packets = i->packets;
   return true;
 }
 
-void run_inward(void *data) {
-  Side *side = data;
+Inward *make_inward(Side *side) {
   Inward *i = calloc(1, sizeof *i);
-  prctl(PR_SET_NAME, "flannel-in");
-  if (i == NULL) return fail(side, ENOMEM);
+  if (i == NULL) return NULL;
   i->side = side;
   i->forwarder = side->forwarder;
   i->used = MESSAGES;
-  for (unsigned at = 0; at < MESSAGES; at++) i->room[at] = (struct iovec){i->data[at], sizeof i->data[at]};
-  while (take_round(i));
-  free(i);
+  for (unsigned at = 0; at < MESSAGES; at++) i->room[at] = (struct iovec){i->data[at] + BEFORE, sizeof i->data[at] - BEFORE};
+  return i;
 }

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -49,10 +48,11 @@ typedef struct {
   struct iovec parts[2 * SEGMENTS]; /* two for each datagram */
 } Batch;
 
-typedef struct {
+struct Outward {
   Side *side;
   Forwarder *forwarder;
   const PeerTable *peers;
+  unsigned packets; /* of this round, as datagrams */
   unsigned batches, headers;
   Batch *latest[LATEST]; /* by the peer's row */
   struct mmsghdr messages[BATCHES];
@@ -60,7 +60,7 @@ typedef struct {
   uint8_t header[HEADERS][HEADERS_MOST];
   uint8_t icmp[ICMP_MOST];
   uint8_t arena[ARENA];
-} Outward;
+};
 
 static void credit(Outward *o, const Batch *batch, uint64_t packets, uint64_t octets) {
   count(o->side, FORWARD_SENT, packets);
@@ -102,14 +102,19 @@ static void prepare(struct mmsghdr *message, Batch *batch) {
   message->msg_hdr.msg_controllen = sizeof batch->control;
 }
 
-/* One by one it is the cheaper call. */
+/* One by one they are the cheaper calls. */
 static int send_some(Outward *o, unsigned from) {
-  if (o->batches - from > 1) return sendmmsg(o->forwarder->socket, &o->messages[from], o->batches - from, MSG_NOSIGNAL | MSG_DONTWAIT);
-  return sendmsg(o->forwarder->socket, &o->messages[from].msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 1;
+  int fd = o->forwarder->socket, flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  const Batch *batch = &o->batch[from];
+  const struct iovec *whole = &batch->parts[0];
+  if (o->batches - from > 1) return sendmmsg(fd, &o->messages[from], o->batches - from, flags);
+  if (batch->count > 1 || batch->parts[1].iov_len > 0) return sendmsg(fd, &o->messages[from].msg_hdr, flags) < 0 ? -1 : 1;
+  return sendto(fd, whole->iov_base, whole->iov_len, flags, (const struct sockaddr *)&batch->to, sizeof batch->to) < 0 ? -1 : 1;
 }
 
 static void send_all(Outward *o) {
   int waits = WAITS;
+  if (o->batches == 0) return;
   for (unsigned at = 0; at < o->batches; at++) prepare(&o->messages[at], &o->batch[at]);
   for (unsigned at = 0; at < o->batches;) {
     int sent = send_some(o, at);
@@ -146,6 +151,7 @@ static void add(Outward *o, const Peer *peer, struct iovec headers, struct iovec
   batch->parts[2 * batch->count] = headers;
   batch->parts[2 * batch->count + 1] = payload;
   batch->count++;
+  o->packets++;
   batch->octets += (uint32_t)size;
   batch->is_full = size < batch->size || batch->count == SEGMENTS || !atomic_load_explicit(&o->forwarder->sends_many, memory_order_relaxed);
 }
@@ -215,16 +221,13 @@ static void forward(Outward *o, const struct virtio_net_hdr *header, uint8_t *pa
   else add(o, peer, (struct iovec){packet, length}, (struct iovec){NULL, 0});
 }
 
-/*
- * Whether there may be more. What is read is sent as soon as there is nothing to be read; when nothing was going on (`is_first`), the first
- * packet at once: somebody may wait for it.
- */
-static bool forward_round(Outward *o, bool is_first) {
+bool forward_round(Outward *o, bool is_first, unsigned *sent) {
   size_t header = o->forwarder->has_header ? sizeof(struct virtio_net_hdr) : 0;
   size_t at = 0;
   unsigned packets = 0;
   ssize_t got = 0;
   o->peers = hold_peers(o->side);
+  o->packets = 0;
   for (; packets < PACKETS && ARENA - at >= ROOM; packets++) {
     struct virtio_net_hdr offload = {0};
     got = read(o->forwarder->tun, o->arena + at, ROOM);
@@ -238,18 +241,15 @@ static bool forward_round(Outward *o, bool is_first) {
   count(o->side, FORWARD_CALLS, packets + 1);
   send_all(o);
   release_peers(o->side);
+  *sent = o->packets;
   if (error != 0 && error != EAGAIN && error != EINTR) fail(o->side, error == EBADFD ? ENODEV : error);
   return error == 0 && !atomic_load_explicit(&o->forwarder->ends, memory_order_relaxed);
 }
 
-void run_outward(void *data) {
-  Side *side = data;
+Outward *make_outward(Side *side) {
   Outward *o = calloc(1, sizeof *o);
-  prctl(PR_SET_NAME, "flannel-out");
-  if (o == NULL) return fail(side, ENOMEM);
+  if (o == NULL) return NULL;
   o->side = side;
   o->forwarder = side->forwarder;
-  while (wait_for(side, side->forwarder->tun, POLLIN, -1))
-    for (bool is_first = true; forward_round(o, is_first); is_first = false);
-  free(o);
+  return o;
 }

@@ -1,4 +1,4 @@
-/* What both threads of a forwarder share, and what each has of its own. */
+/* What both threads of a forwarder share, and what each direction has of its own. */
 #ifndef FLANNEL_UDP_THREAD_H
 #define FLANNEL_UDP_THREAD_H
 #include "forwarder.h"
@@ -10,7 +10,11 @@
 
 enum { OUTWARD, INWARD };
 
-/* One of the two threads: what it alone writes. */
+/* What one direction needs while it is carried: by one thread at a time. */
+typedef struct Outward Outward;
+typedef struct Inward Inward;
+
+/* One of the two directions: what only the thread writes that carries it. */
 typedef struct {
   Forwarder *forwarder;
   uv_thread_t id;
@@ -23,6 +27,9 @@ typedef struct {
 struct Forwarder {
   char name[IFNAMSIZ];
   int tun, socket, stop; /* descriptors; -1: none */
+  int events, turn;      /* what the outward thread waits for; what the inward one does while it has no turn */
+  Inward *inward;        /* of whoever carries what comes in */
+  _Atomic bool is_apart; /* each direction has a thread of its own */
   bool has_header;       /* before each packet of the device: struct virtio_net_hdr */
   bool merges_udp;       /* the device takes many packets of UDP as one */
   _Atomic bool merges;   /* and any at all */
@@ -38,8 +45,20 @@ struct Forwarder {
   Side sides[2];
 };
 
+/* Both wait, and take turns (turns.c). */
 void run_outward(void *side);
 void run_inward(void *side);
+
+Outward *make_outward(Side *side);
+/*
+ * Whether there may be more of them from the device. What is read is sent as soon as there is nothing to be read; when nothing was going on
+ * (`is_first`), the first packet at once: somebody may wait for it. `sent`: so many datagrams.
+ */
+bool forward_round(Outward *outward, bool is_first, unsigned *sent);
+
+Inward *make_inward(Side *side);
+/* Datagrams from peers to the device: one, or many. `taken`: so many. False when the thread is to end. */
+bool take_round(Inward *inward, bool one, int flags, unsigned *taken);
 
 /* The table as it is now, which stays until `release_peers`. */
 const PeerTable *hold_peers(Side *side);

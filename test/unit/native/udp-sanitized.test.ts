@@ -71,7 +71,7 @@ unless(missing('address,undefined'))('what the forwarder does with packets, unde
     async (sanitizer) => {
       const why = missing(sanitizer)
       expect(why).toBeUndefined()
-      const names = ['forwarder', 'inward', 'outward', 'peers', 'packet']
+      const names = ['forwarder', 'inward', 'outward', 'turns', 'peers', 'packet']
       const drive = compile(`drive-${sanitizer}`, [
         `-fsanitize=${sanitizer}`,
         ...names.map(source),

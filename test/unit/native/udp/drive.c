@@ -131,7 +131,7 @@ static int bound(uint32_t address, uint16_t port) {
 static Forwarder *forwarder_on(int device) {
   Forwarder *f = calloc(1, sizeof *f);
   f->tun = device;
-  f->socket = f->stop = -1;
+  f->socket = f->stop = f->events = f->turn = -1;
   f->has_header = f->merges_udp = true;
   atomic_init(&f->merges, true);
   atomic_init(&f->peers, make_peers(NULL, 0, NULL));
