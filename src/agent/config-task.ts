@@ -141,5 +141,8 @@ const unsaid = ({ conditions }: Reports): Reports => ({
     holds: (what) => {
       conditions.holds(what)
     },
+    drop: (what) => {
+      conditions.drop(what)
+    },
   },
 })

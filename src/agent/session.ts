@@ -181,13 +181,13 @@ export class OverlaySession {
       ports.reaches.end('--peer-probes is false')
       return undefined
     }
-    const devices = devicesOf(this.#datapaths)
+    const datapaths = this.#datapaths
     return new ProbeTask({
       ports,
-      own: this.#backends.map(({ own, routesOn }) => {
-        const { family } = own.overlay
-        return { ...own, routesOn, deviceName: devices.get(family) }
-      }),
+      own: this.#backends.map(({ own, routesOn }) => ({
+        ...{ ...own, routesOn },
+        deviceName: () => devicesOf(datapaths).get(own.overlay.family),
+      })),
       underlay: (family) => this.#surroundings.underlays.get(family),
     })
   }

@@ -59,6 +59,8 @@ export class LinkTask implements Task {
   /** When a change of routes or peers last asked for a look, on the monotonic clock. */
   #wayAskedMs = Number.NEGATIVE_INFINITY
   #mtu: number | undefined
+  /** Name of the device at the last look that found one. */
+  #deviceName: string | undefined
 
   constructor(input: LinkTaskInput) {
     const { ports, options, underlay, family, leader, overlays, peers, device } = input
@@ -67,7 +69,7 @@ export class LinkTask implements Task {
     const wanted = { family, leader, overlays, onRead: (host: HostAddresses) => input.onHost?.(host) }
     this.#underlay = new UnderlayWatch({ underlay, choice: options, wanted, peers, ports })
     this.#checkLoop = new CheckLoop({
-      name: device === undefined ? `IPv${family} underlay` : `device ${device.name}`,
+      name: () => (device === undefined ? `IPv${family} underlay` : `device ${device.name}`),
       ports,
       look: (signal) => this.#look(signal),
       dueInMs: () => this.#dueInMs(),
@@ -118,6 +120,7 @@ export class LinkTask implements Task {
     const { reconciler, ports } = this.#input
     const { linkIndex, hasChanged, mtu, problem, foreignAddresses } = await device.tend(this.underlay, signal)
     if (linkIndex === undefined) return false // of a device that is not there, nothing holds and nothing fails
+    this.#forgetName(device.name)
     const settings = `settings of ${device.name}`
     if (problem === undefined) ports.conditions.holds(settings)
     else ports.conditions.fails(settings, problem, 'none', { says: problem.message })
@@ -125,6 +128,14 @@ export class LinkTask implements Task {
     if (reconciler.linkIndex !== linkIndex || hasChanged) reconciler.attach(linkIndex)
     this.#setMtu(mtu)
     return true
+  }
+
+  /** A device that has another name than before: what failed of that one does so no longer. */
+  #forgetName(name: string): void {
+    const before = this.#deviceName
+    this.#deviceName = name
+    if (before === undefined || before === name) return
+    for (const what of ['settings', 'addresses']) this.#input.ports.conditions.drop(`${what} of ${before}`)
   }
 
   #setMtu(mtu: number): void {

@@ -9,8 +9,8 @@ import { whyNotAsked } from './suspension.ts'
 /** What peers of one family are asked over. */
 export interface ProbedFamily extends OwnSubnet {
   readonly routesOn: Backend['routesOn']
-  /** Of our device; undefined: there is none. */
-  readonly deviceName: string | undefined
+  /** Of our device, as it is at the moment; undefined: there is none. */
+  readonly deviceName: () => string | undefined
 }
 
 export interface FamilyWaysInput {
@@ -56,7 +56,7 @@ export class FamilyWays {
   #find({ overlay: { family }, subnet, routesOn, deviceName }: ProbedFamily): Way | { readonly why: string } {
     const { conditions } = this.#input.ports
     if (routesOn === 'nowhere') return { why: 'how peers are reached is not the business of this backend' }
-    const why = whyNotAsked(conditions.all(), family, deviceName)
+    const why = whyNotAsked(conditions.all(), family, deviceName())
     if (why !== undefined) return { why }
     const [mtu, underlay] = [this.#mtus.get(family), this.#input.underlay(family)]
     if (mtu === undefined || underlay === undefined) return { why: `IPv${family} is not set up yet` }

@@ -12,8 +12,8 @@ const PERIODIC_LOOK_MS = 60_000
 const LOOKS = { burst: 10, everyMs: 250 }
 
 export interface CheckLoopInput {
-  /** What is looked at, for the log. */
-  readonly name: string
+  /** What is looked at, for the log: by its name of the moment. */
+  readonly name: string | (() => string)
   readonly ports: RetryPorts & { readonly clock: Clock }
   /** One look, and what follows from it. @throws what {@link untilItWorks} cures, and then is called again */
   readonly look: (signal: AbortSignal) => Promise<void>

@@ -39,7 +39,7 @@ export interface FailsOptions extends Telling {
 }
 
 /** What a task needs of {@link Conditions} to say how it fares. */
-export type ConditionReports = Pick<Conditions, 'fails' | 'holds'>
+export type ConditionReports = Pick<Conditions, 'fails' | 'holds' | 'drop'>
 
 type Failing = Condition & { readonly toleratedMs: number; readonly isOfSession: boolean }
 

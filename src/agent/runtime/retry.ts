@@ -55,28 +55,33 @@ export interface RetryOptions {
 const effectOf = (error: Error): Effect => (error instanceof StoreError ? 'degraded' : 'unready')
 
 /**
- * Tries until it works. Until then the condition `what` fails.
+ * Tries until it works. Until then the condition `what` fails; where it has another name from one attempt to the next, that of then.
  * @throws whatever no retry can cure; and when `signal` aborts, its reason
  */
 export async function untilItWorks<T>(
-  what: string,
+  what: string | (() => string),
   attempt: (signal: AbortSignal) => Promise<T>,
   { random, conditions }: RetryPorts,
   { signal, rest }: Loop,
   { hint, effect }: RetryOptions = {},
 ): Promise<T> {
+  const nameOf = typeof what === 'string' ? () => what : what
+  let failing: string | undefined
   for (let attempts = 1; ; attempts++) {
     signal.throwIfAborted()
     try {
       const result = await attempt(signal)
-      conditions.holds(what)
+      conditions.holds(failing ?? nameOf())
       return result
     } catch (error) {
       const schedule = scheduleFor(error)
       if (signal.aborted || schedule === undefined || !(error instanceof Error)) throw error
       const help = (await hint?.(error)) ?? ''
-      conditions.fails(what, error, effect ?? effectOf(error), {
-        says: `${what}: ${error.message}${help}; retrying ${schedule.words}`,
+      const name = nameOf()
+      if (failing !== undefined && failing !== name) conditions.drop(failing)
+      failing = name
+      conditions.fails(name, error, effect ?? effectOf(error), {
+        says: `${name}: ${error.message}${help}; retrying ${schedule.words}`,
         level: 'warn',
         atOnce: error instanceof NoInterfaceError ? 1 : 3, // an interface that comes and goes is said rarely
       })

@@ -22,10 +22,13 @@ export class DeviceLog {
   }
 
   /** Somebody keeps changing the device. */
-  fight({ found }: Deviation): void {
+  fight({ property, found }: Deviation): void {
+    const who =
+      property === 'name'
+        ? 'A rule of udev, a .link file of systemd or a script?'
+        : 'Another agent, NetworkManager or a script?'
     this.#log.warn(
-      `${this.#device.name} keeps being changed from outside (${found}); mending it ever more slowly. ` +
-        'Another agent, NetworkManager or a script?',
+      `${this.#device.name} keeps being changed from outside (${found}); mending it ever more slowly. ${who}`,
     )
   }
 

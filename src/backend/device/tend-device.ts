@@ -63,7 +63,8 @@ export async function tendDevice(tending: Tending, signal: AbortSignal): Promise
     mending.mended(due)
     mended.push(...due)
   }
-  throw new DeviceConflictError(`${spec.name} does not stay as configured: something else keeps changing it`)
+  const last = mended.at(-1)?.found ?? ''
+  throw new DeviceConflictError(`${spec.name} does not stay as configured: something else keeps changing it (${last})`)
 }
 
 /** Making it anew is simpler than renaming it, which older kernels refuse while it is up, and its entries come back as fast. */

@@ -49,9 +49,11 @@ export interface Former {
   readonly unproven: readonly UnprovenDevice[]
 }
 
+/** A present device that somebody has renamed is none: whoever tends it makes it anew. */
 export function findFormer(host: FormerHost, present: readonly PresentFamily[]): Former {
   const isPresent = ({ name }: LinkState): boolean => present.some(({ device }) => device === name)
   const others = host.links.filter((link) => !isPresent(link))
+  const isRenamed = ({ index }: LinkState): boolean => present.some(({ links }) => links?.includes(index) === true)
   const devices = others.flatMap((link) => formerDevice(link) ?? [])
   const going = new Set(devices.map(({ link }) => link.index))
   const routes = host.routes.filter(
@@ -59,7 +61,7 @@ export function findFormer(host: FormerHost, present: readonly PresentFamily[]):
   )
   return {
     things: [...routes.flatMap((route) => formerRoute(route, host.links) ?? []), ...devices.map(({ thing }) => thing)],
-    unproven: others.flatMap((link) => unprovenDevice(link, host, present) ?? []),
+    unproven: others.filter((link) => !isRenamed(link)).flatMap((link) => unprovenDevice(link, host, present) ?? []),
   }
 }
 

@@ -48,6 +48,7 @@ describe('udp', () => {
     )
     await both()
     expect(await isThere('mine0')).toBe(false)
+    expect(await host().agent.logOfRun()).not.toContain('left by a former configuration')
   })
 
   test('udp: the device goes with its agent, however that ends, and leaves nothing to be cleaned up', async () => {
@@ -56,6 +57,9 @@ describe('udp', () => {
       if (end === 'stop')
         expect(await host().agent.logOfRun()).toContain('nothing is forwarded until flanneld is started')
       await waitFor('the device to be gone', async () => !(await isThere(DEVICE)))
+      const settings = await host().place.exec('sysctl', ['-a', '--pattern', `accept_local|[.]${DEVICE}[.]`])
+      expect(settings).toContain('net.ipv4.conf.all.accept_local = 0')
+      expect(settings).not.toMatch(/accept_local = 1|flannel/)
       const { stdout } = await host().place.attempt(...agentCall('cleanup', '--dry-run'))
       expect(stdout).not.toContain(DEVICE)
       host().agent.start()
@@ -91,7 +95,7 @@ describe('udp', () => {
     await waitFor('the port to be taken', async () => (await place.exec('ss', ['-uln'])).includes(`:${PORT}`))
     await place.ipBatch([`link add ${DEVICE} type bridge`])
     agent.start()
-    await fails(host(), `device ${DEVICE}`, /UDP port 8285 of .* is taken by another program; stop it \(ss/)
+    await fails(host(), 'device flannel1', /UDP port 8285 of .* is taken by another program; stop it \(ss/)
     await script.end()
     await isReady(host(), PATIENTLY)
     await both()

@@ -88,7 +88,7 @@ export class Sources {
     return this.#find((node) => {
       if (ts.isShorthandPropertyAssignment(node) && node.name.text === name) return this.#texts.ofShorthand(node)
       const isMeant = ts.isPropertyAssignment(node) && ts.isIdentifier(node.name) && node.name.text === name
-      return isMeant ? this.#texts.of(node.initializer) : []
+      return isMeant ? this.#texts.of(answerOf(node.initializer)) : []
     })
   }
 
@@ -130,3 +130,7 @@ const isMaking = (node: ts.Node, className: string): node is ts.NewExpression =>
 
 const nameOf = (node: ts.Expression): string | undefined =>
   ts.isPropertyAccessExpression(node) ? node.name.text : ts.isIdentifier(node) ? node.text : undefined
+
+/** What a function answers that is one expression; else the expression itself. */
+const answerOf = (node: ts.Expression): ts.Expression =>
+  ts.isArrowFunction(node) && !ts.isBlock(node.body) ? node.body : node

@@ -41,7 +41,7 @@ class TaskWorld {
         overlay: { family, network: prefix(NETWORKS[family][0]), subnetLength: 24 } as never,
         subnet: prefix(NETWORKS[family][1]),
         routesOn,
-        deviceName: routesOn === 'device' ? `flannel${family === 4 ? '' : '-v6'}.100` : undefined,
+        deviceName: () => (routesOn === 'device' ? `flannel${family === 4 ? '' : '-v6'}.100` : undefined),
       })),
       underlay: (family) => ({ address: ip(OWN[family]) }) as Underlay,
     })

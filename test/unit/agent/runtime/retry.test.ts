@@ -37,6 +37,24 @@ function trying(failure: () => Error | undefined, random = (): number => 0.5) {
 }
 
 describe('what fails is tried again', () => {
+  test('by its name of the moment: under the one before, nothing fails any more', async () => {
+    const names = ['device flannel0', 'device flannel0', 'device flannel1']
+    let attempts = 0
+    const attempt = (): Promise<void> =>
+      ++attempts > 3 ? Promise.resolve() : Promise.reject(outOfReach(String(attempts)))
+    const what = (): string => names[attempts - 1] ?? 'device flannel1'
+    const result = untilItWorks(what, attempt, { random: () => 0.5, conditions }, loopOn(clock, stop.signal))
+    const failing: string[][] = []
+    while (attempts <= 3) {
+      await clock.advance(1_000)
+      failing.push(conditions.all().map((one) => one.what))
+    }
+    await result
+    expect(new Set(failing.flat())).toEqual(new Set(['device flannel0', 'device flannel1']))
+    expect(failing.every((each) => each.length <= 1)).toBe(true)
+    expect(conditions.all()).toEqual([])
+  })
+
   test.each([
     ['of the host: each second', () => new NoInterfaceError('none'), [0, 1_000, 2_000, 3_000, 4_000]],
     ['of etcd: ever less often', () => outOfReach('a'), [0, 1_000, 3_000, 6_000, 9_000]],

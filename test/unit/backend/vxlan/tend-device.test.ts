@@ -311,7 +311,9 @@ describe('ensureDevice that cannot', () => {
       if (index !== undefined) kernel.outside({ op: 'link.set', linkIndex: index, mtu: 1400 })
       return Promise.resolve()
     }
-    await expect(ensure()).rejects.toThrow('flannel.100 does not stay as configured')
+    await expect(ensure()).rejects.toThrow(
+      'flannel.100 does not stay as configured: something else keeps changing it (',
+    )
   })
 
   it('stops when told to', async () => {

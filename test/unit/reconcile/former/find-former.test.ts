@@ -117,6 +117,7 @@ describe('a device that is not proved ours', () => {
       ['flannel.1'],
     ],
     ['another kind with our name', link(FORMER, 'flannel.1', { kind: 'bridge' }), []],
+    ['the present one under another name', { ...device(PRESENT, 100), name: 'mine0' }, []],
     ['the present one, whatever its alias', { ...device(PRESENT, 100), alias: undefined }, []],
   ])('has %s', (_, found, names) => {
     const { things, unproven } = find({ links: [found] })
