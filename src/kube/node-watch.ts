@@ -3,7 +3,7 @@ import { StoreError, type WatchStatus } from '../lease/store.ts'
 import { isObject } from '../config/json.ts'
 import { backoffMs, type BackoffSpec } from '../time/backoff.ts'
 import type { Clock, Random } from '../time/clock.ts'
-import { broken, unanswered, type Operation } from './client/errors.ts'
+import { broken, unanswered, wordsOf, type Operation } from './client/errors.ts'
 import type { KubeClient } from './client/kube-client.ts'
 import type { NodeChange, NodeWatchEvent } from './nodes/node-store.ts'
 import { linesOf, readWatchLine, type WatchLine } from './read-watch.ts'
@@ -147,9 +147,9 @@ export class NodeWatch {
     return { changes, ending: undefined }
   }
 
-  #endingFor({ code, message }: Extract<WatchLine, { kind: 'error' }>): Ending {
-    if (code === 410) return { kind: 'expired', reason: message, wasReset: false }
-    return broken(WATCH, this.#tools.client.url, `it ended with ${code}: ${message}`)
+  #endingFor({ code, words }: Extract<WatchLine, { kind: 'error' }>): Ending {
+    if (code === 410) return { kind: 'expired', reason: words.sentence, wasReset: false }
+    return broken(WATCH, this.#tools.client.url, `it ended with ${code}${wordsOf(words)}`)
   }
 
   #endingOf(error: unknown): Ending {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { isObject } from '../config/json.ts'
+import { readStatus, type StatusWords } from './client/errors.ts'
 import type { NodeRecord } from './nodes/node-store.ts'
 import { headText, isWhole, parse, STATUS } from './node-text.ts'
 import { readNode } from './nodes/read-node.ts'
@@ -10,7 +11,7 @@ export type WatchLine =
   /** Nothing but a position: there is nothing else to tell. */
   | { readonly kind: 'bookmark'; readonly resourceVersion: string }
   /** The stream ends after it. `code`: as of HTTP. */
-  | { readonly kind: 'error'; readonly code: number; readonly message: string }
+  | { readonly kind: 'error'; readonly code: number; readonly words: StatusWords }
 
 /** A Node is 1.5 MB at most, as etcd has it; longer ones are no Node. In bytes. */
 const LONGEST_LINE = 8 * 1_024 * 1_024
@@ -64,12 +65,11 @@ function parseHead(line: Buffer): unknown {
   return isObject(head) && isWhole(head['object']) ? head : undefined
 }
 
-function errorIn({ code, message }: Readonly<Record<string, unknown>>): WatchLine {
-  return {
-    kind: 'error',
-    code: typeof code === 'number' ? code : 0,
-    message: typeof message === 'string' ? message : 'without a reason',
-  }
+function errorIn(status: Readonly<Record<string, unknown>>): WatchLine {
+  const { code } = status
+  const { word, sentence } = readStatus(status)
+  const words = { word, sentence: sentence === '' ? 'without a reason' : sentence }
+  return { kind: 'error', code: typeof code === 'number' ? code : 0, words }
 }
 
 function bookmarkIn({ metadata }: Readonly<Record<string, unknown>>): WatchLine | undefined {

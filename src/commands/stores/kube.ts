@@ -33,7 +33,7 @@ export const openDaemonStore: OpenDaemonStore = ({ kube: access }, { environment
 }
 
 /** What came of the last request, for the status; all of them are counted as well. */
-class AskedServer {
+export class AskedServer {
   readonly #clock: Clock
   readonly #counts: StoreCounts
   #last: Omit<StoreFacts['endpoints'][number], 'url'> = {
@@ -56,11 +56,11 @@ class AskedServer {
     this.#last = { ...this.#last, isUp: true, latencyMs: ms }
   }
 
-  failed(code: string): void {
+  failed({ code, message }: { readonly code: string; readonly message: string }): void {
     this.#counts.failed(code)
     this.#last = {
       ...{ isUp: false, latencyMs: undefined },
-      lastError: { message: code, atMs: this.#clock.monotonicMs() },
+      lastError: { message, atMs: this.#clock.monotonicMs() },
     }
   }
 }

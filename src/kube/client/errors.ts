@@ -34,10 +34,8 @@ const isTransient = (status: number): boolean => status === 401 || status === 40
 
 /** A request that was answered with something else than success. `body`: a Status (Kubernetes API, meta/v1), where the server keeps to it. */
 export function refused({ op, verb, resource }: Operation, url: string, status: number, body: string): StoreError {
-  const said = printable(messageIn(body)).slice(0, LONGEST_WORDS)
-  const words = said === '' ? '' : `: ${said}`
   const cure = status === 403 ? `. Cure: ${cureFor(verb, resource)}` : status === 401 ? UNKNOWN_TO_IT : ''
-  const message = `${op} at ${url}: HTTP ${status}${words}${cure}`
+  const message = `${op} at ${url}: HTTP ${status}${wordsOf(statusIn(body))}${cure}`
   return new StoreError({
     op,
     code: codeOf(status),
@@ -54,13 +52,40 @@ const UNKNOWN_TO_IT =
 const cureFor = (verb: string, resource: string): string =>
   `the ClusterRole bound to this agent needs verb ${verb} on ${resource}: - apiGroups: [""], resources: [${resource}], verbs: [${verb}]`
 
-function messageIn(body: string): string {
+/** Why a server says no (Kubernetes API, meta/v1 Status). */
+export interface StatusWords {
+  /** Its `reason`, such as `Forbidden` or `Expired`. */
+  readonly word: string
+  /** Its `message`. */
+  readonly sentence: string
+}
+
+/** What a Status says; of what is none, all of it is the sentence. */
+function statusIn(body: string): StatusWords {
   try {
-    const status: unknown = JSON.parse(body)
-    return isObject(status) && typeof status['message'] === 'string' ? status['message'] : ''
+    return readStatus(JSON.parse(body))
   } catch {
-    return body
+    return { word: '', sentence: body }
   }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+export const readStatus = (status: unknown): StatusWords =>
+  isObject(status)
+    ? { word: textOf(status['reason']), sentence: textOf(status['message']) }
+    : { word: '', sentence: '' }
+
+/** What stands behind its code: ` Forbidden: nodes is forbidden: …`. A sentence that is no more than the word is not said twice. */
+export function wordsOf(status: StatusWords): string {
+  const [word = '', sentence = ''] = [status.word, status.sentence].map((text) =>
+    printable(text).slice(0, LONGEST_WORDS),
+  )
+  const parts = [
+    [' ', word],
+    [': ', sentence === word ? '' : sentence],
+  ]
+  return parts.map(([before = '', text = '']) => (text === '' ? text : before + text)).join('')
 }
 
 /** A request that was not answered. `cause`: Node's own error. */

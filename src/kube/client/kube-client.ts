@@ -9,7 +9,7 @@ import { exchange, open, Overlong, Silence, StaleConnection, type Answer, type B
 /** Told of every request: plain numbers. */
 export interface RequestCounts {
   answered(ms: number): void
-  failed(code: string): void
+  failed(error: StoreError): void
 }
 
 export interface KubeClientPorts {
@@ -172,7 +172,7 @@ export class KubeClient {
       this.#counts?.answered(this.#clock.monotonicMs() - startedMs)
       return result
     } catch (error) {
-      if (error instanceof StoreError && error.code !== 'ABORTED_BY_CALLER') this.#counts?.failed(error.code)
+      if (error instanceof StoreError && error.code !== 'ABORTED_BY_CALLER') this.#counts?.failed(error)
       throw error
     }
   }

@@ -243,7 +243,13 @@ function send(response: ServerResponse, status: number, body: object): void {
 
 function fail(response: ServerResponse, code: number, message: string, retryAfterSeconds?: number): void {
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds))
-  send(response, code, { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, code })
+  send(response, code, { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason: REASONS[code], code })
+}
+
+/** `reason` of a Status (Kubernetes API, meta/v1 StatusReason). */
+const REASONS: Readonly<Record<number, string>> = {
+  ...{ 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound', 410: 'Expired', 422: 'Invalid' },
+  ...{ 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable' },
 }
 
 interface Made {

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../../src/config/error.ts'
+import { AskedServer } from '../../../../src/commands/stores/kube.ts'
+import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
 import { systemClock } from '../../../../src/host/system-clock.ts'
 import { CredentialFiles, type CredentialSource } from '../../../../src/kube/client/credentials.ts'
 import { unanswered } from '../../../../src/kube/client/errors.ts'
 import { KubeClient } from '../../../../src/kube/client/kube-client.ts'
 import { KubeNodeStore } from '../../../../src/kube/kube-node-store.ts'
+import { openKube } from '../../../../src/kube/open-kube.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
 import { FakeApiServer, type FakeApiServerOptions } from '../../../fake/kube/fake-api-server.ts'
 import { waitFor } from '../../../lab/wait-for.ts'
@@ -193,6 +196,28 @@ describe('an API server', () => {
       'resources: [nodes/status], verbs: [patch]',
       'resources: [pods], verbs: [get]',
     ])
+  })
+
+  it('that says no is repeated in its own words, for the status as well', async () => {
+    const api = await serve({ tokens: ['t'] })
+    const asked = new AskedServer(systemClock, new AgentCounts().store)
+    const access = { apiUrl: api.url, annotationPrefix: 'f/', netConfigPath: '/nowhere', setsNetworkAvailable: false }
+    const store = openKube(access, { clock: systemClock, random: () => 0, environment: {}, counts: asked })
+    open.push(() => {
+      store.close()
+      return Promise.resolve()
+    })
+    const said = (): string | undefined => asked.endpoint(api.url).lastError?.message
+    await failureOf(store.list(signal))
+    expect(said()).toMatch(/^list of Nodes at http:\S+: HTTP 401 Unauthorized\. Cure: a token or client certificate/)
+    api.tokens = undefined
+    api.faults = { refuse: { status: 403 } }
+    await failureOf(store.list(signal))
+    expect(said()).toMatch(
+      /^list of Nodes at http:\S+: HTTP 403 Forbidden: a fault of this test\. Cure: the ClusterRole/,
+    )
+    api.faults = { refuse: { status: 503 } }
+    expect((await failureOf(store.list(signal))).message).toMatch(/HTTP 503 ServiceUnavailable: a fault of this test$/)
   })
 
   it('that asks for a pause is given it, by all requests', async () => {
