@@ -79,8 +79,11 @@ function judgeLease(lease: Lease, node: OwnNode): PeerVerdict {
     names.push(...claimedNames(entries))
   }
   if (parts.length === 0) return { ignored: true }
-  return { accepted: { claims: exclusiveClaims(parts, names), isSigned: lease.node !== undefined } }
+  const claims = exclusiveClaims(parts, names)
+  return { accepted: { claims, isSigned: lease.node !== undefined, node: nameIn(lease) } }
 }
+
+const nameIn = ({ node }: Lease): string | undefined => node?.hostname || node?.id
 
 function acceptedLease(lease: Lease, { backends }: OwnNode): Accepted<EntriesByFamily> | undefined {
   const entriesByFamily = new Map<Family, ReachablePeer>()
@@ -93,12 +96,12 @@ function acceptedLease(lease: Lease, { backends }: OwnNode): Accepted<EntriesByF
     if ('rejected' in entries) return undefined
     const { onDevice, onUnderlay } = entries
     const { subnet, publicIp } = part
-    const node = lease.node?.hostname || lease.node?.id
+    const node = nameIn(lease)
     entriesByFamily.set(family, { onDevice, onUnderlay, subnet, publicIp, node })
     names.push(...claimedNames(entries))
   }
   const claims = exclusiveClaims([...entriesByFamily.values()], names)
-  return { entries: entriesByFamily, claims, isSigned: lease.node !== undefined }
+  return { entries: entriesByFamily, claims, isSigned: lease.node !== undefined, node: nameIn(lease) }
 }
 
 /** What a lease claims that breaks a rule: should it ever keep them, its claims are as old as they are. */

@@ -78,6 +78,7 @@ export const CAUSES = [
   // Single peers.
   'duplicate-public-ip',
   'duplicate-machine-id',
+  'duplicate-vtep-mac',
   'address-conflict-there',
   'vni-differs',
   'udp-port-differs',

@@ -24,7 +24,9 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^network configuration$/, ['flanneld config get; flanneld config validate FILE; flanneld config set FILE']],
   [
     /^lease$/,
-    ['flanneld leases shows who has what; find who writes below PREFIX/subnets/ (roles in etcd keep others out)'],
+    [
+      'flanneld leases shows who has what; find who writes there: below PREFIX/subnets/ in etcd (roles keep others out), or the annotations of our Node (kubectl get node NAME -o yaml --show-managed-fields)',
+    ],
   ],
   [/^list of Nodes$/, ['kubectl get nodes as our service account: is it allowed to list them?']],
   [/^podCIDRs of Nodes$/, ['kubectl delete node NAME of the younger one, and let it join again']],

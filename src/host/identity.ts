@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Family } from '../net/ip.ts'
 import { locallyAdministeredMac, type Mac } from '../net/mac.ts'
@@ -29,6 +30,18 @@ export async function readNodeId(files: readonly string[] = MACHINE_ID_FILES): P
     if (MACHINE_ID.test(machineId)) return deriveNodeId(machineId)
   }
   throw new NoIdentityError(`no machine id in ${files.join(' or ')}: run systemd-machine-id-setup, or give --node-id`)
+}
+
+/** Another one at every boot, and the same in all containers of a host (random(4)). */
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
+
+/** On which boot of this host we run; undefined: the kernel does not say. */
+export function readBootId(file = BOOT_ID_FILE): string | undefined {
+  try {
+    return readFileSync(file, 'latin1').trim() || undefined
+  } catch {
+    return undefined
+  }
 }
 
 export const deriveNodeId = (machineId: string): string =>

@@ -7,7 +7,7 @@ import type { KubeClient } from './client/kube-client.ts'
 import { readListPage } from './list-page.ts'
 import { NodeWatch } from './node-watch.ts'
 import type { NodeList, NodePatch, NodeRecord, NodeStore, NodeWatchEvent, OneNode } from './nodes/node-store.ts'
-import { isNetworkAvailable, NETWORK_AVAILABLE, readNode } from './nodes/read-node.ts'
+import { bootIdOf, isNetworkAvailable, NETWORK_AVAILABLE, readNode } from './nodes/read-node.ts'
 
 export interface KubeNodeStoreTools {
   readonly client: KubeClient
@@ -114,7 +114,7 @@ export class KubeNodeStore implements NodeStore {
     if (value === undefined) return undefined
     const node = readNode(value, this.#tools.annotationPrefix)
     if (node === undefined) throw broken(operation, this.url, 'the answer is no Node')
-    return { ...node, isNetworkAvailable: isNetworkAvailable(value) }
+    return { ...node, isNetworkAvailable: isNetworkAvailable(value), bootId: bootIdOf(value) }
   }
 }
 

@@ -38,7 +38,7 @@ export class PlannedNodes implements NodeStore {
 
   read(name: string): Promise<OneNode | undefined> {
     const node = this.#nodes.get(name)
-    return Promise.resolve(node && { ...node, isNetworkAvailable: true }) // a condition is no matter of a plan
+    return Promise.resolve(node && { ...node, isNetworkAvailable: true, bootId: undefined }) // a condition is no matter of a plan
   }
 
   async *watch(_resourceVersion: string, signal: AbortSignal): AsyncGenerator<never, void, undefined> {

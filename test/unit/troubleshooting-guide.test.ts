@@ -69,6 +69,7 @@ function messagesOf(sources: Sources): readonly Message[] {
     ...sources.said('remark').filter(({ at }) => at.startsWith('src/commands/daemon.ts')),
     ...sources.said('onFailure'),
     ...sources.said('add').filter(({ at }) => at.startsWith('src/lease/acquire/acquisition.ts')),
+    ...sources.said('push').filter(({ at }) => at.startsWith('src/kube/subnets/kube-subnet-manager.ts')),
     ...sources.said('warn').filter(({ at }) => at.startsWith('src/lease/acquire/proofs.ts')),
     ...sources
       .said('onState', 1)

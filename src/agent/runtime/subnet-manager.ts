@@ -2,7 +2,7 @@ import type { ConfigError } from '../../config/error.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { Lease, NodeIdentity, PeerRecord, Revision } from '../../lease/lease.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
-import type { Ip } from '../../net/ip.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { Task } from './task.ts'
 
 /**
@@ -133,6 +133,8 @@ export interface HeldSubnet {
    * this moment it is not published. Kubernetes: it does not end; without a Node it is not published.
    */
   readonly life: { readonly renewedAtMs: number | undefined; readonly expiresAtMs: number | undefined } | undefined
+  /** Addresses that are published in the place of ours, by family, at the operator's wish. Kubernetes: `public-ip-overwrite`. etcd: none. */
+  readonly overwrites: ReadonlyMap<Family, Ip>
   /** What we say of ourselves is to be this from now on: written as soon as may be, and put right when somebody changes it. */
   publish(terms: LeaseTerms): void
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from '../../config/error.ts'
 import type { StoreCounts } from '../../counts/agent-counts.ts'
+import { readBootId } from '../../host/identity.ts'
 import { resolveHost } from '../../host/resolve.ts'
 import { NetConfigFile } from '../../kube/net-config/net-config-file.ts'
 import { openKube } from '../../kube/open-kube.ts'
@@ -14,7 +15,8 @@ export const openDaemonStore: OpenDaemonStore = ({ kube: access }, { environment
   const asked = new AskedServer(own.clock, own.counts.store)
   const store = openKube(access, { ...own, environment, counts: asked })
   const configuration = new NetConfigFile(access.netConfigPath, own.clock)
-  const subnets = new KubeSubnetManager(access, { ...own, store, configuration, resolveHost, wallMs: Date.now })
+  const bootId = readBootId()
+  const subnets = new KubeSubnetManager(access, { ...own, store, configuration, resolveHost, wallMs: Date.now, bootId })
   return {
     subnets,
     facts: {

@@ -7,11 +7,13 @@ import { HIDDEN, SILENCE } from './words.ts'
 /** Whether the address that peers send to can be reached by them. */
 export const published: Check<View> = {
   name: 'the published address',
-  async look({ agent, overlay, host }, signal) {
+  async look({ agent, overlay, host, kube }, signal) {
     const status = await agent()
     const addresses = await host.kernel.addresses(signal)
     const links = await host.kernel.links(signal)
-    return (await overlay()).flatMap((here) => judgePublished({ here, status, addresses, links }))
+    return (await overlay()).flatMap((here) =>
+      judgePublished({ here, status, addresses, links, isKube: kube !== undefined }),
+    )
   },
 }
 
@@ -20,10 +22,12 @@ interface PublishedFacts {
   readonly status: StatusDocument | undefined
   readonly addresses: readonly AddressState[]
   readonly links: readonly LinkState[]
+  /** Whether Nodes of Kubernetes say what peers read. */
+  readonly isKube?: boolean
 }
 
 /** Pure. As long as any peer answers, the address works. */
-export function judgePublished({ here, status, addresses, links }: PublishedFacts): readonly Finding[] {
+export function judgePublished({ here, status, addresses, links, isKube = false }: PublishedFacts): readonly Finding[] {
   const { family, underlay, device } = here
   const { publicIp } = underlay
   const total = status?.peers.total ?? 0
@@ -47,6 +51,7 @@ export function judgePublished({ here, status, addresses, links }: PublishedFact
     ]
   if (!isCutOff || addresses.some(({ ip }) => ip.text === publicIp.text)) return []
   const flag = family === 4 ? '--public-ip' : '--public-ipv6'
+  const by = isKube ? `${flag}, or annotation ${flag.slice(2)}-overwrite of our Node,` : flag
   return [
     {
       ...{
@@ -57,10 +62,10 @@ export function judgePublished({ here, status, addresses, links }: PublishedFact
         explains: [...SILENCE],
       },
       summary: `peers send to ${publicIp.text}, which is no address of this host: nothing has reached it through there`,
-      evidence: [`ip address: no interface has ${publicIp.text}`, `${flag}=${publicIp.text} publishes it`, ...silence],
+      evidence: [`ip address: no interface has ${publicIp.text}`, `${by} publishes it`, ...silence],
       cure: [
         `on the router that has ${publicIp.text}: forward UDP port ${port} to ${underlay.address.text}, in both directions with the same port`,
-        `or, if peers reach this host by an address of its own, leave ${flag} out`,
+        `or, if peers reach this host by an address of its own, leave ${isKube ? 'that' : flag} out`,
       ],
     },
   ]

@@ -39,13 +39,15 @@ export function judgeRejected(
   if (code === 'own_mac')
     return {
       ...{ ...common, cause: 'duplicate-machine-id' },
-      summary: `${name} has the same machine id as this host, and so the same MAC address on the overlay`,
-      cure: [
-        onHost(
-          name,
-          'rm /etc/machine-id && systemd-machine-id-setup, then systemctl restart flanneld; or flanneld with --node-id',
-        ),
-      ],
+      summary: words.hasOurMac(name),
+      cure: words.otherMac(name, 'this host'),
+    }
+  const [, mac, holder] = /^VtepMAC (\S+) is held by \S+ of (.+), which claimed it before$/.exec(reason) ?? []
+  if (mac !== undefined && holder !== undefined)
+    return {
+      ...{ ...common, cause: 'duplicate-vtep-mac' },
+      summary: `${name} and ${holder} both publish VtepMAC ${mac}: ${holder}, which claimed it before, is reached, and ${name} is not`,
+      cure: words.otherMac(name, holder),
     }
   return {
     ...{ ...common, cause: 'lease-rejected', severity: 'risk' },

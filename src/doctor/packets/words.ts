@@ -27,6 +27,10 @@ export const HIDDEN = '10.0.2.15'
 export interface StoreWords {
   /** Takes the claim of a peer away for good. @param name of the peer, where it is known */
   readonly giveUp: (key: string, name: string | null) => string
+  /** That a peer has the MAC of this host. */
+  readonly hasOurMac: (name: string) => string
+  /** Has a node publish a MAC of its own. @param holder who has that one now */
+  readonly otherMac: (name: string, holder: string) => readonly string[]
   /** Has its agent read everything anew. */
   readonly restart: string
   /** What to compare where two have read something else. */
@@ -35,16 +39,32 @@ export interface StoreWords {
 
 const OF_ETCD: StoreWords = {
   giveUp: (key) => `flanneld release ${quoted(key)}`,
+  hasOurMac: (name) => `${name} has the same machine id as this host, and so the same MAC address on the overlay`,
+  otherMac: (name) => [
+    onHost(
+      name,
+      'rm /etc/machine-id && systemd-machine-id-setup, then systemctl restart flanneld; or flanneld with --node-id',
+    ),
+  ],
   restart: 'systemctl restart flanneld',
   source: '--etcd-prefix and --etcd-endpoints',
 }
+
+const RESTART_POD = 'delete its pod of the DaemonSet (or systemctl restart flanneld)'
 
 const OF_KUBERNETES: StoreWords = {
   giveUp: (key, name) =>
     name === null
       ? `kubectl delete node NAME; flanneld leases says which Node has ${key}`
       : `kubectl delete node ${quoted(name)}`,
-  restart: 'delete its pod of the DaemonSet (or systemctl restart flanneld)',
+  hasOurMac: (name) =>
+    `${name} publishes the VtepMAC of this host: it is a copy of it, or the Node under which this host joined before`,
+  otherMac: (name, holder) => [
+    `where both Nodes are one machine, under a former name and its own: kubectl delete node of the former (${name} or ${holder})`,
+    onHost(`the younger of both (kubectl get nodes)`, `${RESTART_POD}: it takes another MAC when it starts`),
+    `where that is upstream's agent: stop it, kubectl annotate node ${quoted(name)} flannel.alpha.coreos.com/backend-data-, ip link delete flannel.1 there, and start it`,
+  ],
+  restart: RESTART_POD,
   source: 'net-conf.json of the ConfigMap, as --net-config-path names it',
 }
 

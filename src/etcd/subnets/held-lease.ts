@@ -40,6 +40,7 @@ interface Holder extends Challenger {
 /** A lease in etcd for as long as it is ours: its keeper, who follows the leases of all, and who answers for it. */
 export class HeldLease implements HeldSubnet {
   readonly tasks: readonly Task[]
+  readonly overwrites: HeldSubnet['overwrites'] = new Map()
   readonly #lease: Lease
   /** Subnets of former leases, which ours tells of. */
   readonly #earlier: readonly Prefix[]

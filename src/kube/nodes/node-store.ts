@@ -38,6 +38,8 @@ export interface NodeRecord {
 export interface OneNode extends NodeRecord {
   /** Whether its condition NetworkUnavailable is False for our reason. */
   readonly isNetworkAvailable: boolean
+  /** On which boot of a machine its kubelet runs (random(4), boot_id); undefined: none has said yet. */
+  readonly bootId: string | undefined
 }
 
 /** All Nodes of one moment. */

@@ -56,6 +56,13 @@ export function isNetworkAvailable(node: unknown): boolean {
   return found?.['status'] === 'False' && found['reason'] === NETWORK_AVAILABLE.reason
 }
 
+/** `status.nodeInfo.bootID`, which the kubelet writes. */
+export function bootIdOf(node: unknown): string | undefined {
+  const { bootID } = fieldsOf(fieldsOf(fieldsOf(node)['status'])['nodeInfo'])
+  const text = textOf(bootID)
+  return text === '' ? undefined : text
+}
+
 /** Condition NetworkUnavailable as upstream sets it. */
 export const NETWORK_AVAILABLE = {
   type: 'NetworkUnavailable',

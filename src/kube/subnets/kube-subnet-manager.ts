@@ -16,10 +16,10 @@ import type {
 import type { Task } from '../../agent/runtime/task.ts'
 import { ConfigError } from '../../config/error.ts'
 import type { KubeAccess } from '../../config/options.ts'
-import type { Lease } from '../../lease/lease.ts'
+import type { Lease, LeaseClaim } from '../../lease/lease.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
-import type { NodeRecord, NodeStore } from '../nodes/node-store.ts'
+import type { NodeRecord, NodeStore, OneNode } from '../nodes/node-store.ts'
 import { apiOutage } from './api-outage.ts'
 import { NetworkAvailableTask } from './network-available-task.ts'
 import { annotationsOf, differing, leaseOf } from './node-claims.ts'
@@ -27,6 +27,7 @@ import { NodeDirectory } from './node-directory.ts'
 import { NodeFollower } from './node-follower.ts'
 import { ownClaim } from './own-claim.ts'
 import { OwnNode } from './own-node.ts'
+import { olderWithSameMac, type OlderHolder } from './same-mac.ts'
 
 export interface KubeSubnetPorts extends Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions' | 'counts'> {
   readonly store: NodeStore
@@ -36,13 +37,15 @@ export interface KubeSubnetPorts extends Pick<AgentPorts, 'clock' | 'random' | '
   readonly resolveHost: ResolveHost
   /** Wall-clock time, in milliseconds: conditions of a Node have it. */
   readonly wallMs: () => number
+  /** On which boot of this host we run (random(4), boot_id); undefined: not known. */
+  readonly bootId?: string | undefined
 }
 
 /** What was found and made out when the subnets were acquired. */
 interface Found {
-  /** As it was written. */
-  readonly node: NodeRecord
-  /** As it was listed after that; undefined: it is gone already. */
+  /** As it was written, or found where nothing had to be. */
+  readonly node: OneNode
+  /** As it was seen last; undefined: it is gone. */
   readonly listed: NodeRecord | undefined
   readonly lease: Lease
   readonly directory: NodeDirectory
@@ -77,22 +80,24 @@ export class KubeSubnetManager implements SubnetManager {
     const name = await this.#nodeName(signal)
     const found = await store.read(name, signal)
     if (found === undefined) throw missing(name)
-    const { claim, warnings } = ownClaim(found, terms)
+    const first = ownClaim(found, terms)
+    const { nodes, resourceVersion } = await store.list(signal)
+    const holder = olderWithSameMac(first.claim, found, nodes)
+    const { claim, warnings } = holder === undefined ? first : ownClaim(found, termsOfCopy(terms))
     const annotations = differing(annotationsOf(claim), found.annotations)
     const isKept = Object.keys(annotations).length === 0
     const node = isKept ? found : await store.patch(name, { annotations }, signal)
     if (node === undefined) throw missing(name)
     const lease = leaseOf(node)
     if (lease === undefined) throw notTaken(node) // somebody else writes them at the same time
-    const { nodes, resourceVersion } = await store.list(signal)
+    const listed = isKept ? nodes.find((one) => one.name === name) : node
     const directory = new NodeDirectory(name)
     directory.replace(nodes)
-    const listed = nodes.find((one) => one.name === name)
     return {
       lease,
       node: { id: name, hostname: name },
       how: isKept ? 'kept' : 'updated',
-      warnings,
+      warnings: [...warnings, ...remarksOn({ found, claim, holder, bootId: this.#ports.bootId })],
       peerCount: directory.size,
       takePeers: () => directory.records,
       hold: (holding) => this.#hold({ node, listed, lease, directory, resourceVersion }, holding),
@@ -114,13 +119,13 @@ export class KubeSubnetManager implements SubnetManager {
   #hold({ node, listed, lease, directory, resourceVersion }: Found, holding: Holding): HeldSubnet {
     const { store, ...ports } = this.#ports
     const { terms, peers, isForwarding } = holding
-    const { wallMs } = ports
+    const { wallMs, bootId } = ports
     const available = new NetworkAvailableTask({ ports, store, nodeName: node.name, isForwarding, wallMs })
     const onSeen = (): void => {
       available.nodeChanged()
     }
-    const own = new OwnNode({ ports, store, terms, lease, node, onSeen })
-    own.observeList(listed)
+    const own = new OwnNode({ ports, store, terms, lease, node, bootId, onSeen })
+    own.observe(listed)
     const onBack = (): void => {
       own.hurry()
     }
@@ -131,6 +136,9 @@ export class KubeSubnetManager implements SubnetManager {
       tasks: [follower, own, ...(this.#access.setsNetworkAvailable ? [available] : [])],
       get lost() {
         return own.lost
+      },
+      get overwrites() {
+        return own.overwrites
       },
       get life() {
         return own.isThere ? FOR_EVER : undefined
@@ -150,6 +158,42 @@ export class KubeSubnetManager implements SubnetManager {
     this.#ports.store.refreshConnections()
   }
 }
+
+/** The same, but for a MAC that is no other Node's: that which a copy of a machine is given. Where there is none, it stays. */
+const termsOfCopy = (terms: LeaseTerms): LeaseTerms => ({
+  ...terms,
+  backendData: terms.copy?.backendData ?? terms.backendData,
+})
+
+interface Remarkable {
+  /** Our Node as it was. */
+  readonly found: OneNode
+  readonly claim: LeaseClaim
+  readonly holder: OlderHolder | undefined
+  readonly bootId: string | undefined
+}
+
+/** What the operator should read of how our Node stands to others. */
+function remarksOn({ found, claim, holder, bootId }: Remarkable): readonly string[] {
+  const remarks: string[] = []
+  if (holder !== undefined)
+    remarks.push(
+      `Node ${holder.node}, which is older, publishes VtepMAC ${holder.mac} as well, and all reach that one by it: this host takes another. ` +
+        'Where it has joined anew under another name, delete the Node of the former one',
+    )
+  const before = leaseOf(found)
+  const [theirs, ours] = [addressesIn(before), addressesIn(claim)]
+  const isOther = bootId !== undefined && found.bootId !== undefined && found.bootId !== bootId
+  if (isOther && before !== undefined && theirs !== ours)
+    remarks.push(
+      `Node ${found.name} is of another host, at ${theirs}, or its kubelet has not reported since this one was started: ` +
+        'is NODE_NAME the Node of this host?',
+    )
+  return remarks
+}
+
+const addressesIn = (claim: LeaseClaim | undefined): string =>
+  (claim?.families ?? []).map(({ publicIp }) => publicIp.text).join(', ')
 
 const FOR_EVER = { renewedAtMs: undefined, expiresAtMs: undefined }
 

@@ -4,7 +4,7 @@ import { OtherAddressError } from '../../lease/errors.ts'
 import { leaseFamily, type LeaseClaim, type LeaseFamily } from '../../lease/lease.ts'
 import { claimFor, saysOthers, type LeaseTerms } from '../../lease/terms.ts'
 import { isReachableUnicast, prefixCovers, type Prefix } from '../../net/prefix.ts'
-import { parseIp, sameIp, type Ip } from '../../net/ip.ts'
+import { parseIp, sameIp, type Family, type Ip } from '../../net/ip.ts'
 import type { NodeRecord } from '../nodes/node-store.ts'
 import { leaseOf, NAMES, subnetsOf } from './node-claims.ts'
 
@@ -64,7 +64,7 @@ function subnetFor(node: NodeRecord, { family, network }: OverlayNetwork, { avoi
 }
 
 /** What annotations say is to be published in the place of our own addresses. */
-function overwritesOf({ annotations }: NodeRecord): ReadonlyMap<number, Ip> {
+export function overwritesOf({ annotations }: NodeRecord): ReadonlyMap<Family, Ip> {
   return new Map(
     ([4, 6] as const).flatMap((family) => {
       const address = parseIp(annotations[NAMES[family].overwrite] ?? '')

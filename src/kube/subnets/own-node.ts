@@ -5,22 +5,26 @@ import { ConfigError } from '../../config/error.ts'
 import type { Lease } from '../../lease/lease.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { LeaseTerms } from '../../lease/terms.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import { Damping } from '../../time/damping.ts'
 import { FailingCall } from '../../time/failing-call.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
-import type { NodePatch, NodeRecord, NodeStore } from '../nodes/node-store.ts'
+import type { NodePatch, NodeRecord, NodeStore, OneNode } from '../nodes/node-store.ts'
+import { NameContest } from './name-contest.ts'
 import { annotationsOf, differing, subnetsOf } from './node-claims.ts'
-import { overwriteTexts, ownClaim, refusedOverwrites } from './own-claim.ts'
+import { overwritesOf, overwriteTexts, ownClaim, refusedOverwrites } from './own-claim.ts'
 
 export interface OwnNodeInput {
   readonly ports: Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions'>
-  readonly store: Pick<NodeStore, 'patch'>
+  readonly store: Pick<NodeStore, 'patch' | 'read'>
   readonly terms: LeaseTerms
   /** What we hold. */
   readonly lease: Lease
   /** As it was when that was acquired. */
-  readonly node: NodeRecord
+  readonly node: OneNode
+  /** Of this host; undefined: not known. */
+  readonly bootId: string | undefined
   /** Called whenever it was seen. */
   readonly onSeen: () => void
 }
@@ -41,26 +45,36 @@ export class OwnNode implements Task {
   readonly #changed = new Wakeup()
   readonly #damping: Damping
   readonly #failing: FailingCall
+  readonly #contest: NameContest
   #terms: LeaseTerms
   /** Undefined: there is none. */
   #node: NodeRecord | undefined
   /** It has said all that it is to say, when it was seen last. */
   #wasRight = true
   #lost: string | undefined
-  /** What it said last of addresses to publish in the place of ours. */
-  #overwrites: string
+  /** What it said last of addresses to publish in the place of ours, as it stands there. */
+  #overwriteTexts: string
+  #overwrites: ReadonlyMap<Family, Ip>
 
   constructor(input: OwnNodeInput) {
     this.#input = input
     this.#terms = input.terms
     this.#node = input.node
-    this.#overwrites = overwriteTexts(input.node)
+    this.#overwriteTexts = overwriteTexts(input.node)
+    this.#overwrites = overwritesOf(input.node)
     this.#damping = new Damping(input.ports.random)
     this.#failing = new FailingCall(input.ports.random)
+    this.#contest = new NameContest({ ...input.ports, bootId: input.bootId })
+    this.#contest.read(input.node)
   }
 
   get nodeName(): string {
     return this.#input.node.name
+  }
+
+  /** What is published in the place of our own addresses. */
+  get overwrites(): ReadonlyMap<Family, Ip> {
+    return this.#overwrites
   }
 
   get isThere(): boolean {
@@ -98,8 +112,9 @@ export class OwnNode implements Task {
   /** Overwrites of our addresses are the operator's: what is to be said is another thing then, and nobody has changed what we have said. */
   #hearOperator(node: NodeRecord): void {
     const now = overwriteTexts(node)
-    if (now === this.#overwrites) return
-    this.#overwrites = now
+    if (now === this.#overwriteTexts) return
+    this.#overwriteTexts = now
+    this.#overwrites = overwritesOf(node)
     this.#wasRight = false
     const { log } = this.#input.ports
     log.info('overwrites of our public addresses were changed; following them', { node: node.name, overwrites: now })
@@ -109,12 +124,20 @@ export class OwnNode implements Task {
   /** Somebody may have changed what we have said. */
   #look(node: NodeRecord): void {
     const { clock, log } = this.#input.ports
-    const changed = Object.keys(this.#missingOn(node))
-    if (changed.length === 0) return
-    this.#wasRight = false
-    if (this.#damping.undone(ROW, clock.monotonicMs()))
+    const wanted = this.#wantedIfAny(node)
+    const changed = Object.keys(differing(wanted ?? {}, node.annotations))
+    this.#wasRight = wanted !== undefined && changed.length === 0
+    if (wanted === undefined || this.#wasRight) return
+    const isFlapping = this.#damping.undone(ROW, clock.monotonicMs())
+    if (this.#contest.changed(node, wanted)) {
+      const { ours, theirs, verdict } = this.#contest.words(wanted)
       this.#fails(
-        `annotations of Node ${node.name} (${changed.join(', ')}) are changed again and again: another agent may run under its name; restoring them more slowly`,
+        `two agents run under the name of Node ${node.name}: its annotations say by turns ${ours}, which is us, and ${theirs}; ${verdict}. ` +
+          'Cure: NODE_NAME of each agent is to be the Node of its own host (fieldRef: spec.nodeName); correct it where that is not so',
+      )
+    } else if (isFlapping)
+      this.#fails(
+        `annotations of Node ${node.name} (${changed.join(', ')}) are changed again and again: somebody else writes them; restoring them more slowly`,
       )
     else
       log.warn('annotations of our Node were changed; restoring them', {
@@ -123,10 +146,19 @@ export class OwnNode implements Task {
       })
   }
 
-  /** None where the Node cannot be claimed as it is. */
-  #missingOn(node: NodeRecord): NonNullable<NodePatch['annotations']> {
-    const { claim } = ownClaim(node, { ...this.#terms, isAddressOpen: undefined })
-    return differing(annotationsOf(claim), node.annotations)
+  /** Undefined: it has no subnets, as in a backup of the time before it was given them. */
+  #wantedIfAny(node: NodeRecord): NonNullable<NodePatch['annotations']> | undefined {
+    try {
+      return this.#wantedOn(node)
+    } catch (error) {
+      if (error instanceof ConfigError) return undefined
+      throw error
+    }
+  }
+
+  /** @throws {ConfigError} where the Node cannot be claimed as it is */
+  #wantedOn(node: NodeRecord): NonNullable<NodePatch['annotations']> {
+    return annotationsOf(ownClaim(node, { ...this.#terms, isAddressOpen: undefined }).claim)
   }
 
   async run({ signal, rest }: Loop): Promise<void> {
@@ -164,15 +196,18 @@ export class OwnNode implements Task {
 
   async #putRight(node: NodeRecord, signal: AbortSignal): Promise<number> {
     const { clock, conditions, log } = this.#input.ports
-    const annotations = this.#missingOn(node)
+    const annotations = differing(this.#wantedOn(node), node.annotations)
     if (Object.keys(annotations).length === 0) {
       this.#wasRight = true
-      conditions.holds(CONDITION)
-      return IDLE_MS
+      const calmInMs = this.#contest.calmInMs()
+      if (calmInMs === 0) conditions.holds(CONDITION)
+      return calmInMs || IDLE_MS
     }
-    const waitMs = Math.max(this.#damping.notBeforeMs(ROW), this.#failing.notBeforeMs) - clock.monotonicMs()
+    const notBeforeMs = Math.max(this.#damping.notBeforeMs(ROW), this.#failing.notBeforeMs, this.#contest.notBeforeMs)
+    const waitMs = notBeforeMs - clock.monotonicMs()
     if (waitMs > 0) return waitMs
     try {
+      if (await this.#isTheirs(signal)) return 0
       const written = await this.#input.store.patch(node.name, { annotations }, signal)
       this.#failing.succeeded()
       this.#damping.written(ROW)
@@ -189,8 +224,16 @@ export class OwnNode implements Task {
     }
   }
 
+  /** Whether our Node is another host's still, whose agent is to publish it. @throws {StoreError} */
+  async #isTheirs(signal: AbortSignal): Promise<boolean> {
+    if (!this.#contest.isTheirs) return false
+    const read = await this.#input.store.read(this.nodeName, signal)
+    return this.#contest.givesWay(read)
+  }
+
   /** Whoever keeps what we write from standing there is answered as whoever changes it. What was seen meanwhile is looked at next. */
-  #wrote(before: NodeRecord, written: NodeRecord | undefined): void {
+  #wrote(before: NodeRecord, written: OneNode | undefined): void {
+    if (written !== undefined) this.#contest.read(written)
     if (this.#node !== before) return
     this.#node = written
     this.#wasRight = written !== undefined

@@ -9,6 +9,8 @@ export interface Contender extends Claims {
   readonly ages: ClaimAges
   /** Whether it names its node, as ours do: such a lease is written again only where it says something else. */
   readonly isSigned: boolean
+  /** What it calls itself, for people; undefined: it does not say. */
+  readonly node?: string | undefined
   /** Its lease is gone; it is only kept for a while. */
   readonly isRetired: boolean
 }

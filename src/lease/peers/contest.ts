@@ -171,5 +171,6 @@ const isInTheWay = (one: Case<Contender>, other: Case<Contender>): boolean =>
 
 const inWords = ({ contender }: Case<Contender>, { by, words }: Refusal): string => {
   const why = contender.isRetired && !by.contender.isRetired ? 'whose lease still stands' : 'which claimed it before'
-  return `${words} ${by.contender.key}, ${why}`
+  const { key, node } = by.contender
+  return `${words} ${key}${node === undefined ? '' : ` of ${node}`}, ${why}`
 }

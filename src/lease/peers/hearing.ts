@@ -10,6 +10,8 @@ export interface Standing {
   readonly claims: Claims
   /** Whether it names its node. */
   readonly isSigned: boolean
+  /** What that node calls itself, for people. */
+  readonly node?: string | undefined
 }
 
 /** What was found of one that is accepted. */
@@ -86,12 +88,12 @@ export class Hearing {
     return true
   }
 
-  #contend(slot: number, { claims: { names, subnets, addresses }, isSigned }: Standing): void {
+  #contend(slot: number, { claims: { names, subnets, addresses }, isSigned, node }: Standing): void {
     const [key, createRevision] = [this.#known.keyOf(slot), this.#known.createRevision(slot)]
     const ages = this.#known.agesOf(slot, { names, subnets, addresses })
     const isRetired = this.#known.is(slot, 'retired')
     this.#known.mark(slot, 'disputed', true)
-    this.#contest.enter({ names, subnets, addresses, key, createRevision, ages, isSigned, isRetired })
+    this.#contest.enter({ names, subnets, addresses, key, createRevision, ages, isSigned, node, isRetired })
     this.#mayLook++
   }
 

@@ -25,6 +25,8 @@ export interface NodeSpec {
   readonly conditions?: readonly Condition[]
   /** Milliseconds since 1970, with the part of a second cut off. */
   readonly createdMs?: number
+  /** As the kubelet of this Node reports it. */
+  readonly bootId?: string
 }
 
 export interface NodePatchObject {
@@ -75,7 +77,7 @@ export class FakeNodes {
 
   put(
     name: string,
-    { podCIDRs = [], annotations = {}, conditions = [], createdMs = Date.now() }: NodeSpec,
+    { podCIDRs = [], annotations = {}, conditions = [], createdMs = Date.now(), bootId }: NodeSpec,
   ): NodeObject {
     const known = this.#nodes.get(name)
     const [podCIDR] = podCIDRs
@@ -88,7 +90,7 @@ export class FakeNodes {
         annotations,
       },
       spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs },
-      status: { conditions },
+      status: { conditions, ...(bootId !== undefined && { nodeInfo: { bootID: bootId } }) },
     })
   }
 

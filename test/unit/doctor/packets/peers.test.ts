@@ -209,6 +209,12 @@ describe('a lease that is rejected', () => {
       'duplicate-machine-id',
       'same machine id',
     ],
+    [
+      'VtepMAC 02:00:00:00:00:11 is held by 10.15.66.0-24 of three, which claimed it before',
+      'claimed_by_other',
+      'duplicate-vtep-mac',
+      'two and three both publish VtepMAC 02:00:00:00:00:11: three, which claimed it before, is reached, and two is not',
+    ],
   ])('because %s', (reason, code, cause, words) => {
     const found = judgeRejected(row(reason, code), ['192.168.205.10'])
     expect(found).toMatchObject({ cause, severity: 'broken', peer: 'two' })

@@ -287,8 +287,8 @@ describe('holding', () => {
     await hold()
     const change = async (): Promise<number> => {
       const fromMs = performance.now()
-      api.nodes.patch('own', { metadata: { annotations: { [`${PREFIX}public-ip`]: '192.0.2.1' } } })
-      await waitFor('the repair', () => annotationsOf('own')[`${PREFIX}public-ip`] === '192.168.205.10')
+      api.nodes.patch('own', { metadata: { annotations: { [`${PREFIX}backend-type`]: 'udp' } } })
+      await waitFor('the repair', () => annotationsOf('own')[`${PREFIX}backend-type`] === 'vxlan')
       return performance.now() - fromMs
     }
     for (let times = 0; times < 3; times++) await change()
@@ -317,6 +317,23 @@ describe('holding', () => {
     api.nodes.put('own', { podCIDRs: ['10.244.9.0/24'] })
     await running
     expect(held.lost).toBe('Node own was made anew with podCIDR 10.244.9.0/24, and had 10.244.1.0/24')
+  })
+
+  it('is restored from a backup of the time before our Node had a podCIDR: it is waited for', async () => {
+    api.nodes.delete('own')
+    api.nodes.put('own', {})
+    const backup = api.nodes.backup()
+    api.nodes.patch('own', { spec: { podCIDRs: ['10.244.1.0/24'] } })
+    const held = await hold()
+    api.nodes.restore(backup)
+    api.cut()
+    await waitFor('the words', () =>
+      conditions.all().some(({ reason }) => reason.includes('podCIDR of Node own: expected an IPv4 subnet')),
+    )
+    expect(held.lost).toBeUndefined()
+    api.nodes.patch('own', { spec: { podCIDRs: ['10.244.1.0/24'] } })
+    await waitFor('the annotations', () => annotationsOf('own')[`${PREFIX}public-ip`] === '192.168.205.10')
+    await waitFor('that it holds', () => conditions.all().length === 0)
   })
 
   it('lists again when the history is gone, and says what is missing then', async () => {
@@ -425,15 +442,17 @@ describe('holding', () => {
   })
 
   it('follows the overwrite of the operator, which nobody is blamed for, and names one that is no address once', async () => {
-    await hold()
+    const held = await hold()
     const overwrite = (text: string | null): void =>
       void api.nodes.patch('own', { metadata: { annotations: { [`${PREFIX}public-ip-overwrite`]: text } } })
     const publishes = (address: string) => (): boolean => annotationsOf('own')[`${PREFIX}public-ip`] === address
     for (let times = 0; times < 3; times++) {
       overwrite('203.0.113.7')
       await waitFor('the overwrite', publishes('203.0.113.7'))
+      expect(held.overwrites).toEqual(new Map([[4, ip('203.0.113.7')]]))
       overwrite(null)
       await waitFor('our own', publishes('192.168.205.10'))
+      expect(held.overwrites).toEqual(new Map())
     }
     overwrite('203.0.113.7')
     await waitFor('the overwrite', publishes('203.0.113.7'))
