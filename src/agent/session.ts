@@ -148,6 +148,7 @@ export class OverlaySession {
     const config = new ConfigTask({ ...input, givenSubnets: ports.subnets.leasesSubnets ? [] : this.#subnets, apply })
     this.#shown = shownSession({
       ...{ acquired, peers, held: this.#held, configTask: config, datapaths },
+      kept: () => this.#peers.kept,
       config: () => this.#config,
       firewall: () => ({ ...this.#host.firewall, peerFilter: filter?.task.state }),
     })

@@ -87,10 +87,11 @@ const carriedText = ({ sentPackets, receivedPackets, drops }: ForwarderStatus): 
   return `, whose packets the agent carries: ${sentPackets} sent, ${receivedPackets} received, ${dropped} dropped`
 }
 
-function peersText({ total, byReach, families, probes }: PeersSummary): string {
+function peersText({ total, kept, byReach, families, probes }: PeersSummary): string {
   const off = probes.isOn && probes.why === null ? '' : `; not asked: ${printable(probes.why ?? '--peer-probes=false')}`
   const counts = countsByFamily(families.length > 1 ? families : [{ byReach }])
-  return `${total === 0 ? 'none' : total}${counts === '' ? '' : `: ${counts}`}${off}`
+  const lost = kept > 0 ? `; ${kept} of them kept for a while, whose leases the store has lost` : ''
+  return `${total === 0 ? 'none' : total}${counts === '' ? '' : `: ${counts}`}${lost}${off}`
 }
 
 function endpointRows(store: StoreStatus, at: number): readonly Labelled[] {

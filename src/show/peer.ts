@@ -3,7 +3,7 @@ import { labelled, type Labelled } from '../present/lines.ts'
 import type { Looks } from '../present/table.ts'
 import type { PeersDocument, PeerStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
-import { rttOf } from './peers.ts'
+import { keptText, rttOf } from './peers.ts'
 import { HUES, WORDS } from './reach.ts'
 
 /** `flanneld peers host-two`: everything that is known of a peer, for each address family. */
@@ -21,6 +21,10 @@ function onePeer(peer: PeerStatus, at: number, looks: Looks): string {
       'Overlay',
       address === null ? peer.backendType : `${peer.backendType}, ${address}${mac === null ? '' : ` at ${mac}`}`,
     ],
+    ...keptText(peer.keptUntil, at).map((text): Labelled => [
+      'Gone',
+      `${text}, and its node has not published itself again`,
+    ]),
     ['Way', peer.isDirect ? 'directly over the underlay' : 'through the tunnel'],
     ['Round trip', `${milliseconds(rttOf(peer))}, ${Math.round(peer.loss * 100)} % lost`],
     ...(peer.passesOctets === null

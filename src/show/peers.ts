@@ -1,4 +1,4 @@
-import { counted, milliseconds, since } from '../present/age.ts'
+import { counted, duration, milliseconds, since } from '../present/age.ts'
 import { table, WIDEST_SENTENCE, type Cell, type Column, type Looks } from '../present/table.ts'
 import { REACHES, type Reach } from '../probe/reach.ts'
 import type { PeersDocument, PeersSummary, PeerStatus } from '../status/document.ts'
@@ -18,7 +18,7 @@ const columnsAt = (at: number): readonly Column<PeerStatus>[] => [
   { title: 'RTT', cell: (peer) => milliseconds(rttOf(peer)), isRight: true, spare: 4 },
   { title: 'LOSS', cell: ({ loss }) => lossCell(loss), isRight: true, spare: 5 },
   { title: 'ENTRIES', cell: entriesCell, spare: 1 },
-  { title: 'MORE', cell: (peer) => remark(peer), least: 16, most: WIDEST_SENTENCE, spare: 3 },
+  { title: 'MORE', cell: (peer) => remark(peer, at), least: 16, most: WIDEST_SENTENCE, spare: 3 },
 ]
 
 /** That of its last answer says nothing of a peer that does not answer any more. */
@@ -33,8 +33,13 @@ function entriesCell(peer: PeerStatus): Cell {
   return missing === 0 ? 'all' : { text: `${missing} of ${peer.entries.length} missing`, hue: 'bad' }
 }
 
+/** For how long it is there all the same; an agent of before does not say. */
+export const keptText = (until: string | null, at: number): readonly string[] =>
+  typeof until === 'string' ? [`kept ${duration(Date.parse(until) - at)}: lease lost`] : []
+
 /** What else is known of a peer, in short. */
-export function remark({ isDirect, passesOctets, underlay }: PeerStatus): string {
+export function remark({ isDirect, passesOctets, underlay, keptUntil }: PeerStatus, at: number): string {
+  const kept = keptText(keptUntil, at)
   const size = passesOctets === null ? [] : [`${passesOctets} octets pass`]
   const below =
     underlay === null
@@ -44,7 +49,7 @@ export function remark({ isDirect, passesOctets, underlay }: PeerStatus): string
             ? `underlay answers in ${milliseconds(underlay.rttMs)}`
             : `underlay: ${printable(underlay.says ?? 'silent')}`,
         ]
-  return [...(isDirect ? ['direct'] : []), ...size, ...below].join('; ')
+  return [...kept, ...(isDirect ? ['direct'] : []), ...size, ...below].join('; ')
 }
 
 /** For `flanneld status`: the worst ones, and how many more there are. */

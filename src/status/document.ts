@@ -163,6 +163,8 @@ export interface ForwarderStatus {
 export interface PeersSummary {
   /** Peers, whatever families they have. */
   readonly total: number
+  /** Of these, whose leases the store has lost, and who are kept for a while. */
+  readonly kept: number
   /** A peer counts once in each family that it has. */
   readonly byReach: Readonly<Record<Reach, number>>
   /** The same, one for each family of this node. */
@@ -189,6 +191,8 @@ export interface PeerStatus {
   readonly mac: string | null
   /** Its address on the overlay, which is asked; null where its backend has none. */
   readonly address: string | null
+  /** Until when it is kept though the store has lost its lease: its node has to publish itself again by then; null: it stands there. */
+  readonly keptUntil: string | null
   /** Whether packets take the underlay itself (DirectRouting, host-gw). */
   readonly isDirect: boolean
   readonly entries: readonly {

@@ -59,3 +59,17 @@ export function findAtAgent(peers: readonly PeerStatus[], vni: number | null): r
     ]
   })
 }
+
+/**
+ * Why the agent does not use what the store says of a peer, though nothing was rejected: in Kubernetes several Nodes may have been given one
+ * podCIDR, and only one of them is a peer.
+ * @param there whom the agent reaches in that subnet
+ * @returns undefined: it does
+ */
+export function notInForce({ subnet, publicIp, mac }: TracedPeer, there: readonly PeerStatus[]): string | undefined {
+  const isMac = (other: string | null): boolean => other === null || mac === undefined || other === mac
+  if (there.some((peer) => peer.publicIp === publicIp.text && isMac(peer.mac))) return undefined
+  const [other] = there.filter((peer) => peer.subnet === subnet.text)
+  if (other === undefined) return 'the agent has no such peer, or not yet: flanneld status says what it waits for'
+  return `for the agent, ${subnet.text} is ${other.name} at ${other.publicIp}${other.mac === null ? '' : `, VtepMAC ${other.mac}`}`
+}

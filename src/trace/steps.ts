@@ -52,7 +52,8 @@ const MENDERS: Readonly<Record<TraceFacts['agent'], string>> = {
   silent: 'systemctl restart flanneld',
   away: 'systemctl start flanneld',
 }
-const mender = ({ agent }: TraceFacts): string => MENDERS[agent]
+const UNUSED = 'nothing is put there for a lease that is not used: the first line says why'
+const mender = ({ agent, rejected }: TraceFacts): string => (rejected === undefined ? MENDERS[agent] : UNUSED)
 
 function deviceStep(facts: TraceFacts): Step {
   const { device, deviceName = '' } = facts.kernel

@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest'
 import { fails, holds, isReady } from '../lab/health.ts'
 import { SUBNET_FILE, waitFor, type LabHost, type PingStream } from '../lab/index.ts'
-import { numberAt, objectAt, parseObject } from '../lab/json.ts'
+import { numberAt, objectAt, objectsAt, parseObject, type JsonObject } from '../lab/json.ts'
 import { agentCall } from '../lab/program.ts'
-import { annotation, annotationsOf, DEVICE, DEVICE6, NET_CONF, podCidrs, startOn, useKubeLab } from './kube-lab.ts'
+import {
+  annotation,
+  annotationsOf,
+  DEVICE,
+  DEVICE6,
+  NET_CONF,
+  podCidrs,
+  PREFIX,
+  startOn,
+  useKubeLab,
+} from './kube-lab.ts'
 
 const UPSTREAM_MAC = '82:53:2e:6a:a9:43'
 const UPSTREAM_MAC6 = '82:53:2e:6a:a9:46'
@@ -218,6 +228,68 @@ test('without the API server nothing is lost, and what changed meanwhile is ther
     await waitFor(`${host.name} to know no more of it`, async () => (await destinations(host)).length === 2)
   }
   await nothingWasLost(streams)
+})
+
+test('peers are kept, and marked, when the API server has lost all Nodes; those that come back are peers as before', async () => {
+  const { api, lab } = kube()
+  const [host, peer] = [lab.host(0), lab.host(1)]
+  const streams = await pingAll()
+  const backup = api.nodes.backup()
+  api.nodes.restore({ revision: 1, nodes: [] })
+  api.cut()
+  const peersOf = async (): Promise<readonly JsonObject[]> =>
+    objectsAt(parseObject((await flanneld(host, 'peers', '--json')).stdout), 'peers')
+  await waitFor('both to be kept', async () =>
+    (await peersOf()).every(({ keptUntil }) => typeof keptUntil === 'string'),
+  )
+  expect(await peersOf()).toHaveLength(4)
+  expect((await flanneld(host, 'peers')).stdout).toMatch(new RegExp(`^${peer.name} .*kept \\d+ min: lease lost`, 'm'))
+  expect((await flanneld(host, 'status')).stdout).toMatch(/^Peers .*; 2 of them kept for a while/m)
+  for (const [index, { metadata }] of backup.nodes.entries())
+    api.nodes.put(metadata.name, {
+      podCIDRs: podCidrs(index),
+      ...(index === 2 && { annotations: metadata.annotations }),
+    })
+  await waitFor('none to be kept', async () => (await peersOf()).every(({ keptUntil }) => keptUntil === null))
+  for (const one of lab.hosts.slice(0, 2)) await holds(one, 'lease')
+  await nothingWasLost(streams)
+})
+
+test('an address that is published in the place of ours is shown as soon as it is followed', async () => {
+  const host = kube().lab.host(0)
+  const overwrite = (text: string | null): void =>
+    void kube().api.nodes.patch(host.name, { metadata: { annotations: { [`${PREFIX}/public-ip-overwrite`]: text } } })
+  const shown = async (): Promise<unknown> => {
+    const [family] = objectsAt(parseObject((await flanneld(host, 'status', '--json')).stdout), 'families')
+    return family && objectAt(family, 'underlay')['publicIp']
+  }
+  overwrite('192.168.205.77')
+  await waitFor('it', async () => (await shown()) === '192.168.205.77')
+  expect((await flanneld(host, 'status')).stdout).toContain(', published as 192.168.205.77')
+  expect(annotation(node(host), 'public-ip')).toBe('192.168.205.77')
+  overwrite(null)
+  await waitFor('our own', async () => (await shown()) === host.address)
+})
+
+test('of a Node that was given the podCIDR of a peer, trace says who the peer is, and promises nothing', async () => {
+  const { api, lab } = kube()
+  const [host, peer] = [lab.host(1), lab.host(0)]
+  api.nodes.put('double', {
+    podCIDRs: podCidrs(0),
+    annotations: annotationsOf('192.168.205.98', '0a:00:00:00:00:0d', {
+      publicIp: 'fd00:205::98',
+      mac: '0a:00:00:00:00:0e',
+    }),
+    createdMs: Date.now() + 60_000,
+  })
+  await waitFor('it to be named', async () =>
+    (await flanneld(host, 'status')).stdout.includes(`Nodes ${peer.name}, double have the same podCIDR`),
+  )
+  const { code, stdout } = await flanneld(host, 'trace', 'double')
+  expect(code).toBe(1)
+  expect(stdout).toMatch(new RegExp(`not used: for the agent, 10\\.244\\.0\\.0/24 is ${peer.name} at ${peer.address}`))
+  expect(stdout).not.toContain('by itself')
+  api.nodes.delete('double')
 })
 
 test('the configuration is followed as the ConfigMap is exchanged', async () => {

@@ -40,6 +40,7 @@ export const sampleStatus = (other: Partial<StatusDocument> = {}): StatusDocumen
   families: [family(4), family(6)],
   peers: {
     total: 3,
+    kept: 0,
     byReach: { reachable: 6, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 },
     families: ([4, 6] as const).map((of) => ({
       ...{ family: of, byReach: { reachable: 3, lossy: 0, mtu: 0, unreachable: 0, unknown: 0 } },
@@ -107,7 +108,7 @@ export function sampleReadings(other: Partial<Readings> = {}): Readings {
 export const samplePeer = (at: number, other: Partial<PeerStatus> = {}): PeerStatus => ({
   ...{ family: 4, name: `host-${at}`, nodeId: null, key: `10.${at}.0.0-20`, subnet: `10.${at}.0.0/20` },
   ...{ publicIp: `192.168.205.${at}`, backendType: 'vxlan', mac: null, address: `10.${at}.0.0`, isDirect: false },
-  ...{ isReserved: false, entries: [], reach: 'reachable', reachSince: '2026-11-30T00:00:00.000Z' },
+  ...{ isReserved: false, keptUntil: null, entries: [], reach: 'reachable', reachSince: '2026-11-30T00:00:00.000Z' },
   ...{ rttMs: 0.4, loss: 0, passesOctets: null, underlay: null },
   ...other,
 })

@@ -22,6 +22,7 @@ export function samplePeer(number: number, changed: Partial<PeerStatus> = {}): P
     publicIp,
     backendType: 'vxlan',
     isReserved: false,
+    keptUntil: null,
     mac: '0e:00:00:00:00:01',
     address: subnet,
     isDirect: false,
@@ -134,6 +135,7 @@ export function sampleStatus(peers: readonly PeerStatus[], changed: Partial<Stat
     ],
     peers: {
       total: peers.length,
+      kept: 0,
       byReach,
       families: [{ family: 4, byReach }],
       probes: { isOn: true, why: null },

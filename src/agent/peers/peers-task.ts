@@ -69,6 +69,11 @@ export class PeersTask implements PeerListener, Task {
     this.#claimAges = new ClaimAgesTask({ ...input.ports, peers: input.peers, onAnswer })
   }
 
+  /** Peers that are kept after a fault of the store: key → until when, on the monotonic clock. */
+  get kept(): ReadonlyMap<string, number> {
+    return this.#stale.until
+  }
+
   /** Takes in the first list, which is complete. @returns settles once that is done; undefined: it is */
   begin(records: readonly PeerRecord[]): Promise<void> | undefined {
     return this.#slices.run(this.#beginning(records))

@@ -58,6 +58,7 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
     publicIp: publicIp.text,
     backendType: said.backendType,
     isReserved: said.isReserved,
+    keptUntil: moments.isoOrNull(session.peers.kept.get(key)),
     mac: onDevice.fdb[0]?.mac ?? null,
     address: family.device === undefined ? null : subnet.base.text,
     isDirect: family.isDirect(key),

@@ -2,16 +2,18 @@ import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { NetworkConfig } from '../../config/network.ts'
 import type { PeerRecord } from '../../lease/lease.ts'
 import type { RejectionCode } from '../../lease/rejection.ts'
-import type { FamilyView, FirewallView, SessionView } from '../view/session-view.ts'
+import type { FamilyView, FirewallView, PeersView, SessionView } from '../view/session-view.ts'
 import type { AcquiredSubnet, HeldSubnet } from '../runtime/subnet-manager.ts'
 
 /** The parts of a session that know something of it. */
 export interface ShownParts {
   readonly acquired: Pick<AcquiredSubnet, 'lease' | 'how'>
-  readonly held: Pick<HeldSubnet, 'life'>
+  readonly held: Pick<HeldSubnet, 'life' | 'overwrites'>
   readonly config: () => NetworkConfig
   readonly configTask: { readonly waitsForRestart: readonly string[] }
   readonly datapaths: readonly { readonly view: FamilyView }[]
+  /** Key → until when, on the monotonic clock. */
+  readonly kept: () => ReadonlyMap<string, number>
   readonly peers: {
     readonly size: number
     readonly rejected: ReadonlyMap<string, string>
@@ -27,9 +29,12 @@ export interface ShownParts {
 export const shownSession = (parts: ShownParts): SessionView => ({
   lease: parts.acquired.lease,
   how: parts.acquired.how,
-  peers: parts.peers,
+  peers: peersView(parts),
   get life() {
     return parts.held.life
+  },
+  get overwrites() {
+    return parts.held.overwrites
   },
   get config() {
     return parts.config()
@@ -43,4 +48,20 @@ export const shownSession = (parts: ShownParts): SessionView => ({
   get firewall() {
     return parts.firewall()
   },
+})
+
+const peersView = ({ peers, kept }: ShownParts): PeersView => ({
+  get size() {
+    return peers.size
+  },
+  get rejected() {
+    return peers.rejected
+  },
+  get kept() {
+    return kept()
+  },
+  codeOf: (key) => peers.codeOf(key),
+  inForce: () => peers.inForce(),
+  entriesOf: (key) => peers.entriesOf(key),
+  recordOf: (key) => peers.recordOf(key),
 })

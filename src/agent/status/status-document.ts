@@ -40,7 +40,7 @@ export function statusDocument(live: LiveAgent): StatusDocument {
     conditions: status.failing.map((one) => conditionStatus(one, moments)),
     configuration: session === undefined ? null : configurationStatus(live, session),
     lease: session === undefined ? null : leaseStatus(session, moments),
-    families: session?.families.map((family) => familyStatus(live, family)) ?? [],
+    families: session?.families.map((family) => familyStatus(live, session, family)) ?? [],
     peers: peersSummary(live),
     pending: pendingRows(live, STATUS_ROWS),
     rejected: rejectedRows(live, STATUS_ROWS),
@@ -105,7 +105,7 @@ function leaseStatus({ lease, how, life }: SessionView, moments: Moments): Lease
   }
 }
 
-function familyStatus(live: LiveAgent, view: FamilyView): FamilyStatus {
+function familyStatus(live: LiveAgent, { overwrites }: SessionView, view: FamilyView): FamilyStatus {
   const { family, own, underlay } = view
   const { link } = underlay
   const counts = live.counts.of(family)
@@ -116,7 +116,7 @@ function familyStatus(live: LiveAgent, view: FamilyView): FamilyStatus {
       interface: link.name,
       index: link.index,
       address: underlay.address.text,
-      publicIp: underlay.publicIp.text,
+      publicIp: (overwrites.get(family) ?? underlay.publicIp).text,
       mtu: underlay.way?.mtu ?? link.mtu,
       hasCarrier: link.carrier,
     },
@@ -168,6 +168,7 @@ function peersSummary(live: LiveAgent): PeersSummary {
   }
   return {
     total: status.session?.peers.size ?? 0,
+    kept: status.session?.peers.kept.size ?? 0,
     byReach: counts,
     families: (status.session?.families ?? []).map(({ family }) => ({ family, byReach: reaches.counts(family) })),
     probes: { isOn: reaches.isOn, why: reaches.why === null ? null : printable(reaches.why) },

@@ -7,7 +7,7 @@ import type { Underlay } from '../../kernel/underlay.ts'
 import type { LeaseLife } from '../../lease/keeper.ts'
 import type { RejectionCode } from '../../lease/rejection.ts'
 import type { Lease, PeerRecord } from '../../lease/lease.ts'
-import type { Family } from '../../net/ip.ts'
+import type { Family, Ip } from '../../net/ip.ts'
 import type { PendingRow } from '../../reconcile/pending-row.ts'
 import type { ShownRow } from '../../reconcile/shown-row.ts'
 
@@ -21,6 +21,8 @@ export interface SessionView {
   readonly how: 'kept' | 'updated' | 'taken over' | 'created'
   /** How long the lease lasts unless it is renewed; undefined: at this moment it is not published. */
   readonly life: LeaseLife | undefined
+  /** Addresses that are published in the place of ours, by family. */
+  readonly overwrites: ReadonlyMap<Family, Ip>
   /** What is in force. */
   readonly config: NetworkConfig
   /** What stands in the store and cannot be followed, in words. */
@@ -37,6 +39,8 @@ export interface PeersView {
   entriesOf(key: string): EntriesByFamily | undefined
   /** What stands in the store; undefined: it is too long to be kept, or there is no such key. */
   recordOf(key: string): PeerRecord | undefined
+  /** Those that are kept though the store has lost their leases: key → until when, on the monotonic clock. */
+  readonly kept: ReadonlyMap<string, number>
   /** Key → why. */
   readonly rejected: ReadonlyMap<string, string>
   /** The code of why. */

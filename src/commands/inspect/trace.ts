@@ -7,7 +7,7 @@ import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
 import { isThisNode, itself } from '../asking/this-node.ts'
 import type { PeerStatus, RejectedDocument, StatusDocument } from '../../status/document.ts'
 import type { TraceFacts, TracedPeer } from '../../trace/facts.ts'
-import { findAtAgent, findInStore } from '../../trace/find.ts'
+import { findAtAgent, findInStore, notInForce } from '../../trace/find.ts'
 import { gather } from '../../trace/gather.ts'
 import { carriedWay, isOwn } from '../../trace/own.ts'
 import { showTrace } from '../../trace/show.ts'
@@ -44,7 +44,7 @@ async function traceMeant(asked: Asking): Promise<Said> {
   const peers = found.map((peer) => ({ ...peer, carried: carriedWay(peer, agent.status) }))
   if (peers.length === 0) throw nobodyMeant(word, agent, store)
   const firewall = { own: agent.status?.firewall, ofOthers }
-  const traced = await traceEach(peers, agent, firewall, asked.signal)
+  const traced = await traceEach(peers, agent, firewall, asked)
   if (traced.length === 0) throw new AgentAnswerError(itself(word))
   const isWell = traced.every(({ found }) => found.every(({ is }) => is !== 'wrong'))
   const text = asked.isJson
@@ -102,22 +102,32 @@ function whereNobody(error: unknown): readonly PeerStatus[] {
   throw error
 }
 
+/** Whom the agent reaches in the subnet of a peer. */
+async function inForceFor({ subnet, family }: TracedPeer, asked: Asking): Promise<readonly PeerStatus[]> {
+  const { peers } = await peersMeant(subnet.text, asked, '/v1/peers').catch((error: unknown) => ({
+    peers: whereNobody(error),
+  }))
+  return peers.filter((peer) => peer.family === family)
+}
+
 /** Each but for this host itself, to which no way leads. */
 async function traceEach(
   peers: readonly TracedPeer[],
   agent: Agent,
   firewall: TraceFacts['firewall'],
-  signal: AbortSignal,
+  asked: Asking,
 ): Promise<readonly { readonly peer: TracedPeer; readonly found: ReturnType<typeof steps> }[]> {
   const kernel = new RtnetlinkKernel()
   try {
     const traced = []
     for (const peer of peers) {
-      const held = await gather(kernel, peer, signal)
+      const held = await gather(kernel, peer, asked.signal)
       if (isOwn(peer, held, agent.status)) continue
       const facts: TraceFacts = {
         ...{ peer, agent: agent.state, kernel: held, firewall },
-        rejected: agent.rejected.find(({ key }) => key.endsWith(peer.key))?.reason,
+        rejected:
+          agent.rejected.find(({ key }) => key.endsWith(peer.key))?.reason ??
+          (agent.status === undefined ? undefined : notInForce(peer, await inForceFor(peer, asked))),
         asked: agent.peers.find(({ family, subnet }) => family === peer.family && subnet === peer.subnet.text),
       }
       traced.push({ peer, found: steps(facts) })

@@ -26,7 +26,14 @@ export function peersOfTables(
     return [
       {
         ...{ family, name: remote.text, nodeId: null, key: destination.text.replace('/', '-'), isReserved: null },
-        ...{ subnet: destination.text, publicIp: remote.text, backendType: 'vxlan', mac, address: gateway.text },
+        ...{
+          keptUntil: null,
+          subnet: destination.text,
+          publicIp: remote.text,
+          backendType: 'vxlan',
+          mac,
+          address: gateway.text,
+        },
         ...{ isDirect: false, entries: [], reach: 'unknown', reachSince: new Date(0).toISOString() },
         ...{ rttMs: null, loss: 0, passesOctets: null, underlay: null },
       } satisfies PeerStatus,

@@ -10,6 +10,11 @@ export class KeptPeers {
     return this.#until.size
   }
 
+  /** Lease key → end of its grace. */
+  get until(): ReadonlyMap<string, number> {
+    return this.#until
+  }
+
   hold(keys: readonly string[], untilMs: number): void {
     for (const key of keys) if (!this.#until.has(key)) this.#until.set(key, untilMs)
   }

@@ -105,6 +105,7 @@ export function documentsOf(shape: Shape): AgentDocuments {
     ],
     peers: {
       total: peers.length,
+      kept: 0,
       byReach,
       families: [{ family: network.family, byReach }],
       probes: { isOn: true, why: null },
@@ -149,7 +150,7 @@ function peerOf({ reaches, name, reserved = [] }: Shape, at: number, subnet: str
     family: subnet.includes(':') ? 6 : 4,
     name: name?.(at) ?? `rack${1 + (at >> 5)}-host${(at % 32) + 1}`,
     ...{ nodeId: null, key: `/coreos.com/network/subnets/${subnet.replace('/', '-')}`, subnet, publicIp },
-    ...{ backendType: 'vxlan', isReserved: reserved.includes(at), mac, address, isDirect: false },
+    ...{ backendType: 'vxlan', isReserved: reserved.includes(at), mac, address, isDirect: false, keptUntil: null },
     entries: [
       { table: 'neighbour', row: `${address} lladdr ${mac}`, isInKernel: true },
       { table: 'fdb', row: `${mac} dst ${publicIp}`, isInKernel: true },

@@ -50,7 +50,15 @@ export const vxlanLink = (fields: Partial<LinkState> = {}, vni = 100, port = 847
 
 /** A peer that does not answer. */
 export const silent = (fields: Partial<Suspect> = {}): Suspect => ({
-  ...{ family: 4, name: 'two', nodeId: null, key: '10.15.65.0-24', subnet: '10.15.65.0/24', isReserved: false },
+  ...{
+    family: 4,
+    name: 'two',
+    nodeId: null,
+    key: '10.15.65.0-24',
+    subnet: '10.15.65.0/24',
+    isReserved: false,
+    keptUntil: null,
+  },
   ...{ publicIp: '192.168.205.11', backendType: 'vxlan', mac: '02:00:00:00:01:11', address: '10.15.65.0' },
   ...{ isDirect: false, entries: [], reach: 'unreachable', reachSince: '2026-01-01T00:00:00.000Z', rttMs: null },
   ...{ loss: 1, passesOctets: null, underlay: null },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { showStatus } from '../../../src/show/status.ts'
-import { sampleEvent, samplePeer, samplePeers, sampleStatus } from '../../fake/status-samples.ts'
+import { SAMPLE_AT, sampleEvent, samplePeer, samplePeers, sampleStatus } from '../../fake/status-samples.ts'
 import { eventLine } from '../../../src/show/events.ts'
+import { showPeer } from '../../../src/show/peer.ts'
 import { showPeers } from '../../../src/show/peers.ts'
 import { showAway } from '../../../src/show/away.ts'
 import { AWAY, LOOKS } from './shown.ts'
@@ -51,6 +52,19 @@ describe('peers with two address families', () => {
     const both = [samplePeer(1), samplePeer(2)].flatMap((peer) => [peer, { ...peer, family: 6 } as const])
     expect(showPeers(samplePeers(both), LOOKS)).toContain('2 peers: IPv4 2 reachable; IPv6 2 reachable\n')
   })
+})
+
+test('peers that are kept without a lease are marked', () => {
+  const keptUntil = new Date(Date.parse(SAMPLE_AT) + 43_000).toISOString()
+  const kept = [samplePeer(1, { keptUntil }), samplePeer(2)]
+  const words = 'kept 43 s: lease lost'
+  const lines = showPeers(samplePeers(kept), { ...LOOKS, width: 120 }).split('\n')
+  expect(lines.filter((line) => line.includes(words))).toEqual([expect.stringMatching(/^host-1 /)])
+  expect(showPeer(samplePeers(kept.slice(0, 1)), LOOKS)).toContain(words)
+  const { peers } = sampleStatus(kept)
+  expect(showStatus(sampleStatus(kept, { peers: { ...peers, kept: 1 } }), LOOKS)).toMatch(
+    /^Peers +2: .*; 1 of them kept for a while, whose leases the store has lost$/m,
+  )
 })
 
 test('flanneld peers says that there is no lease, and does not call that no peers', () => {

@@ -11,6 +11,8 @@ import { DEVICE, route, TABLES, traceFacts, TRACED, UNDERLAY } from '../../fake/
 const wrongOnes = (found: readonly Step[]): readonly string[] =>
   found.filter(({ is }) => is === 'wrong').map(({ name }) => name)
 
+const UNUSED = 'nothing is put there for a lease that is not used: the first line says why'
+
 const links = (...all: readonly (typeof DEVICE)[]): KernelFacts['links'] => new Map(all.map((one) => [one.index, one]))
 
 describe('the way to a peer', () => {
@@ -155,6 +157,9 @@ describe('the way to a peer', () => {
   it('begins with a lease that the agent rejects', () => {
     const rejected = 'its subnet overlaps ours'
     expect(wrongOnes(steps(traceFacts({}, { rejected })))).toEqual(['lease'])
+    const found = steps(traceFacts({ tables: { neighbours: [], fdb: [], routes: [] } }, { rejected }))
+    const cures = found.filter(({ name }) => name === 'neighbour' || name === 'fdb').map(({ cure }) => cure)
+    expect(cures).toEqual([[UNUSED], [UNUSED]])
   })
 
   it('goes without a tunnel where it is direct, or the backend has none', () => {

@@ -144,9 +144,12 @@ describe('peers, whoever tells of them', () => {
     ],
   ])('that vanish at once, %s, are kept until their grace is over', async (_, vanish) => {
     vanish()
+    expect([...task.kept.values()].every((untilMs) => untilMs === clock.monotonicMs() + GRACE_MS)).toBe(true)
+    expect(task.kept.size).toBeGreaterThan(0)
     await clock.advance(GRACE_MS - 1)
     expect(there.size).toBe(4)
     await clock.advance(1)
+    expect(task.kept.size).toBe(0)
     expect(there.size).toBeLessThan(4)
     expect(log.lines.filter((line) => /^(error|warn)/.test(line))).toMatchObject([
       expect.stringContaining('error the store has lost leases of peers; their entries are kept for a while'),
@@ -156,7 +159,9 @@ describe('peers, whoever tells of them', () => {
 
   it('that come back in their grace stay', async () => {
     deleted('a b c d')
+    expect([...task.kept.keys()].toSorted()).toEqual(['a', 'b', 'c', 'd'])
     listed('a b c d')
+    expect(task.kept.size).toBe(0)
     await clock.advance(GRACE_MS)
     expect(there.size).toBe(4)
     expect(told.filter((what) => what.startsWith('-'))).toEqual([])
