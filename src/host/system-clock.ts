@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../time/clock.ts'
 
 /** A timer set for longer than this, in milliseconds, would go off at once (TIMEOUT_MAX of node:timers). */
@@ -8,6 +9,7 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) => {
     if (signal.aborted) return Promise.resolve()
+    if (ms <= 0) return nextTurn()
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer)

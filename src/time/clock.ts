@@ -9,7 +9,7 @@ export interface StopSignal {
 export interface Clock {
   /** Milliseconds that only ever grow; unaffected by somebody setting the wall clock. Only differences mean anything. */
   monotonicMs(): number
-  /** Resolves after `ms` milliseconds or as soon as `signal` aborts, whichever is first; leaves no timer behind. Never rejects. */
+  /** Resolves after `ms` milliseconds or as soon as `signal` aborts, whichever is first; leaves no timer behind. Never rejects. Without any time (0 or less), when everybody else has had a turn. */
   sleep(ms: number, signal: StopSignal): Promise<void>
 }
 
