@@ -25,6 +25,12 @@ const SCHEME = /^https?:\/\//
 const LARGEST_MESSAGE = 16 << 20
 
 /**
+ * What etcd may send before we have taken it in, in bytes: a page of a list in one go (`etcd/keys/list.ts`), where 64 KB, which is Node's
+ * default, let it wait for our event loop several times in each.
+ */
+const WINDOW = 1 << 20
+
+/**
  * Channel settings (grpc: doc/keepalive.md). No pings: etcd and its proxies each have a limit of their own to how many they take
  * (`--grpc-keepalive-min-time`), and close the connection of whoever passes it; see {@link Liveness}. A proxy from the
  * environment is for the web, not for etcd. Channels share no connections, or a new one would inherit what the old one died of.
@@ -33,6 +39,7 @@ const CHANNEL = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.max_receive_message_length': LARGEST_MESSAGE,
+  'grpc-node.flow_control_window': WINDOW,
   'grpc.enable_http_proxy': 0,
   'grpc.enable_retries': 0,
   'grpc.enable_channelz': 0,
