@@ -2,9 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { Etcd3 } from 'etcd3'
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 
+import { Caller } from '../../src/etcd/client/call.ts'
 import type { EtcdTools } from '../../src/etcd/etcd-lease-store.ts'
+import { Keyspace } from '../../src/etcd/keys/keyspace.ts'
 import type { LeaseList } from '../../src/lease/store.ts'
 import { EtcdCluster } from '../lab/etcd-process.ts'
 import { asRangeRequest } from './asked-ranges.ts'
@@ -113,6 +115,21 @@ describe('a list of a real etcd', () => {
     expect(limits()[3]).toBeGreaterThan(64)
     expect(limits()[3]).toBeLessThanOrEqual(128)
     expect(limits()[4]).toBeGreaterThan(256)
+  })
+
+  test('asks for the next page before anything is made of the one that has come', async () => {
+    await putMany(0, 600, 'v')
+    const [calls, records] = [vi.spyOn(Caller.prototype, 'call'), vi.spyOn(Keyspace.prototype, 'record')]
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+    })
+    await list()
+    const askedAt = (record: number): number => {
+      const at = records.mock.invocationCallOrder[record] ?? 0
+      return calls.mock.invocationCallOrder.filter((call) => call < at).length
+    }
+    // keys 0 to 3 are the first page's, by which the revision of all others is known; then 32, 256 and the rest
+    expect([0, 4, 36, 292].map(askedAt)).toEqual([1, 3, 4, 4])
   })
 
   test('asks for single keys where values are large, and for many again behind them', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { IRangeResponse, IResponseHeader } from 'etcd3'
 
 import type { Revision } from '../../lease/lease.ts'
@@ -125,6 +126,8 @@ export interface RangeAnswer {
 /**
  * Reads keys, and takes no answer but to what was asked. Every read whose keys are of use goes through here. Another address is tried where one lies.
  * @param keyspace makes records of them
+ * @param onArrival called with the octets of an answer before anything is made of them: what it asks for is on its way meanwhile. It is
+ * called again when the answer is not believed and another address gives one
  * @throws {StoreError}
  */
 export function readRange(
@@ -133,12 +136,18 @@ export function readRange(
   op: string,
   request: RangeRequest,
   signal: AbortSignal,
+  onArrival?: (bytes: Buffer) => void,
 ): Promise<RangeAnswer> {
   const { key, range_end: rangeEnd } = request
   const bytes = writeRangeRequest({ ...request, key, rangeEnd })
-  return caller.call(op, signal, async (_, options, __, raw) =>
-    readRangeAnswer(await raw.unary('KV/Range', bytes, options), keyspace, request),
-  )
+  return caller.call(op, signal, async (_, options, __, raw) => {
+    const answer = await raw.unary('KV/Range', bytes, options)
+    if (onArrival !== undefined) {
+      onArrival(answer)
+      await nextTurn() // what is asked for is sent when a turn ends
+    }
+    return readRangeAnswer(answer, keyspace, request)
+  })
 }
 
 /**

@@ -112,6 +112,30 @@ export function readRangeResponse(bytes: Buffer, onKey: (key: WireKey) => void):
   return { header, count, more }
 }
 
+/** What a range's answer holds, at a glance: nothing is made of its keys but the last. */
+export interface RangeGlance {
+  readonly keys: number
+  readonly more: boolean
+  /** Undefined: there are no keys. */
+  readonly lastKey: Buffer | undefined
+}
+
+export function glanceAtRange(bytes: Buffer): RangeGlance {
+  const reader = new WireReader(bytes)
+  let [keys, more, start, stop] = [0, false, 0, 0]
+  while (reader.next())
+    if (reader.field === 2) {
+      reader.octets()
+      keys++
+      start = reader.start
+      stop = reader.stop
+    } else if (reader.field === 3) more = reader.boolean()
+    else reader.skip()
+  if (keys === 0) return { keys, more, lastKey: undefined }
+  const last = new KeyInMessage(bytes).read(start, stop)
+  return { keys, more, lastKey: Buffer.from(bytes.subarray(last.keyStart, last.keyStop)) }
+}
+
 function readHeader(reader: WireReader): WireHeader {
   reader.octets()
   const inner = new WireReader(reader.bytes, reader.start, reader.stop)
