@@ -187,6 +187,11 @@ export function subnetFits(overlay: OverlayNetwork, subnet: Prefix): boolean {
 /** Whether some node's subnet may cover the address. */
 export function isHandedOut({ family, subnetMin, subnetMax, subnetLength }: OverlayNetwork, address: Ip): boolean {
   if (address.family !== family) return false
+  if (family === 4) {
+    // without big integers: once for every peer
+    const base = (subnetLength === 0 ? 0 : address.word0 & (-1 << (32 - subnetLength))) >>> 0
+    return base >= subnetMin.word0 >>> 0 && base <= subnetMax.word0 >>> 0
+  }
   const base = ipToInteger(prefixOf(address, subnetLength).base)
   return base >= ipToInteger(subnetMin) && base <= ipToInteger(subnetMax)
 }

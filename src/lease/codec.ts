@@ -92,6 +92,22 @@ export function decodeLease(
   }
 }
 
+/** What can be read of a record at a glance. */
+export interface PlainReading {
+  readonly subnet: Prefix
+  /** In network byte order, as an unsigned number. */
+  readonly publicIp: number
+  /** Where its node is named, if it is. */
+  readonly node: string | undefined
+}
+
+/** Reads a record that has IPv4 alone, and is written as nearly all are; undefined: it is not. */
+export function readPlainRecord({ key, value }: Pick<PeerRecord, 'key' | 'value'>): PlainReading | undefined {
+  const subnet = parsePlainKey(key)
+  const plain = subnet === undefined || value.length > LONGEST_VALUE ? undefined : readPlainValue(value)
+  return subnet && plain && { subnet, publicIp: plain.publicIp, node: plain.node }
+}
+
 function plainClaim(subnets: readonly Prefix[], { backendType, publicIp, vtep, node }: PlainValue): LeaseClaim {
   const backendData = vtep && new PlainVtepData(vtep.vni, macFromParts(vtep.macHigh, vtep.macLow))
   const ip = ipFromWords(4, publicIp, 0, 0, 0)

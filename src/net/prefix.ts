@@ -102,6 +102,9 @@ export function subnetIndex(network: Prefix, subnet: Prefix): bigint {
 
 /** The inverse of {@link subnetIndex}: subnet number `index` of `length` bits in `network`. */
 export function subnetAt(network: Prefix, length: number, index: bigint): Prefix {
+  if (network.family === 4 && length > 0)
+    // without big integers: once for every subnet that is tried
+    return prefixOf(ipFromWords(4, network.base.word0 + (Number(index) << (32 - length))), length)
   const offset = index << hostBits(network.family, length)
   return prefixOf(ipFromInteger(network.family, ipToInteger(network.base) + offset), length)
 }

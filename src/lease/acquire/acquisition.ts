@@ -1,7 +1,8 @@
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Prefix } from '../../net/prefix.ts'
+import { Slices } from '../../time/slices.ts'
 import type { Challenges } from '../challenges.ts'
-import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey, parseLeaseKey } from '../codec.ts'
+import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey } from '../codec.ts'
 import { OtherAddressError, OutOfSubnetsError, type CloneError } from '../errors.ts'
 import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
 import { newcomersAmong } from '../overlap.ts'
@@ -9,7 +10,6 @@ import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from 
 import { claimFor, hasOurAddress, isShortLived, ownershipOf, saysOthers, type LeaseTerms } from '../terms.ts'
 import { candidatesAt, chooseSubnet, widestOf } from './allocate.ts'
 import {
-  decodeAll,
   holderBefore,
   isOlder,
   ownAmong,
@@ -18,8 +18,8 @@ import {
   subnetsOf,
   underlayOf,
   whyUnusable,
-  type Listed,
 } from './candidates.ts'
+import { Listing, type Listed } from './listing.ts'
 import { Proofs } from './proofs.ts'
 import { ChangesSince } from './since.ts'
 
@@ -40,7 +40,7 @@ type Attempt = Omit<Acquired, 'warnings' | 'terms'> | undefined
 /** What stands in the store, as one attempt sees it. */
 interface Situation {
   readonly list: LeaseList
-  readonly leases: readonly Listed[]
+  readonly listing: Listing
   /** Leases of our own that can be used no more, and those of the dead with our address: they go as soon as we hold something else. */
   readonly givenUp: readonly Listed[]
 }
@@ -87,18 +87,19 @@ export class Acquisition {
   /** @param attempt from 1: chance chooses among ever more subnets @returns undefined when a key was no longer as listed */
   async attempt(attempt: number): Promise<Acquired | undefined> {
     const list = await this.#store.list(this.#signal)
-    const leases = decodeAll(list.records)
-    this.#recogniseCopy(leases)
-    const all = ownAmong(leases, this.#terms)
-    const own = all.find((listed) => this.#isUsable(listed, leases))
-    await this.#offerAddresses(own, all, leases.length)
-    const rivals = this.#proofs.worthAsking(rivalsAmong(leases, own, this.#terms))
+    const listing = await this.#read(list.records)
+    const { related, size } = listing
+    this.#recogniseCopy(related)
+    const all = ownAmong(related, this.#terms)
+    const own = all.find((listed) => this.#isUsable(listed, listing))
+    await this.#offerAddresses(own, all, size)
+    const rivals = this.#proofs.worthAsking(rivalsAmong(related, own, this.#terms))
     const doubtful = this.#proofs.doubtful(own, all, this.#terms)
-    await this.#proofs.demand({ doubtful, rivals, leases: leases.length }, this.#terms, this.#signal)
+    await this.#proofs.demand({ doubtful, rivals, leases: size }, this.#terms, this.#signal)
     const heritage = own === undefined ? rivals : []
-    const usable = heritage.filter((listed) => this.#isUsable(listed, leases) && this.#canSayAll(listed))
+    const usable = heritage.filter((listed) => this.#isUsable(listed, listing) && this.#canSayAll(listed))
     const givenUp = own === undefined ? [...all, ...heritage].filter((listed) => !usable.includes(listed)) : []
-    const situation = { list, leases, givenUp }
+    const situation = { list, listing, givenUp }
     const outcome =
       own === undefined ? await this.#moveIn(usable, situation, attempt) : await this.#reuse(own, situation)
     if (outcome === undefined) return undefined
@@ -106,6 +107,13 @@ export class Acquisition {
     this.#warnOfMove(outcome.lease)
     this.#warnOfAddress(this.#signedAmong(own, all), outcome.lease)
     return { ...outcome, terms: this.#terms, warnings: [...this.#warnings] }
+  }
+
+  /** Others have their turn meanwhile. */
+  async #read(records: readonly LeaseRecord[]): Promise<Listing> {
+    const listing = new Listing(records, this.#terms)
+    await new Slices(this.#input.clock).run(listing.reading())
+    return listing
   }
 
   /** The lease that carries our node id, and so says which addresses peers know us by. */
@@ -136,9 +144,9 @@ export class Acquisition {
   }
 
   /** A lease under the identity of a copy is of this machine alone: that is who we were before. */
-  #recogniseCopy(leases: readonly Listed[]): void {
+  #recogniseCopy(related: readonly Listed[]): void {
     const { copy } = this.#terms
-    if (copy === undefined || leases.every(({ lease }) => lease.node?.id !== copy.node.id)) return
+    if (copy === undefined || related.every(({ lease }) => lease.node?.id !== copy.node.id)) return
     this.#warnings.add(
       `another machine has, or had, the same machine id (${this.#terms.node.id}): as before, this one goes on as node ${copy.node.id}. ` +
         'Give one of them --node-id',
@@ -146,8 +154,8 @@ export class Acquisition {
     this.#terms = copy
   }
 
-  #isUsable(listed: Listed, leases: readonly Listed[]): boolean {
-    return whyUnusable(listed, leases, this.#terms) === undefined
+  #isUsable(listed: Listed, listing: Listing): boolean {
+    return whyUnusable(listed, listing, this.#terms) === undefined
   }
 
   /** Of families in which we have no address we can only go on saying what we have said. */
@@ -230,7 +238,7 @@ export class Acquisition {
   async #confirm(
     record: LeaseRecord,
     how: Acquired['how'],
-    { leases, givenUp }: Situation,
+    { listing, givenUp }: Situation,
     since: ChangesSince,
   ): Promise<Attempt> {
     const later = await since.listWith(record)
@@ -238,11 +246,15 @@ export class Acquisition {
     if (!stands(record, list)) return undefined
     const own = { record, lease: decodeOwn(record) }
     if (how !== 'created') return { ...own, list, how }
-    const isUnchanged = (listed: Listed): boolean => later?.changed.has(keyOf(listed)) === false
-    const now = [...leases.filter(isUnchanged), ...decodeAll(later?.put ?? list.records)]
+    const concerned = (among: Listing): readonly Listed[] => [
+      ...among.related,
+      ...among.overlapping(subnetsOf(own.lease)),
+    ]
+    const unchanged = later && concerned(listing).filter((listed) => !later.changed.has(keyOf(listed)))
+    const now = [...(unchanged ?? []), ...concerned(await this.#read(later?.put ?? list.records))]
     const goes = new Set(givenUp.map(keyOf))
-    const others = goes.size === 0 ? now : now.filter((other) => !goes.has(keyOf(other)))
-    if (!this.#isBehind(own, others)) return { ...own, list, how }
+    if (!this.#isBehind(own, goes.size === 0 ? now : now.filter((other) => !goes.has(keyOf(other)))))
+      return { ...own, list, how }
     await this.#store.remove(record, this.#signal)
     return undefined
   }
@@ -259,19 +271,11 @@ export class Acquisition {
     )
   }
 
-  /** Even a lease that we cannot read occupies the subnets of its key. */
-  #chooseSubnets({ list, leases, givenUp }: Situation, earlier: readonly Prefix[], attempt: number): readonly Prefix[] {
+  #chooseSubnets({ listing, givenUp }: Situation, earlier: readonly Prefix[], attempt: number): readonly Prefix[] {
     const { overlays, previousSubnets, hintedSubnets } = this.#terms
-    const free = new Set(givenUp.map(keyOf))
-    const taken: Prefix[] = []
-    let next = 0
-    for (const record of list.records) {
-      const lease = leases[next]?.record === record ? leases[next++]?.lease : undefined // those that decode, in the same order
-      const subnets = lease === undefined ? parseLeaseKey(record.key) : subnetsOf(lease)
-      if (!free.has(record.key)) taken.push(...(subnets ?? []))
-    }
-    const avoid = [...underlayOf([], this.#terms), ...(this.#terms.avoidAnew ?? [])]
-    const addresses = leases.flatMap(({ lease }) => lease.families.map(({ publicIp }) => publicIp))
+    const taken = listing.subnets(new Set(givenUp.map(keyOf)))
+    const { addresses } = listing
+    const avoid = [...underlayOf(this.#terms), ...(this.#terms.avoidAnew ?? [])]
     const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
     const candidates = candidatesAt(attempt)
     return overlays.map((overlay) => {
@@ -283,11 +287,11 @@ export class Acquisition {
   }
 
   /** Only now that there is another: whoever fails in between still has the old one. One that was changed meanwhile is left. */
-  async #giveUp({ leases, givenUp }: Situation, instead: Lease): Promise<void> {
+  async #giveUp({ listing, givenUp }: Situation, instead: Lease): Promise<void> {
     for (const listed of givenUp) {
       const { record } = listed
       if (record.key === instead.key) continue
-      const why = whyUnusable(listed, leases, this.#terms) ?? 'it is not needed'
+      const why = whyUnusable(listed, listing, this.#terms) ?? 'it is not needed'
       if (await this.#store.remove(record, this.#signal))
         this.#warnings.add(`lease ${record.key} was given up for ${instead.key}: ${why}`)
     }

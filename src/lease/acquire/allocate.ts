@@ -18,11 +18,11 @@ export const candidatesAt = (attempt: number): number => Math.min(CANDIDATES * G
 /** Who and what is in the way of a new subnet. */
 export interface Obstacles {
   /** Subnets that are leased, of any size. */
-  readonly taken: readonly Prefix[]
+  readonly taken: Iterable<Prefix>
   /** Networks and addresses of the underlay. One that holds the whole overlay (10.5.0.0/16 within 10.0.0.0/8) is no obstacle. */
   readonly avoid: readonly Prefix[]
   /** Single addresses that no subnet may hold: those of all peers. Absent: there are none. */
-  readonly addresses?: readonly Ip[]
+  readonly addresses?: Iterable<Ip>
 }
 
 /** What is wanted of a free subnet. */
@@ -58,8 +58,8 @@ type ObstacleFinder = (subnet: Prefix) => Prefix | undefined
 /** What is no larger than a subnet spoils exactly one, which is looked up; larger ones, of which there are few, are compared. */
 function obstacleFinder(
   { family, subnetLength }: OverlayNetwork,
-  obstacles: readonly (readonly Prefix[])[],
-  addresses: readonly Ip[],
+  obstacles: readonly Iterable<Prefix>[],
+  addresses: Iterable<Ip>,
 ): ObstacleFinder {
   const spoilt = new Set<number | string>()
   const large: Prefix[] = []
@@ -96,7 +96,9 @@ function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder, candidates
 }
 
 /** The widest subnet that is more than one of the overlay's, in words; undefined: there is none. */
-export const widestOf = (taken: readonly Prefix[], { family, subnetLength }: OverlayNetwork): string | undefined =>
-  taken
-    .filter((subnet) => subnet.family === family && subnet.length < subnetLength)
-    .toSorted((a, b) => a.length - b.length)[0]?.text
+export function widestOf(taken: Iterable<Prefix>, { family, subnetLength }: OverlayNetwork): string | undefined {
+  let widest: Prefix | undefined
+  for (const subnet of taken)
+    if (subnet.family === family && subnet.length < (widest?.length ?? subnetLength)) widest = subnet
+  return widest?.text
+}

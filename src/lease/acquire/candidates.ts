@@ -1,24 +1,10 @@
 import type { OverlayNetwork } from '../../config/network.ts'
 import { hostPrefix, prefixCovers, prefixesOverlap, type Prefix } from '../../net/prefix.ts'
-import { decodeLease } from '../codec.ts'
 import type { Lease } from '../lease.ts'
 import { ownerOf } from '../owner.ts'
 import type { LeaseList, LeaseRecord } from '../store.ts'
 import { hasOurAddress, hasOurAddresses, isOursBeyondDoubt, leaseFits, ownershipOf, type LeaseTerms } from '../terms.ts'
-
-/** A record of the list, and what it says. */
-export interface Listed {
-  readonly lease: Lease
-  readonly record: LeaseRecord
-}
-
-/** Records that cannot be read are left out. */
-export function decodeAll(records: readonly LeaseRecord[]): readonly Listed[] {
-  return records.flatMap((record) => {
-    const lease = decodeLease(record)
-    return 'rejected' in lease ? [] : [{ lease, record }]
-  })
-}
+import type { Listed, Listing } from './listing.ts'
 
 /**
  * All leases of ours, the best first: before all others those that fit the configuration; then that which the subnet file names, since
@@ -79,11 +65,10 @@ export const stands = ({ key, value, createRevision, modRevision }: LeaseRecord,
 export const isOlder = (a: Pick<Listed, 'record'>, b: Pick<Listed, 'record'>): boolean =>
   a.record.createRevision < b.record.createRevision
 
-/** What a new subnet must keep clear of, besides other subnets: the underlay, our own addresses and those of all peers. */
-export const underlayOf = (leases: readonly Listed[], terms: LeaseTerms): readonly Prefix[] => [
+/** What a subnet of ours must keep clear of, besides other subnets and the addresses of peers: the underlay, and our own addresses. */
+export const underlayOf = (terms: LeaseTerms): readonly Prefix[] => [
   ...terms.avoid,
   ...[...terms.publicIps.values()].map(hostPrefix),
-  ...leases.flatMap(({ lease }) => lease.families.map(({ publicIp }) => hostPrefix(publicIp))),
 ]
 
 /**
@@ -101,22 +86,23 @@ const publishedBefore = (other: Listed, one: Listed): boolean => {
  * What of the underlay a lease's subnets cover, so that it must not be used; undefined: nothing. Nobody can drive out another by publishing
  * an address inside its subnet, not even in an older lease.
  */
-function trespass(one: Listed, leases: readonly Listed[], terms: LeaseTerms): Prefix | undefined {
-  const underlay = underlayOf(
-    leases.filter((other) => publishedBefore(other, one)),
-    terms,
-  )
-  return underlay.find((avoided) => one.lease.families.some(({ subnet }) => prefixCovers(subnet, avoided)))
+function trespass(one: Listed, listing: Listing, terms: LeaseTerms): Prefix | undefined {
+  const subnets = subnetsOf(one.lease)
+  const published = listing
+    .publishedWithin(subnets)
+    .filter((other) => publishedBefore(other, one))
+    .flatMap(({ lease }) => lease.families.map(({ publicIp }) => hostPrefix(publicIp)))
+  return [...underlayOf(terms), ...published].find((avoided) => subnets.some((subnet) => prefixCovers(subnet, avoided)))
 }
 
 /** Why a lease cannot be used by us, in words; undefined: it can. */
-export function whyUnusable(one: Listed, leases: readonly Listed[], terms: LeaseTerms): string | undefined {
+export function whyUnusable(one: Listed, listing: Listing, terms: LeaseTerms): string | undefined {
   const { overlays } = terms
   if (!leaseFits(one.lease, terms))
     return `it does not fit the network configuration (${overlays.map(described).join('; ')})`
-  const covered = trespass(one, leases, terms)
+  const covered = trespass(one, listing, terms)
   if (covered !== undefined) return `it covers ${covered.text}, which the underlay needs`
-  const holder = holderBefore(one, leases, terms)
+  const holder = holderBefore(one, listing.overlapping(subnetsOf(one.lease)), terms)
   return holder && `lease ${holder.record.key} of ${ownerOf(holder.record)}, which is older, has the same addresses`
 }
 

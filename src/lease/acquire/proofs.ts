@@ -2,7 +2,8 @@ import type { Challenges } from '../challenges.ts'
 import type { Revision } from '../lease.ts'
 import { expectDead, expectNoClone, rivalAnswersWithinMs } from '../proof.ts'
 import { isOursBeyondDoubt, type LeaseTerms } from '../terms.ts'
-import { isOlder, type Listed } from './candidates.ts'
+import { isOlder } from './candidates.ts'
+import type { Listed } from './listing.ts'
 
 /** Holders of each kind asked in one acquisition, the oldest: one that lives is enough, and no flood of leases keeps us busy. */
 const MOST_ASKED = 8
