@@ -55,13 +55,45 @@ export function chooseSubnet(
 /** Finds what overlaps the subnet asked for: that subnet itself, or a larger network; undefined: it is free. */
 type ObstacleFinder = (subnet: Prefix) => Prefix | undefined
 
+/** Numbers, most of which are small or close to each other. */
+class NumberSet {
+  readonly #first: number
+  /** One bit for each from the first on. */
+  readonly #bits: Uint32Array
+  readonly #others = new Set<number | string>()
+
+  constructor(first: number, count: number) {
+    this.#first = first
+    this.#bits = new Uint32Array(Math.ceil(count / 32))
+  }
+
+  add(number: number | string): void {
+    const at = typeof number === 'number' ? number - this.#first : -1
+    if (at >= 0 && at < this.#bits.length * 32) this.#bits[at >>> 5] = (this.#bits[at >>> 5] ?? 0) | (1 << (at & 31))
+    else this.#others.add(number)
+  }
+
+  has(number: number | string): boolean {
+    const at = typeof number === 'number' ? number - this.#first : -1
+    if (at >= 0 && at < this.#bits.length * 32) return (((this.#bits[at >>> 5] ?? 0) >>> (at & 31)) & 1) === 1
+    return this.#others.has(number)
+  }
+}
+
+/** Subnets of a network up to this number are kept as bits: 512 KB. */
+const MOST_BITS = 2 ** 22
+
 /** What is no larger than a subnet spoils exactly one, which is looked up; larger ones, of which there are few, are compared. */
 function obstacleFinder(
-  { family, subnetLength }: OverlayNetwork,
+  { family, network, subnetLength }: OverlayNetwork,
   obstacles: readonly Iterable<Prefix>[],
   addresses: Iterable<Ip>,
 ): ObstacleFinder {
-  const spoilt = new Set<number | string>()
+  const first = numberOf(network.base, subnetLength)
+  const spoilt =
+    typeof first === 'number'
+      ? new NumberSet(first, Math.min(2 ** (subnetLength - network.length), MOST_BITS))
+      : new NumberSet(0, 0)
   const large: Prefix[] = []
   for (const some of obstacles)
     for (const obstacle of some) {
