@@ -15,23 +15,38 @@ export interface PlannedLink {
  * tables per peer is also what the kernel takes fastest.
  */
 export function planRows(links: readonly PlannedLink[], nowMs: number): readonly PlannedRow[] {
-  const peers = new Map<string, number>()
-  const writes: PlannedRow[] = []
-  const groups: number[] = []
+  const writes: PlannedRow[][] = []
   const erasures: PlannedRow[][] = []
   for (const { linkIndex, tables, prune } of links)
     for (const table of tables) {
-      const erased: PlannedRow[] = []
-      for (const row of table.plan(linkIndex, nowMs, prune)) {
-        if (row.erases) erased.push(row)
-        else {
-          writes.push(row)
-          groups.push(numberOf(peers, row.owner ?? row.key))
-        }
-      }
+      const [written, erased]: [PlannedRow[], PlannedRow[]] = [[], []]
+      for (const row of table.plan(linkIndex, nowMs, prune)) (row.erases ? erased : written).push(row)
+      writes.push(written)
       erasures.unshift(erased)
     }
-  return [...sortByGroup(writes, groups, peers.size), ...erasures.flat()]
+  return [...byPeer(writes.filter(({ length }) => length > 0)), ...erasures.flat()]
+}
+
+/** Brings together what is for one peer, whose first row says where; within a peer the tables stay in their order. */
+function byPeer(tables: readonly (readonly PlannedRow[])[]): readonly PlannedRow[] {
+  const [first = [], ...others] = tables
+  const isInStep = others.every(
+    (rows) => rows.length === first.length && rows.every(({ owner }, at) => owner === first[at]?.owner),
+  )
+  // peers that come all at once do so in the same order in all tables
+  if (isInStep && areOneEach(first))
+    return first.flatMap((row, at) => [row, ...others.flatMap((rows) => rows[at] ?? [])])
+  const peers = new Map<string, number>()
+  const rows = tables.flat()
+  const groups = rows.map((row) => numberOf(peers, row.owner ?? row.key))
+  return sortByGroup(rows, groups, peers.size)
+}
+
+/** Whether no two of these rows are for one peer. */
+function areOneEach(rows: readonly PlannedRow[]): boolean {
+  const peers = new Set<string>()
+  for (const { owner } of rows) if (owner !== undefined) peers.add(owner)
+  return peers.size === rows.length
 }
 
 /** Numbers names from 0 in the order in which they are first seen. */
