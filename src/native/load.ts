@@ -25,6 +25,11 @@ export interface NetlinkAddon {
   readonly send: (socket: SocketHandle, bytes: Uint8Array, length: number) => number
   /** Length of the datagram; greater than `bytes.length` if it was cut. */
   readonly receive: (socket: SocketHandle, bytes: Uint8Array) => number
+  /**
+   * Octets of all datagrams that wait, one behind the other on multiples of 4, for as long as there are `room` octets left for another. One
+   * that was cut is EMSGSIZE; what goes wrong behind others is told by the next call.
+   */
+  readonly receiveAll: (socket: SocketHandle, bytes: Uint8Array, room: number) => number
   /** Calls back with 0 when there is something to receive, with a negated errno when the socket has failed; without callback, stops. */
   readonly poll: (socket: SocketHandle, callback?: (status: number) => void) => number
   readonly close: (socket: SocketHandle) => void
@@ -99,6 +104,7 @@ const FUNCTIONS = [
   'attachFilter',
   'send',
   'receive',
+  'receiveAll',
   'poll',
   'close',
   'exit',

@@ -212,6 +212,33 @@ static napi_value receive_bytes(napi_env env, napi_callback_info info) {
   return integer(env, received < 0 ? -errno : received);
 }
 
+/* receiveAll(socket, bytes, room): octets | -errno. All datagrams that wait, one behind the other, each on a multiple of 4, for as long as
+ * there is room for another. One that was cut is -EMSGSIZE. What goes wrong behind others is told by the next call. */
+static napi_value receive_all(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  Socket *s = open_socket_of(env, info, 3, argv);
+  uint8_t *bytes;
+  size_t size, at = 0;
+  uint32_t room;
+  if (s == NULL) return NULL;
+  if (!take_bytes(env, argv[1], &bytes, &size)) return type_error(env, "where to receive is not a Uint8Array");
+  if (napi_get_value_uint32(env, argv[2], &room) != napi_ok || room == 0) return type_error(env, "room is not a number above 0");
+  while (s->failure == 0 && size - at >= room) {
+    struct sockaddr_nl from = {0};
+    socklen_t length = sizeof from;
+    ssize_t received = recvfrom(s->fd, bytes + at, size - at, MSG_TRUNC, (struct sockaddr *)&from, &length);
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0) s->failure = errno;
+    else if (from.nl_pid != 0) continue;
+    else if ((size_t)received > size - at) s->failure = EMSGSIZE;
+    else
+      for (at += (size_t)received; at % 4 != 0 && at < size; at++) bytes[at] = 0;
+  }
+  int failure = s->failure;
+  if (at == 0 || failure == EAGAIN) s->failure = 0;
+  return integer(env, at > 0 ? (int64_t)at : -failure);
+}
+
 /* libuv stops a poll handle that reports an error. An overrun is no reason to stop listening: clear it, tell, go on. */
 static void on_ready(uv_poll_t *poll, int status, int events) {
   Socket *s = poll->data;
@@ -378,7 +405,7 @@ static napi_value dismiss(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } FUNCTIONS[] = {
       {"open", open_socket},        {"portId", port_id},         {"setOption", set_option}, {"attachFilter", attach_filter},
-      {"send", send_bytes},         {"receive", receive_bytes},  {"poll", poll_socket},     {"close", close_handle},
+      {"send", send_bytes},         {"receive", receive_bytes},  {"receiveAll", receive_all},   {"poll", poll_socket},     {"close", close_handle},
       {"exit", exit_process},       {"sendUnix", send_unix},     {"listenerOf", listener_of},
       {"listenUnix", listen_unix},  {"dismiss", dismiss},        {"openIcmp", open_icmp},
       {"sendIcmp", send_icmp},      {"receivePackets", receive_packets}, {"openPacket", open_packet},

@@ -22,6 +22,7 @@ typedef struct {
   napi_ref callback; /* while polling */
   napi_ref self;     /* while polling: a polled socket is not garbage */
   int fd;            /* -1 once closed */
+  int failure;       /* errno that comes behind what was received, for the next call of receiveAll; 0: none */
   bool collected;
   bool released;
 } Socket;

@@ -21,13 +21,14 @@ const GROUPS = [
 ]
 
 /** A notification is one object; the largest is a link with all its attributes, a few KB. */
-const RECEIVE_BYTES = 32_768
-/** Datagrams read before others get a turn. */
-const DATAGRAMS_PER_TURN = 256
+const LARGEST_BYTES = 32_768
+/** Read at once: of entries of tables, some hundreds. */
+const RECEIVE_BYTES = 2 * LARGEST_BYTES
 /**
- * Datagrams read at most to reach the end of a socket's queue. More than the buffer holds, so that only a writer who never rests is
- * left unfinished.
+ * Read at most to reach the end of a socket's queue, in so many pieces, or datagrams where nothing is made of them. More than the buffer
+ * holds, so that only a writer who never rests is left unfinished.
  */
+const MOST_PIECES = 1_000
 const MOST_WAITING = 50_000
 
 const OTHER_ROUTES: KernelChange = { kind: 'other-routes' }
@@ -64,7 +65,7 @@ export class ChangeListener {
     for (const group of GROUPS) this.#socket.join(group)
     this.#socket.poll((status) => {
       if (status < 0) this.#overrun()
-      else this.#receive(DATAGRAMS_PER_TURN)
+      else this.#receive(1) // others have their turn before the next
     })
   }
 
@@ -75,7 +76,7 @@ export class ChangeListener {
 
   /** Reads what waits in the socket: the kernel reports a change before it acknowledges the request for it. */
   catchUp(): void {
-    if (!this.#socket.isClosed()) this.#receive(MOST_WAITING)
+    if (!this.#socket.isClosed()) this.#receive(MOST_PIECES)
   }
 
   close(): void {
@@ -84,8 +85,8 @@ export class ChangeListener {
   }
 
   #receive(most: number): void {
-    for (let datagrams = 0; datagrams < most; datagrams++) {
-      const length = this.#socket.receive(this.#cursor.buffer)
+    for (let pieces = 0; pieces < most; pieces++) {
+      const length = this.#socket.receiveAll(this.#cursor.buffer, LARGEST_BYTES)
       if (length === -EAGAIN) return
       if (length < 0 || !this.#read(length)) {
         this.#overrun()
@@ -105,7 +106,7 @@ export class ChangeListener {
     return isOfNeighbours(this.#cursor) && this.#echoes.has(this.#cursor)
   }
 
-  /** @returns false when the datagram could not be read: whatever it said is lost */
+  /** @returns false when they could not be read: whatever they said is lost */
   #read(length: number): boolean {
     try {
       this.#cursor.start(length)

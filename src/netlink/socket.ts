@@ -57,6 +57,11 @@ export class NetlinkSocket {
     return this.#addon.receive(this.#handle, into.bytes)
   }
 
+  /** @returns octets of the datagrams that wait, as many as there are while `room` octets are left; one behind the other */
+  receiveAll(into: MessageBuffer, room: number): number {
+    return this.#addon.receiveAll(this.#handle, into.bytes, room)
+  }
+
   /** Calls back with 0 whenever there is something to receive, with a negated errno when the socket has failed. */
   poll(ready: (status: number) => void): void {
     const status = this.#addon.poll(this.#handle, ready)

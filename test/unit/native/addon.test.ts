@@ -33,6 +33,8 @@ describe('arguments', () => {
     'wider elements to send': (socket) => call('send', socket, new Uint16Array(8), 4),
     'a length that is no number': (socket) => call('send', socket, bytes, 'all'),
     'a plain array to receive into': (socket) => call('receive', socket, [0, 0]),
+    'a plain array to receive all into': (socket) => call('receiveAll', socket, [0, 0], 1),
+    'no room for any datagram': (socket) => call('receiveAll', socket, bytes, 0),
     'a callback that is no function': (socket) => call('poll', socket, {}),
   }
   for (const [what, misuse] of Object.entries(wrong))
@@ -53,6 +55,7 @@ describe('arguments', () => {
     const socket = open()
     expect(addon.open(999)).toBe(-EPROTONOSUPPORT)
     expect(addon.receive(socket, bytes)).toBe(-EAGAIN)
+    expect(addon.receiveAll(socket, bytes, 1)).toBe(-EAGAIN)
     expect(addon.setOption(socket, 270, 9999, 1)).toBe(-ENOPROTOOPT)
     addon.close(socket)
   })
@@ -67,6 +70,7 @@ describe('a closed socket', () => {
       () => addon.portId(socket),
       () => addon.send(socket, bytes, 1),
       () => addon.receive(socket, bytes),
+      () => addon.receiveAll(socket, bytes, 1),
       () => addon.setOption(socket, 1, 8, 1),
       () => addon.attachFilter(socket, new Uint8Array(8)),
       () => addon.poll(socket, () => undefined),
@@ -113,6 +117,44 @@ describe('an overrun socket', () => {
       addon.send(socket, refused(2000), 64000)`)
     expect(ended).toMatchObject(ENDED_WELL)
     expect(ended.said).toEqual([{ status: -105 }, 'again'])
+  })
+})
+
+describe('what is received at once', () => {
+  const ANSWER = 52 // NLMSG_ERROR with the request that it is about
+
+  it('is all that waits, one behind the other', async () => {
+    const ended = await runScript(`
+      const socket = addon.open(ROUTE)
+      addon.send(socket, refused(3), 96)
+      const bytes = new Uint8Array(65536)
+      const length = addon.receiveAll(socket, bytes, 4096)
+      const view = new DataView(bytes.buffer)
+      say([length, view.getUint32(0, true), view.getUint32(length / 3, true), addon.receiveAll(socket, bytes, 4096)])
+      addon.send(socket, refused(3), 96)
+      say(addon.receiveAll(socket, bytes.subarray(0, ${2 * ANSWER}), ${ANSWER}))
+      say(addon.receiveAll(socket, bytes, 4096))
+      addon.close(socket)`)
+    expect(ended).toMatchObject({ ...ENDED_WELL, said: [[3 * ANSWER, ANSWER, ANSWER, -11], 2 * ANSWER, ANSWER] })
+  })
+
+  it('tells what has gone wrong when it comes to it', async () => {
+    const ended = await runScript(`
+      const socket = addon.open(ROUTE)
+      addon.send(socket, refused(3), 96)
+      const few = new Uint8Array(${ANSWER + 8})
+      for (let call = 0; call < 5; call++) say(addon.receiveAll(socket, few, call < 4 ? 1 : ${ANSWER}))
+      addon.setOption(socket, SOL_SOCKET, SO_RCVBUF, 4096)
+      addon.send(socket, refused(2000), 64000)
+      const bytes = new Uint8Array(65536)
+      const [overrun, read, rest] = [1, 2, 3].map(() => addon.receiveAll(socket, bytes, 4096))
+      say([overrun, read > 0 && read % ${ANSWER}, rest])
+      addon.close(socket)`)
+    const [EMSGSIZE, EAGAIN, ENOBUFS] = [-90, -11, -105]
+    expect(ended).toMatchObject({
+      ...ENDED_WELL,
+      said: [ANSWER, EMSGSIZE, ANSWER, EAGAIN, EAGAIN, [ENOBUFS, 0, EAGAIN]],
+    })
   })
 })
 

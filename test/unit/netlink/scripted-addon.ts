@@ -5,6 +5,7 @@ import { NLM_F, NLMSG } from '../../../src/netlink/codec/uapi.ts'
 import { MessageWriter } from '../../../src/netlink/codec/writer.ts'
 
 const EAGAIN = 11
+const EMSGSIZE = 90
 const SOCKET = {} as SocketHandle
 
 /** A request as the script sees it. */
@@ -59,6 +60,12 @@ export class ScriptedAddon implements NetlinkAddon {
     if (arrival === undefined) return -EAGAIN
     into.set(arrival.subarray(0, into.length))
     return arrival.length
+  }
+
+  /** One at a time. */
+  readonly receiveAll = (socket: SocketHandle, into: Uint8Array): number => {
+    const length = this.receive(socket, into)
+    return length > into.length ? -EMSGSIZE : length
   }
 
   readonly poll = (_: SocketHandle, ready?: (status: number) => void): number => {
