@@ -112,6 +112,19 @@ export interface RouteState {
 export const leadsOver = ({ linkIndex, furtherHops }: RouteState, link: number): boolean =>
   linkIndex === link || furtherHops?.some((hop) => hop.linkIndex === link) === true
 
+/** Which routes are asked for: those of which all that is given holds. */
+export interface RouteSelection {
+  /** Any of their next hops may lead over it. */
+  readonly linkIndex?: number | undefined
+  readonly type?: RouteType | undefined
+  readonly protocol?: RouteProtocol | undefined
+}
+
+export const isSelected = (route: RouteState, { linkIndex, type, protocol }: RouteSelection): boolean =>
+  (linkIndex === undefined || leadsOver(route, linkIndex)) &&
+  (type === undefined || route.type === type) &&
+  (protocol === undefined || route.protocol === protocol)
+
 /** Tables to be gone through once, of which nothing is kept that is not looked at. */
 export interface KernelRows {
   readonly neighbours: Iterable<NeighbourState>
@@ -303,8 +316,8 @@ export interface Kernel {
   selectiveRoutes(family: Family, signal: AbortSignal): Promise<readonly SelectiveRoute[]>
   /** In the order in which they are gone through. */
   rules(family: Family, signal: AbortSignal): Promise<readonly RuleState[]>
-  /** Main-table routes of one family, of all links or of one, which any of their next hops may lead over. */
-  routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]>
+  /** Main-table routes of one family: all, or some, which costs in proportion to those. */
+  routes(family: Family, signal: AbortSignal, selection?: RouteSelection): Promise<readonly RouteState[]>
 
   /** The three tables of one device, of the given families. Consistent: a dump that the kernel marks as interrupted is repeated. */
   snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables>

@@ -15,6 +15,7 @@ import {
   type RouteAnswer,
   type RouteLookup,
   type RouteQuestion,
+  type RouteSelection,
   type RouteState,
   type RuleState,
   type SelectiveRoute,
@@ -177,7 +178,7 @@ export class RtnetlinkKernel implements Kernel {
     const query: Query<SelectiveRoute> = {
       name: 'routes',
       write: (writer, sequence) => {
-        writeRouteQuery(writer, family, undefined, sequence)
+        writeRouteQuery(writer, family, {}, sequence)
       },
       read: readSelectiveRoute,
     }
@@ -197,8 +198,8 @@ export class RtnetlinkKernel implements Kernel {
   }
 
   /** A namespace in which no route was ever made has no main table yet: ENOENT. */
-  routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
-    return this.#dump(routesOf(family, linkIndex), signal).catch(unlessErrno([ENOENT], []))
+  routes(family: Family, signal: AbortSignal, selection: RouteSelection = {}): Promise<readonly RouteState[]> {
+    return this.#dump(routesOf(family, selection), signal).catch(unlessErrno([ENOENT], []))
   }
 
   async snapshot(linkIndex: number, families: readonly Family[], signal: AbortSignal): Promise<KernelTables> {
@@ -212,7 +213,7 @@ export class RtnetlinkKernel implements Kernel {
     const fdb = await this.#record(fdbOf(linkIndex), signal)
     for (const family of families) {
       neighbours.push(await this.#record(neighboursOf(family, linkIndex), signal))
-      routes.push(await this.#record(routesOf(family, linkIndex), signal).catch(unlessErrno([ENOENT], [])))
+      routes.push(await this.#record(routesOf(family, { linkIndex }), signal).catch(unlessErrno([ENOENT], [])))
     }
     return { neighbours: chained(neighbours), fdb, routes: chained(routes) }
   }

@@ -1,4 +1,10 @@
-import { leadsOver, type FdbState, type NeighbourState, type RouteState } from '../kernel/kernel.ts'
+import {
+  isSelected,
+  type FdbState,
+  type NeighbourState,
+  type RouteSelection,
+  type RouteState,
+} from '../kernel/kernel.ts'
 import type { Family } from '../net/ip.ts'
 import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
 import { readRoute, writeRouteQuery } from './codec/route.ts'
@@ -28,15 +34,15 @@ export const fdbOf = (linkIndex: number): Query<FdbState> => ({
   },
 })
 
-/** Main-table routes of one family, of all links or of one. */
-export const routesOf = (family: Family, linkIndex: number | undefined): Query<RouteState> => ({
+/** Main-table routes of one family. What is not selected does not come (strict checking of dump requests). */
+export const routesOf = (family: Family, selection: RouteSelection): Query<RouteState> => ({
   name: 'routes',
   write: (writer, sequence) => {
-    writeRouteQuery(writer, family, linkIndex, sequence)
+    writeRouteQuery(writer, family, selection, sequence)
   },
   read: (message) => {
     const route = readRoute(message)
-    return linkIndex === undefined || (route && leadsOver(route, linkIndex)) ? route : undefined
+    return route && isSelected(route, selection) ? route : undefined
   },
 })
 

@@ -11,6 +11,7 @@ import {
   type RouteAnswer,
   type RouteLookup,
   type RouteQuestion,
+  type RouteSelection,
   type RouteState,
   type RuleState,
   type SelectiveRoute,
@@ -69,8 +70,8 @@ export class PlannedKernel implements Kernel {
     return (await this.#read(signal)).addresses
   }
 
-  async routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
-    return (await this.#read(signal)).routes(family, linkIndex)
+  async routes(family: Family, signal: AbortSignal, selection?: RouteSelection): Promise<readonly RouteState[]> {
+    return (await this.#read(signal)).routes(family, selection)
   }
 
   lookup(destination: Ip, signal: AbortSignal): Promise<RouteLookup | undefined> {

@@ -6,10 +6,11 @@ import type {
   KernelTables,
   LinkState,
   NeighbourState,
+  RouteSelection,
   RouteState,
   VxlanSpec,
 } from '../kernel/kernel.ts'
-import { leadsOver } from '../kernel/kernel.ts'
+import { isSelected } from '../kernel/kernel.ts'
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import { prefixOf } from '../net/prefix.ts'
 
@@ -52,11 +53,11 @@ export class PlannedTables {
     return this.#links.get(index)
   }
 
-  routes(family: Family, linkIndex?: number): readonly RouteState[] {
+  routes(family: Family, selection: RouteSelection = {}): readonly RouteState[] {
     return [...this.#routes.values()]
       .flat()
       .filter((route) => route.destination.family === family)
-      .filter((route) => linkIndex === undefined || leadsOver(route, linkIndex))
+      .filter((route) => isSelected(route, selection))
   }
 
   /** The route that packets to there follow in the main table, where that is one that is only planned. */
@@ -87,7 +88,7 @@ export class PlannedTables {
     return {
       neighbours: [...neighbours.values()].filter(({ ip }) => families.includes(ip.family)),
       fdb: [...fdb.values()],
-      routes: families.flatMap((family) => this.routes(family, linkIndex)),
+      routes: families.flatMap((family) => this.routes(family, { linkIndex })),
     }
   }
 

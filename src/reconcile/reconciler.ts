@@ -253,7 +253,7 @@ export class Reconciler {
 
   async #readRoutes(linkIndex: number, signal: AbortSignal): Promise<KernelRows> {
     const routes: (readonly RouteState[])[] = []
-    for (const family of this.#families) routes.push(await this.#kernel.routes(family, signal, linkIndex))
+    for (const family of this.#families) routes.push(await this.#kernel.routes(family, signal, { linkIndex }))
     return { neighbours: [], fdb: [], routes: routes.flat() }
   }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { hostPrefix, prefix, type Prefix } from '../../src/net/prefix.ts'
-import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/kernel/kernel.ts'
+import type { Kernel, KernelOp, KernelTables, OpResult, RouteSelection, VxlanSpec } from '../../src/kernel/kernel.ts'
 import type { RouteProtocol } from '../../src/kernel/words.ts'
 import { ChangeRecorder, isChange } from './change-recorder.ts'
 
@@ -293,6 +293,26 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         expect(await find()).toEqual([])
       })
 
+      it('shows only the routes that are asked for', async () => {
+        const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
+        const [here, there, nowhere] = [harness.subnet(0), harness.subnet(1), harness.subnet(3)]
+        const blackhole = { destination: nowhere, type: 'blackhole', metric: METRIC, protocol: PROTOCOL } as const
+        await succeed(peerRoute(linkIndex, here), peerRoute(other, there), { op: 'route.replace', ...blackhole })
+        const ours = [here, there, nowhere].map(({ text }) => text)
+        const shown = async (selection?: RouteSelection): Promise<readonly string[]> =>
+          (await kernel.routes(4, signal, selection))
+            .map(({ destination }) => destination.text)
+            .filter((text) => ours.includes(text))
+            .toSorted()
+        expect(await shown()).toEqual(ours.toSorted())
+        expect(await shown({ linkIndex })).toEqual([here.text])
+        expect(await shown({ type: 'blackhole' })).toEqual([nowhere.text])
+        expect(await shown({ type: 'unicast', protocol: PROTOCOL })).toEqual([here.text, there.text].toSorted())
+        expect(await shown({ linkIndex: other, protocol: PROTOCOL })).toEqual([there.text])
+        expect(await shown({ protocol: 'static' })).toEqual([])
+        await succeed({ op: 'route.delete', ...blackhole })
+      })
+
       it('shows only the tables of the link and the families asked for', async () => {
         const [linkIndex, other] = [await makeDevice(0), await makeDevice(1)]
         const address6 = ip('fd00::1:0')
@@ -566,7 +586,9 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         expect(told).toMatchObject({ ...altered, extras: hops === undefined ? [how] : undefined, furtherHops: hops })
         expect((await kernel.snapshot(linkIndex, [4], signal)).routes).toContainEqual(told)
         await succeed(peerRoute(linkIndex, destination))
-        const [plain, ...more] = (await kernel.routes(4, signal, linkIndex)).filter(({ metric }) => metric === METRIC)
+        const [plain, ...more] = (await kernel.routes(4, signal, { linkIndex })).filter(
+          ({ metric }) => metric === METRIC,
+        )
         expect([plain?.extras, plain?.furtherHops, plain?.onlink, more]).toEqual([undefined, undefined, true, []])
       })
 

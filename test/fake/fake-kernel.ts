@@ -4,6 +4,7 @@ import { operationTarget } from '../../src/netlink/codec/operation.ts'
 import { ChangeQueue } from '../../src/netlink/change-queue.ts'
 import {
   KernelError,
+  isSelected,
   leadsOver,
   type AddressState,
   type Kernel,
@@ -17,6 +18,7 @@ import {
   type RouteAnswer,
   type RouteLookup,
   type RouteQuestion,
+  type RouteSelection,
   type RouteState,
   type RuleState,
   type SelectiveRoute,
@@ -148,10 +150,10 @@ export class FakeKernel implements Kernel {
     return [...this.tables.addresses.values()]
   }
 
-  async routes(family: Family, signal: AbortSignal, linkIndex?: number): Promise<readonly RouteState[]> {
+  async routes(family: Family, signal: AbortSignal, selection: RouteSelection = {}): Promise<readonly RouteState[]> {
     await this.#enter('routes', signal)
     return [...this.tables.routes.values()].filter(
-      (route) => route.destination.family === family && (linkIndex === undefined || leadsOver(route, linkIndex)),
+      (route) => route.destination.family === family && isSelected(route, selection),
     )
   }
 

@@ -91,7 +91,7 @@ const QUESTIONS: Readonly<Record<string, (writer: MessageWriter) => void>> = {
     writeFdbQuery(writer, FLANNEL, 0)
   },
   routes: (writer) => {
-    writeRouteQuery(writer, 4, FLANNEL, 0)
+    writeRouteQuery(writer, 4, { linkIndex: FLANNEL }, 0)
   },
 }
 

@@ -138,6 +138,6 @@ test('routes that only some packets follow are told apart from those for all', a
   const found = await harness.kernel.selectiveRoutes(4, signal)
   const route = { destination: subnet, gateway: subnet.base, linkIndex, protocol: '70' }
   expect(found.filter((one) => one.route.destination.text === subnet.text)).toMatchObject([{ route, only: 'tos 0x10' }])
-  const forAll = await harness.kernel.routes(4, signal, linkIndex)
+  const forAll = await harness.kernel.routes(4, signal, { linkIndex })
   expect(forAll.filter(({ destination }) => destination.text === subnet.text)).toEqual([])
 })

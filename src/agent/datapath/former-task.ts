@@ -1,4 +1,4 @@
-import type { KernelChange } from '../../kernel/kernel.ts'
+import type { KernelChange, LinkState, RouteState } from '../../kernel/kernel.ts'
 import { DEVICE_ALIAS, familyOfDevice } from '../../kernel/marks.ts'
 import type { Family } from '../../net/ip.ts'
 import {
@@ -26,6 +26,10 @@ export interface FormerTaskInput {
 const AGAIN_MS = 60_000
 /** Thousands of routes can have been left behind. */
 const MOST_NAMED = 10
+
+/** The kernel goes through the whole table for each link that it is asked of. */
+const MOST_ASKED_OF = 16
+const FAMILIES = [4, 6] as const
 
 const CONDITION = 'former configuration'
 
@@ -91,8 +95,8 @@ export class FormerTask implements Task, ChangeFollower {
     const { kernel, conditions } = this.#input.ports
     const links = await kernel.links(signal)
     const addresses = await kernel.addresses(signal)
-    const routes = [...(await kernel.routes(4, signal)), ...(await kernel.routes(6, signal))]
     const present = this.#present()
+    const routes = await this.#routesBeside(links, present, signal)
     const { things, unproven } = findFormer({ links, addresses, routes }, present)
     const refusals = await this.#remove(
       things.filter(({ family }) => this.#mayGo(family, present)),
@@ -104,6 +108,26 @@ export class FormerTask implements Task, ChangeFollower {
     if (reasons.length === 0) conditions.holds(CONDITION)
     else this.#fails(reasons.join('; '), isInTheWay ? 'degraded' : 'none')
     return reasons.length === 0
+  }
+
+  /** Routes of other links than those of the overlay, which have one for each peer: these are not even read, but where there are many links. */
+  async #routesBeside(
+    links: readonly LinkState[],
+    present: readonly PresentFamily[],
+    signal: AbortSignal,
+  ): Promise<readonly RouteState[]> {
+    const { kernel } = this.#input.ports
+    const isKept = ({ index }: LinkState): boolean => present.some((one) => one.links?.includes(index) === true)
+    const others = links.filter((link) => !isKept(link))
+    const routes: (readonly RouteState[])[] = []
+    for (const family of FAMILIES)
+      if (others.length > MOST_ASKED_OF) routes.push(await kernel.routes(family, signal))
+      else
+        for (const { index } of others)
+          routes.push(
+            (await kernel.routes(family, signal, { linkIndex: index })).filter(({ linkIndex }) => linkIndex === index),
+          )
+    return routes.flat()
   }
 
   /** What is kept of a family counts once it stands. */

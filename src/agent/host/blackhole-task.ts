@@ -68,7 +68,7 @@ export class BlackholeTask implements Task {
     const { kernel, log } = this.#ports
     const subnets = this.#subnets.map(({ subnet }) => subnet).filter((subnet) => subnet.family === family)
     const wanted = this.#isWanted ? subnets : []
-    const standing = (await kernel.routes(family, signal))
+    const standing = (await kernel.routes(family, signal, { type: 'blackhole', protocol: ROUTE_PROTOCOL }))
       .filter(isOurs)
       .map(({ destination }) => destination)
       .filter((destination) => destination.family === family) // a kernel without IPv6 may answer with all it has

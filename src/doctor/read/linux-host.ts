@@ -65,7 +65,7 @@ export function onceReads(kernel: Kernel): KernelReads {
     lookup: (destination, signal) => kernel.lookup(destination, signal),
     answers: (questions, signal) => kernel.answers(questions, signal),
     rules: (family, signal) => kernel.rules(family, signal),
-    routes: (family, signal, linkIndex) => kernel.routes(family, signal, linkIndex),
+    routes: (family, signal, selection) => kernel.routes(family, signal, selection),
     selectiveRoutes: (family, signal) => kernel.selectiveRoutes(family, signal),
     snapshot: (linkIndex, families, signal) => kernel.snapshot(linkIndex, families, signal),
   }

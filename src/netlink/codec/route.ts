@@ -1,6 +1,6 @@
 import { addressBits, ipFromWords, type Family, type Ip } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
-import type { KernelOp, RouteLookup, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
+import type { KernelOp, RouteLookup, RouteSelection, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
 import { extrasOf, gatewayOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
 import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
@@ -83,11 +83,15 @@ const isOnLink = ({ type, gateway }: RouteReplace | RouteDelete): boolean => typ
 export function writeRouteQuery(
   writer: MessageWriter,
   family: Family,
-  linkIndex: number | undefined,
+  { linkIndex, type, protocol }: RouteSelection,
   sequence: number,
 ): void {
   writer.begin(RTM.GETROUTE, NLM_F.REQUEST | NLM_F.DUMP, sequence)
-  rtmsg(writer, family, 0, { table: RT_TABLE_MAIN })
+  rtmsg(writer, family, 0, {
+    table: RT_TABLE_MAIN,
+    ...(type !== undefined && { type: ROUTE_TYPES.number(type) }),
+    ...(protocol !== undefined && { protocol: ROUTE_PROTOCOLS.number(protocol) }),
+  })
   if (linkIndex !== undefined) writer.attributeU32(RTA.OIF, linkIndex)
   writer.end()
 }
