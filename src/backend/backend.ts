@@ -62,7 +62,10 @@ export interface ConfiguredBackend {
  * pure functions. Whoever runs it makes the keeper of its device and its router once, and calls them.
  */
 export interface Backend extends Publisher {
-  /** Values of BackendType in leases of its peers; nodes whose leases name another are none of its business. */
+  /**
+   * Values of BackendType in leases of its peers, the first its name; nodes whose leases name another are none of its business. Empty: leases
+   * that name none.
+   */
   readonly leaseTypes: readonly string[]
   readonly own: OwnSubnet
   /** Where the routes to peers stand; `nowhere`: peers are somebody else's business. */

@@ -1,5 +1,6 @@
 import type { BackendConfig } from '../config/backend.ts'
 import type { RouteState } from '../kernel/kernel.ts'
+import type { PeerTraffic } from '../kernel/tun.ts'
 import type { Underlay } from '../kernel/underlay.ts'
 import type { PeerEntries } from '../reconcile/entries.ts'
 import type { ShownRow } from '../reconcile/shown-row.ts'
@@ -19,6 +20,8 @@ export interface PeerRouter {
   readonly peers: number
   /** What a peer needs and is in no table of the kernel's; absent: nothing. */
   rowsOf?(key: string): Iterable<ShownRow>
+  /** What each peer was sent and has sent, by key; absent, or undefined: others carry that. */
+  traffic?(): ReadonlyMap<string, PeerTraffic> | undefined
   /** Sets, changes or (undefined) gives up a peer. */
   setPeer(key: string, peer: ReachablePeer | undefined): void
   /** The underlay, and the routes of the main table in its family, are these now. */

@@ -1,7 +1,7 @@
-import { milliseconds, since } from '../present/age.ts'
+import { counted, milliseconds, since } from '../present/age.ts'
 import { labelled, type Labelled } from '../present/lines.ts'
 import type { Looks } from '../present/table.ts'
-import type { PeersDocument, PeerStatus } from '../status/document.ts'
+import type { PeerForwarderStatus, PeersDocument, PeerStatus } from '../status/document.ts'
 import { printable } from '../text/printable.ts'
 import { keptText, rttOf } from './peers.ts'
 import { HUES, WORDS } from './reach.ts'
@@ -31,6 +31,7 @@ function onePeer(peer: PeerStatus, at: number, looks: Looks): string {
       ? []
       : [['Size', `packets of ${peer.passesOctets} octets pass, larger ones do not`] as const]),
     ...(peer.underlay === null ? [] : [['Underlay', underlayText(peer)] as const]),
+    ...(peer.forwarder === undefined ? [] : [['Carried', carriedText(peer.forwarder)] as const]),
     ...peer.entries.map(({ table, row, isInKernel }): Labelled => {
       const place = table === 'forwarder' ? 'in its table' : 'in the kernel'
       const state = isInKernel ? place : looks.paint('bad', `NOT ${place.toUpperCase()}`)
@@ -38,6 +39,11 @@ function onePeer(peer: PeerStatus, at: number, looks: Looks): string {
     }),
   ]
   return head + labelled(rows, { ...looks, indent: '  ' })
+}
+
+function carriedText({ sentPackets, receivedPackets, refusedPackets }: PeerForwarderStatus): string {
+  const refused = refusedPackets === 0 ? '' : `, ${refusedPackets} refused: not from its subnet`
+  return `${counted(sentPackets, 'packet')} sent, ${receivedPackets} received${refused}`
 }
 
 /** What its PublicIP says when the overlay does not reach it. */

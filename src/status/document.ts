@@ -206,6 +206,14 @@ export interface PeerStatus {
   readonly loss: number
   readonly passesOctets: number | null
   readonly underlay: { readonly answers: boolean; readonly rttMs: number | null; readonly says: string | null } | null
+  /** Where the agent itself carries its packets; absent: the kernel does. */
+  readonly forwarder?: PeerForwarderStatus
+}
+
+/** Since this peer has had its subnet and its address. Octets are those of the packets, without what carries them. */
+export interface PeerForwarderStatus extends Omit<ForwarderStatus, 'drops'> {
+  /** Packets that it sent from addresses which are not in its subnet. */
+  readonly refusedPackets: number
 }
 
 export interface PeersDocument {

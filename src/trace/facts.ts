@@ -26,7 +26,8 @@ export interface TracedPeer {
 
 /** A device whose packets the agent carries, and the one route that leads to all peers. */
 export interface CarriedWay {
-  readonly device: string
+  /** Undefined: no agent says it; the kernel knows a device of ours of that kind, or there is none. */
+  readonly device: string | undefined
   /** Undefined: no agent says it. */
   readonly network: Prefix | undefined
 }

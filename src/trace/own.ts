@@ -1,5 +1,4 @@
 import type { StatusDocument } from '../status/document.ts'
-import { TUN_PATTERN } from '../kernel/marks.ts'
 import { parsePrefix } from '../net/prefix.ts'
 import type { CarriedWay, KernelFacts, TracedPeer } from './facts.ts'
 
@@ -16,15 +15,13 @@ export function isOwn(
 /** What the leases of the backend udp say of it: mostly nothing. */
 const CARRIED_TYPES = ['udp', '']
 
-/** By which device packets to a peer go where the agent carries them, as it says; without it, as the lease says. Pure. */
+/** By which device packets to a peer go where the agent carries them, as it says; without it, by one of ours if the lease is of that kind. Pure. */
 export function carriedWay(
   { family, mac, backendType }: Pick<TracedPeer, 'family' | 'mac' | 'backendType'>,
   status: Pick<StatusDocument, 'families' | 'configuration'> | undefined,
 ): CarriedWay | undefined {
   if (status === undefined)
-    return CARRIED_TYPES.includes(backendType)
-      ? { device: TUN_PATTERN.replace('%d', '0'), network: undefined }
-      : undefined
+    return CARRIED_TYPES.includes(backendType) ? { device: undefined, network: undefined } : undefined
   const device = status.families.find((one) => one.family === family)?.device ?? undefined
   const text = status.configuration?.networks.find((one) => one.family === family)?.network
   const network = text === undefined ? undefined : parsePrefix(text)

@@ -7,6 +7,8 @@ export class FakeForwarder implements Forwarder {
   readonly settings: ForwarderSettings
   mtu: number
   peers: readonly ForwardedPeer[] = []
+  /** Packets, by PublicIP. */
+  readonly sentTo = new Map<string, number>()
   isRunning = true
   hasFailed: string | undefined
 
@@ -24,7 +26,10 @@ export class FakeForwarder implements Forwarder {
   }
 
   counts(): ReturnType<Forwarder['counts']> {
-    const peers = this.peers.map(() => ({ sent: NO_TRAFFIC, received: NO_TRAFFIC, refused: 0 }))
+    const peers = this.peers.map(({ publicIp }) => {
+      const packets = this.sentTo.get(publicIp.text) ?? 0
+      return { sent: { packets, octets: packets * 100 }, received: NO_TRAFFIC, refused: 0 }
+    })
     return { sent: NO_TRAFFIC, received: NO_TRAFFIC, drops: { inStranger: 0 }, peers }
   }
 

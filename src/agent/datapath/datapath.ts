@@ -46,6 +46,7 @@ export class Datapath implements PeerSink {
   readonly family: Family
   readonly tasks: readonly Task[]
   readonly #own: OwnSubnet
+  readonly #leaseTypes: Backend['leaseTypes']
   readonly #reconciler: Reconciler
   readonly #device: DeviceKeeper | undefined
   /** Decides what peers need, where that hangs on more than their leases. */
@@ -60,6 +61,7 @@ export class Datapath implements PeerSink {
     const { family } = backend.own.overlay
     this.family = family
     this.#own = backend.own
+    this.#leaseTypes = backend.leaseTypes
     const somethingToDo = this.#somethingToDo
     const reconciler = new Reconciler(ports.kernel, [family], ports.clock, ports.random)
     this.#reconciler = reconciler
@@ -127,6 +129,8 @@ export class Datapath implements PeerSink {
       pending: reconciler.pending,
       pendingRows: () => reconciler.pendingRows(),
       rowsOf: (key) => this.#router?.rowsOf?.(key) ?? reconciler.rowsOf(key),
+      traffic: () => this.#router?.traffic?.(),
+      backendOf: (leaseType) => leaseType || (this.#leaseTypes[0] ?? ''),
       isDirect: (key) => reconciler.isDirect(key),
     }
   }

@@ -1,8 +1,9 @@
 import type { ReachablePeer } from '../../backend/judge.ts'
+import type { PeerTraffic } from '../../kernel/tun.ts'
 import { NO_ETCD_LEASE, type PeerRecord } from '../../lease/lease.ts'
 import type { LeaseRecord } from '../../lease/store.ts'
 import type { PeerReach } from '../../probe/reach.ts'
-import type { PeerStatus } from '../../status/document.ts'
+import type { PeerForwarderStatus, PeerStatus } from '../../status/document.ts'
 import { printable } from '../../text/printable.ts'
 import type { FamilyView, SessionView } from '../view/session-view.ts'
 import type { LiveAgent } from './live-agent.ts'
@@ -11,9 +12,6 @@ import type { PeerChoice } from './peer-choice.ts'
 
 /** Longest name of a node that is shown, in UTF-16 units (HOST_NAME_MAX of Linux is 64, of POSIX 255). */
 const LONGEST_NAME = 255
-
-/** Nodes of this backend alone name no type in their leases, as upstream's do not. */
-const WITHOUT_TYPE = 'udp'
 
 /**
  * The peers in force that are chosen, one for each address family, made one by one as they are read: of ten thousand, none is kept. Peers that
@@ -24,6 +22,7 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
   if (session === undefined) return
   const { families } = session
   const moments = new Moments(live)
+  const traffic = new Map(families.map((family) => [family.family, family.traffic()]))
   for (const [key, entries] of session.peers.inForce()) {
     if (choice.key !== undefined && choice.key !== key) continue
     for (const family of families) {
@@ -31,7 +30,15 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
       if (peer === undefined || choice.mayBe?.(key, peer, session.peers) === false) continue
       const known = live.reaches.reach(key, family.family)
       if (choice.reach !== undefined && known.reach !== choice.reach) continue
-      const status = peerStatus({ moments, session, family, key, peer, known })
+      const status = peerStatus({
+        moments,
+        session,
+        family,
+        key,
+        peer,
+        known,
+        traffic: traffic.get(family.family)?.get(key),
+      })
       if (choice.matches?.(status) !== false) yield status
     }
   }
@@ -44,9 +51,10 @@ interface Found {
   readonly key: string
   readonly peer: ReachablePeer
   readonly known: PeerReach
+  readonly traffic: PeerTraffic | undefined
 }
 
-function peerStatus({ moments, session, family, key, peer, known }: Found): PeerStatus {
+function peerStatus({ moments, session, family, key, peer, known, traffic }: Found): PeerStatus {
   const { subnet, publicIp, onDevice } = peer
   const said = saidBy(session, key)
   return {
@@ -56,7 +64,7 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
     key,
     subnet: subnet.text,
     publicIp: publicIp.text,
-    backendType: said.backendType,
+    backendType: said.backendType === undefined ? '' : printable(family.backendOf(said.backendType), LONGEST_NAME),
     isReserved: said.isReserved,
     keptUntil: moments.isoOrNull(session.peers.kept.get(key)),
     mac: onDevice.fdb[0]?.mac ?? null,
@@ -69,25 +77,35 @@ function peerStatus({ moments, session, family, key, peer, known }: Found): Peer
     loss: known.loss,
     passesOctets: known.passesOctets ?? null,
     underlay: underlayOf(known),
+    ...(traffic && { forwarder: forwarderOf(traffic) }),
   }
 }
+
+const forwarderOf = ({ sent, received, refused }: PeerTraffic): PeerForwarderStatus => ({
+  ...{ sentPackets: sent.packets, sentOctets: sent.octets },
+  ...{ receivedPackets: received.packets, receivedOctets: received.octets, refusedPackets: refused },
+})
 
 /** What people call a peer. */
 export const nameOf = ({ node, publicIp }: Pick<ReachablePeer, 'node' | 'publicIp'>): string =>
   node === undefined ? publicIp.text : printable(node, LONGEST_NAME)
 
+interface SaidByLease extends Pick<PeerStatus, 'nodeId' | 'isReserved'> {
+  /** Empty: it names none; undefined: it is not known. */
+  readonly backendType: string | undefined
+}
+
 /** What its lease says and its entries do not. It was judged when it was accepted: of ten thousand, no more than this is read here. */
-function saidBy({ peers }: SessionView, key: string): Pick<PeerStatus, 'nodeId' | 'backendType' | 'isReserved'> {
+function saidBy({ peers }: SessionView, key: string): SaidByLease {
   const record: (PeerRecord & Partial<LeaseRecord>) | undefined = peers.recordOf(key)
-  if (record === undefined) return { nodeId: null, backendType: '', isReserved: null }
+  if (record === undefined) return { nodeId: null, backendType: undefined, isReserved: null }
   const value = parsed(record.value)
   const id = memberOf(memberOf(value, 'Node'), 'ID')
   const backendType = memberOf(value, 'BackendType')
   return {
     isReserved: record.etcdLeaseId === undefined ? null : record.etcdLeaseId === NO_ETCD_LEASE,
     nodeId: typeof id === 'string' ? printable(id, LONGEST_NAME) : null,
-    backendType:
-      typeof backendType === 'string' && backendType !== '' ? printable(backendType, LONGEST_NAME) : WITHOUT_TYPE,
+    backendType: typeof backendType === 'string' ? backendType : '',
   }
 }
 

@@ -2,7 +2,7 @@ import type { OwnSubnet } from '../../backend/backend.ts'
 import type { DeviceKeeper } from '../../backend/device-keeper.ts'
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { NetworkConfig } from '../../config/network.ts'
-import type { ForwarderCounts } from '../../kernel/tun.ts'
+import type { ForwarderCounts, PeerTraffic } from '../../kernel/tun.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import type { LeaseLife } from '../../lease/keeper.ts'
 import type { RejectionCode } from '../../lease/rejection.ts'
@@ -60,6 +60,10 @@ export interface FamilyView {
   pendingRows(): Iterable<PendingRow>
   /** What a peer needs in the kernel, and whether it is there. */
   rowsOf(key: string): Iterable<ShownRow>
+  /** What each peer was sent and has sent, by key; undefined: the kernel carries it. Counted anew at each call. */
+  traffic(): ReadonlyMap<string, PeerTraffic> | undefined
+  /** Name of the backend of a peer whose lease says this, and perhaps nothing, of it. */
+  backendOf(leaseType: string): string
   /** Whether packets to a peer take the underlay itself. */
   isDirect(key: string): boolean
 }

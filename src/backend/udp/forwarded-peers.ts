@@ -1,5 +1,5 @@
 import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
-import type { ForwardedPeer, Forwarder } from '../../kernel/tun.ts'
+import type { ForwardedPeer, Forwarder, PeerTraffic } from '../../kernel/tun.ts'
 import type { Prefix } from '../../net/prefix.ts'
 import { NO_ROWS } from '../../reconcile/entries.ts'
 import type { ShownRow } from '../../reconcile/shown-row.ts'
@@ -20,6 +20,8 @@ export interface ForwardedPeersInput extends PeerRouterInput {
 export class ForwardedPeers implements PeerRouter {
   readonly wantsOtherRoutes = false
   readonly #peers = new Map<string, ForwardedPeer>()
+  /** Those that were handed over, in that order. */
+  #handed: readonly string[] = []
   #forwarder: Forwarder | undefined
   /** Whether they are to be handed over when all that is said now has been said. */
   #isDue = false
@@ -53,6 +55,7 @@ export class ForwardedPeers implements PeerRouter {
   }
 
   #handOver(): void {
+    this.#handed = [...this.#peers.keys()]
     this.#forwarder?.setPeers([...this.#peers.values()])
   }
 
@@ -61,6 +64,11 @@ export class ForwardedPeers implements PeerRouter {
     if (peer === undefined) return
     const isInKernel = this.#forwarder !== undefined && !this.#isDue
     yield { table: 'forwarder', row: `forwarder ${peer.subnet.text} to ${peer.publicIp.text}`, isInKernel }
+  }
+
+  traffic(): ReadonlyMap<string, PeerTraffic> | undefined {
+    const counts = this.#forwarder?.counts().peers
+    return counts && new Map(this.#handed.flatMap((key, at) => pairOf(key, counts[at])))
   }
 
   /** Nothing hangs on the routes of the underlay. */
@@ -72,3 +80,6 @@ export class ForwardedPeers implements PeerRouter {
     // of the settings, none concerns peers
   }
 }
+
+const pairOf = (key: string, traffic: PeerTraffic | undefined): readonly (readonly [string, PeerTraffic])[] =>
+  traffic === undefined ? [] : [[key, traffic]]

@@ -48,7 +48,7 @@ async function traceMeant(asked: Asking): Promise<Said> {
   if (traced.length === 0) throw new AgentAnswerError(itself(word))
   const isWell = traced.every(({ found }) => found.every(({ is }) => is !== 'wrong'))
   const text = asked.isJson
-    ? asJson({ version: 1, traces: traced.map(({ peer, found }) => ({ ...inJson(peer), steps: found })) })
+    ? asJson({ version: 1, traces: traced.map((one) => ({ ...inJson(one), steps: one.found })) })
     : traced.map(({ peer, found }) => showTrace(peer, found, asked.terminal)).join('\n')
   return { text, code: isWell ? EXIT.done : EXIT.failed }
 }
@@ -60,9 +60,9 @@ function nobodyMeant(word: string, { state, status }: Agent, store: StoreLook): 
   return new AgentAnswerError(`no lease has the name, address or subnet ${word}: flanneld leases lists all`)
 }
 
-const inJson = ({ subnet, publicIp, carried, ...rest }: TracedPeer): object => ({
+const inJson = ({ peer: { subnet, publicIp, carried, ...rest }, deviceName }: Traced): object => ({
   ...rest,
-  carriedBy: carried?.device ?? null,
+  carriedBy: (carried && deviceName) ?? null,
   subnet: subnet.text,
   publicIp: publicIp.text,
 })
@@ -110,16 +110,23 @@ async function inForceFor({ subnet, family }: TracedPeer, asked: Asking): Promis
   return peers.filter((peer) => peer.family === family)
 }
 
+interface Traced {
+  readonly peer: TracedPeer
+  /** Of the device that leads there; undefined: the backend has none. */
+  readonly deviceName: string | undefined
+  readonly found: ReturnType<typeof steps>
+}
+
 /** Each but for this host itself, to which no way leads. */
 async function traceEach(
   peers: readonly TracedPeer[],
   agent: Agent,
   firewall: TraceFacts['firewall'],
   asked: Asking,
-): Promise<readonly { readonly peer: TracedPeer; readonly found: ReturnType<typeof steps> }[]> {
+): Promise<readonly Traced[]> {
   const kernel = new RtnetlinkKernel()
   try {
-    const traced = []
+    const traced: Traced[] = []
     for (const peer of peers) {
       const held = await gather(kernel, peer, asked.signal)
       if (isOwn(peer, held, agent.status)) continue
@@ -130,7 +137,7 @@ async function traceEach(
           (agent.status === undefined ? undefined : notInForce(peer, await inForceFor(peer, asked))),
         asked: agent.peers.find(({ family, subnet }) => family === peer.family && subnet === peer.subnet.text),
       }
-      traced.push({ peer, found: steps(facts) })
+      traced.push({ peer, deviceName: held.deviceName, found: steps(facts) })
     }
     return traced
   } finally {

@@ -137,6 +137,12 @@ describe('udp', () => {
     expect(peer?.['entries']).toEqual([
       { table: 'forwarder', row: `forwarder ${subnet.text} to ${other.address}`, isInKernel: true },
     ])
+    const carried = objectAt(peer ?? {}, 'forwarder')
+    expect(numberAt(carried, 'sentPackets')).toBeGreaterThan(COPIED / 65_536)
+    expect(numberAt(carried, 'receivedOctets')).toBeGreaterThan(COPIED)
+    expect(numberAt(carried, 'refusedPackets')).toBe(0)
+    const shown = await host.place.attempt(...agentCall('peers', other.address))
+    expect(shown.stdout).toMatch(/Carried +\d+ packets sent, \d+ received\n/)
     const trace = await host.place.attempt(...agentCall('trace', other.address))
     expect([trace.code, trace.stdout]).toEqual([0, expect.stringContaining(`dev ${DEVICE}`)])
     const doctor = await host.place.attempt(...agentCall('doctor'))

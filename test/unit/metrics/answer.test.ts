@@ -147,6 +147,24 @@ describe('who asks', () => {
     expect(both.split('# EOF\n')).toEqual([expect.any(String) as unknown, ''])
   })
 
+  it('has what the agent has carried for each peer, of those that it carries for', async () => {
+    const counts = { sentPackets: 7, sentOctets: 700, receivedPackets: 5, receivedOctets: 500, refusedPackets: 1 }
+    const peers = [samplePeer(1), samplePeer(2, { forwarder: counts })]
+    const text = await scrape(
+      sourceOf({}, () => ({ peers: () => peers })),
+      'collect[]=peers',
+    )
+    const labels = 'family="4",subnet="10.2.0.0/20",public_ip="192.168.205.2",peer="host-2"'
+    expect(seriesNamed(text, 'flannel_peer_forwarded_packets_total')).toEqual([
+      `flannel_peer_forwarded_packets_total{${labels},direction="sent"} 7`,
+      `flannel_peer_forwarded_packets_total{${labels},direction="received"} 5`,
+    ])
+    expect(seriesNamed(text, 'flannel_peer_forwarded_bytes_total')).toHaveLength(2)
+    expect(seriesNamed(text, 'flannel_peer_forwarder_refused_total')).toEqual([
+      `flannel_peer_forwarder_refused_total{${labels}} 1`,
+    ])
+  })
+
   it('is told what can be asked for', async () => {
     const question = { query: new URLSearchParams('collect[]=pears'), accept: undefined }
     expect(await answerMetrics(question, sourceOf())).toMatchObject({

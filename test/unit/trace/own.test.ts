@@ -20,7 +20,7 @@ it("without an agent, one that names the MAC of this host's device is", () => {
 
 it('without an agent, a peer of udp, whose lease names no type, is reached by the TUN device', () => {
   const peer = { ...TRACED, mac: undefined, vni: undefined }
-  expect(carriedWay({ ...peer, backendType: '' }, undefined)).toEqual({ device: 'flannel0', network: undefined })
+  expect(carriedWay({ ...peer, backendType: '' }, undefined)).toEqual({ device: undefined, network: undefined })
   expect(carriedWay({ ...peer, backendType: 'host-gw' }, undefined)).toBeUndefined()
   expect(carriedWay({ ...peer, backendType: '' }, sampleStatus([]))).toBeUndefined()
 })

@@ -196,6 +196,21 @@ describe('the peers of a forwarder', () => {
     expect([forwarder().peers.length, peers.peers, [...peers.rowsOf('a')]]).toEqual([1, 1, []])
   })
 
+  it('are told apart by what they were sent, whoever of them comes or goes', async () => {
+    expect(peers.traffic()).toBeUndefined()
+    await tend()
+    for (const [key, at] of [['a', 1] as const, ['b', 2] as const, ['c', 3] as const])
+      peers.setPeer(key, peerAt(`10.${at}.0.0/20`, `192.168.205.${at}`))
+    await Promise.resolve()
+    forwarder().sentTo.set('192.168.205.3', 7)
+    const sent = (): unknown => [...(peers.traffic() ?? [])].map(([key, one]) => [key, one.sent.packets])
+    expect(sent()).toEqual([['a', 0] as const, ['b', 0] as const, ['c', 7] as const])
+    peers.setPeer('a', undefined)
+    expect(sent()).toEqual([['a', 0] as const, ['b', 0] as const, ['c', 7] as const])
+    await Promise.resolve()
+    expect(sent()).toEqual([['b', 0] as const, ['c', 7] as const])
+  })
+
   it('need one route of the kernel, to the whole network, whoever they are', () => {
     const wanted = [...entries].map(([, found]) => found?.onDevice.routes.map(({ destination }) => destination.text))
     expect(wanted).toEqual([[OVERLAY.network.text]])
