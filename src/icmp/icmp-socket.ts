@@ -1,15 +1,22 @@
 import { getSystemErrorName } from 'node:util'
 import { loadAddon, type IcmpAddon, type SocketHandle } from '../native/load.ts'
 import type { Family } from '../net/ip.ts'
-import { behindIpv4Header, decodeEcho, encodeEcho } from '../probe/echo.ts'
+import { behindIpv4Header, decodeEcho } from '../probe/echo.ts'
 import type { EchoQuestion, EchoReport, EchoSocket, NotSent } from '../probe/echo-socket.ts'
 import { echoFilter, unwantedTypes } from './echo-filter.ts'
 import { PACKETS_AT_ONCE, readPackets, roomForPackets, type Packet } from './packets.ts'
+import { QuestionRoom } from './question-room.ts'
 import { refusalWords } from './refusal-words.ts'
-import { ICMP_FILTER, SOL_RAW } from './uapi.ts'
+import { ICMP_FILTER, SO_RCVBUF, SO_RCVBUFFORCE, SOL_RAW, SOL_SOCKET } from './uapi.ts'
 
 /** Of one turn: whoever floods us is not to keep us busy. */
 const MOST_PACKETS = 512
+
+/**
+ * Room for what comes in until it is read, in octets as the kernel counts them: a second's answers, and as many questions of others, of
+ * 9 000 octets each. It is used only as far as it is filled.
+ */
+const RECEIVE_OCTETS = 2 ** 21
 
 /** Neither kind of socket can be had. */
 export interface NoIcmp {
@@ -54,16 +61,23 @@ class IcmpSocket implements EchoSocket {
   readonly hearsQuestions: boolean
   readonly #input: IcmpSocketInput
   readonly #room = roomForPackets()
+  readonly #question: QuestionRoom
 
   constructor(input: IcmpSocketInput) {
+    const { addon, handle, family, isRaw } = input
     this.#input = input
-    this.hearsQuestions = input.isRaw
+    this.hearsQuestions = isRaw
+    this.#question = new QuestionRoom(family)
+    // Beyond the system's limit only the initial namespace's administrator may go; what everybody else gets does for fewer peers.
+    if (addon.setOption(handle, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_OCTETS) < 0)
+      addon.setOption(handle, SOL_SOCKET, SO_RCVBUF, RECEIVE_OCTETS)
   }
 
   send({ to, from, packetLength, sequence, nonce }: EchoQuestion): number | NotSent {
-    const { addon, handle, family, identifier } = this.#input
-    const bytes = encodeEcho(family, { identifier, sequence, nonce }, packetLength)
-    const sent = addon.sendIcmp(handle, bytes, Uint8Array.from(to.bytes), Uint8Array.from(from.bytes), 0)
+    const { addon, handle, identifier } = this.#input
+    const room = this.#question
+    const bytes = room.write({ identifier, sequence, nonce }, to, from, packetLength)
+    const sent = addon.sendIcmp(handle, bytes, room.to, room.from, 0)
     return sent < 0 ? { error: getSystemErrorName(sent) } : sent
   }
 

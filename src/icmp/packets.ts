@@ -45,7 +45,7 @@ function readPacket(bytes: Uint8Array, family: Family): Packet {
     code: view.getUint8(18),
     atMicros: view.getFloat64(24, LITTLE),
     address: ipFromBytes(bytes.subarray(32, 32 + width)),
-    offender: offender.every((octet) => octet === 0) ? undefined : ipFromBytes(offender),
+    offender: errno === 0 || offender.every((octet) => octet === 0) ? undefined : ipFromBytes(offender),
     data: bytes.subarray(DATA_AT, DATA_AT + Math.min(view.getUint32(4, LITTLE), KEPT_MOST)),
   }
 }

@@ -4,6 +4,11 @@
 export const SOL_RAW = 255
 export const ICMP_FILTER = 1
 
+/** asm-generic/socket.h: how much may lie in the socket unread, within the system's limit and beyond it (CAP_NET_ADMIN). */
+export const SOL_SOCKET = 1
+export const SO_RCVBUF = 8
+export const SO_RCVBUFFORCE = 33
+
 /** linux/errqueue.h: who says that a packet does not arrive. */
 export const SO_EE_ORIGIN_LOCAL = 1
 

@@ -35,17 +35,27 @@ export interface EchoMessage extends Echo {
  * A question, without its IP header.
  * @param packetLength of the whole IP packet, in octets, which is filled with zeros
  */
-export function encodeEcho(family: Family, { identifier, sequence, nonce }: Echo, packetLength: number): Uint8Array {
+export function encodeEcho(family: Family, echo: Echo, packetLength: number): Uint8Array {
   const bytes = new Uint8Array(Math.max(packetLength, shortest(family)) - IP_HEADER[family])
-  const view = new DataView(bytes.buffer)
+  writeEcho(family, echo, new DataView(bytes.buffer), bytes)
+  return bytes
+}
+
+/** Writes the beginning of a question, up to which `bytes` may hold another one; zeros follow. @param view of the same octets */
+export function writeEcho(
+  family: Family,
+  { identifier, sequence, nonce }: Echo,
+  view: DataView,
+  bytes: Uint8Array,
+): void {
   view.setUint8(0, REQUEST[family])
   view.setUint16(4, identifier)
   view.setUint16(6, sequence)
   view.setUint32(ECHO_HEADER, MAGIC)
-  bytes.set(nonce.subarray(0, NONCE_LENGTH), NONCE_AT)
+  bytes.set(nonce.length === NONCE_LENGTH ? nonce : nonce.subarray(0, NONCE_LENGTH), NONCE_AT)
+  view.setUint16(2, 0)
   // ICMPv6's covers the addresses, which the kernel knows: it sets it (raw(7)).
   if (family === 4) view.setUint16(2, checksum(view, NONCE_AT + NONCE_LENGTH))
-  return bytes
 }
 
 /** RFC 1071, over an even number of octets; zeros behind them change nothing. */

@@ -38,8 +38,10 @@ export class Totals {
     this.#questions++
   }
 
+  /** @param rttMs NaN: it is not known */
   answered(rttMs: number): void {
     this.#answers++
+    if (Number.isNaN(rttMs)) return
     this.#rttSumMs += rttMs
     const found = RTT_BOUNDS_MS.findIndex((bound) => rttMs <= bound)
     const at = found === -1 ? RTT_BOUNDS_MS.length : found

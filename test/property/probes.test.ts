@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { QuestionRoom } from '../../src/icmp/question-room.ts'
+import { ipFromWords } from '../../src/net/ip.ts'
 import { beginBisection, isDone, onMissed, onPassed } from '../../src/probe/asking/bisection.ts'
 import { behindIpv4Header, decodeEcho, encodeEcho, IP_HEADER, NONCE_LENGTH, shortest } from '../../src/probe/echo.ts'
 import { GRACE_MS, judge, type Judged } from '../../src/probe/asking/judge.ts'
@@ -31,6 +33,21 @@ describe('echo messages', () => {
         expect(bytes.length + IP_HEADER[of]).toBe(Math.max(length, shortest(of)))
         expect(decodeEcho(of, bytes.subarray(0, 64))).toEqual({ kind: 'request', ...one })
         if (of === 4) expect(sumOf(bytes)).toBe(0xffff)
+      }),
+    )
+  })
+
+  it('written into the same room one after the other are what they are alone', () => {
+    const question = fc.record({ one: echo, to: fc.nat(0xffff_ffff), from: fc.nat(0xffff_ffff), length: fc.nat(9_000) })
+    fc.assert(
+      fc.property(family, fc.array(question, { maxLength: 8 }), (of, all) => {
+        const room = new QuestionRoom(of)
+        for (const { one, to, from, length } of all) {
+          const [target, source] = [ipFromWords(of, to, from, 1, 2), ipFromWords(of, from, 3, to, 4)]
+          expect([...room.write(one, target, source, length)]).toEqual([...encodeEcho(of, one, length)])
+          expect([...room.to]).toEqual(target.bytes)
+          expect([...room.from]).toEqual(source.bytes)
+        }
       }),
     )
   })
@@ -68,7 +85,6 @@ describe('rows', () => {
   const row: fc.Arbitrary<Row> = fc.record({
     reach: fc.constantFrom('unreachable', 'mtu', 'lossy', 'unknown', 'reachable'),
     sinceMs: fc.nat(),
-    dueMs: fc.oneof(fc.nat(), fc.constant(Infinity)),
     next: fc.constantFrom('full', 'small'),
     heardMs: fc.oneof(fc.nat(), fc.constant(NaN)),
     rttMs: fc.oneof(fc.float({ noNaN: true }), fc.constant(NaN)),
@@ -89,7 +105,7 @@ describe('rows', () => {
         const roster = new Roster()
         const model = new Map<number, Row>()
         for (const step of all)
-          if ('add' in step) model.set(roster.add(step.add), step.add)
+          if ('add' in step) model.set(roster.add(step.add, 4), step.add)
           else {
             const slot = [...model.keys()][step.remove % Math.max(1, model.size)]
             if (slot !== undefined) roster.remove(slot)
@@ -100,10 +116,6 @@ describe('rows', () => {
         for (const [slot, one] of model) expect(roster.read(slot)).toEqual(one)
         for (const reach of REACHES)
           expect(roster.count(reach)).toBe([...model.values()].filter((one) => one.reach === reach).length)
-        const due = [...model.values()].map(({ dueMs }) => dueMs)
-        expect(roster.nextDueMs(-1, () => true)).toBe(Math.min(Infinity, ...due))
-        const first = roster.firstDue(1e9, 5, () => true).map((slot) => roster.dueMs(slot))
-        expect(first).toEqual(due.filter((ms) => ms <= 1e9).sort((a, b) => a - b).slice(0, 5)) // prettier-ignore
       }),
     )
   })
@@ -115,7 +127,7 @@ describe('the judgement of a peer', () => {
   it('has it unreachable only after four small questions in a row were not answered, and never without a miss', () => {
     fc.assert(
       fc.property(outcomes, (all) => {
-        let row = newRow(0, 0)
+        let row = newRow(0)
         let [nowMs, misses] = [GRACE_MS, 0]
         for (const { isAnswered, afterMs } of all) {
           nowMs += afterMs
@@ -137,7 +149,7 @@ describe('the judgement of a peer', () => {
   it('ends as reachable when all is answered for long enough, wherever it began', () => {
     fc.assert(
       fc.property(outcomes, (all) => {
-        let row = newRow(0, 0)
+        let row = newRow(0)
         for (const { isAnswered } of all)
           row = judge(row, { size: row.next, nowMs: GRACE_MS, rttMs: isAnswered ? 1 : undefined }).row
         for (let n = 0; n < 2 * HISTORY; n++) row = judge(row, { size: row.next, nowMs: GRACE_MS, rttMs: 1 }).row

@@ -84,11 +84,11 @@ export class ReachConditions {
 
   #tellLosses(family: Family, count: number): void {
     const { conditions, book } = this.#input
-    const lossy = firstOf(book.judged(family, 'lossy'))
     if (count === 0) {
       conditions.holds(lossesOf(family))
       return
     }
+    const lossy = firstOf(book.judged(family, 'lossy'))
     const named = list(lossy, count, ({ loss }) => ` ${Math.round(loss * 100)} %`)
     conditions.fails(lossesOf(family), named, 'degraded', {
       ...ONCE,
@@ -100,11 +100,11 @@ export class ReachConditions {
 
   #tellSizes(family: Family, count: number): void {
     const { conditions, book } = this.#input
-    const narrow = firstOf(book.judged(family, 'mtu'))
     if (count === 0) {
       conditions.holds(sizesOf(family))
       return
     }
+    const narrow = firstOf(book.judged(family, 'mtu'))
     const full = book.ways.get(family)?.mtu ?? 0
     const named = list(narrow, count, ({ passesOctets = 0 }) => ` takes ${passesOctets} of ${full} octets`)
     conditions.fails(sizesOf(family), named, 'degraded', {

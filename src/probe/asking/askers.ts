@@ -13,6 +13,11 @@ export class Askers {
     return new Promise((done) => this.#askers.add({ open: new Set(slots), done }))
   }
 
+  /** Whether anybody waits. */
+  get areThere(): boolean {
+    return this.#askers.size > 0
+  }
+
   /** Whether somebody waits for it. */
   has(slot: number): boolean {
     for (const { open } of this.#askers) if (open.has(slot)) return true

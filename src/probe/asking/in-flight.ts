@@ -1,3 +1,4 @@
+import { sameIp, type Ip } from '../../net/ip.ts'
 import { NONCE_LENGTH } from '../echo.ts'
 
 /** A question that waits for its answer. */
@@ -5,8 +6,8 @@ export interface Waiting {
   readonly slot: number
   /** What it is to tell: see {@link Outcome}; `search`: whether that size passes; `underlay`: whether the PublicIP answers. */
   readonly asks: 'full' | 'small' | 'search' | 'underlay'
-  /** As the address is written that is to answer. */
-  readonly to: string
+  /** Who is to answer. */
+  readonly to: Ip
   readonly packetLength: number
   readonly nonce: Uint8Array
   readonly sentMs: number
@@ -49,10 +50,10 @@ export class InFlight {
   }
 
   /** The question that this answers, which is then under way no more; undefined: none, or not from whom was asked. */
-  take(sequence: number, nonce: Uint8Array, from: string | undefined): Waiting | undefined {
+  take(sequence: number, nonce: Uint8Array, from: Ip | undefined): Waiting | undefined {
     const waiting = this.#waiting.get(sequence)
     if (waiting === undefined || !sameOctets(waiting.nonce, nonce)) return undefined
-    if (from !== undefined && from !== waiting.to) return undefined
+    if (from !== undefined && !sameIp(from, waiting.to)) return undefined
     this.#waiting.delete(sequence)
     return waiting
   }

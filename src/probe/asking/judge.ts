@@ -6,7 +6,7 @@ export interface Outcome {
   /** `small`: of the shortest size, or of the one that is known to pass. */
   readonly size: 'full' | 'small'
   readonly nowMs: number
-  /** Round trip, in milliseconds; undefined: it was not answered in time. */
+  /** Round trip, in milliseconds; undefined: it was not answered in time; NaN: it was, and nothing tells how fast. */
   readonly rttMs: number | undefined
 }
 
@@ -38,7 +38,8 @@ export function judge(before: Row, outcome: Outcome): Judged {
   return outcome.rttMs === undefined ? judgeMiss(before, outcome) : judgeAnswer(before, outcome, outcome.rttMs)
 }
 
-function judgeAnswer(before: Row, { size, nowMs }: Outcome, rttMs: number): Judged {
+function judgeAnswer(before: Row, { size, nowMs }: Outcome, told: number): Judged {
+  const rttMs = Number.isNaN(told) ? before.rttMs : told
   const heard: Row = { ...before, rttMs, smallMisses: 0, hits: Math.min(before.hits + 1, HISTORY), hasAnswered: true }
   if (size === 'small') return judgeSmallAnswer(heard)
   const row: Row = { ...heard, fullMisses: 0, next: 'full', extra: Math.max(0, before.extra - 1) }

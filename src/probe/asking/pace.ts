@@ -1,14 +1,10 @@
 import type { Random } from '../../time/clock.ts'
 
-/** Questions leave in ticks, so many in each at most, and these at least so far apart, in milliseconds: 50 in a second. */
-export const PER_TICK = 5
-export const TICK_MS = 100
-
-/** How often each peer is asked, in milliseconds: few more often than many, but all within a minute, as long as that takes 40 a second. */
+/** How often each peer is asked, in milliseconds: few more often than many, but all within a minute, as long as that takes 20 a second. */
 const FASTEST_MS = 10_000
 const EACH_MS = 500
 const SLOWEST_MS = 50_000
-const AT_CAPACITY_MS = 1_000 / 40
+const AT_CAPACITY_MS = 1_000 / 20
 
 /** Until entries of a peer that has just joined are made here, in milliseconds. */
 const SETTLE_MS = 1_000
@@ -17,8 +13,8 @@ const JOIN_EACH_MS = 10
 const JOIN_MOST_MS = 50_000
 
 /** An open question is asked again after this long, in milliseconds: after one that was lost, and after one that was answered. */
-export const AFTER_MISS_MS = 250
-export const AFTER_ANSWER_MS = 500
+const AFTER_MISS_MS = 250
+const AFTER_ANSWER_MS = 500
 
 /** Whom there is something wrong with is asked more often, in milliseconds, and rarer where that is so of many. */
 const WRONG_MS = { unreachable: 5_000, lossy: 2_000 } as const
@@ -31,6 +27,9 @@ export const periodMs = (peers: number): number =>
 /** The same for one of `alike` peers with which something is wrong. */
 export const wrongPeriodMs = (reach: keyof typeof WRONG_MS, alike: number, peers: number): number =>
   Math.min(Math.max(WRONG_MS[reach], alike * WRONG_EACH_MS), periodMs(peers))
+
+/** @param hits questions in a row that were answered */
+export const openMs = (hits: number): number => (hits > 0 ? AFTER_ANSWER_MS : AFTER_MISS_MS)
 
 /** A tenth more or less, so that nobody is asked by all at once for ever. */
 export const jittered = (ms: number, random: Random): number => ms * (0.9 + random() * 0.2)

@@ -1,7 +1,7 @@
 import type { Family, Ip } from '../../net/ip.ts'
 import type { EchoSocket } from '../echo-socket.ts'
 import { lossOf, type Row } from './row.ts'
-import type { PeerReach, Reach, UnderlayAnswer } from '../reach.ts'
+import { REACHES, type PeerReach, type Reach, type UnderlayAnswer } from '../reach.ts'
 import { Roster } from './roster.ts'
 import { Targets, type Target } from './targets.ts'
 
@@ -74,11 +74,8 @@ export class PeerBook {
   /** How many peers are judged how; each counts in each family that it has. */
   counts(family?: Family): Record<Reach, number> {
     const counts = { unreachable: 0, mtu: 0, lossy: 0, unknown: 0, reachable: 0 }
-    for (const slot of this.roster.slots()) {
-      const own = this.targets.family(slot)
-      if (own === undefined || (family !== undefined && own !== family)) continue
-      counts[this.#ways.has(own) ? this.roster.reach(slot) : 'unknown']++
-    }
+    for (const own of family === undefined ? FAMILIES : [family])
+      for (const reach of REACHES) counts[this.#ways.has(own) ? reach : 'unknown'] += this.roster.count(reach, own)
     return counts
   }
 
@@ -97,4 +94,5 @@ export interface NamedReach {
   readonly reach: PeerReach
 }
 
+const FAMILIES = [4, 6] as const
 const UNKNOWN = { reach: 'unknown', loss: 0 } as const satisfies Partial<PeerReach>

@@ -5,17 +5,14 @@ import { InFlight, type Waiting } from './in-flight.ts'
 import type { Way } from './peer-book.ts'
 
 /** What is to be asked. */
-export interface Question extends Pick<Waiting, 'slot' | 'asks' | 'packetLength'> {
-  readonly to: Ip
+export interface Question extends Pick<Waiting, 'slot' | 'asks' | 'to' | 'packetLength' | 'deadlineMs'> {
   readonly from: Ip
-  /** How long an answer is waited for, in milliseconds. */
-  readonly patienceMs: number
 }
 
 /** What became of a question. */
-export interface Reply extends Pick<Waiting, 'slot' | 'asks'> {
+export interface Reply extends Pick<Waiting, 'slot' | 'asks' | 'sentMs'> {
   readonly family: Family
-  /** Round trip, in milliseconds; undefined: it was not answered. */
+  /** Round trip, in milliseconds; undefined: it was not answered; NaN: it was, and the clock was set meanwhile. */
   readonly rttMs: number | undefined
   /** What a router or this host said against it. */
   readonly says?: string | undefined
@@ -42,29 +39,35 @@ export class Questions {
     return this.#inFlight.size
   }
 
+  /** When the first of them is given up; Infinity: none waits. */
+  get nextDeadlineMs(): number {
+    return this.#inFlight.nextDeadlineMs
+  }
+
   /** @returns undefined: it is under way; `not now`: for a reason of ours it is not; or that it cannot be sent, as if not answered */
-  send({ socket }: Way, { to, from, patienceMs, ...asked }: Question, nowMs: number): Reply | 'not now' | undefined {
-    const drawn = this.#inFlight.draw()
-    const sent = socket.send({ ...drawn, to, from, packetLength: asked.packetLength })
+  send({ socket }: Way, question: Question, nowMs: number): Reply | 'not now' | undefined {
+    const { slot, asks, to, from, packetLength, deadlineMs } = question
+    const { sequence, nonce } = this.#inFlight.draw()
+    const sent = socket.send({ sequence, nonce, to, from, packetLength })
     if (typeof sent === 'number') {
       this.#totals.asked()
-      const waiting = { ...asked, to: to.text, nonce: drawn.nonce, sentMs: nowMs, sentMicros: sent }
-      this.#inFlight.add(drawn.sequence, { ...waiting, deadlineMs: nowMs + patienceMs })
+      this.#inFlight.add(sequence, { slot, asks, to, packetLength, nonce, sentMs: nowMs, sentMicros: sent, deadlineMs })
       return undefined
     }
-    if (OURS.has(sent.error) && asked.asks !== 'search') return 'not now'
-    return { ...asked, family: to.family, rttMs: undefined, says: `${sent.error} when it is sent` }
+    if (OURS.has(sent.error) && asks !== 'search') return 'not now'
+    return { slot, asks, sentMs: nowMs, family: to.family, rttMs: undefined, says: `${sent.error} when it is sent` }
   }
 
   /** @returns undefined for what answers no question of ours */
   take(family: Family, report: EchoReport, nowMs: number): Reply | undefined {
-    const from = report.kind === 'reply' ? report.from.text : undefined
+    const from = report.kind === 'reply' ? report.from : undefined
     if (report.kind === 'request') return undefined
     const waiting = this.#inFlight.take(report.sequence, report.nonce, from)
     if (waiting === undefined) return undefined
-    const { slot, asks } = waiting
-    if (report.kind === 'refusal') return { slot, asks, family, rttMs: undefined, says: report.says, mtu: report.mtu }
-    return { slot, asks, family, rttMs: roundTripMs(waiting, report.atMicros, nowMs) }
+    const { slot, asks, sentMs } = waiting
+    if (report.kind === 'refusal')
+      return { slot, asks, sentMs, family, rttMs: undefined, says: report.says, mtu: report.mtu }
+    return { slot, asks, sentMs, family, rttMs: roundTripMs(waiting, report.atMicros, nowMs) }
   }
 
   /** Those whose time is over. */
@@ -78,9 +81,8 @@ export class Questions {
   }
 }
 
-/** As the kernel has seen it; where somebody has set the clock meanwhile, as we have. */
+/** As the kernel has seen it; not a number where somebody has set the clock meanwhile. */
 function roundTripMs({ sentMs, sentMicros }: Waiting, atMicros: number, nowMs: number): number {
-  const measuredMs = (atMicros - sentMicros) / 1_000
-  const ms = measuredMs >= 0 && measuredMs <= nowMs - sentMs + 1 ? measuredMs : nowMs - sentMs
-  return Math.round(ms * 1_000) / 1_000
+  const ms = (atMicros - sentMicros) / 1_000
+  return ms >= 0 && ms <= nowMs - sentMs + 1 ? Math.round(ms * 1_000) / 1_000 : Number.NaN
 }

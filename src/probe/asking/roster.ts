@@ -1,3 +1,4 @@
+import type { Family } from '../../net/ip.ts'
 import { REACHES, type Reach } from '../reach.ts'
 import type { Row } from './row.ts'
 
@@ -8,18 +9,19 @@ const ANSWERED = 1
 const NEXT_SMALL = 2
 
 /**
- * Rows by number, in typed arrays: some fifty octets each, where an object would take four times as much. Numbers of rows that were
+ * Rows by number, in typed arrays: some forty octets each, where an object would take four times as much. Numbers of rows that were
  * removed are given again.
  */
 export class Roster {
   readonly #free: number[] = []
-  /** How many there are of each reach, in the order of {@link REACHES}. */
-  readonly #counts = REACHES.map(() => 0)
+  /** How many there are of each reach, in the order of {@link REACHES}, in each family. */
+  readonly #counts: Readonly<Record<Family, number[]>> = { 4: REACHES.map(() => 0), 6: REACHES.map(() => 0) }
   #size = 0
   #used = 0
   /** Whether there is a row of this number: 1. */
   #isThere = new Uint8Array(FIRST_SIZE)
-  #due = new Float64Array(FIRST_SIZE)
+  /** Whether its family is IPv6: 1. */
+  #isSix = new Uint8Array(FIRST_SIZE)
   #since = new Float64Array(FIRST_SIZE)
   #heard = new Float64Array(FIRST_SIZE)
   #rtt = new Float32Array(FIRST_SIZE)
@@ -32,41 +34,43 @@ export class Roster {
     return this.#size
   }
 
-  add(row: Row): number {
+  add(row: Row, family: Family): number {
     const slot = this.#free.pop() ?? this.#used++
     if (slot >= this.#isThere.length) this.#grow()
     this.#isThere[slot] = 1
+    this.#isSix[slot] = family === 6 ? 1 : 0
     this.#size++
-    this.#count(REACHES.indexOf(row.reach), 1)
+    this.#count(slot, REACHES.indexOf(row.reach), 1)
     this.#put(slot, row)
     return slot
   }
 
   remove(slot: number): void {
     this.#isThere[slot] = 0
-    this.#count(this.#small[slot * SMALL] ?? 0, -1)
-    this.#due[slot] = Number.POSITIVE_INFINITY
+    this.#count(slot, this.#small[slot * SMALL] ?? 0, -1)
     this.#free.push(slot)
     this.#size--
   }
 
   write(slot: number, row: Row): void {
-    this.#count(this.#small[slot * SMALL] ?? 0, -1)
-    this.#count(REACHES.indexOf(row.reach), 1)
+    this.#count(slot, this.#small[slot * SMALL] ?? 0, -1)
+    this.#count(slot, REACHES.indexOf(row.reach), 1)
     this.#put(slot, row)
   }
 
-  /** How many rows are of this reach. */
-  count(reach: Reach): number {
-    return this.#counts[REACHES.indexOf(reach)] ?? 0
+  /** How many rows are of this reach, in one family or in all. */
+  count(reach: Reach, family?: Family): number {
+    const at = REACHES.indexOf(reach)
+    const [four, six] = [this.#counts[4][at] ?? 0, this.#counts[6][at] ?? 0]
+    return family === 4 ? four : family === 6 ? six : four + six
   }
 
-  #count(at: number, more: 1 | -1): void {
-    this.#counts[at] = (this.#counts[at] ?? 0) + more
+  #count(slot: number, at: number, more: 1 | -1): void {
+    const counts = this.#counts[this.#isSix[slot] === 1 ? 6 : 4]
+    counts[at] = (counts[at] ?? 0) + more
   }
 
   #put(slot: number, row: Row): void {
-    this.#due[slot] = row.dueMs
     this.#since[slot] = row.sinceMs
     this.#heard[slot] = row.heardMs
     this.#rtt[slot] = row.rttMs
@@ -83,7 +87,6 @@ export class Roster {
     return {
       reach: this.reach(slot),
       sinceMs: this.#since[slot] ?? 0,
-      dueMs: this.dueMs(slot),
       next: (flags & NEXT_SMALL) === 0 ? 'full' : 'small',
       heardMs: this.#heard[slot] ?? Number.NaN,
       rttMs: this.#rtt[slot] ?? Number.NaN,
@@ -102,14 +105,6 @@ export class Roster {
     return REACHES[this.#small[slot * SMALL] ?? 0] ?? 'unknown'
   }
 
-  dueMs(slot: number): number {
-    return this.#due[slot] ?? Number.POSITIVE_INFINITY
-  }
-
-  setDue(slot: number, dueMs: number): void {
-    this.#due[slot] = dueMs
-  }
-
   setHeard(slot: number, heardMs: number): void {
     this.#heard[slot] = heardMs
   }
@@ -119,41 +114,10 @@ export class Roster {
     for (let slot = 0; slot < this.#used; slot++) if (this.#isThere[slot] === 1) yield slot
   }
 
-  /**
-   * Those that are due first, up to now.
-   * @param most how many; a handful: costs grow with it
-   */
-  firstDue(nowMs: number, most: number, isAsked: (slot: number) => boolean): readonly number[] {
-    const first: number[] = []
-    for (let slot = 0; slot < this.#used; slot++) {
-      const dueMs = this.dueMs(slot)
-      if (dueMs > nowMs) continue
-      const last = first.at(-1)
-      if (first.length >= most && last !== undefined && dueMs >= this.dueMs(last)) continue
-      if (!isAsked(slot)) continue
-      let at = first.length
-      while (at > 0 && dueMs < this.dueMs(first[at - 1] ?? 0)) at--
-      first.splice(at, 0, slot)
-      if (first.length > most) first.pop()
-    }
-    return first
-  }
-
-  /** When the first of them is due, or some time before now; Infinity: none is. */
-  nextDueMs(nowMs: number, isAsked: (slot: number) => boolean): number {
-    let next = Number.POSITIVE_INFINITY
-    for (let slot = 0; slot < this.#used; slot++) {
-      const dueMs = this.dueMs(slot)
-      if (dueMs < next && isAsked(slot)) next = dueMs
-      if (next <= nowMs) break // which of them is the first does not matter
-    }
-    return next
-  }
-
   #grow(): void {
     const length = Math.ceil(this.#isThere.length * 1.25) // what is not used is paid for as well
     this.#isThere = grown(this.#isThere, new Uint8Array(length))
-    this.#due = grown(this.#due, new Float64Array(length))
+    this.#isSix = grown(this.#isSix, new Uint8Array(length))
     this.#since = grown(this.#since, new Float64Array(length))
     this.#heard = grown(this.#heard, new Float64Array(length))
     this.#rtt = grown(this.#rtt, new Float32Array(length))

@@ -7,8 +7,6 @@ export const HISTORY = 16
 export interface Row {
   readonly reach: Reach
   readonly sinceMs: number
-  /** When it is to be asked again; Infinity while a question is under way. */
-  readonly dueMs: number
   /** What is asked next: a packet of the full size, or one that has passed before, or could. */
   readonly next: 'full' | 'small'
   /** NaN: never. */
@@ -32,10 +30,9 @@ export interface Row {
 }
 
 /** A peer that has just been heard of. */
-export const newRow = (nowMs: number, dueMs: number): Row => ({
+export const newRow = (nowMs: number): Row => ({
   reach: 'unknown',
   sinceMs: nowMs,
-  dueMs,
   next: 'full',
   heardMs: Number.NaN,
   rttMs: Number.NaN,

@@ -65,6 +65,11 @@ export class Targets {
     return this.#keys[slot] === undefined ? undefined : this.#addresses.familyAt(slot)
   }
 
+  /** That is asked; undefined: there is none of this number. */
+  address(slot: number): Ip | undefined {
+    return this.#keys[slot] === undefined ? undefined : this.#addresses.at(slot)
+  }
+
   of(slot: number): Target | undefined {
     const key = this.#keys[slot]
     if (key === undefined) return undefined

@@ -1,17 +1,23 @@
 import type { UnderlayAnswer } from '../reach.ts'
+import { inTurn } from './schedule.ts'
 
-/** So many peers at most are asked at their PublicIP: where more are cut off, the fault is not theirs. */
+/** So many peers at most are asked at their PublicIP: where more are cut off, the fault is not theirs. And with those somebody waits for. */
 const MOST = 100
+const MOST_WITH_AWAITED = 2 * MOST
 const TRIES = 3
 /** After an attempt, and after all of them, in milliseconds. */
 const RETRY_MS = 500
 const AGAIN_MS = 60_000
+/** Who is asked for comes before all others, in milliseconds. */
+const URGENT_MS = 1e9
 
 interface Exam {
   readonly dueMs: number
   readonly misses: number
   readonly answer: UnderlayAnswer | undefined
   readonly says: string | undefined
+  /** Whether somebody waits for it: then no attempt waits for others. */
+  readonly isAwaited: boolean
 }
 
 /** What the underlay says of peers that the overlay does not reach: whether they answer at their PublicIP. */
@@ -20,9 +26,18 @@ export class UnderlayExams {
 
   /** @param says what was said against the questions over the overlay, if anything was */
   begin(slot: number, nowMs: number, says?: string): void {
+    if (this.#exams.has(slot) || this.#exams.size < MOST) this.#begin(slot, nowMs, says, false)
+  }
+
+  /** Somebody waits for it: before all others. */
+  beginNow(slot: number, nowMs: number, says?: string): void {
+    if (this.#exams.has(slot) || this.#exams.size < MOST_WITH_AWAITED) this.#begin(slot, nowMs - URGENT_MS, says, true)
+  }
+
+  #begin(slot: number, dueMs: number, told: string | undefined, isAwaited: boolean): void {
     const before = this.#exams.get(slot)
-    if (before === undefined && this.#exams.size >= MOST) return
-    this.#exams.set(slot, { dueMs: nowMs, misses: 0, answer: before?.answer, says: says ?? before?.says })
+    const says = told ?? before?.says
+    this.#exams.set(slot, { dueMs, misses: 0, answer: before?.answer, says, isAwaited })
   }
 
   end(slot: number): void {
@@ -41,12 +56,12 @@ export class UnderlayExams {
 
   /** Who is to be asked now; it is asked no more until one of the next three is called. */
   takeDue(nowMs: number): number | undefined {
-    for (const [slot, exam] of this.#exams)
-      if (exam.dueMs <= nowMs) {
-        this.#exams.set(slot, { ...exam, dueMs: Number.POSITIVE_INFINITY })
-        return slot
-      }
-    return undefined
+    let [first, firstMs]: [number | undefined, number] = [undefined, Number.POSITIVE_INFINITY]
+    for (const [slot, { dueMs }] of this.#exams) if (dueMs < firstMs) [first, firstMs] = [slot, dueMs]
+    const exam = first === undefined ? undefined : this.#exams.get(first)
+    if (first === undefined || exam === undefined || firstMs > nowMs) return undefined
+    this.#exams.set(first, { ...exam, dueMs: Number.POSITIVE_INFINITY })
+    return first
   }
 
   get nextDueMs(): number {
@@ -55,10 +70,12 @@ export class UnderlayExams {
     return next
   }
 
+  /** @param rttMs round trip, in milliseconds; NaN: it is not known */
   answered(slot: number, rttMs: number, nowMs: number): void {
     const exam = this.#exams.get(slot)
     if (exam === undefined) return
-    this.#exams.set(slot, { dueMs: nowMs + AGAIN_MS, misses: 0, answer: { answers: true, rttMs }, says: undefined })
+    const answer = { answers: true, ...(!Number.isNaN(rttMs) && { rttMs }) }
+    this.#exams.set(slot, { dueMs: inTurn(nowMs + AGAIN_MS), misses: 0, answer, says: undefined, isAwaited: false })
   }
 
   missed(slot: number, nowMs: number, said?: string): void {
@@ -66,10 +83,11 @@ export class UnderlayExams {
     if (exam === undefined) return
     const misses = exam.misses + 1
     const says = said ?? exam.says
-    if (misses < TRIES) this.#exams.set(slot, { ...exam, dueMs: nowMs + RETRY_MS, misses, says })
+    const dueMs = exam.isAwaited ? nowMs - URGENT_MS : inTurn(nowMs + RETRY_MS)
+    if (misses < TRIES) this.#exams.set(slot, { ...exam, dueMs, misses, says })
     else {
       const answer = { answers: false, ...(says !== undefined && { says }) }
-      this.#exams.set(slot, { dueMs: nowMs + AGAIN_MS, misses: 0, answer, says: undefined })
+      this.#exams.set(slot, { dueMs: inTurn(nowMs + AGAIN_MS), misses: 0, answer, says: undefined, isAwaited: false })
     }
   }
 
