@@ -18,8 +18,10 @@ export function probeStep({ peer, asked }: TraceFacts): Step {
       found: `it answers${ms(rttMs)}, but packets of more than ${String(passesOctets ?? 'some')} octets are lost`,
     }
   if (underlay === null) return { ...base, found: 'it does not answer through the overlay' }
+  const there =
+    peer.carried === undefined ? 'the other end has no entries for us' : 'no flanneld runs there, which is to carry it'
   const below = underlay.answers
-    ? `does${ms(underlay.rttMs)}: what carries the overlay is lost between the hosts, or the other end has no entries for us`
+    ? `does${ms(underlay.rttMs)}: what carries the overlay is lost between the hosts, or ${there}`
     : `does not either${underlay.says === null ? '' : ` (${underlay.says})`}: the host is down or cut off, or never answers`
   return { ...base, found: `it does not answer through the overlay, and its public address ${publicIp} ${below}` }
 }

@@ -68,6 +68,41 @@ describe('udp', () => {
     }
   })
 
+  test('udp: of an agent that was killed, its host and its peers say what is so, and the next one takes over', async () => {
+    const other = lab().host(1)
+    await both()
+    const { subnet } = await host().ready()
+    const refusals = async (): Promise<number> => {
+      const printed = await other.place.exec('nstat', ['-asz', 'IcmpInDestUnreachs'])
+      return Number(/IcmpInDestUnreachs +(\d+)/.exec(printed)?.[1])
+    }
+    const [before, stream] = [await refusals(), containerOf(other).pingStream(containerOf(host()).address)]
+    await stream.progress()
+    await host().agent.kill()
+    // the kernel of a host on which nobody has the port says so to whoever sends there
+    await waitFor('datagrams to be refused', async () => (await refusals()) > before, PATIENTLY)
+    const here = await host().place.attempt(...agentCall('status'))
+    expect(here).toMatchObject({ code: 1, stdout: expect.stringContaining('the kernel holds no overlay') as unknown })
+    expect(here.stdout).toContain(subnet.text)
+    await waitFor(
+      'the peer to be named as unreachable, by an underlay that answers',
+      async () => {
+        const { stdout } = await other.place.attempt(...agentCall('peers'))
+        expect(stdout).toMatch(/host0 .*unreachable .*underlay answers in/)
+        return true
+      },
+      PATIENTLY,
+    )
+    const trace = await other.place.attempt(...agentCall('trace', host().address))
+    expect(trace.stdout.replaceAll(/\s+/g, ' ')).toContain('or no flanneld runs there, which is to carry it')
+    host().agent.start()
+    await stream.progress()
+    await stream.stop()
+    await isReady(host(), PATIENTLY)
+    expect((await host().ready()).subnet).toEqual(subnet)
+    await both()
+  })
+
   test('udp: another address of the underlay is followed, with the flags that all backends have', async () => {
     await host().agent.stop()
     host().agent.start(['--ip-masq', '--ip-blackhole-route'])
