@@ -45,3 +45,42 @@ test('machine code is made when the start is over, and not before', async () => 
   const { stdout } = await promisify(execFile)(process.execPath, flags)
   expect(JSON.parse(stdout)).toEqual({ early: false, late: true, turbofan: { before: false, after: true } })
 })
+
+/**
+ * Says of a function that was run some thousand times whether there is machine code of it: in a process that has nothing else to do, within ten seconds in one that
+ * has computed for long, and of another one that is run as often at rest.
+ */
+const WORKER = `
+import { setTimeout as delay } from 'node:timers/promises'
+import { frugalRest, frugalStart } from ${JSON.stringify(MODULE)}
+const status = new Function('work', 'return %GetOptimizationStatus(work)')
+const isOptimized = (work) => (status(work) & ${OPTIMIZED}) !== 0
+const made = (at) => new Function('from', 'return from * 3 + ' + at) // one text, one machine code
+const run = async (work) => {
+  for (let turn = 0; turn < 20; turn++) {
+    for (let round = 0; round < 100; round++) work(round)
+    await delay(5)
+  }
+}
+const [first, second, third] = [1, 2, 3].map(made)
+frugalStart()
+await delay(200)
+await run(first)
+const idle = isOptimized(first)
+const endMs = performance.now() + 500
+while (performance.now() < endMs);
+await delay(50)
+const lateMs = performance.now() + 10_000
+while (!isOptimized(second) && performance.now() < lateMs) await run(second)
+frugalRest()
+await run(third)
+console.log(JSON.stringify({ idle, busy: isOptimized(second), rest: isOptimized(third) }))`
+
+test.runIf(Number.parseInt(process.versions.v8) >= 13)(
+  'machine code of what is run now and then is for those who compute much',
+  async () => {
+    const flags = ['--import', 'tsx', '--allow-natives-syntax', '--input-type=module', '-e', WORKER]
+    const { stdout } = await promisify(execFile)(process.execPath, flags)
+    expect(JSON.parse(stdout)).toEqual({ idle: false, busy: true, rest: false })
+  },
+)
