@@ -19,9 +19,10 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
 /**
  * Options of Node for our program. Whoever speaks TLS here says which authorities he trusts; without this one Node reads all of Mozilla's on another
- * thread as soon as `node:tls` is loaded, which is in every start (4 ms of a processor, 0.8 MB, and NODE_EXTRA_CA_CERTS besides).
+ * thread as soon as `node:tls` is loaded, which is in every start (4 ms of a processor, 0.8 MB, and NODE_EXTRA_CA_CERTS besides). Each of V8's workers,
+ * four where nothing is said, has malloc keep an arena for it: one does what there is to do.
  */
-const OPTIONS = ['--use-openssl-ca']
+const OPTIONS = ['--use-openssl-ca', '--v8-pool-size=1']
 
 /**
  * @param arch the executable's, as Node names it
