@@ -103,6 +103,33 @@ async function nodeIdOf({ nodeId, kube }: DaemonOptions): Promise<string> {
   return kube.nodeName ?? readNodeId().catch(() => hostname())
 }
 
+/** What the agent asks of this host, and does to it. */
+function hostPorts({ ipMasq }: DaemonOptions, kernel: RtnetlinkKernel): HostPorts {
+  const identifier = randomInt(0x1_0000)
+  return {
+    kernel,
+    firewall: new LinuxFirewall(),
+    peerFilter: new NftPeerFilter(runTool, ipMasq),
+    foreignRules: new LinuxForeignRules(),
+    kernelWrites: () => kernel.stats().writes,
+    openProbe: (family) => openIcmp(family, identifier),
+    entropy: randomBytes,
+    setSysctl,
+    readSysctl,
+    readResolvers: () => readResolvers(),
+    readChecksumErrors: () => readChecksumErrors(),
+    readNeighbourTables: () => readNeighbourTables(),
+    deriveCopyId,
+    deriveMac: deriveVtepMac,
+  }
+}
+
+/** The others are the agent's own, or the store's. */
+type HostPorts = Omit<
+  AgentPorts,
+  'clock' | 'random' | 'log' | 'conditions' | 'counts' | 'status' | 'reaches' | 'subnets' | 'node' | 'instance'
+>
+
 async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): Promise<number> {
   const { environment, stopSignal } = call
   const startedMs = systemClock.monotonicMs()
@@ -113,28 +140,10 @@ async function runAgent(options: DaemonOptions, log: Logger, call: DaemonCall): 
   const status = new AgentStatus({ clock: systemClock, conditions, counts })
   const own = { clock: systemClock, random: Math.random, log, conditions, status, counts }
   log.info('this node', node)
-  const identifier = randomInt(0x1_0000)
   const store = (await openerOf(options))(options, { ...own, environment })
   const ports: AgentPorts = {
-    kernel,
-    firewall: new LinuxFirewall(),
-    peerFilter: new NftPeerFilter(runTool, options.ipMasq),
-    foreignRules: new LinuxForeignRules(),
-    kernelWrites: () => kernel.stats().writes,
-    subnets: store.subnets,
-    ...own,
-    reaches: new PeerReaches(systemClock),
-    openProbe: (family) => openIcmp(family, identifier),
-    entropy: randomBytes,
-    node,
-    instance: randomUUID(),
-    setSysctl,
-    readSysctl,
-    readResolvers: () => readResolvers(),
-    readChecksumErrors: () => readChecksumErrors(),
-    readNeighbourTables: () => readNeighbourTables(),
-    deriveCopyId,
-    deriveMac: deriveVtepMac,
+    ...{ ...own, ...hostPorts(options, kernel) },
+    ...{ subnets: store.subnets, node, instance: randomUUID(), reaches: new PeerReaches(systemClock) },
   }
   const live = liveAgent({ ...call, options, ports, store: store.facts, kernel, startedMs })
   const { healthz, healthzStatus = false, healthzPage = false } = options

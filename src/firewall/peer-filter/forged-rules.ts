@@ -57,57 +57,16 @@ export function forgedChains(
   isTracked: boolean,
 ): readonly FilterChain[] {
   const vxlan = equal(field('udp', 'dport'), port)
-  const ofPeer = (family: Family): NftObject => equal(field(IP[family], 'saddr'), `@${setOf(family)}`)
-  const toPeer = (family: Family): NftObject => equal(field(IP[family], 'daddr'), `@${setOf(family)}`)
-  const drop: readonly NftObject[] = [{ counter: FORGED_COUNTER }, { drop: null }]
+  const ofPeer: OfFamily = (family) => equal(field(IP[family], 'saddr'), `@${setOf(family)}`)
+  const toPeer: OfFamily = (family) => equal(field(IP[family], 'daddr'), `@${setOf(family)}`)
   return [
-    {
-      name: 'forged',
-      rules: [
-        { comment: 'not of our device', expr: [equal(VNI_IN_UDP, vni), ...drop] },
-        { comment: 'other networks', expr: [differs(VNI_IN_UDP, vni), { return: null }] },
-        { comment: 'VNI hidden in a later fragment', expr: [IPV6_FRAGMENT, ...drop] },
-        { comment: 'VNI hidden in a later fragment', expr: [IPV4_FRAGMENT, ...drop] },
-      ],
-    },
+    forgedChain(vni),
     {
       name: 'to-peers',
       rules: FAMILIES.map((family) => ({ comment: 'to a peer', expr: [toPeer(family), jump('forged')] })),
     },
-    {
-      name: 'sent',
-      rules: [
-        {
-          comment: 'of our device',
-          expr: [
-            equal(masked(MARK.of, MARK.bits), MARK.value),
-            setMark(masked(MARK.of, MARK.others)),
-            { return: null },
-          ],
-        },
-        { comment: 'of a process', expr: [OF_A_PROCESS, jump('to-peers')] },
-      ],
-    },
-    {
-      name: 'forwarded',
-      rules: [
-        ...FAMILIES.map((family) => ({
-          comment: 'of a peer whose way leads through us',
-          expr: [ofPeer(family), REACHED_THAT_WAY, { return: null }],
-        })),
-        ...FAMILIES.map((family) => ({
-          comment: 'in the name of a peer',
-          expr: [ofPeer(family), toPeer(family), ...drop],
-        })),
-        { comment: 'of anybody else', expr: [jump('to-peers')] },
-        ...(isTracked
-          ? FAMILIES.map((family) => ({
-              comment: 'another network at first sight',
-              expr: [toPeer(family), setMark({ '|': [MARK.of, IN_QUESTION] })],
-            }))
-          : []),
-      ],
-    },
+    SENT,
+    { name: 'forwarded', rules: forwardedRules({ ofPeer, toPeer }, isTracked) },
     {
       name: 'output',
       hook: { hook: 'output', prio: FIRST },
@@ -125,32 +84,62 @@ export function forgedChains(
         expr: [equal(meta('oifname'), deviceName(family, vni)), OF_A_PROCESS, setMark({ '|': [MARK.of, MARK.value] })],
       })),
     },
-    {
-      name: 'in-question',
-      rules: isTracked
-        ? [
-            { comment: 'no answer would find its way back', expr: [SOURCE_CHANGED, ...drop] },
-            { comment: 'a stranger to the peer', expr: [setMark(masked(MARK.of, MARK.others))] },
-          ]
-        : [],
-    },
-    {
-      name: 'leaving',
-      hook: { hook: 'postrouting', prio: LAST },
-      rules: [
-        // One question for all packets that go elsewhere: all names of deviceName begin so.
-        { comment: 'into an overlay', expr: [equal(meta('oifname'), 'flan*'), jump('into-overlay')] },
-        ...(isTracked
-          ? [
-              { comment: 'VXLAN that was sent elsewhere', expr: [vxlan, REDIRECTED, jump('to-peers')] },
-              {
-                comment: 'VXLAN of a container',
-                expr: [vxlan, equal(masked(MARK.of, MARK.bits), IN_QUESTION), jump('in-question')],
-              },
-            ]
-          : []),
-      ],
-    },
+    { name: 'in-question', rules: isTracked ? QUESTIONED : [] },
+    { name: 'leaving', hook: { hook: 'postrouting', prio: LAST }, rules: leavingRules(vxlan, isTracked) },
+  ]
+}
+
+type OfFamily = (family: Family) => NftObject
+
+const DROP: readonly NftObject[] = [{ counter: FORGED_COUNTER }, { drop: null }]
+
+/** Of what goes to a peer from nobody who may: only our network's is dropped. */
+const forgedChain = (vni: number): FilterChain => ({
+  name: 'forged',
+  rules: [
+    { comment: 'not of our device', expr: [equal(VNI_IN_UDP, vni), ...DROP] },
+    { comment: 'other networks', expr: [differs(VNI_IN_UDP, vni), { return: null }] },
+    { comment: 'VNI hidden in a later fragment', expr: [IPV6_FRAGMENT, ...DROP] },
+    { comment: 'VNI hidden in a later fragment', expr: [IPV4_FRAGMENT, ...DROP] },
+  ],
+})
+
+function forwardedRules(
+  { ofPeer, toPeer }: Readonly<Record<'ofPeer' | 'toPeer', OfFamily>>,
+  isTracked: boolean,
+): readonly FilterRule[] {
+  return [
+    ...FAMILIES.map((family) => ({
+      comment: 'of a peer whose way leads through us',
+      expr: [ofPeer(family), REACHED_THAT_WAY, { return: null }],
+    })),
+    ...FAMILIES.map((family) => ({
+      comment: 'in the name of a peer',
+      expr: [ofPeer(family), toPeer(family), ...DROP],
+    })),
+    { comment: 'of anybody else', expr: [jump('to-peers')] },
+    ...(isTracked
+      ? FAMILIES.map((family) => ({
+          comment: 'another network at first sight',
+          expr: [toPeer(family), setMark({ '|': [MARK.of, IN_QUESTION] })],
+        }))
+      : []),
+  ]
+}
+
+function leavingRules(vxlan: NftObject, isTracked: boolean): readonly FilterRule[] {
+  return [
+    // One question for all packets that go elsewhere: all names of deviceName begin so.
+    { comment: 'into an overlay', expr: [equal(meta('oifname'), 'flan*'), jump('into-overlay')] },
+    ...(isTracked
+      ? [
+          { comment: 'VXLAN that was sent elsewhere', expr: [vxlan, REDIRECTED, jump('to-peers')] },
+          {
+            comment: 'VXLAN of a container',
+            expr: [vxlan, equal(masked(MARK.of, MARK.bits), IN_QUESTION), jump('in-question')],
+          },
+        ]
+      : []),
   ]
 }
 
@@ -167,3 +156,19 @@ const SOURCE_CHANGED: NftObject = { match: { op: 'in', left: { ct: { key: 'statu
 
 /** Its destination was changed on the way: our device sends to peers alone. */
 const REDIRECTED: NftObject = { match: { op: 'in', left: { ct: { key: 'status' } }, right: 'dnat' } }
+
+const SENT: FilterChain = {
+  name: 'sent',
+  rules: [
+    {
+      comment: 'of our device',
+      expr: [equal(masked(MARK.of, MARK.bits), MARK.value), setMark(masked(MARK.of, MARK.others)), { return: null }],
+    },
+    { comment: 'of a process', expr: [OF_A_PROCESS, jump('to-peers')] },
+  ],
+}
+
+const QUESTIONED: readonly FilterRule[] = [
+  { comment: 'no answer would find its way back', expr: [SOURCE_CHANGED, ...DROP] },
+  { comment: 'a stranger to the peer', expr: [setMark(masked(MARK.of, MARK.others))] },
+]
