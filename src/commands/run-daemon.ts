@@ -18,7 +18,7 @@ import { runTool } from '../firewall/command.ts'
 import { LinuxFirewall } from '../firewall/linux-firewall.ts'
 import { LinuxForeignRules } from '../firewall/others/linux-foreign-rules.ts'
 import { NftPeerFilter } from '../firewall/peer-filter/nft-peer-filter.ts'
-import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId } from '../host/identity.ts'
+import { deriveCopyId, deriveVtepMac, NoIdentityError, readNodeId, UnreadIdentityError } from '../host/identity.ts'
 import { readChecksumErrors } from '../host/checksum-errors.ts'
 import { readNeighbourTables } from '../host/neighbour-tables.ts'
 import { obstacleAt } from '../host/files/regular-file.ts'
@@ -60,10 +60,11 @@ async function refuseObstacle({ subnetFile }: DaemonOptions): Promise<void> {
 
 /** What is said in a line, without a stack. @throws anything else */
 function refusal(error: unknown): number {
-  const isKnown = [NoIdentityError, HostTakenError, NoRightsError].some((kind) => error instanceof kind)
-  if (!(error instanceof Error) || !isKnown) throw error
+  const isPassing = [HostTakenError, UnreadIdentityError].some((kind) => error instanceof kind)
+  const isLasting = [NoIdentityError, NoRightsError].some((kind) => error instanceof kind)
+  if (!(error instanceof Error) || !(isPassing || isLasting)) throw error
   sayLast(printable(error.message))
-  return error instanceof HostTakenError ? EXIT.failed : EXIT.usage
+  return isPassing ? EXIT.failed : EXIT.usage
 }
 
 /** How the node was when it was asked to stop: once its session has ended, it is nothing any more. */
@@ -100,7 +101,11 @@ const openerOf = async ({ kube }: DaemonOptions): Promise<OpenDaemonStore> =>
 async function nodeIdOf({ nodeId, kube }: DaemonOptions): Promise<string> {
   if (nodeId !== undefined) return nodeId
   if (kube === undefined) return readNodeId()
-  return kube.nodeName ?? readNodeId().catch(() => hostname())
+  if (kube.nodeName !== undefined) return kube.nodeName
+  return readNodeId().catch((error: unknown) => {
+    if (error instanceof NoIdentityError) return hostname()
+    throw error
+  })
 }
 
 /** What the agent asks of this host, and does to it. */

@@ -17,16 +17,33 @@ export class NoIdentityError extends Error {
   override readonly name = 'NoIdentityError'
 }
 
+/** There is a machine id, and it could not be read; a later start may be able to. */
+export class UnreadIdentityError extends Error {
+  override readonly name = 'UnreadIdentityError'
+}
+
+/** What says that there is no such file (open(2)). Anything else says nothing of what stands in it. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+
+/** @throws {UnreadIdentityError} when it may be there and cannot be read, as for want of descriptors */
+async function machineIdIn(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    if (ABSENT.has(code)) return ''
+    throw new UnreadIdentityError(`cannot read the machine id in ${file}: ${code}`, { cause: error })
+  }
+}
+
 /**
  * Identity of this node: 32 hexadecimal digits derived from the machine id, the same at every start.
  * @throws {NoIdentityError} when no file holds a machine id
+ * @throws {UnreadIdentityError} when one cannot be read: with what stands in the next file, this were another node
  */
 export async function readNodeId(files: readonly string[] = MACHINE_ID_FILES): Promise<string> {
   for (const file of files) {
-    const machineId = await readFile(file, 'utf8').then(
-      (text) => text.trim(),
-      () => '',
-    )
+    const machineId = await machineIdIn(file)
     if (MACHINE_ID.test(machineId)) return deriveNodeId(machineId)
   }
   throw new NoIdentityError(`no machine id in ${files.join(' or ')}: run systemd-machine-id-setup, or give --node-id`)

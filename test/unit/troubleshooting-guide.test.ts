@@ -25,6 +25,7 @@ const ERRORS = [
     'FirewallError',
     'PeerFilterError',
     'NoIdentityError',
+    'UnreadIdentityError',
     'HostTakenError',
     'NoRightsError',
   ],

@@ -2,7 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { deriveNodeId, deriveVtepMac, NoIdentityError, readNodeId } from '../../../src/host/identity.ts'
+import {
+  deriveNodeId,
+  deriveVtepMac,
+  NoIdentityError,
+  readNodeId,
+  UnreadIdentityError,
+} from '../../../src/host/identity.ts'
 import { isUnicastMac } from '../../../src/net/mac.ts'
 
 const MACHINE_ID = '0123456789abcdef0123456789abcdef'
@@ -47,6 +53,15 @@ describe('readNodeId', () => {
       await expect(readNodeId([file])).rejects.toThrow(/machine-id.*--node-id/)
     },
   )
+})
+
+describe('a machine id that cannot be read', () => {
+  it('is not taken for none, and no other stands in for it: that would be another node', async () => {
+    const good = await fileWith('good', `${MACHINE_ID}\n`)
+    const reading = readNodeId([directory, good]) // a folder opens, and cannot be read: EISDIR
+    await expect(reading).rejects.toThrow(UnreadIdentityError)
+    await expect(reading).rejects.toThrow(`cannot read the machine id in ${directory}: EISDIR`)
+  })
 })
 
 describe('deriveVtepMac', () => {
