@@ -41,6 +41,19 @@ describe('a second agent on one host', () => {
     expect(agent.isRunning).toBe(true)
   })
 
+  test('opens nothing for a debugger, and goes on, when it is sent SIGUSR1 or SIGUSR2, which it says', async () => {
+    const { agent, place } = host()
+    await forwards(host())
+    const listeners = (): Promise<string> => place.exec('ss', ['-Hltn'])
+    const before = await listeners()
+    for (const name of ['SIGUSR1', 'SIGUSR2']) {
+      await place.exec('kill', ['-s', name, `${agent.pid ?? 0}`])
+      await waitFor('a line about it', async () => (await agent.log()).includes(`info ${name} means nothing`))
+    }
+    expect(agent.isRunning).toBe(true)
+    expect(await listeners()).toBe(before)
+  })
+
   test('ends with exit code 1 and the pid of the first, which notices nothing', async () => {
     await forwards(host())
     const before = { all: await everything(host()), log: await host().agent.log(), revision: await lab().revision() }
