@@ -60,6 +60,7 @@ export const CAUSES = [
   'udp-port-taken',
   'udp-port-dropped-here',
   'rp-filter-drops',
+  'underlay-way-refused',
   'foreign-route-wins',
   'foreign-rule-wins',
   'public-ip-hidden',

@@ -1,11 +1,19 @@
+const UNDERLAY = [
+  'ip -br address; FLANNELD_IFACE= in /etc/default/flanneld with the interface by which the hosts reach each other, then systemctl restart flanneld',
+]
+
+/** The same by the reason, where one has another cause than the name of its condition lets think. Looked at first. */
+const BY_REASON: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^no underlay with an IPv[46] address\b/, UNDERLAY],
+  [
+    /^a device that was moved to another network namespace\b/,
+    ['ip -all netns exec ip -d link show type vxlan; in the namespace where it is: ip link delete NAME'],
+  ],
+]
+
 /** What puts a condition right of which no check knows the cause, by its name (docs/health.md). What the reason says of a cure goes before. */
 const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
-  [
-    /^underlay\b/,
-    [
-      'ip -br address; FLANNELD_IFACE= in /etc/default/flanneld with the interface by which the hosts reach each other, then systemctl restart flanneld',
-    ],
-  ],
+  [/^underlay\b/, UNDERLAY],
   [
     /^IPv[46] underlay address$/,
     ['ip -br address: the address that the lease publishes is gone; bring it back, or wait: the agent follows'],
@@ -78,7 +86,8 @@ const NOTED = /\bCure: (.+?)(?=; (?:the policy|nftables|iptables)|$)/
 /** Sentences and commands that may put it right; always one at least. */
 export function curesOf(what: string, reason: string): readonly string[] {
   const [, said] = NOTED.exec(reason) ?? []
-  const [, known = []] = CURES.find(([name]) => name.test(what)) ?? []
+  const [, known = []] =
+    BY_REASON.find(([words]) => words.test(reason)) ?? CURES.find(([name]) => name.test(what)) ?? []
   const cures = [...(said === undefined ? [] : [said]), ...known]
   return cures.length > 0 ? cures : [`look for "${what}" in docs/health.md`]
 }

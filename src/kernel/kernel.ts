@@ -274,6 +274,8 @@ export interface SelectiveRoute {
 /** Which packet it is of which the kernel is asked what becomes of it. */
 export interface RouteQuestion {
   readonly destination: Ip
+  /** The host itself sends it, from this address of its own. Absent: from the one that the kernel chooses. */
+  readonly source?: Ip | undefined
   /** Comes in by this link, from an address that is none of the host's, and is forwarded. Absent: the host itself sends it. */
   readonly forwarded?: { readonly linkIndex: number; readonly source: Ip } | undefined
 }

@@ -73,6 +73,8 @@ async function cleanUp(): Promise<void> {
       'ip route replace default via 192.168.205.1 dev eth0',
       `ip route delete ${upstreamLease(lab().host(WELL), WELL).base}/24`,
       'ip rule delete priority 77',
+      'ip route flush table 77',
+      `ip route delete blackhole ${lab().host(AGENT).address}/32`,
       'sysctl -qw net.ipv4.conf.eth0.rp_filter=0',
     ),
     attempts(
@@ -179,6 +181,37 @@ describe('what is wrong with this host', () => {
     await patient().agent.stop() // it says of checksums what it has seen within 30 s
     patient().agent.start()
     await patient().ready()
+  })
+
+  test('a rule and a blackhole that keep packets to peers from leaving this host', async () => {
+    const peer = lab().host(AGENT)
+    const refused = async (way: string): Promise<readonly ToldFinding[]> => {
+      const { findings } = await doctor.tells('doctor to find the way refused', (told) =>
+        causesOf(told).includes('underlay-way-refused'),
+      )
+      expect(findings.map(({ cause }) => cause)).not.toContain('udp-port-dropped-there')
+      expect(findings.map(({ summary }) => summary)).toContainEqual(expect.stringContaining(way))
+      return findings.filter(({ cause }) => cause === 'underlay-way-refused')
+    }
+    await shell(patient(), `ip route add blackhole ${peer.address}/32`)
+    await askNow([peer])
+    const [one, ...others] = await refused('a blackhole')
+    expect(one).toMatchObject({
+      peer: 'host1',
+      evidence: [`ip route get ${peer.address} from ${patient().address}: a blackhole`],
+    })
+    expect(others).toEqual([])
+    await shell(patient(), `ip route delete blackhole ${peer.address}/32`)
+    await askNow([peer])
+    await nothingIsWrong()
+    await shell(
+      patient(),
+      `ip route add unreachable default table 77 && ip rule add from ${patient().address} to ${peer.address} table 77 priority 77`,
+    )
+    await askNow([peer])
+    await refused('unreachable')
+    await shell(patient(), 'ip rule delete priority 77; ip route flush table 77')
+    await askNow([peer])
   })
 
   test('a lease that publishes our own address', async () => {

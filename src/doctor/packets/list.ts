@@ -11,6 +11,7 @@ import { rulesOfOthers } from './rules-of-others.ts'
 import { silentPeers } from './silent-peer.ts'
 import { taken } from './taken.ts'
 import { underlayLink } from './underlay-link.ts'
+import { underlayWay } from './underlay-way.ts'
 
 /** What is looked into between this host's containers and those of its peers. */
 export const PACKET_CHECKS: readonly Check<View>[] = [
@@ -18,6 +19,7 @@ export const PACKET_CHECKS: readonly Check<View>[] = [
   taken,
   rulesOfOthers,
   reversePath,
+  underlayWay,
   routes,
   published,
   addressConflict,

@@ -13,6 +13,7 @@ const NO_VXLAN = Buffer.alloc(8)
 
 /** ICMP errors as the kernel hands them to a connected socket (net/ipv4/icmp.c: icmp_err_convert). */
 const SAYS: Readonly<Record<string, string>> = {
+  EINVAL: 'refused by a blackhole among the routes of this host',
   EHOSTUNREACH: 'host unreachable, or administratively prohibited',
   ENETUNREACH: 'network unreachable',
   EACCES: 'prohibited by a route, or by the firewall of this host',

@@ -9,20 +9,19 @@ import type { MessageWriter } from './writer.ts'
 /** Of IPv6 the table is always told, and the kernel refuses who asks for it (inet6_rtm_valid_getroute_req). */
 const FLAGS = { 4: RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH, 6: RTM_F_FIB_MATCH } as const
 
-/** `ip route get fibmatch`, for a packet of the host's own or a forwarded one (`from ADDRESS iif LINK`). */
+/** `ip route get fibmatch`, for a packet of the host's own (`from ADDRESS`, where it says so) or a forwarded one (`from ADDRESS iif LINK`). */
 export function writeRouteQuestion(writer: MessageWriter, question: RouteQuestion, sequence: number): void {
   const { destination, forwarded } = question
+  const source = forwarded?.source ?? question.source
   const bits = addressBits(destination.family)
   writer.begin(RTM.GETROUTE, NLM_F.REQUEST, sequence)
   rtmsg(writer, destination.family, bits, {
-    sourceLength: forwarded === undefined ? 0 : bits,
+    sourceLength: source === undefined ? 0 : bits,
     flags: FLAGS[destination.family],
   })
   writer.attributeIp(RTA.DST, destination)
-  if (forwarded !== undefined) {
-    writer.attributeIp(RTA.SRC, forwarded.source)
-    writer.attributeU32(RTA.IIF, forwarded.linkIndex)
-  }
+  if (source !== undefined) writer.attributeIp(RTA.SRC, source)
+  if (forwarded !== undefined) writer.attributeU32(RTA.IIF, forwarded.linkIndex)
   writer.end()
 }
 

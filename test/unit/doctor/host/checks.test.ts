@@ -266,6 +266,12 @@ describe('a condition of which no check knows the cause', () => {
     expect(curesOf('drops of others', 'x drops. Cure: ufw allow 1/udp')).toEqual(['ufw allow 1/udp'])
     expect(curesOf('way to etcd', 'is reached over eth1')).toEqual([expect.stringContaining('FLANNELD_IFACE')])
     expect(curesOf('device flannel.1', 'is taken')).toEqual([expect.stringContaining('type vxlan')])
+    expect(
+      curesOf('device flannel.1', 'no underlay with an IPv4 address: --iface fits none: eth0 is not there'),
+    ).toEqual([expect.stringContaining('FLANNELD_IFACE=')])
+    expect(curesOf('device flannel.1', 'a device that was moved to another network namespace already carries')).toEqual(
+      [expect.stringContaining('ip -all netns exec')],
+    )
     expect(curesOf('device flannel0', '/dev/net/tun is not there')).toEqual([expect.stringContaining('type tun')])
     expect(curesOf('something new', 'is so')).toEqual([expect.stringContaining('docs/health.md')])
   })
