@@ -67,6 +67,7 @@ async function cleanUp(): Promise<void> {
       'iptables -D INPUT -p udp --dport 8472 -j DROP',
       `iptables -t nat -D ${MASQUERADE}`,
       'nft delete table inet strict',
+      'nft delete table netdev early',
       'ip link delete eth1',
       'ip link delete vx0',
       'ip link set eth0 up',
@@ -103,6 +104,19 @@ describe('what is wrong with this host', () => {
     await ring()
     await agentNames(/drops of others: .*inet strict/)
     await follow(patient(), await only('udp-port-dropped-here'))
+  })
+
+  test('a table of nft that drops at the underlay, before anything else sees it', async () => {
+    await shell(
+      patient(),
+      'nft add table netdev early && nft add chain netdev early in { type filter hook ingress device eth0 priority 0\\; } && nft add rule netdev early in udp dport 8472 drop',
+    )
+    await ring()
+    await agentNames(/drops of others: .*netdev early/)
+    const found = await only('udp-port-dropped-here')
+    expect(found.cure).toEqual(['nft insert rule netdev early in udp dport 8472 accept'])
+    await follow(patient(), found)
+    await askNow([lab().host(AGENT), lab().host(WELL)])
   })
 
   test('a rule that masquerades between containers', async () => {

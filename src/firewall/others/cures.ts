@@ -28,7 +28,7 @@ export function acceptCure(base: Base, { network }: OverlayPath): string {
 /** What lets tunnels end here, or leave. */
 export function tunnelCure(base: Base, { port }: TunnelEnd): string {
   const { hook } = base.chain
-  const isLeaving = hook === 'output' || hook === 'postrouting'
+  const isLeaving = hook === 'output' || hook === 'postrouting' || hook === 'egress'
   if (isFirewalld(base) && !isLeaving) return `firewall-cmd --permanent --add-port=${port}/udp && firewall-cmd --reload`
   if (isUfw(base)) return `ufw allow${isLeaving ? ' out' : ''} ${port}/udp`
   if (isIptables(base)) {
@@ -51,7 +51,7 @@ const isRaw = ({ table }: Base): boolean => table.name !== 'filter'
 
 /** The tables that iptables has, whatever made them. */
 const isIptables = ({ table, chain }: Base): boolean =>
-  table.family !== 'inet' && chain.name === chain.name.toUpperCase() && chain.name === chain.hook?.toUpperCase()
+  table.family.startsWith('ip') && chain.name === chain.name.toUpperCase() && chain.name === chain.hook?.toUpperCase()
 
 const toolOf = ({ table }: Base): string => {
   const tool = table.family === 'ip6' ? 'ip6tables' : 'iptables'

@@ -5,6 +5,7 @@ import { NFT_TABLES } from '../names.ts'
 import { TABLE as PEER_FILTER } from '../peer-filter/filter-rules.ts'
 import { acceptCure, DOCKER_RAW_CURE, masqueradeCure, tunnelCure } from './cures.ts'
 import { fateOf, type Fate } from './evaluate.ts'
+import { AT_DEVICES } from './nft-devices.ts'
 import type { ForeignChain, ForeignRule, ForeignTable } from './rule-set.ts'
 import type { Side, Traffic } from './traffic.ts'
 
@@ -37,7 +38,7 @@ export function judge(
 }
 
 const isOfFamily = ({ table }: Base, family: 4 | 6): boolean =>
-  table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')
+  table.family === 'inet' || table.family === 'netdev' || table.family === (family === 4 ? 'ip' : 'ip6')
 
 const isNat = ({ table, chain }: Base): boolean => (chain.type ?? table.name) === 'nat'
 
@@ -111,12 +112,13 @@ const guardedContainers = ({ guarded = [] }: ForeignRule, { subnet }: OverlayPat
   })
 
 /** Chains that see tunnels as they come, and as they go. */
-const COMING: ReadonlySet<string> = new Set(['input', 'prerouting'])
-const GOING: ReadonlySet<string> = new Set(['output', 'postrouting'])
+const COMING: ReadonlySet<string> = new Set(['input', 'prerouting', 'ingress'])
+const GOING: ReadonlySet<string> = new Set(['output', 'postrouting', 'egress'])
 
 /** What is dropped of all tunnels, else of those of single hosts. */
 function closed(end: TunnelEnd, base: Base): readonly ForeignVerdict[] {
-  const { hook = '' } = base.chain
+  const { hook = '', devices } = base.chain
+  if (AT_DEVICES.has(hook) && devices?.includes(end.link) !== true) return []
   const way = COMING.has(hook) ? 'in' : GOING.has(hook) ? 'out' : undefined
   if (way === undefined || !isOfFamily(base, end.family) || isNat(base)) return []
   const found = closedTo(end, base, way, undefined)

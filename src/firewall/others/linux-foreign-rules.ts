@@ -15,6 +15,7 @@ import { readSavedTables } from './iptables-tables.ts'
 import { judge } from './judge.ts'
 import { withWordsOf } from './merge.ts'
 import { mixOf } from './mixed.ts'
+import { AT_DEVICES, devicesOf } from './nft-devices.ts'
 import { tableFromNft } from './nft-tables.ts'
 import type { ForeignTable } from './rule-set.ts'
 
@@ -29,7 +30,10 @@ const MOST_BYTES = 1 << 20
  */
 const MOST_CHAINS = 400
 
-const HOOKS: readonly string[] = ['prerouting', 'input', 'forward', 'output', 'postrouting']
+const HOOKS: readonly string[] = ['prerouting', 'input', 'forward', 'output', 'postrouting', ...AT_DEVICES]
+/** Tables whose chains see packets of both families. */
+const ANY_FAMILY = ['inet', 'netdev'] as const
+const NONE: ReadonlyMap<string, readonly string[]> = new Map()
 const SAVE = { 4: 'iptables-save', 6: 'ip6tables-save' } as const
 const LEGACY_SAVE = { 4: 'iptables-legacy-save', 6: 'ip6tables-legacy-save' } as const
 /** The tables that the legacy variant has made in this network namespace, a name a line: none, where nobody has. */
@@ -93,7 +97,7 @@ export class LinuxForeignRules implements ForeignRules {
       const legacy = isLegacy ? saved.tables : others
       mixed.push(...mixOf({ family, used: isLegacy ? 'legacy' : 'nft', nft: ofNft.get(protocol) ?? [], legacy }))
     }
-    return { tables: [...tables, ...(ofNft.get('inet') ?? [])], mixed }
+    return { tables: [...tables, ...ANY_FAMILY.flatMap((family) => ofNft.get(family) ?? [])], mixed }
   }
 
   /** By their family, as nft calls it; empty where there is no nft. */
@@ -101,11 +105,13 @@ export class LinuxForeignRules implements ForeignRules {
     const chains = await this.#listChains(signal)
     const wanted = new Map<string, ForeignTable[]>()
     if (chains === undefined) return wanted
-    const protocols = ['inet', ...families.map((family) => (family === 4 ? 'ip' : 'ip6'))]
+    const protocols: readonly string[] = [...ANY_FAMILY, ...families.map((family) => (family === 4 ? 'ip' : 'ip6'))]
     for (const protocol of protocols) wanted.set(protocol, [])
     for (const [family, table, all] of tablesOf(chains)) {
       if (!protocols.includes(family) || !all.some(isEntered)) continue
-      wanted.get(family)?.push(tableFromNft(family, table, await this.#listTable(family, table, all, signal)))
+      const chains = await this.#listTable(family, table, all, signal)
+      const devices = all.some(({ hook }) => AT_DEVICES.has(hook)) ? await this.#devicesIn(family, table, signal) : NONE
+      wanted.get(family)?.push(tableFromNft(family, table, chains, devices))
     }
     return wanted
   }
@@ -117,6 +123,16 @@ export class LinuxForeignRules implements ForeignRules {
       if (error instanceof FirewallError && error.code === 'MISSING') return undefined
       throw error
     }
+  }
+
+  /** At which its chains stand, by the names of these. */
+  async #devicesIn(
+    family: string,
+    table: string,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly string[]>> {
+    const listing = this.#run('nft', ['-t', 'list', 'table', family, table], '', signal, MOST_BYTES)
+    return devicesOf((await this.#unlessTooLong(listing)) ?? '')
   }
 
   async #listTable(

@@ -21,16 +21,26 @@ const HARMLESS: ReadonlySet<string> = new Set([
 /** Statements that let some packets go on only. */
 const CONDITIONS: ReadonlySet<string> = new Set(['limit', 'quota', 'connlimit', 'ct count'])
 
-/** A table of nft's, with the chains that were listed of it. */
-export function tableFromNft(family: string, name: string, chains: readonly NftChain[]): ForeignTable {
-  const own = chains.filter((chain) => chain.family === family && chain.table === name).map(foreign)
+/**
+ * A table of nft's, with the chains that were listed of it.
+ * @param devices at which chains stand, by the names of these
+ */
+export function tableFromNft(
+  family: string,
+  name: string,
+  chains: readonly NftChain[],
+  devices: ReadonlyMap<string, readonly string[]> = new Map(),
+): ForeignTable {
+  const own = chains
+    .filter((chain) => chain.family === family && chain.table === name)
+    .map((chain) => foreign(chain, devices.get(chain.name)))
   const title = `nftables ${family} ${name}`
   return { title, name, family, chains: new Map(own.map((chain) => [chain.name, chain])) }
 }
 
-const foreign = ({ name, hook, type, policy, rules }: NftChain): ForeignChain =>
+const foreign = ({ name, hook, type, policy, rules }: NftChain, devices: readonly string[] | undefined): ForeignChain =>
   chainOf(
-    { name, hook: hook || undefined, type: type || undefined, policy: policy === 'drop' ? 'drop' : 'accept' },
+    { name, hook: hook || undefined, type: type || undefined, policy: policy === 'drop' ? 'drop' : 'accept', devices },
     () => rules.map(ruleOf),
   )
 

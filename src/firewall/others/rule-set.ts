@@ -24,6 +24,8 @@ export interface ForeignChain {
   readonly hook: string | undefined
   readonly type: string | undefined
   readonly policy: 'accept' | 'drop'
+  /** The interfaces at which it stands, where its hook is one of theirs. */
+  readonly devices?: readonly string[] | undefined
   readonly rules: readonly ForeignRule[]
 }
 
@@ -32,19 +34,19 @@ export interface ForeignTable {
   /** For people: `nftables inet firewalld`, `iptables-legacy filter`. */
   readonly title: string
   readonly name: string
-  /** 'ip', 'ip6' or 'inet'. */
+  /** 'ip', 'ip6', 'inet' or 'netdev'. */
   readonly family: string
   readonly chains: ReadonlyMap<string, ForeignChain>
 }
 
 /** A chain whose rules are read when they are first asked for: of most, nobody asks. */
 export function chainOf(
-  { name, hook, type, policy }: Omit<ForeignChain, 'rules'>,
+  { name, hook, type, policy, devices }: Omit<ForeignChain, 'rules'>,
   read: () => readonly ForeignRule[],
 ): ForeignChain {
   let known: readonly ForeignRule[] | undefined
   return {
-    ...{ name, hook, type, policy },
+    ...{ name, hook, type, policy, devices },
     get rules() {
       known ??= read()
       return known

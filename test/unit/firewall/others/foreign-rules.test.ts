@@ -93,6 +93,28 @@ describe('rules of others that keep the overlay out are named with the cure', ()
     })
   })
 
+  it.each([
+    ['device "eth0"', true],
+    ['device eth0', true],
+    ['devices = { "docker0", "eth0" }', true],
+    ['devices = { docker0, eth1 }', false],
+    ['device "eth01"', false],
+  ])('a chain at a card, %s, as nft 1.0.6 prints it: %s', async (at, isOurs) => {
+    const name = { family: 'netdev', table: 'early' }
+    const chain = { ...name, name: 'in', type: 'filter', hook: 'ingress', prio: 0, policy: 'accept' }
+    const port = { op: '==', left: { payload: { protocol: 'udp', field: 'dport' } }, right: 8472 }
+    const rule = { ...name, chain: 'in', handle: 2, expr: [{ match: port }, { drop: null }] }
+    const listing = `table netdev early {\n\tchain in {\n\t\ttype filter hook ingress ${at} priority filter; policy accept;\n\t}\n}\n`
+    const run: RunTool = (tool, args) => {
+      if (tool !== 'nft') return Promise.resolve('')
+      return Promise.resolve(args.includes('-j') ? JSON.stringify({ nftables: [{ chain }, { rule }] }) : listing)
+    }
+    const verdicts = inWords(await new LinuxForeignRules(run, noLegacy).judge([PATH], [TUNNEL], signal))
+    const said =
+      'nftables netdev early, chain in (handle 2), drops what other hosts send to UDP port 8472. Cure: nft insert rule netdev early in udp dport 8472 accept'
+    expect(verdicts).toEqual({ drops: isOurs ? [said] : [], masquerades: [] })
+  })
+
   it('ufw, whose conditions nft does not know, where our accept is off', async () => {
     const verdicts = await judged('ufw')
     expect(verdicts?.drops).toEqual([
