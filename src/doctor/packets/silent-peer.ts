@@ -190,8 +190,12 @@ function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number
     }
   return {
     ...{ cause: 'udp-port-dropped-there', isLastResort: true },
-    summary: `${peer.name} is on, but what is sent to it through the overlay is not answered, and nothing here is in the way: most likely its firewall, or one between, drops UDP port ${port}`,
-    evidence: [...evidence, `nothing on this host drops UDP port ${port}`, ...saysOf(peer)],
+    summary: `${peer.name} is on, but what is sent to it through the overlay is not answered, and no rule here is known to be in the way: most likely its firewall, or one between, drops UDP port ${port}`,
+    evidence: [
+      ...evidence,
+      `no rule of nft or iptables on this host drops UDP port ${port} for all (BPF, tc and sets are not read)`,
+      ...saysOf(peer),
+    ],
     cure: openThere(peer, port),
   }
 }
