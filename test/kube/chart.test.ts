@@ -50,6 +50,12 @@ describe.skipIf(typeof programs === 'string')('the chart, rendered by Helm', () 
     return JSON.parse(text)
   }
 
+  const expectRefusal = async (values: object, named: string): Promise<void> => {
+    const { code, stderr } = await render(values)
+    expect(code).toBe(1)
+    expect(stderr).toContain(named)
+  }
+
   test('is what the plain manifest says', async () => {
     const [values = {}] = objectsOf(readFileSync(join(ROOT, 'packaging/kubernetes/plain.yaml'), 'utf8'))
     const { stdout } = await render(values)
@@ -97,6 +103,13 @@ describe.skipIf(typeof programs === 'string')('the chart, rendered by Helm', () 
   ])('makes of %j a network configuration that the agent takes', async (values, expected) => {
     expect(await network(values)).toEqual(expected)
   })
+
+  test.each(['fd00::/48', '::/1', 'fd00:10:244:1:2:3:4:0/112', 'FD00:10:244::1:0/128', 'fd00:10:244:1:2:3:4::/112'])(
+    'takes %s as a range of IPv6',
+    async (podCidrv6) => {
+      expect(await one('ConfigMap', { podCidrv6 })).toBeDefined()
+    },
+  )
 
   test('hands on what is to run where, and how', async () => {
     const spec = objectAt(
@@ -156,8 +169,31 @@ describe.skipIf(typeof programs === 'string')('the chart, rendered by Helm', () 
     ['a range that is none', { podCidr: '10.244.0.0' }, 'podCidr'],
     ['a port that is none', { flannel: { backendPort: 70_000 } }, 'backendPort'],
   ])('refuses %s', async (_, values, named) => {
-    const { code, stderr } = await render(values)
-    expect(code).toBe(1)
-    expect(stderr).toContain(named)
+    await expectRefusal(values, named)
+  })
+
+  test.each(['10.244.0.0/33', '10.256.0.0/16', '10.244.0/16', '10.244.0.0/0', '10.244.0.0/16,fd00::/48', 'fd00::/48'])(
+    'refuses %s as a range of IPv4',
+    async (podCidr) => {
+      await expectRefusal({ podCidr }, 'podCidr')
+    },
+  )
+
+  test.each(['fd00:10:244::/129', 'fd00::10::/64', 'fd00:1:2:3:4:5:6:7:8/64', '10.244.0.0/16', 'fd00::/x', ':/64'])(
+    'refuses %s as a range of IPv6',
+    async (podCidrv6) => {
+      await expectRefusal({ podCidrv6 }, 'podCidrv6')
+    },
+  )
+
+  test.each([
+    ['{"name":', 'is no JSON'],
+    ['{"plugins":[{"type":"flannel"}]}', 'name'],
+    ['{"name":"cbr0","plugins":{"type":"flannel"}}', 'plugins is to be a list'],
+    ['{"name":"cbr0","plugins":["flannel"]}', 'is to be an object'],
+    ['{"name":"cbr0","plugins":[{"delegate":{}}]}', 'is to have a type'],
+    ['{"name":"cbr0","plugins":[{"type":"bridge"}]}', 'of the type flannel'],
+  ])('refuses %s as a list of plugins', async (cniConf, words) => {
+    await expectRefusal({ flannel: { cniConf } }, words)
   })
 })
