@@ -92,6 +92,11 @@ export class Containerd {
     return this.place.attempt('ctr', ['--address', SOCKET, ...args])
   }
 
+  /** Whatever came of lines of a shell, in which `ctr` speaks to this containerd. */
+  sh(lines: string): Promise<Outcome> {
+    return this.place.attempt('sh', ['-ec', `export CONTAINERD_ADDRESS=${SOCKET}\n${lines}`])
+  }
+
   /** Writes the network anew, with these fields added to the plugin's. */
   async configure(fields: object = {}): Promise<void> {
     await this.place.exec('tee', [CONFLIST], { input: conflist(fields) })
