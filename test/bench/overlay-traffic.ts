@@ -1,8 +1,7 @@
-import { prefix } from '../../src/net/prefix.ts'
-import { Container, Lab, type LabHost } from '../lab/index.ts'
-import type { SubnetFile } from '../lab/subnet-file.ts'
+import { Lab } from '../lab/index.ts'
 import { NoCompiler } from './c-program.ts'
 import { figureOf, missing, type Bound, type Figure, type Missing } from './figure.ts'
+import { addContainer, inTurns, makeVxlan, type Pair, type VxlanEnd } from './hand-made.ts'
 import { LineProgram } from './line-program.ts'
 import { CONFIG } from './peers.ts'
 import { EXECUTABLE } from './programs.ts'
@@ -16,50 +15,19 @@ const TURNS = 4
 const STREAM_MS = { full: 500, quick: 100 } as const
 const ECHOES = { full: 5_000, quick: 500 } as const
 
-/** Containers on two hosts, the second of which serves. */
-interface Pair {
-  readonly client: Container
-  readonly server: Container
-}
-
-/** What a hand-made overlay is on one of the two hosts. */
-interface HandMade {
-  readonly host: LabHost
-  readonly base: string
-  readonly mac: string
-  readonly mtu: number
-}
-
-/** A device with the settings of ours, and entries for one peer, as a person would type them. */
-async function makeByHand({ host, base, mac, mtu }: HandMade, peer: HandMade): Promise<Container> {
-  const settings = `id 200 dstport 8472 local ${host.address} dev eth0 nolearning noudpcsum`
-  await host.place.ipBatch([
-    `link add hand mtu ${mtu} address ${mac} type vxlan ${settings}`,
-    `address add ${base}.0/32 dev hand`,
-    'link set hand up',
-    `neigh add ${peer.base}.0 lladdr ${peer.mac} dev hand nud permanent`,
-    `route add ${peer.base}.0/24 via ${peer.base}.0 dev hand onlink`,
-    `address add ${base}.1/24 dev docker0`,
-  ])
-  const entry = [peer.mac, 'dev', 'hand', 'dst', peer.host.address, 'self', 'permanent']
-  await host.place.exec('bridge', ['fdb', 'add', ...entry])
-  const subnet = prefix(`${base}.0/24`)
-  const file: SubnetFile = { variables: new Map(), subnet, bridgeAddress: `${base}.1/24`, mtu, ipv6: undefined }
-  const container = await Container.create(host.place, file, 1, '/run/tmp')
-  host.containers.push(container)
-  return container
-}
-
 /** A pair over our overlay, and one behind the same bridges over a hand-made one. */
-async function makePairs(lab: Lab): Promise<{ readonly ours: Pair; readonly byHand: Pair }> {
+async function makePairs(lab: Lab): Promise<Pairs> {
   const hosts = [lab.host(0), lab.host(1)] as const
   await lab.putConfig(CONFIG)
   await lab.startAgents()
   const [client, server] = await Promise.all([hosts[0].addContainer(), hosts[1].addContainer()])
   const { mtu } = await hosts[0].ready()
-  const first: HandMade = { host: hosts[0], base: '10.250.1', mac: '02:00:00:00:c8:01', mtu }
-  const second: HandMade = { host: hosts[1], base: '10.250.2', mac: '02:00:00:00:c8:02', mtu }
-  const byHand = { client: await makeByHand(first, second), server: await makeByHand(second, first) }
+  const common = { device: 'hand', mtu, vni: 200 }
+  const first: VxlanEnd = { ...common, host: hosts[0], base: '10.250.1', mac: '02:00:00:00:c8:01' }
+  const second: VxlanEnd = { ...common, host: hosts[1], base: '10.250.2', mac: '02:00:00:00:c8:02' }
+  await makeVxlan(first, second)
+  await makeVxlan(second, first)
+  const byHand = { client: await addContainer(first), server: await addContainer(second) }
   return { ours: { client, server }, byHand }
 }
 
@@ -86,19 +54,17 @@ const quantities = (isQuick: boolean): readonly Quantity[] => [
   },
 ]
 
-/** Ours and theirs in turn, beginning with either as often: whatever else the machine does meets both. */
+type Pairs = Readonly<Record<'ours' | 'byHand', Pair>>
+
 async function run(
-  { ours, byHand }: { readonly ours: Pair; readonly byHand: Pair },
+  pairs: Pairs,
   program: string,
   { args, scale }: Quantity,
-): Promise<{ readonly ours: number; readonly byHand: number }> {
+): Promise<Readonly<Record<keyof Pairs, number>>> {
   const sums = { ours: 0, byHand: 0 }
-  const measure = async ({ client, server }: Pair): Promise<number> =>
-    (Number(await client.place.exec(program, args(server.address))) * scale) / TURNS
-  for (let turn = 0; turn < TURNS; turn++) {
-    if (turn % 2 === 0) sums.ours += await measure(ours)
-    sums.byHand += await measure(byHand)
-    if (turn % 2 === 1) sums.ours += await measure(ours)
+  for (const name of inTurns(['ours', 'byHand'] as const, TURNS)) {
+    const { client, server } = pairs[name]
+    sums[name] += (Number(await client.place.exec(program, args(server.address))) * scale) / TURNS
   }
   return sums
 }

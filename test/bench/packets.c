@@ -8,6 +8,8 @@
  *   packets echo ADDRESS PORT SIZE COUNT          median and 99th percentile of round trips, in microseconds
  */
 #define _GNU_SOURCE
+#include "measuring.h"
+
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdint.h>
@@ -15,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef UDP_SEGMENT
@@ -30,17 +31,6 @@ enum { FLOOD = 'f', ECHO = 'e', BEGIN = 'b', END = 'z' };
 static char room[AT_ONCE][MOST];
 static struct iovec parts[AT_ONCE];
 static struct mmsghdr messages[AT_ONCE];
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static int open_socket(void) {
   int size = 4 << 20, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -140,14 +130,8 @@ static int flood(int fd, size_t size, double seconds, int in_runs) {
   return printf("%.0f\n", (double)arrived / took) < 0;
 }
 
-static int compare(const void *a, const void *b) {
-  double difference = *(const double *)a - *(const double *)b;
-  return (difference > 0) - (difference < 0);
-}
-
 static int echo(int fd, size_t size, size_t count) {
-  double *times = calloc(count, sizeof *times);
-  if (times == NULL || count == 0) die("count");
+  double *times = room_for_times(count);
   for (size_t at = 0; at < count; at++) {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     room[0][0] = ECHO;
@@ -156,7 +140,7 @@ static int echo(int fd, size_t size, size_t count) {
     if (poll(&wait, 1, 1000) > 0) (void)!recv(fd, room[1], MOST, 0);
     times[at] = (now() - started) * 1e6;
   }
-  qsort(times, count, sizeof *times, compare);
+  sort_times(times, count);
   return printf("%.2f %.2f\n", times[count / 2], times[count * 99 / 100]) < 0;
 }
 

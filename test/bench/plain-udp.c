@@ -6,6 +6,8 @@
  *                                       forwards until its standard input ends
  */
 #define _GNU_SOURCE
+#include "measuring.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +31,6 @@ static Route routes[65536];
 static size_t count;
 static int port;
 static uint8_t packet[65536];
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static const Route *find(uint32_t address) {
   for (size_t at = 0; at < count; at++) {

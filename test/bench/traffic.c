@@ -3,6 +3,8 @@
  * traffic stream ADDRESS PORT MS   sends for so long, and prints bits per second that have arrived
  * traffic echo ADDRESS PORT COUNT  sends one byte and waits for it to come back, so often; prints the median in microseconds
  */
+#include "measuring.h"
+
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,21 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static char piece[1 << 17];
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static void all(ssize_t (*move)(int, char *, size_t), int fd, char *data, size_t length) {
   for (size_t at = 0; at < length;) {
@@ -89,21 +79,15 @@ static int stream(int fd, double seconds) {
   return printf("%.0f\n", (double)arrived * 8 / (now() - started)) < 0;
 }
 
-static int compare(const void *a, const void *b) {
-  double difference = *(const double *)a - *(const double *)b;
-  return (difference > 0) - (difference < 0);
-}
-
 static int echo(int fd, size_t count) {
-  double *times = calloc(count, sizeof *times);
-  if (times == NULL || count == 0) die("count");
+  double *times = room_for_times(count);
   for (size_t at = 0; at < count; at++) {
     double started = now();
     all(give, fd, piece, 1);
     all(take, fd, piece, 1);
     times[at] = (now() - started) * 1e6;
   }
-  qsort(times, count, sizeof *times, compare);
+  sort_times(times, count);
   return printf("%.2f\n", times[count / 2]) < 0;
 }
 

@@ -1,48 +1,26 @@
 import { fileURLToPath } from 'node:url'
-import { prefix } from '../../../src/net/prefix.ts'
-import { Container, createContainerBridge } from '../../lab/container.ts'
 import type { Lab, LabHost } from '../../lab/index.ts'
-import type { SubnetFile } from '../../lab/subnet-file.ts'
+import { addContainer, makeVxlan, type End, type Pair, type VxlanEnd } from '../hand-made.ts'
 import { LineProgram } from '../line-program.ts'
 import { processorMs } from '../processor.ts'
 
 const FORWARDER = fileURLToPath(new URL('forwarder.ts', import.meta.url))
 /** Octets that IPv4 and UDP put before each packet. */
 const UDP_OVERHEAD = 28
+/** The same of VXLAN, with its own header and that of the frame (RFC 7348, 5). */
+const VXLAN_OVERHEAD = 50
 const UNDERLAY_MTU = 1500
-
-/** Containers on two hosts, the second of which serves. */
-export interface Pair {
-  readonly client: Container
-  readonly server: Container
-}
 
 export const OVERLAYS = ['ours', 'plain', 'vxlan'] as const
 export type Overlay = (typeof OVERLAYS)[number]
 
-/** One host's end of an overlay. */
-interface End {
-  readonly host: LabHost
-  readonly base: string
-  readonly device: string
-}
-
 const network = (overlay: Overlay): string => `10.${240 + OVERLAYS.indexOf(overlay)}`
 const port = (overlay: Overlay): number => 8285 + OVERLAYS.indexOf(overlay)
-const mac = (host: LabHost): string => `02:00:00:00:ca:0${host.address.endsWith('1') ? 1 : 2}`
 
-function endOf(host: LabHost, at: number, overlay: Overlay): End {
-  return { host, base: `${network(overlay)}.${at + 1}`, device: `b-${overlay}` }
-}
-
-async function addContainer({ host, base }: End, mtu: number): Promise<Container> {
-  const subnet = prefix(`${base}.0/24`)
-  const file: SubnetFile = { variables: new Map(), subnet, bridgeAddress: `${base}.1/24`, mtu, ipv6: undefined }
-  if (host.containers.length === 0) await createContainerBridge(host.place, file)
-  else await host.place.ipBatch([`address add ${file.bridgeAddress} dev docker0`])
-  const container = await Container.create(host.place, file, host.containers.length + 1, '/run/tmp')
-  host.containers.push(container)
-  return container
+function endOf(host: LabHost, at: number, overlay: Overlay): VxlanEnd {
+  const mtu = UNDERLAY_MTU - (overlay === 'vxlan' ? VXLAN_OVERHEAD : UDP_OVERHEAD)
+  const base = `${network(overlay)}.${at + 1}`
+  return { host, base, device: `b-${overlay}`, mtu, vni: 201, mac: `02:00:00:00:ca:0${at + 1}` }
 }
 
 /** The peer in the middle of a list, the others of which are nobody's. */
@@ -81,8 +59,7 @@ export class Forwarding {
     this.#programs = []
   }
 
-  async #startOn({ host, base, device }: End, peer: End, peers: number): Promise<LineProgram> {
-    const mtu = UNDERLAY_MTU - UDP_OVERHEAD
+  async #startOn({ host, base, device, mtu }: End, peer: End, peers: number): Promise<LineProgram> {
     const told = [device, host.address, String(port(this.#overlay)), String(mtu)]
     const [command, args] =
       this.#overlay === 'plain'
@@ -96,19 +73,6 @@ export class Forwarding {
     ])
     return program
   }
-}
-
-async function makeVxlan({ host, base, device }: End, peer: End): Promise<void> {
-  const settings = `id 201 dstport 8472 local ${host.address} dev eth0 nolearning noudpcsum`
-  await host.place.ipBatch([
-    `link add ${device} mtu ${UNDERLAY_MTU - 50} address ${mac(host)} type vxlan ${settings}`,
-    `address add ${base}.0/32 dev ${device}`,
-    `link set ${device} up`,
-    `neigh add ${peer.base}.0 lladdr ${mac(peer.host)} dev ${device} nud permanent`,
-    `route add ${peer.base}.0/24 via ${peer.base}.0 dev ${device} onlink`,
-  ])
-  const entry = [mac(peer.host), 'dev', device, 'dst', peer.host.address, 'self', 'permanent']
-  await host.place.exec('bridge', ['fdb', 'add', ...entry])
 }
 
 export interface Overlays {
@@ -127,8 +91,7 @@ export async function makeOverlays(lab: Lab, plain: string): Promise<Overlays> {
     const ends = [endOf(lab.host(0), 0, overlay), endOf(lab.host(1), 1, overlay)] as const
     if (overlay !== 'vxlan') forwarding[overlay] = new Forwarding(ends, overlay, plain)
     else for (const [at, end] of ends.entries()) await makeVxlan(end, ends[at === 0 ? 1 : 0])
-    const mtu = UNDERLAY_MTU - (overlay === 'vxlan' ? 50 : UDP_OVERHEAD)
-    return { client: await addContainer(ends[0], mtu), server: await addContainer(ends[1], mtu) }
+    return { client: await addContainer(ends[0]), server: await addContainer(ends[1]) }
   }
   const pairs = { ours: await make('ours'), plain: await make('plain'), vxlan: await make('vxlan') }
   return { pairs, forwarding }

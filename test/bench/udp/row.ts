@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Lab } from '../../lab/index.ts'
 import { NoCompiler } from '../c-program.ts'
 import { figureOf, missing, type Bound, type Figure, type Missing } from '../figure.ts'
+import { inTurns } from '../hand-made.ts'
 import { LineProgram } from '../line-program.ts'
 import { EXECUTABLE } from '../programs.ts'
 import type { Context, Row } from '../row.ts'
@@ -133,12 +134,9 @@ class Measuring {
     })
   }
 
-  /** All overlays in turn, each time in the other order: whatever else the machine does meets all. */
   async #run(measurement: Measurement): Promise<Values> {
     const turns: Record<Overlay, (readonly number[])[]> = { ours: [], plain: [], vxlan: [] }
-    for (let turn = 0; turn < TURNS; turn++)
-      for (const overlay of turn % 2 === 0 ? OVERLAYS : [...OVERLAYS].reverse())
-        turns[overlay].push(await this.#turn(overlay, measurement))
+    for (const overlay of inTurns(OVERLAYS, TURNS)) turns[overlay].push(await this.#turn(overlay, measurement))
     const mean = (of: readonly (readonly number[])[]): readonly number[] =>
       measurement.quantities.map((_, at) => of.reduce((sum, values) => sum + (values[at] ?? NaN), 0) / of.length)
     return { ours: mean(turns.ours), plain: mean(turns.plain), vxlan: mean(turns.vxlan) }
