@@ -19,7 +19,7 @@ import { WinningRoutes } from './winning-routes.ts'
 export interface RouteCheckInput {
   readonly ports: Pick<AgentPorts, 'kernel' | 'clock' | 'conditions'>
   readonly backend: Pick<Backend, 'own' | 'hasOneRoute'>
-  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'pendingPeers'>
+  readonly reconciler: Pick<Reconciler, 'linkIndex' | 'watchedLinks' | 'pending' | 'pendingPeers'>
   /** Undefined: there is none. */
   readonly device: Pick<DeviceKeeper, 'name'> | undefined
   /** Has the tables read again, which do not hold what is believed of them. */
@@ -32,6 +32,9 @@ const AT_ONCE = 128
 const APART_MS = 100
 /** A new peer is asked about when its entries have had the time to be made, in milliseconds. */
 const SETTLE_MS = 1_000
+/** While more rows than these are to be made, as in a start, that comes first; but this long at most, in milliseconds. */
+const MOST_PENDING = 1_000
+const MOST_PUT_OFF_MS = 30_000
 /** Who is not reached as we want is asked about again after this long, in milliseconds: named is what has lasted. */
 const CONFIRM_MS = 1_000
 /** What is named is asked about again this often, in milliseconds, since routes go with their links without a word; rarer where it is much. */
@@ -143,8 +146,12 @@ export class RouteCheckTask implements Task {
 
   async run({ signal, rest }: TaskContext): Promise<void> {
     const { conditions } = this.#input.ports
-    this.#allAskedMs = this.#nowMs
-    this.#allDueMs = this.#nowMs + SETTLE_MS
+    const untilMs = this.#nowMs + MOST_PUT_OFF_MS
+    do {
+      this.#allAskedMs = this.#nowMs
+      this.#allDueMs = this.#nowMs + SETTLE_MS
+      if (this.#isMuchPending()) await rest(SETTLE_MS)
+    } while (!isStopped(signal) && this.#isMuchPending() && this.#nowMs < untilMs)
     while (!isStopped(signal)) {
       try {
         await this.#round(signal)
@@ -157,6 +164,10 @@ export class RouteCheckTask implements Task {
       if (!isStopped(signal)) await rest(this.#nextInMs(), this.#bell)
       if (!isStopped(signal)) await rest(APART_MS)
     }
+  }
+
+  #isMuchPending(): boolean {
+    return this.#input.reconciler.pending > MOST_PENDING
   }
 
   get #family(): Family {

@@ -141,16 +141,28 @@ function isSame(record: KeyRecord, { revision, newest }: Summary): boolean {
 const revision = longs(1)
 const revisionWords = new Int32Array(revision.buffer)
 
-/** Two of FNV-1a (RFC 9923), which begin with different numbers. */
+/** Two in the manner of FNV-1a (RFC 9923), which begin with different numbers. */
 function digestOf({ createRevision, etcdLeaseId, value }: KeyRecord): Digest {
   revision[0] = createRevision
-  let [high, low] = [(revisionWords[0] ?? 0) ^ 0x811c_9dc5, (revisionWords[1] ?? 0) ^ 0x050c_5d1f]
-  const add = (unit: number): void => {
-    high = Math.imul(high ^ unit, 0x0100_0193)
-    low = Math.imul(low ^ unit, 0x0100_0193) ^ (low >>> 15)
+  const began = { high: (revisionWords[0] ?? 0) ^ 0x811c_9dc5, low: (revisionWords[1] ?? 0) ^ 0x050c_5d1f }
+  return withText(value, withText(etcdLeaseId, began))
+}
+
+/** With its length, so that it is known where it ends. Four characters at a time: this is done for each of tens of thousands of records. */
+function withText(text: string, { high, low }: Digest): Digest {
+  const { length } = text
+  high = Math.imul(high ^ length, 0x0100_0193)
+  low = Math.imul(low ^ length, 0x0100_0193) ^ (low >>> 15)
+  let at = 0
+  for (; at + 3 < length; at += 4) {
+    const first = text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16)
+    const second = text.charCodeAt(at + 2) | (text.charCodeAt(at + 3) << 16)
+    high = Math.imul(Math.imul(high ^ first, 0x0100_0193) ^ second, 0x0100_0193) ^ (high >>> 16)
+    low = Math.imul(Math.imul(low ^ second, 0x0100_0193) ^ first, 0x0100_0193) ^ (low >>> 15)
   }
-  for (let at = 0; at < etcdLeaseId.length; at++) add(etcdLeaseId.charCodeAt(at))
-  add(0x20)
-  for (let at = 0; at < value.length; at++) add(value.charCodeAt(at))
+  for (; at < length; at++) {
+    high = Math.imul(high ^ text.charCodeAt(at), 0x0100_0193)
+    low = Math.imul(low ^ text.charCodeAt(at), 0x0100_0193) ^ (low >>> 15)
+  }
   return { high, low }
 }
