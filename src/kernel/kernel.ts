@@ -2,6 +2,7 @@ import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { TunDevice } from './tun.ts'
+import type { RouteSelection } from './route-selection.ts'
 import type { AddressFlag, AddressProtocol, RouteProtocol, RouteTable, RouteType, Scope } from './words.ts'
 
 /*
@@ -111,19 +112,6 @@ export interface RouteState {
 /** Whether a route leads over the link, by any of its next hops. */
 export const leadsOver = ({ linkIndex, furtherHops }: RouteState, link: number): boolean =>
   linkIndex === link || furtherHops?.some((hop) => hop.linkIndex === link) === true
-
-/** Which routes are asked for: those of which all that is given holds. */
-export interface RouteSelection {
-  /** Any of their next hops may lead over it. */
-  readonly linkIndex?: number | undefined
-  readonly type?: RouteType | undefined
-  readonly protocol?: RouteProtocol | undefined
-}
-
-export const isSelected = (route: RouteState, { linkIndex, type, protocol }: RouteSelection): boolean =>
-  (linkIndex === undefined || leadsOver(route, linkIndex)) &&
-  (type === undefined || route.type === type) &&
-  (protocol === undefined || route.protocol === protocol)
 
 /** Tables to be gone through once, of which nothing is kept that is not looked at. */
 export interface KernelRows {

@@ -15,11 +15,11 @@ import {
   type RouteAnswer,
   type RouteLookup,
   type RouteQuestion,
-  type RouteSelection,
   type RouteState,
   type RuleState,
   type SelectiveRoute,
 } from '../kernel/kernel.ts'
+import type { RouteSelection } from '../kernel/route-selection.ts'
 import { readAddress, writeAddressQuery } from './codec/address.ts'
 import { sendBatch } from './batch.ts'
 import {

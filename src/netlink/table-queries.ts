@@ -1,13 +1,8 @@
-import {
-  isSelected,
-  type FdbState,
-  type NeighbourState,
-  type RouteSelection,
-  type RouteState,
-} from '../kernel/kernel.ts'
+import { type FdbState, type NeighbourState, type RouteState } from '../kernel/kernel.ts'
+import { isSelected, type RouteSelection } from '../kernel/route-selection.ts'
 import type { Family } from '../net/ip.ts'
 import { readNeighbour, writeFdbQuery, writeNeighbourQuery } from './codec/neighbour.ts'
-import { readRoute, writeRouteQuery } from './codec/route.ts'
+import { isRouteApart, readDestination, readRoute, writeRouteQuery } from './codec/route.ts'
 import type { Query } from './query.ts'
 
 /** Neighbours of one family on one link. */
@@ -41,6 +36,12 @@ export const routesOf = (family: Family, selection: RouteSelection): Query<Route
     writeRouteQuery(writer, family, selection, sequence)
   },
   read: (message) => {
+    const { apart } = selection
+    if (apart !== undefined && isRouteApart(message, apart)) {
+      const destination = readDestination(message)
+      if (destination !== undefined) apart.take(destination)
+      return undefined
+    }
     const route = readRoute(message)
     return route && isSelected(route, selection) ? route : undefined
   },

@@ -11,11 +11,11 @@ import {
   type RouteAnswer,
   type RouteLookup,
   type RouteQuestion,
-  type RouteSelection,
   type RouteState,
   type RuleState,
   type SelectiveRoute,
 } from '../kernel/kernel.ts'
+import type { RouteSelection } from '../kernel/route-selection.ts'
 import type { Forwarder, TunDevice } from '../kernel/tun.ts'
 import { familyOfOwnDevice } from '../kernel/marks.ts'
 import type { Family, Ip } from '../net/ip.ts'

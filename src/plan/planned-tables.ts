@@ -6,11 +6,11 @@ import type {
   KernelTables,
   LinkState,
   NeighbourState,
-  RouteSelection,
   RouteState,
   VxlanSpec,
 } from '../kernel/kernel.ts'
-import { isSelected } from '../kernel/kernel.ts'
+import {} from '../kernel/kernel.ts'
+import { selectRoutes, type RouteSelection } from '../kernel/route-selection.ts'
 import { addressBits, sameIp, type Family, type Ip } from '../net/ip.ts'
 import { prefixOf } from '../net/prefix.ts'
 
@@ -54,10 +54,8 @@ export class PlannedTables {
   }
 
   routes(family: Family, selection: RouteSelection = {}): readonly RouteState[] {
-    return [...this.#routes.values()]
-      .flat()
-      .filter((route) => route.destination.family === family)
-      .filter((route) => isSelected(route, selection))
+    const ofFamily = [...this.#routes.values()].flat().filter((route) => route.destination.family === family)
+    return selectRoutes(ofFamily, selection)
   }
 
   /** The route that packets to there follow in the main table, where that is one that is only planned. */

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ip, type Ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { hostPrefix, prefix, type Prefix } from '../../src/net/prefix.ts'
-import type { Kernel, KernelOp, KernelTables, OpResult, RouteSelection, VxlanSpec } from '../../src/kernel/kernel.ts'
+import type { Kernel, KernelOp, KernelTables, OpResult, VxlanSpec } from '../../src/kernel/kernel.ts'
+import type { RouteSelection } from '../../src/kernel/route-selection.ts'
 import type { RouteProtocol } from '../../src/kernel/words.ts'
 import { ChangeRecorder, isChange } from './change-recorder.ts'
 
@@ -310,6 +311,14 @@ export function kernelContract(title: string, makeHarness: () => KernelHarness |
         expect(await shown({ type: 'unicast', protocol: PROTOCOL })).toEqual([here.text, there.text].toSorted())
         expect(await shown({ linkIndex: other, protocol: PROTOCOL })).toEqual([there.text])
         expect(await shown({ protocol: 'static' })).toEqual([])
+        const told: string[] = []
+        const take = ({ text }: Prefix): void => void told.push(text)
+        expect(await shown({ apart: { protocol: PROTOCOL, links: [linkIndex], take } })).toEqual(
+          [there.text, nowhere.text].toSorted(),
+        )
+        expect(told).toEqual([here.text])
+        expect(await shown({ apart: { protocol: 'static', links: [linkIndex], take } })).toEqual(ours.toSorted())
+        expect(told).toEqual([here.text])
         await succeed({ op: 'route.delete', ...blackhole })
       })
 

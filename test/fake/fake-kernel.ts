@@ -4,7 +4,6 @@ import { operationTarget } from '../../src/netlink/codec/operation.ts'
 import { ChangeQueue } from '../../src/netlink/change-queue.ts'
 import {
   KernelError,
-  isSelected,
   leadsOver,
   type AddressState,
   type Kernel,
@@ -18,11 +17,11 @@ import {
   type RouteAnswer,
   type RouteLookup,
   type RouteQuestion,
-  type RouteSelection,
   type RouteState,
   type RuleState,
   type SelectiveRoute,
 } from '../../src/kernel/kernel.ts'
+import { selectRoutes, type RouteSelection } from '../../src/kernel/route-selection.ts'
 import { FakeTun } from './fake-tun.ts'
 import { FakeTables, type Refusal } from './fake-tables.ts'
 
@@ -152,9 +151,8 @@ export class FakeKernel implements Kernel {
 
   async routes(family: Family, signal: AbortSignal, selection: RouteSelection = {}): Promise<readonly RouteState[]> {
     await this.#enter('routes', signal)
-    return [...this.tables.routes.values()].filter(
-      (route) => route.destination.family === family && isSelected(route, selection),
-    )
+    const ofFamily = [...this.tables.routes.values()].filter((route) => route.destination.family === family)
+    return selectRoutes(ofFamily, selection)
   }
 
   /** By the main table, whoever sends; {@link FakeKernel.ruled} stands for what rules make of forwarded packets. */

@@ -104,13 +104,19 @@ export interface SeenHost extends HostAddresses {
 }
 
 export function seenHost(host: HostAddresses, family: Family): SeenHost {
-  const standing = new PrefixList()
+  const others = new PrefixList()
   const routes = host.routes.filter((route) => {
     const isOurs = isOurRoute(route)
-    if (isOurs && route.destination.family === family) standing.push(route.destination)
+    if (isOurs && route.destination.family === family) others.push(route.destination)
     return !isOurs
   })
-  return { ...host, routes, standing }
+  const own = host.toPeers?.get(family) ?? []
+  return { ...host, routes, standing: { [Symbol.iterator]: () => both(own, others) } }
+}
+
+function* both(some: Iterable<Prefix>, others: Iterable<Prefix>): Generator<Prefix, void, undefined> {
+  yield* some
+  yield* others
 }
 
 /** Of this run or an earlier one, ours or upstream's. */

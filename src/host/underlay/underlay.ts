@@ -1,6 +1,8 @@
 import type { TextPattern } from '../../config/options.ts'
 import type { Family, Ip } from '../../net/ip.ts'
-import { isReachableUnicast, prefixOf } from '../../net/prefix.ts'
+import { PrefixList } from '../../columns/prefix-list.ts'
+import { ROUTE_PROTOCOL } from '../../kernel/marks.ts'
+import { isReachableUnicast, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { AddressState, Kernel, LinkState, RouteLookup, RouteState } from '../../kernel/kernel.ts'
 import type { Underlay } from '../../kernel/underlay.ts'
 import { isHandedOut, type OverlayNetwork } from '../../config/network.ts'
@@ -8,6 +10,7 @@ import { bestAddress, isGlobal } from './best-address.ts'
 import {
   byDefaultRoute,
   gatewaysOf,
+  isOurDevice,
   listCandidates,
   matching,
   matchingAddresses,
@@ -55,8 +58,10 @@ export class NoInterfaceError extends Error {
 export interface HostAddresses {
   readonly links: readonly LinkState[]
   readonly addresses: readonly AddressState[]
-  /** Of the main table. */
+  /** Of the main table, but for those in `toPeers`. */
   readonly routes: readonly RouteState[]
+  /** Where our routes over devices of ours lead, by family: one for each peer, and of no other use. Absent: nowhere. */
+  readonly toPeers?: ReadonlyMap<Family, Iterable<Prefix>>
   /** The kernel's way to the address of `--iface-can-reach`; undefined when there is none, or none was asked for. */
   readonly reach?: RouteLookup | undefined
 }
@@ -68,13 +73,24 @@ export async function readHost(
   { family, leader, onRead }: Wanted,
   signal: AbortSignal,
 ): Promise<HostAddresses> {
+  const links = await kernel.links(signal)
+  const own = links.filter(isOurDevice).map(({ index }) => index)
   const routes: (readonly RouteState[])[] = []
-  for (const one of new Set([leader, family])) routes.push(await kernel.routes(one, signal))
+  const toPeers = new Map<Family, PrefixList>()
+  for (const one of new Set([leader, family])) {
+    const list = new PrefixList()
+    const take = (destination: Prefix): void => {
+      list.push(destination)
+    }
+    toPeers.set(one, list)
+    routes.push(await kernel.routes(one, signal, { apart: { protocol: ROUTE_PROTOCOL, links: own, take } }))
+  }
   const target = choice.ifaceCanReach
   const host = {
-    links: await kernel.links(signal),
+    links,
     addresses: await kernel.addresses(signal),
     routes: routes.flat(),
+    toPeers,
     reach: target && (await kernel.lookup(target, signal)),
   }
   onRead?.(host)

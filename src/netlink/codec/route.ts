@@ -1,6 +1,7 @@
 import { addressBits, ipFromWords, type Family, type Ip } from '../../net/ip.ts'
 import { prefixOf, type Prefix } from '../../net/prefix.ts'
-import type { KernelOp, RouteLookup, RouteSelection, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
+import type { KernelOp, RouteLookup, RouteState, SelectiveRoute } from '../../kernel/kernel.ts'
+import type { RoutesApart, RouteSelection } from '../../kernel/route-selection.ts'
 import { DecodeError, familyOf, type MessageCursor } from './reader.ts'
 import { extrasOf, gatewayOf, nextHops, NOWHERE, severalHops } from './route-attributes.ts'
 import { AF, NLM_F, RT_SCOPE, RT_TABLE_MAIN, RTA, RTM, RTM_F_CLONED, RTN, RTNH_F_ONLINK } from './uapi.ts'
@@ -112,15 +113,26 @@ export function isRouteOn(message: MessageCursor, links: readonly number[]): boo
   return severalHops(attributes).some(({ linkIndex }) => linkIndex !== undefined && links.includes(linkIndex))
 }
 
+/** Whether the route of a message is one that is told apart, without decoding the rest. */
+export function isRouteApart(message: MessageCursor, { protocol, links }: RoutesApart): boolean {
+  if (message.u8(RTMSG.protocol) !== ROUTE_PROTOCOLS.number(protocol)) return false
+  const link = message.attributes(RTMSG.size).u32(RTA.OIF)
+  return link !== undefined && links.includes(link) && isForAll(message)
+}
+
+/** Of the main table, for whatever packets, and in no cache. */
+const isForAll = (message: MessageCursor): boolean =>
+  tableOf(message) === RT_TABLE_MAIN &&
+  (message.u32(RTMSG.flags) & RTM_F_CLONED) === 0 &&
+  message.u8(RTMSG.sourceLength) === 0 &&
+  message.u8(RTMSG.tos) === 0
+
 /**
  * A main-table route out of RTM_NEWROUTE or RTM_DELROUTE; undefined for other tables, families and the cache's clones, and for routes
  * that only some packets follow (of a type of service, from some sources), which stand beside those for all.
  */
 export function readRoute(message: MessageCursor): RouteState | undefined {
-  const flags = message.u32(RTMSG.flags)
-  if (tableOf(message) !== RT_TABLE_MAIN || (flags & RTM_F_CLONED) !== 0) return undefined
-  if (message.u8(RTMSG.sourceLength) !== 0 || message.u8(RTMSG.tos) !== 0) return undefined
-  return readAnyRoute(message)
+  return isForAll(message) ? readAnyRoute(message) : undefined
 }
 
 const tableOf = (message: MessageCursor): number =>
