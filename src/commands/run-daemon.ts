@@ -27,6 +27,7 @@ import { readResolvers } from '../host/resolvers.ts'
 import { readSysctl, setSysctl } from '../host/sysctl.ts'
 import { openIcmp } from '../icmp/icmp-socket.ts'
 import { RtnetlinkKernel } from '../netlink/rtnetlink-kernel.ts'
+import { RulesGeneration } from '../netlink/rules-generation.ts'
 import type { Logger } from '../observe/logger.ts'
 import { printable } from '../text/printable.ts'
 import { frugalStart, memoryTask } from './frugal-start.ts'
@@ -111,9 +112,10 @@ async function nodeIdOf({ nodeId, kube }: DaemonOptions): Promise<string> {
 /** What the agent asks of this host, and does to it. */
 function hostPorts({ ipMasq }: DaemonOptions, kernel: RtnetlinkKernel): HostPorts {
   const identifier = randomInt(0x1_0000)
+  const generation = new RulesGeneration()
   return {
     kernel,
-    firewall: new LinuxFirewall(),
+    firewall: new LinuxFirewall(runTool, () => generation.read()),
     peerFilter: new NftPeerFilter(runTool, ipMasq),
     foreignRules: new LinuxForeignRules(),
     kernelWrites: () => kernel.stats().writes,

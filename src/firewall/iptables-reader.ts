@@ -47,6 +47,11 @@ export class IptablesReader {
     this.#run = run
   }
 
+  /** Whether what was read last stands on nftables. */
+  get isOnNft(): boolean {
+    return this.#variant === 'nft'
+  }
+
   /** @throws {FirewallError} when iptables-save fails */
   async read(signal: AbortSignal): Promise<Standing> {
     // All tables, not one: to ask a legacy iptables for a table is to make it.

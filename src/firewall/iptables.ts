@@ -51,6 +51,11 @@ export class IptablesRules {
     this.#writer = new IptablesWriter(this.#tool, run)
   }
 
+  /** Whether what was read last stands on nftables. */
+  get isOnNft(): boolean {
+    return this.#reader.isOnNft
+  }
+
   /** Which of the two the host uses. @throws {FirewallError} */
   variant(signal: AbortSignal): Promise<IptablesVariant> {
     return this.#reader.variant(signal)

@@ -7,6 +7,7 @@ import {
   type FirewallReport,
   type FirewallSpec,
   type OnTried,
+  type ReadGeneration,
 } from '../kernel/firewall.ts'
 import { runTool, type RunTool } from './command.ts'
 import { IptablesRules, type Synced } from './iptables.ts'
@@ -14,6 +15,7 @@ import type { IptablesVariant } from './iptables-read.ts'
 import { NFT_TABLES } from './names.ts'
 import { NftablesRules } from './nftables.ts'
 import { FAMILIES, NO_RULES, rulesFor, type FamilyRules } from './rules.ts'
+import { UnchangedRules } from './unchanged.ts'
 
 /** A set of rules that is read and written by one program. */
 interface Part {
@@ -40,8 +42,11 @@ export class LinuxFirewall implements Firewall {
   readonly #empty = new Set<string>()
   /** Whether all that was wanted stood after a look before this one. */
   #hasStood = false
+  readonly #unchanged: UnchangedRules
 
-  constructor(run: RunTool = runTool) {
+  /** @param generation spares looks in full; by default nothing is known of changes */
+  constructor(run: RunTool = runTool, generation: ReadGeneration = () => undefined) {
+    this.#unchanged = new UnchangedRules(generation)
     this.#nftables = new NftablesRules(run)
     const rulesOf = (variant?: IptablesVariant): readonly IptablesRules[] =>
       FAMILIES.map((family) => new IptablesRules(family, run, variant))
@@ -50,6 +55,19 @@ export class LinuxFirewall implements Firewall {
   }
 
   async sync(spec: FirewallSpec, signal: AbortSignal, onTried?: OnTried): Promise<FirewallReport> {
+    const known = this.#unchanged.report(spec)
+    if (known !== undefined) {
+      await onTried?.(known)
+      return known
+    }
+    this.#unchanged.begin()
+    const report = await this.#look(spec, signal, onTried)
+    const isOnNft = rulesFor(spec).every((family, at) => !hasRules(family) || this.#iptables[at]?.isOnNft === true)
+    this.#unchanged.end(spec, report, isOnNft)
+    return report
+  }
+
+  async #look(spec: FirewallSpec, signal: AbortSignal, onTried?: OnTried): Promise<FirewallReport> {
     const rules = rulesFor(spec)
     const [parts, otherParts] = [this.#parts(spec.kind, rules), this.#otherParts(spec.kind, rules)]
     const isWanted = ({ isWanted }: Part): boolean => isWanted
@@ -101,6 +119,7 @@ export class LinuxFirewall implements Firewall {
 
   async removeAll(signal: AbortSignal): Promise<FirewallReport> {
     this.#empty.clear()
+    this.#unchanged.forget()
     const parts = [...this.#parts('nftables', NO_RULES), ...this.#parts('iptables', NO_RULES), ...this.#unusedVariant()]
     return this.#syncParts(parts, signal)
   }

@@ -76,6 +76,12 @@ export interface FirewallListing {
   readonly problems: readonly FirewallError[]
 }
 
+/**
+ * A number that is another after whatever has changed a rule on nftables, the iptables that is on it included. Undefined: the kernel does not
+ * say. Of a legacy iptables' rules it says nothing.
+ */
+export type ReadGeneration = () => number | undefined
+
 /** Hears what came of the rules asked for, which the report at the end says again. */
 export type OnTried = (report: FirewallReport) => Promise<void>
 
@@ -83,7 +89,8 @@ export type OnTried = (report: FirewallReport) => Promise<void>
 export interface Firewall {
   /**
    * Compares what stands with what should, and writes the difference, each set of rules in one transaction. What stands in the kind
-   * not asked for is removed once the other stands. Equal: nothing is written.
+   * not asked for is removed once the other stands. Equal: nothing is written; and nothing is read where the kernel says that no rule has
+   * changed since all were equal.
    * @param onTried told what came of the rules asked for; what should go is looked for when that has ended
    * @throws when `signal` aborts, and on mistakes of ours; whatever the host does to us is in the report
    */

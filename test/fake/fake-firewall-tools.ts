@@ -195,8 +195,10 @@ const listing = (objects: readonly object[]): string =>
     ],
   })}\n`
 
-/** A host's firewall programs; iptables is its legacy variant. */
+/** A host's firewall programs. */
 export class FakeFirewallTools {
+  /** Of iptables. */
+  variant: 'legacy' | 'nft' = 'legacy'
   readonly iptables = new FakeIptables()
   readonly ip6tables = new FakeIptables()
   readonly nft = new FakeNft()
@@ -214,10 +216,10 @@ export class FakeFirewallTools {
     if (error !== undefined) return Promise.reject(error)
     return Promise.resolve().then(() => {
       if (tool === 'nft') return this.nft.run(args, input)
-      const [, family = '', variant, verb] = /^(ip6?tables)(-nft)?-(\w+)$/.exec(tool) ?? []
-      if (args.includes('--version')) return `${tool} v1.8.9 (legacy)`
+      const [, family = '', variant, verb] = /^(ip6?tables)(-nft|-legacy)?-(\w+)$/.exec(tool) ?? []
+      if (args.includes('--version')) return `${tool} v1.8.9 (${this.variant === 'nft' ? 'nf_tables' : 'legacy'})`
       const tables = (variant === undefined ? this : this.unused)[family === 'ip6tables' ? family : 'iptables']
-      if (verb === 'save') return tables.save(`${tool} v1.8.9`)
+      if (verb === 'save') return tables.save(this.variant === 'nft' ? `${tool} v1.8.9 (nf_tables)` : `${tool} v1.8.9`)
       tables.restore(input)
       return ''
     })

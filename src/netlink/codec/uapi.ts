@@ -6,6 +6,7 @@ export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, BRIDGE: 7, INET6: 10 } as const
 /** linux/netlink.h: protocols, socket options, message types and flags. */
 export const NETLINK_ROUTE = 0
 export const NETLINK_SOCK_DIAG = 4
+export const NETLINK_NETFILTER = 12
 export const SOL_NETLINK = 270
 export const NETLINK_OPTION = {
   ADD_MEMBERSHIP: 1,
@@ -36,6 +37,9 @@ export const NLA_F_NESTED = 0x8000
 /** asm-generic/socket.h */
 export const SOL_SOCKET = 1
 export const SO = { RCVBUF: 8, RCVBUFFORCE: 33 } as const
+
+/** linux/netfilter/nfnetlink.h and nf_tables.h: messages of subsystem 10, and the attribute that holds the generation (32 bits, big-endian). */
+export const NFNL = { NEWGEN: 0x0a0f, GETGEN: 0x0a10, GEN_ID: 1 } as const
 
 /** linux/sock_diag.h, linux/unix_diag.h and, for the states of sockets of any family, net/tcp_states.h */
 export const SOCK_DIAG_BY_FAMILY = 20

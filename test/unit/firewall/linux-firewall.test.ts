@@ -416,3 +416,43 @@ describe('a chain that others lead to', () => {
     ])
   })
 })
+
+describe('where the kernel says that no rule has changed', () => {
+  let generation = 1
+  const looks = async (count: number): Promise<number> => {
+    tools.ran.length = 0
+    for (let look = 0; look < count; look++) expect(await sync(IN_IPTABLES)).toEqual(QUIET)
+    return tools.ran.length
+  }
+
+  beforeEach(async () => {
+    firewall = new LinuxFirewall(tools.run, () => generation)
+    await sync(IN_IPTABLES)
+  })
+
+  test('nothing is read but once in a while, and at once when it says otherwise', async () => {
+    tools.variant = 'nft'
+    await looks(3)
+    expect(await looks(5)).toBe(0)
+    expect(await looks(12)).toBe(2)
+    generation++
+    tools.iptables.write('filter', '-F FLANNEL-FWD')
+    expect((await sync(IN_IPTABLES)).changed).toEqual(['iptables FLANNEL-FWD'])
+    generation++
+    expect(await looks(1)).toBe(2)
+  })
+
+  test('other rules that are asked for are written', async () => {
+    tools.variant = 'nft'
+    await looks(4)
+    expect((await sync({ ...IN_IPTABLES, masquerade: false })).changed).toEqual([
+      'iptables FLANNEL-POSTRTG',
+      'ip6tables FLANNEL-POSTRTG',
+    ])
+  })
+
+  test('a legacy iptables is read all the same: it is not asked about', async () => {
+    await looks(2)
+    expect(await looks(5)).toBe(10)
+  })
+})
