@@ -66,12 +66,12 @@ const reconciler = (): Partial<Reconciler> => ({
   isUnderlayRead: true,
 })
 
-async function start(): Promise<void> {
+async function start(peers = 1): Promise<void> {
   const conditions = new Conditions({ clock, log })
   const task = new ReconcileTask({
     ports: { clock, log, conditions, status: new AgentStatus({ clock, conditions }), counts: new AgentCounts() },
     reconciler: reconciler() as Reconciler,
-    sink: { peers: 1 },
+    sink: { peers },
     readiness: { forwards: () => forwards++ },
     ...{ family: 4, on: 'device', somethingToDo, gate: undefined },
   })
@@ -92,6 +92,18 @@ describe('the tables', () => {
       [0, 60_000, 120_000],
       [60_000, 120_000],
     ])
+  })
+
+  it.each([
+    [1_000, 60_000],
+    [5_000, 300_000],
+    [60_000, 600_000],
+  ])('of %d peers are read in full every %d ms', async (peers, everyMs) => {
+    await start(peers)
+    await clock.advance(everyMs - 1)
+    expect(doubts).toEqual([])
+    await clock.advance(1)
+    expect(doubts).toEqual([everyMs])
   })
 
   it('that were read for another reason need no reading for a minute from then', async () => {
