@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { KernelErrorCode, KernelOp } from '../../../src/kernel/kernel.ts'
+import type { RouteSelection } from '../../../src/kernel/route-selection.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
@@ -45,6 +46,21 @@ const start = async (): Promise<void> => {
 const refuse = (what: (op: KernelOp) => boolean, code: KernelErrorCode = 'EPERM'): void => {
   world.kernel.faults.refuse = (op) => (what(op) ? code : undefined)
 }
+
+test('whoever looks for what was left, or for the underlay, has no route to a peer made out for it', async () => {
+  world.etcd.put('10.30.0.0-20', upstreamLease(30))
+  const asked: (RouteSelection | undefined)[] = []
+  const routes = world.kernel.routes.bind(world.kernel)
+  world.kernel.routes = (family, signal, selection) => {
+    asked.push(selection)
+    return routes(family, signal, selection)
+  }
+  await start()
+  const isForAll = ({ linkIndex, type, apart }: RouteSelection): boolean =>
+    linkIndex === undefined && type === undefined && apart === undefined
+  expect(asked.filter((selection) => selection === undefined || isForAll(selection))).toEqual([])
+  expect(asked.some((selection) => selection?.linkIndex !== undefined)).toBe(true)
+})
 
 test('a former device goes once the tables stand, and a peer whose gateway was its address is reached at once', async () => {
   world.etcd.put('10.30.0.0-20', upstreamLease(30))

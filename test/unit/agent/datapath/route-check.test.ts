@@ -37,6 +37,23 @@ function foreign(op: 'route.replace' | 'route.delete', destination: string): Rou
 /** Also for what is asked once more before it is said. */
 const LOOKED_MS = 2_500
 
+test('nobody is asked about while hundreds are still to be programmed, but for so long only', async () => {
+  for (let at = 0; at < 400; at++) {
+    const octets = `${Math.floor(at / 200)}.${1 + (at % 200)}`
+    const value = { PublicIP: `172.20.${octets}`, BackendType: 'vxlan' }
+    const VtepMAC = `02:00:00:00:${at >> 8 === 0 ? '00' : '01'}:${(at & 255).toString(16).padStart(2, '0')}`
+    const key = `10.${11 + (at >> 4)}.${(at & 15) * 16}.0-20`
+    world.etcd.put(key, JSON.stringify({ ...value, BackendData: { VNI: 100, VtepMAC } }))
+  }
+  world.kernel.faults.refuse = (op) =>
+    op.op === 'fdb.replace' || op.op === 'neighbour.replace' || op.op === 'route.replace' ? 'EPERM' : undefined
+  await world.start()
+  await world.advance(20_000)
+  expect([world.rows().routes, world.kernel.asked.length]).toEqual([0, 0])
+  await world.advance(15_000)
+  expect(world.kernel.asked.length).toBeGreaterThan(0)
+})
+
 describe('a route of others', () => {
   test.each(['10.96.0.0/20', '10.96.3.0/24', '10.96.15.255/32'])(
     'to a peer, %s, that wins over ours is named when it is made, and no longer when it is gone',
