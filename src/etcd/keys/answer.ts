@@ -6,7 +6,7 @@ import type { Caller } from '../client/call.ts'
 import { BrokenAnswer } from '../client/errors.ts'
 import { readRangeResponse, writeRangeRequest, type WireHeader, type WireKey } from '../wire/messages.ts'
 import type { KeyRecord } from './key.ts'
-import { isWithin, type KeyRange, type Keyspace } from './keyspace.ts'
+import { isWithin, order, type KeyRange, type Keyspace } from './keyspace.ts'
 
 /*
  * What etcd's protocol promises of every answer, held against what came: a server that breaks it is not etcd, or is not well, and nothing
@@ -188,7 +188,7 @@ class KeysOfAnswer {
   take(key: WireKey): void {
     const { bytes, keyStart, keyStop, valueStart, valueStop, createRevision, modRevision } = key
     expectKey(key, this.#asked, modRevision)
-    if (this.records.length > 0 && bytes.compare(bytes, this.#start, this.#stop, keyStart, keyStop) <= 0)
+    if (this.records.length > 0 && order(bytes, keyStart, keyStop, bytes, this.#start, this.#stop) <= 0)
       this.isInOrder = false
     this.#start = keyStart
     this.#stop = keyStop

@@ -25,9 +25,21 @@ export interface KeyRange {
 /** Whether a key lies in a range. @param start where it begins in these octets @param stop where it ends */
 export const isWithin = ({ key, range_end }: KeyRange, bytes: Buffer, start = 0, stop = bytes.length): boolean =>
   range_end === undefined
-    ? bytes.compare(key, 0, key.length, start, stop) === 0
-    : bytes.compare(key, 0, key.length, start, stop) >= 0 &&
-      bytes.compare(range_end, 0, range_end.length, start, stop) < 0
+    ? order(bytes, start, stop, key, 0, key.length) === 0
+    : order(bytes, start, stop, key, 0, key.length) >= 0 &&
+      order(bytes, start, stop, range_end, 0, range_end.length) < 0
+
+/**
+ * Which of two keys comes first, as etcd has them in order: below 0 that of `a`, above 0 that of `b`. For each of tens of thousands, so that Node
+ * is not called, which looks at its arguments for longer than at the keys.
+ */
+export function order(a: Buffer, aAt: number, aStop: number, b: Buffer, bAt: number, bStop: number): number {
+  for (; aAt < aStop && bAt < bStop; aAt++, bAt++) {
+    const difference = (a[aAt] ?? 0) - (b[bAt] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return aStop - aAt - (bStop - bAt)
+}
 
 /** The configuration's key below the prefix. */
 export const CONFIG = 'config'

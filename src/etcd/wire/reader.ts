@@ -26,6 +26,10 @@ export class WireReader {
   /** The last number, in two halves. */
   #low = 0
   #high = 0
+  /** What {@link int64} has returned last, and its halves. */
+  #last = 0n
+  #lastLow = 0
+  #lastHigh = 0
   /** Where the last octets begin and end. */
   start = 0
   stop = 0
@@ -66,7 +70,12 @@ export class WireReader {
   /** The field as 64 bits with a sign. @throws {MalformedMessage} */
   int64(): bigint {
     this.#number()
-    return this.#high === 0 ? BigInt(this.#low) : BigInt.asIntN(64, this.#bits())
+    // revisions of a key that was written once are the same: one for both
+    if (this.#low === this.#lastLow && this.#high === this.#lastHigh) return this.#last
+    this.#lastLow = this.#low
+    this.#lastHigh = this.#high
+    this.#last = this.#high === 0 ? BigInt(this.#low) : BigInt.asIntN(64, this.#bits())
+    return this.#last
   }
 
   /** The field as 64 bits without a sign. @throws {MalformedMessage} */
