@@ -61,6 +61,7 @@ export const CAUSES = [
   'udp-port-dropped-here',
   'rp-filter-drops',
   'underlay-way-refused',
+  'underlay-way-elsewhere',
   'foreign-route-wins',
   'foreign-rule-wins',
   'public-ip-hidden',

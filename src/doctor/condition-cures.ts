@@ -6,6 +6,10 @@ const UNDERLAY = [
 const BY_REASON: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^no underlay with an IPv[46] address\b/, UNDERLAY],
   [
+    /^MTU of \S+: expected/,
+    ['ip link set dev IFACE mtu 1500, of the interface that is named, and in what configures it'],
+  ],
+  [
     /^a device that was moved to another network namespace\b/,
     ['ip -all netns exec ip -d link show type vxlan; in the namespace where it is: ip link delete NAME'],
   ],

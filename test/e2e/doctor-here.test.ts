@@ -228,6 +228,23 @@ describe('what is wrong with this host', () => {
     await askNow([peer])
   })
 
+  test('a route that takes what is sent to a peer to another interface', async () => {
+    const peer = lab().host(AGENT)
+    await shell(
+      patient(),
+      `ip link add eth1 type veth peer name other && ip link set other up && ip link set eth1 up && ip address add 172.30.0.1/24 dev eth1 && ip route add ${peer.address}/32 via 172.30.0.2 dev eth1`,
+    )
+    await askNow([peer])
+    const { findings } = await doctor.tells('doctor to find the way that leads elsewhere', (told) =>
+      causesOf(told).includes('underlay-way-elsewhere'),
+    )
+    expect(findings[0]).toMatchObject({ cause: 'underlay-way-elsewhere', peer: 'host1' })
+    const way = `by ${peer.address}/32 via 172.30.0.2 dev eth1`
+    expect(findings[0]?.summary).toContain(`does not leave by eth0, from whose address it comes, but ${way}`)
+    await shell(patient(), 'ip link delete eth1')
+    await askNow([peer])
+  })
+
   test('a lease that publishes our own address', async () => {
     const value = {
       PublicIP: patient().address,

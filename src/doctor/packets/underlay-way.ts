@@ -47,21 +47,47 @@ const REFUSING: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'proh
 
 const isRefused = (answer: RouteAnswer): boolean => answer.is === 'none' || REFUSING.has(answer.route.type)
 
+/**
+ * By another interface than the underlay, though from its address: a device of VXLAN binds what it receives, and not what it sends, to its
+ * link.
+ */
+function isElsewhere(answer: RouteAnswer, { underlay }: OverlayHere): boolean {
+  if (answer.is === 'none' || answer.route.type !== 'unicast') return false
+  const { linkIndex, furtherHops = [] } = answer.route
+  return linkIndex !== undefined && [{ linkIndex }, ...furtherHops].every((hop) => hop.linkIndex !== underlay.index)
+}
+
 /** Pure. */
 export function judgeUnderlayWays({ here, rules, asked, answers, nameOf }: UnderlayWays): readonly Finding[] {
   const ip = here.family === 4 ? 'ip' : 'ip -6'
+  const { address, interface: underlay } = here.underlay
   return asked.flatMap((peer, at): readonly Finding[] => {
     const answer = answers[at]
-    if (answer === undefined || !isRefused(answer)) return []
-    const get = `${ip} route get ${peer.publicIp} from ${here.underlay.address.text}`
+    if (answer === undefined) return []
     const way = describeWay(answer, nameOf, rules)
+    const common = {
+      severity: 'broken',
+      peer: peer.name,
+      explains: SILENCE,
+      evidence: [`${ip} route get ${peer.publicIp} from ${address.text}: ${way}`],
+    } as const
+    if (isRefused(answer))
+      return [
+        {
+          ...{ ...common, cause: 'underlay-way-refused', covers: 'peer' },
+          summary: `packets to ${peer.name} do not leave this host: its own routes and rules lead to ${peer.publicIp} by ${way}`,
+          cure: cureOf(answer, ip, here, peer),
+        },
+      ]
+    if (!isElsewhere(answer, here)) return []
     return [
       {
-        ...{ cause: 'underlay-way-refused', severity: 'broken', peer: peer.name, covers: 'peer' },
-        summary: `packets to ${peer.name} do not leave this host: its own routes and rules lead to ${peer.publicIp} by ${way}`,
-        evidence: [`${get}: ${way}`],
-        cure: cureOf(answer, ip, here, peer),
-        explains: [...SILENCE],
+        ...{ ...common, cause: 'underlay-way-elsewhere', covers: 'none', isInferred: true },
+        summary: `${peer.name} does not answer, and what is sent to ${peer.publicIp} does not leave by ${underlay}, from whose address it comes, but by ${way}`,
+        cure: [
+          `${ip} route del and ${ip} rule del of what leads elsewhere, unless ${peer.publicIp} is reached that way: ping -I ${address.text} ${peer.publicIp}`,
+          `or have the agent use the other interface (--iface)`,
+        ],
       },
     ]
   })

@@ -269,6 +269,9 @@ describe('a condition of which no check knows the cause', () => {
     expect(
       curesOf('device flannel.1', 'no underlay with an IPv4 address: --iface fits none: eth0 is not there'),
     ).toEqual([expect.stringContaining('FLANNELD_IFACE=')])
+    expect(curesOf('device flannel.1', 'MTU of eth0: expected at least 118 octets')).toEqual([
+      expect.stringMatching(/^ip link set dev IFACE mtu/),
+    ])
     expect(curesOf('device flannel.1', 'a device that was moved to another network namespace already carries')).toEqual(
       [expect.stringContaining('ip -all netns exec')],
     )
