@@ -1,10 +1,11 @@
 import type { Backend, ConfiguredBackend, OwnSubnet } from '../backend/backend.ts'
 import { chooseBackend } from '../backend/choice/choose-backend.ts'
 import { backendJudge, type EntriesByFamily } from '../backend/judge.ts'
-import type { NetworkConfig } from '../config/network.ts'
+import type { NetworkConfig, OverlayNetwork } from '../config/network.ts'
 import type { DaemonOptions } from '../config/options.ts'
 import type { HostAddresses } from '../host/underlay/underlay.ts'
 import type { Underlay } from '../kernel/underlay.ts'
+import { freeSubnets, takenSubnets, type FreeSubnets } from '../lease/free-subnets.ts'
 import type { LeaseTerms } from '../lease/terms.ts'
 import { PeerTable, type Judge } from '../lease/peers/peer-table.ts'
 import type { Family } from '../net/ip.ts'
@@ -170,9 +171,11 @@ export class OverlaySession {
     ]
   }
 
-  #room(peers: Pick<PeerTable<EntriesByFamily>, 'size' | 'rejected'>): RoomTask {
+  #room(peers: Pick<PeerTable<EntriesByFamily>, 'size' | 'rejected' | 'inForce'>): RoomTask {
     const leases = (): number => peers.size + peers.rejected.size + 1
-    return new RoomTask({ ...this.#input, overlays: this.#own.map(({ overlay }) => overlay), leases })
+    const own = this.#own.map(({ subnet }) => subnet)
+    const room = (overlay: OverlayNetwork): FreeSubnets => freeSubnets(overlay, [...takenSubnets(own, peers)])
+    return new RoomTask({ ...this.#input, overlays: this.#own.map(({ overlay }) => overlay), leases, room })
   }
 
   /** Undefined: peers are not to be asked. */

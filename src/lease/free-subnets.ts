@@ -1,6 +1,7 @@
 import type { OverlayNetwork } from '../config/network.ts'
 import type { Family } from '../net/ip.ts'
 import { prefixesOverlap, prefixOf, subnetIndex, type Prefix } from '../net/prefix.ts'
+import { parseLeaseKey } from './codec.ts'
 
 /** What is left of one address family. */
 export interface FreeSubnets {
@@ -13,6 +14,21 @@ export interface FreeSubnets {
   readonly total: string
   readonly taken: string
   readonly free: string
+}
+
+/** Those whose subnets nobody else is given. */
+export interface KnownLeases {
+  /** By key, and by family. */
+  inForce(): Iterable<readonly [string, ReadonlyMap<Family, { readonly subnet: Prefix }>]>
+  /** By key. */
+  readonly rejected: ReadonlyMap<string, unknown>
+}
+
+/** Ours, those of peers, and those of leases that are rejected: nobody else is given one of them. Keys that name no subnet take none. */
+export function* takenSubnets(own: Iterable<Prefix>, peers: KnownLeases): Generator<Prefix> {
+  yield* own
+  for (const [, families] of peers.inForce()) for (const { subnet } of families.values()) yield subnet
+  for (const key of peers.rejected.keys()) yield* parseLeaseKey(key) ?? []
 }
 
 /** How many are handed out, at most. */

@@ -1,13 +1,15 @@
 import type { OverlayNetwork } from '../../config/network.ts'
-import { isScarce, subnetCount } from '../../lease/free-subnets.ts'
+import { isScarce, subnetCount, type FreeSubnets } from '../../lease/free-subnets.ts'
 import type { Conditions } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
 
 export interface RoomTaskInput {
   readonly ports: { readonly conditions: Pick<Conditions, 'fails' | 'holds'> }
   readonly overlays: readonly OverlayNetwork[]
-  /** Leases that this node knows of, its own among them; each takes a subnet of each family. */
+  /** Keys of leases that this node knows of, its own among them: each takes a subnet of each family, or none, if it names none. */
   readonly leases: () => number
+  /** What is free. Asked where there are keys enough only: there may be very many. */
+  readonly room: (overlay: OverlayNetwork) => FreeSubnets
 }
 
 /** Leases come and go one by one, in milliseconds. */
@@ -32,15 +34,17 @@ export class RoomTask implements Task {
 
   /** Nothing of this node is worse for it: it is noted. */
   #look(): void {
-    const { ports, overlays, leases } = this.#input
-    const held = BigInt(leases())
-    const scarce = overlays.find((overlay) => isScarce(held, subnetCount(overlay)))
+    const { ports, overlays, leases, room } = this.#input
+    const keys = BigInt(leases())
+    const scarce = overlays
+      .filter((overlay) => isScarce(keys, subnetCount(overlay)))
+      .map(room)
+      .find(({ taken, total }) => isScarce(BigInt(taken), BigInt(total)))
     if (scarce === undefined) ports.conditions.holds('free subnets')
     else {
-      const total = subnetCount(scarce)
-      const free = total > held ? total - held : 0n
-      const reason = `${free} of ${total} subnets of ${scarce.network.text} are left for further hosts. Cure: flanneld leases shows whose they are; a larger Network or SubnetMax`
-      ports.conditions.fails('free subnets', reason, 'none', { repeats: false, subject: scarce.network.text })
+      const { free, total, network } = scarce
+      const reason = `${free} of ${total} subnets of ${network} are left for further hosts. Cure: flanneld leases shows whose they are; a larger Network or SubnetMax`
+      ports.conditions.fails('free subnets', reason, 'none', { repeats: false, subject: network })
     }
   }
 }

@@ -1,12 +1,10 @@
 import type { Answer, Question } from '../../http/answer.ts'
-import { parseLeaseKey } from '../../lease/codec.ts'
-import { freeSubnets } from '../../lease/free-subnets.ts'
+import { freeSubnets, takenSubnets } from '../../lease/free-subnets.ts'
 import type { RejectionCode } from '../../lease/rejection.ts'
 import type { PeersView } from '../view/session-view.ts'
 import { answerMetrics } from '../../metrics/answer.ts'
 import { readProcess } from '../../metrics/process-readings.ts'
 import type { PendingCount, ProbeReadings, Readings, SubnetsOfFamily } from '../../metrics/readings.ts'
-import type { Prefix } from '../../net/prefix.ts'
 import { RTT_BOUNDS_MS } from '../../probe/totals.ts'
 import type { SessionView } from '../view/session-view.ts'
 import type { LiveAgent } from './live-agent.ts'
@@ -53,18 +51,12 @@ function* pendingOf({ families }: SessionView): Generator<PendingCount> {
 }
 
 function subnetsOf(session: SessionView): readonly SubnetsOfFamily[] {
-  const leased = [...leasedSubnets(session)]
+  const own = session.lease.families.map(({ subnet }) => subnet)
+  const leased = [...takenSubnets(own, session.peers)]
   return session.config.overlays.map((overlay) => {
     const { family, total, taken } = freeSubnets(overlay, leased)
     return { family, all: Number(total), leased: Number(taken) }
   })
-}
-
-/** Ours, those of peers, and those of leases that are rejected: nobody else is given one of them. */
-function* leasedSubnets({ lease, peers }: SessionView): Generator<Prefix> {
-  for (const { subnet } of lease.families) yield subnet
-  for (const [, entries] of peers.inForce()) for (const { subnet } of entries.values()) yield subnet
-  for (const key of peers.rejected.keys()) yield* parseLeaseKey(key) ?? []
 }
 
 function* codes(peers: PeersView): Generator<RejectionCode> {
