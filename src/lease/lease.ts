@@ -72,3 +72,9 @@ export interface PeerRecord extends Published {
 
 export const leaseFamily = (lease: LeaseClaim, family: Family): LeaseFamily | undefined =>
   lease.families.find((part) => part.family === family)
+
+/** When a key ends, if nobody renews it. A reservation is never renewed, and does not end. */
+export interface LeaseLife {
+  readonly renewedAtMs: number | undefined
+  readonly expiresAtMs: number | undefined
+}

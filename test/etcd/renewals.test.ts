@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/host/system-clock.ts'
-import { LeaseKeeper } from '../../src/lease/keeper.ts'
+import { LeaseKeeper } from '../../src/lease/keeper/keeper.ts'
 import { NODE } from '../fake/samples.ts'
 import { loopOn } from '../fake/runtime.ts'
 import { EtcdMetrics } from '../lab/etcd-metrics.ts'

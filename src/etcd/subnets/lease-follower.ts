@@ -1,7 +1,7 @@
 import type { PeerListener } from '../../agent/runtime/subnet-manager.ts'
 import { untilItWorks, type RetryPorts } from '../../agent/runtime/retry.ts'
 import type { Task, TaskContext } from '../../agent/runtime/task.ts'
-import type { LeaseKeeper } from '../../lease/keeper.ts'
+import type { LeaseKeeper } from '../../lease/keeper/keeper.ts'
 import { listAndWatch, type FollowEvent } from '../../lease/list-and-watch.ts'
 import type { Revision } from '../../lease/lease.ts'
 import type { LeaseDelta, LeaseList, LeaseRecord, LeaseStore, WatchStatus } from '../../lease/store.ts'

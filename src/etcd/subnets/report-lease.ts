@@ -1,4 +1,4 @@
-import type { LeaseState } from '../../lease/keeper.ts'
+import type { LeaseState } from '../../lease/keeper/options.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { subjectOf } from '../../agent/runtime/condition-log.ts'
 import type { ConditionReports } from '../../agent/runtime/conditions.ts'

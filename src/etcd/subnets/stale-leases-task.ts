@@ -1,7 +1,7 @@
 import type { Challenger, Challenges } from '../../lease/challenges.ts'
 import { decodeLease, encodeLease } from '../../lease/codec.ts'
 import { CloneError } from '../../lease/errors.ts'
-import type { LeaseKeeper } from '../../lease/keeper.ts'
+import type { LeaseKeeper } from '../../lease/keeper/keeper.ts'
 import { NO_ETCD_LEASE, type Lease, type Revision } from '../../lease/lease.ts'
 import { expectNoClone } from '../../lease/proof.ts'
 import { StoreError, type LeaseRecord, type LeaseStore } from '../../lease/store.ts'

@@ -37,6 +37,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['net', 'columns', 'time', 'config', 'lease', 'lease/packed'],
     because: 'who may be a peer does not depend on how it is reached',
   },
+  'lease/keeper': {
+    sees: ['net', 'time', 'lease'],
+    because: 'keeping a lease needs the port for leases, and nothing of who wants it',
+  },
   'lease/acquire': {
     sees: ['net', 'time', 'config', 'lease'],
     because: 'coming by a lease and keeping it are two things, which have the words for leases in common',
@@ -256,7 +260,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'what subnet managers have in common does not depend on what keeps the subnets',
   },
   'etcd/subnets': {
-    sees: ['net', 'text', 'observe', 'time', 'config', 'lease', 'lease/acquire', 'agent/runtime', 'agent/managers'],
+    sees: [
+      'net',
+      'text',
+      'observe',
+      'time',
+      'config',
+      'lease',
+      'lease/keeper',
+      'lease/acquire',
+      'agent/runtime',
+      'agent/managers',
+    ],
     because: 'it manages subnets over the port for leases: with the rest of etcd/ in it, it could not run on fakes',
   },
   'kube/net-config': {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { LeaseKeeper, type LeaseState } from '../../../src/lease/keeper.ts'
+import { LeaseKeeper } from '../../../src/lease/keeper/keeper.ts'
+import type { LeaseState } from '../../../src/lease/keeper/options.ts'
 import { NO_ETCD_LEASE } from '../../../src/lease/lease.ts'
 import { StoreError, type LeaseDelta, type LeaseRecord, type StoreErrorCode } from '../../../src/lease/store.ts'
 import type { AskClone } from '../../../src/lease/clone.ts'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { reportLease } from '../../../../src/etcd/subnets/report-lease.ts'
 import { Conditions } from '../../../../src/agent/runtime/conditions.ts'
-import type { LeaseState } from '../../../../src/lease/keeper.ts'
+import type { LeaseState } from '../../../../src/lease/keeper/options.ts'
 import { StoreError, type LeaseRecord } from '../../../../src/lease/store.ts'
 import { FakeClock } from '../../../fake/fake-clock.ts'
 import { recordingLog, type RecordingLog } from '../../../fake/recording-log.ts'

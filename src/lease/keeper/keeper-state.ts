@@ -1,7 +1,7 @@
-import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from './lease.ts'
-import { isOursToRestore, ownerOf } from './owner.ts'
-import type { LeaseDelta, LeaseRecord } from './store.ts'
-import { isShortLived, type LeaseTerms } from './terms.ts'
+import { NO_ETCD_LEASE, type EtcdLeaseId, type Revision } from '../lease.ts'
+import { isOursToRestore, ownerOf } from '../owner.ts'
+import type { LeaseDelta, LeaseRecord } from '../store.ts'
+import { isShortLived, type LeaseTerms } from '../terms.ts'
 
 /** What is known of a key that is ours, as far as we know. */
 interface Ours {
@@ -32,6 +32,9 @@ export type KeeperState =
   | (Ours & { readonly is: 'to recreate' })
   /** It is another's now, or is to be: the end. */
   | { readonly is: 'lost'; readonly reason: string }
+
+/** What the key still needs of us. */
+export type Live = Exclude<KeeperState, { is: 'lost' }>
 
 export type KeeperEvent =
   /** The watch saw a change of the key. */
@@ -105,8 +108,6 @@ export function transition(state: KeeperState, event: KeeperEvent, terms: Keeper
       return { state: { is: 'lost', reason: event.reason } }
   }
 }
-
-type Live = Exclude<KeeperState, { is: 'lost' }>
 
 /** News that are older than what we know say nothing. */
 function afterDelta(state: Live, delta: LeaseDelta, terms: KeeperTerms): Step {
