@@ -5,6 +5,7 @@ import type { Clock, Random } from '../time/clock.ts'
 import { broken, type Operation } from './client/errors.ts'
 import type { KubeClient } from './client/kube-client.ts'
 import { readListPage } from './list-page.ts'
+import { ListStream } from './list-stream.ts'
 import { NodeWatch } from './node-watch.ts'
 import type { NodeList, NodePatch, NodeRecord, NodeStore, NodeWatchEvent, OneNode } from './nodes/node-store.ts'
 import { bootIdOf, isNetworkAvailable, NETWORK_AVAILABLE, readNode } from './nodes/read-node.ts'
@@ -15,19 +16,14 @@ export interface KubeNodeStoreTools {
   readonly random: Random
   /** What our annotations' names begin with. */
   readonly annotationPrefix: string
-  /** Nodes per request of a list; by their size where it is not given. */
+  /** Nodes per request of a list; {@link PAGE} where it is not given. */
   readonly pageSize?: number
   /** A watch without a word is opened anew after so long, in milliseconds. */
   readonly silenceMs?: number
 }
 
-/** Nodes of the first page; of the next ones as many as make a megabyte: full of images, one has some 15 kB, and else a tenth. */
-const FIRST_PAGE = 100
-const PAGE_BYTES = 1_000_000
-const MOST_PER_PAGE = 500
-
-const pageFor = (bytesOfOne: number): number =>
-  Math.max(FIRST_PAGE / 2, Math.min(MOST_PER_PAGE, Math.floor(PAGE_BYTES / bytesOfOne)))
+/** As many as other clients ask for: a page of full ones has ten megabytes, of which little is in memory at any time. */
+const PAGE = 500
 
 const NODES = '/api/v1/nodes'
 /** A list whose pages end before it does begins anew so often: what is listed changes under it when its history is compacted. */
@@ -63,15 +59,15 @@ export class KubeNodeStore implements NodeStore {
   async #listOnce(signal: AbortSignal): Promise<NodeList> {
     const { client, pageSize, annotationPrefix } = this.#tools
     const nodes: NodeRecord[] = []
-    for (let [next, limit] = ['', pageSize ?? FIRST_PAGE]; ;) {
-      const query = new URLSearchParams({ limit: String(limit), ...(next !== '' && { continue: next }) })
-      const body = await client.askBytes(LIST, { method: 'GET', path: `${NODES}?${query.toString()}` }, signal)
-      const page = readListPage(body, annotationPrefix)
+    for (let next = ''; ;) {
+      const query = new URLSearchParams({ limit: String(pageSize ?? PAGE), ...(next !== '' && { continue: next }) })
+      const asked = { method: 'GET', path: `${NODES}?${query.toString()}` } as const
+      const reader = await client.askPieces(LIST, asked, () => new ListStream(annotationPrefix), signal)
+      const page = reader.end() ?? readListPage(await client.askBytes(LIST, asked, signal), annotationPrefix)
       if (page === undefined) throw broken(LIST, this.url, 'the answer is no list of Nodes')
       nodes.push(...page.nodes)
       if (page.next === '') return { nodes, resourceVersion: page.resourceVersion }
       next = page.next
-      limit = pageSize ?? pageFor(body.length / Math.max(1, page.nodes.length))
     }
   }
 

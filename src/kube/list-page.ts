@@ -11,7 +11,7 @@ export interface ListPage {
   readonly next: string
 }
 
-const ITEMS = '"items":['
+export const ITEMS = '"items":['
 /** Between two of them: the end of a status and of a Node. */
 const NEXT = '}},{"metadata":{'
 const END = '}}]}'
@@ -56,7 +56,8 @@ function readWhole(list: unknown, prefix: string): ListPage | undefined {
     : undefined
 }
 
-function pageOf(list: unknown, nodes: readonly NodeRecord[]): ListPage | undefined {
+/** @param list without its Nodes */
+export function pageOf(list: unknown, nodes: readonly NodeRecord[]): ListPage | undefined {
   if (!isObject(list) || !isObject(list['metadata'])) return undefined
   const { resourceVersion, continue: next } = list['metadata']
   if (typeof resourceVersion !== 'string') return undefined

@@ -40,25 +40,39 @@ export class StaleConnection extends Error {
 
 /** In bytes: a page of Nodes has some megabytes at most. */
 const LONGEST_BODY = 64 * 1_024 * 1_024
+/** Of what is taken as it comes, in bytes. */
+const LONGEST_TAKEN = 1_024 * 1_024 * 1_024
 const ABORTED = 'aborted'
+
+/** Takes the body of a success as it comes; then none is in the answer. */
+export interface PieceReader {
+  push(piece: Buffer): void
+}
 
 /**
  * Sends a request and waits for all of its answer.
  * @throws {Silence | Overlong | StaleConnection}, or Node's own errors
  */
-export function exchange(connections: Connections, raw: RawRequest, bounds: Bounds): Promise<Answer> {
+export function exchange(
+  connections: Connections,
+  raw: RawRequest,
+  bounds: Bounds,
+  pieces?: PieceReader,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const waiting = new Waiting(bounds, reject)
     const request = connections.begin(raw, (answer) => {
       const { statusCode: status = 0, headers } = answer
       const chunks: Buffer[] = []
+      const isTaken = pieces !== undefined && status >= 200 && status <= 299
       let length = 0
       waiting.hears()
       answer.on('data', (chunk: Buffer) => {
         waiting.hears()
-        chunks.push(chunk)
+        if (isTaken) pieces.push(chunk)
+        else chunks.push(chunk)
         length += chunk.length
-        if (length > LONGEST_BODY) waiting.fails(new Overlong('the answer has no end'))
+        if (length > (isTaken ? LONGEST_TAKEN : LONGEST_BODY)) waiting.fails(new Overlong('the answer has no end'))
       })
       answer.on('error', (error) => {
         waiting.fails(error)

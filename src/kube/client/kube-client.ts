@@ -4,7 +4,16 @@ import type { Clock } from '../../time/clock.ts'
 import { Connections, type RawRequest } from './connections.ts'
 import type { CredentialFiles } from './credentials.ts'
 import { abortedByCaller, broken, closed, refused, silent, unanswered, type Operation } from './errors.ts'
-import { exchange, open, Overlong, Silence, StaleConnection, type Answer, type Bounds } from './exchange.ts'
+import {
+  exchange,
+  open,
+  Overlong,
+  Silence,
+  StaleConnection,
+  type Answer,
+  type Bounds,
+  type PieceReader,
+} from './exchange.ts'
 
 /** Told of every request: plain numbers. */
 export interface RequestCounts {
@@ -84,6 +93,26 @@ export class KubeClient {
     })
   }
 
+  /**
+   * The answer is read as it comes.
+   * @param makeReader called for each attempt
+   * @returns the reader that has taken all of it
+   * @throws {StoreError}
+   */
+  askPieces<R extends PieceReader>(
+    operation: Operation,
+    request: Request,
+    makeReader: () => R,
+    signal: AbortSignal,
+  ): Promise<R> {
+    return this.#counted(async () => {
+      let reader = makeReader()
+      const { status, body } = await this.#answer(operation, request, signal, () => (reader = makeReader()))
+      if (status < 200 || status > 299) throw refused(operation, this.url, status, body.toString())
+      return reader
+    })
+  }
+
   /** A body that goes on, as of a watch; on a connection of its own. @throws {StoreError} */
   open(operation: Operation, path: string, signal: AbortSignal): Promise<IncomingMessage> {
     return this.#counted(async () => {
@@ -100,12 +129,18 @@ export class KubeClient {
     })
   }
 
-  async #answer(operation: Operation, request: Request, signal: AbortSignal): Promise<Answer> {
+  /** @param makeReader of the body of a success, if it is not to be in the answer */
+  async #answer(
+    operation: Operation,
+    request: Request,
+    signal: AbortSignal,
+    makeReader?: () => PieceReader,
+  ): Promise<Answer> {
     const raw = rawOf(request, false)
     const bounds = { ...this.#bounds, signal }
     for (let waits = 0; ; waits++) {
       await this.#pause(operation, signal)
-      const answer = await this.#sent(operation, signal, (to) => exchange(to, raw, bounds))
+      const answer = await this.#sent(operation, signal, (to) => exchange(to, raw, bounds, makeReader?.()))
       if (waits === MOST_WAITS || !this.#mayTryAgain(answer.status, answer.headers)) return answer
     }
   }

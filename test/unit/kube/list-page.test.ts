@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ListStream } from '../../../src/kube/list-stream.ts'
 import { readListPage } from '../../../src/kube/list-page.ts'
 
 const node = (name: string, extra: object = {}) => ({
@@ -75,5 +76,40 @@ describe('readListPage', () => {
     '{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"a"},"spec":{},"status":{}}',
   ])('says that %j is none', (text) => {
     expect(readListPage(Buffer.from(text), 'f/')).toBeUndefined()
+  })
+})
+
+describe('ListStream', () => {
+  /** As it comes in pieces of so many bytes. */
+  const streamed = (body: Buffer, size: number): ReturnType<ListStream['end']> => {
+    const stream = new ListStream('f/')
+    for (let from = 0; from < body.length; from += size) stream.push(body.subarray(from, from + size))
+    return stream.end()
+  }
+  const tricky = (of: Node): Node => ({
+    ...of,
+    status: { images: [{ names: ['"}}]}', '\\\\"', '\\', '}},{"metadata":{', '{[', 'ä€😀'] }], nodeInfo: { spec: {} } },
+  })
+
+  it.each([1, 2, 3, 7, 64, 1_000, 100_000])('reads what readListPage reads, in pieces of %i bytes', (size) => {
+    const body = list(['a', 'b', 'c'].map((name) => tricky(node(name))))
+    expect(streamed(body, size)).toEqual({ nodes: ['a', 'b', 'c'].map(expected), resourceVersion: '9', next: 'c' })
+  })
+
+  it.each([
+    ['with the status first', statusFirst],
+    ['with the spec last', specLast],
+    ['without a status', withoutStatus],
+  ])('leaves to others what is written %s', (_, written) => {
+    const body = list(['a', 'b'].map((name) => written(node(name))))
+    for (const size of [1, 50, 100_000]) expect(streamed(body, size)).toBeUndefined()
+  })
+
+  it('leaves to others what breaks off, is none, or goes on', () => {
+    const body = list([node('a'), node('b')])
+    for (let length = 0; length < body.length - 2; length++)
+      expect(streamed(body.subarray(0, length), 100)).toBeUndefined()
+    for (const text of ['', 'null', '{}', '{"items":[]}', `${body.toString()}{}`])
+      expect(streamed(Buffer.from(text), 3)).toBeUndefined()
   })
 })

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -262,6 +263,25 @@ describe('an API server', () => {
     expect(await failureOf(store.list(signal))).toMatchObject({ code: 'UNAVAILABLE', root: 'ECONNREFUSED' })
     await api.start()
     expect((await store.list(signal)).nodes).toHaveLength(1)
+  })
+
+  it('that writes Nodes in another order is asked again, and understood', async () => {
+    const item = { status: {}, spec: { podCIDRs: ['10.244.1.0/24'] }, metadata: { name: 'own' } }
+    let requests = 0
+    const server = createServer((_, response) => {
+      requests++
+      response.end(JSON.stringify({ items: [item, item], metadata: { resourceVersion: '7' } }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    open.push(() => new Promise((resolve) => server.close(() => { resolve(); })))
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const { nodes, resourceVersion } = await connect({ access: { apiUrl: `http://127.0.0.1:${port}` } }).list(signal)
+    expect([nodes.map(({ podCidrs }) => podCidrs), resourceVersion, requests]).toEqual([
+      [['10.244.1.0/24'], ['10.244.1.0/24']],
+      '7',
+      2,
+    ])
   })
 
   it('that is none is said to be none', async () => {
