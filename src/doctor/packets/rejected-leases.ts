@@ -53,7 +53,9 @@ export function judgeRejected(
     ...{ ...common, cause: 'lease-rejected', severity: 'risk' },
     summary: `the lease ${key}${name === key ? '' : ` of ${name}`} is not honoured: ${reason}`,
     cure: [
-      onHost(name, `flanneld doctor; ${words.restart}, where the configuration has changed since it started`),
+      ...(name === key
+        ? []
+        : [onHost(name, `flanneld doctor; ${words.restart}, where the configuration has changed since it started`)]),
       `if no host has it any more: ${words.giveUp(key, row.name)}`,
       'docs/troubleshooting.md explains the reason in the words of the agent',
     ],

@@ -37,8 +37,11 @@ export interface StoreWords {
   readonly source: string
 }
 
+/** A subnet, or the key of a lease: anything else is released with `--force` alone. */
+const IS_SUBNET = /^[\da-f.:]+[-/]\d+(&[\da-f:]+-\d+)?$/i
+
 const OF_ETCD: StoreWords = {
-  giveUp: (key) => `flanneld release ${quoted(key)}`,
+  giveUp: (key) => `flanneld release ${IS_SUBNET.test(key) ? '' : '--force '}${quoted(key)}`,
   hasOurMac: (name) => `${name} has the same machine id as this host, and so the same MAC address on the overlay`,
   otherMac: (name) => [
     onHost(

@@ -248,6 +248,16 @@ describe('a lease that is rejected', () => {
     expect(judgeRejected(nameless, [], words).cure).toContainEqual(expect.stringContaining('kubectl delete node NAME'))
   })
 
+  it('for a key that is no subnet has no host that could be asked, and is given back with --force alone', () => {
+    const junk = { ...row('the key is not a subnet', 'malformed'), key: "junk it's", name: null, publicIp: null }
+    expect(judgeRejected(junk, []).cure).toEqual([
+      `if no host has it any more: flanneld release --force 'junk it'\\''s'`,
+      'docs/troubleshooting.md explains the reason in the words of the agent',
+    ])
+    const subnets = { ...row('no JSON', 'malformed'), key: '10.15.65.0-24&fd00:1::-64' }
+    expect(judgeRejected(subnets, []).cure.join()).not.toContain('--force')
+  })
+
   it('for anything else is told in the agent’s words, as what may do harm', () => {
     expect(judgeRejected(row('subnet 1.2.3.0/24 is outside Network 10.15.0.0/16', 'other_network'), [])).toMatchObject({
       ...{ cause: 'lease-rejected', severity: 'risk' },
