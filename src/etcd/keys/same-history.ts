@@ -1,6 +1,7 @@
 import { longs, withRoom, words } from '../../columns/grow.ts'
 import { KeyNumbers } from '../../columns/key-numbers.ts'
 import type { Revision } from '../../lease/lease.ts'
+import type { Steps } from '../../time/slices.ts'
 import type { Caller } from '../client/call.ts'
 import { toStoreError } from '../client/errors.ts'
 import type { KeyDelta, KeyRecord } from './key.ts'
@@ -57,6 +58,9 @@ export async function readPastRecord(
   }
 }
 
+/** Records that are taken in between two steps. */
+const AT_ONCE = 64
+
 /**
  * All records as a watch has made them out so far. A store that was restored from a snapshot has the same cluster id, and soon a
  * higher revision than ours; but what it holds at *our* revision is what we know only if its history up to there is ours. Of each record
@@ -69,10 +73,17 @@ export class KnownRecords {
   #digests = words(0)
   readonly #areKnown: boolean
 
-  /** @param records undefined: not known, so that nothing can be told from them */
-  constructor(records: readonly KeyRecord[] | undefined) {
-    this.#areKnown = records !== undefined
-    for (const record of records ?? []) this.#set(record)
+  /** @param areKnown false: not known, so that nothing can be told from them */
+  constructor(areKnown: boolean) {
+    this.#areKnown = areKnown
+  }
+
+  /** What stands there to begin with; has to be gone through before anything is applied. */
+  *takingIn(records: readonly KeyRecord[]): Steps {
+    for (const [at, record] of records.entries()) {
+      this.#set(record)
+      if (at % AT_ONCE === 0) yield
+    }
   }
 
   apply(deltas: readonly KeyDelta[]): void {

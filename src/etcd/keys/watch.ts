@@ -6,7 +6,8 @@ import { storeError, toStoreError } from '../client/errors.ts'
 import { EventQueue } from './event-queue.ts'
 import { contradicts, KnownRecords, readPastState } from './same-history.ts'
 import { readClusterState, readClusterStateSince, StoreMemory } from './identity.ts'
-import type { KeyWatchEvent } from './key.ts'
+import { Slices } from '../../time/slices.ts'
+import type { KeyRecord, KeyWatchEvent } from './key.ts'
 import type { Keyspace } from './keyspace.ts'
 import { streamAttendant } from './stream-attendant.ts'
 import type { WatchAnswer } from './watch-answer.ts'
@@ -41,6 +42,8 @@ export class KeyWatch {
   readonly #position: WatchPosition
   readonly #memory: StoreMemory
   readonly #known: KnownRecords
+  /** What is known to begin with, until it is taken in: a watch lasts for weeks. */
+  #begun: readonly KeyRecord[]
   readonly #reconnection: Reconnection
   readonly #events = new EventQueue<KeyWatchEvent>()
   #connection: 'unknown' | 'up' | 'down' = 'unknown'
@@ -53,11 +56,15 @@ export class KeyWatch {
     this.#status = status
     this.#position = new WatchPosition(from.revision)
     this.#memory = new StoreMemory(from)
-    this.#known = new KnownRecords(from.records)
+    this.#known = new KnownRecords(from.records !== undefined)
+    this.#begun = from.records ?? []
     this.#reconnection = new Reconnection(tools)
   }
 
   async *run(signal: AbortSignal): AsyncGenerator<KeyWatchEvent, void, undefined> {
+    const begun = this.#begun
+    this.#begun = []
+    await new Slices(this.#tools.clock).run(this.#known.takingIn(begun))
     if (signal.aborted) return
     const scope = new AbortController()
     const stop = (): void => {

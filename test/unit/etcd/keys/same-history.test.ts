@@ -8,6 +8,12 @@ function record(key: string, revision: number, fields: Partial<LeaseRecord> = {}
   return { key, value: `${key} at ${revision}`, etcdLeaseId: '7', createRevision: modRevision, modRevision, ...fields }
 }
 
+function knowing(records: readonly LeaseRecord[]): KnownRecords {
+  const known = new KnownRecords(true)
+  for (const step of known.takingIn(records)) expect(step).toBeUndefined()
+  return known
+}
+
 const contradicted = (known: KnownRecords, past: PastState): boolean | undefined => {
   const summary = known.summary()
   return summary && contradicts(past, summary)
@@ -17,7 +23,7 @@ describe('records that a watch knows', () => {
   const [a, b] = [record('a', 3), record('b', 5)]
 
   test('agree with a store that holds them', () => {
-    const known = new KnownRecords([a, b])
+    const known = knowing([a, b])
     expect(contradicted(known, { count: 2, newest: b })).toBe(false)
     known.apply([{ kind: 'deleted', key: 'b', revision: 6n }])
     expect(contradicted(known, { count: 1, newest: a })).toBe(false)
@@ -40,16 +46,16 @@ describe('records that a watch knows', () => {
       [a, b],
       [b, a],
     ])
-      expect(contradicted(new KnownRecords(records), past)).toBe(true)
+      expect(contradicted(knowing(records), past)).toBe(true)
   })
 
   test('say nothing where they are not known', () => {
-    expect(contradicted(new KnownRecords(undefined), { count: 9, newest: a })).toBeUndefined()
+    expect(contradicted(new KnownRecords(false), { count: 9, newest: a })).toBeUndefined()
   })
 
   test('agree with either of two that one transaction wrote', () => {
     const [c, d] = [record('c', 5), record('d', 5)]
-    const known = new KnownRecords([a, c, d])
+    const known = knowing([a, c, d])
     expect(contradicted(known, { count: 3, newest: c })).toBe(false)
     expect(contradicted(known, { count: 3, newest: d })).toBe(false)
     expect(contradicted(known, { count: 3, newest: b })).toBe(true)
