@@ -69,7 +69,7 @@ export class OtherAddressError extends Error {
   override readonly name = 'OtherAddressError'
   /** What the lease says, by family. */
   readonly publicIps: ReadonlyMap<Family, Ip>
-  constructor({ key, families }: Lease) {
+  constructor({ key, families }: Pick<Lease, 'key' | 'families'>) {
     super(`lease ${key} of this node publishes ${families.map(({ publicIp }) => publicIp.text).join(', ')}`)
     this.publicIps = new Map(families.map(({ family, publicIp }) => [family, publicIp]))
   }

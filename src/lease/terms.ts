@@ -134,7 +134,7 @@ export const hasOurAddresses = (lease: Lease, terms: Pick<LeaseTerms, 'publicIps
   )
 
 /** Whether the lease publishes another address than we would, in a family that we have. */
-export const saysOthers = (lease: Lease, { publicIps }: Pick<LeaseTerms, 'publicIps'>): boolean =>
+export const saysOthers = (lease: Pick<Lease, 'families'>, { publicIps }: Pick<LeaseTerms, 'publicIps'>): boolean =>
   lease.families.some(({ family, publicIp }) => (publicIps.get(family) ?? publicIp).text !== publicIp.text)
 
 /** Whether the lease has one of our addresses. */

@@ -271,6 +271,28 @@ test('an address that is published in the place of ours is shown as soon as it i
   await waitFor('our own', async () => (await shown()) === host.address)
 })
 
+test('an address of the host that the operator names on its Node is used and published from the next start on', async () => {
+  const host = kube().lab.host(0)
+  const [other, length] = ['192.168.205.60', 24]
+  const say = (text: string | null): void =>
+    void kube().api.nodes.patch(host.name, { metadata: { annotations: { [`${PREFIX}/node-public-ip`]: text } } })
+  const startAgain = async (): Promise<void> => {
+    await host.agent.stop()
+    startOn(kube(), host)
+    await isReady(host, { deadlineMs: STARTS_WITHIN_MS })
+  }
+  await host.place.exec('ip', ['address', 'add', `${other}/${length}`, 'dev', 'eth0'])
+  say(other)
+  await startAgain()
+  expect(annotation(node(host), 'public-ip')).toBe(other)
+  expect(await host.place.exec('ip', ['-d', 'link', 'show', DEVICE])).toContain(`local ${other}`)
+  say(host.address)
+  await startAgain()
+  expect(annotation(node(host), 'public-ip')).toBe(host.address)
+  say(null)
+  await host.place.exec('ip', ['address', 'delete', `${other}/${length}`, 'dev', 'eth0'])
+})
+
 test('of a Node that was given the podCIDR of a peer, trace says who the peer is, and promises nothing', async () => {
   const { api, lab } = kube()
   const [host, peer] = [lab.host(1), lab.host(0)]

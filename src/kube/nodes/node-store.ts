@@ -14,6 +14,8 @@ export const ANNOTATIONS = [
   'public-ipv6',
   'public-ip-overwrite',
   'public-ipv6-overwrite',
+  'node-public-ip',
+  'node-public-ipv6',
 ] as const
 export type AnnotationName = (typeof ANNOTATIONS)[number]
 

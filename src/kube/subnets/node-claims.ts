@@ -7,8 +7,13 @@ import type { AnnotationName, Annotations, NodePatch, NodeRecord } from '../node
 
 /** Names of annotations, by family. */
 export const NAMES = {
-  4: { publicIp: 'public-ip', backendData: 'backend-data', overwrite: 'public-ip-overwrite' },
-  6: { publicIp: 'public-ipv6', backendData: 'backend-v6-data', overwrite: 'public-ipv6-overwrite' },
+  4: { publicIp: 'public-ip', backendData: 'backend-data', overwrite: 'public-ip-overwrite', chosen: 'node-public-ip' },
+  6: {
+    publicIp: 'public-ipv6',
+    backendData: 'backend-v6-data',
+    overwrite: 'public-ipv6-overwrite',
+    chosen: 'node-public-ipv6',
+  },
 } as const satisfies Readonly<Record<Family, Readonly<Record<string, AnnotationName>>>>
 
 const FAMILIES = [4, 6] as const

@@ -1,7 +1,8 @@
 import { ConfigError } from '../../config/error.ts'
 import type { OverlayNetwork } from '../../config/network.ts'
 import { OtherAddressError } from '../../lease/errors.ts'
-import { leaseFamily, type LeaseClaim, type LeaseFamily } from '../../lease/lease.ts'
+import { formatLeaseKey } from '../../lease/codec.ts'
+import { leaseFamily, type Lease, type LeaseClaim, type LeaseFamily } from '../../lease/lease.ts'
 import { claimFor, saysOthers, type LeaseTerms } from '../../lease/terms.ts'
 import { isReachableUnicast, prefixCovers, type Prefix } from '../../net/prefix.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../../net/ip.ts'
@@ -27,10 +28,10 @@ export function ownClaim(node: NodeRecord, terms: LeaseTerms): OwnClaim {
     ({ family }) => current?.families.find((part) => part.family === family)?.subnet ?? [],
   )
   const overwritten = overwritesOf(node)
-  if (terms.isAddressOpen === true && current !== undefined && overwritten.size === 0 && saysOthers(current, terms))
-    throw new OtherAddressError(current)
   const subnets = [...given, ...absent].sort((a, b) => a.family - b.family)
   const plain = claimFor(terms, subnets, current)
+  if (terms.isAddressOpen === true)
+    refuseOtherAddresses(node, plain, terms, overwritten.size === 0 ? current : undefined)
   const families = plain.families.map((part): LeaseFamily => ({
     ...part,
     publicIp: overwritten.get(part.family) ?? part.publicIp,
@@ -63,11 +64,33 @@ function subnetFor(node: NodeRecord, { family, network }: OverlayNetwork, { avoi
   return subnet
 }
 
+/**
+ * Where the terms leave our address open: the operator chooses one of this host's, else that counts which peers know.
+ * @throws {OtherAddressError}
+ */
+function refuseOtherAddresses(
+  node: NodeRecord,
+  plain: LeaseClaim,
+  terms: LeaseTerms,
+  current: Lease | undefined,
+): void {
+  const chosen = addressesIn(node, 'chosen')
+  const families = plain.families.map((part): LeaseFamily => {
+    const { family, publicIp } = part
+    const known = current && leaseFamily(current, family)?.publicIp
+    return { ...part, publicIp: chosen.get(family) ?? known ?? publicIp }
+  })
+  const wanted = { ...plain, key: formatLeaseKey(families.map(({ subnet }) => subnet)), families }
+  if (saysOthers(wanted, terms)) throw new OtherAddressError(wanted)
+}
+
 /** What annotations say is to be published in the place of our own addresses. */
-export function overwritesOf({ annotations }: NodeRecord): ReadonlyMap<Family, Ip> {
+export const overwritesOf = (node: NodeRecord): ReadonlyMap<Family, Ip> => addressesIn(node, 'overwrite')
+
+function addressesIn({ annotations }: NodeRecord, name: 'overwrite' | 'chosen'): ReadonlyMap<Family, Ip> {
   return new Map(
     ([4, 6] as const).flatMap((family) => {
-      const address = parseIp(annotations[NAMES[family].overwrite] ?? '')
+      const address = parseIp(annotations[NAMES[family][name]] ?? '')
       return address?.family === family && isReachableUnicast(address) ? [[family, address] as const] : []
     }),
   )

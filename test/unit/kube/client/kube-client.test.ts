@@ -273,7 +273,14 @@ describe('an API server', () => {
       response.end(JSON.stringify({ items: [item, item], metadata: { resourceVersion: '7' } }))
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    open.push(() => new Promise((resolve) => server.close(() => { resolve(); })))
+    open.push(
+      () =>
+        new Promise((resolve) =>
+          server.close(() => {
+            resolve()
+          }),
+        ),
+    )
     const address = server.address()
     const port = typeof address === 'object' && address !== null ? address.port : 0
     const { nodes, resourceVersion } = await connect({ access: { apiUrl: `http://127.0.0.1:${port}` } }).list(signal)

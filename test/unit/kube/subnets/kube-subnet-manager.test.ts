@@ -220,6 +220,16 @@ describe('acquiring', () => {
     expect(warnings).toEqual(['our PublicIP is 192.168.205.10 now, and was 192.168.205.11 before'])
   })
 
+  it('asks for the address of this host that node-public-ip says, where ours is open, before the one that stands there', async () => {
+    const chosen = { ...published('192.168.205.11', MAC), ...named({ 'node-public-ip': '192.168.205.12' }) }
+    api.nodes.put('own', { podCIDRs: ['10.244.1.0/24'], annotations: chosen })
+    const asked = manager.acquire({ ...TERMS, isAddressOpen: true }, stop.signal)
+    await expect(asked).rejects.toMatchObject({ publicIps: new Map([[4, ip('192.168.205.12')]]) })
+    const here = { ...TERMS, isAddressOpen: true as const, publicIps: new Map([[4 as const, ip('192.168.205.12')]]) }
+    const { lease } = await manager.acquire(here, stop.signal)
+    expect(lease.families.map(({ publicIp }) => publicIp.text)).toEqual(['192.168.205.12'])
+  })
+
   it('publishes what public-ip-overwrite says, and nothing that is no address', async () => {
     const overwritten = named({ 'public-ip-overwrite': '203.0.113.7', 'public-ipv6-overwrite': 'rubbish' })
     api.nodes.put('own', { podCIDRs: ['10.244.1.0/24', 'fd00:244:0:1::/64'], annotations: overwritten })
