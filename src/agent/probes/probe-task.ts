@@ -15,6 +15,8 @@ export interface ProbeTaskInput extends Omit<FamilyWaysInput, 'ports'> {
 
 /** Conditions tell of what has lasted a moment, in milliseconds: peers that are lost together are named together. */
 const TELL_AFTER_MS = 1_000
+/** Of thousands, some are judged otherwise each second: so many milliseconds for each peer pass between two times, where that is longer. */
+const TELL_EACH_MS = 0.5
 /** Who never answered is told of otherwise after a while, so that it is looked at this often, in milliseconds. */
 const TELL_AGAIN_MS = 60_000
 
@@ -42,7 +44,7 @@ export class ProbeTask implements Task, PeerSink {
       ...ports,
       onChanges: (changes) => {
         ports.reaches.tell(changes)
-        this.#tellMs = Math.min(this.#tellMs, Math.max(this.#nowMs, this.#toldMs + TELL_AFTER_MS) + TELL_AFTER_MS)
+        this.#tellMs = Math.min(this.#tellMs, Math.max(this.#nowMs, this.#toldMs + this.#tellApartMs) + TELL_AFTER_MS)
       },
     })
     const prober = this.#prober
@@ -94,6 +96,10 @@ export class ProbeTask implements Task, PeerSink {
       this.#prober.close()
       this.#ways.close()
     }
+  }
+
+  get #tellApartMs(): number {
+    return Math.max(TELL_AFTER_MS, this.#prober.book.roster.size * TELL_EACH_MS)
   }
 
   get #nowMs(): number {

@@ -180,7 +180,11 @@ export class Prober {
   #nextInMs(nowMs: number): number {
     const { roster, ways } = this.book
     if (ways.size === 0 || roster.size === 0) return IDLE_MS
-    const dueMs = Math.min(this.#asker.nextAskMs, this.#asker.nextReadMs(nowMs, this.#waiters.areThere))
+    const [askMs, isAwaited] = [this.#asker.nextAskMs, this.#waiters.areThere]
+    const readMs = this.#asker.nextReadMs(nowMs, isAwaited)
+    // Where hardly anybody answers, what is given up on is looked at when others may leave again, which is within a second.
+    const isPutOff = this.#budget.isSilent && !isAwaited
+    const dueMs = Math.min(askMs, isPutOff ? Math.max(readMs, this.#budget.fromMs) : readMs)
     return Math.ceil(Math.max(0, dueMs - nowMs)) // in parts of a millisecond, a turn might never be over
   }
 
