@@ -72,15 +72,15 @@ describe('udp', () => {
     const other = lab().host(1)
     await both()
     const { subnet } = await host().ready()
-    const refusals = async (): Promise<number> => {
+    const unreachables = async (): Promise<number> => {
       const printed = await other.place.exec('nstat', ['-asz', 'IcmpInDestUnreachs'])
       return Number(/IcmpInDestUnreachs +(\d+)/.exec(printed)?.[1])
     }
-    const [before, stream] = [await refusals(), containerOf(other).pingStream(containerOf(host()).address)]
+    const [before, stream] = [await unreachables(), containerOf(other).pingStream(containerOf(host()).address)]
     await stream.progress()
     await host().agent.kill()
     // the kernel of a host on which nobody has the port says so to whoever sends there
-    await waitFor('datagrams to be refused', async () => (await refusals()) > before, PATIENTLY)
+    await waitFor('datagrams to be refused', async () => (await unreachables()) > before, PATIENTLY)
     const here = await host().place.attempt(...agentCall('status'))
     expect(here).toMatchObject({ code: 1, stdout: expect.stringContaining('the kernel holds no overlay') as unknown })
     expect(here.stdout).toContain(subnet.text)

@@ -45,9 +45,14 @@ test('nobody is asked about while hundreds are still to be programmed, but for s
     const key = `10.${11 + (at >> 4)}.${(at & 15) * 16}.0-20`
     world.etcd.put(key, JSON.stringify({ ...value, BackendData: { VNI: 100, VtepMAC } }))
   }
-  world.kernel.faults.refuse = (op) =>
-    op.op === 'fdb.replace' || op.op === 'neighbour.replace' || op.op === 'route.replace' ? 'EPERM' : undefined
+  let refused = 0
+  world.kernel.faults.refuse = (op) => {
+    const isRow = op.op === 'fdb.replace' || op.op === 'neighbour.replace' || op.op === 'route.replace'
+    if (isRow) refused++
+    return isRow ? 'EPERM' : undefined
+  }
   await world.start()
+  await world.until('rows to be refused', () => refused > 0)
   await world.advance(20_000)
   expect([world.rows().routes, world.kernel.asked.length]).toEqual([0, 0])
   await world.advance(15_000)
