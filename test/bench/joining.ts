@@ -18,6 +18,8 @@ const MOST = { 0.5: 0.6, 0.99: 3 } as const
 const SHARES = [0.5, 0.99] as const
 /** So many peers join in a run, and then change. */
 const EACH = { full: 200, quick: 20 } as const
+/** So many subnets are left free before theirs: the agent has one of those that come first. */
+const LEFT_FREE = 10_000
 /** Between two, in milliseconds: they come one by one, and not while the one before is worked on. */
 const PAUSE_MS = 3
 
@@ -77,7 +79,7 @@ async function startBench(context: Context, { lab, host }: Scene): Promise<JoinB
 async function runsOf(context: Context, scene: Scene, peers: number): Promise<readonly (readonly Took[])[]> {
   const { runs, isQuick } = context.options
   const bench = await startBench(context, scene)
-  const numbers = Array.from({ length: isQuick ? EACH.quick : EACH.full }, (_, at) => peers + 1 + at)
+  const numbers = Array.from({ length: isQuick ? EACH.quick : EACH.full }, (_, at) => peers + LEFT_FREE + 1 + at)
   const generation = (of: number): readonly BenchPeer[] => numbers.map((number) => benchPeer(number, of))
   try {
     const all: (readonly Took[])[] = []
