@@ -24,8 +24,6 @@ const COMPILERS: { readonly soon: readonly string[]; readonly later: readonly st
  * it makes stays for as long as the function does: 5 MB with a thousand peers, who are programmed sooner without.
  */
 const RUNS = { much: 400, little: 8_000 } as const
-/** The same for TurboFan at rest; V8 has 3 000. */
-const TURBOFAN_RUNS = 30_000
 /** Whoever has computed for so long, in milliseconds of processor time, has thousands of peers. */
 const MUCH_WORK_MS = 150
 /** Between two looks at that, in milliseconds. */
@@ -70,19 +68,15 @@ function turnOn(compilers: readonly string[]): void {
 }
 
 /**
- * Has V8 favour memory over time from when a start is over: its heap grows in smaller steps, the text of a program is compiled again where
- * a function was not run between two collections, and machine code is made of what is run all the time only. Sparkplug's code is let go of like that
- * too; Maglev's, which it made in the start, stays.
+ * Has V8 favour memory over time from when a start is over: its heap grows in smaller steps, and the text of a program is compiled again where
+ * a function was not run between two collections. Sparkplug's code is let go of like that too; Maglev's, which it made in the start, stays. Machine code
+ * is made as V8 has it: it is there for whoever has changes all the time, and those who have none do not get that far.
  */
 export function frugalRest(): void {
   turnOn(COMPILERS.later)
-  setFlagsFromString('--no-sparkplug')
   setFlagsFromString('--flush-baseline-code')
   clearInterval(looks)
-  if (COUNTS_RUNS) {
-    setFlagsFromString(`--invocation-count-for-maglev=${RUNS.little}`)
-    setFlagsFromString(`--invocation-count-for-turbofan=${TURBOFAN_RUNS}`)
-  }
+  if (COUNTS_RUNS) setFlagsFromString(`--invocation-count-for-maglev=${RUNS.much}`)
   if (Number.parseInt(process.versions.v8) >= 13) setFlagsFromString('--memory-saver-mode')
   setFlagsFromString('--bytecode-old-age=1')
 }
