@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -17,19 +16,10 @@ export async function setSysctl(name: SettingName, value: string, root = '/proc/
   if ((await readFile(path, 'utf8')).trim() !== value) await writeFile(path, value)
 }
 
-/**
- * Undefined where the kernel has no such setting. It is read at once, since the kernel has it at hand: by way of other threads, as files are, it
- * takes ten times as much of a processor, every few seconds.
- * @throws the file system's own error
- */
-export const readSysctl = (name: SettingName, root = '/proc/sys'): Promise<string | undefined> =>
-  new Promise((resolve) => {
-    resolve(readNow(join(root, ...name)))
-  })
-
-function readNow(path: string): string | undefined {
+/** Undefined where the kernel has no such setting. @throws the file system's own error */
+export async function readSysctl(name: SettingName, root = '/proc/sys'): Promise<string | undefined> {
   try {
-    return readFileSync(path, 'utf8').trim()
+    return (await readFile(join(root, ...name), 'utf8')).trim()
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
