@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tableName, type NeighbourTable } from '../kernel/neighbour-table.ts'
 import type { Family } from '../net/ip.ts'
 import { sumOfColumn } from './per-processor.ts'
@@ -15,8 +15,7 @@ const EXEMPTS_PERMANENT = 5
  * the columns and settings that it takes. Never rejects.
  */
 export async function readNeighbourTables(
-  // not by another thread: the kernel has them at hand
-  read: ReadText = (path) => Promise.resolve().then(() => readFileSync(path, 'latin1')),
+  read: ReadText = (path) => readFile(path, 'latin1'),
 ): Promise<readonly NeighbourTable[]> {
   const textAt = (path: string): Promise<string> => read(path).catch(() => '')
   const release = Number.parseInt(await textAt('/proc/sys/kernel/osrelease'), 10)
