@@ -83,7 +83,7 @@ describe('faults of peers, all at once', () => {
   })
 
   test('and a host whose own uplink is narrow says so of it, whoever else is off', async () => {
-    await neighbour.agentNames(/packet size to peers over IPv4: .* takes 1250 of 1450 octets/)
+    await neighbour.agentNames(/packet size to peers over IPv4\b.* takes 1250 of 1450 octets/)
     const { findings } = await neighbour.tells('doctor to find the way to all of them narrow', (said) =>
       said.findings.some(({ cause, summary }) => cause === 'path-mtu-smaller' && summary.includes('on the way to all')),
     )

@@ -1,7 +1,11 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { credentials } from '@grpc/grpc-js'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
 import type { EtcdAccess } from '../../src/config/options.ts'
+import { SocketKeeper } from '../../src/etcd/client/credentials.ts'
+import { TlsFiles } from '../../src/etcd/client/tls.ts'
 import type { EtcdLeaseStore } from '../../src/etcd/etcd-lease-store.ts'
 import { WatchLog } from '../contract/lease-store-contract.ts'
 import { makeCertificates, type Certificates } from '../lab/certificates.ts'
@@ -132,6 +136,30 @@ describe('while running', () => {
     await expect.poll(() => listed(store), DEADLINE).toBe('works')
     await expect.poll(() => log.connection.at(-1), DEADLINE).toBe('up')
     log.abort()
+  })
+
+  test('what gRPC connects with by itself, again and again, are the files as they are then', async () => {
+    const tls = new TlsFiles({ ...own, endpoints: cluster.endpoints, prefix: '/coreos.com/network' })
+    const keeper = new SocketKeeper(
+      () => {
+        const { rootCertificate, privateKey = null, certChain = null } = tls.get()
+        return credentials.createSsl(rootCertificate, privateKey, certChain)
+      },
+      { isReady: () => true, onCertificate: () => undefined },
+    )
+    onTestFinished(() => {
+      keeper.close()
+    })
+    const { hostname: host, port: text } = new URL(cluster.member.endpoint)
+    const port = Number(text)
+    const connector = keeper._createSecureConnector({ scheme: 'dns', path: `${host}:${port}` }, {})
+    const connects = (): Promise<string> =>
+      connector.connect(connect({ host, port })).then(({ secure }) => `secure: ${String(secure)}`, String)
+    expect(await connects()).toBe('secure: true')
+    copyFileSync(fresh().caFile, own.caFile)
+    expect(await connects()).toContain('certificate')
+    copyFileSync(files.caFile, own.caFile)
+    expect(await connects()).toBe('secure: true')
   })
 
   test("etcd's own certificate that expires is named as such, and its end is known before", async () => {

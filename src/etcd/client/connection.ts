@@ -85,7 +85,8 @@ export class Connection {
   readonly #token: TokenSource
   readonly #address: EtcdAddress
   readonly #options: EtcdAccess
-  readonly #tls: TlsCredentials | undefined
+  /** What the newest connection was made with. */
+  #tls: TlsCredentials | undefined
   readonly #whoAnswers: WhoAnswers
   #isClosed = false
 
@@ -95,8 +96,11 @@ export class Connection {
     this.#whoAnswers = tools.whoAnswers
     this.#address = address
     this.#options = options
-    this.#tls = address.secure ? tls?.get() : undefined
-    this.#sockets = new SocketKeeper(channelCredentials(this.#tls), {
+    const current = (): ChannelCredentials => {
+      this.#tls = address.secure ? tls?.get() : undefined
+      return channelCredentials(this.#tls)
+    }
+    this.#sockets = new SocketKeeper(current, {
       isReady: () => this.connected,
       onCertificate: (certificate) => tls?.sawServer(address.url, certificate),
     })

@@ -21,9 +21,11 @@ export interface SocketEvents {
 
 /**
  * Credentials that keep hold of the sockets they are used on: gRPC lets go of one whose handshake never ends without closing it,
- * and of what a handshake failed with it keeps no more than a text.
+ * and of what a handshake failed with it keeps no more than a text. It connects again by itself, too, with what it was given when it was made:
+ * each handshake is made with what is good now.
  */
 export class SocketKeeper extends ChannelCredentials {
+  readonly #current: () => ChannelCredentials
   readonly #inner: ChannelCredentials
   readonly #events: SocketEvents
   readonly #sockets = new Set<Socket>()
@@ -33,9 +35,11 @@ export class SocketKeeper extends ChannelCredentials {
   /** Whether anybody has ever accepted one. */
   wasReached = false
 
-  constructor(inner: ChannelCredentials, events: SocketEvents) {
+  /** @param current those to connect with now; all are secure, or none is */
+  constructor(current: () => ChannelCredentials, events: SocketEvents) {
     super()
-    this.#inner = inner
+    this.#current = current
+    this.#inner = current()
     this.#events = events
   }
 
@@ -50,7 +54,7 @@ export class SocketKeeper extends ChannelCredentials {
   override _createSecureConnector(...of: Parameters<ChannelCredentials['_createSecureConnector']>): Connector {
     const inner = this.#inner._createSecureConnector(...of)
     return {
-      connect: (socket) => this.#connect(inner, socket),
+      connect: (socket) => this.#connect(this.#current()._createSecureConnector(...of), socket),
       waitForReady: () => inner.waitForReady(),
       getCallCredentials: () => inner.getCallCredentials(),
       destroy: () => {
