@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { exitOf, outcomeOf } from '../lab/command.ts'
 import { Learned } from '../docs/learned.ts'
@@ -53,8 +54,9 @@ describe('the demo', () => {
   })
 
   test('--backend udp ends with all pings answered, by datagrams', async () => {
-    const { code, stdout } = await outcomeOf(demo('--backend', 'udp', '--hosts', '2', '--json'), { timeoutMs: 60_000 })
-    expect(code).toBe(0)
+    const outcome = await outcomeOf(demo('--backend', 'udp', '--hosts', '2', '--json'), { timeoutMs: 60_000 })
+    const { code, stdout } = outcome
+    expect(code, inspect(outcome)).toBe(0)
     const { pings, udp } = parseObject(stdout.trimEnd().split('\n').pop() ?? '')
     expect(pings).toEqual({ sent: 6, received: 6 })
     expect(udp).toMatchObject({ port: 8285 })
