@@ -3,7 +3,7 @@ import type { Report } from './demo-report.ts'
 import { pingMatrix } from './demo-report.ts'
 import * as steps from './demo-steps.ts'
 import type { LabHost } from './host.ts'
-import { numberAt, objectAt, objectsAt, parseObject, type JsonObject } from './json.ts'
+import { numberAt, objectAt, objectsAt, parseObject, textAt, type JsonObject } from './json.ts'
 import type { Lab } from './lab.ts'
 import type { PingResult } from './ping.ts'
 import { agentCall } from './program.ts'
@@ -27,7 +27,10 @@ const asked = async ({ place }: LabHost, ...args: readonly string[]): Promise<Js
 
 async function knowsAll(host: LabHost, hostCount: number): Promise<boolean> {
   if (!(await host.subnetFile()) || !(await host.link(DEVICE))) return false
-  return objectsAt(await asked(host, 'peers'), 'peers').length === hostCount - 1
+  if (objectsAt(await asked(host, 'peers'), 'peers').length < hostCount - 1) return false
+  // what is known of peers is with the forwarder a moment later, on a busy machine seconds
+  const status = await asked(host, 'status')
+  return textAt(status, 'state') !== 'unready' && numberAt(objectAt(status, 'pending'), 'total') === 0
 }
 
 /** Starts all agents at once. @returns milliseconds until the last one knew all others */
