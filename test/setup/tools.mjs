@@ -73,13 +73,19 @@ function unpackedLibraries() {
   return [...roots, ...nested].filter((folder) => readdirSync(folder).some((name) => name.includes('.so')))
 }
 
-/** Adds what an ordinary user's PATH lacks, and the unpacked tools last, so that the machine's own win. */
+/** A list of folders without empty ones, which would mean the working directory, each once. */
+const joined = (folders) => [...new Set(folders)].filter(Boolean).join(delimiter)
+
+/**
+ * Adds what an ordinary user's PATH lacks, and the unpacked tools last, so that the machine's own win. Commands are found there from the
+ * moment they are unpacked, by whichever process; their libraries only after this has been called again.
+ */
 function extendEnvironment() {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...ADMIN_FOLDERS, ...UNPACKED_FOLDERS]
-  process.env.PATH = [...new Set(folders)].join(delimiter)
+  process.env.PATH = joined(folders)
   const libraries = unpackedLibraries()
   if (libraries.length > 0)
-    process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(delimiter)
+    process.env.LD_LIBRARY_PATH = joined([...(process.env.LD_LIBRARY_PATH ?? '').split(delimiter), ...libraries])
 }
 
 const missingPackages = (packages = PACKAGES) => Object.keys(packages).filter((name) => !packages[name].every(isThere))
@@ -138,6 +144,7 @@ export function ensureTools() {
 
 /** Finds or fetches what the project `root` needs. Only for root. @throws {SetupError} when that cannot be had */
 export function ensureRootTools() {
+  extendEnvironment()
   const [unpack, install] = [missingPackages(ROOT_PACKAGES), missingPackages(ROOT_PACKAGES_TO_INSTALL)]
   const names = [...unpack, ...install]
   if (names.length === 0) return
