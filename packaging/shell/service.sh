@@ -41,13 +41,23 @@ say_what_agent_does() {
   esac
 }
 
+# Of the folders for units in /run the one that comes before /etc, where ours may lie (systemd.unit(5)); `systemctl --runtime mask` takes
+# one that comes after it.
+MASKS=/run/systemd/system.control
+
 # stop_for_good: until unmask_units. Docker, which somebody may call by its socket at any moment, wants these units and would start
 # them again while their files go.
 stop_for_good() {
-  systemctl --quiet --runtime mask flanneld.service flannel-docker-opts.service || :
+  mkdir -p "$MASKS"
+  for unit in flanneld.service flannel-docker-opts.service; do ln -sf /dev/null "$MASKS/$unit"; done
+  systemctl daemon-reload || :
   systemctl stop flanneld.service flannel-docker-opts.service || :
 }
 
 unmask_units() {
-  if has_systemd; then systemctl --quiet --runtime unmask flanneld.service flannel-docker-opts.service || :; fi
+  if has_systemd; then
+    rm -f "$MASKS/flanneld.service" "$MASKS/flannel-docker-opts.service"
+    rmdir "$MASKS" 2>/dev/null || :
+    systemctl daemon-reload || :
+  fi
 }

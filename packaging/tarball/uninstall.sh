@@ -73,8 +73,9 @@ done
 rmdir /opt/cni/bin /opt/cni 2>/dev/null || :
 while IFS= read -r file; do rm -f "$file"; done <"$LIB/files"
 rm -rf "$PROGRAM.previous" "$PREFIX/share/doc/flannel-agent" "$LIB"
+unmask_units
+trap - EXIT
 if has_systemd; then
-  systemctl daemon-reload
   systemctl reset-failed flanneld.service 2>/dev/null || :
 fi
 if [ "$is_purge" = yes ]; then say 'everything is gone'; else say 'files are gone; forwarding goes on until a reboot'; fi

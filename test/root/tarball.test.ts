@@ -158,11 +158,13 @@ describe.skipIf(hindrance !== undefined)('install.sh, on a host that knows neith
     await host.sh(
       `printf '[Unit]\\nWants=${UNIT}\\n[Service]\\nExecStart=/bin/sleep 1000\\n' > ${caller}; systemctl daemon-reload`,
     )
-    const calling = 'while [ -e /run/calling ]; do systemctl --no-block restart caller.service; sleep 0.1; done'
+    const call = `systemctl --no-block restart caller.service; systemctl show --value -p LoadState ${UNIT}`
+    const calling = `while [ -e /run/calling ]; do ${call}; sleep 0.05; done`
     await host.sh(`touch /run/calling; (${calling}) >/run/calls 2>&1 & ${UNINSTALL}; rm /run/calling; wait`)
     expect(await host.run('pidof flanneld')).toMatchObject({ code: 1 })
+    expect(await host.sh('uniq /run/calls')).toBe('loaded\nmasked\nnot-found\n')
     await host.sh(`systemctl stop caller.service; rm ${caller} /run/calls; systemctl daemon-reload`)
-    expect(await host.sh('ls /run/systemd/system')).not.toContain('flannel')
+    expect(await host.sh('ls -R /run/systemd')).not.toContain('flannel')
     expect(await host.sh(INSTALL)).toMatch(/flanneld runs: 10\./)
   })
 
