@@ -19,6 +19,7 @@ test('a lease is renewed once in a third of its time to live, and nothing else i
     store.close()
     await cluster.close()
   })
+  const beganMs = performance.now()
   const created = await store.create('10.1.0.0-24', 'v', { kind: 'grant', ttlSeconds: TTL_S }, stop.signal)
   if (!created.ok) throw new Error('refused')
   const keeper = new LeaseKeeper(created.record, {
@@ -27,7 +28,6 @@ test('a lease is renewed once in a third of its time to live, and nothing else i
     ourselves: { ...NODE, instance: 'this' },
   })
   const before = await EtcdMetrics.read(cluster.member.endpoint)
-  const beganMs = performance.now()
   void keeper.hold(loopOn(systemClock, stop.signal))
   const calls = async (): Promise<Readonly<Record<string, number>>> =>
     (await EtcdMetrics.read(cluster.member.endpoint)).callsSince(before)
