@@ -61,7 +61,7 @@ static int make_device(Forwarder *f, const char *name) {
 int forwarder_open(const char *name, bool is_plain, Forwarder **made) {
   Forwarder *f = calloc(1, sizeof *f);
   if (f == NULL) return -ENOMEM;
-  f->tun = f->socket = f->stop = f->events = f->turn = -1;
+  f->tun = f->socket = f->stop = f->events = f->joined = f->turn = -1;
   f->is_plain = is_plain;
   f->sides[OUTWARD].forwarder = f->sides[INWARD].forwarder = f;
   PeerTable *nobody = make_peers(NULL, 0, NULL);
@@ -96,10 +96,11 @@ static int open_turns(Forwarder *f) {
   if (f->inward == NULL) return -ENOMEM;
   f->events = epoll_create1(EPOLL_CLOEXEC);
   f->turn = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (f->events < 0 || f->turn < 0) return -errno;
+  f->joined = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (f->events < 0 || f->turn < 0 || f->joined < 0) return -errno;
   atomic_store(&f->is_apart, false);
-  int waits[] = {f->stop, f->tun, f->socket};
-  for (int at = 0; at < 3; at++) {
+  int waits[] = {f->stop, f->joined, f->tun, f->socket};
+  for (int at = 0; at < 4; at++) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = waits[at]};
     if (epoll_ctl(f->events, EPOLL_CTL_ADD, waits[at], &event) < 0) return -errno;
   }
@@ -128,6 +129,7 @@ static void close_fd(int *fd) {
 /* All but the device. */
 static void close_rest(Forwarder *f) {
   close_fd(&f->events);
+  close_fd(&f->joined);
   close_fd(&f->turn);
   close_fd(&f->socket);
   close_fd(&f->stop);

@@ -221,27 +221,27 @@ static void forward(Outward *o, const struct virtio_net_hdr *header, uint8_t *pa
   else add(o, peer, (struct iovec){packet, length}, (struct iovec){NULL, 0});
 }
 
-bool forward_round(Outward *o, bool is_first, unsigned *sent) {
+bool forward_round(Outward *o, bool is_first, unsigned *packets) {
   size_t header = o->forwarder->has_header ? sizeof(struct virtio_net_hdr) : 0;
   size_t at = 0;
-  unsigned packets = 0;
+  unsigned reads = 0;
   ssize_t got = 0;
   o->peers = hold_peers(o->side);
   o->packets = 0;
-  for (; packets < PACKETS && ARENA - at >= ROOM; packets++) {
+  for (; reads < PACKETS && ARENA - at >= ROOM; reads++) {
     struct virtio_net_hdr offload = {0};
     got = read(o->forwarder->tun, o->arena + at, ROOM);
     if (got < 0 || (size_t)got < header) break;
     memcpy(&offload, o->arena + at, header);
     forward(o, &offload, o->arena + at + header, (size_t)got - header);
     at += ((size_t)got + 15) & ~(size_t)15;
-    if (is_first && packets == 0) send_all(o);
+    if (is_first && reads == 0) send_all(o);
   }
   int error = got < 0 ? errno : 0;
-  count(o->side, FORWARD_CALLS, packets + 1);
+  count(o->side, FORWARD_CALLS, reads + 1);
   send_all(o);
   release_peers(o->side);
-  *sent = o->packets;
+  *packets = reads > o->packets ? reads : o->packets;
   if (error != 0 && error != EAGAIN && error != EINTR) fail(o->side, error == EBADFD ? ENODEV : error);
   return error == 0 && !atomic_load_explicit(&o->forwarder->ends, memory_order_relaxed);
 }

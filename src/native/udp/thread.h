@@ -27,7 +27,8 @@ typedef struct {
 struct Forwarder {
   char name[IFNAMSIZ];
   int tun, socket, stop; /* descriptors; -1: none */
-  int events, turn;      /* what the outward thread waits for; what the inward one does while it has no turn */
+  int events, joined;    /* what the outward thread waits for; rung when the inward one has given back what comes in */
+  int turn;              /* rung when that is the inward thread's */
   Inward *inward;        /* of whoever carries what comes in */
   _Atomic bool is_apart; /* each direction has a thread of its own */
   bool has_header;       /* before each packet of the device: struct virtio_net_hdr */
@@ -52,9 +53,9 @@ void run_inward(void *side);
 Outward *make_outward(Side *side);
 /*
  * Whether there may be more of them from the device. What is read is sent as soon as there is nothing to be read; when nothing was going on
- * (`is_first`), the first packet at once: somebody may wait for it. `sent`: so many datagrams.
+ * (`is_first`), the first packet at once: somebody may wait for it. `packets`: so many, those included that went nowhere.
  */
-bool forward_round(Outward *outward, bool is_first, unsigned *sent);
+bool forward_round(Outward *outward, bool is_first, unsigned *packets);
 
 Inward *make_inward(Side *side);
 /* Datagrams from peers to the device: one, or many. `taken`: so many. False when the thread is to end. */
