@@ -161,7 +161,7 @@ static void add_segments(Outward *o, const Peer *peer, const Gso *gso) {
   for (unsigned at = 0; at < segments; at++) {
     size_t offset = gso->headers + (size_t)at * gso->size, left = gso->length - offset;
     struct iovec payload = {(uint8_t *)gso->packet + offset, left < gso->size ? left : gso->size};
-    if (o->headers == HEADERS) send_all(o);
+    if (o->headers == HEADERS || o->batches == BATCHES) send_all(o); /* before it has headers: those are free again afterwards */
     uint8_t *headers = o->header[o->headers++];
     make_segment(gso, at, payload.iov_base, payload.iov_len, headers);
     add(o, peer, (struct iovec){headers, gso->headers}, payload);
@@ -242,7 +242,8 @@ bool forward_round(Outward *o, bool is_first, unsigned *packets) {
   send_all(o);
   release_peers(o->side);
   *packets = reads > o->packets ? reads : o->packets;
-  if (error != 0 && error != EAGAIN && error != EINTR) fail(o->side, error == EBADFD ? ENODEV : error);
+  if (error == EINVAL) count(o->side, FORWARD_OUT_MALFORMED, 1); /* of a packet that the device has no words for (tun_put_user) */
+  else if (error != 0 && error != EAGAIN && error != EINTR) fail(o->side, error == EBADFD ? ENODEV : error);
   return error == 0 && !atomic_load_explicit(&o->forwarder->ends, memory_order_relaxed);
 }
 

@@ -70,6 +70,17 @@ unless(missing('address,undefined'))('what the forwarder does with packets, unde
     expect(numberOf(stdout, 'joined')).toBeGreaterThan(50)
   })
 
+  it('sends each packet once, in order, as it was, whatever the calls refuse', async () => {
+    const send = compile('send', [
+      '-fsanitize=address,undefined',
+      ...NAMES.map(source),
+      join(DRIVERS, 'send.c'),
+      `-Wl${wrapped('read', 'sendmsg', 'sendmmsg', 'sendto')}`,
+    ])
+    const { stdout } = await run(send, ['60', SEED])
+    for (const what of ['sent', 'notSent', 'refused']) expect(numberOf(stdout, what)).toBeGreaterThan(100)
+  })
+
   it.each(['address,undefined', 'thread'])(
     'has no fault with %s, while peers are swapped, threads part and join, and it is stopped and started',
     async (sanitizer) => {
