@@ -133,7 +133,7 @@ describe('PeerTable', () => {
       }),
       { numRuns },
     )
-    expect(answers / numRuns, 'answers in a sequence').toBeGreaterThan(0.05)
+    expect(answers / numRuns, 'answers in a sequence').toBeGreaterThan(0.01)
   })
 
   it('ends in one state whatever the order in which leases come', () => {
@@ -216,6 +216,6 @@ describe('Whoever comes late to two leases in conflict', () => {
       }),
       { numRuns },
     )
-    expect(asked / numRuns, 'questions about two leases').toBeGreaterThan(0.3)
+    expect(asked / numRuns, 'questions about two leases').toBeGreaterThan(0.1)
   })
 })
