@@ -19,6 +19,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['test/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'Program > VariableDeclaration > VariableDeclarator > CallExpression[callee.object.name="AbortSignal"][callee.property.name="timeout"]',
+          message: 'It would run from the moment in which the file is read, for all of its tests together.',
+        },
+      ],
+    },
+  },
+  {
     files: ['test/lab/**', 'test/bench/**'],
     rules: { 'no-console': 'off' },
   },

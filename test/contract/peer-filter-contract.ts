@@ -4,7 +4,7 @@ import { ip, type Ip } from '../../src/net/ip.ts'
 
 const OVERLAY = { vni: 0x01_02_03, port: 31_472 }
 const [A, B, C] = [ip('192.168.7.1'), ip('192.168.7.2'), ip('fd00:7::3')]
-const signal = AbortSignal.timeout(60_000)
+const { signal } = new AbortController()
 
 /** What the task that keeps the peer filter may count on. */
 export function peerFilterContract(name: string, open: () => PeerFilter): void {

@@ -3,7 +3,7 @@ import { ip } from '../../src/net/ip.ts'
 import { RtnetlinkKernel } from '../../src/netlink/rtnetlink-kernel.ts'
 
 const kernel = new RtnetlinkKernel()
-const signal = AbortSignal.timeout(10_000)
+const { signal } = new AbortController()
 const tables = await kernel.snapshot(1, [4, 6], signal)
 const answers = {
   links: (await kernel.links(signal)).map(({ name }) => name),

@@ -5,7 +5,7 @@ import { addition, makeVxlan, peer, peers } from './peers.ts'
 import { check, realKernel, type RealHarness } from './real-kernel.ts'
 
 let harness: RealHarness
-const signal = AbortSignal.timeout(50_000)
+const { signal } = new AbortController()
 
 const start = async (options: RtnetlinkOptions): Promise<number> => {
   harness = realKernel(options)

@@ -7,7 +7,7 @@ import { ADDRESSES, FirewallWorld, SPEC, withoutNft } from './firewall-world.ts'
  * packets.
  */
 
-const signal = AbortSignal.timeout(600_000)
+const { signal } = new AbortController()
 const QUIET: FirewallReport = { changed: [], stands: true, problems: [] }
 const IN_IPTABLES: FirewallSpec = { ...SPEC, kind: 'iptables' }
 const JUMP = 'jump FLANNEL-FWD'

@@ -22,7 +22,7 @@ const BEHIND = '10.98.0.2'
 const MACS = { 4: ['82:00:00:00:04:01', '82:00:00:00:04:02'], 6: ['82:00:00:00:06:01', '82:00:00:00:06:02'] } as const
 const FAMILIES = [4, 6] as const
 
-const signal = AbortSignal.timeout(600_000)
+const { signal } = new AbortController()
 const UP = 'ip link set lo up; for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done'
 const FORWARDS = 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'
 

@@ -19,7 +19,7 @@ const OURSELVES = { 4: '127.0.0.7', 6: 'fd00:5::7' } as const
 const MANY = 10_000
 const MARK = 0xff
 
-const signal = AbortSignal.timeout(60_000)
+const { signal } = new AbortController()
 const nft = (...args: readonly string[]): string =>
   execFileSync('nft', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 })
 

@@ -10,7 +10,7 @@ import { datagram, done, ScriptedAddon, verdict, type Arrival, type Request } fr
 
 const [EPERM, ENOENT, ENOMEM, EACCES, EEXIST, ENODEV, EINVAL] = [1, 2, 12, 13, 17, 19, 22]
 const [ESRCH, EADDRNOTAVAIL, ENETUNREACH, ENOBUFS, EHOSTUNREACH] = [3, 99, 101, 105, 113]
-const signal = AbortSignal.timeout(20_000)
+const { signal } = new AbortController()
 const A_MINUTE_MS = 60_000
 
 const address = (n: number) => ({ linkIndex: 7, ip: ip(`10.0.0.${n}`), prefixLength: 32 })
