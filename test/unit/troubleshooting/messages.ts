@@ -15,6 +15,8 @@ export class Sources {
   readonly #root: string
   readonly #program: ts.Program
   readonly #texts: Texts
+  /** Of all files of `src`, in their order: each question goes through them, and there are dozens. */
+  readonly #nodes: readonly ts.Node[]
 
   constructor(root: string) {
     this.#root = root
@@ -24,6 +26,8 @@ export class Sources {
     const { options } = ts.parseJsonConfigFileContent({ ...config, include: ['src'] }, ts.sys, root)
     this.#program = ts.createProgram([join(root, 'src/main.ts')], options)
     this.#texts = new Texts(this.#program.getTypeChecker())
+    const files = this.#program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(join(root, 'src/')))
+    this.#nodes = files.flatMap(nodesOf)
   }
 
   /** What is said by calls of that name, by their argument of that number. */
@@ -102,19 +106,29 @@ export class Sources {
   }
 
   #find(textsOf: (node: ts.Node) => readonly string[]): readonly Message[] {
-    const found: Message[] = []
-    for (const file of this.#program.getSourceFiles()) {
-      if (!file.fileName.startsWith(join(this.#root, 'src/'))) continue
-      const visit = (node: ts.Node): void => {
-        const line = file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
-        const at = `${file.fileName.slice(this.#root.length + 1)}:${line}`
-        for (const text of textsOf(node)) found.push({ text, at })
-        ts.forEachChild(node, visit)
-      }
-      visit(file)
-    }
-    return found
+    return this.#nodes.flatMap((node) => {
+      const texts = textsOf(node)
+      if (texts.length === 0) return []
+      const at = this.#placeOf(node)
+      return texts.map((text) => ({ text, at }))
+    })
   }
+
+  #placeOf(node: ts.Node): string {
+    const file = node.getSourceFile()
+    const line = file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
+    return `${file.fileName.slice(this.#root.length + 1)}:${line}`
+  }
+}
+
+function nodesOf(file: ts.SourceFile): readonly ts.Node[] {
+  const nodes: ts.Node[] = []
+  const visit = (node: ts.Node): void => {
+    nodes.push(node)
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  return nodes
 }
 
 const ASSIGNMENTS: ReadonlySet<ts.SyntaxKind> = new Set([
