@@ -11,6 +11,12 @@ const CORE = ['test/{unit,property,golden,soak}/**/*.test.ts']
  */
 const WITH_MODULES_MADE_UP = ['test/property/agent.test.ts']
 
+/**
+ * They compute, and what waits has a deadline of its own. Half a minute of a processor takes ten where they get a twentieth of one, behind
+ * the laboratories: such a limit is there for what never ends.
+ */
+const COMPUTED = { testTimeout: 600_000, hookTimeout: 600_000 }
+
 /** Stops whoever runs a suite outside of the laboratory. */
 const IN_LAB = { setupFiles: ['test/setup/inside-lab.ts'] }
 
@@ -26,8 +32,8 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { name: 'core', include: CORE, exclude: WITH_MODULES_MADE_UP, isolate: false, testTimeout: 120_000 } },
-      { test: { name: 'core-alone', include: WITH_MODULES_MADE_UP, testTimeout: 120_000 } },
+      { test: { name: 'core', include: CORE, exclude: WITH_MODULES_MADE_UP, isolate: false, ...COMPUTED } },
+      { test: { name: 'core-alone', include: WITH_MODULES_MADE_UP, ...COMPUTED } },
       {
         test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...IN_LAB, isolate: false, testTimeout: 60_000 },
       },

@@ -70,4 +70,4 @@ test('whatever befalls a node, in the end its kernel holds what etcd says, its l
   await fc.assert(fc.asyncProperty(fc.array(events, { maxLength: 25, size: 'max' }), check), {
     numRuns: fuzzRuns(1_000),
   })
-}, 600_000)
+})

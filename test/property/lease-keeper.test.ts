@@ -215,7 +215,7 @@ describe('LeaseKeeper', () => {
         },
       ),
     )
-  }, 60_000)
+  })
 
   it('never loses a lease that nobody else takes', async () => {
     const harmless = happening.filter((what) => what.is !== 'race' || what.value !== THEIRS)
@@ -233,7 +233,7 @@ describe('LeaseKeeper', () => {
         }
       }),
     )
-  }, 60_000)
+  })
 })
 
 const revision = fc.bigInt({ min: 1n, max: 9n })

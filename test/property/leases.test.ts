@@ -17,7 +17,7 @@ test('whatever befalls the nodes, no two of ours hold the same addresses, and no
     { numRuns },
   )
   expect(held / numRuns, 'leases in the end of a sequence').toBeGreaterThan(0.8)
-}, 600_000)
+})
 
 /** One after the other: what is done, and how long nothing else happens. */
 const toFirst =

@@ -175,4 +175,4 @@ test('peers that go over to the other link and back, at any moment of a pass, ar
     }),
     { numRuns: fuzzRuns(3_000) },
   )
-}, 120_000)
+})

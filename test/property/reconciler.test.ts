@@ -10,7 +10,7 @@ test('any sequence of changes, drift, errors and restarts ends with the tables e
     ),
     { numRuns: fuzzRuns(10_000) },
   )
-}, 120_000)
+})
 
 test('nobody is blamed for what we do ourselves, or what a device takes with it, however it falls together', async () => {
   await fc.assert(
@@ -19,4 +19,4 @@ test('nobody is blamed for what we do ourselves, or what a device takes with it,
     ),
     { numRuns: fuzzRuns(2_000) },
   )
-}, 120_000)
+})

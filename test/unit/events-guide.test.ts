@@ -22,7 +22,7 @@ let calls: readonly EventCall[] = []
 
 beforeAll(() => {
   calls = new Sources(ROOT).events()
-}, 120_000)
+})
 
 describe('docs/events.md', () => {
   it('has a row for every kind of event, and for no other', () => {

@@ -137,7 +137,7 @@ beforeAll(() => {
   const sources = new Sources(ROOT)
   messages = messagesOf(sources)
   conditions = conditionsOf(sources)
-}, 120_000)
+})
 
 describe('docs/health.md', () => {
   it('has a row for every condition that there can be, and for no other', () => {

@@ -4,7 +4,7 @@ import { programInParts, WITHOUT_CACHE, type Part } from '../../../packaging/exe
 let parts: Readonly<Record<string, Part>> = {}
 beforeAll(async () => {
   parts = await programInParts()
-}, 60_000)
+})
 
 /** Stands in prom-client alone. */
 const PROM_CLIENT = 'application/openmetrics-text; version='

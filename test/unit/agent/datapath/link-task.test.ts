@@ -334,7 +334,7 @@ describe('the device in a fight', () => {
     ).toHaveLength(1)
     expect(looks / 300, 'calls to the kernel in a second').toBeLessThan(40)
     expect(await world.readSubnetFile()).toContain('FLANNEL_MTU=1450')
-  }, 60_000)
+  })
 
   test('over its existence is made anew a dozen times in five minutes, and once more when there is peace', async () => {
     await start()
@@ -347,5 +347,5 @@ describe('the device in a fight', () => {
     expect(world.logged(/warn .*flannel.100 keeps being changed from outside \(deleted\)/)).toHaveLength(1)
     await world.advance(75_000)
     expect(device()).toMatchObject({ up: true, mtu: 1450 })
-  }, 60_000)
+  })
 })
