@@ -68,7 +68,9 @@ function divide(spec: CommandSpec, args: readonly string[]): Divided {
   const letters: Readonly<Record<string, Flag<unknown>>> = { h: FLAGS.help, ...spec.letters }
   const shapes = [
     ...flags.map((flag) => ({ name: flag.name, isBoolean: flag.placeholder === undefined })),
-    ...Object.entries(letters).map(([name, { placeholder }]) => ({ name, isBoolean: placeholder === undefined })),
+    ...Object.entries(letters).map(([name, { placeholder }]) => ({
+      ...{ name, isBoolean: placeholder === undefined, isLetter: true },
+    })),
   ]
   const given = new Map<string, readonly string[]>()
   const operands: string[] = []

@@ -3,11 +3,11 @@ import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { COUNT, INTERVAL, PING } from '../../cli/specs/ping.ts'
 import { pingLine, PingTally } from '../../show/ping.ts'
-import { AgentAnswerError } from '../../status/client/errors.ts'
+import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
 import type { PeerStatus } from '../../status/document.ts'
 import { printable } from '../../text/printable.ts'
 import { quoted } from '../../text/quoted.ts'
-import { asking, type Asking, type Said } from '../asking/asking.ts'
+import { asking, wordsFor, type Asking, type Said } from '../asking/asking.ts'
 import { peersMeant } from '../asking/peers-meant.ts'
 import { Progress } from '../asking/terminal.ts'
 import { isReaderGone, writeOutput } from '../output.ts'
@@ -16,9 +16,25 @@ import { isReaderGone, writeOutput } from '../output.ts'
 export const run = (call: CommandCall): Promise<number> => asking(PING, call, ping)
 
 async function ping(asked: Asking): Promise<Said> {
+  const tallies = new Map<string, PingTally>()
+  let isLost = false
+  try {
+    await askAgain(asked, tallies)
+  } catch (error) {
+    // What was counted before the agent went is said all the same.
+    if (tallies.size === 0 || !(error instanceof AgentAwayError || error instanceof AgentAnswerError)) throw error
+    asked.complain(wordsFor(error))
+    isLost = true
+  }
+  const lines = [...tallies].map(([name, tally]) => `${name}: ${tally.toString()}\n`)
+  const isWell = !isLost && tallies.size > 0 && [...tallies.values()].every((tally) => tally.isWell)
+  return { text: asked.isJson ? '' : lines.join(''), code: isWell ? EXIT.done : EXIT.failed }
+}
+
+/** Until stopped, often enough, or nobody reads any more. @throws {AgentAwayError}, {AgentAnswerError} */
+async function askAgain(asked: Asking, tallies: Map<string, PingTally>): Promise<void> {
   const { signal, isJson } = asked
   const [count, everyMs] = [asked.value(COUNT), asked.value(INTERVAL) * 1_000]
-  const tallies = new Map<string, PingTally>()
   for (let turn = 1; !signal.aborted; turn++) {
     const peers = await question(asked)
     if (peers === undefined) break // stopped
@@ -27,9 +43,6 @@ async function ping(asked: Asking): Promise<Said> {
     if (!(await isTaken(lines.join(''), signal)) || turn === count) break
     await setTimeout(everyMs, undefined, { signal }).catch(() => undefined)
   }
-  const lines = [...tallies].map(([name, tally]) => `${name}: ${tally.toString()}\n`)
-  const isWell = tallies.size > 0 && [...tallies.values()].every((tally) => tally.isWell)
-  return { text: isJson ? '' : lines.join(''), code: isWell ? EXIT.done : EXIT.failed }
 }
 
 /** HTTP's "Service Unavailable": the agent asks no peers, and says why. */

@@ -38,6 +38,32 @@ describe('normaliseGoFlags', () => {
     expect(normalise(...args)).toEqual(args)
   })
 
+  it.each([
+    [['-c1'], ['--c=1']],
+    [['-c-1'], ['-c-1']],
+    [['-c', '1'], ['--c=1']],
+    [['-c', '-c1'], ['--c=-c1']],
+    [['-c=1'], ['--c=1']],
+    [['-o/tmp/a=b'], ['--o=/tmp/a=b']],
+    [['-cx'], ['-cx']],
+    [['--c1'], ['--c1']],
+    [['-f1'], ['-f1']],
+    [['-v2'], ['-v2']],
+    [
+      ['--', '-c1'],
+      ['--', '-c1'],
+    ],
+  ])('reads %j as %j where letters may have their value at once', (args, expected) => {
+    const letter = { isBoolean: false, isLetter: true }
+    const flags = [
+      { ...letter, name: 'c' },
+      { ...letter, name: 'o' },
+      { ...letter, name: 'f', isBoolean: true },
+      { name: 'v', isBoolean: false },
+    ]
+    expect(normaliseGoFlags(args, flags)).toEqual(expected)
+  })
+
   it('touches nothing after --', () => {
     expect(normalise('-ip-masq', '--', '-iface', 'eth0')).toEqual(['--ip-masq=true', '--', '-iface', 'eth0'])
   })
