@@ -22,6 +22,8 @@ export interface LinkState {
   readonly up: boolean
   /** IFF_LOWER_UP: has carrier. */
   readonly carrier: boolean
+  /** IFLA_PROTO_DOWN: somebody, such as a routing daemon, holds it without carrier, though it is up. */
+  readonly protocolDown?: true
   readonly loopback: boolean
   /** IFLA_INFO_KIND: `vxlan`, `bridge`, `veth` …; undefined for a plain card. */
   readonly kind: string | undefined

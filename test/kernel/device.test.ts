@@ -149,6 +149,11 @@ describe('the device, changed from outside', () => {
       /: mac 02:00:00:00:0d:02, expected 02:00:00:00:0d:01; mended/,
     ],
     ['renamed', (name) => ['link', 'set', name, 'name', `x${name.slice(8)}`], /: renamed to x\d+; made anew/],
+    [
+      'held without carrier by protodown',
+      (name) => ['link', 'set', name, 'protodown', 'on'],
+      /: protodown is on, so that it has no carrier; made anew/,
+    ],
     ['made to learn', (name) => ['link', 'set', name, 'type', 'vxlan', 'learning'], /: learning is on; made anew/],
   ])('%s: it is mended, and the log says what was found', async (_, command, message) => {
     const { name } = await started()

@@ -21,6 +21,8 @@ export function incompatibility(link: LinkState, spec: Pick<VxlanDeviceSpec, 'vx
   if (vxlan.port !== wanted.port) return `its port is ${vxlan.port}, not ${wanted.port}`
   if (vxlan.learning !== wanted.learning) return `learning is ${vxlan.learning ? 'on' : 'off'}`
   if (vxlan.gbp !== wanted.gbp) return `GBP is ${vxlan.gbp ? 'on' : 'off'}`
+  // Whoever did it may have left a reason, with which the kernel refuses to turn it off. A new device has none.
+  if (link.protocolDown === true) return 'protodown is on, so that it has no carrier'
   return undefined
 }
 

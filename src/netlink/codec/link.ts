@@ -116,6 +116,7 @@ export function readLink(message: MessageCursor): LinkState | undefined {
     mtu,
     up: (flags & IFF.UP) !== 0,
     carrier: (flags & IFF.LOWER_UP) !== 0,
+    ...(attributes.u8(IFLA.PROTO_DOWN) === 1 && { protocolDown: true }),
     loopback: (flags & IFF.LOOPBACK) !== 0,
     kind,
     alias: attributes.text(IFLA.IFALIAS),

@@ -132,6 +132,7 @@ export const IFLA = {
   IFALIAS: 20,
   AF_SPEC: 26,
   EXT_MASK: 29,
+  PROTO_DOWN: 39,
   PROP_LIST: 52,
   ALT_IFNAME: 53,
 } as const

@@ -45,6 +45,13 @@ export const DEVICE_FAULTS: readonly Fault[] = [
     foreign: 'addresses',
   },
   {
+    fault: 'a device held without carrier by protodown',
+    users: 'no peer is reached',
+    moments: RUNNING_OR_DOWN,
+    inflict: shell(`ip link set ${DEVICE} protodown on`),
+    ...REPLACED,
+  },
+  {
     fault: 'a lowered MTU of the device',
     users: 'large packets are fragmented or refused',
     moments: RUNNING_OR_DOWN,
