@@ -11,6 +11,7 @@ export const CAUSES = [
   // Nothing leaves this host, be it for peers or for the store.
   'underlay-down',
   'underlay-without-carrier',
+  'underlay-address-not-local',
   'neighbours-full',
   // The store.
   'certificate-files',

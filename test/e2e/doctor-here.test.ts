@@ -271,6 +271,18 @@ describe('what is wrong with this host', () => {
   })
 
   test.each([
+    ['table', 'ip route del local 192.168.205.10 dev eth0 table local'],
+    ['rule', 'ip rule add priority 32800 lookup local && ip rule del priority 0'],
+  ])('the own address is not taken for that, since somebody changed the %s of local routes', async (_, breaks) => {
+    await shell(patient(), breaks)
+    const found = await only('underlay-address-not-local')
+    expect(found.evidence[0]).toMatch(/^ip route get 192\.168\.205\.10: 192\.168\.205\.0\/24 dev eth0 /)
+    await follow(patient(), found)
+    await askNow(lab().hosts.slice(1, IMPOSTOR))
+    await nothingIsWrong()
+  })
+
+  test.each([
     [
       'another device with our VNI',
       'vni-taken',

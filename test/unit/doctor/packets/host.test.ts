@@ -4,7 +4,7 @@ import { judgeChecksums } from '../../../../src/doctor/packets/checksums.ts'
 import { judgeWayBack } from '../../../../src/doctor/packets/reverse-path.ts'
 import { droppedHere, masqueraded } from '../../../../src/doctor/packets/rules-of-others.ts'
 import { inodesOn, judgeDevices, judgePrograms } from '../../../../src/doctor/packets/taken.ts'
-import { judgeUnderlayLink } from '../../../../src/doctor/packets/underlay-link.ts'
+import { judgeOwnAddress, judgeUnderlayLink } from '../../../../src/doctor/packets/underlay-link.ts'
 import { mac } from '../../../../src/net/mac.ts'
 import { HERE, link, silent, vxlanLink, WITHOUT_DEVICE } from '../samples.ts'
 
@@ -28,6 +28,22 @@ describe('the interface below the overlay', () => {
   it('says nothing where packets leave by others, as with addresses on lo', () => {
     expect(judgeUnderlayLink(HERE, [link({ up: false, kind: 'dummy' })])).toEqual([])
     expect(judgeUnderlayLink(HERE, [])).toEqual([])
+  })
+})
+
+describe('our address on the underlay', () => {
+  const nameOf = (): string => 'eth0'
+  const RULE = { family: 4, priority: 0, isInverted: false, table: 'local', action: 'lookup local' } as const
+  const none = { is: 'none', code: 'ENETUNREACH' } as const
+
+  it('is found in the table of local routes, by the first rule, or has no way back to there', () => {
+    const [noRoute] = judgeOwnAddress(HERE, { answer: none, rules: [RULE], nameOf })
+    expect(noRoute).toMatchObject({ cause: 'underlay-address-not-local', covers: 'all peers' })
+    expect(noRoute?.cure).toEqual([
+      expect.stringMatching(/^ip route add local (\S+)\/32 dev eth0 table local .* src \1$/),
+    ])
+    const [noRule] = judgeOwnAddress(HERE, { answer: none, rules: [{ ...RULE, table: 'main' }, RULE], nameOf })
+    expect(noRule?.cure).toEqual(['ip rule add priority 0 lookup local'])
   })
 })
 
