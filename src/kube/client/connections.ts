@@ -46,7 +46,7 @@ export class Connections {
     { method, path, headers, body, isAlone }: RawRequest,
     answered: (answer: IncomingMessage) => void,
   ): ClientRequest {
-    const { url, authorization, authorities, certificate, key, isInsecure, serverName } = this.credentials
+    const { url, authorization, authorities, client, isInsecure, serverName } = this.credentials
     const own = authorization === undefined ? headers : { ...headers, authorization }
     const options = {
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -62,7 +62,7 @@ export class Connections {
             {
               ...options,
               ca: authorities ?? [...rootCertificates], // said, since the executable's Node has none by default
-              ...(certificate && key && { cert: certificate, key }),
+              ...(client && { cert: client.certificate, key: client.key }),
               ...(serverName !== undefined && { servername: serverName }),
               rejectUnauthorized: !isInsecure,
               minVersion: 'TLSv1.2',

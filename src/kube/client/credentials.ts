@@ -1,10 +1,8 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '../../config/error.ts'
 import type { KubeAccess } from '../../config/options.ts'
-import { StoreError } from '../../lease/store.ts'
 import type { Clock } from '../../time/clock.ts'
-import { KUBECONFIG_FLAG, parseKubeconfig, type Kubeconfig, type Material } from './kubeconfig.ts'
+import { KUBECONFIG_FLAG, parseKubeconfig, type Kubeconfig } from './kubeconfig.ts'
+import { readAuthorities, readClientCertificate, readMaterial, readToken, type ClientCertificate } from './material.ts'
 
 /** How an API server is met. */
 export interface Credentials {
@@ -12,8 +10,7 @@ export interface Credentials {
   readonly authorities: Buffer | undefined
   readonly isInsecure: boolean
   readonly serverName: string | undefined
-  readonly certificate: Buffer | undefined
-  readonly key: Buffer | undefined
+  readonly client: ClientCertificate | undefined
   /** Value of the header Authorization; undefined: none. */
   readonly authorization: string | undefined
 }
@@ -52,7 +49,7 @@ export class CredentialFiles {
     if (this.#problem instanceof ConfigError) throw this.#problem
   }
 
-  /** @throws {StoreError | ConfigError} while there were none that could be used */
+  /** @throws {Error} `StoreError` or `ConfigError`, while there were none that could be used */
   get(): Credentials {
     if (this.#source.clock.monotonicMs() - this.#readAtMs >= FRESH_MS) this.look()
     if (this.#inUse !== undefined) return this.#inUse
@@ -117,24 +114,26 @@ function ofPod(environment: Environment, folder: string): Kubeconfig {
 }
 
 function resolved(config: Kubeconfig): Credentials {
-  const { server, authority, isInsecure, serverName, certificate, key } = config
-  if ((certificate === undefined) !== (key === undefined))
-    throw new ConfigError(KUBECONFIG_FLAG, 'client-certificate and client-key together', 'one of them')
+  const { server, authority, isInsecure, serverName } = config
   return {
     url: parseUrl(server),
     authorities: authority && readAuthorities(authority),
     isInsecure,
     serverName,
-    certificate: certificate && readMaterial(certificate),
-    key: key && readMaterial(key),
+    client: clientOf(config),
     authorization: authorizationOf(config),
   }
 }
 
+function clientOf({ certificate, key }: Kubeconfig): ClientCertificate | undefined {
+  if (certificate !== undefined && key !== undefined) return readClientCertificate(certificate, key)
+  if (certificate === undefined && key === undefined) return undefined
+  throw new ConfigError(KUBECONFIG_FLAG, 'client-certificate and client-key together', 'one of them')
+}
+
 function authorizationOf({ token, basic }: Kubeconfig): string | undefined {
-  const bearer = token === undefined ? '' : readMaterial(token).toString().trim()
-  if (/[^\x21-\x7e]/.test(bearer)) throw new ConfigError('token', 'printable characters without a blank', 'others')
-  if (bearer !== '') return `Bearer ${bearer}`
+  const bearer = readToken(token)
+  if (bearer !== undefined) return `Bearer ${bearer}`
   return basic && `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`
 }
 
@@ -145,45 +144,14 @@ function parseUrl(text: string): URL {
   throw new ConfigError('URL of the API server', 'such as https://10.0.0.1:6443', text)
 }
 
-const BLOCK = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
-
-/** Node takes anything for authorities, and then trusts nobody. @throws {ConfigError} where there is not one certificate */
-function readAuthorities(material: Material): Buffer {
-  const data = readMaterial(material)
-  const blocks = data.toString('latin1').match(BLOCK) ?? []
-  if (blocks.some(isCertificate)) return data
-  const where = 'file' in material ? material.file : `certificate-authority-data of ${KUBECONFIG_FLAG}`
-  throw new ConfigError(where, 'certificates of authorities, as PEM', `no certificate in ${data.length} bytes`)
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
-/** @throws {StoreError} where the file cannot be read: somebody may still be about to bring it */
-function readMaterial(material: Material): Buffer {
-  if ('data' in material) return material.data
-  try {
-    return readFileSync(material.file)
-  } catch (cause) {
-    const root = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
-    const message = `waiting for ${material.file}, which cannot be read (${root})`
-    throw new StoreError({ op: 'connect', code: 'UNAVAILABLE', retryable: true, message, cause, root })
-  }
-}
-
 const isSame = (a: Credentials, b: Credentials): boolean =>
   a.url.href === b.url.href &&
   a.authorization === b.authorization &&
   a.isInsecure === b.isInsecure &&
   a.serverName === b.serverName &&
   isSameData(a.authorities, b.authorities) &&
-  isSameData(a.certificate, b.certificate) &&
-  isSameData(a.key, b.key)
+  isSameData(a.client?.certificate, b.client?.certificate) &&
+  isSameData(a.client?.key, b.client?.key)
 
 const isSameData = (a: Buffer | undefined, b: Buffer | undefined): boolean =>
   a === undefined || b === undefined ? a === b : a.equals(b)

@@ -162,7 +162,7 @@ describe('credentials', () => {
     const credentials = new CredentialFiles({ access, environment: {}, clock: systemClock })
     write('authority', '')
     expect(credentials.look()).toBe(false)
-    expect(credentials.problem).toContain('no certificate in 0 bytes')
+    expect(credentials.problem).toContain('cannot be read (it is empty)')
     expect(credentials.get().authorities).toEqual(readFileSync(certificates.caFile))
   })
 
