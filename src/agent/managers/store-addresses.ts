@@ -15,6 +15,15 @@ const RETRY_MS = 30_000
 /** The first answer is not waited for longer than this, in milliseconds: where names fail, the store is out of reach anyway. */
 const FIRST_WAIT_MS = 2_000
 
+/** What URLs of a moment come to. */
+interface Known {
+  readonly urls: readonly string[]
+  readonly hosts: readonly string[]
+  readonly all: readonly Ip[]
+}
+
+const NOTHING: Known = { urls: [], hosts: [], all: [] }
+
 /**
  * Where a store is: the addresses in its URLs, and those its host names stand for. Of a name that cannot be resolved, what it stood for
  * last is kept.
@@ -22,25 +31,41 @@ const FIRST_WAIT_MS = 2_000
 export class StoreAddresses implements Endpoints, Task {
   readonly name: string
   readonly roundMs = ROUND_MS.etcd
-  readonly #literal: readonly Ip[]
-  readonly #names: readonly string[]
+  readonly #urls: () => readonly string[]
   readonly #resolve: ResolveHost
   readonly #clock: Clock
   readonly #resolved = new Map<string, readonly Ip[]>()
   readonly #subscribers = new Subscribers()
+  #known = NOTHING
+  /** What subscribers know. */
+  #told: string
 
-  /** @param store its name, such as `etcd` */
-  constructor(store: string, endpoints: readonly string[], resolve: ResolveHost, clock: Clock) {
+  /**
+   * @param store its name, such as `etcd`
+   * @param urls as they are now: those that stand in a file may come late, and be others later
+   */
+  constructor(store: string, urls: () => readonly string[], resolve: ResolveHost, clock: Clock) {
     this.name = `addresses of ${store}`
-    const hosts = [...new Set(endpoints.map(hostOf))]
-    this.#literal = hosts.flatMap((host) => parseIp(host) ?? [])
-    this.#names = hosts.filter((host) => parseIp(host) === undefined)
+    this.#urls = urls
     this.#resolve = resolve
     this.#clock = clock
+    this.#told = textOf(this.all)
   }
 
   get all(): readonly Ip[] {
-    return [...this.#literal, ...[...this.#resolved.values()].flat()]
+    return this.#now.all
+  }
+
+  /** Asked for once for each peer: nothing is made anew while the URLs are the same. */
+  get #now(): Known {
+    const [urls, { urls: before }] = [this.#urls(), this.#known]
+    const isSame = urls.length === before.length && urls.every((url, at) => url === before[at])
+    return isSame ? this.#known : (this.#known = this.#knownOf(urls))
+  }
+
+  #knownOf(urls: readonly string[]): Known {
+    const hosts = [...new Set(urls.map(hostOf))]
+    return { urls, hosts, all: hosts.flatMap((host) => parseIp(host) ?? this.#resolved.get(host) ?? []) }
   }
 
   subscribe(listener: () => void): () => void {
@@ -63,16 +88,21 @@ export class StoreAddresses implements Endpoints, Task {
     }
   }
 
-  /** @returns whether every name could be resolved */
+  /** @returns whether every name could be resolved, and there is a URL at all */
   async #refresh(signal: AbortSignal): Promise<boolean> {
-    const before = textOf(this.all)
-    const found = await Promise.all(this.#names.map((name) => abortable(this.#resolve(name), signal)))
-    found.forEach((addresses, at) => {
-      const name = this.#names[at]
-      if (name !== undefined && addresses.length > 0) this.#resolved.set(name, addresses)
+    const names = this.#now.hosts.filter((host) => parseIp(host) === undefined)
+    const found = await Promise.all(names.map((name) => abortable(this.#resolve(name), signal)))
+    names.forEach((name, at) => {
+      const addresses = found[at] ?? []
+      if (addresses.length > 0) this.#resolved.set(name, addresses)
     })
-    if (textOf(this.all) !== before && !signal.aborted) this.#subscribers.notify()
-    return found.every((addresses) => addresses.length > 0)
+    this.#known = this.#knownOf(this.#urls())
+    const now = textOf(this.all)
+    if (now !== this.#told && !signal.aborted) {
+      this.#told = now
+      this.#subscribers.notify()
+    }
+    return this.#known.urls.length > 0 && found.every((addresses) => addresses.length > 0)
   }
 }
 

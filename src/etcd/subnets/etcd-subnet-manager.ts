@@ -48,7 +48,7 @@ export class EtcdSubnetManager implements SubnetManager {
     this.#ports = ports
     this.#renewMarginMs = renewMarginMs
     this.configuration = configurationIn(ports.store, `${etcd.prefix}/config`)
-    this.endpoints = new StoreAddresses('etcd', etcd.endpoints, ports.resolveHost, ports.clock)
+    this.endpoints = new StoreAddresses('etcd', () => etcd.endpoints, ports.resolveHost, ports.clock)
     const { certificates: files, storeClock: ask, conditions, wallMs, random } = ports
     this.tasks = [
       this.endpoints,

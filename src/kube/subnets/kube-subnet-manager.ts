@@ -66,8 +66,8 @@ export class KubeSubnetManager implements SubnetManager {
     this.#access = access
     this.#ports = ports
     this.configuration = ports.configuration
-    const { url } = ports.store
-    this.endpoints = new StoreAddresses('the Kubernetes API', url === '' ? [] : [url], ports.resolveHost, ports.clock)
+    const urls = (): readonly string[] => (ports.store.url === '' ? [] : [ports.store.url])
+    this.endpoints = new StoreAddresses('the Kubernetes API', urls, ports.resolveHost, ports.clock)
     this.tasks = [this.endpoints]
   }
 

@@ -34,7 +34,7 @@ describe('the addresses of etcd', () => {
       'https://etcd.example:2379',
       'http://etcd.example',
     ]
-    const addresses = new StoreAddresses('etcd', urls, resolve, clock)
+    const addresses = new StoreAddresses('etcd', () => urls, resolve, clock)
     expect(texts(addresses)).toEqual(['192.168.1.1', 'fd00::1'])
     await addresses.first(stop.signal)
     expect(texts(addresses)).toEqual(['192.168.1.1', 'fd00::1', '10.0.0.1', '10.0.0.2'])
@@ -43,13 +43,18 @@ describe('the addresses of etcd', () => {
   })
 
   test('of a name that nobody knows do not keep anybody waiting', async () => {
-    const addresses = new StoreAddresses('etcd', ['http://nobody:2379'], resolve, clock)
+    const addresses = new StoreAddresses('etcd', () => ['http://nobody:2379'], resolve, clock)
     await addresses.first(stop.signal)
     expect(addresses.all).toEqual([])
   })
 
   test('of a name that hangs are waited for two seconds', async () => {
-    const addresses = new StoreAddresses('etcd', ['http://slow:2379'], () => new Promise(() => undefined), clock)
+    const addresses = new StoreAddresses(
+      'etcd',
+      () => ['http://slow:2379'],
+      () => new Promise(() => undefined),
+      clock,
+    )
     const first = addresses.first(stop.signal)
     await clock.advance(2_000)
     await first
@@ -57,7 +62,7 @@ describe('the addresses of etcd', () => {
   })
 
   test('are looked up again: what has changed is told, what fails stays as it was', async () => {
-    const addresses = new StoreAddresses('etcd', ['http://etcd.example:2379'], resolve, clock)
+    const addresses = new StoreAddresses('etcd', () => ['http://etcd.example:2379'], resolve, clock)
     let changes = 0
     addresses.subscribe(() => changes++)
     const running = runTask(addresses, runtime(clock, stop.signal))
@@ -80,8 +85,28 @@ describe('the addresses of etcd', () => {
     expect(clock.sleeping).toBe(0)
   })
 
+  test('follow the URLs, which a file may say late, and others later', async () => {
+    let urls: readonly string[] = []
+    const addresses = new StoreAddresses('the API', () => urls, resolve, clock)
+    const told: (readonly string[])[] = []
+    addresses.subscribe(() => told.push(texts(addresses)))
+    const running = runTask(addresses, runtime(clock, stop.signal))
+    await clock.advance(0)
+    expect(told).toEqual([])
+    urls = ['https://192.168.1.1:6443']
+    expect(texts(addresses)).toEqual(['192.168.1.1'])
+    await clock.advance(30_000)
+    expect(told).toEqual([['192.168.1.1']])
+    expect(addresses.all).toBe(addresses.all)
+    urls = ['https://etcd.example:6443']
+    await clock.advance(300_000)
+    expect(told[1]).toEqual(['10.0.0.1', '10.0.0.2'])
+    stop.abort()
+    await running
+  })
+
   test('are told of to everybody who listens, and to nobody who does not any more', async () => {
-    const addresses = new StoreAddresses('etcd', ['http://etcd.example:2379'], resolve, clock)
+    const addresses = new StoreAddresses('etcd', () => ['http://etcd.example:2379'], resolve, clock)
     const told: string[] = []
     const tell = (): void => void told.push('twice')
     addresses.subscribe(() => told.push('one'))
