@@ -36,9 +36,20 @@ export function readKubeAccess(value: FlagReader, variable: VariableReader): Kub
   }
 }
 
+/** Names of Nodes are DNS subdomains (RFC 1123, as Kubernetes has it). */
+const NODE_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/
+
 /** Whoever is to be a node has to know which. @throws {ConfigError} where nothing says which Node is ours */
 export function requireNode(access: KubeAccess | undefined): void {
-  if (access === undefined || access.nodeName !== undefined || access.pod !== undefined) return
+  if (access === undefined) return
+  const { nodeName, pod } = access
+  if (nodeName !== undefined && !NODE_NAME.test(nodeName))
+    throw new ConfigError(
+      'NODE_NAME',
+      'the name of a Node, which has small letters, digits, "-" and "." alone: kubelets write that of their host so',
+      nodeName,
+    )
+  if (nodeName !== undefined || pod !== undefined) return
   throw new ConfigError(
     '--kube-subnet-mgr',
     'the name of our Node in the variable NODE_NAME (fieldRef spec.nodeName), or that of our pod in POD_NAME and POD_NAMESPACE',

@@ -537,6 +537,15 @@ describe('the API server of Kubernetes', () => {
     expect(error.message).not.toContain('geheim')
   })
 
+  it.each(['Worker-1', 'worker_1', '"worker-1"', 'a/status', '..', 'a'.repeat(254)])(
+    'is not asked for a Node %s',
+    (name) => {
+      const { path, message } = complaint(['--kube-subnet-mgr'], { NODE_NAME: name })
+      expect(path).toBe('NODE_NAME')
+      expect(message).toContain('found ')
+    },
+  )
+
   it('is not asked for a Node that nobody names', () => {
     for (const environment of [{}, { POD_NAME: 'p' }, { NODE_NAME: '' }]) {
       const { path, expected } = complaint(['--kube-subnet-mgr'], environment)
