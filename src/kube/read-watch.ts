@@ -67,8 +67,8 @@ function parseHead(line: Buffer): unknown {
 
 function errorIn(status: Readonly<Record<string, unknown>>): WatchLine {
   const { code } = status
-  const { word, sentence } = readStatus(status)
-  const words = { word, sentence: sentence === '' ? 'without a reason' : sentence }
+  const said = readStatus(status)
+  const words = said.sentence === '' ? { ...said, sentence: 'without a reason' } : said
   return { kind: 'error', code: typeof code === 'number' ? code : 0, words }
 }
 

@@ -33,21 +33,41 @@ const codeOf = (status: number): StoreErrorCode => CODES[status] ?? (status >= 5
 const isTransient = (status: number): boolean => status === 401 || status === 409 || status === 429 || status >= 500
 
 /** A request that was answered with something else than success. `body`: a Status (Kubernetes API, meta/v1), where the server keeps to it. */
-export function refused({ op, verb, resource }: Operation, url: string, status: number, body: string): StoreError {
-  const cure = status === 403 ? `. Cure: ${cureFor(verb, resource)}` : status === 401 ? UNKNOWN_TO_IT : ''
-  const message = `${op} at ${url}: HTTP ${status}${wordsOf(statusIn(body))}${cure}`
-  return new StoreError({
-    op,
-    code: codeOf(status),
-    retryable: isTransient(status),
-    message,
-    url,
-    root: String(status),
-  })
+export function refused(operation: Operation, url: string, status: number, body: string): StoreError {
+  const { op } = operation
+  const said = statusIn(body)
+  const { code, retryable } = judge(status, said)
+  const message = `${op} at ${url}: HTTP ${status}${wordsOf(said)}${cureOf(operation, status, said)}`
+  return new StoreError({ op, code, retryable, message, url, root: String(status) })
 }
 
-const UNKNOWN_TO_IT =
-  '. Cure: a token or client certificate that the API server knows; one that is replaced is taken up'
+/** A Node that is not there is named; whatever stands before API servers, and an API server that is about to serve, know no such path. */
+const knowsNoPath = (status: number, { subject }: StatusWords): boolean =>
+  (status === 404 && subject === '') || (status >= 300 && status <= 399)
+const takesUsForAnybody = (status: number, { sentence }: StatusWords): boolean =>
+  status === 403 && sentence.includes('"system:anonymous"')
+
+function judge(status: number, said: StatusWords): Pick<StoreError, 'code' | 'retryable'> {
+  if (takesUsForAnybody(status, said)) return { code: 'UNAUTHENTICATED', retryable: true }
+  if (knowsNoPath(status, said)) return { code: 'UNAVAILABLE', retryable: true }
+  return { code: codeOf(status), retryable: isTransient(status) }
+}
+
+function cureOf({ verb, resource }: Operation, status: number, said: StatusWords): string {
+  if (status === 401)
+    return '. Cure: a token or client certificate that the API server knows; one that is replaced is taken up'
+  if (takesUsForAnybody(status, said))
+    return '. Cure: a token or client certificate: it was sent none, and takes us for anybody'
+  if (status === 403 && OF_RBAC.test(said.sentence)) return `. Cure: ${cureFor(verb, resource)}`
+  if (status === 403 && said.word !== '')
+    return '. Cure: no right is missing: what it names, such as an admission policy of the cluster, is to let this agent write'
+  if (knowsNoPath(status, said))
+    return '. Cure: the URL of an API server itself: what answers here has no such path, or not yet'
+  return ''
+}
+
+/** How every authorizer of API servers says that a right is missing; what else is forbidden is so by admission. */
+const OF_RBAC = /\bcannot [a-z]+ resource\b/
 
 const cureFor = (verb: string, resource: string): string =>
   `the ClusterRole bound to this agent needs verb ${verb} on ${resource}: - apiGroups: [""], resources: [${resource}], verbs: [${verb}]`
@@ -58,6 +78,8 @@ export interface StatusWords {
   readonly word: string
   /** Its `message`. */
   readonly sentence: string
+  /** `details.name`: of what object it speaks; empty: of none. */
+  readonly subject: string
 }
 
 /** What a Status says; of what is none, all of it is the sentence. */
@@ -65,19 +87,23 @@ function statusIn(body: string): StatusWords {
   try {
     return readStatus(JSON.parse(body))
   } catch {
-    return { word: '', sentence: body }
+    return { ...NO_WORDS, sentence: body }
   }
 }
 
+const NO_WORDS: StatusWords = { word: '', sentence: '', subject: '' }
+
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
-export const readStatus = (status: unknown): StatusWords =>
-  isObject(status)
-    ? { word: textOf(status['reason']), sentence: textOf(status['message']) }
-    : { word: '', sentence: '' }
+export function readStatus(status: unknown): StatusWords {
+  if (!isObject(status)) return NO_WORDS
+  const { reason, message, details } = status
+  const subject = isObject(details) ? textOf(details['name']) : ''
+  return { word: textOf(reason), sentence: textOf(message), subject }
+}
 
 /** What stands behind its code: ` Forbidden: nodes is forbidden: …`. A sentence that is no more than the word is not said twice. */
-export function wordsOf(status: StatusWords): string {
+export function wordsOf(status: Pick<StatusWords, 'word' | 'sentence'>): string {
   const [word = '', sentence = ''] = [status.word, status.sentence].map((text) =>
     printable(text).slice(0, LONGEST_WORDS),
   )
@@ -91,9 +117,15 @@ export function wordsOf(status: StatusWords): string {
 /** A request that was not answered. `cause`: Node's own error. */
 export function unanswered({ op }: Pick<Operation, 'op'>, url: string, cause: unknown): StoreError {
   const root = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined
-  const words = cause instanceof Error ? printable(cause.message.replace(NODES_OWN_HINT, '')) : 'no answer'
-  const message = `${op} at ${url}: ${words}${hintFor(root)}`
+  const message = `${op} at ${url}: ${whatHappened(cause)}${hintFor(root)}`
   return new StoreError({ op, code: 'UNAVAILABLE', retryable: true, message, cause, url, root })
+}
+
+/** Where a name has several addresses, each was tried, and what became of it stands in errors of its own. */
+function whatHappened(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.message === '')
+    return cause.errors.map(whatHappened).join('; ').slice(0, LONGEST_WORDS)
+  return cause instanceof Error ? printable(cause.message.replace(NODES_OWN_HINT, '')) : 'no answer'
 }
 
 /** How to run Node, which is nobody's business here: what is trusted, kubeconfig and service account say. */

@@ -8,7 +8,13 @@ import { FakeNodes, type NodeEvent, type NodeObject } from './fake-nodes.ts'
 export interface Faults {
   /** Answers so instead; `onlyVerb`: only this one. */
   readonly refuse?:
-    { readonly status: number; readonly retryAfterSeconds?: number; readonly onlyVerb?: Verb } | undefined
+    | {
+        readonly status: number
+        readonly message?: string
+        readonly retryAfterSeconds?: number
+        readonly onlyVerb?: Verb
+      }
+    | undefined
   /** Takes requests and never answers. */
   readonly hangs?: boolean
   /** Before every answer, in milliseconds. */
@@ -149,7 +155,7 @@ export class FakeApiServer {
     if (this.tokens !== undefined && !this.tokens.some((token) => authorization === `Bearer ${token}`))
       fail(response, 401, 'Unauthorized')
     else if (refuse !== undefined && (refuse.onlyVerb ?? verb) === verb)
-      fail(response, refuse.status, 'a fault of this test', refuse.retryAfterSeconds)
+      fail(response, refuse.status, refuse.message ?? wordsOf(refuse.status, verb), refuse.retryAfterSeconds)
     else this.#answer(verb, url, body, response)
   }
 
@@ -241,9 +247,16 @@ function send(response: ServerResponse, status: number, body: object): void {
   response.end(JSON.stringify(body))
 }
 
+/** As RBAC has it, where a right is missing. */
+const wordsOf = (status: number, verb: Verb): string =>
+  status === 403 ? `User "agent" cannot ${verb} resource "nodes": a fault of this test` : 'a fault of this test'
+
 function fail(response: ServerResponse, code: number, message: string, retryAfterSeconds?: number): void {
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds))
-  send(response, code, { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason: REASONS[code], code })
+  const [, name] = code === 404 ? (/^\w+ "(.+)" not found$/.exec(message) ?? []) : []
+  const details = name === undefined ? {} : { name }
+  const status = { status: 'Failure', message, reason: REASONS[code], details, code }
+  send(response, code, { kind: 'Status', apiVersion: 'v1', ...status })
 }
 
 /** `reason` of a Status (Kubernetes API, meta/v1 StatusReason). */

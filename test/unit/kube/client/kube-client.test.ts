@@ -215,7 +215,7 @@ describe('an API server', () => {
     api.faults = { refuse: { status: 403 } }
     await failureOf(store.list(signal))
     expect(said()).toMatch(
-      /^list of Nodes at http:\S+: HTTP 403 Forbidden: a fault of this test\. Cure: the ClusterRole/,
+      /^list of Nodes at http:\S+: HTTP 403 Forbidden: User .* a fault of this test\. Cure: the ClusterRole/,
     )
     api.faults = { refuse: { status: 503 } }
     expect((await failureOf(store.list(signal))).message).toMatch(/HTTP 503 ServiceUnavailable: a fault of this test$/)
@@ -294,6 +294,42 @@ describe('an API server', () => {
   it('that is none is said to be none', async () => {
     const api = await serve()
     const store = connect({ access: { apiUrl: `${api.url}/elsewhere` } })
-    expect(await failureOf(store.list(signal))).toMatchObject({ code: 'NOT_FOUND' })
+    const error = await failureOf(store.list(signal))
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', retryable: true, root: '404' })
+    expect(error.message).toContain('Cure: the URL of an API server itself')
+  })
+
+  it('that knows no such path does not say that our Node is gone', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } })
+    expect(await store.read('nobody', signal)).toBeUndefined()
+    // what stands before API servers says so while none serves, and API servers that are about to serve do
+    for (const message of ['default backend - 404', 'the server could not find the requested resource']) {
+      api.faults = { refuse: { status: 404, message } }
+      expect(await failureOf(store.read('own', signal))).toMatchObject({ code: 'UNAVAILABLE', root: '404' })
+      expect(await failureOf(store.patch('own', {}, signal))).toMatchObject({ code: 'UNAVAILABLE', root: '404' })
+    }
+    api.faults = { refuse: { status: 302 } }
+    expect((await failureOf(store.read('own', signal))).message).toContain('HTTP 302')
+  })
+
+  it('that forbids what no right allows is not answered with rights', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } })
+    const webhook = 'admission webhook "nodes.example.com" denied the request: annotations are kept'
+    api.faults = { refuse: { status: 403, message: webhook } }
+    const { code, message } = await failureOf(store.patch('own', {}, signal))
+    expect(code).toBe('PERMISSION_DENIED')
+    expect(message).toContain(`${webhook}. Cure: no right is missing`)
+    expect(message).not.toContain('ClusterRole')
+  })
+
+  it('that takes us for anybody was sent no credentials', async () => {
+    const api = await serve()
+    const words = 'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group ""'
+    api.faults = { refuse: { status: 403, message: words } }
+    const { code, message } = await failureOf(connect({ access: { apiUrl: api.url } }).list(signal))
+    expect(code).toBe('UNAUTHENTICATED')
+    expect(message).toContain('Cure: a token or client certificate')
   })
 })
