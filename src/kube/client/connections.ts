@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import type { Credentials } from './credentials.ts'
 
@@ -23,11 +24,16 @@ export interface RawRequest {
 /** Connections to one API server, made with one set of credentials. */
 export class Connections {
   readonly credentials: Credentials
+  /** Whether the host is an address, and no name. */
+  readonly isAddress: boolean
+  readonly #host: string
   readonly #shared: HttpAgent
   readonly #alone: HttpAgent
 
   constructor(credentials: Credentials) {
     this.credentials = credentials
+    this.#host = credentials.url.hostname.replace(/^\[(.*)\]$/, '$1')
+    this.isAddress = isIP(this.#host) !== 0
     const make = (keepAlive: boolean): HttpAgent => {
       const options = {
         keepAlive,
@@ -49,7 +55,7 @@ export class Connections {
     const { url, authorization, authorities, client, isInsecure, serverName } = this.credentials
     const own = authorization === undefined ? headers : { ...headers, authorization }
     const options = {
-      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      host: this.#host,
       port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port,
       path: `${url.pathname.replace(/\/$/, '')}${path}`,
       method,

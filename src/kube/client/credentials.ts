@@ -76,6 +76,16 @@ export class CredentialFiles {
     return this.#inUse?.url.origin ?? ''
   }
 
+  /**
+   * The variable of the environment that names a proxy for this API server; undefined: none does. Upstream's agents go by it, as Go programs
+   * do: nodes of a cluster reach their API server without, and a proxy would end watches.
+   */
+  get ignoredProxy(): string | undefined {
+    const { environment } = this.#source
+    const scheme = this.#inUse?.url.protocol === 'http:' ? 'HTTP' : 'HTTPS'
+    return [`${scheme}_PROXY`, `${scheme.toLowerCase()}_proxy`].find((name) => (environment[name] ?? '') !== '')
+  }
+
   /** What is the matter with the files; undefined: nothing. */
   get problem(): string | undefined {
     return this.#problem?.message

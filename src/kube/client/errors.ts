@@ -114,10 +114,10 @@ export function wordsOf(status: Pick<StatusWords, 'word' | 'sentence'>): string 
   return parts.map(([before = '', text = '']) => (text === '' ? text : before + text)).join('')
 }
 
-/** A request that was not answered. `cause`: Node's own error. */
-export function unanswered({ op }: Pick<Operation, 'op'>, url: string, cause: unknown): StoreError {
+/** A request that was not answered. `cause`: Node's own error. @param proxy a variable that names one, which is not followed */
+export function unanswered({ op }: Pick<Operation, 'op'>, url: string, cause: unknown, proxy?: string): StoreError {
   const root = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined
-  const message = `${op} at ${url}: ${whatHappened(cause)}${hintFor(root)}`
+  const message = `${op} at ${url}: ${whatHappened(cause)}${hintFor(root)}${remarkOn(proxy)}`
   return new StoreError({ op, code: 'UNAVAILABLE', retryable: true, message, cause, url, root })
 }
 
@@ -128,16 +128,21 @@ function whatHappened(cause: unknown): string {
   return cause instanceof Error ? printable(cause.message.replace(NODES_OWN_HINT, '')) : 'no answer'
 }
 
+function remarkOn(proxy: string | undefined): string {
+  if (proxy === undefined) return ''
+  return ` (${proxy} is set, and not followed: the API server itself is asked)`
+}
+
 /** How to run Node, which is nobody's business here: what is trusted, kubeconfig and service account say. */
 const NODES_OWN_HINT = /[;,.]? *(?:if the root CA is installed locally, *)?try running Node\.js.*$/is
 
-/** @param what has not come, in words */
-export const silent = ({ op }: Pick<Operation, 'op'>, url: string, what: string): StoreError =>
+/** @param what has not come, in words @param proxy a variable that names one, which is not followed */
+export const silent = ({ op }: Pick<Operation, 'op'>, url: string, what: string, proxy?: string): StoreError =>
   new StoreError({
     op,
     code: 'DEADLINE_EXCEEDED',
     retryable: true,
-    message: `${op} at ${url}: ${what} in time`,
+    message: `${op} at ${url}: ${what} in time${remarkOn(proxy)}`,
     url,
   })
 

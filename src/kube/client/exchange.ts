@@ -19,7 +19,7 @@ export interface Bounds {
   readonly signal: AbortSignal
   /** For so long nothing may come, in milliseconds, from the connection to the end. */
   readonly idleMs: number
-  /** For so long a connection may take to be made, in milliseconds. */
+  /** For so long a connection may take to be made once the address is known, in milliseconds. */
   readonly connectMs: number
 }
 
@@ -83,7 +83,7 @@ export function exchange(
         else reject(new Error('the answer broke off'))
       })
     })
-    waiting.of(request)
+    waiting.of(request, connections.isAddress)
   })
 }
 
@@ -98,7 +98,7 @@ export function open(connections: Connections, raw: RawRequest, bounds: Bounds):
       waiting.ends()
       resolve({ status: body.statusCode ?? 0, body })
     })
-    waiting.of(request)
+    waiting.of(request, connections.isAddress)
   })
 }
 
@@ -121,25 +121,32 @@ class Waiting {
     bounds.signal.addEventListener('abort', this.#abort)
   }
 
-  of(request: ClientRequest): void {
+  /** @param isAddress whether the host is an address, and no name to look up */
+  of(request: ClientRequest, isAddress: boolean): void {
     this.#request = request
     request.on('error', (error) => {
-      const isStale = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET'
-      this.fails(isStale ? new StaleConnection(error.message) : error)
+      const isEnded = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      this.fails(request.reusedSocket && isEnded ? new StaleConnection(error.message) : error)
     })
     request.on('socket', (socket) => {
-      if (socket.connecting) this.#connects(socket)
+      if (socket.connecting) this.#connects(socket, isAddress)
     })
     if (this.#bounds.signal.aborted) this.#abort()
   }
 
-  #connects(socket: Socket): void {
-    const timer = setTimeout(() => {
-      this.fails(new Silence('no connection'))
-    }, this.#bounds.connectMs)
+  /** A name is looked up first: where the first of several name servers is dead, that alone takes five seconds (resolv.conf(5), timeout). */
+  #connects(socket: Socket, isAddress: boolean): void {
+    let timer: NodeJS.Timeout | undefined
+    const begins = (): void => {
+      timer ??= setTimeout(() => {
+        this.fails(new Silence('no connection'))
+      }, this.#bounds.connectMs)
+    }
     const done = (): void => {
       clearTimeout(timer)
     }
+    if (isAddress) begins()
+    else socket.once('lookup', begins)
     socket.once('connect', done)
     socket.once('close', done)
   }

@@ -173,8 +173,9 @@ export class KubeClient {
         if (this.#isClosed) throw closed(operation)
         if (error instanceof Overlong) throw broken(operation, this.url, error.message)
         this.#reconnect() // certificates may have been replaced, and what is open may be dead
-        if (error instanceof Silence) throw silent(operation, this.url, error.message)
-        throw unanswered(operation, this.url, error)
+        const { ignoredProxy } = this.#credentials
+        if (error instanceof Silence) throw silent(operation, this.url, error.message, ignoredProxy)
+        throw unanswered(operation, this.url, error, ignoredProxy)
       }
   }
 

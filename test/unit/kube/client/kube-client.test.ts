@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import dns from 'node:dns'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ConfigError } from '../../../../src/config/error.ts'
 import { AskedServer } from '../../../../src/commands/stores/kube.ts'
 import { AgentCounts } from '../../../../src/counts/agent-counts.ts'
@@ -331,5 +332,53 @@ describe('an API server', () => {
     const { code, message } = await failureOf(connect({ access: { apiUrl: api.url } }).list(signal))
     expect(code).toBe('UNAUTHENTICATED')
     expect(message).toContain('Cure: a token or client certificate')
+  })
+
+  it('whose name takes long to be looked up is reached, as where the first of two name servers is dead', async () => {
+    const api = await serve()
+    const { port } = new URL(api.url)
+    const lookup = vi.spyOn(dns, 'lookup').mockImplementation((...given: readonly unknown[]) => {
+      const found = given.at(-1)
+      if (typeof found !== 'function') throw new TypeError('nobody waits')
+      setTimeout(() => {
+        Reflect.apply(found, undefined, [null, [{ address: '127.0.0.1', family: 4 }]])
+      }, 300)
+    })
+    const access = { apiUrl: `http://api.example:${port}` }
+    const client = new KubeClient({
+      ...{ clock: systemClock, connectMs: 100, idleMs: 5_000 },
+      credentials: new CredentialFiles({ access, environment: {}, clock: systemClock }),
+    })
+    try {
+      const asked = client.ask(
+        { op: 'x', verb: 'list', resource: 'nodes' },
+        { method: 'GET', path: '/api/v1/nodes' },
+        signal,
+      )
+      await expect(asked).resolves.toMatchObject({ kind: 'NodeList' })
+    } finally {
+      lookup.mockRestore()
+      client.close()
+    }
+  })
+
+  it('that nobody reaches is said with all addresses of its name, and with a proxy that is not followed', async () => {
+    const refusedAt = (at: string): Error =>
+      Object.assign(new Error(`connect ECONNREFUSED ${at}`), { code: 'ECONNREFUSED' })
+    const all = Object.assign(new AggregateError([refusedAt('::1:1'), refusedAt('127.0.0.1:1')]), {
+      code: 'ECONNREFUSED',
+    })
+    expect(unanswered({ op: 'our Node' }, 'https://localhost:1', all).message).toBe(
+      'our Node at https://localhost:1: connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1',
+    )
+    const api = await serve()
+    await api.stop()
+    const environment = { HTTP_PROXY: 'http://proxy:3128', HTTPS_PROXY: '', https_proxy: 'http://proxy:3128' }
+    const said = async (apiUrl: string): Promise<string> =>
+      (await failureOf(connect({ access: { apiUrl }, environment }).list(signal))).message
+    expect(await said(api.url)).toMatch(/ECONNREFUSED \S+ \(HTTP_PROXY is set, and not followed/)
+    expect(await said(api.url.replace('http:', 'https:'))).toMatch(/\(https_proxy is set, and not followed/)
+    await api.start()
+    expect((await connect({ access: { apiUrl: api.url }, environment }).list(signal)).nodes).toHaveLength(1)
   })
 })
