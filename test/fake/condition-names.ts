@@ -11,6 +11,7 @@ export type ConditionName =
   | 'expiry of certificates'
   | 'etcd'
   | 'Kubernetes API'
+  | 'condition of our Node'
   | 'rights in etcd'
   | 'network configuration'
   | 'lease'

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { readFile } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { ConditionName } from '../fake/condition-names.ts'
 import { AGENT, AGENT_FILE } from '../lab/program.ts'
 import { fails, HEALTH_FLAGS, holds, isReady } from '../lab/health.ts'
 import { waitFor, type Lab, type LabHost, type PingStream } from '../lab/index.ts'
@@ -172,6 +174,66 @@ describe.skipIf(typeof programs === 'string')('three hosts on a real API server,
     await nothingIsLost(streams)
   })
 
+  /** The ClusterRole without this verb; with undefined as the manifest has it. */
+  const allow = async (without?: string): Promise<void> => {
+    const rules = objectsAt(of('ClusterRole'), 'rules')
+      .map((rule) => ({ ...rule, verbs: textsAt(rule, 'verbs').filter((verb) => verb !== without) }))
+      .filter(({ verbs }) => verbs.length > 0)
+    await api().kubectl(['apply', '-f', '-'], JSON.stringify({ ...of('ClusterRole'), rules }))
+  }
+  const mayAll = async (): Promise<boolean> => {
+    const token = await api().tokenOf(NAMESPACE, 'flannel')
+    const asked = ['get nodes', 'list nodes', 'watch nodes', 'patch nodes/status'].map((right) => right.split(' '))
+    const answers = await Promise.all(
+      asked.map(([verb = '', on = '']) => {
+        const [resource = '', subresource] = on.split('/')
+        const flags = subresource === undefined ? [] : [`--subresource=${subresource}`]
+        return api().attempt(['auth', 'can-i', verb, resource, ...flags], undefined, token)
+      }),
+    )
+    return answers.every(({ code }) => code === 0)
+  }
+  const restart = async (): Promise<void> => {
+    await api().stop()
+    api().spawn()
+    await api().ready()
+  }
+  const annotate = async (...annotations: readonly string[]): Promise<void> => {
+    for (const { name } of lab().hosts) await api().kubectl(['annotate', '--overwrite', 'node', name, ...annotations])
+  }
+
+  /** What peers read as before, and the agent of that Node would have as it was. */
+  const writeOtherwise = async (): Promise<void> => {
+    const name = `${PREFIX}/backend-data`
+    for (const host of lab().hosts) {
+      const data = textAt(await annotationsOf(host), name) ?? ''
+      await api().kubectl(['annotate', '--overwrite', 'node', host.name, `${name}=${data.replace(',', ', ')}`])
+    }
+  }
+
+  test('go on without each of their rights, name the one that is missing, and take it up when it is given', async () => {
+    const streams = await pingAll()
+    const before = await Promise.all(lab().hosts.map(annotationsOf))
+    const lacks: readonly (readonly [verb: string, condition: ConditionName, notice: () => Promise<void>])[] = [
+      ['get', 'condition of our Node', () => annotate('example.com/seen=1')],
+      ['patch', 'lease', writeOtherwise],
+      ['list', 'Kubernetes API', restart],
+      ['watch', 'Kubernetes API', restart],
+    ]
+    for (const [verb, condition, notice] of lacks) {
+      await allow(verb)
+      await waitFor('it to be known', async () => !(await mayAll()), LONG)
+      await notice()
+      for (const host of lab().hosts) await fails(host, condition, new RegExp(`needs verb ${verb} on nodes`), LONG)
+      await allow()
+      for (const host of lab().hosts) await holds(host, condition, LONG)
+    }
+    await annotate('example.com/seen-')
+    for (const [at, host] of lab().hosts.entries())
+      await waitFor('its annotations', async () => isDeepStrictEqual(await annotationsOf(host), before[at]), LONG)
+    await nothingIsLost(streams)
+  })
+
   test.skipIf(AGENT_FILE.endsWith('.cjs'))(
     'have plugin and list put in place by what the first container runs',
     async () => {
@@ -185,4 +247,28 @@ describe.skipIf(typeof programs === 'string')('three hosts on a real API server,
       expect(await host.place.exec('ls', ['-A', '/run/cni/net.d'])).toBe('10-flannel.conflist\n')
     },
   )
+
+  test('leave a Node to the host whose kubelet it is, where another has its name', async () => {
+    const [right, , wrong] = lab().hosts
+    if (right === undefined || wrong === undefined) throw new Error('there are no hosts')
+    const before = await annotationsOf(right)
+    const bootID = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+    const nodeInfo = JSON.stringify({ status: { nodeInfo: { bootID } } })
+    await api().kubectl(['patch', 'node', right.name, '--subresource=status', '--type=merge', '-p', nodeInfo])
+    await wrong.agent.stop()
+    await write(wrong, '/run/boot_id', '00000000-0000-4000-8000-000000000000\n')
+    await wrong.place.exec('mount', ['--bind', '/run/boot_id', '/proc/sys/kernel/random/boot_id'])
+    await wrong.place.exec('hostname', [right.name])
+    start(wrong)
+    await fails(wrong, 'lease', /two agents run under the name of Node host0: .*so we are to have another name/, LONG)
+    await fails(right, 'lease', /two agents run under the name of Node host0: .*so the other one is to have/, LONG)
+    await waitFor('the right ones', async () => isDeepStrictEqual(await annotationsOf(right), before), LONG)
+    const { resourceVersion } = objectAt(await node(right), 'metadata')
+    await api().kubectl(['annotate', 'node', right.name, 'example.com/beat=1'])
+    // Both have heard of that, and neither had anything to write.
+    await allKnow(await joins('witness', 93))
+    const after = objectAt(await node(right), 'metadata')
+    expect(Number(after['resourceVersion'])).toBeGreaterThan(Number(resourceVersion))
+    expect(objectAt(after, 'annotations')).toEqual({ ...before, 'example.com/beat': '1' })
+  })
 })
