@@ -65,6 +65,11 @@ function buildKubePrograms() {
   void run(process.execPath, [join(ROOT, 'test/setup/kube-programs.mjs')])
 }
 
+function needsApiServer(verb, args) {
+  if (verb === 'test') return args.length === 0 || args.some((arg) => /\bkube$/.test(arg))
+  return (verb === 'demo' && args.includes('--kubernetes')) || (verb === 'scale' && args.includes('nodes'))
+}
+
 async function main([verb, ...args]) {
   if (!Object.hasOwn(VERBS, verb))
     throw new SetupError(`usage: node test/run.mjs ${Object.keys(VERBS).join('|')} [arguments]`)
@@ -77,7 +82,7 @@ async function main([verb, ...args]) {
     ensurePrometheus()
   }
   if (verb === 'repeat' && args.some((arg) => /\be2e$/.test(arg))) ensureBrowser()
-  if (verb === 'test' && (args.length === 0 || args.some((arg) => /\bkube$/.test(arg)))) buildKubePrograms()
+  if (needsApiServer(verb, args)) buildKubePrograms()
   return VERBS[verb](args)
 }
 

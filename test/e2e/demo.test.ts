@@ -83,7 +83,9 @@ describe('the demo', () => {
   test.each([['--bogus'], ['--hosts=1'], ['--hosts=many']])('%s is refused with exit code 2', async (flag) => {
     const { code, stderr } = await outcomeOf(demo(flag))
     expect(code).toBe(2)
-    expect(stderr).toContain('npm run demo -- [--hosts N] [--backend vxlan|udp] [--ipv6] [--keep] [--json]')
+    expect(stderr).toContain(
+      'npm run demo -- [--hosts N] [--backend vxlan|udp] [--kubernetes] [--ipv6] [--keep] [--json]',
+    )
   })
 
   test.each(['SIGKILL', 'SIGINT'] as const)(

@@ -11,13 +11,16 @@ export interface DemoOptions {
   /** Both address families. */
   readonly ipv6: boolean
   readonly backend: DemoBackend
+  /** Nodes of a real API server in the place of leases in etcd. */
+  readonly kubernetes: boolean
   readonly help: boolean
 }
 
-export const USAGE = `npm run demo -- [--hosts N] [--backend vxlan|udp] [--ipv6] [--keep] [--json]
+export const USAGE = `npm run demo -- [--hosts N] [--backend vxlan|udp] [--kubernetes] [--ipv6] [--keep] [--json]
 
   --hosts N   number of simulated machines, 2 to 20 (3)
   --backend   how packets get from host to host (vxlan)
+  --kubernetes  Nodes of a real kube-apiserver in the place of leases in etcd; it is built the first time, of Go modules
   --ipv6      a network of both address families, and pings over both
   --keep      leave it running at the end, and print how to enter it
   --json      print the result as one JSON object on the last line of standard output`
@@ -37,7 +40,9 @@ function hostCount(text: string): number {
   return count
 }
 
-function backendOf(text: string, ipv6: boolean): DemoBackend {
+function backendOf(text: string, ipv6: boolean, kubernetes: boolean): DemoBackend {
+  if (text === 'udp' && kubernetes)
+    throw new UsageError('--backend udp is shown with etcd alone: not with --kubernetes')
   if (text !== 'vxlan' && text !== 'udp') throw new UsageError(`--backend takes vxlan or udp, not "${text}"`)
   if (text === 'udp' && ipv6) throw new UsageError('--backend udp carries IPv4 alone: not with --ipv6')
   return text
@@ -49,6 +54,7 @@ const OPTIONS = {
   keep: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   ipv6: { type: 'boolean', default: false },
+  kubernetes: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
 
@@ -63,5 +69,5 @@ function parse(args: readonly string[]) {
 /** @throws {UsageError} */
 export function parseDemoOptions(args: readonly string[]): DemoOptions {
   const { hosts, backend, ...flags } = parse(args)
-  return { ...flags, hosts: hostCount(hosts), backend: backendOf(backend, flags.ipv6) }
+  return { ...flags, hosts: hostCount(hosts), backend: backendOf(backend, flags.ipv6, flags.kubernetes) }
 }

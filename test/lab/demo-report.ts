@@ -65,8 +65,8 @@ export function describePacket(packet: VxlanPacket): string {
   return `${outer}  VXLAN ${packet.vni}  │  ${inner}  ${what} seq=${packet.sequence ?? '-'}`
 }
 
-/** How to get into a demo that was left running, from a shell outside of it. */
-export function howToEnter(lab: Lab): string {
+/** How to get into a demo that was left running, from a shell outside of it. @param kubeconfig of who may do everything, where there is an API server */
+export function howToEnter(lab: Lab, kubeconfig?: string): string {
   const outer = process.env['FLANNEL_LAB_PID'] ?? '?'
   const user = process.env['FLANNEL_LAB_KIND'] === 'user' ? ' --user --preserve-credentials' : ''
   const enter = `nsenter --target ${outer}${user} --net --mount --pid=/proc/${outer}/ns/pid_for_children`
@@ -77,5 +77,7 @@ export function howToEnter(lab: Lab): string {
     ...containers.map((container) => `  its container ${container.address}:  ${inside(container.place.pid)}`),
   ])
   const etcdctl = `${enter} env ETCDCTL_API=3 etcdctl --endpoints=${lab.etcd.endpoints.join(',')} get --prefix /coreos.com/network`
-  return [...hosts, `  etcd:  ${etcdctl}`].join('\n')
+  const kubectl =
+    kubeconfig === undefined ? [] : [`  the API server:  ${enter} kubectl --kubeconfig=${kubeconfig} get nodes`]
+  return [...hosts, ...kubectl, `  etcd:  ${etcdctl}`].join('\n')
 }

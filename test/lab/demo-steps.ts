@@ -32,10 +32,12 @@ async function knowsAll(host: LabHost, hostCount: number, ipv6: boolean): Promis
     .every((table) => table.length === hostCount - 1)
 }
 
-/** Starts all agents at once. @returns milliseconds until the last host's tables were complete */
-export async function startAndConverge(lab: Lab, ipv6: boolean): Promise<number> {
+/** Starts all agents at once. @param flags in place of the laboratory's @returns milliseconds until the last host's tables were complete */
+export async function startAndConverge(lab: Lab, ipv6: boolean, flags?: readonly string[]): Promise<number> {
   const startedAt = performance.now()
-  for (const { agent } of lab.hosts) agent.start()
+  for (const { agent } of lab.hosts)
+    if (flags === undefined) agent.start()
+    else agent.startWith(flags)
   const convergence = lab.hosts.map((host) =>
     waitFor(`the tables of ${host.name} to be complete`, () => knowsAll(host, lab.hosts.length, ipv6), {
       deadlineMs: CONVERGENCE_DEADLINE_MS,

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { VxlanPacket } from './capture.ts'
 import { parseDemoOptions, USAGE, UsageError, type DemoOptions } from './demo-options.ts'
+import { NAMED_AGENT, prepareKube, showAnnotations, type KubeDemo } from './demo-kube.ts'
 import { showUdp, type UdpResult } from './demo-udp.ts'
 import { describePacket, howToEnter, pingMatrix, Report } from './demo-report.ts'
 import * as steps from './demo-steps.ts'
@@ -68,14 +69,27 @@ const isDemoPing = ({ vni, port, icmpType }: VxlanPacket): boolean =>
 /** Echo requests and replies of both families (RFC 792, RFC 4443). */
 const ECHO: ReadonlySet<number | undefined> = new Set([8, 0, 128, 129])
 
-async function show(lab: Lab, { ipv6 }: DemoOptions, report: Report): Promise<DemoResult> {
+async function startWithEtcd(lab: Lab, ipv6: boolean, report: Report): Promise<number> {
   report.section('Network configuration')
   await lab.putConfig(ipv6 ? steps.DEMO_CONFIG_DUAL : steps.DEMO_CONFIG)
   report.command(`$ etcdctl get ${ETCD_PREFIX}/config`, await lab.etcdctl('get', `${ETCD_PREFIX}/config`))
-  report.section(`Starting ${lab.hosts.length} agents`)
-  const convergedMs = await steps.startAndConverge(lab, ipv6)
-  report.line(`every host knows every other one after ${convergedMs} ms`)
+  const convergedMs = await start(lab, ipv6, report)
   await showLeases(lab, report)
+  return convergedMs
+}
+
+async function start(lab: Lab, ipv6: boolean, report: Report, flags?: readonly string[]): Promise<number> {
+  report.section(`Starting ${lab.hosts.length} agents`)
+  const convergedMs = await steps.startAndConverge(lab, ipv6, flags)
+  report.line(`every host knows every other one after ${convergedMs} ms`)
+  return convergedMs
+}
+
+async function show(lab: Lab, options: DemoOptions, kube: KubeDemo | undefined, report: Report): Promise<DemoResult> {
+  const { ipv6 } = options
+  const convergedMs =
+    kube === undefined ? await startWithEtcd(lab, ipv6, report) : await start(lab, ipv6, report, kube.flags)
+  if (kube !== undefined) await showAnnotations(kube, report)
   await showKernel(lab.host(0), steps.DEMO_DEVICE, report)
   if (ipv6) await showKernel(lab.host(0), steps.DEMO_DEVICE6, report)
   await steps.addContainers(lab)
@@ -94,9 +108,9 @@ async function show(lab: Lab, { ipv6 }: DemoOptions, report: Report): Promise<De
 
 const isComplete = ({ sent, received }: PingResult): boolean => received === sent
 
-async function leaveRunning(lab: Lab, report: Report): Promise<void> {
+async function leaveRunning(lab: Lab, kube: KubeDemo | undefined, report: Report): Promise<void> {
   report.section('Left running until Ctrl-C. To enter, from another shell')
-  report.line(howToEnter(lab))
+  report.line(howToEnter(lab, kube?.server.adminConfig))
   const forever = setInterval(() => undefined, 60_000)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   clearInterval(forever)
@@ -105,16 +119,20 @@ async function leaveRunning(lab: Lab, report: Report): Promise<void> {
 async function demo(options: DemoOptions): Promise<number> {
   const report = new Report(options.json ? process.stderr : process.stdout)
   report.section(`A switch, etcd and ${options.hosts} hosts`)
-  const lab = await Lab.create({ hosts: options.hosts, health: false })
+  const named = options.kubernetes ? { agentCommand: NAMED_AGENT } : {}
+  const lab = await Lab.create({ hosts: options.hosts, health: false, ...named })
+  let kube: KubeDemo | undefined
   try {
-    const result = options.backend === 'udp' ? await showUdp(lab, report) : await show(lab, options, report)
+    if (options.kubernetes) kube = await prepareKube(lab, options.ipv6, report)
+    const result = options.backend === 'udp' ? await showUdp(lab, report) : await show(lab, options, kube, report)
     if (options.json) console.log(JSON.stringify(result))
-    if (options.keep) await leaveRunning(lab, report)
+    if (options.keep) await leaveRunning(lab, kube, report)
     return trafficOf(result).every(({ pings, packets }) => isComplete(pings) && packets > 0) ? 0 : 1
   } catch (error) {
     report.line(await lab.logs())
     throw error
   } finally {
+    await kube?.server.close()
     await lab.close()
   }
 }

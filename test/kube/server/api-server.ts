@@ -48,7 +48,8 @@ export class ApiServer {
   readonly #certificates: Certificates
   readonly #line: readonly string[]
   readonly #removeFiles: () => void
-  readonly #adminConfig: string
+  /** A kubeconfig of who may do everything. */
+  readonly adminConfig: string
   #child: ChildProcess | undefined
 
   private constructor(options: ApiServerOptions, port: number) {
@@ -63,7 +64,7 @@ export class ApiServer {
     }
     leftovers.add(this.#removeFiles)
     this.#line = [options.program, ...this.#flags({ ...options, address, port })]
-    this.#adminConfig = this.kubeconfig(this.adminToken)
+    this.adminConfig = this.kubeconfig(this.adminToken)
   }
 
   /** @throws {Error} with the end of its log when it is not ready in time */
@@ -182,7 +183,7 @@ export class ApiServer {
   }
 
   #kubectl(args: readonly string[], token?: string): readonly [string, ...string[]] {
-    const config = token === undefined ? this.#adminConfig : this.kubeconfig(token)
+    const config = token === undefined ? this.adminConfig : this.kubeconfig(token)
     return ['kubectl', `--kubeconfig=${config}`, `--cache-dir=${join(this.#folder, 'cache')}`, ...args]
   }
 
