@@ -18,6 +18,8 @@ export interface AgentPlace {
   readonly folder: string
   /** In etcd; the laboratory's own where absent. */
   readonly prefix?: string
+  /** Which store it asks, and by which interface; the laboratory's etcd where absent. */
+  readonly flags?: readonly string[]
 }
 
 /** An agent on a simulated host, as the bench looks at it: from outside, and without asking it anything. */
@@ -31,7 +33,7 @@ export class AgentProcess {
   readonly #startedMs: number
 
   /** Executes it. Flags are those that it cannot do without, and no probes of health. */
-  constructor({ lab, host, folder, prefix = ETCD_PREFIX }: AgentPlace, program: CommandLine) {
+  constructor({ lab, host, folder, prefix = ETCD_PREFIX, flags }: AgentPlace, program: CommandLine) {
     this.host = host
     this.#folder = join(folder, host.name)
     mkdirSync(this.#folder, { recursive: true })
@@ -40,8 +42,9 @@ export class AgentProcess {
     rmSync(this.#subnetFile, { force: true })
     const [first, ...rest] = program
     const endpoints = `--etcd-endpoints=${lab.etcd.endpoints.join(',')}`
-    const flags = [endpoints, `--etcd-prefix=${prefix}`, '--iface=eth0', `--subnet-file=${this.#subnetFile}`]
-    const [command, ...args] = host.place.line(first, [...rest, ...flags])
+    const store = flags ?? [endpoints, `--etcd-prefix=${prefix}`, '--iface=eth0']
+    const line = [...rest, ...store, `--subnet-file=${this.#subnetFile}`]
+    const [command, ...args] = host.place.line(first, line)
     const log = openSync(this.#logFile, 'a')
     this.#startedMs = performance.now()
     this.#child = spawn(command, args, { stdio: ['ignore', log, log] })

@@ -1,4 +1,4 @@
-/** `npm run scale`: what many nodes ask of one etcd ([performance](../../../docs/performance.md)). */
+/** `npm run scale`: what many nodes ask of one etcd, and what many Nodes are to an agent ([performance](../../../docs/performance.md)). */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../lab/demo-options.ts'
 import type { CommandLine } from '../../lab/command.ts'
@@ -9,14 +9,18 @@ import { UNDERLAY } from '../../lab/underlay.ts'
 import { CONFIG } from '../../lab/use-lab.ts'
 import { Fleet } from './fleet.ts'
 import { startAtOnce, WITH_HISTOGRAMS } from './mass-start.ts'
+import { measureNodes } from './nodes.ts'
 
 const USAGE = `npm run scale -- start [--agents 200]
 
                  holders [--holders 1000] [--proxy]
+                 nodes [--nodes 1000] [--runs 3]
 
   start     starts so many agents at once, each a process in namespaces of its own
   holders   so many hold leases beside one agent, without being agents themselves: what etcd is asked
-            and tells, beside what was expected; --proxy: through etcd's grpc-proxy, which merges their watches`
+            and tells, beside what was expected; --proxy: through etcd's grpc-proxy, which merges their watches
+  nodes     starts dist/flanneld beside one Node, and beside so many, of a real kube-apiserver: seconds until all are
+            programmed, seconds of a processor, and resident memory half a minute later`
 
 /** What is asked of many that start at once. */
 const LEASED_WITHIN_MS = 30_000
@@ -74,6 +78,26 @@ async function holders(count: number, isProxied: boolean): Promise<number> {
   }
 }
 
+/** What is asked of 1 000 Nodes: seconds from the execution on, and MB above one of them. */
+const NODES_WITHIN_S = 0.6
+const NODES_ABOVE_ONE_MB = 15
+
+async function nodes(count: number, runs: number): Promise<number> {
+  const [one, many] = await measureNodes(count, runs, say)
+  if (one === undefined || many === undefined) throw new Error('nothing was measured')
+  for (const measured of [one, many]) process.stdout.write(`${JSON.stringify(measured)}\n`)
+  const above = many.residentMB - one.residentMB
+  const verdicts = [
+    [
+      `${count} Nodes programmed within ${NODES_WITHIN_S} s: ${many.startSeconds.toFixed(2)} s`,
+      many.startSeconds <= NODES_WITHIN_S,
+    ],
+    [`at most ${NODES_ABOVE_ONE_MB} MB above one: ${above.toFixed(1)} MB`, above <= NODES_ABOVE_ONE_MB],
+  ] as const
+  for (const [what, isMet] of verdicts) process.stdout.write(`${isMet ? 'met   ' : 'MISSED'}  ${what}\n`)
+  return verdicts.every(([, isMet]) => isMet) ? 0 : 1
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -81,12 +105,15 @@ async function main(args: readonly string[]): Promise<number> {
       agents: { type: 'string', default: '200' },
       holders: { type: 'string', default: '1000' },
       proxy: { type: 'boolean', default: false },
+      nodes: { type: 'string', default: '1000' },
+      runs: { type: 'string', default: '3' },
     },
     allowPositionals: true,
   })
   const [what] = positionals
   if (what === 'start') return start(Number(values.agents))
   if (what === 'holders') return holders(Number(values.holders), values.proxy)
+  if (what === 'nodes') return nodes(Number(values.nodes), Number(values.runs))
   throw new UsageError('what is to be measured?')
 }
 
