@@ -24,6 +24,14 @@ export interface DevicePorts {
   readonly formerSubnets?: readonly Prefix[]
 }
 
+/** What about a device is not as it should be, and is put off. */
+export interface Postponed {
+  /** For people. */
+  readonly found: string
+  /** Whether the device carries what containers send meanwhile. */
+  readonly carries: boolean
+}
+
 /** What tending a device came to. */
 export interface DeviceReport {
   /** Undefined while its making is put off. */
@@ -36,6 +44,8 @@ export interface DeviceReport {
   readonly mtu: number
   /** What could not be done, and that the device works without. */
   readonly problem: DeviceError | undefined
+  /** What is left as it is for now, because somebody keeps changing it; undefined: nothing. */
+  readonly postponed: Postponed | undefined
 }
 
 /** Keeps the one device of ours of an address family. Passive: it waits for nobody, and does something only when it is called. */

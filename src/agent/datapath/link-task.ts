@@ -1,4 +1,4 @@
-import type { DeviceKeeper } from '../../backend/device-keeper.ts'
+import type { DeviceKeeper, Postponed } from '../../backend/device-keeper.ts'
 import type { BackendConfig } from '../../config/backend.ts'
 import type { OverlayNetwork } from '../../config/network.ts'
 import type { HostAddresses, InterfaceChoice } from '../../host/underlay/underlay.ts'
@@ -9,6 +9,7 @@ import type { Reconciler } from '../../reconcile/reconciler.ts'
 import type { Wakeup } from '../../time/wakeup.ts'
 import { CheckLoop } from '../runtime/check-loop.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
+import type { Remaining } from '../runtime/retry.ts'
 import { ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
 import type { PeerGate } from './reconcile-task.ts'
 import { hasMoved, UnderlayWatch } from './underlay-watch.ts'
@@ -43,6 +44,12 @@ export interface LinkTaskInput {
   readonly gate: Pick<PeerGate, 'stands'> | undefined
 }
 
+/** Nobody should wonder why it is not mended at once, as it is else. */
+const remainingOf = ({ found, carries }: Postponed): Remaining => ({
+  reason: `${found}; left so for now, as it keeps being changed from outside`,
+  effect: carries ? 'degraded' : 'unready',
+})
+
 /** A look reads all routes: 30 ms of a processor for ten thousand, and so a few per cent of it, however often they change. */
 const WAY_APART_MS = 2_000
 
@@ -61,6 +68,8 @@ export class LinkTask implements Task {
   #mtu: number | undefined
   /** Name of the device at the last look that found one. */
   #deviceName: string | undefined
+  /** What the last look has left as it is. */
+  #postponed: Postponed | undefined
 
   constructor(input: LinkTaskInput) {
     const { ports, options, underlay, family, leader, overlays, peers, device } = input
@@ -73,6 +82,7 @@ export class LinkTask implements Task {
       ports,
       look: (signal) => this.#look(signal),
       dueInMs: () => this.#dueInMs(),
+      remains: () => this.#postponed && remainingOf(this.#postponed),
     })
   }
 
@@ -118,8 +128,10 @@ export class LinkTask implements Task {
   /** Brings the device about and hands it to the reconciler. @returns whether it is there */
   async #tend(device: DeviceKeeper, signal: AbortSignal): Promise<boolean> {
     const { reconciler, ports } = this.#input
-    const { linkIndex, hasChanged, mtu, problem, foreignAddresses } = await device.tend(this.underlay, signal)
-    if (linkIndex === undefined) return false // of a device that is not there, nothing holds and nothing fails
+    const report = await device.tend(this.underlay, signal)
+    const { linkIndex, hasChanged, mtu, problem, foreignAddresses } = report
+    this.#postponed = report.postponed
+    if (linkIndex === undefined) return false // of a device that is not there, nothing else holds or fails
     this.#forgetName(device.name)
     const settings = `settings of ${device.name}`
     if (problem === undefined) ports.conditions.holds(settings)
@@ -135,7 +147,7 @@ export class LinkTask implements Task {
     const before = this.#deviceName
     this.#deviceName = name
     if (before === undefined || before === name) return
-    for (const what of ['settings', 'addresses']) this.#input.ports.conditions.drop(`${what} of ${before}`)
+    for (const what of ['device', 'settings of', 'addresses of']) this.#input.ports.conditions.drop(`${what} ${before}`)
   }
 
   #setMtu(mtu: number): void {

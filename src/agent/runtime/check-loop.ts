@@ -2,7 +2,7 @@ import type { Clock } from '../../time/clock.ts'
 import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import { RateLimit } from '../../time/rate-limit.ts'
-import { untilItWorks, type RetryPorts } from './retry.ts'
+import { untilItWorks, type Remaining, type RetryPorts } from './retry.ts'
 import { isStopped } from './task.ts'
 
 /** Behind whatever asks for a look, one this often, in milliseconds. */
@@ -17,6 +17,8 @@ export interface CheckLoopInput {
   readonly ports: RetryPorts & { readonly clock: Clock }
   /** One look, and what follows from it. @throws what {@link untilItWorks} cures, and then is called again */
   readonly look: (signal: AbortSignal) => Promise<void>
+  /** What the last look has put off. */
+  readonly remains?: () => Remaining | undefined
   /** How long from now the next one may be put off, in milliseconds; undefined: no matter. */
   readonly dueInMs: () => number | undefined
 }
@@ -49,8 +51,8 @@ export class CheckLoop {
   }
 
   async #untilItWorks(loop: Loop): Promise<void> {
-    const { name, ports } = this.#input
-    await untilItWorks(name, (stop) => this.#attempt(stop), ports, loop)
+    const { name, ports, remains } = this.#input
+    await untilItWorks(name, (stop) => this.#attempt(stop), ports, loop, remains && { remains })
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {

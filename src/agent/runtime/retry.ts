@@ -49,13 +49,38 @@ export interface RetryOptions {
   readonly hint?: (error: Error) => Promise<string>
   /** What follows from an error; {@link effectOf} it, where not given. */
   readonly effect?: Effect
+  /** Asked after an attempt that worked: what it has left as it is for now. */
+  readonly remains?: () => Remaining | undefined
+}
+
+/** What is not as it should be though nothing has failed: it is put off. */
+export interface Remaining {
+  readonly reason: string
+  readonly effect: Effect
 }
 
 /** What runs goes on without etcd, but not without anything else. */
 const effectOf = (error: Error): Effect => (error instanceof StoreError ? 'degraded' : 'unready')
 
+interface Worked {
+  /** The name under which it has failed. */
+  readonly failing: string | undefined
+  /** The one that it has now. */
+  readonly name: string
+  readonly left: Remaining | undefined
+}
+
+function hasWorked(conditions: ConditionReports, { failing, name, left }: Worked): void {
+  if (left === undefined) conditions.holds(failing ?? name)
+  else {
+    if (failing !== undefined && failing !== name) conditions.drop(failing)
+    conditions.fails(name, left.reason, left.effect)
+  }
+}
+
 /**
- * Tries until it works. Until then the condition `what` fails; where it has another name from one attempt to the next, that of then.
+ * Tries until it works. Until then the condition `what` fails, and afterwards while something remains; where it has another name from one
+ * attempt to the next, that of then.
  * @throws whatever no retry can cure; and when `signal` aborts, its reason
  */
 export async function untilItWorks<T>(
@@ -63,7 +88,7 @@ export async function untilItWorks<T>(
   attempt: (signal: AbortSignal) => Promise<T>,
   { random, conditions }: RetryPorts,
   { signal, rest }: Loop,
-  { hint, effect }: RetryOptions = {},
+  { hint, effect, remains }: RetryOptions = {},
 ): Promise<T> {
   const nameOf = typeof what === 'string' ? () => what : what
   let failing: string | undefined
@@ -71,7 +96,7 @@ export async function untilItWorks<T>(
     signal.throwIfAborted()
     try {
       const result = await attempt(signal)
-      conditions.holds(failing ?? nameOf())
+      hasWorked(conditions, { failing, name: nameOf(), left: remains?.() })
       return result
     } catch (error) {
       const schedule = scheduleFor(error)

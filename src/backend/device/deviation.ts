@@ -1,6 +1,7 @@
 import type { Ip } from '../../net/ip.ts'
 import type { Mac } from '../../net/mac.ts'
 import type { Prefix } from '../../net/prefix.ts'
+import type { Postponed } from '../device-keeper.ts'
 import { addressDeviations } from './device-addresses.ts'
 import type { AddressState, KernelOp, LinkState } from '../../kernel/kernel.ts'
 
@@ -42,6 +43,18 @@ export interface Deviation {
   /** What mends it in place; undefined where only a new device helps. */
   readonly ops: readonly KernelOp[] | undefined
 }
+
+/** Without these, what containers send is carried all the same. */
+const LESSER: ReadonlySet<DeviceProperty> = new Set(['mtu', 'alias', 'precedence of the address', 'surplus address'])
+
+/** What was found, each once, however often it was. */
+export const listed = (deviations: readonly Deviation[]): string =>
+  [...new Set(deviations.map(({ found }) => found))].join('; ')
+
+export const summaryOf = (deviations: readonly Deviation[]): Postponed => ({
+  found: listed(deviations),
+  carries: deviations.every(({ property }) => LESSER.has(property)),
+})
 
 /**
  * What each property depends on, as text: where that changes, the device is to follow, and nobody has meddled with it.

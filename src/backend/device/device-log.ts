@@ -1,11 +1,7 @@
 import type { Logger } from '../../observe/logger.ts'
 import type { LinkState } from '../../kernel/kernel.ts'
-import type { Deviation } from './deviation.ts'
+import { listed, type Deviation } from './deviation.ts'
 import type { TendedDevice } from './tend-device.ts'
-
-/** Each once, however often it was found. */
-const listed = (deviations: readonly Deviation[]): string =>
-  [...new Set(deviations.map(({ found }) => found))].join('; ')
 
 /** Says what was found and done about the device, for the log. */
 export class DeviceLog {

@@ -4,7 +4,7 @@ import { sameIp } from '../../net/ip.ts'
 import { DeviceError, type DevicePorts, type DeviceReport } from '../device-keeper.ts'
 import { DeviceDamping } from './device-damping.ts'
 import { DeviceLog } from './device-log.ts'
-import type { DeviceSpec } from './deviation.ts'
+import { summaryOf, type DeviceSpec } from './deviation.ts'
 import type { DeviceKind } from './kind.ts'
 import { applyAll, tendDevice, type Mending } from './tend-device.ts'
 
@@ -51,7 +51,7 @@ export class DeviceTender {
     this.#damping.expect(whole, kind.parameters)
     const { kernel } = this.#input.ports
     const tended = await tendDevice({ kernel, spec: whole, kind, mending: this.#mending() }, signal)
-    const { link, outcome, foreign } = tended
+    const { link, outcome, foreign, postponed } = tended
     this.log.tended(tended, follows, isNew)
     return {
       linkIndex: link?.index,
@@ -59,6 +59,7 @@ export class DeviceTender {
       foreignAddresses: foreign,
       mtu: spec.mtu,
       problem: link === undefined ? undefined : await this.#refuseAdvertisements(),
+      postponed: postponed.length === 0 ? undefined : summaryOf(postponed),
     }
   }
 

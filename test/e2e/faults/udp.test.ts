@@ -4,6 +4,7 @@ import { says } from '../../lab/log.ts'
 import { agentCall } from '../../lab/program.ts'
 import { UNDERLAY } from '../../lab/underlay.ts'
 import { CONFIG, useLab } from '../../lab/use-lab.ts'
+import { hears, saying } from '../probe.ts'
 import { containerOf, DEVICE, PATIENTLY, PORT, reaches } from '../udp/scene.ts'
 
 const UDP = { ...CONFIG, Backend: { Type: 'udp' } }
@@ -49,6 +50,26 @@ describe('udp', () => {
     await both()
     expect(await isThere('mine0')).toBe(false)
     expect(await host().agent.logOfRun()).not.toContain('left by a former configuration')
+  })
+
+  test.each([
+    ['deletes', `ip link delete ${DEVICE}`, /deleted; left so for now/],
+    ['renames', `ip link set dev ${DEVICE} down name mine0`, /renamed to mine0; left so for now/],
+  ])('udp: while somebody %s the device over and over, that is said wherever one looks', async (_, command, reason) => {
+    await both()
+    const script = host().startScript(`while :; do ${command}; sleep 0.05; done`)
+    await fails(host(), `device ${DEVICE}`, reason, PATIENTLY)
+    await hears(host(), '/readyz', { status: 503, reasons: saying(reason) }, PATIENTLY.deadlineMs)
+    await waitFor(
+      'the status to say so',
+      async () => reason.test((await host().place.attempt(...agentCall('status'))).stdout),
+      PATIENTLY,
+    )
+    await script.end()
+    expect(await host().agent.logOfRun()).toMatch(new RegExp(`device ${DEVICE}: ${reason.source}`))
+    await isReady(host(), PATIENTLY)
+    await both()
+    expect(await isThere('mine0')).toBe(false)
   })
 
   test('udp: the device goes with its agent, however that ends, and leaves nothing to be cleaned up', async () => {

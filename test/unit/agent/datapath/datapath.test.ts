@@ -51,7 +51,14 @@ class Tunnel implements DeviceKeeper, PeerRouter {
     const linkIndex = this.isPutOff ? undefined : (found ?? kernel.addCard(this.name, { kind: 'tun' }).index)
     const { problem } = this
     const hasChanged = found === undefined
-    return Promise.resolve({ linkIndex, hasChanged, mtu: link.mtu - 28, problem, foreignAddresses: [] })
+    return Promise.resolve({
+      linkIndex,
+      hasChanged,
+      mtu: link.mtu - 28,
+      problem,
+      foreignAddresses: [],
+      postponed: undefined,
+    })
   }
 
   dueInMs(): undefined {

@@ -348,4 +348,29 @@ describe('the device in a fight', () => {
     await world.advance(75_000)
     expect(device()).toMatchObject({ up: true, mtu: 1450 })
   })
+
+  test.each([
+    [
+      ...(['over its existence', 'unready', 'deleted'] as const),
+      (linkIndex: number): KernelOp => ({ op: 'link.delete', linkIndex }),
+    ],
+    [
+      ...(['over its MTU', 'degraded', 'mtu 1280, expected 1450'] as const),
+      (linkIndex: number): KernelOp => ({ op: 'link.set', linkIndex, mtu: 1280 }),
+    ],
+  ])('%s says so for as long as it is left as it is: %s', async (_, effect, found, undo) => {
+    await start()
+    await world.until('ready', () => world.status.state.ready)
+    await loop(10_000, () => {
+      if (device()?.mtu === 1450) world.kernel.outside(undo(indexOf('flannel.100')))
+    })
+    const [condition] = world.conditions.all()
+    const reason = `${found}; left so for now, as it keeps being changed from outside`
+    expect(condition).toMatchObject({ what: 'device flannel.100', reason, effect })
+    expect(world.status.state.ready).toBe(effect === 'degraded')
+    await world.advance(75_000)
+    expect(device()?.mtu).toBe(1450)
+    expect([world.holds('device flannel.100'), world.status.state.ready]).toEqual([true, true])
+    expect(world.logged(/device flannel\.100: .*; left so for now/).length).toBeLessThanOrEqual(4)
+  })
 })

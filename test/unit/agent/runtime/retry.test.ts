@@ -55,6 +55,32 @@ describe('what fails is tried again', () => {
     expect(conditions.all()).toEqual([])
   })
 
+  test('what one that works has put off is a condition, until there is nothing of it', async () => {
+    const left = ['deleted', 'deleted', undefined]
+    const seen: unknown[] = []
+    for (const reason of left) {
+      const remains = () => (reason === undefined ? undefined : ({ reason, effect: 'unready' } as const))
+      const ports = { random: () => 0.5, conditions }
+      await untilItWorks('device flannel0', () => Promise.resolve(), ports, loopOn(clock, stop.signal), { remains })
+      seen.push(conditions.all().map(({ what, reason: why, effect }) => [what, why, effect].join(' ')))
+    }
+    expect(seen).toEqual([['device flannel0 deleted unready'], ['device flannel0 deleted unready'], []])
+    expect(log.lines).toEqual(['error device flannel0: deleted', 'info device flannel0: works now'])
+  })
+
+  test('what failed under one name, and is put off under another, fails under that alone', async () => {
+    const names = ['device flannel0', 'device flannel1']
+    let attempts = 0
+    const attempt = (): Promise<void> => (++attempts > 1 ? Promise.resolve() : Promise.reject(outOfReach('a')))
+    const remains = () => ({ reason: 'set down', effect: 'unready' }) as const
+    const what = (): string => names[attempts - 1] ?? ''
+    const ports = { random: () => 0.5, conditions }
+    const result = untilItWorks(what, attempt, ports, loopOn(clock, stop.signal), { remains })
+    await clock.advance(1_000)
+    await result
+    expect(conditions.all().map((one) => one.what)).toEqual(['device flannel1'])
+  })
+
   test.each([
     ['of the host: each second', () => new NoInterfaceError('none'), [0, 1_000, 2_000, 3_000, 4_000]],
     ['of etcd: ever less often', () => outOfReach('a'), [0, 1_000, 3_000, 6_000, 9_000]],

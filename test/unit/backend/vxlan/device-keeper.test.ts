@@ -53,6 +53,7 @@ describe('the keeper of a VXLAN device', () => {
       foreignAddresses: [],
       mtu: 1450,
       problem: undefined,
+      postponed: undefined,
     })
     expect([keeper.name, log]).toEqual(['flannel.100', ['device created']])
     expect(await keeper.tend(underlay, forever)).toMatchObject({ hasChanged: false })
