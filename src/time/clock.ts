@@ -5,6 +5,13 @@ export interface StopSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+/** For waits that nobody ends early. */
+export const NEVER_STOPS: StopSignal = {
+  aborted: false,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+}
+
 /** Time as the core sees it: handed in, so that tests can drive it by hand. */
 export interface Clock {
   /** Milliseconds that only ever grow; unaffected by somebody setting the wall clock. Only differences mean anything. */

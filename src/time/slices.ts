@@ -1,12 +1,18 @@
-import type { Clock, StopSignal } from './clock.ts'
+import { NEVER_STOPS, type Clock } from './clock.ts'
 
-/** Something that is done in steps, between which others may have their turn. */
-export type Steps = Generator<void, void, undefined>
+/** Something that is done in steps, between which others may have their turn, and what comes of it. */
+export type Steps<T = void> = Generator<void, T, undefined>
 
-/** Milliseconds that nobody waits longer for: a step comes on top. */
-const SLICE_MS = 8
+/** Takes all steps without a pause. @returns what comes of them */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
 
-const NEVER: StopSignal = { aborted: false, addEventListener: () => undefined, removeEventListener: () => undefined }
+/** Milliseconds that nobody waits longer for: a step comes on top. Three may be at it in one turn of the event loop. */
+const SLICE_MS = 4
 
 /**
  * Does long things one after the other, some milliseconds at a time. What takes no longer than that, and has nothing before it, is done
@@ -33,9 +39,16 @@ export class Slices {
     return this.#rest
   }
 
+  /** As {@link run}. @returns what comes of the steps */
+  outcome<T>(steps: Steps<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.run(handing(steps, resolve))?.catch(reject)
+    })
+  }
+
   async #goOn(): Promise<void> {
     try {
-      do await this.#clock.sleep(0, NEVER)
+      do await this.#clock.sleep(0, NEVER_STOPS)
       while (!this.#isSliceEnough())
     } finally {
       this.#rest = undefined
@@ -63,4 +76,8 @@ export class Slices {
       this.#isStepping = false
     }
   }
+}
+
+function* handing<T>(steps: Steps<T>, to: (outcome: T) => void): Steps {
+  to(yield* steps)
 }

@@ -34,8 +34,8 @@ function* work(name: string, count: number): Steps {
 
 describe('Slices', () => {
   it('does at once what takes no longer than one', () => {
-    expect(slices.run(work('a', 5))).toBeUndefined()
-    expect(done).toHaveLength(5)
+    expect(slices.run(work('a', 3))).toBeUndefined()
+    expect(done).toHaveLength(3)
   })
 
   it('lets others have their turn in what takes longer, and does what is asked for meanwhile after it', async () => {
@@ -55,6 +55,16 @@ describe('Slices', () => {
     }
     void slices.run(asking())
     expect(done).toEqual(['first', 'later1'])
+  })
+
+  it('hands on what comes of the steps', async () => {
+    function* counting(): Steps<number> {
+      yield* work('a', 20)
+      return done.length
+    }
+    const outcome = slices.outcome(counting())
+    while (done.length < 20) await clock.advance(0)
+    expect(await outcome).toBe(20)
   })
 
   it('says what a step has thrown, and goes on with the next', async () => {
