@@ -10,8 +10,8 @@ import { MessageWriter } from './codec/writer.ts'
 const RECEIVE_BYTES = 65_536
 /** A socket's default send buffer takes 208 KB at once. */
 const SEND_BYTES = 131_072
-/** Datagrams read before others get a turn. */
-const DATAGRAMS_PER_TURN = 16
+/** Datagrams read before others get a turn: of each some hundreds of rows are made by the kernel, and looked at here. */
+const DATAGRAMS_PER_TURN = 4
 
 /** How waiting for answers ended. */
 export type ConversationOutcome =

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { KernelError } from '../kernel/kernel.ts'
 import { unanswered } from './batch.ts'
 import { fault, refusal } from './codec/errors.ts'
@@ -14,6 +15,9 @@ import { Recording } from './recording.ts'
 import { NLM_F } from './codec/uapi.ts'
 import type { MessageWriter } from './codec/writer.ts'
 
+/** How long rows are decoded before others get a turn, in milliseconds. */
+const MOST_WITHOUT_A_TURN_MS = 4
+
 /** How often a table that changes while it is read is read again. */
 const MAX_INTERRUPTIONS = 16
 
@@ -26,9 +30,18 @@ export interface Query<T> {
   readonly read: (message: MessageCursor) => T | undefined
 }
 
-/** Reads a table, as {@link record} does, and decodes it. @throws {KernelError} */
+/** Reads a table, as {@link record} does, and decodes it; others have their turn meanwhile. @throws {KernelError} */
 export async function dump<T>(conversation: Conversation, query: Query<T>, aborted: () => boolean): Promise<T[]> {
-  return [...(await record(conversation, query, aborted))]
+  const rows: T[] = []
+  const recording = await record(conversation, query, aborted)
+  let turnMs = performance.now()
+  for (const piece of recording.pieces()) {
+    for (const row of piece) rows.push(row)
+    if (performance.now() - turnMs < MOST_WITHOUT_A_TURN_MS) continue
+    await setImmediate()
+    turnMs = performance.now()
+  }
+  return rows
 }
 
 /**
@@ -41,7 +54,7 @@ export async function record<T>(
   conversation: Conversation,
   query: Query<T>,
   aborted: () => boolean,
-): Promise<Iterable<T>> {
+): Promise<Recording<T>> {
   for (let attempt = 0; attempt <= MAX_INTERRUPTIONS; attempt++) {
     const once = new Dump(query, ask(conversation, query), aborted)
     if (await once.run(conversation)) return once.recording

@@ -38,17 +38,27 @@ export class Recording<T> implements Iterable<T> {
 
   /** @throws {KernelError} with code `DECODE` at a row that cannot be read */
   *[Symbol.iterator](): Generator<T, void, undefined> {
+    for (const piece of this.pieces()) yield* piece
+  }
+
+  /** The rows of one datagram after the other, some hundreds each; of some there may be none. @throws as going through the rows does */
+  *pieces(): Generator<readonly T[], void, undefined> {
     for (let first = this.#datagrams[0]; first !== undefined; first = this.#datagrams[0]) {
-      const { buffer, length } = first
-      const cursor = new MessageCursor(buffer)
-      cursor.start(length)
-      while (cursor.next()) {
-        const row = this.#read(cursor)
-        if (row !== undefined) yield row
-      }
+      yield this.#rowsOf(first)
       this.#datagrams.shift()
-      buffer.release()
+      first.buffer.release()
     }
+  }
+
+  #rowsOf({ buffer, length }: Datagram): readonly T[] {
+    const cursor = new MessageCursor(buffer)
+    cursor.start(length)
+    const rows: T[] = []
+    while (cursor.next()) {
+      const row = this.#read(cursor)
+      if (row !== undefined) rows.push(row)
+    }
+    return rows
   }
 
   #read(message: MessageCursor): T | undefined {

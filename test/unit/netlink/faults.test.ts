@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ip } from '../../../src/net/ip.ts'
 import { mac } from '../../../src/net/mac.ts'
 import { prefix } from '../../../src/net/prefix.ts'
@@ -200,6 +200,28 @@ describe('a table', () => {
     )
     expect(await kernel.addresses(signal)).toHaveLength(1)
     expect(addon.requests).toHaveLength(4)
+  })
+
+  it('that is decoded slowly lets others have their turn in between', async () => {
+    const { kernel } = kernelOver(([request = lastOf([])]) => [
+      ...Array.from({ length: 3 }, () => addressEntry(request)),
+      done(request.sequence),
+    ])
+    let nowMs = 0
+    const slow = vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 10))
+    let turns = 0
+    const count = (): void => {
+      turns++
+      turn = setImmediate(count)
+    }
+    let turn = setImmediate(count)
+    try {
+      expect(await kernel.addresses(signal)).toHaveLength(3)
+      expect(turns).toBeGreaterThanOrEqual(3)
+    } finally {
+      clearImmediate(turn)
+      slow.mockRestore()
+    }
   })
 
   it('also when only the end says so', async () => {
