@@ -1,5 +1,6 @@
 import { sameIp, type Ip } from '../net/ip.ts'
 import type { Clock, Random } from '../time/clock.ts'
+import { Slices, type Steps } from '../time/slices.ts'
 import type { Drift } from './drift.ts'
 import type { RouteEntry, LinkRows } from './entries.ts'
 import {
@@ -36,6 +37,11 @@ function* rowsOf<S, V>(dump: Iterable<S>, own: (state: S) => V | undefined): Gen
   }
 }
 
+/** Takes steps for as long as this is so. */
+function* whileTrue(isSo: () => boolean, steps: Steps): Steps {
+  while (isSo() && steps.next().done !== true) yield
+}
+
 type OfNoLink = Extract<KernelChange, { kind: 'overrun' | 'other-routes' | 'foreign-route' | 'rules' }>
 
 const isOfNoLink = (change: KernelChange): change is OfNoLink =>
@@ -52,6 +58,7 @@ export class LinkTables {
   readonly tables: readonly PlannedTable[]
   readonly #clock: Clock
   readonly #drift: Drift
+  readonly #slices: Slices
   readonly #neighbours
   readonly #fdb
   readonly #routes
@@ -63,6 +70,7 @@ export class LinkTables {
   constructor(ownership: RouteOwnership, clock: Clock, random: Random, drift: Drift) {
     this.#clock = clock
     this.#drift = drift
+    this.#slices = new Slices(clock)
     this.#neighbours = new Table(neighbourRules, random)
     this.#fdb = new Table(fdbRules, random)
     this.#routes = new LinkRoutes(ownership, random)
@@ -285,8 +293,8 @@ export class LinkTables {
     this.#inbox = inbox
     try {
       const tables = await snapshot(linkIndex)
+      await this.#slices.run(this.#replacingActual(linkIndex, tables, before === 'excused'))
       if (linkIndex !== this.linkIndex) return false
-      this.#replaceActual(linkIndex, tables, before === 'excused')
       this.#befalls({ event: 'read' })
     } catch (error) {
       this.#befalls({ event: 'not read', before })
@@ -302,15 +310,17 @@ export class LinkTables {
     return this.#link.is === 'attached' ? this.#link.trust : 'doubted'
   }
 
-  /** One row after the other: all of them at once, as objects, would be tens of megabytes. */
-  #replaceActual(linkIndex: number, { neighbours, fdb, routes }: KernelRows, excused: boolean): void {
-    this.#replaceTable(this.#neighbours, rowsOf(neighbours, ownNeighbour), excused)
-    this.#replaceTable(this.#fdb, rowsOf(fdb, ownFdb), excused)
-    this.#replaceTable(this.#routes.table, this.#routes.allOwnRows(routes, linkIndex), excused)
+  /** Some rows after the others: all of them at once, as objects, would be tens of megabytes. Ends when the link goes meanwhile. */
+  *#replacingActual(linkIndex: number, { neighbours, fdb, routes }: KernelRows, excused: boolean): Steps {
+    const isKept = (): boolean => linkIndex === this.linkIndex
+    yield* whileTrue(isKept, this.#replacingTable(this.#neighbours, rowsOf(neighbours, ownNeighbour), excused))
+    yield* whileTrue(isKept, this.#replacingTable(this.#fdb, rowsOf(fdb, ownFdb), excused))
+    const own = this.#routes.allOwnRows(routes, linkIndex)
+    yield* whileTrue(isKept, this.#replacingTable(this.#routes.table, own, excused))
   }
 
-  #replaceTable<V extends K, K>(table: Table<V, K>, dump: Iterable<V>, excused: boolean): void {
-    for (const { key, finding } of table.replaceActual(dump, this.#clock.monotonicMs(), excused))
+  *#replacingTable<V extends K, K>(table: Table<V, K>, dump: Iterable<V>, excused: boolean): Steps {
+    for (const { key, finding } of yield* table.replacingActual(dump, this.#clock.monotonicMs(), excused))
       this.#drift.count(table.name, key, finding)
   }
 

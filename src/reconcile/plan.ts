@@ -1,5 +1,6 @@
 import type { PlannedRow } from './row.ts'
 import type { PlannedTable } from './table.ts'
+import type { Steps } from '../time/slices.ts'
 
 /** A link whose tables are known. */
 export interface PlannedLink {
@@ -9,44 +10,64 @@ export interface PlannedLink {
   readonly prune: boolean
 }
 
+/** Rows that are planned in between two steps. */
+const AT_ONCE = 64
+
 /**
  * The rows to send, in order: first what is to be written, peer by peer, and within a peer as the tables are given (neighbour, fdb,
  * route), so that a route never stands before what it needs; then what is to be erased, the tables in reverse. Interleaving the
  * tables per peer is also what the kernel takes fastest.
  */
-export function planRows(links: readonly PlannedLink[], nowMs: number): readonly PlannedRow[] {
+export function* planRows(links: readonly PlannedLink[], nowMs: number): Steps<readonly PlannedRow[]> {
   const writes: PlannedRow[][] = []
   const erasures: PlannedRow[][] = []
   for (const { linkIndex, tables, prune } of links)
     for (const table of tables) {
       const [written, erased]: [PlannedRow[], PlannedRow[]] = [[], []]
-      for (const row of table.plan(linkIndex, nowMs, prune)) (row.erases ? erased : written).push(row)
+      for (const row of table.plan(linkIndex, nowMs, prune)) {
+        const rows = row.erases ? erased : written
+        if (rows.push(row) % AT_ONCE === 0) yield
+      }
       writes.push(written)
       erasures.unshift(erased)
     }
-  return [...byPeer(writes.filter(({ length }) => length > 0)), ...erasures.flat()]
+  return [...(yield* byPeer(writes.filter(({ length }) => length > 0))), ...erasures.flat()]
 }
 
 /** Brings together what is for one peer, whose first row says where; within a peer the tables stay in their order. */
-function byPeer(tables: readonly (readonly PlannedRow[])[]): readonly PlannedRow[] {
-  const [first = [], ...others] = tables
-  const isInStep = others.every(
-    (rows) => rows.length === first.length && rows.every(({ owner }, at) => owner === first[at]?.owner),
-  )
-  // peers that come all at once do so in the same order in all tables
-  if (isInStep && areOneEach(first))
-    return first.flatMap((row, at) => [row, ...others.flatMap((rows) => rows[at] ?? [])])
+function* byPeer(tables: readonly (readonly PlannedRow[])[]): Steps<readonly PlannedRow[]> {
+  const inStep = yield* interleaved(tables)
+  if (inStep !== undefined) return inStep
   const peers = new Map<string, number>()
   const rows = tables.flat()
-  const groups = rows.map((row) => numberOf(peers, row.owner ?? row.key))
+  const groups = new Uint32Array(rows.length)
+  for (const [at, row] of rows.entries()) {
+    groups[at] = numberOf(peers, row.owner ?? row.key)
+    if (at % AT_ONCE === 0) yield
+  }
   return sortByGroup(rows, groups, peers.size)
 }
 
-/** Whether no two of these rows are for one peer. */
-function areOneEach(rows: readonly PlannedRow[]): boolean {
+/** Peers that come all at once do so in the same order in all tables. @returns undefined where it is not so, or a table has two rows for one */
+function* interleaved([first = [], ...others]: readonly (readonly PlannedRow[])[]): Steps<
+  readonly PlannedRow[] | undefined
+> {
+  if (others.some(({ length }) => length !== first.length)) return undefined
   const peers = new Set<string>()
-  for (const { owner } of rows) if (owner !== undefined) peers.add(owner)
-  return peers.size === rows.length
+  const interleavedRows: PlannedRow[] = []
+  for (const [at, row] of first.entries()) {
+    const { owner } = row
+    if (owner === undefined || peers.has(owner)) return undefined
+    peers.add(owner)
+    interleavedRows.push(row)
+    for (const rows of others) {
+      const other = rows[at]
+      if (other?.owner !== owner) return undefined
+      interleavedRows.push(other)
+    }
+    if (at % AT_ONCE === 0) yield
+  }
+  return interleavedRows
 }
 
 /** Numbers names from 0 in the order in which they are first seen. */
@@ -58,7 +79,7 @@ function numberOf(numbers: Map<string, number>, name: string): number {
 }
 
 /** Brings rows of equal group together, groups by number, order within a group kept: a counting sort, since there may be 10⁵ rows. */
-function sortByGroup<T>(rows: readonly T[], groups: readonly number[], groupCount: number): readonly T[] {
+function sortByGroup<T>(rows: readonly T[], groups: Uint32Array, groupCount: number): readonly T[] {
   const nextPlace = new Uint32Array(groupCount + 1)
   for (const group of groups) nextPlace[group + 1] = (nextPlace[group + 1] ?? 0) + 1
   for (let group = 1; group <= groupCount; group++)

@@ -21,6 +21,8 @@ import type { PlannedRow, RowFailure } from './row.ts'
 import type { ShownRow } from './shown-row.ts'
 import { isOwnDirectRoute, isOwnRoute, type Cut } from './ownership.ts'
 import { routeRules } from './table-rules.ts'
+import { Slices } from '../time/slices.ts'
+import { Turns } from '../time/turns.ts'
 
 /*
  * Makes the kernel's tables what the peers demand. It is handed a Kernel, what each peer needs (`setPeer`) and what the kernel reports
@@ -44,10 +46,8 @@ interface Written {
   readonly failures: RowFailure[]
 }
 
-const NOTHING_WRITTEN: Pick<PassReport, keyof Written> = { written: 0, erased: 0, failures: [] }
-
-/** Rows that are made out in full at a time: enough that what they cost beside is nothing, and few beside a hundred thousand. */
-const ROWS_AT_ONCE = 6_144
+/** Rows that are made out in full at a time: enough that what they cost beside is nothing, and few beside what a turn may take. */
+const ROWS_AT_ONCE = 1_536
 
 /** Errors that say more of the device than of the row: the tables are read again, and the row is named only if it happens again. */
 const SNAPSHOT_CODES: ReadonlySet<KernelErrorCode> = new Set(['LOST', 'ENODEV', 'ENETDOWN'])
@@ -64,6 +64,7 @@ export class Reconciler {
   readonly #kernel: Kernel
   readonly #clock: Clock
   readonly #families: readonly Family[]
+  readonly #slices: Slices
   readonly #drift = new Drift()
   readonly #device: LinkTables
   readonly #underlay: LinkTables
@@ -76,6 +77,7 @@ export class Reconciler {
     this.#kernel = kernel
     this.#clock = clock
     this.#families = families
+    this.#slices = new Slices(clock)
     this.#device = new LinkTables(OUR_DEVICE, clock, random, this.#drift)
     this.#underlay = new LinkTables({ ...OUR_DEVICE, routesOnly: true }, clock, random, this.#drift)
     this.#links = [this.#device, this.#underlay]
@@ -229,9 +231,23 @@ export class Reconciler {
       if (linkIndex === link.linkIndex && (isReadNow || !link.isUnknown) && !link.isDown)
         known.push({ linkIndex, tables, prune: this.#mayPruneOn(link) })
     }
-    const rows = planRows(known, nowMs)
-    const written = rows.length === 0 ? NOTHING_WRITTEN : await this.#write(rows, signal)
-    return { ...this.#report(written, rows.length > 0), ...looked }
+    const { hasSent, ...written } = await this.#planAndWrite(known, nowMs, signal)
+    return { ...this.#report(written, hasSent), ...looked }
+  }
+
+  async #planAndWrite(
+    known: readonly PlannedLink[],
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<Written & { readonly hasSent: boolean }> {
+    const tables = this.#links.flatMap((link) => link.tables)
+    for (const table of tables) table.beginWrite()
+    try {
+      const rows = await this.#slices.outcome(planRows(known, nowMs))
+      return { ...(await this.#write(rows, signal)), hasSent: rows.length > 0 }
+    } finally {
+      for (const table of tables) table.endWrite()
+    }
   }
 
   /**
@@ -260,17 +276,13 @@ export class Reconciler {
   /** Sends the rows in their order, and notes what becomes of each. A part at a time: only that is made out in full. */
   async #write(rows: readonly PlannedRow[], signal: AbortSignal): Promise<Written> {
     const written = { written: 0, erased: 0, failures: [] as RowFailure[] }
-    const tables = this.#links.flatMap((link) => link.tables)
-    for (const table of tables) table.beginWrite()
-    try {
-      for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
-        const part = rows.slice(from, from + ROWS_AT_ONCE).filter((row) => row.begin())
-        const ops = part.map(({ op }) => op)
-        const results = ops.length === 0 ? [] : await this.#kernel.apply(ops, signal)
-        this.#note(part, results, written)
-      }
-    } finally {
-      for (const table of tables) table.endWrite()
+    const turns = new Turns(this.#clock)
+    for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+      const part = rows.slice(from, from + ROWS_AT_ONCE).filter((row) => row.begin())
+      const ops = part.map(({ op }) => op)
+      const results = ops.length === 0 ? [] : await this.#kernel.apply(ops, signal)
+      this.#note(part, results, written)
+      await turns.give()
     }
     return written
   }

@@ -15,16 +15,25 @@ import type { TableRules } from './table-rules.ts'
 /** What a report says of a row: nothing new or our own doing; that somebody undid it; that somebody keeps undoing it. */
 export type Finding = 'quiet' | 'undone' | 'flapping'
 
+/** A row that was as desired and no longer is. */
+export interface BrokenRow {
+  readonly key: string
+  readonly finding: Finding
+}
+
+/** Rows that are compared in between two steps. */
+const AT_ONCE = 64
+
 /** A table as the planner sees it, whatever its rows look like. */
 export interface PlannedTable {
   readonly name: PendingRow['table']
   readonly desiredSize: number
   readonly pendingSize: number
-  /** Rows to send now: those that differ and need not wait. Without `prune` nothing is erased. */
+  /** Rows to send now: those that differ and need not wait, as of when the first is asked for. Without `prune` nothing is erased. */
   plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow>
   /** Earliest time at which a row held back may be written, on the monotonic clock; undefined when none is held back. */
   nextAttemptMs(nowMs: number, prune: boolean): number | undefined
-  /** Between the two, note for which rows the kernel tells us of a change; rows that are planned stay what they are. */
+  /** Between the two, note for which rows the kernel tells us of a change; rows that are planned then stay what they are. */
   beginWrite(): void
   endWrite(): void
   /** Nothing is known of the actual rows (the device is new, or gone). */
@@ -161,18 +170,22 @@ export class Table<V extends K, K = V> implements PlannedTable, RowTable<V> {
   }
 
   /**
-   * Replaces what is known by a complete dump.
+   * Replaces what is known by a complete dump, in steps. Meanwhile rows may be wanted or given up, but nothing is to be observed or written.
    * @param excused as for {@link observe}
    * @returns the rows that were as desired and no longer are, as {@link observe} judges them
    */
-  replaceActual(
+  *replacingActual(
     dump: Iterable<V>,
     nowMs: number,
     excused = false,
-  ): readonly { readonly key: string; readonly finding: Finding }[] {
+  ): Generator<void, readonly BrokenRow[], undefined> {
     const broken: K[] = []
+    let seen = 0
     this.#rows.beginDump()
-    for (const value of dump) if (this.#rows.sees(value, value)) broken.push(value)
+    for (const value of dump) {
+      if (this.#rows.sees(value, value)) broken.push(value)
+      if (++seen % AT_ONCE === 0) yield
+    }
     broken.push(...this.#rows.endDump())
     if (excused) return []
     return broken.map((row) => {
@@ -191,7 +204,7 @@ export class Table<V extends K, K = V> implements PlannedTable, RowTable<V> {
   }
 
   *plan(linkIndex: number, nowMs: number, prune: boolean): Iterable<PlannedRow> {
-    for (const cell of this.#rows.pendingCells) {
+    for (const cell of [...this.#rows.pendingCells]) {
       if (this.#notBeforeMs(cell) > nowMs || !this.#mayBeSent(cell, prune)) continue
       const owner = this.#rows.ownerIn(cell)
       yield new Row(this, linkIndex, cell, this.#deedFor(cell), owner)

@@ -5,6 +5,7 @@ import { prefix } from '../../../src/net/prefix.ts'
 import type { FdbEntry, NeighbourEntry, RouteEntry } from '../../../src/reconcile/entries.ts'
 import { KernelError } from '../../../src/kernel/kernel.ts'
 import { planRows } from '../../../src/reconcile/plan.ts'
+import { atOnce } from '../../../src/time/slices.ts'
 import type { NeighbourKey } from '../../../src/reconcile/tracker/row-cells.ts'
 import { Table } from '../../../src/reconcile/table.ts'
 import { fdbRules, neighbourRules, routeRules } from '../../../src/reconcile/table-rules.ts'
@@ -49,7 +50,7 @@ describe('Table', () => {
 
   it('erases what nobody wants, but only when it may', () => {
     const table = tableWith(1)
-    table.replaceActual([neighbour(1), neighbour(9)], 0)
+    atOnce(table.replacingActual([neighbour(1), neighbour(9)], 0))
     expect(plan(table, 0, false)).toEqual([])
     expect(table.nextAttemptMs(0, false)).toBeUndefined()
     expect(plan(table, 0, true)).toEqual(['erase 10.0.9.0'])
@@ -125,10 +126,10 @@ describe('Table', () => {
 
   it('finds drift in a dump, and no drift in the first one', () => {
     const table = tableWith(1, 2)
-    expect(table.replaceActual([neighbour(1)], 0)).toEqual([])
+    expect(atOnce(table.replacingActual([neighbour(1)], 0))).toEqual([])
     settleAll(table)
-    expect(table.replaceActual([neighbour(2)], 0)).toEqual([{ key: key(1), finding: 'undone' }])
-    expect(table.replaceActual([neighbour(2), neighbour(9)], 0)).toEqual([])
+    expect(atOnce(table.replacingActual([neighbour(2)], 0))).toEqual([{ key: key(1), finding: 'undone' }])
+    expect(atOnce(table.replacingActual([neighbour(2), neighbour(9)], 0))).toEqual([])
   })
 
   it('holds back a refused row alone, and says until when', () => {
@@ -194,7 +195,7 @@ describe('Table', () => {
     const table = tableWith(1, 2)
     settleAll(table)
     expect(table.observe(neighbour(1), undefined, 0, true)).toBe('quiet')
-    expect(table.replaceActual([], 0, true)).toEqual([])
+    expect(atOnce(table.replacingActual([], 0, true))).toEqual([])
     expect(plan(table)).toEqual(['write 10.0.1.0', 'write 10.0.2.0'])
   })
 
@@ -224,7 +225,7 @@ describe('planRows', () => {
     return { neighbour: neighbour(host), fdb: entry, route }
   }
   const order = (all: ReturnType<typeof tables>): readonly string[] =>
-    planRows([{ linkIndex: LINK, tables: [all.neighbours, all.fdb, all.routes], prune: true }], 0).map(
+    atOnce(planRows([{ linkIndex: LINK, tables: [all.neighbours, all.fdb, all.routes], prune: true }], 0)).map(
       ({ op }) => op.op,
     )
 
@@ -237,9 +238,9 @@ describe('planRows', () => {
       all.neighbours.want(`peer-${host}`, rows.neighbour)
     }
     const leftover = rowsOf(9)
-    all.neighbours.replaceActual([leftover.neighbour], 0)
-    all.fdb.replaceActual([leftover.fdb], 0)
-    all.routes.replaceActual([leftover.route], 0)
+    atOnce(all.neighbours.replacingActual([leftover.neighbour], 0))
+    atOnce(all.fdb.replacingActual([leftover.fdb], 0))
+    atOnce(all.routes.replacingActual([leftover.route], 0))
     const peer = ['neighbour.replace', 'fdb.replace', 'route.replace']
     expect(order(all)).toEqual([...peer, ...peer, 'route.delete', 'fdb.delete', 'neighbour.delete'])
   })
@@ -251,9 +252,9 @@ describe('planRows', () => {
     all.neighbours.want('peer', after.neighbour)
     all.fdb.want('peer', after.fdb)
     all.routes.want('peer', after.route)
-    all.neighbours.replaceActual([before.neighbour], 0)
-    all.fdb.replaceActual([before.fdb], 0)
-    all.routes.replaceActual([before.route], 0)
+    atOnce(all.neighbours.replacingActual([before.neighbour], 0))
+    atOnce(all.fdb.replacingActual([before.fdb], 0))
+    atOnce(all.routes.replacingActual([before.route], 0))
     expect(order(all)).toEqual(['neighbour.replace', 'fdb.replace', 'fdb.delete'])
   })
 })
