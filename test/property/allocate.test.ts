@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { subnetFits, type OverlayNetwork } from '../../src/config/network.ts'
-import { chooseSubnet } from '../../src/lease/acquire/allocate.ts'
+import { choosingSubnet } from '../../src/lease/acquire/allocate.ts'
+import { atOnce } from '../../src/time/slices.ts'
 import { prefixCovers, prefixesOverlap, prefixOf, subnetAt, subnetCount, type Prefix } from '../../src/net/prefix.ts'
 import { ipOf } from './arbitraries.ts'
 
@@ -49,18 +50,14 @@ function freeSubnets(of: OverlayNetwork, taken: readonly Prefix[]): readonly str
     .map(({ text }) => text)
 }
 
-describe('chooseSubnet', () => {
+describe('choosingSubnet', () => {
   it('gives a subnet that fits and nothing overlaps, among the first hundred, whenever there is one', () => {
     fc.assert(
       fc.property(case_, ({ overlay: of, taken, avoid, preferred, random }) => {
         const clear = avoid.filter((avoided) => !prefixCovers(avoided, of.network))
         const free = freeSubnets(of, [...taken, ...clear])
-        const chosen = chooseSubnet(
-          of,
-          { taken, avoid },
-          { preferred: preferred === undefined ? [] : [preferred] },
-          () => random,
-        )?.text
+        const wish = { preferred: preferred === undefined ? [] : [preferred] }
+        const chosen = atOnce(choosingSubnet(of, { taken, avoid }, wish, () => random))?.text
         if (preferred !== undefined && free.includes(preferred.text)) expect(chosen).toBe(preferred.text)
         else if (free.length === 0) expect(chosen).toBeUndefined()
         else expect(free.slice(0, 100)).toContain(chosen)

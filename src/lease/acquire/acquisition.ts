@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../time/clock.ts'
 import type { Prefix } from '../../net/prefix.ts'
-import { Slices } from '../../time/slices.ts'
+import { Slices, type Steps } from '../../time/slices.ts'
 import type { Challenges } from '../challenges.ts'
 import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey } from '../codec.ts'
 import { OtherAddressError, OutOfSubnetsError, type CloneError } from '../errors.ts'
@@ -8,7 +8,7 @@ import { NO_ETCD_LEASE, type Lease } from '../lease.ts'
 import { newcomersAmong } from '../overlap.ts'
 import type { CasResult, KeyLifetime, LeaseList, LeaseRecord, LeaseStore } from '../store.ts'
 import { claimFor, hasOurAddress, isShortLived, ownershipOf, saysOthers, type LeaseTerms } from '../terms.ts'
-import { candidatesAt, chooseSubnet, widestOf } from './allocate.ts'
+import { candidatesAt, choosingSubnet, widestOf } from './allocate.ts'
 import {
   holderBefore,
   isOlder,
@@ -62,12 +62,14 @@ export class Acquisition {
   #terms: LeaseTerms
   readonly #proofs: Proofs
   readonly #warnings = new Set<string>()
+  readonly #slices: Slices
 
   constructor(input: AcquisitionInput, signal: AbortSignal) {
     this.#input = input
     this.#store = input.store
     this.#terms = input.terms
     this.#signal = signal
+    this.#slices = new Slices(input.clock)
     const warn = (warning: string): void => void this.#warnings.add(warning)
     this.#proofs = new Proofs({ ...input, warn })
   }
@@ -112,7 +114,7 @@ export class Acquisition {
   /** Others have their turn meanwhile. */
   async #read(records: readonly LeaseRecord[]): Promise<Listing> {
     const listing = new Listing(records, this.#terms)
-    await new Slices(this.#input.clock).run(listing.reading())
+    await this.#slices.run(listing.reading())
     return listing
   }
 
@@ -206,11 +208,11 @@ export class Acquisition {
     return this.#write(write, 'taken over', situation)
   }
 
-  #create(situation: Situation, attempt: number): Promise<Attempt> {
+  async #create(situation: Situation, attempt: number): Promise<Attempt> {
     const { list, givenUp } = situation
     const own = givenUp.filter(({ lease }) => ownershipOf(lease, this.#terms) === 'ours')
     const earlier = own.flatMap(({ lease, record }) => [...subnetsOf(lease), ...earlierSubnets(record)])
-    const subnets = this.#chooseSubnets(situation, earlier, attempt)
+    const subnets = await this.#slices.outcome(this.#choosingSubnets(situation, earlier, attempt))
     const isLeft = ({ text }: Prefix): boolean => subnets.every((subnet) => subnet.text !== text)
     const value = encodeLease(claimFor(this.#terms, subnets, undefined, earlier.filter(isLeft)))
     const unless = newcomersAmong(subnets, list)
@@ -271,19 +273,26 @@ export class Acquisition {
     )
   }
 
-  #chooseSubnets({ listing, givenUp }: Situation, earlier: readonly Prefix[], attempt: number): readonly Prefix[] {
+  *#choosingSubnets(
+    { listing, givenUp }: Situation,
+    earlier: readonly Prefix[],
+    attempt: number,
+  ): Steps<readonly Prefix[]> {
     const { overlays, previousSubnets, hintedSubnets } = this.#terms
     const taken = listing.subnets(new Set(givenUp.map(keyOf)))
     const { addresses } = listing
     const avoid = [...underlayOf(this.#terms), ...(this.#terms.avoidAnew ?? [])]
     const preferred = [...previousSubnets, ...earlier, ...hintedSubnets]
     const candidates = candidatesAt(attempt)
-    return overlays.map((overlay) => {
-      const chosen = chooseSubnet(overlay, { taken, avoid, addresses }, { preferred, candidates }, this.#input.random)
-      if (chosen !== undefined) return chosen
+    const subnets: Prefix[] = []
+    for (const overlay of overlays) {
+      const obstacles = { taken, avoid, addresses }
+      const chosen = yield* choosingSubnet(overlay, obstacles, { preferred, candidates }, this.#input.random)
       const range = `${overlay.subnetMin.text} to ${overlay.subnetMax.text}`
-      throw new OutOfSubnetsError(range, widestOf(taken, overlay))
-    })
+      if (chosen === undefined) throw new OutOfSubnetsError(range, widestOf(taken, overlay))
+      subnets.push(chosen)
+    }
+    return subnets
   }
 
   /** Only now that there is another: whoever fails in between still has the old one. One that was changed meanwhile is left. */

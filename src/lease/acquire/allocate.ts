@@ -1,6 +1,7 @@
 import type { OverlayNetwork } from '../../config/network.ts'
 import { subnetFits } from '../../config/network.ts'
 import type { Random } from '../../time/clock.ts'
+import type { Steps } from '../../time/slices.ts'
 import type { Ip } from '../../net/ip.ts'
 import { prefixCovers, prefixOf, subnetAt, subnetIndex, type Prefix } from '../../net/prefix.ts'
 
@@ -14,6 +15,9 @@ const MOST_CANDIDATES = 6_400
 
 /** How many free subnets chance has to choose from. @param attempt from 1 */
 export const candidatesAt = (attempt: number): number => Math.min(CANDIDATES * GROWTH ** (attempt - 1), MOST_CANDIDATES)
+
+/** Obstacles, or subnets, that are looked at in between two steps. */
+const AT_ONCE = 64
 
 /** Who and what is in the way of a new subnet. */
 export interface Obstacles {
@@ -35,20 +39,20 @@ export interface Wish {
 
 /**
  * Chooses a subnet that nobody holds and that overlaps nothing of the underlay: the first that is preferred, fits and is free, otherwise a
- * random one among the first free ones between SubnetMin and SubnetMax. Cost: one step per obstacle.
+ * random one among the first free ones between SubnetMin and SubnetMax. Cost: in proportion to the obstacles.
  * @returns undefined when the network is full ("out of subnets")
  */
-export function chooseSubnet(
+export function* choosingSubnet(
   overlay: OverlayNetwork,
   { taken, avoid, addresses = [] }: Obstacles,
   { preferred, candidates = CANDIDATES }: Wish,
   random: Random,
-): Prefix | undefined {
+): Steps<Prefix | undefined> {
   const partial = avoid.filter((avoided) => !prefixCovers(avoided, overlay.network))
-  const obstacle = obstacleFinder(overlay, [taken, partial], addresses)
+  const obstacle = yield* findingObstacles(overlay, [taken, partial], addresses)
   const again = preferred.find((subnet) => subnetFits(overlay, subnet) && obstacle(subnet) === undefined)
   if (again !== undefined) return again
-  const free = firstFree(overlay, obstacle, candidates)
+  const free = yield* findingFree(overlay, obstacle, candidates)
   return free[Math.floor(random() * free.length)]
 }
 
@@ -84,24 +88,29 @@ class NumberSet {
 const MOST_BITS = 2 ** 22
 
 /** What is no larger than a subnet spoils exactly one, which is looked up; larger ones, of which there are few, are compared. */
-function obstacleFinder(
+function* findingObstacles(
   { family, network, subnetLength }: OverlayNetwork,
   obstacles: readonly Iterable<Prefix>[],
   addresses: Iterable<Ip>,
-): ObstacleFinder {
+): Steps<ObstacleFinder> {
   const first = numberOf(network.base, subnetLength)
   const spoilt =
     typeof first === 'number'
       ? new NumberSet(first, Math.min(2 ** (subnetLength - network.length), MOST_BITS))
       : new NumberSet(0, 0)
   const large: Prefix[] = []
+  let looked = 0
   for (const some of obstacles)
     for (const obstacle of some) {
+      if (++looked % AT_ONCE === 0) yield
       if (obstacle.family !== family) continue
       if (obstacle.length < subnetLength) large.push(obstacle)
       else spoilt.add(numberOf(obstacle.base, subnetLength))
     }
-  for (const address of addresses) if (address.family === family) spoilt.add(numberOf(address, subnetLength))
+  for (const address of addresses) {
+    if (++looked % AT_ONCE === 0) yield
+    if (address.family === family) spoilt.add(numberOf(address, subnetLength))
+  }
   return (subnet) =>
     spoilt.has(numberOf(subnet.base, subnetLength)) ? subnet : large.find((other) => prefixCovers(other, subnet))
 }
@@ -110,13 +119,15 @@ function obstacleFinder(
 const numberOf = (address: Ip, length: number): number | string =>
   address.family === 4 ? address.word0 >>> (32 - length) : prefixOf(address, length).text
 
-function firstFree(overlay: OverlayNetwork, obstacle: ObstacleFinder, candidates: number): readonly Prefix[] {
+function* findingFree(overlay: OverlayNetwork, obstacle: ObstacleFinder, candidates: number): Steps<readonly Prefix[]> {
   const { network, subnetLength } = overlay
   const indexOf = (address: OverlayNetwork['subnetMin']): bigint =>
     subnetIndex(network, prefixOf(address, subnetLength))
   const free: Prefix[] = []
   const last = indexOf(overlay.subnetMax)
+  let looked = 0
   for (let index = indexOf(overlay.subnetMin); index <= last && free.length < candidates;) {
+    if (++looked % AT_ONCE === 0) yield
     const subnet = subnetAt(network, subnetLength, index)
     const taken = obstacle(subnet)
     if (taken === undefined) free.push(subnet)

@@ -77,7 +77,7 @@ export class Listing {
   overlapping(subnets: readonly Prefix[]): readonly Listed[] {
     const isOverlapping = (subnet: Prefix): boolean => subnets.some((one) => prefixesOverlap(one, subnet))
     return this.#select(
-      (at) => isOverlapping(this.#subnetAt(at)),
+      (at) => subnets.some((one) => this.#overlaps(at, one)),
       ({ families }) => families.some(({ subnet }) => isOverlapping(subnet)),
     )
   }
@@ -86,7 +86,7 @@ export class Listing {
   publishedWithin(subnets: readonly Prefix[]): readonly Listed[] {
     const isWithin = (address: Ip): boolean => subnets.some((subnet) => prefixContains(subnet, address))
     return this.#select(
-      (at) => isWithin(this.#addressAt(at)),
+      (at) => subnets.some((one) => agree(one, this.#addresses[at] ?? 0, one.length)),
       ({ families }) => families.some(({ publicIp }) => isWithin(publicIp)),
     )
   }
@@ -152,11 +152,16 @@ export class Listing {
 
   #select(isPlainMeant: (at: number) => boolean, isMeant: (lease: Lease) => boolean): readonly Listed[] {
     const found: Listed[] = []
-    for (const [at, kind] of this.#kinds.entries()) {
+    for (let at = 0; at < this.#kinds.length; at++) {
+      const kind = this.#kinds[at]
       const other = kind === OTHER ? this.#others.get(at) : undefined
       if (kind === PLAIN ? isPlainMeant(at) : other !== undefined && isMeant(other)) found.push(...this.#listedAt(at))
     }
     return found
+  }
+
+  #overlaps(at: number, one: Prefix): boolean {
+    return agree(one, this.#bases[at] ?? 0, Math.min(one.length, this.#lengths[at] ?? 0))
   }
 
   #listedAt(at: number): readonly Listed[] {
@@ -173,3 +178,7 @@ export class Listing {
     return ipFromWords(4, this.#addresses[at] ?? 0)
   }
 }
+
+/** Whether so many first bits of an IPv4 address are those of a network. As numbers: it is asked of tens of thousands. */
+const agree = ({ family, base }: Prefix, word: number, length: number): boolean =>
+  family === 4 && (length === 0 || (base.word0 ^ word) >>> (32 - length) === 0)

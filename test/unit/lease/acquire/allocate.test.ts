@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { candidatesAt, chooseSubnet } from '../../../../src/lease/acquire/allocate.ts'
+import { candidatesAt, choosingSubnet } from '../../../../src/lease/acquire/allocate.ts'
+import { atOnce } from '../../../../src/time/slices.ts'
 import { prefix, type Prefix } from '../../../../src/net/prefix.ts'
 import { overlayOf } from '../../../fake/samples.ts'
 
@@ -13,14 +14,16 @@ const choose = (
   taken: readonly string[],
   options: { overlay?: typeof SMALL; preferred?: Prefix; random?: () => number; avoid?: readonly string[] } = {},
 ): string | undefined =>
-  chooseSubnet(
-    options.overlay ?? SMALL,
-    { taken: taken.map(prefix), avoid: (options.avoid ?? []).map(prefix) },
-    { preferred: options.preferred === undefined ? [] : [options.preferred] },
-    options.random ?? lowest,
+  atOnce(
+    choosingSubnet(
+      options.overlay ?? SMALL,
+      { taken: taken.map(prefix), avoid: (options.avoid ?? []).map(prefix) },
+      { preferred: options.preferred === undefined ? [] : [options.preferred] },
+      options.random ?? lowest,
+    ),
   )?.text
 
-describe('chooseSubnet', () => {
+describe('choosingSubnet', () => {
   it('never gives the first subnet of the network, and does give SubnetMin', () => {
     expect(choose([])).toBe('10.1.1.64/26')
     expect(choose([], { overlay: WALKTHROUGH })).toBe('10.10.0.0/20')
@@ -78,7 +81,8 @@ describe('chooseSubnet', () => {
     const taken = Array.from({ length: 65_534 }, (_, index) =>
       prefix(`10.${(index + 1) >> 8}.${(index + 1) & 255}.0/24`),
     )
-    expect(chooseSubnet(overlay, { taken, avoid: [] }, { preferred: [] }, lowest)?.text).toBe('10.255.255.0/24')
+    const chosen = atOnce(choosingSubnet(overlay, { taken, avoid: [] }, { preferred: [] }, lowest))
+    expect(chosen?.text).toBe('10.255.255.0/24')
   })
 
   it('does not count its way through a huge network of which somebody claims the whole', () => {
