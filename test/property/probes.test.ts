@@ -1,3 +1,4 @@
+import { atOnce } from '../../src/time/slices.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { QuestionRoom } from '../../src/icmp/question-room.ts'
@@ -190,7 +191,7 @@ describe('the budget of questions', () => {
           if (what === 'leave') there.delete(n)
           if (what === 'join') join(n)
           if (what === 'ask all') void world.prober.askNow([...there].map((one) => `10.1.${one}.0-24`))
-          if (what === 'stop') world.prober.setWay(4, undefined)
+          if (what === 'stop') atOnce(world.prober.settingWay(4, undefined))
           if (typeof what === 'object') world.icmp.set(addressOf(n), what.way)
           world.wake()
           world.pass(afterMs)

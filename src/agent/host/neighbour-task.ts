@@ -3,6 +3,7 @@ import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { Family } from '../../net/ip.ts'
 import { prefixContains } from '../../net/prefix.ts'
 import type { Clock } from '../../time/clock.ts'
+import { Slices, type Steps } from '../../time/slices.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { Conditions } from '../runtime/conditions.ts'
 import { isStopped, ROUND_MS, type Task, type TaskContext } from '../runtime/task.ts'
@@ -25,6 +26,8 @@ const SOON_MS = 1_000
 const QUIET_MS = 300_000
 /** To go through ten thousand peers takes some 40 ms; what is short of room for {@link OTHER_NEIGHBOURS} may be known less exactly than that. */
 const RECOUNT_SHARE = 16
+/** Peers that are counted in between two steps. */
+const AT_ONCE = 64
 
 interface Look {
   readonly overflows: number
@@ -47,6 +50,7 @@ export class NeighbourTask implements Task {
   readonly roundMs = ROUND_MS.kernel
   readonly #ports: NeighbourTaskInput
   readonly #bell = new Wakeup()
+  readonly #slices: Slices
   readonly #looks = new Map<Family, Look>()
   /** Those that are named as full, with when they were last. */
   readonly #full = new Map<Family, number>()
@@ -56,6 +60,7 @@ export class NeighbourTask implements Task {
 
   constructor(ports: NeighbourTaskInput) {
     this.#ports = ports
+    this.#slices = new Slices(ports.clock)
   }
 
   async run({ signal, rest }: TaskContext): Promise<void> {
@@ -73,14 +78,14 @@ export class NeighbourTask implements Task {
         this.#isRung = false
         const tables = await readNeighbourTables()
         if (isStopped(signal)) return
-        for (const table of tables) this.#judge(table)
+        for (const table of tables) await this.#judge(table)
       }
     } finally {
       unsubscribe()
     }
   }
 
-  #judge(table: NeighbourTable): void {
+  async #judge(table: NeighbourTable): Promise<void> {
     const { conditions, clock } = this.#ports
     const { family } = table
     const what = `neighbour table of IPv${family}`
@@ -93,7 +98,7 @@ export class NeighbourTask implements Task {
       this.#full.delete(family)
       conditions.holds(what)
     }
-    this.#judgeRoom(table)
+    await this.#judgeRoom(table)
   }
 
   /** How often it was full since the last look. */
@@ -112,11 +117,11 @@ export class NeighbourTask implements Task {
   }
 
   /** Says that it will be full while it still is not. Of a session that has ended, the condition has, too. */
-  #judgeRoom(table: NeighbourTable): void {
+  async #judgeRoom(table: NeighbourTable): Promise<void> {
     const { conditions } = this.#ports
     const { family, most } = table
     const what = `room for neighbours of IPv${family}`
-    const neighbours = this.#count(table)
+    const neighbours = await this.#slices.outcome(this.#count(table))
     if (neighbours === 0 || neighbours + OTHER_NEIGHBOURS <= most) {
       conditions.holds(what)
       return
@@ -125,7 +130,7 @@ export class NeighbourTask implements Task {
   }
 
   /** Counts only where there may be too many, and where their number is another by more than one in {@link RECOUNT_SHARE}. */
-  #count({ family, most, countsPermanent }: NeighbourTable): number {
+  *#count({ family, most, countsPermanent }: NeighbourTable): Steps<number> {
     const { session } = this.#ports.status
     const view = session?.families.find((one) => one.family === family)
     const peers = this.#peers
@@ -134,8 +139,9 @@ export class NeighbourTask implements Task {
     const before = this.#counted.get(family)
     const isKnown = before?.underlay === prefix.text && Math.abs(peers - before.peers) * RECOUNT_SHARE <= before.peers
     if (isKnown) return before.neighbours
-    let neighbours = 0
+    let [neighbours, looked] = [0, 0]
     for (const [, entries] of session.peers.inForce()) {
+      if (++looked % AT_ONCE === 0) yield
       const peer = entries.get(family)
       if (peer === undefined) continue
       if (prefixContains(prefix, peer.publicIp)) neighbours++

@@ -1,6 +1,7 @@
 import type { EntriesByFamily } from '../../backend/judge.ts'
 import type { Family } from '../../net/ip.ts'
 import { Prober } from '../../probe/asking/prober.ts'
+import { Slices } from '../../time/slices.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { PeerSink } from '../peers/peer-sink.ts'
 import type { AgentPorts } from '../runtime/ports.ts'
@@ -32,6 +33,7 @@ export class ProbeTask implements Task, PeerSink {
   readonly #prober: Prober
   readonly #conditions: ReachConditions
   readonly #bell = new Wakeup()
+  readonly #slices: Slices
   /** When conditions are told next, and were told last, on the monotonic clock. */
   #tellMs = Number.POSITIVE_INFINITY
   #toldMs = Number.NEGATIVE_INFINITY
@@ -40,6 +42,7 @@ export class ProbeTask implements Task, PeerSink {
     const { ports } = input
     this.#input = input
     this.#ways = new FamilyWays(input)
+    this.#slices = new Slices(ports.clock)
     this.#prober = new Prober({
       ...ports,
       onChanges: (changes) => {
@@ -85,7 +88,8 @@ export class ProbeTask implements Task, PeerSink {
     reaches.begin(this.#source())
     try {
       while (!isStopped(signal)) {
-        this.#followWays()
+        await this.#followWays()
+        if (isStopped(signal)) break
         const turnInMs = this.#prober.turn()
         if (this.#nowMs >= this.#tellMs) this.#tell()
         await rest(Math.min(turnInMs, this.#tellMs - this.#nowMs, this.#ways.nextMs - this.#nowMs), this.#bell)
@@ -128,12 +132,12 @@ export class ProbeTask implements Task, PeerSink {
     }
   }
 
-  #followWays(): void {
+  async #followWays(): Promise<void> {
     for (const own of this.#input.own) {
       const { family } = own.overlay
       const wasAsked = this.#prober.book.ways.has(family)
       const way = this.#ways.look(own)
-      this.#prober.setWay(family, way)
+      await this.#slices.run(this.#prober.settingWay(family, way))
       if (wasAsked && way === undefined) this.#conditions.drop(family)
       if (!wasAsked && way !== undefined) this.#tellMs = Math.min(this.#tellMs, this.#nowMs + TELL_AFTER_MS)
     }

@@ -1,5 +1,6 @@
 import { sameIp, type Family } from '../../net/ip.ts'
 import type { Clock, Random } from '../../time/clock.ts'
+import { atOnce, type Steps } from '../../time/slices.ts'
 import { Asker } from './asker.ts'
 import { Askers } from './askers.ts'
 import { beginBisection, isDone, onMissed, onPassed, type Bisection } from './bisection.ts'
@@ -27,6 +28,8 @@ export interface ProberInput {
 
 /** Whoever has his turn so much later than he asked for was suspended: what was asked before says nothing, in milliseconds. */
 const LATE_MS = 2_000
+/** Peers that are asked anew in between two steps. */
+const AT_ONCE = 64
 /** Where there is nobody to ask. */
 const IDLE_MS = 3_600_000
 
@@ -81,12 +84,17 @@ export class Prober {
     return this.#lastAnswerMs.get(family)
   }
 
-  /** How a family is asked from now on; undefined: not at all. */
-  setWay(family: Family, way: Way | undefined): void {
-    const wasAsked = this.book.ways.has(family)
-    this.book.setWay(family, way, this.#nowMs)
+  /** How a family is asked from now on; undefined: not at all. In steps, for there may be very many to be asked anew. */
+  *settingWay(family: Family, way: Way | undefined): Steps {
+    const { book } = this
+    const wasAsked = book.ways.has(family)
+    book.setWay(family, way, this.#nowMs)
     if (wasAsked === (way !== undefined)) return
-    for (const slot of this.book.roster.slots()) if (this.book.targets.family(slot) === family) this.#askAnew(slot)
+    let looked = 0
+    for (const slot of book.roster.slots()) {
+      if (book.targets.family(slot) === family) this.#askAnew(slot)
+      if (++looked % AT_ONCE === 0) yield
+    }
   }
 
   /** What was asked before says nothing: as if it had just been heard of, but for what is known of it. */
@@ -294,7 +302,7 @@ export class Prober {
   /** Nobody is asked any more. */
   close(): void {
     this.#waiters.settleAll()
-    for (const family of [...this.book.ways.keys()]) this.setWay(family, undefined)
+    for (const family of [...this.book.ways.keys()]) atOnce(this.settingWay(family, undefined))
   }
 }
 

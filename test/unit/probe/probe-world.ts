@@ -1,3 +1,4 @@
+import { atOnce } from '../../../src/time/slices.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import type { EchoSocket } from '../../../src/probe/echo-socket.ts'
@@ -37,7 +38,7 @@ export class ProbeWorld {
   }
 
   begin(mtu = MTU): void {
-    this.prober.setWay(4, { socket: this.#socket, from: OWN, underlayFrom: ip('192.168.0.1'), mtu })
+    atOnce(this.prober.settingWay(4, { socket: this.#socket, from: OWN, underlayFrom: ip('192.168.0.1'), mtu }))
     this.#nextMs = this.nowMs
   }
 

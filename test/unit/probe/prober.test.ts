@@ -1,3 +1,4 @@
+import { atOnce } from '../../../src/time/slices.ts'
 import { describe, expect, it } from 'vitest'
 import { addressOf, keyOf, MTU, OWN, ProbeWorld, publicIpOf } from './probe-world.ts'
 
@@ -194,7 +195,7 @@ describe('answers', () => {
 describe('while nothing can leave this host', () => {
   it('nobody is asked and nothing is known; afterwards all are asked again, and none is called cut off for it', () => {
     const world = settled(20)
-    world.prober.setWay(4, undefined)
+    atOnce(world.prober.settingWay(4, undefined))
     world.wake()
     const asked = world.icmp.asked.length
     world.pass(120_000)
@@ -277,7 +278,7 @@ describe('whoever is asked for', () => {
     world.leave(1)
     await left
     const stopped = world.prober.askNow([keyOf(2)])
-    world.prober.setWay(4, undefined)
+    atOnce(world.prober.settingWay(4, undefined))
     await stopped
     await world.prober.askNow([keyOf(3)])
   })
