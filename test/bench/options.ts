@@ -32,6 +32,7 @@ export const USAGE = `usage: npm run bench [-- OPTIONS]
   --document       write the figures and the plots into docs/
   --from FILE      figures of an earlier run, in place of measuring
   --profile start  where the processor time of a start goes, in place of figures; with 10 000 peers, if --peers says nothing else
+  --profile turns  which turns of the event loop are the longest, in a start and until it is over
   --profile rest   what is in the memory of an agent at rest, by constructor`
 
 export class UsageError extends Error {
@@ -50,7 +51,7 @@ function wholeNumber(text: string, flag: string): number {
 
 function profileName(text: string): ProfileName {
   const name = PROFILES.find((each) => each === text)
-  if (name === undefined) throw new UsageError(`--profile is ${PROFILES.join(' or ')}, not "${text}"`)
+  if (name === undefined) throw new UsageError(`--profile is one of ${PROFILES.join(', ')}, not "${text}"`)
   return name
 }
 

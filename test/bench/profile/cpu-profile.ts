@@ -3,11 +3,12 @@ import { sourceLines } from './source-lines.ts'
 /** A node of a CPU profile, as far as it is read (Chrome DevTools Protocol, Profiler.ProfileNode). */
 interface ProfileNode {
   readonly id: number
+  readonly children?: readonly number[]
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
 }
 
 /** Chrome DevTools Protocol, Profiler.Profile: `samples` are ids of nodes, `timeDeltas` microseconds before each. */
-interface Profile {
+export interface Profile {
   readonly nodes: readonly ProfileNode[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
@@ -42,6 +43,13 @@ function selfTimes({ samples, timeDeltas }: Profile): ReadonlyMap<number, number
   return times
 }
 
+/** A function as people are shown it, with its source file. */
+export function nameOf({ callFrame }: ProfileNode, sourceOf: (line: number) => string): string {
+  const { functionName, url, lineNumber } = callFrame
+  const file = url.endsWith('flanneld.cjs') ? sourceOf(lineNumber) : url
+  return `${functionName || '(anonymous)'} ${file}`.trim()
+}
+
 /** @param json of a .cpuprofile @param bundle the program's text, by whose comments lines are told apart by source file */
 export function summarizeCpu(json: string, bundle: string): CpuSummary {
   const profile = JSON.parse(json) as Profile
@@ -51,12 +59,12 @@ export function summarizeCpu(json: string, bundle: string): CpuSummary {
     to.set(name, (to.get(name) ?? 0) + us)
   }
   const times = selfTimes(profile)
-  for (const { id, callFrame } of profile.nodes) {
-    const us = times.get(id) ?? 0
-    const { functionName, url, lineNumber } = callFrame
+  for (const node of profile.nodes) {
+    const us = times.get(node.id) ?? 0
+    const { functionName, url, lineNumber } = node.callFrame
     if (us === 0 || functionName === IDLE) continue
     const file = url.endsWith('flanneld.cjs') ? sourceOf(lineNumber) : url
-    add(functions, `${functionName || '(anonymous)'} ${file}`.trim(), us)
+    add(functions, nameOf(node, sourceOf), us)
     add(files, file === '' ? functionName || '(native)' : file, us)
   }
   const busyMs = [...files.values()].reduce((sum, us) => sum + us, 0) / 1_000

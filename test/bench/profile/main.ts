@@ -11,11 +11,14 @@ import { expectExact } from '../tables.ts'
 import { summarizeCpu } from './cpu-profile.ts'
 import { summarizeHeap } from './heap-snapshot.ts'
 import type { ProfileName } from './names.ts'
+import { summarizeTurns } from './turns.ts'
 
 const SHOWN = 25
 /** Until what is put off at the start is over, in milliseconds. */
 const SETTLED_MS = 5_000
 const DEADLINE_MS = 120_000
+/** In which all that belongs to a start, and what is looked at for the first time after it, has been done, in milliseconds. */
+const START_IS_OVER_MS = 40_000
 
 const line = (...texts: readonly string[]): string => texts.join('  ')
 
@@ -46,9 +49,24 @@ function heapReport(json: string, peers: number): string {
   ].join('\n')
 }
 
+function turnsReport(json: string): string {
+  const { count, longest } = summarizeTurns(json, readFileSync(BUNDLE, 'utf8'), SHOWN)
+  return [
+    `${count} turns of the event loop; the longest, by processor time of its thread:`,
+    ...longest.map(({ processorMs, atMs, collectorMs, functions }) =>
+      line(
+        `${processorMs.toFixed(1).padStart(7)} ms`,
+        `${atMs.toFixed(0).padStart(6)} ms after the start,`,
+        `${collectorMs.toFixed(1)} ms on the clock in the collector:`,
+        functions.join(', '),
+      ),
+    ),
+  ].join('\n')
+}
+
 /** Runs the bundle on the Node that is inside the executable, with the profiler in it. */
 async function profileAgent(lab: Lab, what: ProfileName, peers: number, folder: string): Promise<string> {
-  const preload = join(import.meta.dirname, 'preload.cjs')
+  const preload = join(import.meta.dirname, what === 'turns' ? 'turns.cjs' : 'preload.cjs')
   const program = [
     'env',
     `PROFILE_FOLDER=${folder}`,
@@ -67,6 +85,10 @@ async function profileAgent(lab: Lab, what: ProfileName, peers: number, folder: 
   }
   try {
     await agent.ready()
+    if (what === 'turns') {
+      await delay(START_IS_OVER_MS)
+      return turnsReport(await written('turns.json'))
+    }
     const cpu = await written('start.cpuprofile')
     await expectExact(lab.host(0).place, benchPeers(peers), 'after a start')
     if (what === 'start') return cpuReport(cpu)

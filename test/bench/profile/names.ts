@@ -1,3 +1,3 @@
 /** What can be profiled. */
-export const PROFILES = ['start', 'rest'] as const
+export const PROFILES = ['start', 'turns', 'rest'] as const
 export type ProfileName = (typeof PROFILES)[number]

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { summarizeCpu } from '../../bench/profile/cpu-profile.ts'
 import { summarizeHeap } from '../../bench/profile/heap-snapshot.ts'
+import { summarizeTurns } from '../../bench/profile/turns.ts'
 import { sourceLines } from '../../bench/profile/source-lines.ts'
 
 const BUNDLE = [
@@ -83,5 +84,36 @@ describe('a heap snapshot', () => {
   test('of another format is refused', () => {
     const meta = { node_fields: ['type'], node_types: [[]] }
     expect(() => summarizeHeap(JSON.stringify({ ...snapshot, snapshot: { meta } }))).toThrow('another format')
+  })
+})
+
+test('the longest turns of the event loop are told with what was at work in them, and how long the collector was', () => {
+  const frame = (functionName: string, lineNumber: number) => ({ functionName, url: '/dist/flanneld.cjs', lineNumber })
+  const json = JSON.stringify({
+    ...{ startedMs: 1_000, count: 9 },
+    turns: [
+      { fromMs: 1_000, toMs: 1_010, processorMs: 5 },
+      { fromMs: 1_010, toMs: 1_050, processorMs: 30 },
+    ],
+    pauses: [
+      { fromMs: 1_005, ms: 1 },
+      { fromMs: 1_020, ms: 2 },
+      { fromMs: 1_030, ms: 3 },
+    ],
+    profile: {
+      startTime: 1_000_000,
+      nodes: [
+        { id: 1, callFrame: { functionName: '(root)', url: '', lineNumber: -1 }, children: [2] },
+        { id: 2, callFrame: frame('main', 8), children: [3, 4] },
+        { id: 3, callFrame: frame('ip', 2) },
+        { id: 4, callFrame: frame('long', 5) },
+      ],
+      samples: [2, 3, 4, 3],
+      timeDeltas: [5_000, 10_000, 10_000, 10_000],
+    },
+  })
+  expect(summarizeTurns(json, BUNDLE, 1)).toEqual({
+    count: 9,
+    longest: [{ processorMs: 30, atMs: 50, collectorMs: 5, functions: ['main src/main.ts', 'ip src/net/ip.ts'] }],
   })
 })
