@@ -23,10 +23,17 @@ export interface Reply extends Pick<Waiting, 'slot' | 'asks' | 'sentMs'> {
 /** Such errors say nothing of the peer. */
 const OURS: ReadonlySet<string> = new Set(['ENOBUFS', 'EAGAIN', 'ENOMEM', 'EMSGSIZE'])
 
+/** What the kernel says where a queue has no room, which passes, and where a filter of tc drops what is sent, which does not. */
+const MAY_PASS = 'ENOBUFS'
+/** For so long a peer's questions may have no room, in milliseconds; then they count as not answered. */
+const PASSES_WITHIN_MS = 10_000
+
 /** Sends questions, and finds out which of them each answer is for. */
 export class Questions {
   readonly #inFlight: InFlight
   readonly #totals: Totals
+  /** Since when all questions to a peer through the overlay had no room, in milliseconds. */
+  readonly #heldUp = new Map<number, number>()
 
   constructor(entropy: (octets: number) => Uint8Array, totals: Totals) {
     const [high = 0, low = 0] = entropy(2)
@@ -51,11 +58,20 @@ export class Questions {
     const sent = socket.send({ sequence, nonce, to, from, packetLength })
     if (typeof sent === 'number') {
       this.#totals.asked()
+      if (asks !== 'underlay') this.#heldUp.delete(slot)
       this.#inFlight.add(sequence, { slot, asks, to, packetLength, nonce, sentMs: nowMs, sentMicros: sent, deadlineMs })
       return undefined
     }
-    if (OURS.has(sent.error) && asks !== 'search') return 'not now'
+    if (OURS.has(sent.error) && asks !== 'search' && !this.#isHeldUp(question, sent.error, nowMs)) return 'not now'
     return { slot, asks, sentMs: nowMs, family: to.family, rttMs: undefined, says: `${sent.error} when it is sent` }
+  }
+
+  /** Whether it is more than a queue that is full for a moment. */
+  #isHeldUp({ slot, asks }: Question, error: string, nowMs: number): boolean {
+    if (error !== MAY_PASS || asks === 'underlay') return false
+    const sinceMs = this.#heldUp.get(slot) ?? nowMs
+    this.#heldUp.set(slot, sinceMs)
+    return nowMs - sinceMs >= PASSES_WITHIN_MS
   }
 
   /** @returns undefined for what answers no question of ours */
@@ -77,6 +93,8 @@ export class Questions {
 
   /** Forgets those that are about a peer, or about all. @returns whom they were about */
   forget(slot?: number): readonly number[] {
+    if (slot === undefined) this.#heldUp.clear()
+    else this.#heldUp.delete(slot)
     return this.#inFlight.takeOf((other) => slot === undefined || other === slot).map((waiting) => waiting.slot)
   }
 }

@@ -166,6 +166,33 @@ describe('what the underlay says', () => {
   })
 })
 
+describe('a question that has no room on this host', () => {
+  const NO_ROOM = { error: 'ENOBUFS' } as const
+
+  it('says nothing of a peer for ten seconds', () => {
+    const world = settled(2)
+    world.icmp.set(addressOf(1), NO_ROOM)
+    void world.prober.askNow([keyOf(1)])
+    world.wake()
+    world.pass(9_000)
+    expect(world.reach(1)).toBe('reachable')
+    world.icmp.set(addressOf(1), {})
+    world.pass(60_000)
+    expect(world.reach(1)).toBe('reachable')
+  })
+
+  it('is one that is not answered when it never has any: a filter drops what is sent', () => {
+    const world = settled(2)
+    world.icmp.set(addressOf(1), NO_ROOM)
+    void world.prober.askNow([keyOf(1)])
+    world.wake()
+    world.until('unreachable', () => world.reach(1) === 'unreachable', 30_000)
+    expect(world.reach(2)).toBe('reachable')
+    world.icmp.set(addressOf(1), {})
+    world.until('back', () => world.reach(1) === 'reachable')
+  })
+})
+
 describe('answers', () => {
   it('count only from whom was asked, with the nonce that was sent', () => {
     const world = new ProbeWorld()
