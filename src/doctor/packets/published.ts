@@ -1,21 +1,40 @@
 import type { AddressState, LinkState } from '../../kernel/kernel.ts'
+import type { Mac } from '../../net/mac.ts'
+import { prefixContains, prefixOf } from '../../net/prefix.ts'
 import type { StatusDocument } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, View } from '../view.ts'
-import { HIDDEN, SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
+import { HIDDEN } from './words.ts'
 
 /** Whether the address that peers send to can be reached by them. */
 export const published: Check<View> = {
   name: 'the published address',
-  async look({ agent, overlay, host, kube }, signal) {
+  async look({ agent, overlay, host, probes, kube }, signal) {
     const status = await agent()
     const addresses = await host.kernel.addresses(signal)
     const links = await host.kernel.links(signal)
-    return (await overlay()).flatMap((here) =>
-      judgePublished({ here, status, addresses, links, isKube: kube !== undefined }),
-    )
+    const looks = (await overlay()).map(async (here) => {
+      const facts = { here, status, addresses, links, isKube: kube !== undefined }
+      const found = judgePublished(facts)
+      if (found.every(({ cause }) => cause !== 'public-ip-behind-nat') || !isOnLink(facts)) return found
+      const link = links.find(({ index }) => index === here.underlay.index)
+      const holders = link && (await probes.holders(link, here.underlay.publicIp).catch(() => undefined))
+      return holders === undefined ? found : judgePublished({ ...facts, holders })
+    })
+    return (await Promise.all(looks)).flat()
   },
 }
+
+/** It lies in a network that the underlay's interface is on: no router is needed to get there, and a neighbour may have it. */
+const isOnLink = ({ here: { underlay }, addresses }: PublishedFacts): boolean =>
+  addresses.some(
+    ({ ip, linkIndex, prefixLength }) =>
+      linkIndex === underlay.index &&
+      ip.family === 4 &&
+      underlay.publicIp.family === 4 &&
+      prefixContains(prefixOf(ip, prefixLength), underlay.publicIp),
+  )
 
 interface PublishedFacts {
   readonly here: OverlayHere
@@ -24,10 +43,19 @@ interface PublishedFacts {
   readonly links: readonly LinkState[]
   /** Whether Nodes of Kubernetes say what peers read. */
   readonly isKube?: boolean
+  /** Who on our link answers for the published address. Absent: it is not there, or nobody was asked. */
+  readonly holders?: readonly Mac[]
 }
 
 /** Pure. As long as any peer answers, the address works. */
-export function judgePublished({ here, status, addresses, links, isKube = false }: PublishedFacts): readonly Finding[] {
+export function judgePublished({
+  here,
+  status,
+  addresses,
+  links,
+  isKube = false,
+  holders,
+}: PublishedFacts): readonly Finding[] {
   const { family, underlay, device } = here
   const { publicIp } = underlay
   const total = status?.peers.total ?? 0
@@ -52,6 +80,7 @@ export function judgePublished({ here, status, addresses, links, isKube = false 
   if (!isCutOff || addresses.some(({ ip }) => ip.text === publicIp.text)) return []
   const flag = family === 4 ? '--public-ip' : '--public-ipv6'
   const by = isKube ? `${flag}, or annotation ${flag.slice(2)}-overwrite of our Node,` : flag
+  const moved = holders === undefined ? [] : [whoHas(holders, here)]
   return [
     {
       ...{
@@ -62,14 +91,22 @@ export function judgePublished({ here, status, addresses, links, isKube = false 
         explains: [...SILENCE],
       },
       summary: `peers send to ${publicIp.text}, which is no address of this host: nothing has reached it through there`,
-      evidence: [`ip address: no interface has ${publicIp.text}`, `${by} publishes it`, ...silence],
+      evidence: [`ip address: no interface has ${publicIp.text}`, `${by} publishes it`, ...moved, ...silence],
       cure: [
+        ...(holders === undefined
+          ? []
+          : [
+              `ip address add ${publicIp.text} dev ${underlay.interface}, if it is to be here and has moved away (VRRP, keepalived)`,
+            ]),
         `on the router that has ${publicIp.text}: forward UDP port ${port} to ${underlay.address.text}, in both directions with the same port`,
         `or, if peers reach this host by an address of its own, leave ${isKube ? 'that' : flag} out`,
       ],
     },
   ]
 }
+
+const whoHas = ([holder]: readonly Mac[], { underlay }: OverlayHere): string =>
+  `arping -I ${underlay.interface} ${underlay.publicIp.text}: ${holder === undefined ? 'nobody' : `${holder}, another machine,`} answers`
 
 /** An interface that other machines may reach. */
 function chooseAnother(
