@@ -72,6 +72,8 @@ export interface HostReads {
   names(folder: string): Promise<readonly string[]>
   /** A program that only shows something; undefined where it is not installed. What it asks for is read once. */
   show(program: string, ...args: readonly string[]): Promise<ToolOutput | undefined>
+  /** The same for what goes on changing: it is run at each call. */
+  showNow(program: string, ...args: readonly string[]): Promise<ToolOutput | undefined>
   /** Who holds a socket, by its inode (as /proc/net/udp has it); undefined: no process that can be seen, such as the kernel itself. */
   holderOf(inode: string): Promise<ProgramHere | undefined>
   /** Packets that came in with a wrong checksum since the host was started, as it is now: read at each call. */
@@ -94,8 +96,10 @@ export type Knock =
   | { readonly is: 'silence' }
   /** ICMP port unreachable: nobody listens, or a firewall rejects in these words. */
   | { readonly is: 'closed' }
-  /** ICMP of another kind, such as `administratively prohibited`, or an errno of our own kernel's. */
+  /** ICMP of another kind, such as `administratively prohibited`. */
   | { readonly is: 'refused'; readonly says: string }
+  /** Our own kernel did not send it: the errno, in words. */
+  | { readonly is: 'unsent'; readonly says: string }
 
 /** Questions to other hosts. Few packets each, and none but to those that are named. */
 export interface Probes {

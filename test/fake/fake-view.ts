@@ -68,6 +68,10 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
   let asked = 0
   const output = (said: string | ToolOutput): ToolOutput =>
     typeof said === 'string' ? { code: 0, stdout: said, stderr: '' } : said
+  const show: View['host']['show'] = (program, ...args) => {
+    const said = tools[[program, ...args].join(' ')] ?? tools[program]
+    return Promise.resolve(said === undefined ? undefined : output(said))
+  }
   const view: View = {
     nowMs: Date.parse(SAMPLE_AT),
     about: undefined,
@@ -87,10 +91,8 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
             ),
           ),
         ]),
-      show: (program, ...args) => {
-        const said = tools[[program, ...args].join(' ')] ?? tools[program]
-        return Promise.resolve(said === undefined ? undefined : output(said))
-      },
+      show,
+      showNow: show,
       holderOf: () => Promise.resolve(undefined),
       checksumErrors: () => Promise.resolve(0),
       neighbourTables: () => Promise.resolve(looks.length > 1 ? (looks.shift() ?? []) : (looks[0] ?? [])),

@@ -4,7 +4,7 @@ import type { Mac } from '../../net/mac.ts'
 import { parseIp } from '../../net/ip.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { Suspect, View } from '../view.ts'
-import { SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
 
 /** So many peers are asked about: an answer is waited for. */
 const MOST_ASKED = 4

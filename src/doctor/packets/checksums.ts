@@ -1,6 +1,6 @@
 import type { Check, Finding } from '../finding.ts'
 import type { HostReads, OverlayHere, View } from '../view.ts'
-import { SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
 
 /** Whether packets come in with wrong checksums while peers are asked: the card or the kernel of one of them computes them so. */
 export const checksums: Check<View> = {

@@ -3,7 +3,7 @@ import { carriesNothing } from '../../kernel/underlay.ts'
 import { parseIp } from '../../net/ip.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { HostReads, OverlayHere, Suspect, View } from '../view.ts'
-import { SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
 
 /** Drops whatever comes in by another interface than the one that the way back leaves by (ip-sysctl: rp_filter, RFC 3704). */
 const STRICT = 1

@@ -12,7 +12,7 @@ import { addressAt, parsePrefix, prefixContains } from '../../net/prefix.ts'
 import { parseIp } from '../../net/ip.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { HostReads, OverlayHere, Suspect, View } from '../view.ts'
-import { SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
 
 /** So many peers are asked about at most: whatever wins over the routes to some shows with them. */
 const MOST_PEERS = 2_000

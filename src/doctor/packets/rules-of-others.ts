@@ -1,7 +1,8 @@
 import type { ForeignVerdict } from '../../kernel/foreign-rules.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { View } from '../view.ts'
-import { FOR_ALL, SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
+import { FOR_ALL } from './words.ts'
 
 /** Whether rules of others on this host drop tunnels, or change who packets between containers seem to come from. */
 export const rulesOfOthers: Check<View> = {

@@ -1,9 +1,13 @@
-import type { LinkState } from '../../kernel/kernel.ts'
+import type { LinkState, RuleState } from '../../kernel/kernel.ts'
+import { describeRule } from '../../kernel/route-way.ts'
 import { parseIp } from '../../net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { Echo, HostReads, Knock, OverlayHere, Suspect, View } from '../view.ts'
-import { HIDDEN, onHost, SILENCE, storeWords, type StoreWords } from './words.ts'
+import { readArpTable, type ArpTable } from '../kernel/arp-table.ts'
+import { filtersOf } from '../kernel/traffic-control.ts'
+import { SILENCE } from '../silence.ts'
+import { HIDDEN, onHost, storeWords, type StoreWords } from './words.ts'
 
 /** UDP ports of VXLAN: of Linux, of IANA (RFC 7348), of Windows' flannel. */
 const USUAL_PORTS = [8472, 4789, 4790]
@@ -21,7 +25,14 @@ export const silentPeers: Check<View> = {
       () => true,
       () => false,
     )
-    const looks = (await overlay()).flatMap((here) => {
+    const all = await Promise.all(
+      (await overlay()).map(async (here) => ({
+        here,
+        hidden: await hiddenOf(host, here),
+        marking: (await host.kernel.rules(here.family, signal)).filter(isForMarked),
+      })),
+    )
+    const looks = all.flatMap(({ here, hidden, marking }) => {
       const own = addresses.find(({ ip }) => ip.text === here.underlay.address.text)
       const network = own && prefixOf(own.ip, own.prefixLength)
       return silent
@@ -31,12 +42,25 @@ export const silentPeers: Check<View> = {
           const link = links.find(({ index }) => index === here.underlay.index)
           const hasAnswered = asked.echo.is === 'answered'
           const neighbours = hasAnswered ? NOBODY : ((await whoAnswers(probes, link, peer)) ?? (await arpTable(host)))
-          return judgeSilence({ here, peer, network, neighbours, hasReadRules, words, ...asked })
+          return judgeSilence({ here, peer, network, neighbours, hasReadRules, hidden, marking, words, ...asked })
         })
     })
     return (await Promise.all(looks)).flat()
   },
 }
+
+/** What may drop packets on this host, and does not say of itself which. */
+async function hiddenOf(host: HostReads, here: OverlayHere): Promise<readonly string[]> {
+  const filters = await filtersOf(host, here)
+  const shown = await host.show('ip', '-d', 'link', 'show', 'dev', here.underlay.interface)
+  return [
+    ...filters.map(({ device, kinds }) => `filters of tc at ${device} (${kinds.join(', ')})`),
+    ...(/\bprog\/xdp\b/.test(shown?.stdout ?? '') ? [`a program of XDP at ${here.underlay.interface}`] : []),
+  ]
+}
+
+/** Which packets it is for cannot be told: those that some rule of the firewall marks. */
+const isForMarked = ({ mark }: RuleState): boolean => mark !== undefined && mark.value !== 0
 
 interface Asked {
   readonly echo: Echo
@@ -66,9 +90,6 @@ function agentsWord({ underlay }: Suspect, why: unknown): Echo {
   return underlay.answers ? { is: 'answered', rttMs: underlay.rttMs ?? 0 } : { is: 'silence' }
 }
 
-/** MAC by IPv4 address; undefined where nobody answered for it. */
-export type ArpTable = ReadonlyMap<string, string | undefined>
-
 const NOBODY: ArpTable = new Map()
 
 /** Asked now: for minutes, the kernel's own table says of a host that is gone what was so before. Undefined: it cannot be asked. */
@@ -83,26 +104,8 @@ async function whoAnswers(
   return holders && new Map([[publicIp, holders[0]]])
 }
 
-/** ATF_COM: complete (linux/if_arp.h). */
-const COMPLETE = 2
-
 async function arpTable(host: HostReads): Promise<ArpTable> {
   return readArpTable((await host.text('/proc/self/net/arp')) ?? '')
-}
-
-/** /proc/net/arp. Pure. Columns: IP address, HW type, flags, HW address, mask, device (proc_pid_net(5)). */
-export function readArpTable(text: string): ArpTable {
-  const rows = text
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-  return new Map(
-    rows.flatMap(([address, , flags, mac]) =>
-      address === undefined || address === ''
-        ? []
-        : [[address, (Number(flags) & COMPLETE) === 0 ? undefined : mac] as const],
-    ),
-  )
 }
 
 interface Silence extends Asked {
@@ -113,6 +116,10 @@ interface Silence extends Asked {
   readonly neighbours: ArpTable
   /** Whether the firewall of this host is known not to be it: else a finding of its own says so. */
   readonly hasReadRules: boolean
+  /** On this host, what may drop packets, and is not known to or not to. Absent: nothing. */
+  readonly hidden?: readonly string[]
+  /** Rules that lead marked packets elsewhere. Absent: there are none. */
+  readonly marking?: readonly RuleState[]
   /** Absent: those of etcd. */
   readonly words?: StoreWords
 }
@@ -123,6 +130,7 @@ export function judgeSilence(facts: Silence): readonly Finding[] {
   const common = { severity: 'broken', peer: peer.name, isInferred: true, explains: [...SILENCE] } as const
   const port = here.device?.port ?? 0
   if (knock?.is === 'closed') return [{ ...common, ...closed(facts, port) }]
+  if (knock?.is === 'unsent') return [{ ...common, ...unsent(facts, knock.says, port) }]
   if (knock?.is === 'refused')
     return [
       {
@@ -144,6 +152,22 @@ const isOnLink = ({ network, peer }: Silence): boolean => {
 /** It answers on the underlay, if not an echo, then the question for its MAC. */
 const isOn = (facts: Silence): boolean =>
   facts.echo.is === 'answered' || (isOnLink(facts) && facts.neighbours.get(facts.peer.publicIp) !== undefined)
+
+function unsent({ peer, here, marking = [] }: Silence, says: string, port: number): Told {
+  const ip = here.family === 4 ? 'ip' : 'ip -6'
+  return {
+    cause: 'sending-refused-here',
+    summary: `this host itself does not send to UDP port ${port} of ${peer.name}: ${says}`,
+    evidence: [
+      `a datagram to ${peer.publicIp}:${port} does not leave: ${says}`,
+      ...marking.map((rule) => `${ip} rule: ${describeRule(rule)}, for what the firewall marks so`),
+    ],
+    cure: [
+      `nft list ruleset: look for ${port}, ${peer.publicIp}, sets that have them, and for what sets a mark (meta mark, MARK)`,
+      `${ip} rule show; ${ip} route get ${peer.publicIp} mark MARK, with the mark of each rule; ip xfrm policy`,
+    ],
+  }
+}
 
 function closed({ peer, openPorts, here }: Silence, port: number): Told {
   const [other] = openPorts
@@ -172,7 +196,7 @@ function showsPort({ device }: OverlayHere, port: number): string {
   return `ip -d link show type vxlan, which shows dstport: it should be ${port} as ${device?.name ?? 'the device'} has here`
 }
 
-function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number): Told {
+function dropped({ peer, echo, neighbours, hasReadRules, hidden = [] }: Silence, port: number): Told {
   const answer =
     echo.is === 'answered'
       ? `ping ${peer.publicIp}: answers in ${Math.max(0.01, echo.rttMs).toFixed(2)} ms`
@@ -188,12 +212,22 @@ function dropped({ peer, echo, neighbours, hasReadRules }: Silence, port: number
         ...openThere(peer, port),
       ],
     }
+  if (hidden.length > 0)
+    return {
+      ...{ cause: 'udp-port-dropped-somewhere', isLastResort: true },
+      summary: `${peer.name} is on, but what is sent to it through the overlay is not answered: it is dropped here, by what cannot be looked into (${hidden.join('; ')}), there, or between`,
+      evidence: [...evidence, ...hidden.map((what) => `on this host: ${what}`), ...saysOf(peer)],
+      cure: [
+        `here: look at what drops: tc -s qdisc show, bpftool net show, nft list ruleset`,
+        ...openThere(peer, port),
+      ],
+    }
   return {
     ...{ cause: 'udp-port-dropped-there', isLastResort: true },
     summary: `${peer.name} is on, but what is sent to it through the overlay is not answered, and no rule here is known to be in the way: most likely its firewall, or one between, drops UDP port ${port}`,
     evidence: [
       ...evidence,
-      `no rule of nft or iptables on this host drops UDP port ${port} for all (BPF, tc and sets are not read)`,
+      `no rule of nft or iptables on this host is known to drop UDP port ${port}, and neither a filter of tc, XDP nor a policy of IPsec is`,
       ...saysOf(peer),
     ],
     cure: openThere(peer, port),

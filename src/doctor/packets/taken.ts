@@ -2,7 +2,8 @@ import type { LinkState } from '../../kernel/kernel.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { HostReads, OverlayHere, ProgramHere, View } from '../view.ts'
-import { FOR_ALL, SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
+import { FOR_ALL } from './words.ts'
 
 /** Whether another device has our VNI, or another device or a program the UDP port that ours must listen on. */
 export const taken: Check<View> = {

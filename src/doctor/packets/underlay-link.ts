@@ -3,7 +3,8 @@ import { describeWay } from '../../kernel/route-way.ts'
 import { carriesNothing } from '../../kernel/underlay.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, View } from '../view.ts'
-import { FOR_ALL, SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
+import { FOR_ALL } from './words.ts'
 
 /**
  * Whether the interface below the overlay is up and has a carrier, without which nothing is sent, and whether the kernel takes what is sent to

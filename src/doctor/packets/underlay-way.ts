@@ -3,7 +3,7 @@ import { describeWay } from '../../kernel/route-way.ts'
 import { parseIp, type Ip } from '../../net/ip.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, Suspect, View } from '../view.ts'
-import { SILENCE } from './words.ts'
+import { SILENCE } from '../silence.ts'
 
 /**
  * Whether this host's own routes and rules let packets go to peers on the underlay at all. What they refuse looks from afar, to whoever sends

@@ -5,9 +5,6 @@ import type { OverlayHere, View } from '../view.ts'
 /** A command, or an advice, for another host. */
 export const onHost = (name: string, command: string): string => `on ${name}: ${command}`
 
-/** Conditions that say of peers that they do not answer: whatever keeps packets from them explains those. */
-export const SILENCE = ['answers of peers*', 'losses to peers*'] as const
-
 /** What holds for every peer: packets of the overlay do not come through, whoever is asked. */
 export const FOR_ALL = { severity: 'broken', covers: 'all peers' } as const satisfies Partial<Finding>
 

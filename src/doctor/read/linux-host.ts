@@ -25,15 +25,17 @@ export class LinuxHost implements Omit<HostReads, 'verdicts'> {
     this.kernel = kernel
     this.#signal = signal
     this.#run = run
-    this.#shown = onceEach((command) => this.#ask(command))
+    this.#shown = onceEach((command) => {
+      const [program = '', ...args] = JSON.parse(command) as string[]
+      return this.showNow(program, ...args)
+    })
   }
 
   show(program: string, ...args: readonly string[]): Promise<ToolOutput | undefined> {
     return this.#shown(JSON.stringify([program, ...args]))
   }
 
-  async #ask(command: string): Promise<ToolOutput | undefined> {
-    const [program = '', ...args] = JSON.parse(command) as string[]
+  async showNow(program: string, ...args: readonly string[]): Promise<ToolOutput | undefined> {
     try {
       return { code: 0, stdout: await this.#run(program, args, '', this.#signal, MOST_BYTES), stderr: '' }
     } catch (error) {

@@ -59,12 +59,15 @@ export function liveView(input: LiveViewInput): View {
   })
   const verdicts = once(async () => judgeRules(input, await overlay(), await status()))
   const peers = once(async () => ((await status()) === undefined ? [] : (await agent.peers(undefined)).peers))
-  const asked = once(async () => ((await isAsking(status)) ? askAgent(input, status) : askHere(input, await overlay())))
+  const asked = once(async () =>
+    (await isAsking(status)) ? askAgent(input, status, overlay) : askHere(input, await overlay()),
+  )
   const host: HostReads = {
     kernel: input.host.kernel,
     text: (path) => input.host.text(path),
     names: (folder) => input.host.names(folder),
     show: (program, ...args) => input.host.show(program, ...args),
+    showNow: (program, ...args) => input.host.showNow(program, ...args),
     checksumErrors: () => input.host.checksumErrors(),
     neighbourTables: () => input.host.neighbourTables(),
     holderOf: (inode) => input.host.holderOf(inode),
@@ -89,10 +92,11 @@ const worstFirst = (peers: readonly PeerStatus[], about: string | undefined): re
 
 /** Those that do not answer are asked again: it may be over. */
 async function askAgent(
-  { agent, about }: LiveViewInput,
+  { agent, about, probes }: LiveViewInput,
   status: () => Promise<StatusDocument | undefined>,
+  overlay: () => Promise<readonly OverlayHere[]>,
 ): Promise<readonly PeerStatus[]> {
-  if (about !== undefined) return (await agent.probe(about)).peers
+  if (about !== undefined) return askOpen((await agent.probe(about)).peers, await overlay(), probes)
   const rows = (await status())?.peers.notReachable.slice(0, MOST_SUSPECTS) ?? []
   const subnets = [...new Set(rows.map(({ subnet }) => subnet))]
   const again = await Promise.all(
@@ -104,6 +108,19 @@ async function askAgent(
     ),
   )
   return subnets.flatMap((subnet, at) => again[at] ?? rows.filter((row) => row.subnet === subnet))
+}
+
+/** Of a peer that has just joined, the agent makes up its mind after a while: until then we ask ourselves. */
+async function askOpen(
+  peers: readonly PeerStatus[],
+  overlay: readonly OverlayHere[],
+  probes: Probes,
+): Promise<readonly PeerStatus[]> {
+  const asked = peers.map(async (peer): Promise<readonly PeerStatus[]> => {
+    const here = overlay.find(({ family }) => family === peer.family)
+    return peer.reach === 'unknown' && here !== undefined ? askAll([peer], here, probes) : [peer]
+  })
+  return (await Promise.all(asked)).flat()
 }
 
 async function askHere(

@@ -11,13 +11,21 @@ const ANSWERS_WITHIN_MS = 800
 /** What no VXLAN device takes for a packet: it has no flag that says that it has a VNI (RFC 7348 section 5), and nothing behind it. */
 const NO_VXLAN = Buffer.alloc(8)
 
-/** ICMP errors as the kernel hands them to a connected socket (net/ipv4/icmp.c: icmp_err_convert). */
+/** ICMP errors as the kernel hands them to a connected socket (net/ipv4/icmp.c: icmp_err_convert; net/ipv6/icmp.c: tab_unreach). */
 const SAYS: Readonly<Record<string, string>> = {
-  EINVAL: 'refused by a blackhole among the routes of this host',
   EHOSTUNREACH: 'host unreachable, or administratively prohibited',
   ENETUNREACH: 'network unreachable',
-  EACCES: 'prohibited by a route, or by the firewall of this host',
-  EPERM: 'operation not permitted: the firewall of this host drops it',
+  EACCES: 'administratively prohibited',
+}
+
+/** Why a packet does not leave this host: routes, rules of the firewall or policies of IPsec (ip(7), udp(7)). */
+const UNSENT: Readonly<Record<string, string>> = {
+  EINVAL: 'a blackhole among the routes of this host',
+  EHOSTUNREACH: 'a route or rule of this host says unreachable',
+  ENETUNREACH: 'no route of this host leads there',
+  EACCES: 'a route or rule of this host says prohibit',
+  EPERM: 'its firewall drops it, or a policy of IPsec does',
+  EAGAIN: 'a policy of IPsec waits for its keys',
 }
 
 /** Sends a datagram, and waits for an ICMP error. Never rejects. */
@@ -35,26 +43,30 @@ export function knock(to: Ip, port: number, signal: AbortSignal): Promise<Knock>
     const stop = (): void => {
       end({ is: 'silence' })
     }
-    const refuse = (error: Error): void => {
-      end(answerFor(error))
+    const keep = (error: Error): void => {
+      const code = codeOf(error)
+      end({ is: 'unsent', says: UNSENT[code] ?? code })
     }
     const timer = setTimeout(stop, ANSWERS_WITHIN_MS)
     signal.addEventListener('abort', stop, { once: true })
-    socket.once('error', refuse)
+    socket.once('error', (error) => {
+      end(answerFor(codeOf(error)))
+    })
+    // Nothing has been sent before, so that nobody else can have refused it.
     socket.connect(port, to.text, (error?: Error) => {
-      if (error instanceof Error) refuse(error)
+      if (error instanceof Error) keep(error)
       else
         socket.send(NO_VXLAN, (failed) => {
-          if (failed !== null) refuse(failed)
+          if (failed !== null) keep(failed)
         })
     })
   })
 }
 
-function answerFor(error: Error): Knock {
-  const code = 'code' in error ? String(error.code) : error.message
-  return code === 'ECONNREFUSED' ? { is: 'closed' } : { is: 'refused', says: SAYS[code] ?? code }
-}
+const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.message)
+
+const answerFor = (code: string): Knock =>
+  code === 'ECONNREFUSED' ? { is: 'closed' } : { is: 'refused', says: SAYS[code] ?? code }
 
 /** Asks other hosts. @param echoes closed by who has made it */
 export const linuxProbes = (echoes: EchoAsker, clock: Clock, signal: AbortSignal): Probes => ({

@@ -188,8 +188,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['probe', 'status', 'page/model', 'doctor'],
     because: 'it runs in a browser, and knows an agent by its documents, and of doctor what puts a condition right',
   },
+  'doctor/kernel': {
+    sees: ['net', 'kernel', 'status', 'doctor'],
+    because: 'what a kernel does to packets beside rules and routes follows from what it shows, however that is read',
+  },
   'doctor/packets': {
-    sees: ['net', 'text', 'kernel', 'status', 'doctor'],
+    sees: ['net', 'text', 'kernel', 'status', 'doctor', 'doctor/kernel'],
     because: 'why packets do not arrive follows from what is seen, however it is read',
   },
   'doctor/read': {
