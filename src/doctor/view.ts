@@ -4,7 +4,7 @@ import type { NeighbourTable } from '../kernel/neighbour-table.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { Prefix } from '../net/prefix.ts'
-import type { PeerStatus, StatusDocument } from '../status/document.ts'
+import type { PeersSummary, PeerStatus, StatusDocument } from '../status/document.ts'
 import type { KubeReads } from './kube-facts.ts'
 import type { StoreReads } from './store-facts.ts'
 
@@ -132,6 +132,8 @@ export interface View {
   readonly suspects: () => Promise<readonly Suspect[]>
   /** All peers, as the agent says them: many, so only where something is known to be wrong. Empty where none answers. */
   readonly peers: () => Promise<readonly PeerStatus[]>
+  /** How many of them are how, once {@link View.suspects} were asked; undefined: nobody asks them all. */
+  readonly reaches: () => Promise<PeersSummary['byReach'] | undefined>
   readonly host: HostReads
   readonly probes: Probes
   readonly store: StoreReads

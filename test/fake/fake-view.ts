@@ -80,6 +80,7 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
     overlay: () => Promise.resolve(shown.overlay ?? [OVERLAY]),
     peers: () => Promise.resolve([]),
     suspects: () => Promise.resolve([]),
+    reaches: () => Promise.resolve(shown.agent?.peers.byReach),
     host: {
       kernel,
       text: (path) => Promise.resolve(files[path]),

@@ -1,14 +1,15 @@
 import type { PeersSummary } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, Suspect, View } from '../view.ts'
+import { onHost } from './words.ts'
 
 /** Whether the way to peers carries less than the overlay's MTU. */
 export const pathMtu: Check<View> = {
   name: 'the size of packets that pass',
-  async look({ agent, overlay, suspects }) {
+  async look({ reaches, overlay, suspects }) {
     const narrow = (await suspects()).filter(({ reach }) => reach === 'mtu')
-    const status = await agent()
-    return (await overlay()).flatMap((here) => judgeSizes(here, narrow, status?.peers.byReach))
+    const counts = await reaches()
+    return (await overlay()).flatMap((here) => judgeSizes(here, narrow, counts))
   },
 }
 
@@ -38,15 +39,22 @@ export function judgeSizes(here: OverlayHere, peers: readonly Suspect[], counts?
     bySize.set(peer.passesOctets, [...(bySize.get(peer.passesOctets) ?? []), peer])
   }
   const isHere = bySize.size === 1 && isNarrowHere(counts)
-  return Array.from(bySize, ([octets, all]) => judgeSize(here, all, { octets, of: isHere ? counts?.mtu : undefined }))
+  const isThere = counts?.mtu === 1 && counts.reachable > 0
+  return Array.from(bySize, ([octets, all]) =>
+    judgeSize(here, all, { octets, of: isHere ? counts?.mtu : undefined, isThere }),
+  )
 }
 
-/** @param narrow octets that pass; `of` all peers, where it is so with each of them */
-function judgeSize(
-  here: OverlayHere,
-  all: readonly Suspect[],
-  { octets, of }: { readonly octets: number; readonly of: number | undefined },
-): Finding {
+interface Narrow {
+  /** That pass. */
+  readonly octets: number
+  /** All peers, where it is so with each of them. */
+  readonly of: number | undefined
+  /** Others take full size, and one alone does not: what is narrow is on its side. */
+  readonly isThere: boolean
+}
+
+function judgeSize(here: OverlayHere, all: readonly Suspect[], { octets, of, isThere }: Narrow): Finding {
   const { family, device, underlay } = here
   const to = of === undefined ? all.map(({ name }) => name).join(', ') : `all ${of} peers that answer`
   const carries = octets + overheadOf(here, all)
@@ -58,7 +66,8 @@ function judgeSize(
     summary:
       `on the way to ${to} packets of more than ${octets} octets are lost, ` +
       `but the overlay's MTU is ${device?.mtu ?? 'more'}: connections open, and hang when they carry much` +
-      (isHere ? '; the narrow place is at this host or its uplink' : ''),
+      (isHere ? '; the narrow place is at this host or its uplink' : '') +
+      (isThere ? `; other peers take full size: the narrow place is most likely at ${to} or its uplink` : ''),
     evidence: [
       `ping -M do -s ${octets - ICMP[family]} ${first?.address ?? first?.publicIp ?? ''} passes, one octet more does not`,
       ...(isHere ? [`flanneld peers: no peer takes more, of ${of}`] : []),
@@ -66,6 +75,7 @@ function judgeSize(
     ],
     cure: [
       ...(isHere ? [uplinkOf(underlay.interface, carries)] : []),
+      ...(isThere ? [onHost(to, 'flanneld doctor, which says whether it is so with all of its peers')] : []),
       smaller(here, carries),
       `or have the way carry more: the MTU of switches, tunnels and VPNs between the hosts, which ${underlay.interface} takes for granted`,
     ],

@@ -1,7 +1,7 @@
 import type { AddressState, LinkState } from '../../kernel/kernel.ts'
 import type { Mac } from '../../net/mac.ts'
 import { prefixContains, prefixOf } from '../../net/prefix.ts'
-import type { StatusDocument } from '../../status/document.ts'
+import type { PeersSummary, StatusDocument } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { OverlayHere, View } from '../view.ts'
 import { SILENCE } from '../silence.ts'
@@ -10,14 +10,15 @@ import { HIDDEN } from './words.ts'
 /** Whether the address that peers send to can be reached by them. */
 export const published: Check<View> = {
   name: 'the published address',
-  async look({ agent, overlay, host, probes, kube }, signal) {
+  async look({ agent, reaches, overlay, host, probes, kube }, signal) {
     const status = await agent()
+    const counts = await reaches()
     const addresses = await host.kernel.addresses(signal)
     const links = await host.kernel.links(signal)
     const looks = (await overlay()).map(async (here) => {
-      const facts = { here, status, addresses, links, isKube: kube !== undefined }
+      const facts = { here, status, counts, addresses, links, isKube: kube !== undefined }
       const found = judgePublished(facts)
-      if (found.every(({ cause }) => cause !== 'public-ip-behind-nat') || !isOnLink(facts)) return found
+      if (found.every(({ cause }) => cause !== 'public-ip-behind-nat') || !ownOnItsLink(facts)) return found
       const link = links.find(({ index }) => index === here.underlay.index)
       const holders = link && (await probes.holders(link, here.underlay.publicIp).catch(() => undefined))
       return holders === undefined ? found : judgePublished({ ...facts, holders })
@@ -26,9 +27,9 @@ export const published: Check<View> = {
   },
 }
 
-/** It lies in a network that the underlay's interface is on: no router is needed to get there, and a neighbour may have it. */
-const isOnLink = ({ here: { underlay }, addresses }: PublishedFacts): boolean =>
-  addresses.some(
+/** An address of ours on the underlay in whose network it lies: no router is needed to get there, and a neighbour may have it. */
+const ownOnItsLink = ({ here: { underlay }, addresses }: PublishedFacts): AddressState | undefined =>
+  addresses.find(
     ({ ip, linkIndex, prefixLength }) =>
       linkIndex === underlay.index &&
       ip.family === 4 &&
@@ -39,6 +40,8 @@ const isOnLink = ({ here: { underlay }, addresses }: PublishedFacts): boolean =>
 interface PublishedFacts {
   readonly here: OverlayHere
   readonly status: StatusDocument | undefined
+  /** Of now; absent: those of the status. */
+  readonly counts?: PeersSummary['byReach'] | undefined
   readonly addresses: readonly AddressState[]
   readonly links: readonly LinkState[]
   /** Whether Nodes of Kubernetes say what peers read. */
@@ -48,19 +51,13 @@ interface PublishedFacts {
 }
 
 /** Pure. As long as any peer answers, the address works. */
-export function judgePublished({
-  here,
-  status,
-  addresses,
-  links,
-  isKube = false,
-  holders,
-}: PublishedFacts): readonly Finding[] {
+export function judgePublished(facts: PublishedFacts): readonly Finding[] {
+  const { here, status, counts = status?.peers.byReach, addresses, links, isKube = false, holders } = facts
   const { family, underlay, device } = here
   const { publicIp } = underlay
   const total = status?.peers.total ?? 0
-  const reached = status === undefined ? 0 : status.peers.byReach.reachable + status.peers.byReach.lossy
-  const isCutOff = total > 0 && reached === 0 && (status?.peers.byReach.unreachable ?? 0) > 0
+  const reached = counts === undefined ? 0 : counts.reachable + counts.lossy
+  const isCutOff = total > 0 && reached === 0 && (counts?.unreachable ?? 0) > 0
   const port = device?.port ?? 8472
   const silence = [`flanneld peers: of ${total} peers, none answers`]
   if (publicIp.text === HIDDEN && (isCutOff || total === 0))
@@ -79,6 +76,8 @@ export function judgePublished({
     ]
   if (!isCutOff || addresses.some(({ ip }) => ip.text === publicIp.text)) return []
   const flag = family === 4 ? '--public-ip' : '--public-ipv6'
+  const own = ownOnItsLink(facts)
+  const leaveOut = `if peers reach this host by ${underlay.address.text}, leave ${isKube ? 'that' : flag} out`
   const by = isKube ? `${flag}, or annotation ${flag.slice(2)}-overwrite of our Node,` : flag
   const moved = holders === undefined ? [] : [whoHas(holders, here)]
   return [
@@ -92,15 +91,15 @@ export function judgePublished({
       },
       summary: `peers send to ${publicIp.text}, which is no address of this host: nothing has reached it through there`,
       evidence: [`ip address: no interface has ${publicIp.text}`, `${by} publishes it`, ...moved, ...silence],
-      cure: [
-        ...(holders === undefined
-          ? []
-          : [
-              `ip address add ${publicIp.text} dev ${underlay.interface}, if it is to be here and has moved away (VRRP, keepalived)`,
-            ]),
-        `on the router that has ${publicIp.text}: forward UDP port ${port} to ${underlay.address.text}, in both directions with the same port`,
-        `or, if peers reach this host by an address of its own, leave ${isKube ? 'that' : flag} out`,
-      ],
+      cure: own
+        ? [
+            leaveOut,
+            `or, if ${publicIp.text} is to be that of this host: ip address add ${publicIp.text}/${own.prefixLength} dev ${underlay.interface}, and delete it where it is now: arping -I ${underlay.interface} -c 2 ${publicIp.text} says who answers for it`,
+          ]
+        : [
+            `on the router that has ${publicIp.text}: forward UDP port ${port} to ${underlay.address.text}, in both directions with the same port`,
+            `or, ${leaveOut}`,
+          ],
     },
   ]
 }

@@ -74,9 +74,14 @@ export function liveView(input: LiveViewInput): View {
     verdicts,
   }
   const suspects = once(async () => worstFirst(await asked(), about).slice(0, MOST_SUSPECTS))
+  const reaches = once(async () => {
+    await asked()
+    return (await isAsking(status)) ? (await agent.status())?.peers.byReach : undefined
+  })
+  const ofPeers = { peers, suspects, reaches }
   const { store, kube, claim } = input
   const isAgentSilent = async (): Promise<boolean> => (await status()) === undefined && agent.isSilent()
-  return { nowMs, about, agent: status, isAgentSilent, overlay, peers, suspects, host, probes, store, kube, claim }
+  return { nowMs, about, agent: status, isAgentSilent, overlay, ...ofPeers, host, probes, store, kube, claim }
 }
 
 /** Whether the agent asks its peers: where it does not, we do. */

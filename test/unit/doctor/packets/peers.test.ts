@@ -143,6 +143,15 @@ describe('the size of packets that pass', () => {
     expect(found?.evidence[0]).toBe('ping -M do -s 1322 10.15.65.0 passes, one octet more does not')
   })
 
+  it('is at the peer, where others take full size', () => {
+    const counts = { reachable: 1, lossy: 0, mtu: 1, unreachable: 0, unknown: 0 }
+    const [found] = judgeSizes(HERE, [silent({ reach: 'mtu', passesOctets: 1350 })], counts)
+    expect(found?.summary).toMatch(
+      /; other peers take full size: the narrow place is most likely at two or its uplink$/,
+    )
+    expect(found?.cure[0]).toMatch(/^on two: flanneld doctor/)
+  })
+
   it('is the MTU of the interface with udp, whose overhead is smaller', () => {
     const [found] = judgeSizes({ ...HERE, device: UDP_DEVICE }, [silent({ reach: 'mtu', passesOctets: 1350 })])
     expect(found?.cure[0]).toMatch(/^ip link set dev eth0 mtu 1378 on each host/)
@@ -298,6 +307,21 @@ describe('the published address', () => {
     const [found] = judgePublished({ ...facts, here: natted, status: status(0, 2) })
     expect(found).toMatchObject({ cause: 'public-ip-behind-nat', isInferred: true })
     expect(found?.cure[0]).toContain('forward UDP port 8472 to 192.168.205.10')
+  })
+
+  it('is no router’s, where it lies on the link', () => {
+    const here = { ...HERE, underlay: { ...HERE.underlay, publicIp: ip('192.168.205.50') } }
+    const [found] = judgePublished({ ...facts, here, status: status(0, 2) })
+    expect(found).toMatchObject({ cause: 'public-ip-behind-nat' })
+    expect(found?.cure).toEqual([
+      'if peers reach this host by 192.168.205.10, leave --public-ip out',
+      expect.stringContaining('ip address add 192.168.205.50/24 dev eth0'),
+    ])
+  })
+
+  it('is judged by what peers answer now, and not by what they did when the agent looked', () => {
+    const { byReach } = status(0, 2).peers
+    expect(judgePublished({ ...facts, here: natted, status: status(2, 0), counts: byReach })).toHaveLength(1)
   })
 
   it('is what every machine of Vagrant has, where another interface is to be named', () => {
