@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/host/system-clock.ts'
 import { ip, type Family } from '../../src/net/ip.ts'
 import { locallyAdministeredMac } from '../../src/net/mac.ts'
 import { prefix } from '../../src/net/prefix.ts'
@@ -29,8 +30,7 @@ beforeAll(async () => {
   const linkIndex = await makeVxlan(harness)
   device = harness.device(0).name
   tool('ip', 'address', 'add', `fd01:${WORKER}::/128`, 'dev', device, 'nodad')
-  const clock = { monotonicMs: () => performance.now(), sleep: () => new Promise<void>(() => undefined) }
-  reconciler = new Reconciler(harness.kernel, [4, 6], clock, () => 0.5)
+  reconciler = new Reconciler(harness.kernel, [4, 6], systemClock, () => 0.5)
   isWorthAPass = false
   void listen()
   reconciler.attach(linkIndex)

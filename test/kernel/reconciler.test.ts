@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/host/system-clock.ts'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import type { RtnetlinkOptions } from '../../src/netlink/rtnetlink-kernel.ts'
@@ -23,13 +24,11 @@ let reported: KernelChange[]
 async function start(options: RtnetlinkOptions = {}): Promise<void> {
   harness = realKernel(options)
   linkIndex = await makeVxlan(harness)
-  reconciler = new Reconciler(harness.kernel, [4], { monotonicMs: () => performance.now(), sleep: never }, () => 0.5)
+  reconciler = new Reconciler(harness.kernel, [4], systemClock, () => 0.5)
   reconciler.allowPruning()
   void listen()
   reconciler.attach(linkIndex)
 }
-
-const never = (): Promise<void> => new Promise(() => undefined)
 
 async function listen(): Promise<void> {
   const changes = harness.kernel.changes(() => reconciler.watchedLinks, stop.signal)
