@@ -1,7 +1,8 @@
-import type { ChildProcess } from 'node:child_process'
+import { execFile, type ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { exitOf, type CommandLine, type Exit } from './command.ts'
 import type { Place } from './namespace.ts'
 import { waitFor } from './wait-for.ts'
@@ -9,6 +10,20 @@ import { waitFor } from './wait-for.ts'
 const STOP_DEADLINE_MS = 10_000
 /** USER_HZ: 100 on every Linux that matters (getconf CLK_TCK). */
 const TICKS_PER_SECOND = 100
+
+/** Processor time, in milliseconds, of the empty program that shares of a processor are told by (docs/performance.md). */
+const EMPTY_NODE_MS = 25
+
+/** What it takes here and now: the least of three. */
+async function emptyNodeMs(): Promise<number> {
+  const program = 'const { user, system } = process.cpuUsage(); console.log((user + system) / 1000)'
+  const taken: number[] = []
+  for (let run = 0; run < 3; run++) {
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program])
+    taken.push(Number(stdout))
+  }
+  return Math.min(...taken)
+}
 
 function outcomeOfReading(path: string): string {
   try {
@@ -130,11 +145,15 @@ export class Agent {
     return (Number(fields[11]) + Number(fields[12])) * (1000 / TICKS_PER_SECOND)
   }
 
-  /** Share of one processor that it takes over this many milliseconds from now: 1 is all of it. */
+  /**
+   * Share of one processor that it takes over this many milliseconds from now: 1 is all of it. Of a processor on which an empty program
+   * of Node's takes {@link EMPTY_NODE_MS}, so that it means the same on a slower machine, or a busy one.
+   */
   async cpuShare(windowMs: number): Promise<number> {
     const [beforeMs, startMs] = [await this.cpuMs(), performance.now()]
     await delay(windowMs)
-    return ((await this.cpuMs()) - beforeMs) / (performance.now() - startMs)
+    const share = ((await this.cpuMs()) - beforeMs) / (performance.now() - startMs)
+    return (share * EMPTY_NODE_MS) / Math.max(await emptyNodeMs(), EMPTY_NODE_MS)
   }
 
   /** Resident set in bytes, of the process itself. */
