@@ -108,7 +108,8 @@ export const patiently = (line) => ['nice', '-n', '10', ...line]
 
 /**
  * Runs vitest on one project. With `log`, a path, its output goes to that file; `program` is the agent to test, if not the bundle;
- * `isPatient`: it leaves the processors to others; `share`: of how often each property is tried.
+ * `isPatient`: it leaves the processors to others; `share`: of how often each property is tried. Nothing that runs in a test asks anybody whom the
+ * host's certificates are for, and every Node would read them before its first line (`NODE_EXTRA_CA_CERTS`: 80 ms each).
  * @returns every test with its status: passed, failed, skipped, pending or todo; of one that failed the reason, if it is known
  */
 export async function vitest(node, { project, args, program, isPatient = false, share }, log) {
@@ -127,6 +128,7 @@ export async function vitest(node, { project, args, program, isPatient = false, 
   ]
   const line = [
     'env',
+    '--unset=NODE_EXTRA_CA_CERTS',
     ...variablesOf(project, args, { program, share }),
     node,
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
