@@ -76,7 +76,7 @@ async function runPart(part, isAside) {
 }
 
 /** Parts that run at the same time: more would wait for a processor, and not for daemons. */
-const MOST_AT_ONCE = 5
+const MOST_AT_ONCE = 3
 
 /** Does each part, beginning with the first; the next begins when one of those that run has ended. `isAside`: something else runs as well. */
 async function fewAtOnce(parts, isAside = parts.length > 1) {
