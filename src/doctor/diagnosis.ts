@@ -49,7 +49,7 @@ function givesWay(finding: Finding, all: readonly Finding[]): boolean {
 }
 
 const isStronger = (other: Finding, { isLastResort }: Finding): boolean =>
-  other.isInferred !== true || (isLastResort === true && other.covers === 'all peers')
+  other.isInferred !== true || (isLastResort === true && other.isLastResort !== true)
 
 function covers(other: Finding, { peer }: Finding): boolean {
   const { covers = other.peer === undefined ? 'none' : 'peer' } = other

@@ -26,7 +26,7 @@ export interface Finding {
    * on this host that drops every packet explains a peer's silence better than one that is supposed there.
    */
   readonly isInferred?: true
-  /** It is what is left to suppose where nothing else is known, and gives way to whatever covers all peers, be that inferred as well. */
+  /** It is what is left to suppose where nothing else is known, and gives way to whatever covers that peer, be that inferred as well. */
   readonly isLastResort?: true
 }
 

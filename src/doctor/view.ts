@@ -78,6 +78,8 @@ export interface HostReads {
   holderOf(inode: string): Promise<ProgramHere | undefined>
   /** Packets that came in with a wrong checksum since the host was started, as it is now: read at each call. */
   checksumErrors(): Promise<number | undefined>
+  /** What the kernel counts of packets that it drops, by the names of nstat(8), as it is now: read at each call. */
+  dropCounts(): Promise<ReadonlyMap<string, number>>
   /** The kernel's tables of neighbours as they are now: read at each call. Empty where it does not tell. */
   neighbourTables(): Promise<readonly NeighbourTable[]>
   /** Rules of others, as they befall the overlay's packets; undefined where there is no overlay. Rejects where they cannot be read. */
@@ -101,10 +103,41 @@ export type Knock =
   /** Our own kernel did not send it: the errno, in words. */
   | { readonly is: 'unsent'; readonly says: string }
 
+/** An ICMP echo, or the answer to one, in a tunnel on the underlay, as tcpdump shows it. */
+export interface TunnelledEcho {
+  readonly outerFrom: Ip
+  readonly outerTo: Ip
+  /** UDP, where it is sent to. */
+  readonly port: number
+  /** Of the packet inside. */
+  readonly from: Ip
+  readonly to: Ip
+  readonly isAnswer: boolean
+}
+
+/** What was seen on the underlay while a peer was asked through the overlay, in vain. */
+export interface Sight {
+  /** Questions. */
+  readonly asked: number
+  /** Those of ours that were seen leaving, or at least going to the link: rules of this host had let them pass. */
+  readonly leaving: readonly TunnelledEcho[]
+  /** Answers of the peer that came in. */
+  readonly answers: number
+  /** Questions of the peer's own that came in meanwhile. */
+  readonly questions: number
+  /** What this host has counted meanwhile of packets that it drops, as nstat(8) names it: `TcpExtIPReversePathFilter +3`. */
+  readonly counted: readonly string[]
+}
+
 /** Questions to other hosts. Few packets each, and none but to those that are named. */
 export interface Probes {
   /** ICMP echo. Rejects where this process may not ask. @param octets of the whole IP packet, which must not be fragmented then */
   echo(to: Ip, how: { readonly source: Ip; readonly octets?: number }): Promise<Echo>
+  /**
+   * Which echoes are seen in tunnels on a link while something is done; undefined: they cannot be told there. Rejects where this process may
+   * not look.
+   */
+  watch(link: LinkState, family: Family, during: () => Promise<unknown>): Promise<readonly TunnelledEcho[] | undefined>
   /** A datagram of UDP that no VXLAN device takes for one of its own. */
   knock(to: Ip, port: number): Promise<Knock>
   /** Who answers for an IPv4 address on a link (ARP, RFC 826); undefined: it cannot be asked. */
@@ -130,6 +163,11 @@ export interface View {
    * {@link MOST_SUSPECTS}.
    */
   readonly suspects: () => Promise<readonly Suspect[]>
+  /**
+   * Of those who are asked through tunnels and do not answer, the first {@link MOST_WATCHED}: what is seen of it on the underlay, by their rows.
+   * Rejects where this process may not look.
+   */
+  readonly sights: () => Promise<ReadonlyMap<Suspect, Sight>>
   /** All peers, as the agent says them: many, so only where something is known to be wrong. Empty where none answers. */
   readonly peers: () => Promise<readonly PeerStatus[]>
   /** How many of them are how, once {@link View.suspects} were asked; undefined: nobody asks them all. */
@@ -145,3 +183,6 @@ export interface View {
 
 /** So many peers are looked into: a fault of theirs is theirs, and one of ours shows with any of them. */
 export const MOST_SUSPECTS = 12
+
+/** So many are watched for on the underlay. */
+export const MOST_WATCHED = 4

@@ -68,8 +68,8 @@ describe('what the kernel of this host drops besides rules of firewalls', () => 
     )
     await shell(peer(), 'iptables -I INPUT -p udp --dport 8472 -j DROP')
     try {
-      const found = await foundHere('udp-port-dropped-somewhere')
-      expect(found.summary).toContain('filters of tc at eth0 (egress bpf)')
+      const found = await foundHere('udp-port-dropped-there')
+      expect(found.evidence.join('\n')).toContain('3 of 3 questions are seen leaving by eth0, and no answer coming in')
     } finally {
       await shell(peer(), 'iptables -D INPUT -p udp --dport 8472 -j DROP')
     }
@@ -111,6 +111,42 @@ describe('what the kernel of this host drops besides rules of firewalls', () => 
     const found = await foundHere('sending-refused-here')
     expect(found.summary).toContain('this host itself does not send')
     expect(found.evidence.join('\n')).toContain('90: from all fwmark 0x66/0xffffffff prohibit')
+  })
+
+  describe('rules of nft that cannot be told to be in the way, by what is seen on the underlay', () => {
+    const table = (hook: string, rule: string, type = 'filter'): Promise<string> =>
+      shell(
+        patient(),
+        `nft 'table inet stranger {
+          set places { type ipv4_addr . inet_service; elements = { ${peer().address} . 8472 } }
+          chain c { type ${type} hook ${hook} priority -150; ${rule}; }
+        }'`,
+      )
+
+    afterEach(() => shell(patient(), 'nft delete table inet stranger'))
+
+    test('a set of places that nothing of any length is sent to', async () => {
+      await table('postrouting', 'ip daddr . udp dport @places udp length > 40 drop')
+      expect((await foundHere('tunnels-do-not-leave')).summary).toContain('does not leave by eth0')
+    })
+
+    test('a set of places from which nothing is taken', async () => {
+      await table('prerouting', 'ip saddr . udp dport @places drop')
+      const found = await foundHere('answers-dropped-here')
+      expect(found.evidence.join('\n')).toMatch(/[1-9]\d* answers are seen coming in/)
+    })
+
+    test('one that leads what comes in to another port', async () => {
+      await table('prerouting', 'ip saddr . udp dport @places redirect to :9999', 'nat')
+      await shell(patient(), 'conntrack -F 2>&1 || true')
+      expect((await foundHere('answers-dropped-here')).summary).toContain('answers of host1 come in by eth0')
+    })
+
+    test('one that leads what leaves to another host', async () => {
+      await table('output', `ip daddr . udp dport @places dnat ip to ${lab().host(THIRD).address}:4789`, 'nat')
+      const found = await foundHere('tunnels-rewritten-here')
+      expect(found.summary).toContain(`to ${lab().host(THIRD).address}, port 4789`)
+    })
   })
 
   test('two peers whose cards have one MAC', async () => {

@@ -80,6 +80,7 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
     overlay: () => Promise.resolve(shown.overlay ?? [OVERLAY]),
     peers: () => Promise.resolve([]),
     suspects: () => Promise.resolve([]),
+    sights: () => Promise.resolve(new Map()),
     reaches: () => Promise.resolve(shown.agent?.peers.byReach),
     host: {
       kernel,
@@ -96,6 +97,7 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
       showNow: show,
       holderOf: () => Promise.resolve(undefined),
       checksumErrors: () => Promise.resolve(0),
+      dropCounts: () => Promise.resolve(new Map()),
       neighbourTables: () => Promise.resolve(looks.length > 1 ? (looks.shift() ?? []) : (looks[0] ?? [])),
       verdicts: () => {
         const { verdicts = { drops: [], masquerades: [] } } = shown
@@ -105,6 +107,10 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
     probes: {
       echo: () => Promise.resolve({ is: 'silence' }),
       knock: () => Promise.resolve({ is: 'silence' }),
+      watch: async (_, __, during) => {
+        await during()
+        return []
+      },
       holders: () => Promise.resolve(undefined),
     },
     store: {

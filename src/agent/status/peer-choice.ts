@@ -14,6 +14,8 @@ export interface PeerChoice {
   readonly mayBe?: (key: string, peer: ReachablePeer, peers: Pick<PeersView, 'recordOf'>) => boolean
   /** A second one, at all there is to say of it. */
   readonly matches?: (status: PeerStatus) => boolean
+  /** So many at most, and not all. */
+  readonly first?: number
 }
 
 /**
@@ -41,12 +43,18 @@ const isReach = (word: string): word is Reach => REACHES.some((reach) => reach =
 /** Longest name that anything has, in UTF-16 units. */
 const LONGEST = 1_024
 
-/** Reads `of` and `reach` of a question. @returns what is wrong with them in words */
+/** Reads `of`, `reach` and `first` of a question. @returns what is wrong with them in words */
 export function peerChoice(query: URLSearchParams): PeerChoice | { readonly wrong: string } {
   const [of, reach] = [query.get('of')?.trim() ?? '', query.get('reach') ?? '']
-  const unknown = [...query.keys()].find((name) => name !== 'of' && name !== 'reach')
-  if (unknown !== undefined) return { wrong: 'there are of= and reach=' }
+  const first = query.get('first')
+  const unknown = [...query.keys()].find((name) => name !== 'of' && name !== 'reach' && name !== 'first')
+  if (unknown !== undefined) return { wrong: 'there are of=, reach= and first=' }
   if (of.length > LONGEST) return { wrong: 'of= is longer than any name' }
   if (reach !== '' && !isReach(reach)) return { wrong: `reach= is one of ${REACHES.join(', ')}` }
-  return { ...(of === '' ? {} : named(of)), ...(reach === '' || !isReach(reach) ? {} : { reach }) }
+  if (first !== null && !/^[1-9]\d{0,8}$/.test(first)) return { wrong: 'first= is a number of peers, from 1 on' }
+  return {
+    ...(of === '' ? {} : named(of)),
+    ...(reach === '' || !isReach(reach) ? {} : { reach }),
+    ...(first !== null && { first: Number(first) }),
+  }
 }

@@ -21,6 +21,7 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
   const { session } = live.status
   if (session === undefined) return
   const { families } = session
+  let left = choice.first ?? Number.POSITIVE_INFINITY
   const moments = new Moments(live)
   const traffic = new Map(families.map((family) => [family.family, family.traffic()]))
   for (const [key, entries] of session.peers.inForce()) {
@@ -39,7 +40,9 @@ export function* peerStatuses(live: LiveAgent, choice: PeerChoice = {}): Generat
         known,
         traffic: traffic.get(family.family)?.get(key),
       })
-      if (choice.matches?.(status) !== false) yield status
+      if (choice.matches?.(status) === false) continue
+      yield status
+      if (--left === 0) return
     }
   }
 }

@@ -15,6 +15,7 @@ export function agentBehind(options: Pick<AskOptions, 'socket' | 'signal'>): Age
       }),
     isSilent: () => isSilent,
     peers: (of) => ask<PeersDocument>(`/v1/peers${of === undefined ? '' : `?of=${encodeURIComponent(of)}`}`, options),
+    probeFirst: (count) => ask<PeersDocument>(`/v1/probe?first=${count}`, { ...options, method: 'POST' }),
     probe: (of) => ask<PeersDocument>(`/v1/probe?of=${encodeURIComponent(of)}`, { ...options, method: 'POST' }),
   }
 }

@@ -87,7 +87,7 @@ export const run = (call: CommandCall): Promise<number> =>
 
 function shown(document: DoctorDocument, asked: Asking): Said {
   const text = asked.isJson ? asJson(document) : showFindings(document, asked.terminal)
-  return { text, code: isBroken(document) ? EXIT.failed : EXIT.done }
+  return { text, code: isBroken(document) || document.notLookedInto.length > 0 ? EXIT.failed : EXIT.done }
 }
 
 /** Looks into this host, and finds what is wrong. Everything is read anew. */
@@ -100,6 +100,10 @@ export async function examineHost(asked: Asking): Promise<DoctorDocument> {
     const view = viewOf(asked, kernel, echoes)
     const status = await view.agent()
     await requireNamed(view, () => leasesOf(asked))
+    progress.say('asking peers')
+    // The time that it takes is none of the checks', which may send packets of their own; why it cannot be done, they say.
+    await view.suspects().catch(() => undefined)
+    await view.sights().catch(() => undefined)
     const checks = checksFor(view)
     const { found, notLookedInto } = await examine(checks, view, {
       ...{ clock: systemClock, signal },

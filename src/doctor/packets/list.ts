@@ -12,6 +12,7 @@ import { rulesOfOthers } from './rules-of-others.ts'
 import { silentPeers } from './silent-peer.ts'
 import { taken } from './taken.ts'
 import { trafficControl } from '../kernel/traffic-control.ts'
+import { tunnelsSeen } from '../kernel/tunnels-seen.ts'
 import { underlayLink } from './underlay-link.ts'
 import { underlayNeighbours } from '../kernel/underlay-neighbours.ts'
 import { underlayWay } from './underlay-way.ts'
@@ -26,6 +27,7 @@ export const PACKET_CHECKS: readonly Check<View>[] = [
   reversePath,
   underlayWay,
   underlayNeighbours,
+  tunnelsSeen,
   routes,
   published,
   addressConflict,

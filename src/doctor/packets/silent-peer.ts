@@ -3,9 +3,10 @@ import { describeRule } from '../../kernel/route-way.ts'
 import { parseIp } from '../../net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Check, Finding } from '../finding.ts'
-import type { Echo, HostReads, Knock, OverlayHere, Suspect, View } from '../view.ts'
+import type { Echo, HostReads, Knock, OverlayHere, Sight, Suspect, View } from '../view.ts'
 import { readArpTable, type ArpTable } from '../kernel/arp-table.ts'
 import { filtersOf } from '../kernel/traffic-control.ts'
+import { judgeSight } from '../kernel/tunnels-seen.ts'
 import { SILENCE } from '../silence.ts'
 import { HIDDEN, onHost, storeWords, type StoreWords } from './words.ts'
 
@@ -15,12 +16,13 @@ const USUAL_PORTS = [8472, 4789, 4790]
 /** Why a peer does not answer, as far as that is seen from here. */
 export const silentPeers: Check<View> = {
   name: 'peers that do not answer',
-  async look({ overlay, suspects, host, probes, kube }, signal) {
+  async look({ overlay, suspects, sights, host, probes, kube }, signal) {
     const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
     if (silent.length === 0) return []
     const addresses = await host.kernel.addresses(signal)
     const links = await host.kernel.links(signal)
     const words = storeWords({ kube })
+    const seen = await sights().catch(() => undefined)
     const hasReadRules = await host.verdicts().then(
       () => true,
       () => false,
@@ -42,7 +44,19 @@ export const silentPeers: Check<View> = {
           const link = links.find(({ index }) => index === here.underlay.index)
           const hasAnswered = asked.echo.is === 'answered'
           const neighbours = hasAnswered ? NOBODY : ((await whoAnswers(probes, link, peer)) ?? (await arpTable(host)))
-          return judgeSilence({ here, peer, network, neighbours, hasReadRules, hidden, marking, words, ...asked })
+          const sight = seen?.get(peer)
+          return judgeSilence({
+            here,
+            peer,
+            network,
+            neighbours,
+            hasReadRules,
+            hidden,
+            marking,
+            words,
+            sight,
+            ...asked,
+          })
         })
     })
     return (await Promise.all(looks)).flat()
@@ -122,6 +136,8 @@ interface Silence extends Asked {
   readonly marking?: readonly RuleState[]
   /** Absent: those of etcd. */
   readonly words?: StoreWords
+  /** What was seen of it on the underlay. */
+  readonly sight?: Sight | undefined
 }
 
 /** Pure. */
@@ -139,8 +155,13 @@ export function judgeSilence(facts: Silence): readonly Finding[] {
         evidence: [`a datagram to ${peer.publicIp}:${port} comes back as "${knock.says}"`],
       },
     ]
-  return [{ ...common, ...(isOn(facts) ? dropped(facts, port) : away(facts)) }]
+  if (!isOn(facts)) return [{ ...common, ...away(facts) }]
+  return isSeenHere(facts) ? [] : [{ ...common, ...dropped(facts, port) }]
 }
+
+/** What is seen on the underlay says that this host loses them: that is told by `tunnelsSeen`. */
+const isSeenHere = ({ here, peer, sight }: Silence): boolean =>
+  sight !== undefined && judgeSight({ here, peer, sight }).length > 0
 
 type Told = Pick<Finding, 'cause' | 'summary' | 'evidence' | 'cure' | 'isLastResort'>
 
@@ -196,12 +217,23 @@ function showsPort({ device }: OverlayHere, port: number): string {
   return `ip -d link show type vxlan, which shows dstport: it should be ${port} as ${device?.name ?? 'the device'} has here`
 }
 
-function dropped({ peer, echo, neighbours, hasReadRules, hidden = [] }: Silence, port: number): Told {
+/** Of what cannot be looked into, a program of XDP alone takes packets before anybody sees them. */
+const isSeenWhole = (hidden: readonly string[]): boolean => !hidden.some((what) => what.includes('XDP'))
+
+function dropped(facts: Silence, port: number): Told {
+  const { peer, echo, neighbours, hasReadRules, hidden = [], sight, here } = facts
   const answer =
     echo.is === 'answered'
       ? `ping ${peer.publicIp}: answers in ${Math.max(0.01, echo.rttMs).toFixed(2)} ms`
       : `ip neigh show ${peer.publicIp}: ${neighbours.get(peer.publicIp) ?? ''} answers`
   const evidence = [answer, `ping ${peer.address ?? peer.subnet}: no answer through the overlay`]
+  if (sight !== undefined && sight.leaving.length > 0 && sight.answers === 0 && isSeenWhole(hidden))
+    return {
+      ...{ cause: 'udp-port-dropped-there', isLastResort: true },
+      summary: `${peer.name} is on, and what this host sends to it through the overlay leaves, but nothing comes back: its firewall, or one between, drops UDP port ${port}, or its answers go elsewhere`,
+      evidence: [...evidence, ...seenOf(sight, here, peer), ...saysOf(peer)],
+      cure: openThere(peer, port),
+    }
   if (!hasReadRules)
     return {
       ...{ cause: 'udp-port-dropped-somewhere', isLastResort: true },
@@ -232,6 +264,14 @@ function dropped({ peer, echo, neighbours, hasReadRules, hidden = [] }: Silence,
     ],
     cure: openThere(peer, port),
   }
+}
+
+/** As tcpdump would show it. */
+function seenOf({ asked, leaving, questions }: Sight, { underlay }: OverlayHere, { name }: Suspect): readonly string[] {
+  const left = `${leaving.length} of ${asked} questions are seen leaving by ${underlay.interface}, and no answer coming in`
+  return questions === 0
+    ? [left]
+    : [left, `${questions} questions of ${name} come in: the way from there to here is open`]
 }
 
 const saysOf = ({ underlay }: Suspect): readonly string[] =>

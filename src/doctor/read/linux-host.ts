@@ -6,6 +6,7 @@ import { FirewallError } from '../../kernel/firewall.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { NeighbourTable } from '../../kernel/neighbour-table.ts'
 import type { HostReads, KernelReads, ProgramHere, ToolOutput } from '../view.ts'
+import { readDropCounts } from './drop-counts.ts'
 import { once, onceEach } from './once.ts'
 
 /** Of a file, so much is read, in bytes. */
@@ -46,6 +47,10 @@ export class LinuxHost implements Omit<HostReads, 'verdicts'> {
 
   checksumErrors(): Promise<number | undefined> {
     return readChecksumErrors()
+  }
+
+  dropCounts(): Promise<ReadonlyMap<string, number>> {
+    return readDropCounts()
   }
 
   neighbourTables(): Promise<readonly NeighbourTable[]> {

@@ -9,6 +9,7 @@ import type { StoreReads } from '../store-facts.ts'
 import type { LinuxHost } from './linux-host.ts'
 import { once } from './once.ts'
 import { overlayOfHost, overlayOfStatus } from './overlay-here.ts'
+import { lookAtTunnels } from './sights.ts'
 import { askAll, peersOfTables } from './peers-of-kernel.ts'
 
 /** The agent of this host, asked over its socket. */
@@ -21,6 +22,8 @@ export interface AgentHere {
   peers(of: string | undefined): Promise<PeersDocument>
   /** Asks a peer now. */
   probe(of: string): Promise<PeersDocument>
+  /** Asks some of them now, whoever they are. */
+  probeFirst(count: number): Promise<PeersDocument>
 }
 
 export interface LiveViewInput {
@@ -69,6 +72,7 @@ export function liveView(input: LiveViewInput): View {
     show: (program, ...args) => input.host.show(program, ...args),
     showNow: (program, ...args) => input.host.showNow(program, ...args),
     checksumErrors: () => input.host.checksumErrors(),
+    dropCounts: () => input.host.dropCounts(),
     neighbourTables: () => input.host.neighbourTables(),
     holderOf: (inode) => input.host.holderOf(inode),
     verdicts,
@@ -78,7 +82,13 @@ export function liveView(input: LiveViewInput): View {
     await asked()
     return (await isAsking(status)) ? (await agent.status())?.peers.byReach : undefined
   })
-  const ofPeers = { peers, suspects, reaches }
+  const sights = once(async () =>
+    lookAtTunnels({
+      ...{ overlay: await overlay(), suspects: await suspects(), links: await host.kernel.links(input.signal) },
+      ...{ host, probes },
+    }),
+  )
+  const ofPeers = { peers, suspects, sights, reaches }
   const { store, kube, claim } = input
   const isAgentSilent = async (): Promise<boolean> => (await status()) === undefined && agent.isSilent()
   return { nowMs, about, agent: status, isAgentSilent, overlay, ...ofPeers, host, probes, store, kube, claim }
@@ -95,6 +105,12 @@ const worstFirst = (peers: readonly PeerStatus[], about: string | undefined): re
     .filter(({ reach }) => about !== undefined || (reach !== 'reachable' && reach !== 'unknown'))
     .toSorted((a, b) => RANK.indexOf(a.reach) - RANK.indexOf(b.reach))
 
+/**
+ * So many are asked in any case. The agent asks its peers in turn, and makes up its mind after several questions: what has befallen this host
+ * just now shows with these.
+ */
+const SAMPLE = 8
+
 /** Those that do not answer are asked again: it may be over. */
 async function askAgent(
   { agent, about, probes }: LiveViewInput,
@@ -104,6 +120,10 @@ async function askAgent(
   if (about !== undefined) return askOpen((await agent.probe(about)).peers, await overlay(), probes)
   const rows = (await status())?.peers.notReachable.slice(0, MOST_SUSPECTS) ?? []
   const subnets = [...new Set(rows.map(({ subnet }) => subnet))]
+  const sample = agent.probeFirst(SAMPLE).then(
+    ({ peers }) => peers,
+    () => [],
+  )
   const again = await Promise.all(
     subnets.map((subnet) =>
       agent.probe(subnet).then(
@@ -112,7 +132,8 @@ async function askAgent(
       ),
     ),
   )
-  return subnets.flatMap((subnet, at) => again[at] ?? rows.filter((row) => row.subnet === subnet))
+  const named = subnets.flatMap((subnet, at) => again[at] ?? rows.filter((row) => row.subnet === subnet))
+  return [...named, ...(await sample).filter(({ subnet }) => !subnets.includes(subnet))]
 }
 
 /** Of a peer that has just joined, the agent makes up its mind after a while: until then we ask ourselves. */

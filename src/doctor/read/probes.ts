@@ -4,6 +4,7 @@ import type { Clock } from '../../time/clock.ts'
 import type { Knock, Probes } from '../view.ts'
 import { holdersOf } from './arp.ts'
 import type { EchoAsker } from './icmp.ts'
+import { watchTunnels } from './tunnel-sight.ts'
 
 /** An answer that has not come after this long does not come, in milliseconds: four times what goes around the earth. */
 const ANSWERS_WITHIN_MS = 800
@@ -72,5 +73,6 @@ const answerFor = (code: string): Knock =>
 export const linuxProbes = (echoes: EchoAsker, clock: Clock, signal: AbortSignal): Probes => ({
   echo: (to, { source, octets }) => echoes.ask(to, source, octets),
   knock: (to, port) => knock(to, port, signal),
+  watch: (link, family, during) => watchTunnels(link, family, during, { clock, signal }),
   holders: (link, address) => holdersOf(link, address, clock, signal),
 })

@@ -45,13 +45,14 @@ describe('what is told of what was found', () => {
     expect(causes([inferred, finding({ cause: 'vni-differs', peer: 'c' })], [])).toHaveLength(2)
   })
 
-  it('hides what is left to suppose of a peer behind what is inferred of all, and nothing else that is inferred', () => {
+  it('hides what is left to suppose of a peer behind what is inferred of it or of all, and nothing else that is inferred', () => {
     const all = finding({ cause: 'public-ip-behind-nat', isInferred: true, covers: 'all peers' })
     const left = finding({ cause: 'udp-port-dropped-there', peer: 'b', isInferred: true, isLastResort: true })
     const off = finding({ cause: 'peer-off', peer: 'c', isInferred: true })
     expect(causes([left, off, all], [])).toEqual(['public-ip-behind-nat', 'peer-off'])
     expect(causes([left, off], [])).toEqual(['peer-off', 'udp-port-dropped-there'])
-    expect(causes([left, finding({ ...off, peer: 'b' })], [])).toHaveLength(2)
+    expect(causes([left, finding({ ...off, peer: 'b' })], [])).toEqual(['peer-off'])
+    expect(causes([left, finding({ ...left, cause: 'tunnels-do-not-leave' })], [])).toHaveLength(2)
   })
 
   it('tells conditions that nothing explains, each in its own words', () => {

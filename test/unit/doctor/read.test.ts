@@ -67,6 +67,7 @@ describe('peers without an agent', () => {
   const carrying = (most: number): Probes => ({
     echo: (_, { octets = 40 }) => Promise.resolve(octets <= most ? { is: 'answered', rttMs: 1 } : { is: 'silence' }),
     knock: () => Promise.resolve({ is: 'silence' }),
+    watch: () => Promise.resolve(undefined),
     holders: () => Promise.resolve(undefined),
   })
 

@@ -11,3 +11,15 @@ test('of a healthy host, doctor counts what it has looked into, and stays on one
   }
   expect(showFindings(document, LOOKS)).toBe('nothing found that is wrong (looked into 60 things; --json names them)\n')
 })
+
+test('where not everything was looked into, nothing is called well', () => {
+  const text = showFindings(
+    {
+      ...{ version: 1, at: '2026-11-30T03:00:00.000Z', hasAgent: true, findings: [], lookedInto: ['routes'] },
+      notLookedInto: [{ what: 'rules of others', why: 'nft was killed' }],
+    },
+    LOOKS,
+  )
+  expect(text).toContain('nothing found so far: not everything was looked into')
+  expect(text).toContain('rules of others  nft was killed')
+})
