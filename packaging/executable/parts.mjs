@@ -20,7 +20,9 @@ const LATE = {
   ask: { entries: ['status', 'peers', 'ping', 'events'].map((name) => `src/commands/look/${name}.ts`) },
   // Commands that read the host and the store.
   inspect: {
-    entries: ['trace', 'without-agent', 'bugreport'].map((name) => `src/commands/inspect/${name}.ts`),
+    entries: ['trace', 'without-agent', 'bugreport', 'container-asker'].map(
+      (name) => `src/commands/inspect/${name}.ts`,
+    ),
     after: 'etcd',
   },
   doctor: { entries: ['src/commands/examine/doctor.ts'], after: 'etcd' },

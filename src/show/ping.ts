@@ -11,6 +11,33 @@ export function pingLine(peer: PeerStatus, { paint }: Looks): string {
   return `${printable(name)} (${address ?? publicIp}): ${paint(HUES[reach], verdict(peer))}\n`
 }
 
+/** What came of a question to a container, whose node is asked besides. */
+export interface ContainerAnswer {
+  readonly container: string
+  /** Name of the peer that has its subnet. */
+  readonly node: string
+  /** Null: it did not answer. */
+  readonly rttMs: number | null
+  /** What was said in place of an answer; null: nothing. */
+  readonly says: string | null
+}
+
+/** One line of `flanneld ping` for a container. */
+export function containerLine(
+  name: string,
+  { rttMs, says }: ContainerAnswer,
+  node: PeerStatus,
+  { paint }: Looks,
+): string {
+  if (rttMs !== null) return `${name}: ${paint('good', `answers in ${milliseconds(rttMs)}`)}\n`
+  const why = says === null ? '' : `, but ${printable(says)}`
+  const where =
+    node.reach === 'reachable'
+      ? `; its node does: it is that container, docker0 or cni0 there, or what forwards there`
+      : ''
+  return `${name}: ${paint('bad', `no answer${why}`)}${where}\n`
+}
+
 function verdict(peer: PeerStatus): string {
   const { reach, rttMs, loss, passesOctets } = peer
   if (reach === 'reachable') return `answers in ${milliseconds(rttMs)}, in full size`

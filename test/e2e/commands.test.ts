@@ -50,6 +50,25 @@ describe('the commands that ask the agent', () => {
     expect(await flanneld(host, 'ping', '-c', '1', 'nobody')).toMatchObject({ code: 1, stdout: '' })
   })
 
+  test('ping a container besides its node, and say which of both does not answer', async () => {
+    const [host, peer] = [lab().host(0), lab().host(1)]
+    const { subnet } = await leaseOf(lab(), peer)
+    const container = subnet.replace(/\.0\/\d+$/, '.9')
+    const away = await flanneld(host, 'ping', '-c', '1', container)
+    expect(away).toMatchObject({ code: 1, stderr: '' })
+    expect(away.stdout).toContain(`\n${container} on host1: no answer; its node does: it is that container, docker0`)
+    await peer.place.exec('ip', ['address', 'add', `${container}/32`, 'dev', 'lo'])
+    try {
+      const there = await flanneld(host, 'ping', '-c', '1', container)
+      expect(there).toMatchObject({ code: 0, stderr: '' })
+      expect(there.stdout).toMatch(/^host1 .*\n\S+\.9 on host1: answers in [\d.]+ ms\n/)
+      const { stdout } = await flanneld(host, 'ping', '-c', '1', '--json', container)
+      expect(JSON.parse(stdout.split('\n')[1] ?? '')).toMatchObject({ container, node: 'host1', says: null })
+    } finally {
+      await peer.place.exec('ip', ['address', 'del', `${container}/32`, 'dev', 'lo'])
+    }
+  })
+
   test('follow events as they come', async () => {
     const host = lab().host(0)
     const events = JSON.parse(

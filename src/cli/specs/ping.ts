@@ -11,7 +11,7 @@ export const PING: CommandSpec = {
   takes: [1, 1],
   about: `Asks another node over the overlay, again and again as ping does, and says how far packets come: whether it answers, whether packets of full size pass, and if not, whether its public address answers on the underlay.
 
-The agent asks, from its own device's address, so that no route or firewall rule for other programs matters.`,
+The agent asks, from its own device's address, so that no route or firewall rule for other programs matters. Where the address of a container is given, that is asked too.`,
   flags: [COUNT, INTERVAL, COMMON.json, COMMON.socket, COMMON.color],
   letters: { c: COUNT, i: INTERVAL },
   exits:

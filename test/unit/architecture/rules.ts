@@ -596,6 +596,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'status/client',
       'show',
       'trace',
+      'net',
+      'doctor/read',
       'commands',
       'commands/asking',
       'commands/settings',
