@@ -1,15 +1,17 @@
 import type { Check, Finding } from '../finding.ts'
-import type { HostReads, OverlayHere, View } from '../view.ts'
+import { parseIp } from '../../net/ip.ts'
+import type { HostReads, OverlayHere, Suspect, View } from '../view.ts'
 import { SILENCE } from '../silence.ts'
 
 /** Whether packets come in with wrong checksums while peers are asked: the card or the kernel of one of them computes them so. */
 export const checksums: Check<View> = {
   name: 'checksums of what comes in',
-  async look({ agent, overlay, suspects, host }) {
-    const before = await host.checksumErrors()
+  async look({ agent, overlay, suspects, host, probes }) {
     const status = await agent()
     const said = status?.conditions.find(({ what }) => what === 'checksums')
     const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
+    const before = await host.checksumErrors()
+    await askEach(silent.slice(0, MOST_ASKED), await overlay(), probes)
     const rise = ((await host.checksumErrors()) ?? 0) - (before ?? 0)
     if (said === undefined && rise <= 0) return []
     const [here] = await overlay()
@@ -23,6 +25,22 @@ export const checksums: Check<View> = {
       }),
     ]
   },
+}
+
+/** So many peers are asked for it. */
+const MOST_ASKED = 4
+
+/** What they answer may come in with wrong checksums; whether it comes in at all, others look. */
+async function askEach(
+  peers: readonly Suspect[],
+  overlay: readonly OverlayHere[],
+  probes: View['probes'],
+): Promise<void> {
+  const asked = peers.map(async ({ family, address }) => {
+    const [to, source] = [parseIp(address ?? ''), overlay.find((here) => here.family === family)?.device?.address]
+    if (to !== undefined && source !== undefined) await probes.echo(to, { source }).catch(() => undefined)
+  })
+  await Promise.all(asked)
 }
 
 /** What is known of our own side, which may be the one. */
