@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { prefix } from '../../src/net/prefix.ts'
 import { fails, holds, isReady } from '../lab/health.ts'
 import { SUBNET_FILE, waitFor, type LabHost, type PingStream } from '../lab/index.ts'
 import { numberAt, objectAt, objectsAt, parseObject, type JsonObject } from '../lab/json.ts'
@@ -34,7 +35,24 @@ const kube = useKubeLab(3, async (made) => {
     metadata: { annotations: annotationsOf(publicIp, UPSTREAM_MAC, { publicIp: address6, mac: UPSTREAM_MAC6 }) },
   })
   await Promise.all(made.lab.hosts.map((host) => host.addContainer()))
+  await Promise.all(ours.map((host) => knowsAll(host, made.lab.hosts)))
 })
+
+/** Until it has a route to each of the others: whoever is ready knows those that were there before. */
+async function knowsAll(host: LabHost, hosts: readonly LabHost[]): Promise<void> {
+  const others = hosts.flatMap((other, index) =>
+    other === host ? [] : podCidrs(index).map((text) => prefix(text).text),
+  )
+  await waitFor(
+    `${host.name} to know all others`,
+    async () => {
+      const routes = await Promise.all([host.peerTables(DEVICE, 4), host.peerTables(DEVICE6, 6)])
+      const known = routes.flatMap((tables) => tables.routes.map(({ destination }) => destination))
+      return others.every((subnet) => known.includes(subnet))
+    },
+    { deadlineMs: STARTS_WITHIN_MS },
+  )
+}
 
 const node = (host: LabHost) => kube().api.nodes.get(host.name)
 const macOf = (host: LabHost, name = 'backend-data'): string =>
