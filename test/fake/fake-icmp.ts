@@ -17,6 +17,8 @@ export interface FakeWay {
   readonly says?: string
   /** What cannot even be sent. */
   readonly error?: string
+  /** Of this host's own device on the way, in octets: what is larger is refused. */
+  readonly ownMtu?: number
 }
 
 export interface Asked {
@@ -89,6 +91,7 @@ export class FakeIcmp {
     const nowMs = this.#clock.monotonicMs()
     const way = this.#ways.get(to.text) ?? {}
     if (way.error !== undefined) return { error: way.error }
+    if (packetLength > (way.ownMtu ?? Infinity)) return { error: 'EMSGSIZE' }
     this.asked.push({ to: to.text, from: from.text, packetLength, atMs: nowMs })
     const count = this.#counts.get(to.text) ?? 0
     this.#counts.set(to.text, count + 1)

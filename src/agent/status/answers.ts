@@ -1,5 +1,6 @@
 import { json, refusal, type Answer, type Question } from '../../http/answer.ts'
 import { STATUS_VERSION } from '../../status/document.ts'
+import { within } from '../../time/within.ts'
 import { followEvents, isForEventStream } from './event-stream.ts'
 import { listed } from './json-pieces.ts'
 import type { LiveAgent } from './live-agent.ts'
@@ -69,7 +70,6 @@ export async function answerProbe(
     if (keys.size >= MOST_ASKED) return refusal(400, `of= names more than ${MOST_ASKED} peers`)
     keys.add(key)
   }
-  const enough = AbortSignal.any([signal, AbortSignal.timeout(ASKED_WITHIN_MS)])
-  await live.reaches.askNow([...keys], enough)
+  await within({ clock: live.clock, ms: ASKED_WITHIN_MS, signal }, (enough) => live.reaches.askNow([...keys], enough))
   return answerPeers(live, { query })
 }

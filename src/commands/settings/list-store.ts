@@ -6,6 +6,7 @@ import { systemClock } from '../../host/system-clock.ts'
 import type { PeerRecord } from '../../lease/lease.ts'
 import { StoreError } from '../../lease/store.ts'
 import { STORE_NAMES } from '../../status/document.ts'
+import { within } from '../../time/within.ts'
 import { daemonSettings } from './daemon-settings.ts'
 import { withNodes } from './open-kube.ts'
 
@@ -22,7 +23,7 @@ export async function listStore(own: Layer, signal: AbortSignal): Promise<StoreL
   const { options, environment, isDefaultEtcd } = daemonSettings(own)
   const asked = storeOf(options, environment)
   try {
-    const records = await asked.list(AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]))
+    const records = await within({ clock: systemClock, ms: WITHIN_MS, signal }, (stop) => asked.list(stop))
     return { is: 'read', records, name: asked.name, endpoints: asked.endpoints }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error

@@ -23,16 +23,21 @@ export interface Reply extends Pick<Waiting, 'slot' | 'asks' | 'sentMs'> {
 /** Such errors say nothing of the peer. */
 const OURS: ReadonlySet<string> = new Set(['ENOBUFS', 'EAGAIN', 'ENOMEM', 'EMSGSIZE'])
 
-/** What the kernel says where a queue has no room, which passes, and where a filter of tc drops what is sent, which does not. */
-const MAY_PASS = 'ENOBUFS'
-/** For so long a peer's questions may have no room, in milliseconds; then they count as not answered. */
-const PASSES_WITHIN_MS = 10_000
+/**
+ * What the kernel says where something keeps questions from leaving that passes, or does not; and for how long it says nothing of the peer, in
+ * milliseconds: then they count as not answered. A queue has no room, or a filter of tc drops what is sent. The device has just got another MTU,
+ * or a route of somebody's leads the packets to another one.
+ */
+const MAY_PASS: ReadonlyMap<string, number> = new Map([
+  ['ENOBUFS', 10_000],
+  ['EMSGSIZE', 2_000],
+])
 
 /** Sends questions, and finds out which of them each answer is for. */
 export class Questions {
   readonly #inFlight: InFlight
   readonly #totals: Totals
-  /** Since when all questions to a peer through the overlay had no room, in milliseconds. */
+  /** Since when no question to a peer through the overlay could leave, in milliseconds. */
   readonly #heldUp = new Map<number, number>()
 
   constructor(entropy: (octets: number) => Uint8Array, totals: Totals) {
@@ -66,12 +71,13 @@ export class Questions {
     return { slot, asks, sentMs: nowMs, family: to.family, rttMs: undefined, says: `${sent.error} when it is sent` }
   }
 
-  /** Whether it is more than a queue that is full for a moment. */
+  /** Whether it is more than what passes in a moment. */
   #isHeldUp({ slot, asks }: Question, error: string, nowMs: number): boolean {
-    if (error !== MAY_PASS || asks === 'underlay') return false
+    const passesWithinMs = MAY_PASS.get(error)
+    if (passesWithinMs === undefined || asks === 'underlay') return false
     const sinceMs = this.#heldUp.get(slot) ?? nowMs
     this.#heldUp.set(slot, sinceMs)
-    return nowMs - sinceMs >= PASSES_WITHIN_MS
+    return nowMs - sinceMs >= passesWithinMs
   }
 
   /** @returns undefined for what answers no question of ours */

@@ -488,7 +488,19 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because: 'each is a composition root',
   },
   'commands/settings': {
-    sees: ['config', 'lease', 'etcd', 'host', 'cli', 'cli/settings', 'commands', 'status', 'kube', 'kube/subnets'],
+    sees: [
+      'time',
+      'config',
+      'lease',
+      'etcd',
+      'host',
+      'cli',
+      'cli/settings',
+      'commands',
+      'status',
+      'kube',
+      'kube/subnets',
+    ],
     because: 'commands beside the daemon find out what it was told in one way',
   },
   'commands/asking': {

@@ -193,6 +193,36 @@ describe('a question that has no room on this host', () => {
   })
 })
 
+describe('a question that is too large for whatever this host sends it by', () => {
+  const askedNow = (way: Parameters<ProbeWorld['icmp']['set']>[1]): ProbeWorld => {
+    const world = settled(2)
+    world.icmp.set(addressOf(1), way)
+    void world.prober.askNow([keyOf(1)])
+    world.wake()
+    return world
+  }
+
+  it('says nothing of a peer while the device has just got another MTU', () => {
+    const world = askedNow({ ownMtu: 1_280 })
+    world.pass(1_500)
+    world.icmp.set(addressOf(1), {})
+    world.pass(60_000)
+    expect(world.changes.map(({ after }) => after.reach)).toEqual(['reachable', 'reachable'])
+  })
+
+  it('leads to smaller ones when it stays so, which somebody’s route may lead away as well', () => {
+    const world = askedNow({ ownMtu: 1_280, isCut: true })
+    expect(world.until('unreachable', () => world.reach(1) === 'unreachable', 30_000)).toBeLessThan(10_000)
+    expect(world.reach(2)).toBe('reachable')
+  })
+
+  it('leads to the size that passes, where it is only that', () => {
+    const world = askedNow({ ownMtu: 1_280 })
+    world.until('mtu', () => world.reach(1) === 'mtu', 60_000)
+    expect(world.prober.book.reach(keyOf(1), 4)).toMatchObject({ passesOctets: 1_280 })
+  })
+})
+
 describe('answers', () => {
   it('count only from whom was asked, with the nonce that was sent', () => {
     const world = new ProbeWorld()

@@ -101,6 +101,8 @@ describe('the peers', () => {
     ['?of=nobody', []],
     ['?reach=unknown', ['192.168.205.11', '192.168.205.12']],
     ['?reach=lossy', []],
+    ['?first=1', ['192.168.205.11']],
+    ['?first=9&of=192.168.205.12', ['192.168.205.12']],
   ])('%s are %j', async (query, expected) => {
     await running(11, 12)
     const { peers } = await ask<PeersDocument>(`/v1/peers${query}`)
@@ -168,7 +170,8 @@ describe('peers that are asked now', () => {
 
   test.each([
     ['', false, 503, /peers are not asked: --peer-probes is false/],
-    ['?off=x', true, 400, /there are of= and reach=/],
+    ['?first=0', true, 400, /first= is a number of peers, from 1 on/],
+    ['?off=x', true, 400, /there are of=, reach= and first=/],
     ['?reach=fine', true, 400, /reach= is one of unreachable/],
   ])('%s with probes %s: %i', async (query, isOn, status, words) => {
     const answer = await probe(query, isOn)
