@@ -16,7 +16,7 @@ export function firewallStep({ firewall: { own, ofOthers } }: Pick<TraceFacts, '
     return { ...base, is: 'wrong', found: ours, cure: ['flanneld status says what keeps them from being written'] }
   if (ofOthers === undefined)
     return { ...base, is: 'unknown', found: `${ours}; rules of others could not be read, or are too many` }
-  return { ...base, is: 'right', found: `${ours}; none of others drops or rewrites packets of the overlay` }
+  return { ...base, is: 'right', found: `${ours}; none of others is known to drop or rewrite packets of the overlay` }
 }
 
 function ownWords(own: FirewallStatus | undefined): string {

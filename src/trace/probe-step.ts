@@ -21,7 +21,7 @@ export function probeStep({ peer, asked }: TraceFacts): Step {
   const there =
     peer.carried === undefined ? 'the other end has no entries for us' : 'no flanneld runs there, which is to carry it'
   const below = underlay.answers
-    ? `does${ms(underlay.rttMs)}: what carries the overlay is lost between the hosts, or ${there}`
+    ? `does${ms(underlay.rttMs)}: what carries the overlay is dropped here, there or between (doctor tells which), or ${there}`
     : `does not either${underlay.says === null ? '' : ` (${underlay.says})`}: the host is down or cut off, or never answers`
   return { ...base, found: `it does not answer through the overlay, and its public address ${publicIp} ${below}` }
 }

@@ -66,7 +66,7 @@ function judgeSize(here: OverlayHere, all: readonly Suspect[], { octets, of, isT
     summary:
       `on the way to ${to} packets of more than ${octets} octets are lost, ` +
       `but the overlay's MTU is ${device?.mtu ?? 'more'}: connections open, and hang when they carry much` +
-      (isHere ? '; the narrow place is at this host or its uplink' : '') +
+      (isHere ? '; the narrow place is at this host, its uplink, or what all hosts share' : '') +
       (isThere ? `; other peers take full size: the narrow place is most likely at ${to} or its uplink` : ''),
     evidence: [
       `ping -M do -s ${octets - ICMP[family]} ${first?.address ?? first?.publicIp ?? ''} passes, one octet more does not`,
@@ -74,6 +74,7 @@ function judgeSize(here: OverlayHere, all: readonly Suspect[], { octets, of, isT
       ...(device === undefined ? [] : [`ip link show ${device.name}: mtu ${device.mtu}`]),
     ],
     cure: [
+      ...(isHere ? ['flanneld doctor on another host: where it says the same, it is the network between, and not this host'] : []),
       ...(isHere ? [uplinkOf(underlay.interface, carries)] : []),
       ...(isThere ? [onHost(to, 'flanneld doctor, which says whether it is so with all of its peers')] : []),
       smaller(here, carries),

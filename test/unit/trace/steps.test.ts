@@ -26,7 +26,7 @@ describe('the way to a peer', () => {
       [
         'firewall',
         'right',
-        'the rules of the agent (nftables) stand; none of others drops or rewrites packets of the overlay',
+        'the rules of the agent (nftables) stand; none of others is known to drop or rewrite packets of the overlay',
       ],
       ['underlay', 'right', '192.168.0.1: 192.168.0.0/16 dev eth0 proto kernel'],
       ['probe', 'right', 'it answers in 0.312 ms, in full size'],
