@@ -50,6 +50,7 @@ export const CAUSES = [
   'podcidr-outside-network',
   'out-of-subnets',
   'lease-contended',
+  'lease-missing',
   // What the kernel and others on this host do.
   'kernel-without-vxlan',
   'conntrack-full',

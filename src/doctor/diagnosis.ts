@@ -2,6 +2,7 @@ import type { ConditionStatus } from '../status/document.ts'
 import { rankOf } from './causes.ts'
 import { curesOf } from './condition-cures.ts'
 import type { Finding } from './finding.ts'
+import { SILENCE } from './silence.ts'
 
 /** Of conditions that no check explains. */
 export const UNEXPLAINED = 'condition'
@@ -11,11 +12,11 @@ export const UNEXPLAINED = 'condition'
  * finding explains are findings of their own.
  */
 export function diagnose(found: readonly Finding[], conditions: readonly ConditionStatus[]): readonly Finding[] {
-  const certain = distinct(found).filter((finding, _, all) => !givesWay(finding, all))
-  const explained = certain.flatMap(({ explains = [] }) => explains)
+  const distinctly = distinct(found)
+  const explained = distinctly.flatMap(({ explains = [] }) => explains)
   const open = conditions.filter(({ what }) => !SEEN_ANEW.test(what) && !explained.some((name) => isNamed(what, name)))
-  const rest = open.map(unexplained)
-  return [...certain, ...rest].toSorted((a, b) => weight(a) - weight(b))
+  const all = [...distinctly, ...open.map(unexplained)]
+  return all.filter((finding) => !givesWay(finding, all)).toSorted((a, b) => weight(a) - weight(b))
 }
 
 /**
@@ -44,6 +45,7 @@ function distinct(found: readonly Finding[]): readonly Finding[] {
 }
 
 function givesWay(finding: Finding, all: readonly Finding[]): boolean {
+  if (all.some(({ severity, leadsTo = [] }) => severity === 'broken' && leadsTo.includes(finding.cause))) return true
   if (finding.isInferred !== true) return false
   return all.some((other) => other.severity === 'broken' && isStronger(other, finding) && covers(other, finding))
 }
@@ -56,10 +58,16 @@ function covers(other: Finding, { peer }: Finding): boolean {
   return covers === 'all peers' || (covers === 'peer' && peer !== undefined && other.peer === peer)
 }
 
-const unexplained = ({ what, reason, effect, forSeconds }: ConditionStatus): Finding => ({
+const unexplained = ({ what, reason, effect, forSeconds, fault }: ConditionStatus): Finding => ({
   cause: UNEXPLAINED,
   severity: effect === 'none' ? 'risk' : 'broken',
   summary: `${what}: ${reason}`,
   evidence: [`the agent has said so for ${forSeconds} s`],
   cure: curesOf(what, reason),
+  ...(isUnpublished(what, fault) ? { covers: 'all peers' } : {}),
+  ...(SILENCE.some((name) => isNamed(what, name)) ? { isInferred: true } : {}),
 })
+
+/** Peers do not know of this host, or look for it elsewhere. Not so of a lease that is there and only cannot be renewed for now. */
+const isUnpublished = (what: string, fault: ConditionStatus['fault']): boolean =>
+  what === 'lease' && fault?.error !== 'StoreError'

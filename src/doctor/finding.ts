@@ -21,6 +21,8 @@ export interface Finding {
    * where it has no peer). See {@link isInferred}.
    */
   readonly covers?: 'peer' | 'all peers' | 'none'
+  /** Causes that only follow from it, and whose cures would do harm: where this one is broken, they are not told. */
+  readonly leadsTo?: readonly string[]
   /**
    * It follows only from what is seen of a peer from afar, and gives way to any finding that is not inferred and covers that peer: a rule
    * on this host that drops every packet explains a peer's silence better than one that is supposed there.

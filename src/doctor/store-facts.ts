@@ -57,6 +57,8 @@ export interface StoreFacts {
   readonly leases: { readonly held: number; readonly room: number } | undefined
   /** Of this node, by its id: keys of its leases. */
   readonly own: readonly string[] | undefined
+  /** Keys of all leases, behind `PREFIX/subnets/`. */
+  readonly keys: readonly string[] | undefined
   readonly certificates: CertificateFacts
   readonly clock: ClockFact | undefined
 }

@@ -22,7 +22,13 @@ export const FACTS: StoreFacts = {
     configuration: '{"Network":"10.0.0.0/8"}',
     invalid: undefined,
   },
-  ...{ elsewhere: [], elsewhereV2: [], leases: { held: 3, room: 3_856 }, own: ['10.15.0.0-20'] },
+  ...{
+    elsewhere: [],
+    elsewhereV2: [],
+    leases: { held: 3, room: 3_856 },
+    own: ['10.15.0.0-20'],
+    keys: ['10.15.0.0-20'],
+  },
   ...{ certificates: { problem: undefined, seen: [] }, clock: undefined },
 }
 

@@ -30,6 +30,9 @@ const check = (name: string, judge: (known: Known) => readonly Finding[]): Check
   },
 })
 
+/** Peers that do not know of us, or look for us elsewhere, cannot answer: what their silence lets suppose is not told. */
+const UNPUBLISHED = { covers: 'all peers' } as const satisfies Partial<Finding>
+
 /** What of the conditions a finding explains that keeps an agent from its subnet. */
 const explainsOf = (agent: StatusDocument | undefined, ...names: readonly string[]): readonly string[] => [
   ...names,
@@ -50,6 +53,8 @@ function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
       },
     ]
   const explains = explainsOf(agent, 'Kubernetes API', ...failing.map(({ what }) => what))
+  // what our Node should say is all that fails there: until it is written, peers do not know of us, or look elsewhere
+  const isUnpublished = failing.some(({ what }) => what === 'lease')
   const byUs =
     facts.reading === undefined ? [] : [judgeServerFault(facts.reading, 'the API server, asked just now', reads.from)]
   const byAgent = failing.flatMap(({ what, fault }) =>
@@ -59,13 +64,22 @@ function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
   )
   const known = new Set(byUs.map(({ cause }) => cause))
   const all = [...byUs, ...byAgent.filter(({ cause }) => !known.has(cause))]
-  return [...new Map(all.map((finding) => [finding.cause, { ...finding, explains }])).values()]
+  return [
+    ...new Map(
+      all.map((finding) => [finding.cause, { ...finding, explains, ...(isUnpublished ? UNPUBLISHED : {}) }]),
+    ).values(),
+  ]
 }
 
-function judgeNode({ reads, agent, facts }: Known): readonly Finding[] {
+/** Our Node can be a peer: it is there, and has a subnet; one outside of Network does no harm to an agent that holds it from before. */
+const isPublished = ({ agent, facts: { node } }: Known): boolean =>
+  node !== null && (node === undefined || node.podCidrs.length > 0) && agent?.lease !== null
+
+function judgeNode(known: Known): readonly Finding[] {
+  const { reads, agent, facts } = known
   const { node, nodeName = '', configuration } = facts
   const explains = explainsOf(agent, 'lease')
-  const common = { severity: 'broken', explains } as const
+  const common = { severity: 'broken', explains, ...(isPublished(known) ? {} : UNPUBLISHED) } as const
   if (node === null)
     return [
       {

@@ -28,7 +28,7 @@ export interface StoreReadsInput {
 
 const NOTHING: StoreFacts = {
   ...{ refused: undefined, reading: undefined, writing: [], configuration: undefined, invalid: undefined },
-  ...{ elsewhere: [], elsewhereV2: [], leases: undefined, own: undefined },
+  ...{ elsewhere: [], elsewhereV2: [], leases: undefined, own: undefined, keys: undefined },
   ...{ certificates: { problem: undefined, seen: [] }, clock: undefined },
 }
 
@@ -102,7 +102,7 @@ async function kept(
     }
   const parsed = parse(configuration, `${etcd.prefix}/config`)
   const own = ownAmong(list, await nodeId())
-  const common = { writing, configuration, own }
+  const common = { writing, configuration, own, keys: list.records.map(({ key }) => key) }
   if (!('overlays' in parsed)) return { ...common, invalid: parsed }
   const room = roomIn(parsed)
   return { ...common, leases: room === undefined ? undefined : { held: list.records.length, room } }

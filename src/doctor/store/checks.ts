@@ -6,6 +6,7 @@ import { judgeCertificates } from './certificates.ts'
 import { judgeClock } from './clock.ts'
 import { invalidConfiguration, missingConfiguration, waitingConfiguration } from './configuration.ts'
 import { judgeFault, type FaultContext } from './judge-fault.ts'
+import { leaseMissing } from './lease-missing.ts'
 import { judgeLease, judgeRoom, roomOf } from './leases.ts'
 
 /** What the agent says of the store, with the flags by which it is reached. */
@@ -162,5 +163,6 @@ export const STORE_CHECKS: readonly Check<View>[] = [
   check('etcd', judgeWay),
   check('network configuration', judgeConfiguration),
   check('leases', judgeLeases),
+  leaseMissing,
   check('clock', ({ facts }) => (facts?.clock === undefined ? [] : judgeClock(facts.clock))),
 ]

@@ -32,7 +32,7 @@ export function judgeRoom(access: StoreAccess, { held, room }: Room, waits: bool
   return [
     {
       cause: waits ? 'out-of-subnets' : 'few-subnets',
-      severity: waits ? 'broken' : 'risk',
+      ...(waits ? ({ severity: 'broken', covers: 'all peers' } as const) : ({ severity: 'risk' } as const)),
       summary: waits
         ? `there is no free subnet for this host: ${counted}`
         : `the overlay is running out of subnets: ${free} of ${room} are free`,
@@ -57,7 +57,7 @@ export function judgeLease({ what, reason, fault }: ConditionStatus): readonly F
   return [
     {
       ...cause,
-      severity: 'broken',
+      ...{ severity: 'broken', covers: 'all peers' },
       summary: `this host has no lease: ${reason}`,
       evidence: [`flanneld status: lease: ${reason}`],
       explains,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { diagnose, UNEXPLAINED } from '../../../src/doctor/diagnosis.ts'
 import type { ConditionStatus } from '../../../src/status/document.ts'
+import { fault } from '../../fake/fake-view.ts'
 import { finding } from './samples.ts'
 
 const condition = (what: string, effect: ConditionStatus['effect'] = 'degraded'): ConditionStatus => ({
@@ -53,6 +54,29 @@ describe('what is told of what was found', () => {
     expect(causes([left, off], [])).toEqual(['peer-off', 'udp-port-dropped-there'])
     expect(causes([left, finding({ ...off, peer: 'b' })], [])).toEqual(['peer-off'])
     expect(causes([left, finding({ ...left, cause: 'tunnels-do-not-leave' })], [])).toHaveLength(2)
+  })
+
+  describe('where peers do not know of this host', () => {
+    const silence = finding({ cause: 'udp-port-dropped-there', peer: 'b', isInferred: true, isLastResort: true })
+    const lease = condition('lease')
+
+    it('is that alone, and nothing that their silence lets suppose', () => {
+      expect(causes([silence], [lease, condition('answers of peers of IPv4')])).toEqual([UNEXPLAINED])
+      expect(
+        causes([finding({ cause: 'node-missing', explains: ['lease'], covers: 'all peers' }), silence], [lease]),
+      ).toEqual(['node-missing'])
+    })
+
+    it('is not supposed of a lease that only cannot be renewed, as it still stands', () => {
+      expect(causes([silence], [{ ...lease, fault: fault() }])).toHaveLength(2)
+    })
+  })
+
+  it('leaves out what a root leads to, whose cure would do harm, unless that is a risk alone', () => {
+    const root = finding({ cause: 'duplicate-public-ip', leadsTo: ['bridge-on-other-subnet'] })
+    const bridge = finding({ cause: 'bridge-on-other-subnet' })
+    expect(causes([bridge, root], [])).toEqual(['duplicate-public-ip'])
+    expect(causes([bridge, { ...root, severity: 'risk' }], [])).toHaveLength(2)
   })
 
   it('tells conditions that nothing explains, each in its own words', () => {

@@ -147,6 +147,23 @@ describe('what doctor finds of our Node, and of the configuration', () => {
     expect(all[0]?.cure.join('\n')).toContain(cure)
   })
 
+  it('explains that peers do not answer, where they do not know of our Node', async () => {
+    const conditions = [condition('lease', { fault: fault({ code: 'PERMISSION_DENIED', root: '403', url: URL }) })]
+    const unpublished = { covers: 'all peers' }
+    for (const agent of [undefined, healthy]) {
+      const given = agent && { agent }
+      expect(await found({ nodes: [], ...given })).toMatchObject([unpublished])
+      expect(await found({ nodes: [{ name: 'n1', podCidrs: [] }], ...given })).toMatchObject([unpublished])
+    }
+    expect(await found({ agent: { ...healthy, conditions } })).toMatchObject([unpublished])
+    const [outside] = await found({ agent: healthy, nodes: [{ name: 'n1', podCidrs: ['10.1.0.0/24'] }] })
+    expect(outside?.covers).toBeUndefined()
+    const down = { ...healthy, conditions: [condition('Kubernetes API', { fault: fault({ code: 'UNAVAILABLE' }) })] }
+    const [unreached] = await found({ agent: down })
+    expect(unreached).toMatchObject({ cause: 'apiserver-unreachable' })
+    expect(unreached?.covers).toBeUndefined()
+  })
+
   it('is a family without a podCIDR', async () => {
     const configuration = '{"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:244::/48"}'
     expect(await found({ configuration })).toMatchObject([

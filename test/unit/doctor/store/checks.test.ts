@@ -54,6 +54,18 @@ describe('what the agent fails with', () => {
     expect(await causes({ facts: { writing: [denied, denied] } })).toEqual(['etcd-role'])
   })
 
+  it('is that our lease is not there, so that peers cannot answer', async () => {
+    const denied = fault({ code: 'PERMISSION_DENIED', op: 'create' })
+    const agent = { ...healthy, conditions: [condition('lease', { fault: denied })] }
+    expect(await found({ agent, facts: { keys: ['10.16.0.0-20'] } })).toContainEqual(
+      expect.objectContaining({ cause: 'lease-missing', covers: 'all peers' }),
+    )
+    expect(await causes({ agent, facts: { keys: ['10.15.0.0-20&fd00::-64'] } })).toEqual(['etcd-role'])
+    expect(await causes({ facts: { keys: [] } })).toEqual(['lease-missing'])
+    expect(await causes({ overlay: [], facts: { keys: [] } })).toEqual([])
+    expect(await causes({ agent: healthy, facts: { keys: [] } })).toEqual([])
+  })
+
   it('is that the flags make no sense', async () => {
     expect(await causes({ access: '--etcd-password: expected the password of the user' })).toEqual(['flags-invalid'])
   })
