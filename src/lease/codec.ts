@@ -131,6 +131,17 @@ function decodeNode(fields: JsonFields | undefined): NodeIdentity | undefined {
   return id === undefined ? undefined : { id, hostname: fields?.string('Hostname') ?? '' }
 }
 
+/** Whom a value names as its node, also where the rest of it cannot be honoured; undefined: nobody, or it cannot be read. */
+export function nodeIn({ value }: Pick<PeerRecord, 'value'>): NodeIdentity | undefined {
+  if (value.length > LONGEST_VALUE) return undefined
+  try {
+    return decodeNode(parseJsonObject('lease value', value).object('Node'))
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined
+    throw error
+  }
+}
+
 /**
  * Subnets that the node of a lease has given up, the newest first. Only a node itself has a use for them, so that nobody else need decode
  * them. What cannot be read is left out: it is only a wish.

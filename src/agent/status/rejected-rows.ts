@@ -1,4 +1,4 @@
-import { decodeLease, parseLeaseKey } from '../../lease/codec.ts'
+import { decodeLease, nodeIn, parseLeaseKey } from '../../lease/codec.ts'
 import type { Counted, RejectedStatus } from '../../status/document.ts'
 import { printable } from '../../text/printable.ts'
 import type { PeersView } from '../view/session-view.ts'
@@ -23,7 +23,8 @@ export function* eachRejected(peers: PeersView): Generator<RejectedStatus> {
     const lease = record && decodeLease(record)
     const known = lease === undefined || 'rejected' in lease ? undefined : lease
     const [subnet] = parseLeaseKey(key) ?? []
-    const hostname = known?.node === undefined ? '' : known.node.hostname || known.node.id
+    const node = known === undefined && record !== undefined ? nodeIn(record) : known?.node
+    const hostname = node === undefined ? '' : node.hostname || node.id
     yield {
       key: printable(key),
       subnet: subnet?.text ?? null,

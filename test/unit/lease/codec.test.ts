@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { decodeLease, earlierSubnets, encodeLease, formatLeaseKey, parseLeaseKey } from '../../../src/lease/codec.ts'
+import {
+  decodeLease,
+  earlierSubnets,
+  encodeLease,
+  formatLeaseKey,
+  nodeIn,
+  parseLeaseKey,
+} from '../../../src/lease/codec.ts'
 import { ip } from '../../../src/net/ip.ts'
 import { prefix } from '../../../src/net/prefix.ts'
 import { leaseRecord, leaseValue, NODE } from '../../fake/samples.ts'
@@ -174,6 +181,16 @@ describe('encodeLease', () => {
     } as const
     const value = encodeLease({ backendType: '', families: [part] })
     expect(value).toBe('{"PublicIP":"192.168.205.10","PublicIPv6":null}')
+  })
+})
+
+describe('nodeIn', () => {
+  it('names the node of a value that cannot be honoured for something else', () => {
+    expect(nodeIn({ value: '{"PublicIP":"nowhere","Node":{"ID":"n1","Hostname":"one"}}' })).toEqual({
+      ...{ id: 'n1', hostname: 'one' },
+    })
+    for (const value of ['rubbish', '{}', '{"Node":7}', `{"Node":{"ID":"${'x'.repeat(20_000)}"}}`])
+      expect(nodeIn({ value })).toBeUndefined()
   })
 })
 

@@ -50,3 +50,12 @@ it('tells of every reason for which an agent rejects a lease its code', async ()
     session === undefined ? [] : Array.from(eachRejected(session.peers), ({ key, code }) => [key, code] as const)
   expect(new Map(found)).toEqual(expected)
 })
+
+it('names whose a lease is that cannot be read for something else', async () => {
+  world.etcd.put('10.1.16.0-20', lease(21, { PublicIP: 'nowhere', Node: { ID: 'n21', Hostname: 'host-21' } }))
+  world.etcd.put('10.1.32.0-20', 'rubbish')
+  await world.advance(1_000)
+  const { session } = world.status
+  const names = session === undefined ? [] : Array.from(eachRejected(session.peers), ({ name }) => name)
+  expect(names).toEqual(['host-21', null])
+})
