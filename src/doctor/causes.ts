@@ -48,6 +48,7 @@ export const CAUSES = [
   'node-missing',
   'podcidr-missing',
   'podcidr-outside-network',
+  'podcidr-shared',
   'out-of-subnets',
   'lease-contended',
   'lease-missing',

@@ -41,7 +41,12 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
     ],
   ],
   [/^list of Nodes$/, ['kubectl get nodes as our service account: is it allowed to list them?']],
-  [/^podCIDRs of Nodes$/, ['kubectl delete node NAME of the younger one, and let it join again']],
+  [
+    /^podCIDRs of Nodes$/,
+    [
+      'flanneld leases says which of them is the younger one: kubectl delete node of that alone, then systemctl restart kubelet there, which joins anew',
+    ],
+  ],
   [
     /^condition of our Node$/,
     [

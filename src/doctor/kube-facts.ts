@@ -17,6 +17,14 @@ export interface KubeFacts {
   readonly invalid: FaultStatus | undefined
 }
 
+/** A Node that was asked for, as far as that tells two of them apart. */
+export interface NodeSeen {
+  /** When it was made, in milliseconds since 1970. Absent: not known. */
+  readonly createdMs?: number | undefined
+  /** On which boot of a machine its kubelet runs (random(4), boot_id). Absent: none has said. */
+  readonly bootId?: string | undefined
+}
+
 /** An API server that lives says sooner what one Node is. */
 export const ANSWER_WITHIN_MS = 2_000
 
@@ -29,4 +37,6 @@ export interface KubeReads {
   readonly ask: () => Promise<KubeFacts>
   /** The same within {@link ANSWER_WITHIN_MS}, for our own Node alone: whether the API server answers at all. */
   readonly askBriefly: () => Promise<KubeFacts>
+  /** Those that there are of some Nodes, by their names. Empty where the API server does not tell. */
+  readonly nodes: (names: readonly string[]) => Promise<ReadonlyMap<string, NodeSeen>>
 }

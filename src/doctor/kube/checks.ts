@@ -4,6 +4,7 @@ import type { Check, Finding } from '../finding.ts'
 import type { KubeFacts, KubeReads } from '../kube-facts.ts'
 import type { View } from '../view.ts'
 import { judgeServerFault } from './judge-fault.ts'
+import { sharedPodCidrs } from './shared-podcidrs.ts'
 
 /** What is known of the API server and of what stands there. */
 interface Known {
@@ -159,4 +160,5 @@ export const KUBE_CHECKS: readonly Check<View>[] = [
   check('API server', judgeServer),
   check('network configuration', judgeConfiguration),
   check('our Node', judgeNode),
+  sharedPodCidrs,
 ]

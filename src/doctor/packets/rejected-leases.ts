@@ -11,7 +11,11 @@ export const rejectedLeases: Check<View> = {
     const status = await agent()
     const words = storeWords({ kube })
     const published = (status?.families ?? []).map(({ underlay }) => underlay.publicIp)
-    return (status?.rejected.rows ?? []).map((row) => judgeRejected(row, published, words))
+    // of Nodes that have what is ours, their ages decide: that is told with those
+    const rows = (status?.rejected.rows ?? []).filter(
+      ({ code, name }) => kube === undefined || code !== 'own_subnet' || name === null,
+    )
+    return rows.map((row) => judgeRejected(row, published, words))
   },
 }
 
@@ -56,7 +60,7 @@ export function judgeRejected(
       ...(name === key
         ? []
         : [onHost(name, `flanneld doctor; ${words.restart}, where the configuration has changed since it started`)]),
-      `if no host has it any more: ${words.giveUp(key, row.name)}`,
+      `${words.whereGone(row.name)}: ${words.giveUp(key, row.name)}`,
       'docs/troubleshooting.md explains the reason in the words of the agent',
     ],
   }
@@ -72,12 +76,16 @@ function sameAddress(
   const cause = 'duplicate-public-ip'
   const address = publicIp ?? 'an address'
   const elsewhere = onHost(name, '--iface= or --public-ip= that names an address of its own')
-  const whereGone = `if there is no such node any more: ${words.giveUp(key, row.name)}`
+  const whereGone = `${words.whereGone(row.name)}: ${words.giveUp(key, row.name)}`
   if (publicIp === null || published.includes(publicIp))
     return {
       cause,
       summary: `${name} and this host both publish ${address}`,
-      cure: [`${elsewhere}; what Vagrant's first interface has (10.0.2.15), every machine has`, whereGone],
+      cure: [
+        ...words.afterOther(name),
+        `${elsewhere}; what Vagrant's first interface has (10.0.2.15), every machine has`,
+        whereGone,
+      ],
     }
   const [, device = 'DEVICE'] = /\bis our own, on ([^\s:]+)/.exec(reason) ?? []
   return {

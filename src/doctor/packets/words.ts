@@ -24,6 +24,10 @@ export const HIDDEN = '10.0.2.15'
 export interface StoreWords {
   /** Takes the claim of a peer away for good. @param name of the peer, where it is known */
   readonly giveUp: (key: string, name: string | null) => string
+  /** When it is to be taken away, and by what that shows. */
+  readonly whereGone: (name: string | null) => string
+  /** What else a peer may publish our address for, which passes by itself. */
+  readonly afterOther: (name: string) => readonly string[]
   /** That a peer has the MAC of this host. */
   readonly hasOurMac: (name: string) => string
   /** Has a node publish a MAC of its own. @param holder who has that one now */
@@ -39,6 +43,8 @@ const IS_SUBNET = /^[\da-f.:]+[-/]\d+(&[\da-f:]+-\d+)?$/i
 
 const OF_ETCD: StoreWords = {
   giveUp: (key) => `flanneld release ${IS_SUBNET.test(key) ? '' : '--force '}${quoted(key)}`,
+  whereGone: () => 'if no host has it any more',
+  afterOther: () => [],
   hasOurMac: (name) => `${name} has the same machine id as this host, and so the same MAC address on the overlay`,
   otherMac: (name) => [
     onHost(
@@ -57,6 +63,10 @@ const OF_KUBERNETES: StoreWords = {
     name === null
       ? `kubectl delete node NAME; flanneld leases says which Node has ${key}`
       : `kubectl delete node ${quoted(name)}`,
+  whereGone: (name) => `if there is no such host any more (kubectl get node ${name ?? 'NAME'} says NotReady)`,
+  afterOther: (name) => [
+    `where an agent of this host had NODE_NAME ${name} until now: nothing, the agent there puts it right within ten minutes; on ${name}: flanneld doctor`,
+  ],
   hasOurMac: (name) =>
     `${name} publishes the VtepMAC of this host: it is a copy of it, or the Node under which this host joined before`,
   otherMac: (name, holder) => [

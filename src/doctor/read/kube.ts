@@ -4,13 +4,13 @@ import type { KubeAccess } from '../../config/options.ts'
 import { StoreError } from '../../lease/store.ts'
 import type { FaultStatus } from '../../status/document.ts'
 import { faultOf } from '../../status/fault.ts'
-import { ANSWER_WITHIN_MS, type KubeFacts, type KubeReads } from '../kube-facts.ts'
+import { ANSWER_WITHIN_MS, type KubeFacts, type KubeReads, type NodeSeen } from '../kube-facts.ts'
 import { once } from './once.ts'
 
 /** What is asked of an API server for this. All calls reject with `StoreError`. */
 export interface AskedNodes {
   readonly url: string
-  read(name: string, signal: AbortSignal): Promise<{ readonly podCidrs: readonly string[] } | undefined>
+  read(name: string, signal: AbortSignal): Promise<(NodeSeen & { readonly podCidrs: readonly string[] }) | undefined>
   list(signal: AbortSignal): Promise<unknown>
   nodeOfPod(namespace: string, name: string, signal: AbortSignal): Promise<string | undefined>
 }
@@ -32,7 +32,24 @@ export const kubeReads = (input: KubeReadsInput): KubeReads => ({
   from: input.from,
   askBriefly: once(async () => ({ ...(await nodesFor(input, askOwn)), ...(await configurationFor(input)) })),
   ask: once(async () => ({ ...(await nodesFor(input, askAll)), ...(await configurationFor(input)) })),
+  nodes: (names) => nodesNamed(input, names),
 })
+
+async function nodesNamed(input: KubeReadsInput, names: readonly string[]): Promise<ReadonlyMap<string, NodeSeen>> {
+  const { signal } = input
+  const read = (nodes: AskedNodes): Promise<ReadonlyMap<string, NodeSeen>> =>
+    within({ op: 'Nodes', ms: ANSWER_WITHIN_MS }, nodes, signal, async (stop) => {
+      const all = await Promise.all(names.map(async (name) => ({ name, node: await nodes.read(name, stop) })))
+      return new Map(all.flatMap(({ name, node }) => (node === undefined ? [] : [[name, node] as const])))
+    })
+  try {
+    return await input.withNodes(read)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof ConfigError || error instanceof StoreError) return new Map()
+    throw error
+  }
+}
 
 type OfNodes = Omit<KubeFacts, 'configuration' | 'invalid'>
 type Ask = (nodes: AskedNodes, input: KubeReadsInput) => Promise<OfNodes>

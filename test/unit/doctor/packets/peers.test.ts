@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { judgeSizes } from '../../../../src/doctor/packets/path-mtu.ts'
 import { judgePublished } from '../../../../src/doctor/packets/published.ts'
 import type { KubeReads } from '../../../../src/doctor/kube-facts.ts'
-import { judgeRejected } from '../../../../src/doctor/packets/rejected-leases.ts'
+import { judgeRejected, rejectedLeases } from '../../../../src/doctor/packets/rejected-leases.ts'
 import { judgeWays } from '../../../../src/doctor/packets/routes.ts'
 import { readArpTable } from '../../../../src/doctor/kernel/arp-table.ts'
 import { judgeSilence, silentPeers } from '../../../../src/doctor/packets/silent-peer.ts'
@@ -13,6 +13,7 @@ import { ip } from '../../../../src/net/ip.ts'
 import { prefix } from '../../../../src/net/prefix.ts'
 import type { PeerStatus, RejectedStatus, StatusDocument } from '../../../../src/status/document.ts'
 import { fakeView } from '../../../fake/fake-view.ts'
+import { sampleStatus } from '../../../fake/status-samples.ts'
 import { UDP_DEVICE, HERE, link, silent } from '../samples.ts'
 
 describe('a peer that does not answer', () => {
@@ -198,6 +199,7 @@ const fakeKube: KubeReads = {
   ...{ netConfigPath: '/etc/kube-flannel/net-conf.json', from: 'here' },
   ask: () => Promise.reject(new TypeError('not asked')),
   askBriefly: () => Promise.reject(new TypeError('not asked')),
+  nodes: () => Promise.resolve(new Map()),
 }
 
 describe('a lease that is rejected', () => {
@@ -256,6 +258,22 @@ describe('a lease that is rejected', () => {
     expect(cure.join('\n')).not.toContain('etcd')
     const nameless = { ...row('no JSON', 'malformed'), name: null }
     expect(judgeRejected(nameless, [], words).cure).toContainEqual(expect.stringContaining('kubectl delete node NAME'))
+  })
+
+  it('of a Node that has what is ours is told with the ages of both, and one of etcd as any other', async () => {
+    const rows = [row('subnet 10.15.64.0/23 overlaps our own 10.15.64.0/24', 'own_subnet')]
+    const { view } = fakeView({ agent: sampleStatus([], { rejected: { total: 1, rows } }) })
+    const { signal } = new AbortController()
+    expect(await rejectedLeases.look(view, signal)).toHaveLength(1)
+    expect(await rejectedLeases.look({ ...view, kube: fakeKube }, signal)).toEqual([])
+  })
+
+  it('of a Node that says our address, as an agent of this host under its name had it say, is left to its own agent first', () => {
+    const reason = 'PublicIP 192.168.205.11 is our own, on eth0: two needs another, by --iface there'
+    const words = storeWords({ kube: fakeKube })
+    const { cure } = judgeRejected(row(reason, 'own_public_ip'), ['192.168.205.11'], words)
+    expect(cure[0]).toContain('NODE_NAME two until now: nothing')
+    expect(cure.at(-1)).toMatch(/NotReady\): kubectl delete node two$/)
   })
 
   it('for a key that is no subnet has no host that could be asked, and is given back with --force alone', () => {
