@@ -45,6 +45,8 @@ export const CAUSES = [
   'configuration-missing',
   'configuration-invalid',
   'restart-needed',
+  'node-name-wrong',
+  'node-name-shared',
   'node-missing',
   'podcidr-missing',
   'podcidr-outside-network',

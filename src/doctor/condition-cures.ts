@@ -10,6 +10,10 @@ const BY_REASON: readonly (readonly [RegExp, readonly string[]])[] = [
     ['ip link set dev IFACE mtu 1500, of the interface that is named, and in what configures it'],
   ],
   [
+    /^(two agents run under the name of|annotations of|podCIDR of) Node |^Node \S+ does not exist/,
+    ['flanneld doctor; kubectl get node NAME -o yaml --show-managed-fields says who writes there'],
+  ],
+  [
     /^a device that was moved to another network namespace\b/,
     ['ip -all netns exec ip -d link show type vxlan; in the namespace where it is: ip link delete NAME'],
   ],
@@ -37,7 +41,7 @@ const CURES: readonly (readonly [RegExp, readonly string[]])[] = [
   [
     /^lease$/,
     [
-      'flanneld leases shows who has what; find who writes there: below PREFIX/subnets/ in etcd (roles keep others out), or the annotations of our Node (kubectl get node NAME -o yaml --show-managed-fields)',
+      'flanneld leases shows who has what; find who writes there: below PREFIX/subnets/ in etcd (roles keep others out), with Kubernetes on our Node',
     ],
   ],
   [/^list of Nodes$/, ['kubectl get nodes as our service account: is it allowed to list them?']],

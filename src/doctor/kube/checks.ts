@@ -4,6 +4,7 @@ import type { Check, Finding } from '../finding.ts'
 import type { KubeFacts, KubeReads } from '../kube-facts.ts'
 import type { View } from '../view.ts'
 import { judgeServerFault } from './judge-fault.ts'
+import { nodeNames } from './node-name.ts'
 import { sharedPodCidrs } from './shared-podcidrs.ts'
 
 /** What is known of the API server and of what stands there. */
@@ -161,4 +162,5 @@ export const KUBE_CHECKS: readonly Check<View>[] = [
   check('network configuration', judgeConfiguration),
   check('our Node', judgeNode),
   sharedPodCidrs,
+  nodeNames,
 ]

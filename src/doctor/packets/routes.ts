@@ -128,6 +128,8 @@ function judgeWay({ here, rules, nameOf }: Around, way: string, followers: reado
   if (first === undefined) return []
   const { answer, question } = first
   const peers = [...new Set(followers.map(({ peer }) => peer.name))]
+  const bridge = bridgeBehind(answer, nameOf)
+  if (bridge !== undefined) return [...ofBridge(bridge, here, followers, way)]
   const rule = ruleBehind(answer, rules)
   const who = question.forwarded === undefined ? 'packets' : "containers' packets"
   return [
@@ -145,6 +147,30 @@ function judgeWay({ here, rules, nameOf }: Around, way: string, followers: reado
     },
   ]
 }
+
+/** The bridges that containers of the overlay are put on by themselves. */
+const BRIDGES: ReadonlySet<string> = new Set(['docker0', 'cni0'])
+
+/** One of them whose own address the kernel has made the route for: taking that away cuts off the containers on it. */
+function bridgeBehind(answer: RouteAnswer, nameOf: (index: number) => string): string | undefined {
+  if (answer.is === 'none' || answer.route.protocol !== 'kernel' || answer.route.linkIndex === undefined)
+    return undefined
+  const name = nameOf(answer.route.linkIndex)
+  return BRIDGES.has(name) ? name : undefined
+}
+
+const ofBridge = (bridge: string, here: OverlayHere, followers: readonly WrongWay[], way: string): readonly Finding[] =>
+  [...new Map(followers.map((follower) => [follower.peer.name, follower])).values()].map(({ peer, question }) => ({
+    ...{ cause: 'bridge-on-other-subnet', severity: 'broken', peer: peer.name, covers: 'peer' },
+    summary: `${bridge} has an address of ${peer.subnet}, the subnet of ${peer.name}: packets for ${peer.name} stay on this host`,
+    evidence: [`ip route get ${question.destination.text}: ${way}`, `ip address show ${bridge}`],
+    cure: [
+      bridge === 'docker0'
+        ? `start Docker with the options that flanneld docker-opts writes (--bip), of ${here.subnet.text}, and its containers anew`
+        : `end its pods, then: ip link delete ${bridge}; the CNI plugin makes it anew for the next pod`,
+    ],
+    explains: [saidOf(here), ...SILENCE],
+  }))
 
 const MOST_NAMES = 3
 

@@ -276,6 +276,9 @@ describe('a condition of which no check knows the cause', () => {
       [expect.stringContaining('ip -all netns exec')],
     )
     expect(curesOf('device flannel0', '/dev/net/tun is not there')).toEqual([expect.stringContaining('type tun')])
+    expect(curesOf('lease', 'two agents run under the name of Node n1: x. Cure: NODE_NAME').join()).not.toContain(
+      'etcd',
+    )
     expect(curesOf('something new', 'is so')).toEqual([expect.stringContaining('docs/health.md')])
   })
 })

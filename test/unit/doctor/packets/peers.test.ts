@@ -388,6 +388,17 @@ describe('what packets to a peer follow', () => {
     expect(judged({ is: 'none', code: 'EACCES' }, [refusing])[0]?.cause).toBe('foreign-rule-wins')
   })
 
+  it('is the route of our own bridge with an address of the peer’s, which nobody is told to remove', () => {
+    const own = { gateway: undefined, protocol: 'kernel', linkIndex: 4 } as const
+    const ways = [route(own), route({ ...own, type: 'local', table: 'local', destination: prefix('10.15.65.1/32') })]
+    const wrong = ways.map((one) => ({ peer: silent(), question, answer: { is: 'route', route: one } as const }))
+    const found = judgeWays({ here: HERE, rules: [], nameOf: () => 'docker0', wrong })
+    expect(new Set(found.map(({ summary }) => summary)).size).toBe(1)
+    expect(found[0]).toMatchObject({ cause: 'bridge-on-other-subnet', peer: 'two', covers: 'peer' })
+    expect(JSON.stringify(found)).not.toContain('route del')
+    expect(judgeWays({ here: HERE, rules: [], nameOf: () => 'br-lan', wrong })[0]?.cause).toBe('foreign-route-wins')
+  })
+
   it('is told once, however many peers it takes', () => {
     const answer = { is: 'route', route: route({ destination: prefix('10.15.0.0/16') }) } as const
     const wrong = ['two', 'three', 'four', 'five'].map((name) => ({ peer: silent({ name }), question, answer }))
