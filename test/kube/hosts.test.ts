@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { ConditionName } from '../fake/condition-names.ts'
-import { AGENT, AGENT_FILE } from '../lab/program.ts'
+import { AGENT, AGENT_FILE, agentCall } from '../lab/program.ts'
 import { fails, HEALTH_FLAGS, holds, isReady } from '../lab/health.ts'
 import { waitFor, type Lab, type LabHost, type PingStream } from '../lab/index.ts'
 import { objectAt, objectsAt, parseObject, textAt, textsAt, type JsonObject } from '../lab/json.ts'
@@ -34,6 +34,13 @@ const podCidrs = (index: number): readonly [string, string] => [`10.244.${index}
 const netConf = (): string => {
   const own = parseObject(textAt(objectAt(of('ConfigMap'), 'data'), 'net-conf.json') ?? '')
   return JSON.stringify({ ...own, EnableIPv6: true, IPv6Network: 'fd00:244::/48' })
+}
+
+/** Causes that doctor finds there, but for what only may do harm. */
+async function brokenOn({ place }: LabHost): Promise<readonly string[]> {
+  const { stdout } = await place.attempt(...agentCall('doctor', '--json'))
+  const found = objectsAt(parseObject(stdout), 'findings')
+  return found.flatMap((one) => (textAt(one, 'severity') === 'broken' ? [textAt(one, 'cause') ?? ''] : []))
 }
 
 async function write(host: LabHost, path: string, input: string): Promise<void> {
@@ -146,6 +153,20 @@ describe.skipIf(typeof programs === 'string')('three hosts on a real API server,
     await allKnow(subnet, false)
   })
 
+  test('have the younger one named of two Nodes whose podCIDRs overlap', async () => {
+    const [host] = lab().hosts
+    if (host === undefined) throw new Error('there is no host')
+    const backend = '{"VNI":1,"VtepMAC":"0a:00:00:00:00:94"}'
+    await api().addNode('wide', ['10.244.0.0/23'], {
+      ...{ [`${PREFIX}/kube-subnet-manager`]: 'true', [`${PREFIX}/backend-type`]: 'vxlan' },
+      ...{ [`${PREFIX}/backend-data`]: backend, [`${PREFIX}/public-ip`]: '192.168.205.94' },
+    })
+    await waitFor('it to be named', async () => (await brokenOn(host)).includes('podcidr-shared'), LONG)
+    expect((await host.place.attempt(...agentCall('doctor'))).stdout).toContain('kubectl delete node wide,')
+    await api().kubectl(['delete', 'node', 'wide'])
+    await waitFor('it to be forgotten', async () => (await brokenOn(host)).length === 0, LONG)
+  })
+
   test('write again what somebody else has changed, and on a Node that was made anew', async () => {
     const [host] = lab().hosts
     if (host === undefined) throw new Error('there is no host')
@@ -153,6 +174,9 @@ describe.skipIf(typeof programs === 'string')('three hosts on a real API server,
     await api().kubectl(['annotate', '--overwrite', 'node', host.name, `${PREFIX}/public-ip=192.0.2.1`])
     await waitFor('its annotations', async () => (expect(await annotationsOf(host)).toEqual(before), true), LONG)
     await api().kubectl(['delete', 'node', host.name])
+    for (const peer of lab().hosts.slice(1))
+      await waitFor('it to be given up', async () => !(await destinations(peer)).includes(podCidrs(0)[0]), LONG)
+    expect(await brokenOn(host)).toEqual(['node-missing'])
     await api().addNode(host.name, podCidrs(0))
     await waitFor('its annotations', async () => (expect(await annotationsOf(host)).toEqual(before), true), LONG)
   })
@@ -262,6 +286,9 @@ describe.skipIf(typeof programs === 'string')('three hosts on a real API server,
     start(wrong)
     await fails(wrong, 'lease', /two agents run under the name of Node host0: .*so we are to have another name/, LONG)
     await fails(right, 'lease', /two agents run under the name of Node host0: .*so the other one is to have/, LONG)
+    await wrong.place.exec('hostname', [wrong.name])
+    expect(await brokenOn(wrong)).toEqual(['node-name-wrong'])
+    expect(await brokenOn(right)).toEqual(['node-name-shared'])
     await waitFor('the right ones', async () => isDeepStrictEqual(await annotationsOf(right), before), LONG)
     const { resourceVersion } = objectAt(await node(right), 'metadata')
     await api().kubectl(['annotate', 'node', right.name, 'example.com/beat=1'])

@@ -69,7 +69,7 @@ function judgeName({ name, hostname, bootId, nodes, from }: NameFacts): readonly
       ],
       cure: [
         `here: NODE_NAME=${quoted(hostname)} in what starts the agent (in a DaemonSet: fieldRef spec.nodeName), and start it anew`,
-        `on the host that is ${name}: the same, where its agent has this host's name; then, on each: flanneld doctor. Delete no Node, no route and no bridge before`,
+        `on ${name}: flanneld doctor; where NODE_NAME is ${hostname} there, the two are exchanged: correct it as well. Delete no Node, no route and no bridge before`,
       ],
       leadsTo: ['node-missing', 'node-name-shared', ...LEADS_TO],
     },
