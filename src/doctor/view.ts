@@ -163,6 +163,8 @@ export interface View {
    * {@link MOST_SUSPECTS}.
    */
   readonly suspects: () => Promise<readonly Suspect[]>
+  /** How many were asked for this, and have neither answered nor had the time to: they have just joined. */
+  readonly undecided: () => Promise<number>
   /**
    * Of those who are asked through tunnels and do not answer, the first {@link MOST_WATCHED}: what is seen of it on the underlay, by their rows.
    * Rejects where this process may not look.

@@ -88,7 +88,9 @@ describe('faults of peers, all at once', () => {
       said.findings.some(({ cause, summary }) => cause === 'path-mtu-smaller' && summary.includes('on the way to all')),
     )
     const [found] = findings.filter(({ cause }) => cause === 'path-mtu-smaller')
-    expect(found?.summary).toMatch(/^on the way to all \d peers that answer .*at this host or its uplink$/)
+    expect(found?.summary).toMatch(
+      /^on the way to all \d peers that answer .*at this host, its uplink, or what all hosts share$/,
+    )
     expect(found?.cure[0]).toContain('what eth0 is plugged into')
   })
 

@@ -86,6 +86,7 @@ export function fakeView(shown: Shown): { readonly view: View; readonly asked: (
     overlay: () => Promise.resolve(shown.overlay ?? [OVERLAY]),
     peers: () => Promise.resolve([]),
     suspects: () => Promise.resolve([]),
+    undecided: () => Promise.resolve(0),
     sights: () => Promise.resolve(new Map()),
     reaches: () => Promise.resolve(shown.agent?.peers.byReach),
     host: {

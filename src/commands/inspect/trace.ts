@@ -1,6 +1,8 @@
 import type { CommandCall } from '../../cli/commands.ts'
 import { EXIT } from '../../cli/exit-codes.ts'
 import { TRACE } from '../../cli/specs/trace.ts'
+import { parseIp } from '../../net/ip.ts'
+import { prefixContains } from '../../net/prefix.ts'
 import { RtnetlinkKernel } from '../../netlink/rtnetlink-kernel.ts'
 import { ask } from '../../status/client/ask.ts'
 import { AgentAnswerError, AgentAwayError } from '../../status/client/errors.ts'
@@ -49,8 +51,18 @@ async function traceMeant(asked: Asking): Promise<Said> {
   const isWell = traced.every(({ found }) => found.every(({ is }) => is !== 'wrong'))
   const text = asked.isJson
     ? asJson({ version: 1, traces: traced.map((one) => ({ ...inJson(one), steps: one.found })) })
-    : traced.map(({ peer, found }) => showTrace(peer, found, asked.terminal)).join('\n')
+    : traced.map(({ peer, found }) => showTrace(peer, found, asked.terminal) + toNode(word, peer)).join('\n')
   return { text, code: isWell ? EXIT.done : EXIT.failed }
+}
+
+/** That a container was named, and its node was looked at. */
+function toNode(word: string, { subnet, publicIp }: TracedPeer): string {
+  const meant = parseIp(word)
+  const isContainer =
+    meant?.family === subnet.family &&
+    prefixContains(subnet, meant) &&
+    ![subnet.base.text, publicIp.text].includes(word)
+  return isContainer ? `${word} is a container's: this is the way to its node; flanneld ping ${word} asks it too\n` : ''
 }
 
 function nobodyMeant(word: string, { state, status }: Agent, store: StoreLook): AgentAnswerError {

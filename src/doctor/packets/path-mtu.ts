@@ -31,6 +31,9 @@ type Counts = PeersSummary['byReach']
 const isNarrowHere = (counts: Counts | undefined): boolean =>
   counts !== undefined && counts.mtu > 1 && counts.reachable + counts.lossy === 0
 
+const COMPARE =
+  'flanneld doctor on another host: where that says the same, what is narrow is the network between, and not this host'
+
 /** Pure. One finding for all peers to which the same size passes. @param counts undefined: nobody has asked all of them */
 export function judgeSizes(here: OverlayHere, peers: readonly Suspect[], counts?: Counts): readonly Finding[] {
   const bySize = new Map<number, Suspect[]>()
@@ -74,8 +77,7 @@ function judgeSize(here: OverlayHere, all: readonly Suspect[], { octets, of, isT
       ...(device === undefined ? [] : [`ip link show ${device.name}: mtu ${device.mtu}`]),
     ],
     cure: [
-      ...(isHere ? ['flanneld doctor on another host: where it says the same, it is the network between, and not this host'] : []),
-      ...(isHere ? [uplinkOf(underlay.interface, carries)] : []),
+      ...(isHere ? [uplinkOf(underlay.interface, carries), COMPARE] : []),
       ...(isThere ? [onHost(to, 'flanneld doctor, which says whether it is so with all of its peers')] : []),
       smaller(here, carries),
       `or have the way carry more: the MTU of switches, tunnels and VPNs between the hosts, which ${underlay.interface} takes for granted`,

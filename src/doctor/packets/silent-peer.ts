@@ -1,24 +1,27 @@
-import type { LinkState, RuleState } from '../../kernel/kernel.ts'
+import type { RuleState } from '../../kernel/kernel.ts'
 import { describeRule } from '../../kernel/route-way.ts'
 import { parseIp } from '../../net/ip.ts'
 import { prefixContains, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Check, Finding } from '../finding.ts'
-import type { Echo, HostReads, Knock, OverlayHere, Sight, Suspect, View } from '../view.ts'
-import { readArpTable, type ArpTable } from '../kernel/arp-table.ts'
-import { filtersOf } from '../kernel/traffic-control.ts'
+import type { OverlayHere, Sight, Suspect, View } from '../view.ts'
+import type { ArpTable } from '../kernel/arp-table.ts'
 import { judgeSight } from '../kernel/tunnels-seen.ts'
 import { SILENCE } from '../silence.ts'
+import { arpTable, askPeer, hiddenOf, NOBODY, whoAnswers, type Asked } from './ask-silent.ts'
 import { HIDDEN, onHost, storeWords, type StoreWords } from './words.ts'
-
-/** UDP ports of VXLAN: of Linux, of IANA (RFC 7348), of Windows' flannel. */
-const USUAL_PORTS = [8472, 4789, 4790]
 
 /** Why a peer does not answer, as far as that is seen from here. */
 export const silentPeers: Check<View> = {
   name: 'peers that do not answer',
-  async look({ overlay, suspects, sights, host, probes, kube }, signal) {
+  async look({ agent, overlay, suspects, undecided, sights, host, probes, kube }, signal) {
     const silent = (await suspects()).filter(({ reach }) => reach === 'unreachable' || reach === 'lossy')
+    const open = await undecided()
+    if (silent.length === 0 && open > 0)
+      throw new Error(
+        `${open} ${open === 1 ? 'peer' : 'peers'} that joined just now ${open === 1 ? 'has' : 'have'} not answered yet: ask again in ten seconds`,
+      )
     if (silent.length === 0) return []
+    const waiting = (await agent())?.configuration?.waitsForRestart.find((change) => change.includes('Backend.Port'))
     const addresses = await host.kernel.addresses(signal)
     const links = await host.kernel.links(signal)
     const words = storeWords({ kube })
@@ -55,6 +58,7 @@ export const silentPeers: Check<View> = {
             marking,
             words,
             sight,
+            waiting,
             ...asked,
           })
         })
@@ -63,64 +67,8 @@ export const silentPeers: Check<View> = {
   },
 }
 
-/** What may drop packets on this host, and does not say of itself which. */
-async function hiddenOf(host: HostReads, here: OverlayHere): Promise<readonly string[]> {
-  const filters = await filtersOf(host, here)
-  const shown = await host.show('ip', '-d', 'link', 'show', 'dev', here.underlay.interface)
-  return [
-    ...filters.map(({ device, kinds }) => `filters of tc at ${device} (${kinds.join(', ')})`),
-    ...(/\bprog\/xdp\b/.test(shown?.stdout ?? '') ? [`a program of XDP at ${here.underlay.interface}`] : []),
-  ]
-}
-
 /** Which packets it is for cannot be told: those that some rule of the firewall marks. */
 const isForMarked = ({ mark }: RuleState): boolean => mark !== undefined && mark.value !== 0
-
-interface Asked {
-  readonly echo: Echo
-  /** At our port; undefined: there is none, as with host-gw. */
-  readonly knock: Knock | undefined
-  /** Of the usual ports of VXLAN, those that are open there, where ours is closed. */
-  readonly openPorts: readonly number[]
-}
-
-async function askPeer(probes: View['probes'], { device, underlay }: OverlayHere, peer: Suspect): Promise<Asked> {
-  const to = parseIp(peer.publicIp)
-  const port = peer.isDirect ? undefined : device?.port
-  if (to === undefined) return { echo: { is: 'silence' }, knock: undefined, openPorts: [] }
-  const [echo, knock] = await Promise.all([
-    probes.echo(to, { source: underlay.address }).catch((error: unknown) => agentsWord(peer, error)),
-    port === undefined ? undefined : probes.knock(to, port),
-  ])
-  if (knock?.is !== 'closed') return { echo, knock, openPorts: [] }
-  const others = USUAL_PORTS.filter((other) => other !== port)
-  const knocks = await Promise.all(others.map((other) => probes.knock(to, other)))
-  return { echo, knock, openPorts: others.filter((_, at) => knocks[at]?.is === 'silence') }
-}
-
-/** We may not ask, and the agent, which may, has. @throws what keeps us from asking, where it has not */
-function agentsWord({ underlay }: Suspect, why: unknown): Echo {
-  if (underlay === null) throw why
-  return underlay.answers ? { is: 'answered', rttMs: underlay.rttMs ?? 0 } : { is: 'silence' }
-}
-
-const NOBODY: ArpTable = new Map()
-
-/** Asked now: for minutes, the kernel's own table says of a host that is gone what was so before. Undefined: it cannot be asked. */
-async function whoAnswers(
-  probes: View['probes'],
-  link: LinkState | undefined,
-  { publicIp }: Suspect,
-): Promise<ArpTable | undefined> {
-  const address = parseIp(publicIp)
-  if (link === undefined || address?.family !== 4) return undefined
-  const holders = await probes.holders(link, address).catch(() => undefined)
-  return holders && new Map([[publicIp, holders[0]]])
-}
-
-async function arpTable(host: HostReads): Promise<ArpTable> {
-  return readArpTable((await host.text('/proc/self/net/arp')) ?? '')
-}
 
 interface Silence extends Asked {
   readonly here: OverlayHere
@@ -138,6 +86,8 @@ interface Silence extends Asked {
   readonly words?: StoreWords
   /** What was seen of it on the underlay. */
   readonly sight?: Sight | undefined
+  /** That the configuration has another port than this host, in words. */
+  readonly waiting?: string | undefined
 }
 
 /** Pure. */
@@ -190,9 +140,16 @@ function unsent({ peer, here, marking = [] }: Silence, says: string, port: numbe
   }
 }
 
-function closed({ peer, openPorts, here }: Silence, port: number): Told {
+function closed({ peer, openPorts, here, waiting }: Silence, port: number): Told {
   const [other] = openPorts
   const open = other === undefined ? [] : [`its port ${other} does not say so: its device may be there`]
+  if (waiting !== undefined)
+    return {
+      cause: 'udp-port-differs',
+      summary: `nobody at ${peer.name} listens on UDP port ${port}, which this host still has, while the configuration has another one`,
+      evidence: [`a datagram to ${peer.publicIp}:${port} comes back as "port unreachable"`, ...open, waiting],
+      cure: ['systemctl restart flanneld, on this host and on each that still has the former port'],
+    }
   return {
     cause: 'udp-port-differs',
     summary: `nobody at ${peer.name} listens on UDP port ${port}: its flannel has no device, or one with another port`,

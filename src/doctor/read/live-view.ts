@@ -82,13 +82,15 @@ export function liveView(input: LiveViewInput): View {
     await asked()
     return (await isAsking(status)) ? (await agent.status())?.peers.byReach : undefined
   })
+  const undecided = async (): Promise<number> =>
+    (await asked()).filter(({ reach, address }) => reach === 'unknown' && address !== null).length
   const sights = once(async () =>
     lookAtTunnels({
       ...{ overlay: await overlay(), suspects: await suspects(), links: await host.kernel.links(input.signal) },
       ...{ host, probes },
     }),
   )
-  const ofPeers = { peers, suspects, sights, reaches }
+  const ofPeers = { peers, suspects, undecided, sights, reaches }
   const { store, kube, claim } = input
   const isAgentSilent = async (): Promise<boolean> => (await status()) === undefined && agent.isSilent()
   return { nowMs, about, agent: status, isAgentSilent, overlay, ...ofPeers, host, probes, store, kube, claim }

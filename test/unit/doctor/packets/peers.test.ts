@@ -170,11 +170,15 @@ describe('the size of packets that pass', () => {
     const peers = ['two', 'three'].map((name) => silent({ name, reach: 'mtu', passesOctets: 1350 }))
     const counts = { reachable: 0, lossy: 0, mtu: 2, unreachable: 1, unknown: 0 }
     const isHere = (all = peers, of = counts): boolean =>
-      judgeSizes(HERE, all, of).some(({ summary }) => summary.includes('at this host or its uplink'))
+      judgeSizes(HERE, all, of).some(({ summary }) =>
+        summary.includes('at this host, its uplink, or what all hosts share'),
+      )
 
     it('is that of the way that all have in common', () => {
       const [found] = judgeSizes(HERE, peers, counts)
-      expect(found?.summary).toMatch(/^on the way to all 2 peers that answer .*at this host or its uplink$/)
+      expect(found?.summary).toMatch(
+        /^on the way to all 2 peers that answer .*at this host, its uplink, or what all hosts share$/,
+      )
       expect(found?.evidence).toContain('flanneld peers: no peer takes more, of 2')
       expect(found?.cure[0]).toContain('what eth0 is plugged into')
     })
