@@ -8,7 +8,7 @@ import { etcdctl } from './etcdctl.ts'
 /** Whether the lease of the subnet that this host uses is in etcd, where that had to be asked: peers send nothing to one without. */
 export const leaseMissing: Check<View> = {
   name: 'our lease in etcd',
-  async look({ store, agent, overlay }) {
+  async look({ store, agent, overlay, suspects }) {
     const { access } = store
     const status = await agent()
     const isInTrouble =
@@ -16,6 +16,8 @@ export const leaseMissing: Check<View> = {
     if (typeof access === 'string' || !isInTrouble || status?.lease === null) return []
     const subnets = (await overlay()).map(({ subnet }) => subnet.text)
     if (subnets.length === 0) return []
+    // without an agent, what it has left may be of long ago: that counts where peers are silent
+    if (status === undefined && (await suspects()).length === 0) return []
     return judgeKeys({ access, subnets, keys: (await store.ask()).keys, hasAgent: status !== undefined })
   },
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../../../src/doctor/finding.ts'
+import { leaseMissing } from '../../../../src/doctor/store/lease-missing.ts'
 import { STORE_CHECKS } from '../../../../src/doctor/store/checks.ts'
 import { ACCESS, condition, fakeView, fault, type Shown } from '../../../fake/fake-view.ts'
-import { SAMPLE_AT, samplePeer, sampleStatus } from '../../../fake/status-samples.ts'
+import { SAMPLE_AT, samplePeer, sampleStatus, UNREACHABLE } from '../../../fake/status-samples.ts'
 
 const NOW = Date.parse(SAMPLE_AT)
 const DAY_MS = 86_400_000
@@ -61,8 +62,11 @@ describe('what the agent fails with', () => {
       expect.objectContaining({ cause: 'lease-missing', covers: 'all peers' }),
     )
     expect(await causes({ agent, facts: { keys: ['10.15.0.0-20&fd00::-64'] } })).toEqual(['etcd-role'])
-    expect(await causes({ facts: { keys: [] } })).toEqual(['lease-missing'])
-    expect(await causes({ overlay: [], facts: { keys: [] } })).toEqual([])
+    const { view } = fakeView({ facts: { keys: [] } })
+    const asked = { ...view, suspects: () => Promise.resolve([samplePeer(1, UNREACHABLE)]) }
+    expect(await leaseMissing.look(asked, signal)).toMatchObject([{ cause: 'lease-missing' }])
+    expect(await leaseMissing.look({ ...asked, overlay: () => Promise.resolve([]) }, signal)).toEqual([])
+    expect(await causes({ facts: { keys: [] } })).toEqual([])
     expect(await causes({ agent: healthy, facts: { keys: [] } })).toEqual([])
   })
 
