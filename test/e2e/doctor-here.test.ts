@@ -168,6 +168,30 @@ describe('what is wrong with this host', () => {
     await askNow([well])
   })
 
+  test('a chain of nft that drops all but the ports of a set, until the overlay’s is among them', async () => {
+    await shell(
+      patient(),
+      `nft 'table inet filter {
+        set services { type inet_service; flags interval; elements = { 53, 123, 4789, 50000-60000 } }
+        chain input { type filter hook input priority 0; policy drop;
+          ct state established,related accept; iif lo accept; ip protocol icmp accept
+          udp dport @services accept; tcp dport 0-65535 accept; }
+      }'`,
+    )
+    await askNow(lab().hosts.slice(1))
+    const { findings } = await doctor.tells('doctor to find the policy', (told) =>
+      causesOf(told).includes('udp-port-dropped-here'),
+    )
+    expect(findings.map(({ cause }) => cause)).toEqual(['udp-port-dropped-here'])
+    expect(findings[0]?.summary).toContain(
+      'the policy of nftables inet filter, chain input, drops what other hosts send',
+    )
+    await shell(patient(), `nft 'add element inet filter services { 8472 }'`)
+    await askNow(lab().hosts.slice(1))
+    await doctor.isWell()
+    await shell(patient(), 'nft delete table inet filter')
+  })
+
   test('a way back that strict filtering does not allow, and checksums that a peer computes wrongly', async () => {
     const [back, wrong] = [lab().host(AGENT), lab().host(WELL)]
     await shell(

@@ -16,6 +16,7 @@ import { judge } from './judge.ts'
 import { withWordsOf } from './merge.ts'
 import { mixOf } from './mixed.ts'
 import { AT_DEVICES, devicesOf } from './nft-devices.ts'
+import { elementsOf, portSetsIn, withElements } from './nft-sets.ts'
 import { tableFromNft } from './nft-tables.ts'
 import type { ForeignTable } from './rule-set.ts'
 
@@ -29,6 +30,8 @@ const MOST_BYTES = 1 << 20
  * which packets go by themselves; where they lead to is not known.
  */
 const MOST_CHAINS = 400
+/** Sets of ports that are read of a table: each takes a program. */
+const MOST_SETS = 16
 
 const HOOKS: readonly string[] = ['prerouting', 'input', 'forward', 'output', 'postrouting', ...AT_DEVICES]
 /** Tables whose chains see packets of both families. */
@@ -109,7 +112,8 @@ export class LinuxForeignRules implements ForeignRules {
     for (const protocol of protocols) wanted.set(protocol, [])
     for (const [family, table, all] of tablesOf(chains)) {
       if (!protocols.includes(family) || !all.some(isEntered)) continue
-      const chains = await this.#listTable(family, table, all, signal)
+      const listed = await this.#listTable(family, table, all, signal)
+      const chains = withElements(listed, await this.#portSets(family, table, listed, signal))
       const devices = all.some(({ hook }) => AT_DEVICES.has(hook)) ? await this.#devicesIn(family, table, signal) : NONE
       wanted.get(family)?.push(tableFromNft(family, table, chains, devices))
     }
@@ -151,6 +155,26 @@ export class LinuxForeignRules implements ForeignRules {
       if (output !== undefined) read.push(...readNftChains(output))
     }
     return read
+  }
+
+  /** What is in the sets of ports that rules ask about, by their names. One that goes meanwhile is not known. */
+  async #portSets(
+    family: string,
+    table: string,
+    chains: readonly NftChain[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly unknown[]>> {
+    const known = new Map<string, readonly unknown[]>()
+    for (const name of portSetsIn(chains).slice(0, MOST_SETS)) {
+      const listing = this.#run('nft', ['-j', 'list', 'set', family, table, name], '', signal, MOST_BYTES)
+      const output = await listing.catch((error: unknown) => {
+        if (error instanceof FirewallError) return undefined
+        throw error
+      })
+      const elements = output === undefined ? undefined : elementsOf(output)
+      if (elements !== undefined) known.set(name, elements)
+    }
+    return known
   }
 
   async #unlessTooLong(output: Promise<string>): Promise<string | undefined> {
