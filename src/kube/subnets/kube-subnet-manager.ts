@@ -120,7 +120,8 @@ export class KubeSubnetManager implements SubnetManager {
     const { store, ...ports } = this.#ports
     const { terms, peers, isForwarding } = holding
     const { wallMs, bootId } = ports
-    const available = new NetworkAvailableTask({ ports, store, nodeName: node.name, isForwarding, wallMs })
+    const publishedBy = (): string | undefined => own.publishedBy
+    const available = new NetworkAvailableTask({ ports, store, nodeName: node.name, publishedBy, isForwarding, wallMs })
     const onSeen = (): void => {
       available.nodeChanged()
     }

@@ -12,6 +12,8 @@ export interface NetworkAvailableInput {
   readonly ports: Pick<AgentPorts, 'clock' | 'random' | 'log' | 'conditions'>
   readonly store: Pick<NodeStore, 'read' | 'patch'>
   readonly nodeName: string
+  /** `uid` of the Node that says where we are, as it was seen last; undefined: none does. */
+  readonly publishedBy: () => string | undefined
   readonly isForwarding: () => boolean
   readonly wallMs: () => number
 }
@@ -26,8 +28,8 @@ const CONDITION = 'condition of our Node'
 const ROW = 'NetworkUnavailable'
 
 /**
- * Sets condition NetworkUnavailable of our Node to False once the overlay forwards: until then cloud controllers keep pods from it. Where
- * our Node is made anew, or somebody sets it to True, it is set again, ever more slowly for whoever keeps doing so.
+ * Sets condition NetworkUnavailable of our Node to False once the overlay forwards, and it says where we are: until then cloud controllers
+ * keep pods from it. Where our Node is made anew, or somebody sets it to True, it is set again, ever more slowly for whoever keeps doing so.
  */
 export class NetworkAvailableTask implements Task {
   readonly name = CONDITION
@@ -68,10 +70,12 @@ export class NetworkAvailableTask implements Task {
     await this.#reads.wait(signal)
     try {
       const node = await store.read(nodeName, signal)
-      const isInTime = node === undefined || node.isNetworkAvailable || (await this.#say(node, signal))
+      // Made anew, and without a podCIDR yet, it is another one than that whose network stands.
+      const isToWait = node !== undefined && !node.isNetworkAvailable && this.#input.publishedBy() !== node.uid
+      const isInTime = node === undefined || node.isNetworkAvailable || isToWait || (await this.#say(node, signal))
       this.#failing.succeeded()
       if (!isInTime) return this.#notBeforeMs - clock.monotonicMs()
-      this.#saidBy = node?.uid
+      if (!isToWait) this.#saidBy = node?.uid
       conditions.holds(CONDITION)
       return AGAIN_MS
     } catch (error) {

@@ -12,7 +12,7 @@ import type { Loop } from '../../time/loop.ts'
 import { Wakeup } from '../../time/wakeup.ts'
 import type { NodePatch, NodeRecord, NodeStore, OneNode } from '../nodes/node-store.ts'
 import { NameContest } from './name-contest.ts'
-import { annotationsOf, differing, subnetsOf } from './node-claims.ts'
+import { annotationsOf, differing, leaseOf, subnetsOf } from './node-claims.ts'
 import { overwritesOf, overwriteTexts, ownClaim, refusedOverwrites } from './own-claim.ts'
 
 export interface OwnNodeInput {
@@ -25,7 +25,7 @@ export interface OwnNodeInput {
   readonly node: OneNode
   /** Of this host; undefined: not known. */
   readonly bootId: string | undefined
-  /** Called whenever it was seen. */
+  /** Called whenever it was seen, and when it says all that it is to say. */
   readonly onSeen: () => void
 }
 
@@ -36,7 +36,7 @@ const IDLE_MS = 3_600_000
 
 /**
  * Our own Node for as long as we hold its subnets: what it says of us is put right, ever more slowly while somebody keeps changing it. A Node
- * that is deleted is waited for, since forwarding does not need it; one that was made anew with other subnets is another one.
+ * that is deleted is waited for: this node sends on, though peers know of it no more; one that was made anew with other subnets is another one.
  */
 export class OwnNode implements Task {
   readonly name = CONDITION
@@ -79,6 +79,11 @@ export class OwnNode implements Task {
 
   get isThere(): boolean {
     return this.#node !== undefined
+  }
+
+  /** `uid` of the Node that said where we are when it was seen last; undefined: none did. */
+  get publishedBy(): string | undefined {
+    return this.#wasRight ? this.#node?.uid : undefined
   }
 
   /** Why its subnets are ours no more; undefined: they are. */
@@ -173,7 +178,7 @@ export class OwnNode implements Task {
   async #tend(signal: AbortSignal): Promise<number> {
     const node = this.#node
     if (node === undefined) {
-      this.#fails(`Node ${this.nodeName} does not exist any more: peers give us up until it is made again`)
+      this.#fails(`Node ${this.nodeName} does not exist any more: it is waited for`)
       return IDLE_MS
     }
     if (node.podCidrs.length > 0) this.#lost = this.#whyLost(node)
@@ -198,6 +203,7 @@ export class OwnNode implements Task {
     const { clock, conditions, log } = this.#input.ports
     const annotations = differing(this.#wantedOn(node), node.annotations)
     if (Object.keys(annotations).length === 0) {
+      if (!this.#wasRight) this.#input.onSeen()
       this.#wasRight = true
       const calmInMs = this.#contest.calmInMs()
       if (calmInMs === 0) conditions.holds(CONDITION)
@@ -240,11 +246,15 @@ export class OwnNode implements Task {
     if (written === undefined) return
     this.#hearOperator(written)
     if (this.#wasRight) this.#look(written)
+    this.#input.onSeen()
   }
 
   #fails(reason: string, error?: Error): void {
+    const isPublished = this.#node !== undefined && leaseOf(this.#node) !== undefined
     this.#input.ports.conditions.fails(CONDITION, reason, 'degraded', {
-      says: `lease: ${reason}; forwarding goes on`,
+      says: isPublished
+        ? `lease: ${reason}; forwarding goes on`
+        : `lease: ${reason}; peers send nothing here meanwhile`,
       saysHolds: 'our Node says what it should again',
       ...(error === undefined ? {} : { error }),
     })

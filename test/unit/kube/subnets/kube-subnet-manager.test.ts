@@ -320,6 +320,9 @@ describe('holding', () => {
       conditions.all().some(({ reason }) => reason.includes('does not exist any more')),
     )
     expect(held).toMatchObject({ lost: undefined, life: undefined })
+    expect(log.lines).toContainEqual(
+      expect.stringMatching(/warn lease: Node own .*: it is waited for; peers send nothing here meanwhile$/),
+    )
     api.nodes.put('own', { podCIDRs: ['10.244.1.0/24'] })
     await waitFor('the annotations', () => annotationsOf('own')[`${PREFIX}public-ip`] === '192.168.205.10')
     await waitFor('that it holds', () => conditions.all().length === 0)
@@ -435,6 +438,29 @@ describe('holding', () => {
     expect(isSaid()).toBe(false)
     await waitFor('the condition after all', isSaid)
     await waitFor('that it holds', () => conditions.all().length === 0)
+  })
+
+  it('says so of a Node that was made anew only once that has a podCIDR and says where we are', async () => {
+    store.close()
+    begin({ setsNetworkAvailable: true })
+    isForwarding = true
+    await hold()
+    const isSaid = (): boolean => api.nodes.get('own')?.status.conditions?.[0]?.status === 'False'
+    const reads = (): number => api.requests.filter(({ verb }) => verb === 'get').length
+    await waitFor('the condition', isSaid)
+    api.nodes.delete('own')
+    const readBefore = reads()
+    api.nodes.put('own', {})
+    await waitFor('the words', () =>
+      log.lines.some((line) => /podCIDR of Node own.*peers send nothing here/.test(line)),
+    )
+    await waitFor('a look at the new one', () => reads() > readBefore)
+    api.nodes.patch('own', {})
+    await waitFor('another', () => reads() > readBefore + 1)
+    expect(api.nodes.get('own')?.status.conditions).toEqual([])
+    api.nodes.patch('own', { spec: { podCIDRs: ['10.244.1.0/24'] } })
+    await waitFor('the condition', isSaid)
+    expect(annotationsOf('own')).toEqual(published('192.168.205.10', MAC))
   })
 
   it('names a younger Node with the podCIDR of a peer, though it changes nothing', async () => {
