@@ -36,6 +36,8 @@ export class StoreCounts {
   readonly failures = new Map<string, number>()
   /** How often the watch of the leases stood again after it was lost. */
   reconnects = 0
+  /** When it began to answer, to refuse or to be away, as it does now, on the monotonic clock; undefined: as since the start. */
+  changedMs: number | undefined
 
   answered(ms: number): void {
     this.requests.observe(ms / 1_000)

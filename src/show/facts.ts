@@ -1,6 +1,8 @@
 import { ago, counted, duration, milliseconds, since, until } from '../present/age.ts'
 import type { Labelled } from '../present/lines.ts'
 import {
+  isRefusing,
+  refuses,
   STORE_NAMES,
   type ConfigurationStatus,
   type EndpointStatus,
@@ -96,14 +98,17 @@ function peersText({ total, kept, byReach, families, probes }: PeersSummary): st
 
 function endpointRows(store: StoreStatus, at: number): readonly Labelled[] {
   const { endpoints, isUp, reconnects } = store
-  const state = `${isUp ? 'answers' : 'DOES NOT ANSWER'}, for ${since(store.since, at)}${reconnects === 0 ? '' : `, ${counted(reconnects, 'reconnection')}`}`
+  const does = isRefusing(store) ? 'REFUSES' : isUp ? 'answers' : 'DOES NOT ANSWER'
+  const state = `${does}, for ${since(store.since, at)}${reconnects === 0 ? '' : `, ${counted(reconnects, 'reconnection')}`}`
   const shown = endpoints.slice(0, MOST_ENDPOINTS).map((endpoint) => endpointText(endpoint, at))
   const more = endpoints.length > shown.length ? [`and ${endpoints.length - shown.length} more`] : []
   return [[STORE_NAMES[store.kind], `${state}; ${[...shown, ...more].join('; ')}`]]
 }
 
-function endpointText({ url, isUp, latencyMs, lastError, lastErrorAt }: EndpointStatus, at: number): string {
-  const said = isUp === null ? 'not asked yet' : isUp ? milliseconds(latencyMs) : 'does not answer'
+function endpointText(endpoint: EndpointStatus, at: number): string {
+  const { url, isUp, latencyMs, lastError, lastErrorAt } = endpoint
+  const answer = refuses(endpoint) ? 'refuses' : milliseconds(latencyMs)
+  const said = isUp === null ? 'not asked yet' : isUp ? answer : 'does not answer'
   const error = lastError === null ? '' : ` (${ago(lastErrorAt, at)}: ${printable(lastError)})`
   return `${printable(url)} ${said}${error}`
 }

@@ -273,9 +273,16 @@ export interface StoreStatus {
   }[]
 }
 
+/** Whether it answers that it does not do what it was asked, as a server does that does not know who asks, or what is asked for. */
+export const isRefusing = ({ endpoints }: Pick<StoreStatus, 'endpoints'>): boolean => endpoints.some(refuses)
+
+export const refuses = ({ isUp, latencyMs }: EndpointStatus): boolean => isUp === true && latencyMs === null
+
 export interface EndpointStatus {
   readonly url: string
+  /** Whether the last request was answered; null: it was not asked yet. */
   readonly isUp: boolean | null
+  /** Of the last one that was answered; null: it was not, or by a refusal. */
   readonly latencyMs: number | null
   readonly lastError: string | null
   readonly lastErrorAt: string | null

@@ -1,6 +1,7 @@
 import type { StoreError, WatchStatus } from '../../lease/store.ts'
 import type { AgentCounts } from '../../counts/agent-counts.ts'
 import type { FailsOptions } from '../runtime/conditions.ts'
+import type { Clock } from '../../time/clock.ts'
 
 /** Said once for each, whatever it comes from at first. */
 const OUTAGE = 'out of reach'
@@ -19,6 +20,7 @@ export interface OutageCondition {
 }
 
 export interface StoreOutagesInput {
+  readonly clock: Pick<Clock, 'monotonicMs'>
   /** What the outage is called, as a condition of this node. */
   readonly condition: OutageCondition
   readonly counts: Pick<AgentCounts, 'store'>
@@ -44,7 +46,9 @@ export class StoreOutages implements WatchStatus {
     if (!this.#isAway) return
     this.#isAway = false
     this.#input.condition.back()
-    this.#input.counts.store.reconnects++
+    const { clock, counts } = this.#input
+    counts.store.reconnects++
+    counts.store.changedMs = clock.monotonicMs()
     this.#input.onBack()
   }
 

@@ -14,7 +14,7 @@ export function storeStatus(live: LiveAgent, moments: Moments): StoreStatus {
   return {
     kind: store.kind,
     isUp: outage === undefined && endpoints.some(({ isUp }) => isUp === true),
-    since: moments.iso(outage?.sinceMs ?? startedMs),
+    since: moments.iso(outage?.sinceMs ?? counts.store.changedMs ?? startedMs),
     endpoints,
     reconnects: counts.store.reconnects,
     renewedAt: moments.isoOrNull(status.session?.life?.renewedAtMs),

@@ -34,11 +34,22 @@ export const openDaemonStore: OpenDaemonStore = ({ kube: access }, { environment
   }
 }
 
+type Asked = Omit<StoreFacts['endpoints'][number], 'url'>
+
+interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly root?: string | undefined
+}
+
+/** What an answer with one of these codes of HTTP (RFC 9110 section 15.5) says: the server is there, and does not do as it is asked. */
+const OF_REFUSAL = /^4\d\d$/
+
 /** What came of the last request, for the status; all of them are counted as well. */
 export class AskedServer {
   readonly #clock: Clock
   readonly #counts: StoreCounts
-  #last: Omit<StoreFacts['endpoints'][number], 'url'> = {
+  #last: Asked = {
     isUp: undefined,
     latencyMs: undefined,
     lastError: undefined,
@@ -55,14 +66,20 @@ export class AskedServer {
 
   answered(ms: number): void {
     this.#counts.answered(ms)
-    this.#last = { ...this.#last, isUp: true, latencyMs: ms }
+    this.#becomes({ ...this.#last, isUp: true, latencyMs: ms })
   }
 
-  failed({ code, message }: { readonly code: string; readonly message: string }): void {
+  /** A refusal is an answer: it takes no time that is of interest. */
+  failed({ code, message, root = '' }: Failure): void {
     this.#counts.failed(code)
-    this.#last = {
-      ...{ isUp: false, latencyMs: undefined },
-      lastError: { message, atMs: this.#clock.monotonicMs() },
-    }
+    const lastError = { message, atMs: this.#clock.monotonicMs() }
+    this.#becomes({ isUp: OF_REFUSAL.test(root), latencyMs: undefined, lastError })
+  }
+
+  #becomes(next: Asked): void {
+    const { isUp, latencyMs } = this.#last
+    const isAnother = isUp !== next.isUp || (latencyMs === undefined) !== (next.latencyMs === undefined)
+    if (isUp !== undefined && isAnother) this.#counts.changedMs = this.#clock.monotonicMs()
+    this.#last = next
   }
 }

@@ -1,5 +1,5 @@
-import { STORE_NAMES, type StatusDocument } from '../../status/document.ts'
-import { missedOf, type Level } from './words.ts'
+import { isRefusing, STORE_NAMES, type StatusDocument } from '../../status/document.ts'
+import { missedOf, storeText, type Level } from './words.ts'
 
 /** From here on, something was so. */
 interface Turn {
@@ -58,7 +58,7 @@ function readingsOf(status: StatusDocument): readonly Reading[] {
   const stateLevel = ({ ready: 'good', degraded: 'warn', unready: 'bad' } as const)[state]
   return [
     ['node', stateLevel, state, nodeSince],
-    [STORE_NAMES[store.kind], store.isUp ? 'good' : 'bad', store.isUp ? 'answers' : 'out of reach', store.since],
+    [STORE_NAMES[store.kind], store.isUp && !isRefusing(store) ? 'good' : 'bad', storeText(store), store.since],
     [
       'lease',
       lease === null ? 'bad' : 'good',

@@ -1,5 +1,5 @@
 import type { Reach } from '../../probe/reach.ts'
-import type { ConditionStatus, PeersSummary, StatusDocument } from '../../status/document.ts'
+import { isRefusing, type ConditionStatus, type PeersSummary, type StatusDocument } from '../../status/document.ts'
 
 /** How bad: each has a colour and a sign of its own, and stands in words beside both. */
 export type Level = 'good' | 'warn' | 'bad' | 'none'
@@ -52,6 +52,12 @@ export function headlineOf(status: StatusDocument): Headline {
   if (missed > 0) return { level: 'bad', title: missedText(missed, peers), detail }
   if (state === 'degraded') return { level: 'warn', title: 'This node works, but not all is well', detail }
   return { level: 'good', title: 'All is well', detail }
+}
+
+/** How it fares with the store. */
+export function storeText(store: StatusDocument['store']): string {
+  if (isRefusing(store)) return 'refuses'
+  return store.isUp ? 'answers' : 'out of reach'
 }
 
 export const missedOf = ({ byReach }: PeersSummary): number => byReach.unreachable + byReach.mtu + byReach.lossy

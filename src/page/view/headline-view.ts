@@ -1,6 +1,12 @@
 import { curesOf } from '../../doctor/condition-cures.ts'
 import { REACHES, type Reach } from '../../probe/reach.ts'
-import { STORE_NAMES, type ConditionStatus, type PeerStatus, type StatusDocument } from '../../status/document.ts'
+import {
+  isRefusing,
+  STORE_NAMES,
+  type ConditionStatus,
+  type PeerStatus,
+  type StatusDocument,
+} from '../../status/document.ts'
 import { commonPlace } from '../model/common.ts'
 import {
   count,
@@ -16,6 +22,7 @@ import {
   REACH_LEVELS,
   REACH_WORDS,
   SIGNS,
+  storeText,
   type Headline,
   type Level,
 } from '../model/words.ts'
@@ -93,8 +100,8 @@ function tiles(status: StatusDocument): readonly HTMLElement[] {
       : tile('Lease', 'good', lease.subnets.join(', '), leaseText(lease.secondsLeft)),
     tile(
       STORE_NAMES[store.kind],
-      store.isUp ? 'good' : 'bad',
-      store.isUp ? 'answers' : 'out of reach',
+      store.isUp && !isRefusing(store) ? 'good' : 'bad',
+      storeText(store),
       `for ${duration(secondsBetween(store.since, status.at))}${latency}`,
     ),
     ...families.map(familyTile),

@@ -33,6 +33,20 @@ describe('the first lines of flanneld status', () => {
   })
 })
 
+test('a store that refuses is not said to be silent', () => {
+  const { store } = sampleStatus([])
+  const [endpoint] = store.endpoints.map((one) => ({ ...one, latencyMs: null, lastError: 'HTTP 404 NotFound' }))
+  const refusing = {
+    ...store,
+    kind: 'kubernetes',
+    isUp: false,
+    endpoints: endpoint === undefined ? [] : [endpoint],
+  } as const
+  expect(showStatus(sampleStatus([], { store: refusing }), LOOKS)).toMatch(
+    /^Kubernetes API +REFUSES, for .*2379 refuses \(.*HTTP 404/m,
+  )
+})
+
 describe('peers with two address families', () => {
   const reach = (reachable: number, unreachable: number) => ({ reachable, lossy: 0, mtu: 0, unreachable, unknown: 0 })
 

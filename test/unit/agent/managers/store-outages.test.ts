@@ -18,6 +18,7 @@ let stop: AbortController
 let running: Promise<void>
 let outages: StoreOutages
 let conditions: Conditions
+let counts: AgentCounts
 let timesBack: number
 let isForwarding: boolean
 
@@ -28,9 +29,11 @@ beforeEach(() => {
   timesBack = 0
   isForwarding = true
   conditions = new Conditions({ clock, log })
+  counts = new AgentCounts()
   outages = new StoreOutages({
+    clock,
     condition: etcdOutage(conditions),
-    counts: new AgentCounts(),
+    counts,
     onBack: () => timesBack++,
     isForwarding: () => isForwarding,
   })
@@ -63,6 +66,7 @@ test('an outage is said at once, and once; so is its end', async () => {
   outages.onConnected()
   await clock.settle()
   expect(log.lines).toEqual([AWAY, BACK])
+  expect(counts.store).toMatchObject({ reconnects: 1, changedMs: clock.monotonicMs() })
 })
 
 test('a connection that is cut again and again is said rarely, and the last word is true', async () => {

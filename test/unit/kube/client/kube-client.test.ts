@@ -14,6 +14,7 @@ import { KubeClient } from '../../../../src/kube/client/kube-client.ts'
 import { KubeNodeStore } from '../../../../src/kube/kube-node-store.ts'
 import { openKube } from '../../../../src/kube/open-kube.ts'
 import { StoreError } from '../../../../src/lease/store.ts'
+import { FakeClock } from '../../../fake/fake-clock.ts'
 import { FakeApiServer, type FakeApiServerOptions } from '../../../fake/kube/fake-api-server.ts'
 import { waitFor } from '../../../lab/wait-for.ts'
 import { makeCertificates, type Certificates } from '../../../lab/certificates.ts'
@@ -211,6 +212,7 @@ describe('an API server', () => {
     })
     const said = (): string | undefined => asked.endpoint(api.url).lastError?.message
     await failureOf(store.list(signal))
+    expect(asked.endpoint(api.url)).toMatchObject({ isUp: true, latencyMs: undefined })
     expect(said()).toMatch(/^list of Nodes at http:\S+: HTTP 401 Unauthorized\. Cure: a token or client certificate/)
     api.tokens = undefined
     api.faults = { refuse: { status: 403 } }
@@ -220,6 +222,30 @@ describe('an API server', () => {
     )
     api.faults = { refuse: { status: 503 } }
     expect((await failureOf(store.list(signal))).message).toMatch(/HTTP 503 ServiceUnavailable: a fault of this test$/)
+    expect(asked.endpoint(api.url).isUp).toBe(false)
+  })
+
+  it('is known to answer, to refuse or to be away since then', async () => {
+    const clock = new FakeClock()
+    const { store: counts } = new AgentCounts()
+    const asked = new AskedServer(clock, counts)
+    const passed = async (ms: number): Promise<number> => {
+      await clock.advance(ms)
+      return clock.monotonicMs()
+    }
+    asked.answered(1)
+    expect(counts.changedMs).toBeUndefined()
+    const refusedAtMs = await passed(5_000)
+    asked.failed({ code: 'NOT_FOUND', message: 'HTTP 404', root: '404' })
+    await passed(5_000)
+    asked.failed({ code: 'PERMISSION_DENIED', message: 'HTTP 403', root: '403' })
+    expect(counts.changedMs).toBe(refusedAtMs)
+    const awayAtMs = await passed(5_000)
+    asked.failed({ code: 'UNAVAILABLE', message: 'reset', root: 'ECONNRESET' })
+    expect(counts.changedMs).toBe(awayAtMs)
+    const backAtMs = await passed(5_000)
+    asked.answered(1)
+    expect(counts.changedMs).toBe(backAtMs)
   })
 
   it('that asks for a pause is given it, by all requests', async () => {
