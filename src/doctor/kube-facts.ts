@@ -33,6 +33,8 @@ export interface KubeReads {
   readonly netConfigPath: string
   /** Where the flags were found, in words: `the flanneld that runs here (pid 812)`. */
   readonly from: string
+  /** Where the URL of the API server is from, in words: `server: in /etc/flannel/kubeconfig`. */
+  readonly server: string
   /** Asks when it is first called, and once. Rejects only when it was stopped. */
   readonly ask: () => Promise<KubeFacts>
   /** The same within {@link ANSWER_WITHIN_MS}, for our own Node alone: whether the API server answers at all. */

@@ -9,7 +9,9 @@ import { printable } from '../text/printable.ts'
 export function showFindings(document: DoctorDocument, looks: Looks): string {
   const { findings, notLookedInto, hasAgent } = document
   const { paint } = looks
-  const away = hasAgent ? '' : `${paint('warn', 'no agent answers here')}: what the kernel and etcd say has to do\n`
+  const away = hasAgent
+    ? ''
+    : `${paint('warn', 'no agent answers here')}: what the kernel and the store say has to do\n`
   const found =
     findings.length === 0
       ? nothingFound(document, looks)

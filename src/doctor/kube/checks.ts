@@ -58,19 +58,32 @@ function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
   // what our Node should say is all that fails there: until it is written, peers do not know of us, or look elsewhere
   const isUnpublished = failing.some(({ what }) => what === 'lease')
   const byUs =
-    facts.reading === undefined ? [] : [judgeServerFault(facts.reading, 'the API server, asked just now', reads.from)]
+    facts.reading === undefined ? [] : [judgeServerFault(facts.reading, 'the API server, asked just now', reads)]
   const byAgent = failing.flatMap(({ what, fault }) =>
     fault === null || fault.code === 'NOT_FOUND' || fault.code === 'ABORTED'
       ? []
-      : [judgeServerFault(fault, `the agent (${what})`, reads.from)],
+      : [judgeServerFault(fault, `the agent (${what})`, reads)],
   )
   const known = new Set(byUs.map(({ cause }) => cause))
   const all = [...byUs, ...byAgent.filter(({ cause }) => !known.has(cause))]
   return [
     ...new Map(
-      all.map((finding) => [finding.cause, { ...finding, explains, ...(isUnpublished ? UNPUBLISHED : {}) }]),
+      all.map((finding) => [
+        finding.cause,
+        { ...asServed(finding, agent), explains, ...(isUnpublished ? UNPUBLISHED : {}) },
+      ]),
     ).values(),
   ]
+}
+
+/** An agent whose files were emptied or taken away goes on with what it has read before: nothing is lost before it starts anew. */
+function asServed(finding: Finding, agent: StatusDocument | undefined): Finding {
+  if (finding.cause !== 'kubeconfig-unusable' || agent?.store.isUp !== true || agent.lease === null) return finding
+  return {
+    ...finding,
+    severity: 'risk',
+    summary: `${finding.summary.replace('the API server is not asked: ', '')}: the agent goes on with the old credentials, and would wait for it at its next start`,
+  }
 }
 
 /** Our Node can be a peer: it is there, and has a subnet; one outside of Network does no harm to an agent that holds it from before. */
@@ -87,13 +100,21 @@ function judgeNode(known: Known): readonly Finding[] {
       {
         ...{ ...common, cause: 'node-missing', summary: `there is no Node ${nodeName} in the cluster` },
         evidence: [`kubectl get node ${nodeName}: not found`, `the flags are those of: ${reads.from}`],
-        cure: [
-          'kubectl get nodes: NODE_NAME is to be the name under which the kubelet of this host has joined (fieldRef spec.nodeName); or let it join',
-        ],
+        cure: missingNodeCure(agent, nodeName),
       },
     ]
   if (node === undefined || configuration === undefined || configuration === null) return []
   return judgeSubnets(nodeName, node.podCidrs, configuration).map((finding) => ({ ...common, ...finding }))
+}
+
+/** A Node that this agent had a lease of was there under that name. */
+function missingNodeCure(agent: StatusDocument | undefined, nodeName: string): readonly string[] {
+  const again = 'systemctl restart kubelet on this host: a kubelet makes its Node when it starts, and only then'
+  if (agent !== undefined && agent.lease !== null) return [again]
+  return [
+    'kubectl get nodes: NODE_NAME is to be the name under which the kubelet of this host has joined (fieldRef spec.nodeName)',
+    `if that is ${nodeName}, and its Node was deleted: ${again}`,
+  ]
 }
 
 /** What the Node has been given, beside what the configuration asks for. */
@@ -142,7 +163,7 @@ function judgeConfiguration({ reads, agent, facts }: Known): readonly Finding[] 
         ...{ cause: 'configuration-missing', severity: 'broken', explains },
         summary: `there is no network configuration: no file ${path} (--net-config-path)`,
         evidence: [`ls -l ${path}: no such file`],
-        cure: ['mount net-conf.json of the ConfigMap there, as packaging/kubernetes does; the agent waits for it'],
+        cure: ['mount net-conf.json of the ConfigMap there, as kube-flannel.yml does; the agent waits for it'],
       },
     ]
   if (facts.invalid === undefined) return []

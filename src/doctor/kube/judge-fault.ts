@@ -1,6 +1,7 @@
 import type { FaultStatus } from '../../status/document.ts'
 import { quoted } from '../../text/quoted.ts'
 import type { Finding } from '../finding.ts'
+import type { KubeReads } from '../kube-facts.ts'
 
 /** Why an API server does not do as it is asked. */
 type ServerCause =
@@ -25,8 +26,12 @@ const SUMMARIES: Readonly<Record<ServerCause, (url: string) => string>> = {
   'apiserver-busy': (url) => `the API server ${url} answers that it cannot`,
 }
 
-const CURES: Readonly<Record<ServerCause, (url: string) => readonly string[]>> = {
-  'apiserver-unreachable': (url) => [
+/** Where the URL and the flags are from, in words. */
+type Origin = Pick<KubeReads, 'from' | 'server'>
+
+const CURES: Readonly<Record<ServerCause, (url: string, origin: Origin) => readonly string[]>> = {
+  'apiserver-unreachable': (url, { server }) => [
+    `${server} is to be ${url}: kubectl cluster-info, where kubectl works, shows the address and the port`,
     `curl -k ${url}/readyz from this host: an answer of any kind, 401 as well, says that the way is there`,
     'kubectl -n kube-system get pods -l component=kube-apiserver; where the service address is asked: iptables or kube-proxy of this host; --kube-api-url or KUBERNETES_SERVICE_HOST of the pod name a server itself',
   ],
@@ -34,17 +39,17 @@ const CURES: Readonly<Record<ServerCause, (url: string) => readonly string[]>> =
     'the certificate authority in the kubeconfig, or ca.crt of the service account, is to be that of this cluster; timedatectl: is the clock right?',
   ],
   'apiserver-token': () => [
-    'kubectl create token of the service account, or kubectl config view: who is that? A token that is replaced is taken up without a restart',
+    'kubectl -n kube-flannel create token flannel --duration=8760h gives one, for token, or the file of tokenFile, in the kubeconfig: it is taken up without a restart. A pod is given one by its kubelet: is serviceAccountName of the DaemonSet flannel, and is it an account of this cluster?',
   ],
   'apiserver-role': () => [
-    'kubectl apply the ClusterRole and ClusterRoleBinding of packaging/kubernetes; kubectl auth can-i list nodes --as=system:serviceaccount:kube-flannel:flannel',
+    'kubectl apply -f kube-flannel.yml, the ClusterRole and the ClusterRoleBinding of it at least; kubectl auth can-i --list --as=system:serviceaccount:kube-flannel:flannel shows what there is',
   ],
   'apiserver-busy': () => ['kubectl get --raw /readyz?verbose; the log of kube-apiserver, and its etcd'],
 }
 
-/** @param seenBy who has seen it @param from where the flags are from */
-export function judgeServerFault(fault: FaultStatus, seenBy: string, from: string): Finding {
-  if (isOfFile(fault)) return unreadable(fault, seenBy, from)
+/** @param seenBy who has seen it */
+export function judgeServerFault(fault: FaultStatus, seenBy: string, origin: Origin): Finding {
+  if (isOfFile(fault)) return unreadable(fault, seenBy, origin)
   const cause = causeOf(fault)
   const url = fault.url || 'that is meant'
   const [, own] = /\bCure: (.+)$/.exec(fault.says) ?? []
@@ -52,17 +57,21 @@ export function judgeServerFault(fault: FaultStatus, seenBy: string, from: strin
     cause,
     severity: 'broken',
     summary: SUMMARIES[cause](url),
-    evidence: [`${seenBy}: ${fault.says.replace(/\.? ?Cure: .*$/, '')}`, `the flags are those of: ${from}`],
-    cure: [...(own === undefined ? [] : [own]), ...CURES[cause](url)],
+    evidence: [`${seenBy}: ${fault.says.replace(/\.? ?Cure: .*$/, '')}`, `the flags are those of: ${origin.from}`],
+    cure: [...(own === undefined ? [] : [own]), ...withoutTls(url, origin), ...CURES[cause](url, origin)],
   }
 }
+
+/** What is asked without TLS by mistake closes the connection, or says so in its own words. */
+const withoutTls = (url: string, { server }: Origin): readonly string[] =>
+  url.startsWith('http:') ? [`https:// in the place of http://, in ${server}: API servers speak TLS`] : []
 
 /** Errors of files (errno(3)): nobody was asked, since one that the flags or a kubeconfig name is not to be read. */
 const OF_FILES: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'ENOTDIR', 'EISDIR', 'EPERM', 'ELOOP', 'unreadable'])
 
 const isOfFile = ({ url, root }: FaultStatus): boolean => !url && root !== null && OF_FILES.has(root)
 
-function unreadable({ says }: FaultStatus, seenBy: string, from: string): Finding {
+function unreadable({ says }: FaultStatus, seenBy: string, { from }: Origin): Finding {
   const [, path = 'the file'] = /(\/[^\s,]+)/.exec(says) ?? []
   return {
     cause: 'kubeconfig-unusable',

@@ -30,6 +30,7 @@ export interface KubeReadsInput {
 export const kubeReads = (input: KubeReadsInput): KubeReads => ({
   netConfigPath: input.access.netConfigPath,
   from: input.from,
+  server: serverOf(input.access),
   askBriefly: once(async () => ({ ...(await nodesFor(input, askOwn)), ...(await configurationFor(input)) })),
   ask: once(async () => ({ ...(await nodesFor(input, askAll)), ...(await configurationFor(input)) })),
   nodes: (names) => nodesNamed(input, names),
@@ -49,6 +50,12 @@ async function nodesNamed(input: KubeReadsInput, names: readonly string[]): Prom
     if (error instanceof ConfigError || error instanceof StoreError) return new Map()
     throw error
   }
+}
+
+function serverOf({ apiUrl, kubeconfigFile }: KubeAccess): string {
+  if (apiUrl !== undefined) return '--kube-api-url'
+  if (kubeconfigFile !== undefined) return `server: of the current context in ${kubeconfigFile} (--kubeconfig-file)`
+  return 'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT in the environment of the pod'
 }
 
 type OfNodes = Omit<KubeFacts, 'configuration' | 'invalid'>

@@ -51,6 +51,7 @@ export const REMEDIES: Readonly<Record<StoreCause, Remedy>> = {
       changeFlag('FLANNELD_ETCD_ENDPOINTS', 'http://ADDRESS:2379'),
       'to look at another etcd without that: flanneld doctor --etcd-endpoints=http://ADDRESS:2379',
       'if etcd is to run on this host: systemctl start etcd',
+      'in a cluster of Kubernetes: flanneld doctor --kube-subnet-mgr --kubeconfig-file=FILE',
     ],
   },
   'etcd-refused': {

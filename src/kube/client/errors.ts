@@ -117,7 +117,7 @@ export function wordsOf(status: Pick<StatusWords, 'word' | 'sentence'>): string 
 /** A request that was not answered. `cause`: Node's own error. @param proxy a variable that names one, which is not followed */
 export function unanswered({ op }: Pick<Operation, 'op'>, url: string, cause: unknown, proxy?: string): StoreError {
   const root = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined
-  const message = `${op} at ${url}: ${whatHappened(cause)}${hintFor(root)}${remarkOn(proxy)}`
+  const message = `${op} at ${url}: ${whatHappened(cause)}${hintFor(root, url)}${remarkOn(proxy)}`
   return new StoreError({ op, code: 'UNAVAILABLE', retryable: true, message, cause, url, root })
 }
 
@@ -157,9 +157,10 @@ export const closed = ({ op }: Pick<Operation, 'op'>): StoreError =>
   new StoreError({ op, code: 'CLOSED', retryable: false, message: `${op}: closed` })
 
 /** What a failure of TLS or of the network most often comes from. */
-function hintFor(root: string | undefined): string {
+function hintFor(root: string | undefined, url: string): string {
   if (root === undefined) return ''
-  const hint = HINTS[root]
+  const isPlain = root === 'ECONNRESET' && url.startsWith('http:')
+  const hint = isPlain ? 'API servers speak TLS: https:// in the place of http://?' : HINTS[root]
   return hint === undefined ? '' : ` (${hint})`
 }
 

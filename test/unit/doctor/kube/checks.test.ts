@@ -28,7 +28,8 @@ async function found(cluster: Cluster): Promise<readonly Finding[]> {
     url: URL,
     read: async (name, stop) => {
       if (cluster.isFrozen) await stopped(stop)
-      return nodes instanceof Error ? undefined : nodes.find((node) => node.name === name)
+      if (nodes instanceof Error) throw nodes
+      return nodes.find((node) => node.name === name)
     },
     list: () => (nodes instanceof Error ? Promise.reject(nodes) : Promise.resolve({ nodes })),
     nodeOfPod: () => Promise.resolve('n1'),
@@ -36,6 +37,7 @@ async function found(cluster: Cluster): Promise<readonly Finding[]> {
   const kube = kubeReads({
     access: {
       ...{ annotationPrefix: 'flannel.alpha.coreos.com/', netConfigPath: '/net-conf.json', setsNetworkAvailable: true },
+      kubeconfigFile: '/etc/flannel/kubeconfig',
       ...('nodeName' in cluster ? { pod: { name: 'p', namespace: 's' } } : { nodeName: 'n1' }),
     },
     from: 'the flanneld that runs here',
@@ -79,6 +81,15 @@ describe('what doctor finds of an API server', () => {
     expect(finding?.evidence[0]).toBe(`the API server, asked just now: our Node at ${URL}: no answer within 2 s`)
   })
 
+  it('is a URL without TLS', async () => {
+    const url = 'http://10.0.0.1:6443'
+    const message = `list of Nodes at ${url}: read ECONNRESET`
+    const nodes = new StoreError({ op: 'list', code: 'UNAVAILABLE', root: 'ECONNRESET', retryable: true, message, url })
+    const [finding] = await found({ nodes })
+    expect(finding).toMatchObject({ cause: 'apiserver-unreachable' })
+    expect(finding?.cure[0]).toMatch(/^https:\/\/ in the place of http:\/\/, in server: .*\/etc\/flannel\/kubeconfig/)
+  })
+
   it('is a file that is not there, by its name', async () => {
     const message = 'waiting for /etc/flannel/ca.crt, which cannot be read (ENOENT)'
     const nodes = new StoreError({
@@ -95,14 +106,23 @@ describe('what doctor finds of an API server', () => {
       summary: 'the API server is not asked: /etc/flannel/ca.crt cannot be read',
     })
     expect(finding?.cure[0]).toContain('ls -l /etc/flannel/ca.crt')
+    const [ofServed] = await found({ nodes, agent: { ...healthy, store: { ...healthy.store, isUp: true } } })
+    expect(ofServed).toMatchObject({
+      severity: 'risk',
+      summary: expect.stringMatching(/^\/etc\/flannel\/ca.crt cannot be read: .* old credentials/) as unknown,
+    })
   })
 
   it.each<[string, StoreError, string]>([
     ['apiserver-unreachable', refusal('UNAVAILABLE', 'ECONNREFUSED'), 'readyz'],
-    ['apiserver-unreachable', refusal('DEADLINE_EXCEEDED', ''), 'readyz'],
+    [
+      'apiserver-unreachable',
+      refusal('DEADLINE_EXCEEDED', ''),
+      `in /etc/flannel/kubeconfig (--kubeconfig-file) is to be ${URL}`,
+    ],
     ['apiserver-certificate', refusal('UNAVAILABLE', 'CERT_HAS_EXPIRED'), 'clock'],
     ['apiserver-certificate', refusal('UNAVAILABLE', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'ca.crt'],
-    ['apiserver-token', refusal('UNAUTHENTICATED', '401'), 'token'],
+    ['apiserver-token', refusal('UNAUTHENTICATED', '401'), 'kubectl -n kube-flannel create token flannel '],
     ['apiserver-role', refusal('PERMISSION_DENIED', '403', '. Cure: the ClusterRole needs verb list'), 'verb list'],
     ['apiserver-busy', refusal('RESOURCE_EXHAUSTED', '429'), 'readyz'],
     ['apiserver-busy', refusal('UNAVAILABLE', '503'), 'readyz'],
@@ -162,6 +182,14 @@ describe('what doctor finds of our Node, and of the configuration', () => {
     const [unreached] = await found({ agent: down })
     expect(unreached).toMatchObject({ cause: 'apiserver-unreachable' })
     expect(unreached?.covers).toBeUndefined()
+  })
+
+  it('is a Node that is gone, which its kubelet makes again when it starts', async () => {
+    const [finding] = await found({ nodes: [], agent: healthy })
+    expect(finding).toMatchObject({ cause: 'node-missing' })
+    expect(finding?.cure).toEqual([expect.stringMatching(/^systemctl restart kubelet/)])
+    const [atStart] = await found({ nodes: [] })
+    expect(atStart?.cure.join('\n')).toMatch(/NODE_NAME[^]*systemctl restart kubelet/)
   })
 
   it('is a family without a podCIDR', async () => {

@@ -25,7 +25,12 @@ async function found(
   const conditions = lease === undefined ? [] : [condition('lease', { reason: lease })]
   const agent = { ...base, node: { ...base.node, id: name }, conditions }
   const kube: KubeReads = {
-    ...{ netConfigPath: '/net-conf.json', from: 'here', ask: () => Promise.reject(new TypeError('not asked')) },
+    ...{
+      netConfigPath: '/net-conf.json',
+      server: 'server:',
+      from: 'here',
+      ask: () => Promise.reject(new TypeError('not asked')),
+    },
     askBriefly: () =>
       Promise.resolve({
         ...{ refused: undefined, reading: undefined, node: undefined, nodeName: name },

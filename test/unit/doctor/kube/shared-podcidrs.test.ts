@@ -26,7 +26,7 @@ async function found({ own, nodes = {}, same, rejected = [] }: Cluster): Promise
   }
   const notAsked = () => Promise.reject(new TypeError('not asked'))
   const kube: KubeReads = {
-    ...{ netConfigPath: '/net-conf.json', from: 'here', ask: notAsked, askBriefly: notAsked },
+    ...{ netConfigPath: '/net-conf.json', server: 'server:', from: 'here', ask: notAsked, askBriefly: notAsked },
     nodes: (names) => Promise.resolve(new Map(Object.entries(nodes).filter(([name]) => names.includes(name)))),
   }
   const { view } = fakeView({ agent })

@@ -200,7 +200,7 @@ describe('the size of packets that pass', () => {
 })
 
 const fakeKube: KubeReads = {
-  ...{ netConfigPath: '/etc/kube-flannel/net-conf.json', from: 'here' },
+  ...{ netConfigPath: '/etc/kube-flannel/net-conf.json', server: 'server:', from: 'here' },
   ask: () => Promise.reject(new TypeError('not asked')),
   askBriefly: () => Promise.reject(new TypeError('not asked')),
   nodes: () => Promise.resolve(new Map()),
