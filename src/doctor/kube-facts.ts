@@ -7,6 +7,8 @@ export interface KubeFacts {
   readonly refused: FaultStatus | undefined
   /** Why Nodes cannot be listed. */
   readonly reading: FaultStatus | undefined
+  /** What an agent does, and these credentials may not, by verb and resource (`nodes/status`); empty where nobody could tell. */
+  readonly missingRights: readonly { readonly verb: string; readonly resource: string }[]
   /** Our own Node; null: there is none of that name. */
   readonly node: { readonly podCidrs: readonly string[] } | null | undefined
   /** Its name, where it is known. */

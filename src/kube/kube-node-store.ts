@@ -7,6 +7,7 @@ import type { KubeClient } from './client/kube-client.ts'
 import { readListPage } from './list-page.ts'
 import { ListStream } from './list-stream.ts'
 import { NodeWatch } from './node-watch.ts'
+import { missingRights, type Right } from './own-rights.ts'
 import type { NodeList, NodePatch, NodeRecord, NodeStore, NodeWatchEvent, OneNode } from './nodes/node-store.ts'
 import { bootIdOf, isNetworkAvailable, NETWORK_AVAILABLE, readNode } from './nodes/read-node.ts'
 
@@ -86,7 +87,7 @@ export class KubeNodeStore implements NodeStore {
 
   async patch(name: string, patch: NodePatch, signal: AbortSignal): Promise<OneNode | undefined> {
     const path = `${NODES}/${encodeURIComponent(name)}/status`
-    const asked = { method: 'PATCH', path, patch: bodyOf(patch, this.#tools.annotationPrefix) } as const
+    const asked = { method: 'PATCH', path, sent: bodyOf(patch, this.#tools.annotationPrefix) } as const
     return this.#oneNode(await unlessMissing(this.#tools.client.ask(PATCH, asked, signal)), PATCH)
   }
 
@@ -96,6 +97,11 @@ export class KubeNodeStore implements NodeStore {
     const spec = isObject(pod) ? pod['spec'] : undefined
     const node = isObject(spec) ? spec['nodeName'] : undefined
     return typeof node === 'string' && node !== '' ? node : undefined
+  }
+
+  /** Of what an agent does with Nodes, what this client may not. @throws {StoreError} where that cannot be asked */
+  missingRights(signal: AbortSignal): Promise<readonly Right[]> {
+    return missingRights(this.#tools.client, signal)
   }
 
   refreshConnections(): void {

@@ -247,6 +247,11 @@ describe.skipIf(typeof programs === 'string')('three hosts on a real API server,
     for (const [verb, condition, notice] of lacks) {
       await allow(verb)
       await waitFor('it to be known', async () => !(await mayAll()), LONG)
+      const { stdout } = await lab()
+        .host(0)
+        .place.attempt(program, [...words, 'doctor', '--json'])
+      const causes = objectsAt(parseObject(stdout), 'findings').map(({ cause }) => cause)
+      expect(causes, verb).toContain('apiserver-role')
       await notice()
       for (const host of lab().hosts) await fails(host, condition, new RegExp(`needs verb ${verb} on nodes`), LONG)
       await allow()

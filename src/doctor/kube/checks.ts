@@ -3,7 +3,7 @@ import type { ConditionStatus, StatusDocument } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { KubeFacts, KubeReads } from '../kube-facts.ts'
 import type { View } from '../view.ts'
-import { judgeServerFault } from './judge-fault.ts'
+import { judgeRights, judgeServerFault } from './judge-fault.ts'
 import { nodeNames } from './node-name.ts'
 import { sharedPodCidrs } from './shared-podcidrs.ts'
 
@@ -64,8 +64,9 @@ function judgeServer({ reads, agent, facts }: Known): readonly Finding[] {
       ? []
       : [judgeServerFault(fault, `the agent (${what})`, reads)],
   )
-  const known = new Set(byUs.map(({ cause }) => cause))
-  const all = [...byUs, ...byAgent.filter(({ cause }) => !known.has(cause))]
+  const told = [...byUs, ...judgeRights(facts.missingRights, reads)]
+  const known = new Set(told.map(({ cause }) => cause))
+  const all = [...told, ...byAgent.filter(({ cause }) => !known.has(cause))]
   return [
     ...new Map(
       all.map((finding) => [

@@ -1,7 +1,7 @@
 import type { FaultStatus } from '../../status/document.ts'
 import { quoted } from '../../text/quoted.ts'
 import type { Finding } from '../finding.ts'
-import type { KubeReads } from '../kube-facts.ts'
+import type { KubeFacts, KubeReads } from '../kube-facts.ts'
 
 /** Why an API server does not do as it is asked. */
 type ServerCause =
@@ -60,6 +60,28 @@ export function judgeServerFault(fault: FaultStatus, seenBy: string, origin: Ori
     evidence: [`${seenBy}: ${fault.says.replace(/\.? ?Cure: .*$/, '')}`, `the flags are those of: ${origin.from}`],
     cure: [...(own === undefined ? [] : [own]), ...withoutTls(url, origin), ...CURES[cause](url, origin)],
   }
+}
+
+/** What no request has failed with yet, or none of an agent that runs: its watch goes on until it ends, and what it has written stands. */
+export function judgeRights(missing: KubeFacts['missingRights'], origin: Origin): readonly Finding[] {
+  if (missing.length === 0) return []
+  const names = missing.map(({ verb, resource }) => `${verb} ${resource}`).join(', ')
+  return [
+    {
+      ...{ cause: 'apiserver-role', severity: 'broken' },
+      summary: `the API server does not let us do what an agent does: ${names}`,
+      evidence: [
+        ...missing.map(({ verb, resource }) => `kubectl auth can-i ${verb} ${subresourceOf(resource)}, as we: no`),
+        `the flags are those of: ${origin.from}`,
+      ],
+      cure: CURES['apiserver-role']('', origin),
+    },
+  ]
+}
+
+function subresourceOf(resource: string): string {
+  const [name = '', part] = resource.split('/')
+  return part === undefined ? name : `${name} --subresource=${part}`
 }
 
 /** What is asked without TLS by mistake closes the connection, or says so in its own words. */

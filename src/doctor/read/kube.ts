@@ -12,6 +12,7 @@ export interface AskedNodes {
   readonly url: string
   read(name: string, signal: AbortSignal): Promise<(NodeSeen & { readonly podCidrs: readonly string[] }) | undefined>
   list(signal: AbortSignal): Promise<unknown>
+  missingRights(signal: AbortSignal): Promise<KubeFacts['missingRights']>
   nodeOfPod(namespace: string, name: string, signal: AbortSignal): Promise<string | undefined>
 }
 
@@ -61,7 +62,9 @@ function serverOf({ apiUrl, kubeconfigFile }: KubeAccess): string {
 type OfNodes = Omit<KubeFacts, 'configuration' | 'invalid'>
 type Ask = (nodes: AskedNodes, input: KubeReadsInput) => Promise<OfNodes>
 
-const NOTHING: OfNodes = { refused: undefined, reading: undefined, node: undefined, nodeName: undefined }
+const NOTHING: OfNodes = {
+  ...{ refused: undefined, reading: undefined, missingRights: [], node: undefined, nodeName: undefined },
+}
 /** A list of thousands of Nodes takes longer than one; a check has eight seconds. */
 const LIST_WITHIN_MS = 4_000
 
@@ -99,8 +102,19 @@ const askOwn: Ask = (nodes, { access, signal }) =>
     const { nodeName, pod } = access
     const name = nodeName ?? (pod && (await nodes.nodeOfPod(pod.namespace, pod.name, stop)))
     if (name === undefined) return NOTHING
-    return { ...NOTHING, nodeName: name, node: (await nodes.read(name, stop)) ?? null }
+    const node = (await nodes.read(name, stop)) ?? null
+    return { ...NOTHING, nodeName: name, node, missingRights: await rightsOrNone(nodes, stop) }
   })
+
+/** A cluster may forbid the question; whether our Node can be read is known without it. */
+async function rightsOrNone(nodes: AskedNodes, stop: AbortSignal): Promise<KubeFacts['missingRights']> {
+  try {
+    return await nodes.missingRights(stop)
+  } catch (error) {
+    if (error instanceof StoreError) return []
+    throw error
+  }
+}
 
 /** Our own first, which tells soon whether anybody answers; and whether all may be listed. */
 async function askAll(nodes: AskedNodes, input: KubeReadsInput): Promise<OfNodes> {

@@ -13,7 +13,7 @@ const TCP_ASKS_AFTER_MS = 3_000
 const MOST_CONNECTIONS = 4
 
 export interface RawRequest {
-  readonly method: 'GET' | 'PATCH'
+  readonly method: 'GET' | 'PATCH' | 'POST'
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined

@@ -6,8 +6,8 @@ import { printable } from '../../text/printable.ts'
 export interface Operation {
   /** Of the port, for messages: `list of Nodes`. */
   readonly op: string
-  readonly verb: 'get' | 'list' | 'watch' | 'patch'
-  readonly resource: 'nodes' | 'nodes/status' | 'pods'
+  readonly verb: 'get' | 'list' | 'watch' | 'patch' | 'create'
+  readonly resource: 'nodes' | 'nodes/status' | 'pods' | 'selfsubjectaccessreviews'
 }
 
 /** The longest of the server's own words that is repeated. */

@@ -32,11 +32,11 @@ export interface KubeClientPorts {
 }
 
 export interface Request {
-  readonly method: 'GET' | 'PATCH'
+  readonly method: 'GET' | 'PATCH' | 'POST'
   /** With its query. */
   readonly path: string
-  /** Sent as JSON. */
-  readonly patch?: object
+  /** Sent as JSON: what is to be merged, with PATCH; else as it is. */
+  readonly sent?: object
 }
 
 const IDLE_MS = 15_000
@@ -232,10 +232,11 @@ export class KubeClient {
   }
 }
 
-function rawOf({ method, path, patch }: Request, isAlone: boolean): RawRequest {
+function rawOf({ method, path, sent }: Request, isAlone: boolean): RawRequest {
   const headers = { accept: JSON_TYPE, 'user-agent': USER_AGENT }
-  if (patch === undefined) return { method, path, headers, isAlone }
-  return { method, path, headers: { ...headers, 'content-type': PATCH_TYPE }, body: JSON.stringify(patch), isAlone }
+  if (sent === undefined) return { method, path, headers, isAlone }
+  const type = method === 'PATCH' ? PATCH_TYPE : JSON_TYPE
+  return { method, path, headers: { ...headers, 'content-type': type }, body: JSON.stringify(sent), isAlone }
 }
 
 /** In milliseconds (RFC 9110 section 10.2.3; the API server says seconds); undefined: it does not say. */

@@ -44,6 +44,7 @@ export interface FakeApiServerOptions {
 }
 
 const NODES = '/api/v1/nodes'
+const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
 
 /** What of an API server of Kubernetes concerns Nodes, with faults at will. */
 export class FakeApiServer {
@@ -51,6 +52,8 @@ export class FakeApiServer {
   readonly requests: SeenRequest[] = []
   /** Pods on Nodes, by `namespace/name`. */
   readonly pods = new Map<string, string>()
+  /** Rights that nobody has, as reviews tell: `patch nodes/status`. */
+  readonly withheld = new Set<string>()
   faults: Faults = {}
   tokens: readonly string[] | undefined
   readonly #server: Server
@@ -166,9 +169,15 @@ export class FakeApiServer {
       const node = this.pods.get(`${namespace ?? ''}/${pod}`)
       if (node === undefined) fail(response, 404, `pods "${pod}" not found`)
       else send(response, 200, { kind: 'Pod', apiVersion: 'v1', metadata: { name: pod }, spec: { nodeName: node } })
-    } else if (url.pathname === NODES) this.#collection(verb, url, body, response)
+    } else if (url.pathname === REVIEWS) send(response, 201, this.#review(body))
+    else if (url.pathname === NODES) this.#collection(verb, url, body, response)
     else if (name !== '') this.#one(verb, name, body, response)
     else fail(response, 404, 'the server could not find the requested resource')
+  }
+
+  #review(body: string): object {
+    const asked = rightIn(JSON.parse(body))
+    return { kind: 'SelfSubjectAccessReview', status: { allowed: !this.withheld.has(asked) } }
   }
 
   #one(verb: Verb, name: string, body: string, response: ServerResponse): void {
@@ -263,6 +272,17 @@ function fail(response: ServerResponse, code: number, message: string, retryAfte
 const REASONS: Readonly<Record<number, string>> = {
   ...{ 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound', 410: 'Expired', 422: 'Invalid' },
   ...{ 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable' },
+}
+
+/** What is asked for: `patch nodes/status`. */
+function rightIn(value: unknown): string {
+  const spec = isObject(value) && isObject(value['spec']) ? value['spec'] : {}
+  const asked = isObject(spec['resourceAttributes']) ? spec['resourceAttributes'] : {}
+  const [verb = '', resource = '', part = ''] = ['verb', 'resource', 'subresource'].map((name) => {
+    const text = asked[name]
+    return typeof text === 'string' ? text : ''
+  })
+  return [`${verb} ${resource}`, part].filter(Boolean).join('/')
 }
 
 interface Made {

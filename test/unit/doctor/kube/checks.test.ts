@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../../../src/config/error.ts'
+import type { KubeFacts } from '../../../../src/doctor/kube-facts.ts'
 import type { Finding } from '../../../../src/doctor/finding.ts'
 import { KUBE_CHECKS } from '../../../../src/doctor/kube/checks.ts'
 import { kubeReads, type AskedNodes } from '../../../../src/doctor/read/kube.ts'
@@ -18,6 +19,7 @@ interface Cluster {
   readonly nodes?: readonly { readonly name: string; readonly podCidrs: readonly string[] }[] | Error
   readonly configuration?: string | undefined
   readonly nodeName?: string | undefined
+  readonly missingRights?: KubeFacts['missingRights'] | Error
   /** It is reached, and says nothing. */
   readonly isFrozen?: boolean
 }
@@ -32,6 +34,10 @@ async function found(cluster: Cluster): Promise<readonly Finding[]> {
       return nodes.find((node) => node.name === name)
     },
     list: () => (nodes instanceof Error ? Promise.reject(nodes) : Promise.resolve({ nodes })),
+    missingRights: () => {
+      const { missingRights = [] } = cluster
+      return missingRights instanceof Error ? Promise.reject(missingRights) : Promise.resolve(missingRights)
+    },
     nodeOfPod: () => Promise.resolve('n1'),
   }
   const kube = kubeReads({
@@ -79,6 +85,18 @@ describe('what doctor finds of an API server', () => {
     expect(others).toEqual([])
     expect(finding).toMatchObject({ cause: 'apiserver-unreachable', severity: 'broken' })
     expect(finding?.evidence[0]).toBe(`the API server, asked just now: our Node at ${URL}: no answer within 2 s`)
+  })
+
+  it('is a right that is missing, beside an agent that has not noticed', async () => {
+    const missingRights = [{ verb: 'patch', resource: 'nodes/status' }]
+    expect(await found({ agent: healthy, missingRights })).toMatchObject([
+      {
+        cause: 'apiserver-role',
+        summary: 'the API server does not let us do what an agent does: patch nodes/status',
+        evidence: ['kubectl auth can-i patch nodes --subresource=status, as we: no', expect.anything()],
+      },
+    ])
+    expect(await found({ missingRights: refusal('PERMISSION_DENIED', '403') })).toEqual([])
   })
 
   it('is a URL without TLS', async () => {

@@ -33,7 +33,7 @@ async function found(
     },
     askBriefly: () =>
       Promise.resolve({
-        ...{ refused: undefined, reading: undefined, node: undefined, nodeName: name },
+        ...{ refused: undefined, reading: undefined, missingRights: [], node: undefined, nodeName: name },
         ...{ configuration: undefined, invalid: undefined },
       }),
     nodes: (names) => Promise.resolve(new Map(Object.entries(nodes).filter(([one]) => names.includes(one)))),

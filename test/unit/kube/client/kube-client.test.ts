@@ -225,6 +225,17 @@ describe('an API server', () => {
     expect(asked.endpoint(api.url).isUp).toBe(false)
   })
 
+  it('is asked which rights of an agent are missing', async () => {
+    const api = await serve()
+    const store = connect({ access: { apiUrl: api.url } })
+    expect(await store.missingRights(signal)).toEqual([])
+    for (const right of ['watch nodes', 'patch nodes/status']) api.withheld.add(right)
+    expect(await store.missingRights(signal)).toEqual([
+      { verb: 'watch', resource: 'nodes' },
+      { verb: 'patch', resource: 'nodes/status' },
+    ])
+  })
+
   it('is known to answer, to refuse or to be away since then', async () => {
     const clock = new FakeClock()
     const { store: counts } = new AgentCounts()
