@@ -1,5 +1,13 @@
 import { ipToInteger, type Family, type Ip } from '../net/ip.ts'
-import { addressAt, prefixContains, prefixOf, subnetAt, subnetCount, type Prefix } from '../net/prefix.ts'
+import {
+  addressAt,
+  prefixContains,
+  prefixOf,
+  subnetAt,
+  subnetCount,
+  type Prefix,
+  LONGEST_SUBNETS,
+} from '../net/prefix.ts'
 import { reservedNetwork } from './reserved-networks.ts'
 import { parseBackend, type BackendConfig } from './backend.ts'
 import { ConfigError } from './error.ts'
@@ -52,7 +60,7 @@ export const FAMILIES: readonly FamilyFields[] = [
     subnetMax: 'SubnetMax',
     usualLength: 24,
     splitBeyond: 22,
-    longestSubnet: 30,
+    longestSubnet: LONGEST_SUBNETS[4],
   },
   {
     family: 6,
@@ -64,7 +72,7 @@ export const FAMILIES: readonly FamilyFields[] = [
     subnetMax: 'IPv6SubnetMax',
     usualLength: 64,
     splitBeyond: 62,
-    longestSubnet: 126,
+    longestSubnet: LONGEST_SUBNETS[6],
   },
 ]
 

@@ -135,3 +135,6 @@ let notAnotherHost: readonly Prefix[] | undefined
  */
 export const isReachableUnicast = (address: Ip): boolean =>
   !(notAnotherHost ??= NOT_ANOTHER_HOST.map(prefix)).some((network) => prefixContains(network, address))
+
+/** A longer subnet has no address for a container besides the gateway's, by family. */
+export const LONGEST_SUBNETS = { 4: 30, 6: 126 } as const

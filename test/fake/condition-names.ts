@@ -12,6 +12,7 @@ export type ConditionName =
   | 'etcd'
   | 'Kubernetes API'
   | 'condition of our Node'
+  | 'overwrites of our addresses'
   | 'rights in etcd'
   | 'network configuration'
   | 'lease'

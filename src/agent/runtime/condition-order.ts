@@ -27,7 +27,7 @@ const CAUSES_FIRST: readonly RegExp[] = [
   /^firewall$/,
   /^(drops|masquerading) of others$/,
   /^table of connections$/,
-  /^(podCIDRs of Nodes|condition of our Node)$/,
+  /^(podCIDRs of Nodes|condition of our Node|overwrites of our addresses)$/,
   /^checksums$/,
   /^(answers of|losses to|packet size to) peers over IPv[46]$/, // what all of the above does to packets
   /^container bridge$/,

@@ -1,4 +1,4 @@
-import { parsePrefix, prefixCovers } from '../../net/prefix.ts'
+import { LONGEST_SUBNETS, parsePrefix, prefixCovers } from '../../net/prefix.ts'
 import type { ConditionStatus, StatusDocument } from '../../status/document.ts'
 import type { Check, Finding } from '../finding.ts'
 import type { KubeFacts, KubeReads } from '../kube-facts.ts'
@@ -118,6 +118,9 @@ function missingNodeCure(agent: StatusDocument | undefined, nodeName: string): r
   ]
 }
 
+const tooSmallCure = (nodeName: string, family: 4 | 6): string =>
+  `--node-cidr-mask-size-ipv${family} of kube-controller-manager is to be ${LONGEST_SUBNETS[family]} or less, 24 or 64 as a rule; podCIDRs that Nodes have already never change: kubectl delete node ${nodeName}, and systemctl restart kubelet there`
+
 /** What the Node has been given, beside what the configuration asks for. */
 function judgeSubnets(
   nodeName: string,
@@ -130,13 +133,14 @@ function judgeSubnets(
   ]
   return overlays.flatMap(({ family, network }) => {
     const subnet = subnets.find((given) => given.family === family)
-    if (subnet === undefined)
+    if (subnet === undefined || subnet.length > LONGEST_SUBNETS[family])
       return [
         {
           cause: 'podcidr-missing',
-          summary: `Node ${nodeName} was given no podCIDR of IPv${family}`,
+          summary: `Node ${nodeName} was given no podCIDR of IPv${family}${subnet === undefined ? '' : ` with room for pods, but ${subnet.text}`}`,
           evidence,
           cure: [
+            ...(subnet === undefined ? [] : [tooSmallCure(nodeName, family)]),
             `kube-controller-manager with --allocate-node-cidrs=true and --cluster-cidr=${network.text} (kubeadm: networking.podSubnet); k3s and others hand podCIDRs out by themselves`,
           ],
         },

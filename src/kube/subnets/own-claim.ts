@@ -4,7 +4,7 @@ import { OtherAddressError } from '../../lease/errors.ts'
 import { formatLeaseKey } from '../../lease/codec.ts'
 import { leaseFamily, type Lease, type LeaseClaim, type LeaseFamily } from '../../lease/lease.ts'
 import { claimFor, saysOthers, type LeaseTerms } from '../../lease/terms.ts'
-import { isReachableUnicast, prefixCovers, type Prefix } from '../../net/prefix.ts'
+import { isReachableUnicast, LONGEST_SUBNETS, prefixCovers, type Prefix } from '../../net/prefix.ts'
 import { parseIp, sameIp, type Family, type Ip } from '../../net/ip.ts'
 import type { NodeRecord } from '../nodes/node-store.ts'
 import { leaseOf, NAMES, subnetsOf } from './node-claims.ts'
@@ -38,7 +38,7 @@ export function ownClaim(node: NodeRecord, terms: LeaseTerms): OwnClaim {
   }))
   return {
     claim: { ...plain, families },
-    warnings: [...refusedOverwrites(node), ...movesOf(node, { ...plain, families }, terms)],
+    warnings: movesOf(node, { ...plain, families }, terms),
   }
 }
 
@@ -56,6 +56,13 @@ function subnetFor(node: NodeRecord, { family, network }: OverlayNetwork, { avoi
     throw new ConfigError(
       what,
       `a subnet of Network ${network.text}, which is to be the cluster's --cluster-cidr`,
+      subnet.text,
+    )
+  const longestSubnet = LONGEST_SUBNETS[family]
+  if (subnet.length > longestSubnet)
+    throw new ConfigError(
+      what,
+      `a subnet of /${longestSubnet} or larger, which has room for pods: --node-cidr-mask-size of kube-controller-manager`,
       subnet.text,
     )
   const covered = avoid.find((needed) => prefixCovers(subnet, needed))
@@ -100,17 +107,21 @@ function addressesIn({ annotations }: NodeRecord, name: 'overwrite' | 'chosen'):
 export const overwriteTexts = ({ annotations }: NodeRecord): string =>
   ([4, 6] as const).flatMap((family) => annotations[NAMES[family].overwrite] ?? []).join(', ')
 
-/** Those that are not followed, in words. */
-export function refusedOverwrites(node: NodeRecord): readonly string[] {
+/** Which of them are not followed, and why; undefined: none. */
+export function refusedOverwrites(node: NodeRecord): string | undefined {
   const taken = overwritesOf(node)
-  return ([4, 6] as const).flatMap((family) => {
+  const refused = ([4, 6] as const).flatMap((family) => {
     const { overwrite } = NAMES[family]
     const text = node.annotations[overwrite] ?? ''
-    if (text === '' || taken.has(family)) return []
-    return [
-      `annotation ${overwrite} of Node ${node.name} is not an IPv${family} address another host can reach: ${text}; our own is published`,
-    ]
+    return text === '' || taken.has(family) ? [] : [{ family, name: overwrite, text }]
   })
+  const [first] = refused
+  if (first === undefined) return undefined
+  const said = refused.map(
+    ({ family, name, text }) =>
+      `annotation ${name} of Node ${node.name} is not an IPv${family} address another host can reach: ${text}`,
+  )
+  return `${said.join('; ')}; our own is published. Cure: kubectl annotate node ${node.name} …/${first.name}-, or an address in its place`
 }
 
 /** What has changed for containers, or for peers. */

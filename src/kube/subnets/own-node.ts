@@ -30,6 +30,7 @@ export interface OwnNodeInput {
 }
 
 const CONDITION = 'lease'
+const OVERWRITES = 'overwrites of our addresses'
 const ROW = 'annotations'
 /** Without anything to do, a look this often, in milliseconds; only a ring matters. */
 const IDLE_MS = 3_600_000
@@ -66,6 +67,7 @@ export class OwnNode implements Task {
     this.#failing = new FailingCall(input.ports.random)
     this.#contest = new NameContest({ ...input.ports, bootId: input.bootId })
     this.#contest.read(input.node)
+    this.#judgeOverwrites(input.node)
   }
 
   get nodeName(): string {
@@ -123,7 +125,14 @@ export class OwnNode implements Task {
     this.#wasRight = false
     const { log } = this.#input.ports
     log.info('overwrites of our public addresses were changed; following them', { node: node.name, overwrites: now })
-    for (const refused of refusedOverwrites(node)) log.warn(refused)
+    this.#judgeOverwrites(node)
+  }
+
+  #judgeOverwrites(node: NodeRecord): void {
+    const { conditions } = this.#input.ports
+    const refused = refusedOverwrites(node)
+    if (refused === undefined) conditions.holds(OVERWRITES)
+    else conditions.fails(OVERWRITES, refused, 'degraded')
   }
 
   /** Somebody may have changed what we have said. */

@@ -176,6 +176,7 @@ describe('what doctor finds of our Node, and of the configuration', () => {
   it.each<[string, Cluster, string]>([
     ['node-missing', { nodes: [{ name: 'other', podCidrs: [] }] }, 'NODE_NAME'],
     ['podcidr-missing', { nodes: [{ name: 'n1', podCidrs: [] }] }, '--cluster-cidr=10.244.0.0/16'],
+    ['podcidr-missing', { nodes: [{ name: 'n1', podCidrs: ['10.244.9.0/32'] }] }, '--node-cidr-mask-size-ipv4'],
     ['podcidr-outside-network', { nodes: [{ name: 'n1', podCidrs: ['10.1.0.0/24'] }] }, 'kubectl edit configmap'],
     ['configuration-missing', { configuration: undefined }, 'ConfigMap'],
     ['configuration-invalid', { configuration: '{"Network":"x"}' }, 'flanneld config validate'],

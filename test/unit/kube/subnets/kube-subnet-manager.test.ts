@@ -199,6 +199,7 @@ describe('acquiring', () => {
     ['no podCIDR', [], {}, /podCIDR of Node own: expected an IPv4 subnet.*--allocate-node-cidrs.*found nothing/],
     ['none of our family', ['fd00:244:0:1::/64'], {}, /expected an IPv4 subnet.*found "fd00:244:0:1::\/64"/],
     ['one outside Network', ['10.9.0.0/24'], {}, /a subnet of Network 10.244.0.0\/16.*found "10.9.0.0\/24"/],
+    ['one without room for pods', ['10.244.1.1/32'], {}, /a subnet of \/30 or larger.*found "10.244.1.1\/32"/],
     ['rubbish', ['rubbish'], {}, /expected an IPv4 subnet.*found "rubbish"/],
   ])('waits while there is %s, and says so', async (_, podCIDRs, there, message) => {
     api.nodes.delete('own')
@@ -233,10 +234,18 @@ describe('acquiring', () => {
   it('publishes what public-ip-overwrite says, and nothing that is no address', async () => {
     const overwritten = named({ 'public-ip-overwrite': '203.0.113.7', 'public-ipv6-overwrite': 'rubbish' })
     api.nodes.put('own', { podCIDRs: ['10.244.1.0/24', 'fd00:244:0:1::/64'], annotations: overwritten })
-    const { warnings, lease } = await manager.acquire({ ...TERMS, overlays: DUAL, isAddressOpen: true }, stop.signal)
-    expect(lease.families.map(({ publicIp }) => publicIp.text)).toEqual(['203.0.113.7', 'fd00:205::10'])
-    expect(warnings).toMatchObject([
-      expect.stringContaining('public-ipv6-overwrite of Node own is not an IPv6 address'),
+    const terms = { ...TERMS, overlays: DUAL, isAddressOpen: true } as const
+    const acquired = await manager.acquire(terms, stop.signal)
+    expect(acquired.lease.families.map(({ publicIp }) => publicIp.text)).toEqual(['203.0.113.7', 'fd00:205::10'])
+    acquired.hold({ terms, peers: { onList: () => undefined, onChanges: () => undefined }, isForwarding: () => false })
+    expect(conditions.all()).toMatchObject([
+      {
+        what: 'overwrites of our addresses',
+        effect: 'degraded',
+        reason: expect.stringMatching(
+          /public-ipv6-overwrite of Node own is not an IPv6 address.*: rubbish; .*Cure: kubectl annotate node own/,
+        ) as unknown,
+      },
     ])
   })
 
@@ -494,6 +503,7 @@ describe('holding', () => {
     await waitFor('the overwrite', publishes('203.0.113.7'))
     overwrite('rubbish')
     await waitFor('our own', publishes('192.168.205.10'))
+    expect(conditions.all()).toMatchObject([{ what: 'overwrites of our addresses' }])
     for (let beats = 0; beats < 3; beats++) api.nodes.patch('own', {})
     overwrite('203.0.113.8')
     await waitFor('the next one', publishes('203.0.113.8'))
