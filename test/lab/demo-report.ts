@@ -1,6 +1,7 @@
 import type { VxlanPacket } from './capture.ts'
 import type { PairResult } from './demo-steps.ts'
 import type { Lab } from './lab.ts'
+import { AGENT } from './program.ts'
 
 /** Where the demo's words go: standard output for a person, standard error beside a machine-readable result. */
 export class Report {
@@ -66,7 +67,7 @@ export function describePacket(packet: VxlanPacket): string {
 }
 
 /** How to get into a demo that was left running, from a shell outside of it. @param kubeconfig of who may do everything, where there is an API server */
-export function howToEnter(lab: Lab, kubeconfig?: string): string {
+export function howToEnter(lab: Lab, kubectlCall?: readonly string[]): string {
   const outer = process.env['FLANNEL_LAB_PID'] ?? '?'
   const user = process.env['FLANNEL_LAB_KIND'] === 'user' ? ' --user --preserve-credentials' : ''
   const enter = `nsenter --target ${outer}${user} --net --mount --pid=/proc/${outer}/ns/pid_for_children`
@@ -77,7 +78,7 @@ export function howToEnter(lab: Lab, kubeconfig?: string): string {
     ...containers.map((container) => `  its container ${container.address}:  ${inside(container.place.pid)}`),
   ])
   const etcdctl = `${enter} env ETCDCTL_API=3 etcdctl --endpoints=${lab.etcd.endpoints.join(',')} get --prefix /coreos.com/network`
-  const kubectl =
-    kubeconfig === undefined ? [] : [`  the API server:  ${enter} kubectl --kubeconfig=${kubeconfig} get nodes`]
-  return [...hosts, ...kubectl, `  etcd:  ${etcdctl}`].join('\n')
+  const kubectl = kubectlCall === undefined ? [] : [`  the API server:  ${enter} ${kubectlCall.join(' ')} get nodes`]
+  const asks = ['status', 'doctor'].map((command) => `  then, on a host:  ${[...AGENT, command].join(' ')}`)
+  return [...hosts, ...asks, ...kubectl, `  etcd:  ${etcdctl}`].join('\n')
 }

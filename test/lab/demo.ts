@@ -110,7 +110,7 @@ const isComplete = ({ sent, received }: PingResult): boolean => received === sen
 
 async function leaveRunning(lab: Lab, kube: KubeDemo | undefined, report: Report): Promise<void> {
   report.section('Left running until Ctrl-C. To enter, from another shell')
-  report.line(howToEnter(lab, kube?.server.adminConfig))
+  report.line(howToEnter(lab, kube?.server.kubectlCall()))
   const forever = setInterval(() => undefined, 60_000)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   clearInterval(forever)

@@ -174,15 +174,16 @@ export class ApiServer {
 
   /** Whatever came of `kubectl ARGS`, by whoever may do everything, or has this token. */
   attempt(args: readonly string[], input?: string, token?: string): Promise<Outcome> {
-    return outcomeOf(this.#kubectl(args, token), input === undefined ? {} : { input })
+    return outcomeOf(this.kubectlCall(args, token), input === undefined ? {} : { input })
   }
 
   /** Standard output of `kubectl ARGS`. */
   kubectl(args: readonly string[], input?: string): Promise<string> {
-    return outputOf(this.#kubectl(args), input === undefined ? {} : { input })
+    return outputOf(this.kubectlCall(args), input === undefined ? {} : { input })
   }
 
-  #kubectl(args: readonly string[], token?: string): readonly [string, ...string[]] {
+  /** `kubectl ARGS` as a command line, which writes nothing into the folder of whoever calls it. */
+  kubectlCall(args: readonly string[] = [], token?: string): readonly [string, ...string[]] {
     const config = token === undefined ? this.adminConfig : this.kubeconfig(token)
     return ['kubectl', `--kubeconfig=${config}`, `--cache-dir=${join(this.#folder, 'cache')}`, ...args]
   }
