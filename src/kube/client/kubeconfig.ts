@@ -64,7 +64,7 @@ function parseYaml(text: string, name: string): unknown {
     return value
   } catch (error) {
     const [why = 'unreadable'] = error instanceof Error ? error.message.split('\n') : []
-    throw new ConfigError(name, 'valid YAML', why)
+    throw new ConfigError(name, 'valid YAML', why.replace(/:$/, ''))
   }
 }
 

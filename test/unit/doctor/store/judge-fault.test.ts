@@ -91,7 +91,7 @@ describe('a failure of etcd becomes its cause, with the object and the command t
   it('nobody at the default endpoint is no etcd that refuses: nobody has said where it is', () => {
     const refused = { code: 'UNAVAILABLE', root: 'ECONNREFUSED', url: 'http://127.0.0.1:2379' }
     expect(one(refused, { isDefault: true })).toMatch(
-      /^etcd-not-named: nobody says where etcd is, and nothing answers at the default, http:\/\/10\.0\.0\.1:2379.*FLANNELD_ETCD_ENDPOINTS=http:\/\/ADDRESS:2379/,
+      /^etcd-not-named: nobody says where etcd is, and nothing answers at the default, http:\/\/10\.0\.0\.1:2379.*FLANNELD_ETCD_ENDPOINTS=http:\/\/ADDRESS:2379[^]*--kube-subnet-mgr/,
     )
     expect(one({ code: 'UNAUTHENTICATED' }, { isDefault: true })).toMatch(/^etcd-password/)
   })

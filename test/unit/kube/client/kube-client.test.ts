@@ -176,6 +176,15 @@ describe('credentials', () => {
       'our Node at https://a: unable to get issuer certificate (signed by another authority than the one we trust)',
     )
   })
+
+  it('says that an API server without TLS is none', () => {
+    const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    const of = (url: string): string => unanswered({ op: 'our Node' }, url, cause).message
+    expect(of('http://a')).toBe(
+      'our Node at http://a: read ECONNRESET (API servers speak TLS: https:// in the place of http://?)',
+    )
+    expect(of('https://a')).toBe('our Node at https://a: read ECONNRESET')
+  })
 })
 
 describe('an API server', () => {

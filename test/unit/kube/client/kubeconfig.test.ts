@@ -101,6 +101,12 @@ describe('parseKubeconfig', () => {
     expect(() => parseKubeconfig(text, PATH, undefined)).toThrow(`--kubeconfig-file (${PATH})`)
   })
 
+  it('says what keeps it from being YAML, and where', () => {
+    expect(() => parseKubeconfig('a: b: c', PATH, undefined)).toThrow(
+      /: expected valid YAML, found "Nested mappings .* at line 1, column 4"$/,
+    )
+  })
+
   it('shows no secret in its errors', () => {
     const user = { token: 'TOPSECRET', exec: { env: [{ name: 'a', value: 'TOPSECRET' }] } }
     let message = ''
