@@ -460,8 +460,8 @@ describe('holding', () => {
     api.nodes.delete('own')
     const readBefore = reads()
     api.nodes.put('own', {})
-    await waitFor('the words', () =>
-      log.lines.some((line) => /podCIDR of Node own.*peers send nothing here/.test(line)),
+    await waitFor('the condition of the lease', () =>
+      conditions.all().some(({ what, reason }) => what === 'lease' && /podCIDR of Node own/.test(reason)),
     )
     await waitFor('a look at the new one', () => reads() > readBefore)
     api.nodes.patch('own', {})
