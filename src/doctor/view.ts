@@ -166,7 +166,7 @@ export interface View {
   /** How many were asked for this, and have neither answered nor had the time to: they have just joined. */
   readonly undecided: () => Promise<number>
   /**
-   * Of those who are asked through tunnels and do not answer, the first {@link MOST_WATCHED}: what is seen of it on the underlay, by their rows.
+   * Of those who are asked through tunnels and do not answer, or not always, the first {@link MOST_WATCHED}: what is seen of it on the underlay, by their rows.
    * Rejects where this process may not look.
    */
   readonly sights: () => Promise<ReadonlyMap<Suspect, Sight>>

@@ -95,6 +95,7 @@ export function judgeSilence(facts: Silence): readonly Finding[] {
   const { knock, peer, here } = facts
   const common = { severity: 'broken', peer: peer.name, isInferred: true, explains: [...SILENCE] } as const
   const port = here.device?.port ?? 0
+  if (facts.sight !== undefined && facts.sight.answers > 0 && isSeenHere(facts)) return [] // whoever answers listens there
   if (knock?.is === 'closed') return [{ ...common, ...closed(facts, port) }]
   if (knock?.is === 'unsent') return [{ ...common, ...unsent(facts, knock.says, port) }]
   if (knock?.is === 'refused')

@@ -30,7 +30,9 @@ async function lookIn(here: OverlayHere, { suspects, links, host, probes }: Sigh
   const link = links.find(({ index }) => index === underlay.index)
   if (link === undefined || device?.vni === undefined) return []
   const asked = suspects
-    .filter((peer) => peer.family === family && peer.reach === 'unreachable' && !peer.isDirect)
+    .filter(
+      ({ family: of, reach, isDirect }) => of === family && !isDirect && (reach === 'unreachable' || reach === 'lossy'),
+    )
     .flatMap((peer) => {
       const address = parseIp(peer.address ?? '')
       return address === undefined ? [] : [{ peer, address }]
