@@ -181,7 +181,7 @@ describe.skipIf(noBrowser !== undefined)(
         "document.body.setAttribute('onclick', 'window.taken = 1'); document.body.click()",
       ]
       for (const attempt of attempts) await page.evaluate(`try { ${attempt} } catch {}`)
-      await expect.poll(() => complaints.length).toBeGreaterThanOrEqual(attempts.length)
+      await expect.poll(() => complaints.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(attempts.length)
       expect(await page.evaluate('window.taken')).toBeUndefined()
     })
 

@@ -33,7 +33,7 @@ describe('a bundled program, away from all node_modules', () => {
       ...{ etcdLeaseId, seen: ['put', 'deleted'] },
       revision: String(await harness.revision()),
     })
-    await expect.poll(() => harness.proxy.openConnections).toBe(0)
+    await expect.poll(() => harness.proxy.openConnections, { timeout: 30_000 }).toBe(0)
   })
 
   test('carries the licences of what it was built from', async () => {
