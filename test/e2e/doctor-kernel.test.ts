@@ -114,7 +114,7 @@ describe('what the kernel of this host drops besides rules of firewalls', () => 
   })
 
   describe('rules of nft that cannot be told to be in the way, by what is seen on the underlay', () => {
-    // None by NAT, which leaves connections that exist as they are.
+    // By NAT once: it leaves connections alone that it has seen before.
     const table = (hook: string, rule: string, type = 'filter'): Promise<string> =>
       shell(
         patient(),
@@ -138,7 +138,7 @@ describe('what the kernel of this host drops besides rules of firewalls', () => 
     })
 
     test('one that leads what comes in to another port', async () => {
-      await table('prerouting', 'ip saddr . udp dport @places udp dport set 9999')
+      await table('prerouting', 'ip saddr . udp dport @places redirect to :9999', 'nat')
       expect((await foundHere('answers-dropped-here')).summary).toContain('answers of host1 come in by eth0')
     })
 
