@@ -129,6 +129,7 @@ export async function watchTunnels(
     const asked = during().finally(() => {
       over.abort()
     })
+    asked.catch(() => undefined) // awaited below, unless looking fails first
     while (!until.aborted) {
       look()
       await clock.sleep(LOOKS_EVERY_MS, until)
